@@ -1,0 +1,1 @@
+"""The Faust apps: each module is one kind of worker."""

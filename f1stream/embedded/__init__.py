@@ -1,0 +1,1 @@
+"""The local broker, started and stopped as a child process."""

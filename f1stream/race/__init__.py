@@ -1,0 +1,1 @@
+"""The rules of racing: plain functions of session time, without Kafka, clock or I/O."""

@@ -1,0 +1,1 @@
+"""Where a session comes from, and how it gets into the topics."""

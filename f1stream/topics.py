@@ -1,0 +1,139 @@
+"""Topic names, keys, headers, and how a model becomes bytes and comes back. Nowhere else does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from models import DeadLetter, Frame, Head, Lap, Message, Packet, Updates
+
+TELEMETRY = "telemetry"
+LAPS = "laps"
+MESSAGES = "messages"
+UPDATES = "updates"
+FRAMES = "frames"
+DEAD_LETTERS = "dead-letters"
+ALL = (TELEMETRY, LAPS, MESSAGES, UPDATES, FRAMES, DEAD_LETTERS)
+
+MAX_VALUE_BYTES = 1_000_000
+"""A larger value is not read, only dead-lettered."""
+
+T = TypeVar("T")
+Headers = Sequence[tuple[str, bytes]]
+
+_packet: TypeAdapter[Packet] = TypeAdapter(Packet)
+_lap: TypeAdapter[Lap] = TypeAdapter(Lap)
+_message: TypeAdapter[Message] = TypeAdapter(Message)
+_updates: TypeAdapter[Updates] = TypeAdapter(Updates)
+_frame: TypeAdapter[Head | Frame] = TypeAdapter(Annotated[Head | Frame, Field(discriminator="kind")])
+_dead_letter: TypeAdapter[DeadLetter] = TypeAdapter(DeadLetter)
+
+
+class BadRecord(ValueError):
+    """A record that cannot be used, with the reason as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A record's place in its run, carried in Kafka headers so that it is readable when the body is not."""
+
+    epoch: int
+    """The run: its source's start time, Unix ms. A greater epoch fences the smaller."""
+    seq: int
+    """0, 1, 2, … for each key and topic."""
+    emitted_ms: int
+    """Session time at which the record became known; never falls within an epoch."""
+    laps: int = 0
+    """Packets only: how many laps of this car were published before."""
+    messages: int = 0
+    """Packets only: how many messages of this session were published before."""
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        """As Kafka headers, decimal."""
+        return [(name, b"%d" % getattr(self, name)) for name in _STAMP]
+
+    @classmethod
+    def read(cls, headers: Headers | None) -> Stamp:
+        """From Kafka headers. Raises BadRecord when one is missing or no number."""
+        found = dict(headers or ())
+        try:
+            return cls(*[int(found[name]) for name in _STAMP])
+        except KeyError as missing:
+            raise BadRecord(f"header {missing} is missing") from None
+        except ValueError:
+            raise BadRecord(f"a header of {_STAMP} is not a number") from None
+
+
+_STAMP = tuple(Stamp.__dataclass_fields__)
+
+
+def car_key(session_key: str, driver_number: str) -> bytes:
+    """Key of ``telemetry`` and ``laps``."""
+    return f"{session_key}:{driver_number}".encode()
+
+
+def session_of(key: bytes) -> tuple[str, str]:
+    """Session key and driver number of a car's key. Raises BadRecord when it is not one."""
+    try:
+        session_key, _, driver_number = key.decode().rpartition(":")
+    except UnicodeDecodeError:
+        raise BadRecord("the key is not text") from None
+    if not session_key or not driver_number:
+        raise BadRecord("the key is not session_key:driver_number")
+    return session_key, driver_number
+
+
+def encode(record: BaseModel) -> bytes:
+    """A record as the bytes of a topic's value."""
+    return record.model_dump_json().encode()
+
+
+def decode_packet(value: bytes | None) -> Packet:
+    """A value of ``telemetry``. Raises BadRecord."""
+    return _decode(_packet, value)
+
+
+def decode_lap(value: bytes | None) -> Lap:
+    """A value of ``laps``. Raises BadRecord."""
+    return _decode(_lap, value)
+
+
+def decode_message(value: bytes | None) -> Message:
+    """A value of ``messages``. Raises BadRecord."""
+    return _decode(_message, value)
+
+
+def decode_updates(value: bytes | None) -> Updates:
+    """A value of ``updates``. Raises BadRecord."""
+    return _decode(_updates, value)
+
+
+def decode_dead_letter(value: bytes | None) -> DeadLetter:
+    """A value of ``dead-letters``. Raises BadRecord."""
+    return _decode(_dead_letter, value)
+
+
+def encode_frames(frames: Iterable[Head | Frame]) -> bytes:
+    """Consecutive frames (or one head) as a value of ``frames``: one JSON document a line."""
+    return b"\n".join(frame.model_dump_json(exclude_unset=True).encode() for frame in frames)
+
+
+def decode_frames(value: bytes) -> list[Head | Frame]:
+    """A value of ``frames``. Raises BadRecord."""
+    return [_decode(_frame, line) for line in value.split(b"\n")]
+
+
+def _decode(adapter: TypeAdapter[T], value: bytes | None) -> T:
+    if value is None:
+        raise BadRecord("the value is null")
+    if len(value) > MAX_VALUE_BYTES:
+        raise BadRecord(f"the value has {len(value)} bytes, more than {MAX_VALUE_BYTES}")
+    try:
+        return adapter.validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the value"
+        raise BadRecord(f"{where}: {first['msg']} ({error.error_count()} in all)") from None

@@ -1,0 +1,36 @@
+"""What travels: pydantic records for the topics, the browser and the warehouse, each defined once.
+
+Units, everywhere: times are integer milliseconds on the session clock (``*_ms``), distances metres,
+X, Y and Z tenths of a metre as the feed has them, speeds km/h.
+"""
+
+from models.dead_letter import DeadLetter
+from models.frame import CarState, Frame, Head, RaceState
+from models.lap import Lap
+from models.message import (
+    Entries,
+    Entry,
+    LapCount,
+    Message,
+    PitIn,
+    PitOut,
+    RaceControl,
+    Retirement,
+    SectorTime,
+    SessionEnd,
+    SessionInfo,
+    SessionStatus,
+    Track,
+    TrackStatus,
+    TyreChange,
+    Weather,
+)
+from models.packet import Packet
+from models.update import CarUpdate, LapUpdate, Updates
+
+__all__ = [
+    "CarState", "CarUpdate", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap", "LapCount",
+    "LapUpdate", "Message", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "Retirement",
+    "SectorTime", "SessionEnd", "SessionInfo", "SessionStatus", "Track", "TrackStatus", "TyreChange",
+    "Updates", "Weather",
+]  # fmt: skip

@@ -1,0 +1,121 @@
+"""Topic ``frames``: the race as the page shows it, five times a second of session time.
+
+A keyframe stands alone; a delta holds the fast columns and what has changed since the last keyframe, so that
+a keyframe and any one delta after it make the whole picture. An absent field is unchanged; a null is unknown.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from models.base import Record
+from models.message import Entry, RaceControl, SessionInfo
+
+FRAME_MS = 200
+"""A frame's number is its session time divided by this."""
+KEYFRAME_MS = 10_000
+
+CarStatus = Literal["grid", "running", "pit", "retired", "finished"]
+Mark = Literal["personal", "overall"]
+
+
+class Sector(Record):
+    """The latest time of one sector and whether it was a best."""
+
+    ms: int | None
+    mark: Mark | None
+
+
+class Stop(Record):
+    """A pit stop: the lap on which the car came in, its time in the pit lane and standing still."""
+
+    lap: int
+    pit_lane_ms: int | None
+    stationary_ms: int | None
+
+
+class CarState(Record):
+    """What changes now and then about a car."""
+
+    position: int = 0
+    status: CarStatus = "grid"
+    lap: int = 0
+    """Laps completed."""
+    laps_down: int = 0
+    """Whole laps behind the leader; the frame's ``gap`` is the rest, in ms."""
+    interval_laps: int = 0
+    """Whole laps behind the car ahead."""
+    last_lap_ms: int | None = None
+    last_lap_mark: Mark | None = None
+    best_lap_ms: int | None = None
+    sectors: tuple[Sector | None, Sector | None, Sector | None] = (None, None, None)
+    compound: str | None = None
+    """``SOFT``, ``MEDIUM``, ``HARD``, ``INTERMEDIATE``, ``WET``."""
+    tyre_age: int | None = None
+    """Laps completed on the set."""
+    stops: int = 0
+    """Pit stops that changed tyres, suspensions not counted."""
+    pit_stops: tuple[Stop, ...] = ()
+    speed_trap: int | None = None
+    """The car's highest speed at the trap."""
+
+
+class FastestLap(Record):
+    """The fastest lap so far."""
+
+    driver_number: str
+    lap: int
+    ms: int
+
+
+class RaceState(Record):
+    """What changes now and then about the session."""
+
+    status: str = "Inactive"
+    suspended: bool = False
+    track_status: str = "1"
+    track_message: str = "AllClear"
+    lap: int = 0
+    """The lap the leader is on; 0 before the start."""
+    total_laps: int | None = None
+    fastest_lap: FastestLap | None = None
+    air_temp: float | None = None
+    track_temp: float | None = None
+    rainfall: bool | None = None
+    race_control: tuple[RaceControl, ...] = ()
+    """The latest messages, oldest first."""
+    ended: bool = False
+    """This is the last frame of the run."""
+
+
+class Frame(Record):
+    """The race at session time ``t``: exactly what was known by then. Columns are in the head's car order."""
+
+    kind: Literal["key", "delta"]
+    t: int
+    key_t: int
+    """The keyframe that a delta builds on; ``t`` itself for a keyframe."""
+    x: list[int | None]
+    y: list[int | None]
+    speed: list[int | None]
+    age: list[int | None]
+    """Milliseconds since the car's latest sample."""
+    gap: list[int | None]
+    """Milliseconds behind the leader at the last timing line crossed."""
+    interval: list[int | None]
+    """Milliseconds behind the car ahead at the last timing line crossed."""
+    cars: dict[str, CarState]
+    race: RaceState
+
+
+class Head(Record):
+    """What stands before a run's frames: the session, its cars in column order, its track."""
+
+    kind: Literal["head"] = "head"
+    session_key: str
+    epoch: int
+    info: SessionInfo
+    cars: list[Entry]
+    outline: list[tuple[int, int]] | None
+    """The track's reference line from the finish line on, 1/10 m; null until it is known."""
+    corners: list[tuple[str, float, float]] = []

@@ -1,0 +1,174 @@
+"""Topic ``messages``: facts of the session, and facts of a car that have a time of their own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from models.base import Record
+
+
+class _Fact(Record):
+    session_time_ms: int
+    """When it happened; the record's ``emitted_ms`` says when it became known."""
+
+
+class SessionInfo(_Fact):
+    """What is being raced, where and when. The first message of a run."""
+
+    kind: Literal["session_info"] = "session_info"
+    name: str
+    """``Race``, ``Qualifying``, …"""
+    type: str
+    meeting: str
+    location: str
+    country_code: str
+    circuit: str
+    total_laps: int | None
+    t0_utc_ms: int
+    start_ms: int
+    """Where this run of the session begins: the first frame is at or after it."""
+    source: str
+    simulated: bool = False
+
+
+class Entry(Record):
+    """One car that takes part."""
+
+    driver_number: str
+    tla: str
+    name: str
+    team: str
+    team_color: str
+    """Six hexadecimal digits, without ``#``."""
+    grid_position: int | None
+    pit_lane_start: bool = False
+
+
+class Entries(_Fact):
+    """Every car of the session, in grid order. No frame is made before it is known."""
+
+    kind: Literal["entries"] = "entries"
+    entries: list[Entry]
+
+
+class Track(_Fact):
+    """The reference line on which positions are projected: one lap, beginning at the finish line."""
+
+    kind: Literal["track"] = "track"
+    outline: Annotated[list[tuple[float, float]], Field(min_length=10)]
+    """X, Y in driving direction; closed from the last point to the first."""
+    corners: list[tuple[str, float, float]] = []
+    """Name, X, Y."""
+
+
+class SessionStatus(_Fact):
+    """The feed's ``SessionStatus``: ``Aborted`` is a red flag, the next ``Started`` the restart."""
+
+    kind: Literal["session_status"] = "session_status"
+    status: Literal["Inactive", "Started", "Aborted", "Finished", "Finalised", "Ends"]
+
+
+class TrackStatus(_Fact):
+    """1 all clear, 2 yellow, 4 safety car, 5 red, 6 virtual safety car, 7 virtual safety car ending."""
+
+    kind: Literal["track_status"] = "track_status"
+    status: str
+    message: str
+
+
+class RaceControl(_Fact):
+    """A message of race control."""
+
+    kind: Literal["race_control"] = "race_control"
+    category: str
+    message: str
+    status: str | None = None
+    flag: str | None = None
+    scope: str | None = None
+    sector: int | None = None
+    driver_number: str | None = None
+    lap: int | None = None
+
+
+class Weather(_Fact):
+    """Degrees Celsius, per cent, hPa, degrees and m/s."""
+
+    kind: Literal["weather"] = "weather"
+    air_temp: float
+    track_temp: float
+    humidity: float
+    pressure: float
+    rainfall: bool
+    wind_direction: float
+    wind_speed: float
+
+
+class LapCount(_Fact):
+    """The lap the leader is on."""
+
+    kind: Literal["lap_count"] = "lap_count"
+    lap: int
+    total_laps: int
+
+
+class PitIn(_Fact):
+    """A car entered the pit lane."""
+
+    kind: Literal["pit_in"] = "pit_in"
+    driver_number: str
+    lap: int
+
+
+class PitOut(_Fact):
+    """A car left the pit lane."""
+
+    kind: Literal["pit_out"] = "pit_out"
+    driver_number: str
+    lap: int
+
+
+class TyreChange(_Fact):
+    """A car got another set: at the start, and at every stop that changes tyres."""
+
+    kind: Literal["tyre_change"] = "tyre_change"
+    driver_number: str
+    lap: int
+    """The first lap driven on it."""
+    compound: str
+    tyre_life: int
+    """Laps driven on the set before this lap."""
+    fresh: bool | None
+
+
+class SectorTime(_Fact):
+    """A car ended sector 1, 2 or 3; ``session_time_ms`` is official."""
+
+    kind: Literal["sector"] = "sector"
+    driver_number: str
+    lap: int
+    sector: Literal[1, 2, 3]
+    time_ms: int | None
+    """How long it took, where the feed says so."""
+
+
+class Retirement(_Fact):
+    """A car is out of the race."""
+
+    kind: Literal["retirement"] = "retirement"
+    driver_number: str
+
+
+class SessionEnd(_Fact):
+    """The last message of a run: every car's last packet ends at ``session_time_ms``."""
+
+    kind: Literal["session_end"] = "session_end"
+
+
+Message = Annotated[
+    SessionInfo | Entries | Track | SessionStatus | TrackStatus | RaceControl | Weather | LapCount
+    | PitIn | PitOut | TyreChange | SectorTime | Retirement | SessionEnd,
+    Field(discriminator="kind"),
+]  # fmt: skip
+"""Every kind of message, told apart by ``kind``."""

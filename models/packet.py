@@ -1,0 +1,64 @@
+"""Topic ``telemetry``: one packet is a stretch of one car's samples, column by column."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from pydantic import model_validator
+
+from models.base import Record
+
+
+class Packet(Record):
+    """0..n samples of one car in time order, and the promise that it has no other sample up to ``until_ms``.
+
+    A silent car sends empty packets: silence is told, never guessed. The columns are as FastF1's merged
+    telemetry has them (car data and positions on one clock, values in between interpolated); columns that a
+    source does not have are null as a whole. A sample's UTC instant is ``t0_utc_ms + session_time_ms``.
+    """
+
+    driver_number: str
+    until_ms: int
+    t0_utc_ms: int
+    """The UTC instant (Unix ms) of session time 0."""
+    session_time_ms: list[int]
+    x: list[float]
+    y: list[float]
+    z: list[float]
+    speed: list[float]
+    rpm: list[float]
+    throttle: list[float]
+    """Per cent; 104 is the feed's code for "no data"."""
+    brake: list[bool]
+    gear: list[int]
+    """As recorded: corrupt car data has gears up to 128."""
+    drs: list[int | None] | None = None
+    status: list[str] | None = None
+    """``OnTrack`` or ``OffTrack``, where the feed says so."""
+    lap: list[int] | None = None
+    distance: list[float] | None = None
+    """Metres since the start of the lap; slightly negative where it was interpolated."""
+    relative_distance: list[float | None] | None = None
+    driver_ahead: list[str | None] | None = None
+    distance_to_driver_ahead: list[float | None] | None = None
+
+    @model_validator(mode="after")
+    def _columns_agree(self) -> Packet:
+        times = self.session_time_ms
+        n = len(times)
+        for name in COLUMNS:
+            column = getattr(self, name)
+            if column is not None and len(column) != n:
+                raise ValueError(f"column {name} has {len(column)} values, session_time_ms has {n}")
+        if n:
+            if times[-1] > self.until_ms:
+                raise ValueError(f"a sample at {times[-1]} ms lies after until_ms {self.until_ms}")
+            if any(later < earlier for earlier, later in pairwise(times)):
+                raise ValueError("samples are not in time order")
+        return self
+
+
+COLUMNS = tuple(
+    name for name in Packet.model_fields if name not in {"driver_number", "until_ms", "t0_utc_ms"}
+)
+"""The names of a packet's columns, ``session_time_ms`` first."""
