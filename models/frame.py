@@ -118,4 +118,4 @@ class Head(Record):
     cars: list[Entry]
     outline: list[tuple[int, int]] | None
     """The track's reference line from the finish line on, 1/10 m; null until it is known."""
-    corners: list[tuple[str, float, float]] = []
+    corners: tuple[tuple[str, float, float], ...] = ()

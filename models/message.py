@@ -59,7 +59,7 @@ class Track(_Fact):
     kind: Literal["track"] = "track"
     outline: Annotated[list[tuple[float, float]], Field(min_length=10)]
     """X, Y in driving direction; closed from the last point to the first."""
-    corners: list[tuple[str, float, float]] = []
+    corners: tuple[tuple[str, float, float], ...] = ()
     """Name, X, Y."""
 
 
@@ -137,8 +137,8 @@ class TyreChange(_Fact):
     lap: int
     """The first lap driven on it."""
     compound: str
-    tyre_life: int
-    """Laps driven on the set before this lap."""
+    tyre_life: int | None
+    """Laps driven on the set before this lap, where that is known."""
     fresh: bool | None
 
 

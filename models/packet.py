@@ -58,7 +58,5 @@ class Packet(Record):
         return self
 
 
-COLUMNS = tuple(
-    name for name in Packet.model_fields if name not in {"driver_number", "until_ms", "t0_utc_ms"}
-)
+COLUMNS = tuple(name for name in Packet.model_fields if name not in {"driver_number", "until_ms", "t0_utc_ms"})
 """The names of a packet's columns, ``session_time_ms`` first."""

@@ -1,0 +1,60 @@
+"""Best laps and sectors, personal and overall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from f1stream.race.car import Car
+from models.frame import Mark
+
+PERSONAL: Mark = "personal"
+OVERALL: Mark = "overall"
+
+
+@dataclass(slots=True)
+class Bests:
+    """The session's bests. Lap times are kept one by one: a deleted or corrected lap gives way to the next."""
+
+    laps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """By car: (ms, lap number) of its best valid lap."""
+    sectors: list[int | None] = field(default_factory=lambda: [None] * 3)
+
+    def lap(self, car: Car, lap_number: int, ms: int | None) -> None:
+        """``car`` did (or did after all, or did not: None) ``lap_number`` in ``ms``."""
+        if ms is None:
+            car.lap_times.pop(str(lap_number), None)
+        else:
+            car.lap_times[str(lap_number)] = ms
+        if car.lap_times:
+            self.laps[car.number] = min((ms, int(number)) for number, ms in car.lap_times.items())
+        else:
+            self.laps.pop(car.number, None)
+
+    def fastest(self) -> tuple[str, int, int] | None:
+        """(car, lap number, ms) of the fastest lap, the earlier one where two are equal."""
+        if not self.laps:
+            return None
+        ms, lap_number, car = min((ms, lap_number, car) for car, (ms, lap_number) in self.laps.items())
+        return car, lap_number, ms
+
+    def mark(self, car: Car) -> Mark | None:
+        """Whether the car's last lap is its best, or the best of all."""
+        if car.last_lap is None:
+            return None
+        number, ms = car.last_lap
+        if self.laps.get(car.number) != (ms, number):
+            return None
+        return OVERALL if self.fastest() == (car.number, number, ms) else PERSONAL
+
+    def sector(self, car: Car, sector: int, ms: int | None) -> None:
+        """``car`` ended sector 1, 2 or 3, after ``ms`` where that is known."""
+        mark: Mark | None = None
+        if ms is not None:
+            own, overall = car.sector_bests[sector - 1], self.sectors[sector - 1]
+            if own is None or ms < own:
+                car.sector_bests[sector - 1], mark = ms, PERSONAL
+            if overall is None or ms < overall:
+                self.sectors[sector - 1], mark = ms, OVERALL
+        if sector == 1:
+            car.sectors = [None] * 3
+        car.sectors[sector - 1] = (ms, mark)

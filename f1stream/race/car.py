@@ -1,0 +1,205 @@
+"""One car on its way: the lines it crossed and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places
+from f1stream.race.progress import MS_PER_HOUR, SILENCE_MS, Progress
+from models.frame import Mark
+
+LINES = 60
+"""Timing lines a lap, equally spaced; line 0 of a lap is the finish line."""
+KEPT = 140
+"""Crossings kept: more than two laps, so that the leader's are there for a car about to be lapped twice over."""
+COAST_MS = 600
+"""A car that falls silent this short of a line has crossed it: recordings end at the flag."""
+LARGEST_SHIFT_MS = 1_500
+"""A greater difference between official and measured time is a mistake, not an error of measurement."""
+STANDING_KMH = 2.0
+
+
+@dataclass(slots=True)
+class Visit:
+    """One pass through the pit lane."""
+
+    lap: int
+    in_ms: int
+    out_ms: int | None = None
+    standing_ms: int = 0
+    """The longest stay in one place."""
+    changed: bool = False
+    """Tyres were changed."""
+    suspended: bool = False
+    """The race was suspended meanwhile: whatever was changed, it was no stop."""
+
+
+@dataclass(slots=True)
+class Car:
+    """Everything the rules know about one car. Plain values: it is a table's value."""
+
+    number: str
+    grid: int
+    """Place in the list of entries, from 0."""
+    progress: Progress = field(default_factory=Progress)
+    line: int = -1
+    """The last timing line crossed, counted from the start: lap n ends at line 60 n."""
+    line_ms: int = 0
+    times: list[int] = field(default_factory=list)
+    """When the last lines were crossed; the last is ``line``."""
+    measured_line: int = -1
+    """The last line that the samples showed; official times can be ahead of it or behind."""
+    shift_ms: int = 0
+    """Official minus measured time at the last place where both are known; corrects what is measured after it."""
+    measured_at: list[tuple[int, int] | None] = field(default_factory=lambda: [None] * 3)
+    """At the finish and the two sector lines: (lap, session time) last measured; then the same, official."""
+    official_at: list[tuple[int, int] | None] = field(default_factory=lambda: [None] * 3)
+    awaited: list[tuple[int, int, int]] = field(default_factory=list)
+    """(place, lap, session time) of official times whose position the next sample will show."""
+    seen_at: list[tuple[int, float]] = field(default_factory=list)
+    """(place, metres) of this lap, to be learned from when the lap is complete."""
+    x: float | None = None
+    y: float | None = None
+    speed: float | None = None
+    seen_ms: int | None = None
+    standing_from: int | None = None
+    coasted: bool = False
+    in_pit: bool = False
+    visits: list[Visit] = field(default_factory=list)
+    compound: str | None = None
+    set_laps: int | None = None
+    """Laps on the set when lap ``set_from`` began."""
+    set_from: int = 1
+    lap_times: dict[str, int] = field(default_factory=dict)
+    """Valid lap times by lap number (text, as JSON has it); a deleted lap is not among them."""
+    last_lap: tuple[int, int] | None = None
+    """(lap number, ms)."""
+    lap_end_ms: int | None = None
+    sectors: list[tuple[int | None, Mark | None] | None] = field(default_factory=lambda: [None] * 3)
+    sector_bests: list[int | None] = field(default_factory=lambda: [None] * 3)
+    speed_trap: int | None = None
+    retired: bool = False
+    finished: bool = False
+
+    @property
+    def lap(self) -> int:
+        """Laps completed."""
+        return max(self.line, 0) // LINES
+
+    def line_up(self, length_m: float) -> None:
+        """The race starts here: the nearest finish line is the one at which lap 1 begins."""
+        self.line = -1
+        self.times.clear()
+        if self.progress.m is not None:
+            self.progress.m = (self.progress.m + length_m / 2) % length_m - length_m / 2
+            self.measured_line = int(self.progress.m // (length_m / LINES))
+
+    def found(self, length_m: float) -> None:
+        """The first position on the reference line: on the lap that the car is known to be on."""
+        assert self.progress.m is not None  # noqa: S101
+        self.progress.m += round(self.measured_line / LINES - self.progress.m / length_m) * length_m
+        self.measured_line = int(self.progress.m // (length_m / LINES))
+
+    def count_laps(self, laps: int, length_m: float) -> None:
+        """Take over an official lap count that measuring has lost: a start in mid-race, a hole in the data."""
+        lost = round(laps - self.measured_line / LINES)
+        if self.progress.m is not None and lost:
+            self.progress.m += lost * length_m
+            self.measured_line += lost * LINES
+
+    def time_at(self, line: int) -> int | None:
+        """When ``line`` was crossed, None if that is not known (any more)."""
+        back = self.line - line
+        return self.times[-1 - back] if 0 <= back < len(self.times) else None
+
+    def passes(self, m0: float, t0: int, m1: float, t1: int, places: Places) -> list[tuple[Place, int | None]]:
+        """What lies between ``m0`` at ``t0`` and ``m1`` at ``t1``: timing lines by number, sector lines (None)."""
+        passed: list[tuple[Place, int | None]] = []
+
+        def when(at: float) -> int:
+            share = (at - m0) / (m1 - m0) if m1 > m0 else 1.0
+            return round(t0 + (t1 - t0) * min(max(share, 0.0), 1.0))
+
+        lap = self.measured_line // LINES + 1
+        for sector in (SECTOR_1, SECTOR_2):
+            position = places.position(sector)
+            if position is not None and m0 < (lap - 1) * places.length_m + position <= m1:
+                passed.append((Place(sector, lap, when((lap - 1) * places.length_m + position)), None))
+        while True:
+            line = self.measured_line + 1
+            at = line * places.length_m / LINES
+            if self.in_pit and line % LINES == 0:
+                at += places.position(PIT_FINISH) or 0.0
+            if at > m1:
+                return passed
+            self.measured_line = line
+            passed.append((Place(FINISH, line // LINES, when(at)), line))
+
+    def crosses(self, line: int, time_ms: int) -> bool:
+        """``line`` was crossed at ``time_ms``; lines passed unseen are put evenly in between. True if it is news."""
+        if line <= self.line or self.finished:
+            return False
+        time_ms = max(time_ms, self.line_ms)
+        missed = line - self.line
+        since = self.line_ms
+        for step in range(max(1, missed - KEPT), missed + 1):
+            self.times.append(since + (time_ms - since) * step // missed)
+        del self.times[:-KEPT]
+        self.line, self.line_ms = line, time_ms
+        return True
+
+    def corrects(self, line: int, time_ms: int) -> bool:
+        """The official time of a line crossed already. True if that changes anything."""
+        if self.time_at(line) in (None, time_ms):
+            return False
+        self.times[line - self.line - 1] = time_ms
+        if line == self.line:
+            self.line_ms = time_ms
+        if line == self.lap * LINES:
+            self.lap_end_ms = time_ms
+        return True
+
+    def sees(self, m0: float, t0: int, t1: int, places: Places) -> None:
+        """The sample at ``t1`` shows where the car was at official times since ``t0``."""
+        m1 = self.progress.m
+        assert m1 is not None  # noqa: S101
+        for place, lap, time_ms in self.awaited:
+            if t0 <= time_ms <= t1:
+                at = m0 + (m1 - m0) * (time_ms - t0) / (t1 - t0)
+                laps_before = lap if place == PIT_FINISH else lap - 1
+                self.seen_at.append((place, at - laps_before * places.length_m))
+        self.awaited = [waits for waits in self.awaited if waits[2] > t1]
+
+    def coasts(self, now: int, places: Places) -> list[tuple[Place, int | None]]:
+        """After a silence: what a car that was a moment short of a line must have passed since."""
+        at = self.progress
+        if self.coasted or at.m is None or self.seen_ms is None or now - self.seen_ms < SILENCE_MS:
+            return []
+        self.coasted = True
+        if at.speed <= STANDING_KMH:
+            return []
+        far = at.m + at.speed * COAST_MS / MS_PER_HOUR
+        return self.passes(at.m, at.t, far, at.t + COAST_MS, places)
+
+    def stands(self, t: int, speed: float) -> None:
+        """Keep the longest stay in one place of the present visit to the pit lane."""
+        if speed > STANDING_KMH or not self.in_pit:
+            self.standing_from = None
+        elif self.standing_from is None:
+            self.standing_from = t
+        elif self.visits:
+            self.visits[-1].standing_ms = max(self.visits[-1].standing_ms, t - self.standing_from)
+
+    def wears(self, compound: str, laps: int | None, after_lap: int) -> None:
+        """The car is on ``compound``, with ``laps`` on the set at the end of ``after_lap``."""
+        self.compound = compound
+        if laps is not None:
+            self.set_laps, self.set_from = laps, after_lap + 1
+
+    def tyre_age(self) -> int | None:
+        """Laps completed on the set."""
+        return None if self.set_laps is None else max(self.set_laps + self.lap + 1 - self.set_from, 0)
+
+    def stops(self) -> list[Visit]:
+        """The pit stops: visits that changed tyres while the race was on."""
+        return [visit for visit in self.visits if visit.changed and not visit.suspended]

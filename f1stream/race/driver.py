@@ -1,0 +1,154 @@
+"""One driver's two streams, packets and laps, joined in the order in which they were published."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from f1stream.race.session import Hole
+from models import CarUpdate, Lap, LapUpdate, Packet
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far one driver's streams have been handed on: all that must survive a restart."""
+
+    epoch: int = -1
+    packet_seq: int = -1
+    lap_seq: int = -1
+
+
+_CURSOR = TypeAdapter(Cursor)
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    seq: int
+    emitted_ms: int
+    names_laps: int
+    names_messages: int
+    record: T | None
+    """None for a repeated or unreadable one."""
+    repeated: bool
+    token: object
+
+
+@dataclass(slots=True)
+class Driver:
+    """Joins the packets and laps of one car of one session.
+
+    A packet waits for the laps it names, a lap for the packet that names it. Every record comes with a token;
+    ``hand_on`` gives back the tokens of the records that are dealt with, in the order in which they are.
+    """
+
+    number: str
+    cursor: Cursor = field(default_factory=Cursor)
+    _packet_seq: int = -1
+    _lap_seq: int = -1
+    _packets: deque[_Waiting[Packet]] = field(default_factory=deque)
+    _laps: deque[_Waiting[Lap]] = field(default_factory=deque)
+    _settled: list[object] = field(default_factory=list)
+
+    def dump(self) -> bytes:
+        """The cursor, as a table's value."""
+        return _CURSOR.dump_json(self.cursor)
+
+    @classmethod
+    def restore(cls, number: str, value: bytes | None) -> Driver:
+        """From a table's value; None begins anew."""
+        cursor = Cursor() if value is None else _CURSOR.validate_json(value)
+        return cls(number, cursor, cursor.packet_seq, cursor.lap_seq)
+
+    def begins(self, epoch: int, token: object) -> bool:
+        """Whether a record of ``epoch`` counts: a new run replaces the present one, an older one is settled."""
+        if epoch < self.cursor.epoch:
+            self._settled.append(token)
+            return False
+        if epoch > self.cursor.epoch:
+            self._settled += [packet.token for packet in self._packets]
+            self._settled += [lap.token for lap in self._laps]
+            self._packets.clear()
+            self._laps.clear()
+            self.cursor = Cursor(epoch)
+            self._packet_seq = self._lap_seq = -1
+        return True
+
+    def take_packet(
+        self, seq: int, emitted_ms: int, laps: int, messages: int, packet: Packet | None, token: object
+    ) -> None:
+        """Receive a packet (None: unreadable; its car was then silent) of the present run."""
+        repeated = seq <= self._packet_seq
+        if seq <= self.cursor.packet_seq:
+            self._settled.append(token)
+            return
+        if seq > self._packet_seq + 1:
+            raise Hole(f"car {self.number}: packet {seq} came after {self._packet_seq}")
+        self._packet_seq = max(seq, self._packet_seq)
+        self._packets.append(_Waiting(seq, emitted_ms, laps, messages, packet, repeated, token))
+
+    def take_lap(self, seq: int, emitted_ms: int, lap: Lap | None, token: object) -> None:
+        """Receive a lap (None: unreadable) of the present run."""
+        repeated = seq <= self._lap_seq
+        if seq <= self.cursor.lap_seq:
+            self._settled.append(token)
+            return
+        if seq > self._lap_seq + 1:
+            raise Hole(f"car {self.number}: lap record {seq} came after {self._lap_seq}")
+        self._lap_seq = max(seq, self._lap_seq)
+        self._laps.append(_Waiting(seq, emitted_ms, 0, 0, lap, repeated, token))
+
+    def hand_on(self) -> tuple[CarUpdate | None, list[object]]:
+        """The packets whose laps have been seen, as one run, and the tokens of all that is settled by it."""
+        done, self._settled = self._settled, []
+        run: list[_Waiting[Packet]] = []
+        laps: list[LapUpdate] = []
+        while self._packets and self._packets[0].names_laps <= self._lap_seq + 1:
+            packet = self._packets.popleft()
+            done.append(packet.token)
+            if packet.repeated:
+                continue
+            run.append(packet)
+            while self._laps and self._laps[0].seq < packet.names_laps:
+                lap = self._laps.popleft()
+                done.append(lap.token)
+                if not lap.repeated:
+                    self.cursor.lap_seq = lap.seq
+                    if lap.record is not None:
+                        laps.append(lap_update(lap.record, lap.emitted_ms))
+        if not run:
+            return None, done
+        self.cursor.packet_seq = run[-1].seq
+        packets = [packet.record for packet in run if packet.record is not None]
+        return CarUpdate.model_construct(
+            epoch=self.cursor.epoch,
+            driver_number=self.number,
+            first_seq=run[0].seq,
+            last_seq=run[-1].seq,
+            until_ms=run[-1].emitted_ms,
+            messages=run[-1].names_messages,
+            t=[t for packet in packets for t in packet.session_time_ms],
+            x=[x for packet in packets for x in packet.x],
+            y=[y for packet in packets for y in packet.y],
+            speed=[speed for packet in packets for speed in packet.speed],
+            laps=laps,
+        ), done
+
+
+def lap_update(lap: Lap, emitted_ms: int) -> LapUpdate:
+    """What the race needs of a lap."""
+    return LapUpdate(
+        emitted_ms=emitted_ms,
+        lap_number=lap.lap_number,
+        end_ms=lap.end_ms,
+        lap_time_ms=lap.lap_time_ms,
+        compound=lap.compound,
+        tyre_life=lap.tyre_life,
+        speed_st=lap.speed_st,
+        deleted=bool(lap.deleted),
+        official=not lap.generated,
+    )

@@ -1,0 +1,140 @@
+"""The race as frames: keyframes that stand alone, and deltas against the last keyframe."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from f1stream.race.car import Car
+from f1stream.race.order import UNKNOWN
+from f1stream.race.race import Race
+from models import CarState, Frame, RaceState
+from models.frame import KEYFRAME_MS, CarStatus, FastestLap, Sector
+
+
+class Frames:
+    """Makes the frames of one race, one after the other."""
+
+    def __init__(self, race: Race, keyframe: Frame | None = None) -> None:
+        """``keyframe``: the last one made, when the race goes on after a restart."""
+        self._race = race
+        self.keyframe = keyframe
+        self._placed: dict[str, tuple[int, int, int]] = {}
+        self._changed: dict[str, CarState] = {}
+        self._session: tuple[Any, ...] = ()
+        self._session_changed = RaceState.model_construct()
+        race.moved = True
+        race.touched.update(race.cars)
+
+    def frame(self, t: int, ended: bool = False) -> Frame:
+        """The frame at ``t``; every fact known by then has been applied."""
+        race = self._race
+        if race.settle(t) or not self._placed:
+            self._place()
+        if self.keyframe is None or t % KEYFRAME_MS == 0:
+            cars = {number: self._car(car) for number, car in race.cars.items()}
+            self._changed.clear()
+            self._session, self._session_changed = (), RaceState.model_construct()
+            frame = self.keyframe = self._frame("key", t, cars, self._race_state(ended))
+        else:
+            for number in race.touched:
+                self._car_changed(number)
+            changed = {number: self._changed[number] for number in race.cars if number in self._changed}
+            self._race_changed(ended)
+            frame = self._frame("delta", t, changed, self._session_changed)
+        race.touched.clear()
+        return frame
+
+    def _frame(self, kind: Literal["key", "delta"], t: int, cars: dict[str, CarState], session: RaceState) -> Frame:
+        on_track = self._race.cars.values()
+        distances = [self._race.distances.get(car.number, (UNKNOWN, UNKNOWN)) for car in on_track]
+        return Frame.model_construct(
+            kind=kind,
+            t=t,
+            key_t=t if self.keyframe is None or kind == "key" else self.keyframe.t,
+            x=[None if car.x is None else int(car.x) for car in on_track],
+            y=[None if car.y is None else int(car.y) for car in on_track],
+            speed=[None if car.speed is None else int(car.speed) for car in on_track],
+            age=[None if car.seen_ms is None else t - car.seen_ms for car in on_track],
+            gap=[to_leader.ms for to_leader, _ in distances],
+            interval=[to_ahead.ms for _, to_ahead in distances],
+            cars=cars,
+            race=session,
+        )
+
+    def _place(self) -> None:
+        race = self._race
+        for position, number in enumerate(race.order, 1):
+            to_leader, to_ahead = race.distances.get(number, (UNKNOWN, UNKNOWN))
+            placed = (position, to_leader.laps, to_ahead.laps)
+            if self._placed.get(number) != placed:
+                self._placed[number] = placed
+                race.touched.add(number)
+
+    def _car_changed(self, number: str) -> None:
+        assert self.keyframe is not None  # noqa: S101
+        now, then = self._car(self._race.cars[number]).__dict__, self.keyframe.cars[number].__dict__
+        changed = {name: value for name, value in now.items() if value != then[name]}
+        if changed:
+            self._changed[number] = CarState.model_construct(**changed)
+        else:
+            self._changed.pop(number, None)
+
+    def _car(self, car: Car) -> CarState:
+        position, laps_down, interval_laps = self._placed[car.number]
+        best = self._race.bests.laps.get(car.number)
+        return CarState.model_construct(
+            position=position,
+            status=self._status(car),
+            lap=car.lap,
+            laps_down=laps_down,
+            interval_laps=interval_laps,
+            last_lap_ms=car.last_lap[1] if car.last_lap else None,
+            last_lap_mark=self._race.bests.mark(car),
+            best_lap_ms=best[0] if best else None,
+            sectors=(_sector(car, 0), _sector(car, 1), _sector(car, 2)),
+            speed_trap=car.speed_trap,
+        )
+
+    def _status(self, car: Car) -> CarStatus:
+        if car.finished:
+            return "finished"
+        if car.retired:
+            return "retired"
+        if car.in_pit:
+            return "pit"
+        return "grid" if self._race.started_ms is None else "running"
+
+    def _race_changed(self, ended: bool) -> None:
+        race = self._race
+        session = (race.status, race.suspended, race.track_status, race.track_message, race.lap, race.total_laps,
+                   race.weather, race.race_control, race.bests.fastest(), ended)  # fmt: skip
+        if session != self._session:
+            assert self.keyframe is not None  # noqa: S101
+            self._session = session
+            now, then = self._race_state(ended).__dict__, self.keyframe.race.__dict__
+            changed = {name: value for name, value in now.items() if value != then[name]}
+            self._session_changed = RaceState.model_construct(**changed)
+
+    def _race_state(self, ended: bool) -> RaceState:
+        race = self._race
+        fastest = race.bests.fastest()
+        weather = race.weather
+        return RaceState.model_construct(
+            status=race.status,
+            suspended=race.suspended,
+            track_status=race.track_status,
+            track_message=race.track_message,
+            lap=race.lap,
+            total_laps=race.total_laps,
+            fastest_lap=fastest and FastestLap(driver_number=fastest[0], lap=fastest[1], ms=fastest[2]),
+            air_temp=None if weather is None else weather.air_temp,
+            track_temp=None if weather is None else weather.track_temp,
+            rainfall=None if weather is None else weather.rainfall,
+            race_control=tuple(race.race_control),
+            ended=ended,
+        )
+
+
+def _sector(car: Car, index: int) -> Sector | None:
+    shown = car.sectors[index]
+    return None if shown is None else Sector.model_construct(ms=shown[0], mark=shown[1])

@@ -1,0 +1,56 @@
+"""The places where official times are taken, and where along the lap they are.
+
+The finish line is where the reference line begins. Where the sector lines are, and where the finish line
+crosses the pit lane (in Melbourne 17 m early), nobody tells: it is learned from laps already completed.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+FINISH, SECTOR_1, SECTOR_2, PIT_FINISH = range(4)
+KEPT = 99
+"""Observations per place; their median is where it is."""
+FARTHEST_PIT_FINISH_M = 60.0
+
+
+class Place(NamedTuple):
+    """A car was measured at a place of a lap at a session time."""
+
+    place: int
+    lap: int
+    time_ms: int
+
+
+@dataclass(slots=True)
+class Places:
+    """What has been learned of one circuit."""
+
+    length_m: float
+    observed: list[list[float]] = field(default_factory=lambda: [[], [], [], []])
+    """For each place the latest observations in order of arrival: metres from the lap's start (pit lane: end)."""
+    _median: list[float | None] = field(default_factory=lambda: [None] * 4)
+
+    def __post_init__(self) -> None:
+        for place in range(4):
+            self._settle(place)
+
+    def learn(self, place: int, metres: float) -> None:
+        """A car was ``metres`` along when it was officially there."""
+        fits = abs(metres) < FARTHEST_PIT_FINISH_M if place == PIT_FINISH else 0 < metres < self.length_m
+        if fits:
+            self.observed[place].append(metres)
+            del self.observed[place][:-KEPT]
+            self._settle(place)
+
+    def position(self, place: int) -> float | None:
+        """Metres from the start of the lap (for the pit lane from its end); None until learned."""
+        return self._median[place]
+
+    def _settle(self, place: int) -> None:
+        ordered: list[float] = []
+        for metres in self.observed[place]:
+            insort(ordered, metres)
+        self._median[place] = ordered[len(ordered) // 2] if ordered else None

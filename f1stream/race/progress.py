@@ -1,0 +1,60 @@
+"""How far a car has come: its speed, integrated, kept in place by its positions.
+
+Positions alone put a car at the finish line with a median gap error of 40 ms; with the speed in between it is
+under 30 ms, because a position's noise (GPS, the racing line, the feed's time stamps) lasts a sample and the
+speed's does not add up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GAIN = 0.1
+"""Share of the difference between position and dead reckoning that one sample corrects."""
+GATE_M = 5.0
+"""A position further away is not believed: a car off the road, wheels that spin, a crossing of the track."""
+STRIKES = 8
+"""So many in a row, about a second, and the position is right after all."""
+SILENCE_MS = 2_000
+"""Without samples for so long, dead reckoning is worth nothing."""
+MS_PER_HOUR = 3_600.0
+"""km/h times ms, divided by this, is metres."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """One car's distance in metres, unwrapped: it grows by the line's length each lap."""
+
+    m: float | None = None
+    t: int = -1
+    speed: float = 0.0
+    strikes: int = 0
+
+    def sample(self, t: int, s: float | None, speed: float, length_m: float) -> float | None:
+        """Take the sample at session time ``t`` (ms), ``s`` metres along the lap (None: no position).
+
+        Returns the new distance, or None as long as there is no position at all.
+        """
+        elapsed = t - self.t
+        if self.m is None:
+            if s is None:
+                return None
+            self.m = s - length_m if s > length_m / 2 else s
+        else:
+            self.m += (self.speed + speed) * 0.5 * elapsed / MS_PER_HOUR
+            if s is not None:
+                self._correct(s, elapsed, length_m)
+        self.t, self.speed = t, speed
+        return self.m
+
+    def _correct(self, s: float, elapsed: int, length_m: float) -> None:
+        assert self.m is not None  # noqa: S101
+        off = (s - self.m + length_m / 2) % length_m - length_m / 2
+        if abs(off) <= GATE_M:
+            self.m += GAIN * off
+            self.strikes = 0
+        elif self.strikes + 1 >= STRIKES or elapsed > SILENCE_MS:
+            self.m += off
+            self.strikes = 0
+        else:
+            self.strikes += 1

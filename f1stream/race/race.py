@@ -1,0 +1,336 @@
+"""A race at session time: everything that is known of it, one fact after the other.
+
+Facts are applied in the order in which they became known. Nothing here asks for the wall clock or does I/O, and
+the state is plain values: it is a table's value, and a race read back goes on as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
+
+from f1stream.race.bests import Bests
+from f1stream.race.car import LARGEST_SHIFT_MS, LINES, Car, Visit
+from f1stream.race.order import Distance, distances, rank
+from f1stream.race.places import FINISH, PIT_FINISH, Place, Places
+from f1stream.race.progress import Progress
+from models import (
+    Entry,
+    LapCount,
+    LapUpdate,
+    Message,
+    PitIn,
+    PitOut,
+    RaceControl,
+    Retirement,
+    SectorTime,
+    SessionInfo,
+    SessionStatus,
+    TrackStatus,
+    TyreChange,
+    Weather,
+)
+
+STOPPED_MS = 120_000
+"""A car that crosses no line for so long, out of the pits and with the race on, is out of it until it does."""
+FLAG_MS = 1_000
+"""The feed's word for the end of the race and the leader's crossing lie no further apart."""
+SHOWN_MESSAGES = 20
+
+
+class Compared(NamedTuple):
+    """One car at one place of one lap: when it was measured there, and officially."""
+
+    car: str
+    place: int
+    lap: int
+    measured_ms: int
+    official_ms: int
+
+
+@dataclass(slots=True)
+class Race:
+    """The state of one race. With ``official`` off, official times neither correct nor count."""
+
+    cars: dict[str, Car]
+    official: bool = True
+    places: Places | None = None
+    total_laps: int | None = None
+    status: str = "Inactive"
+    started_ms: int | None = None
+    suspended: bool = False
+    resumed_ms: int = 0
+    flag_ms: int | None = None
+    """When the leader took the chequered flag."""
+    track_status: str = "1"
+    track_message: str = "AllClear"
+    weather: Weather | None = None
+    race_control: list[RaceControl] = field(default_factory=list)
+    bests: Bests = field(default_factory=Bests)
+    order: list[str] = field(default_factory=list)
+    distances: dict[str, tuple[Distance, Distance]] = field(default_factory=dict)
+    """By car: behind the leader, behind the car ahead."""
+    moved: bool = True
+    """Order or distances can have changed since they were last settled."""
+    touched: set[str] = field(default_factory=set)
+    """Cars of which anything but place and distance has changed since the last frame."""
+    compared: list[Compared] = field(default_factory=list)
+    """Measured against official times since the last frame: how good the measuring is."""
+
+    @classmethod
+    def of(cls, entries: list[Entry], official: bool = True) -> Race:
+        """A race before its start, ``entries`` in grid order."""
+        cars = {e.driver_number: Car(e.driver_number, grid) for grid, e in enumerate(entries)}
+        return cls(cars, official, order=list(cars), touched=set(cars))
+
+    @property
+    def lap(self) -> int:
+        """The lap the leader is on: 0 before the start, the last one after the flag."""
+        if self.started_ms is None:
+            return 0
+        lap = max(car.lap for car in self.cars.values()) + 1
+        return min(lap, self.total_laps) if self.total_laps else lap
+
+    def dump(self) -> bytes:
+        """As a table's value."""
+        return _RACE.dump_json(self)
+
+    @staticmethod
+    def load(value: bytes) -> Race:
+        """From a table's value."""
+        return _RACE.validate_json(value)
+
+    def lay_line(self, places: Places) -> None:
+        """A (new) reference line: every car will be found on it anew."""
+        for car in self.cars.values():
+            car.progress = Progress()
+            car.seen_at.clear()
+            car.awaited.clear()
+        self.places = places
+
+    # -- facts of the session --------------------------------------------------------------------------
+
+    def tell(self, message: Message) -> None:
+        """Apply one message."""
+        match message:
+            case SessionInfo() | LapCount():
+                self.total_laps = message.total_laps
+            case SessionStatus():
+                self._session_status(message.status, message.session_time_ms)
+            case TrackStatus():
+                self.track_status, self.track_message = message.status, message.message
+            case RaceControl():
+                self.race_control = [*self.race_control, message][-SHOWN_MESSAGES:]
+                if message.message.startswith("ABORTED START"):
+                    self._abort_start()
+            case Weather():
+                self.weather = message
+            case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement():
+                if (car := self.cars.get(message.driver_number)) is not None:
+                    self.touched.add(car.number)
+                    self._tell_of_car(car, message)
+            case _:  # entries, track and end shape the stream of frames, not the race
+                pass
+
+    def _session_status(self, status: str, at: int) -> None:
+        self.status = status
+        self.moved = True
+        self.touched.update(self.cars)
+        if status == "Started":
+            if self.started_ms is None:
+                self._start(at)
+            self.suspended, self.resumed_ms = False, at
+        elif status == "Aborted" and self.started_ms is not None:
+            self.suspended = True
+            for car in self.cars.values():
+                if car.in_pit and car.visits:
+                    car.visits[-1].suspended = True
+        elif status == "Finished" and self.flag_ms is None and self.started_ms is not None:
+            self._chequered(at)
+
+    def _start(self, at: int) -> None:
+        self.started_ms = at
+        for car in self.cars.values():
+            car.line_ms = at
+            if self.places is not None:
+                car.line_up(self.places.length_m)
+
+    def _abort_start(self) -> None:
+        """The next start is the start, unless the race is on already."""
+        if self.started_ms is not None and max(car.lap for car in self.cars.values()) == 0:
+            self.started_ms = None
+            for car in self.cars.values():
+                car.line = -1
+                car.times.clear()
+
+    # -- facts of a car --------------------------------------------------------------------------------
+
+    def _tell_of_car(self, car: Car, message: PitIn | PitOut | TyreChange | SectorTime | Retirement) -> None:
+        at = message.session_time_ms
+        match message:
+            case PitIn():
+                car.in_pit = True
+                car.visits.append(Visit(message.lap, at, suspended=self.suspended))
+            case PitOut():
+                car.in_pit, car.standing_from = False, None
+                if car.visits and car.visits[-1].out_ms is None:
+                    car.visits[-1].out_ms = at
+            case TyreChange():
+                if car.visits:
+                    car.visits[-1].changed = True
+                car.compound, car.set_laps, car.set_from = message.compound, message.tyre_life, message.lap
+            case SectorTime():
+                self.bests.sector(car, message.sector, message.time_ms)
+                if message.sector != 3:  # the third ends at the finish line: the lap's record tells
+                    self._official(car, Place(message.sector, message.lap, at))
+            case Retirement():
+                car.retired = self.moved = True
+
+    def complete(self, car: Car, lap: LapUpdate) -> None:
+        """Apply a completed or revised lap."""
+        self.touched.add(car.number)
+        known = car.official_at[FINISH]
+        first_told = known is None or lap.lap_number > known[0]
+        if lap.speed_st is not None:
+            car.speed_trap = max(lap.speed_st, car.speed_trap or 0)
+        if self.places is not None:
+            for place, metres in car.seen_at:
+                self.places.learn(place, metres)
+        car.seen_at.clear()
+        if lap.official and first_told:
+            self._official(car, Place(FINISH, lap.lap_number, lap.end_ms))
+        if self.official and lap.official:
+            self.bests.lap(car, lap.lap_number, None if lap.deleted else lap.lap_time_ms)
+            if lap.lap_time_ms is not None and lap.lap_number == car.lap:
+                car.last_lap = (lap.lap_number, lap.lap_time_ms)
+            if lap.compound is not None and lap.lap_number == car.lap and not car.in_pit:
+                car.wears(lap.compound, lap.tyre_life, lap.lap_number)
+
+    def _official(self, car: Car, place: Place) -> None:
+        """An official time: learn where the place is, correct what is measured after it, count the lap."""
+        learned_at = PIT_FINISH if place.place == FINISH and car.in_pit else place.place
+        if learned_at != FINISH:
+            car.awaited.append((learned_at, place.lap, place.time_ms))
+        car.official_at[place.place] = (place.lap, place.time_ms)
+        self._compare(car, place.place)
+        if self.official and place.place == FINISH:
+            if self.places is not None:
+                car.count_laps(place.lap, self.places.length_m)
+            self._crosses(car, place.lap * LINES, place.time_ms)
+            if car.corrects(place.lap * LINES, place.time_ms):
+                self.moved = True
+
+    def _compare(self, car: Car, place: int) -> None:
+        measured, official = car.measured_at[place], car.official_at[place]
+        if measured is None or official is None or measured[0] != official[0]:
+            return
+        self.compared.append(Compared(car.number, place, measured[0], measured[1], official[1]))
+        if self.official:
+            shift = official[1] - measured[1]
+            car.shift_ms = shift if abs(shift) <= LARGEST_SHIFT_MS else 0
+
+    # -- where the cars are ----------------------------------------------------------------------------
+
+    def sample(self, car: Car, t: int, s: float, x: float, y: float, speed: float) -> None:
+        """Apply one sample: session time (ms), metres along the reference line, X, Y (1/10 m), km/h."""
+        if car.seen_ms is not None and t <= car.seen_ms:
+            return
+        there = x != 0 or y != 0  # the feed's way to say that it does not know
+        car.x, car.y = (x, y) if there else (None, None)
+        car.speed, car.seen_ms, car.coasted = speed, t, False
+        car.stands(t, speed)
+        places = self.places
+        if places is None:
+            return
+        m0, t0 = car.progress.m, car.progress.t
+        m1 = car.progress.sample(t, s if there else None, speed, places.length_m)
+        if m1 is None:
+            return
+        if m0 is None:
+            car.found(places.length_m)
+            return
+        if car.awaited:
+            car.sees(m0, t0, t, places)
+        if self.started_ms is not None:
+            for place, line in car.passes(m0, t0, m1, t, places):
+                self._measured(car, place, line)
+
+    def _measured(self, car: Car, place: Place, line: int | None) -> None:
+        """The samples showed ``car`` at a timing line (numbered ``line``) or a sector line (None)."""
+        if line is not None:
+            self._crosses(car, line, place.time_ms + car.shift_ms)
+        if line is None or (line > 0 and line % LINES == 0):
+            car.measured_at[place.place] = (place.lap, place.time_ms)
+            self._compare(car, place.place)
+
+    def _crosses(self, car: Car, line: int, time_ms: int) -> None:
+        laps = car.lap
+        if not car.crosses(line, time_ms):
+            return
+        self.moved = True
+        if car.lap > laps:
+            self._ends_lap(car)
+
+    def _ends_lap(self, car: Car) -> None:
+        self.touched.add(car.number)
+        end = car.time_at(car.lap * LINES)
+        if end is None or self.started_ms is None:
+            return
+        begin = car.lap_end_ms if car.lap_end_ms is not None else self.started_ms
+        car.last_lap, car.lap_end_ms = (car.lap, end - begin), end
+        if not self.official:
+            self.bests.lap(car, car.lap, end - begin)
+        if self.flag_ms is None and car.lap == self.total_laps:
+            self._chequered(end)
+        if self.flag_ms is not None and end >= self.flag_ms:
+            car.finished = True
+
+    def _chequered(self, at: int) -> None:
+        """The flag is out from ``at`` on: whoever crosses the finish line then, or has since, is finished.
+
+        The feed tells it to a tenth of a second or so; the leader's own crossing is exact.
+        """
+        leader = self.cars[self.order[0]]
+        if leader.lap_end_ms is not None and abs(leader.lap_end_ms - at) <= FLAG_MS:
+            at = min(at, leader.lap_end_ms)
+        self.flag_ms = at
+        for car in self.cars.values():
+            if car.lap_end_ms is not None and car.lap_end_ms >= at and car.lap > 0:
+                car.finished = True
+                self.touched.add(car.number)
+
+    def settle(self, now: int) -> bool:
+        """All facts up to ``now`` (ms) are in: order and distances follow. True when they were made anew."""
+        self._coast(now)
+        if now % 1_000 == 0:
+            self._retire(now)
+        if not self.moved:
+            return False
+        ranked = rank(self.cars.values())
+        self.order = [car.number for car in ranked]
+        if not self.suspended:  # the clock runs on, the gaps do not
+            self.distances = distances(ranked)
+        self.moved = False
+        return True
+
+    def _coast(self, now: int) -> None:
+        if self.places is None or self.started_ms is None:
+            return
+        for car in self.cars.values():
+            for place, line in car.coasts(now, self.places):
+                self._measured(car, place, line)
+
+    def _retire(self, now: int) -> None:
+        """The written rule for feeds that do not tell: see STOPPED_MS."""
+        if self.started_ms is None or self.suspended or self.flag_ms is not None:
+            return
+        for car in self.cars.values():
+            stopped = now - max(car.line_ms, self.resumed_ms) > STOPPED_MS
+            if stopped and not (car.retired or car.in_pit or car.finished):
+                car.retired = self.moved = True
+                self.touched.add(car.number)
+
+
+_RACE = TypeAdapter(Race)

@@ -1,0 +1,292 @@
+"""One session at event time: cars and messages come at their own pace, frames leave complete and in order.
+
+The frame for session time T holds exactly what was known by T. It is made when every entered car has told
+everything up to T and every message that the cars' packets name has been seen. What lies beyond the last frame
+waits in memory: it is not in the checkpoint, and its records are not acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from f1stream.race.frames import Frames
+from f1stream.race.line import ReferenceLine
+from f1stream.race.places import Places
+from f1stream.race.race import Race
+from models import CarUpdate, Entries, Frame, Head, LapUpdate, Message, SessionEnd, SessionInfo, Track
+from models.frame import FRAME_MS
+
+
+class Hole(RuntimeError):
+    """A record is missing between two others. Nothing may go on: re-read from the last acknowledged one."""
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """What one car has told that no frame holds yet."""
+
+    seq: int = -1
+    """Its last packet that was received."""
+    received_ms: int = -1
+    """Everything up to here was received."""
+    ready_ms: int = -1
+    """The same, as far as the messages that its packets name have been seen too."""
+    runs: deque[tuple[int, int]] = field(default_factory=deque)
+    """(last seq, until) of each run beyond the last frame."""
+    naming: deque[tuple[int, int]] = field(default_factory=deque)
+    """(messages named, until) of runs that are not ready."""
+    t: list[int] = field(default_factory=list)
+    x: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    speed: list[float] = field(default_factory=list)
+    laps: deque[LapUpdate] = field(default_factory=deque)
+
+    def take(self, update: CarUpdate) -> bool:
+        """Receive a run of packets. False for one that came before; raises Hole when one is missing."""
+        if update.last_seq <= self.seq:
+            return False
+        if update.first_seq > self.seq + 1:
+            raise Hole(f"car {update.driver_number}: packet {update.first_seq} came after {self.seq}")
+        first = next((i for i, t in enumerate(update.t) if t > self.received_ms), len(update.t))
+        self.t += update.t[first:]
+        self.x += update.x[first:]
+        self.y += update.y[first:]
+        self.speed += update.speed[first:]
+        self.laps.extend(lap for lap in update.laps if lap.emitted_ms > self.received_ms)
+        self.seq, self.received_ms = update.last_seq, update.until_ms
+        self.runs.append((update.last_seq, update.until_ms))
+        self.naming.append((update.messages, update.until_ms))
+        return True
+
+    def promote(self, messages: int) -> int:
+        """Up to when this car is complete, now that ``messages`` messages have been seen."""
+        while self.naming and self.naming[0][0] <= messages:
+            self.ready_ms = self.naming.popleft()[1]
+        return self.ready_ms
+
+    def leave(self, until: int, done: int) -> int:
+        """Forget what frames up to ``until`` hold; the last seq that lies wholly before (``done`` so far)."""
+        while self.runs and self.runs[0][1] <= until:
+            done = self.runs.popleft()[0]
+        return done
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """What goes into the table: the session as of one frame."""
+
+    epoch: int
+    t: int
+    message_seq: int
+    """The last message that is applied."""
+    packet_seq: dict[str, int]
+    """By car, the last packet that lies wholly at or before ``t``."""
+    race: Race
+    keyframe: Frame | None
+
+
+@dataclass(slots=True)
+class Standing:
+    """What stands for the whole run: it goes into a table of its own when it changes."""
+
+    info: SessionInfo | None = None
+    entries: Entries | None = None
+    track: Track | None = None
+
+
+_CHECKPOINT = TypeAdapter(Checkpoint)
+_STANDING = TypeAdapter(Standing)
+
+
+class SessionRace:
+    """Joins one session's cars and messages, and makes its frames."""
+
+    def __init__(self, session_key: str, epoch: int, official: bool = True) -> None:
+        """A run that has not begun. ``official``: whether official times correct and count."""
+        self.session_key, self.epoch = session_key, epoch
+        self.standing = Standing()
+        self.race: Race | None = None
+        self.t: int | None = None
+        """The last frame."""
+        self.ended = False
+        self.samples = 0
+        """Samples in frames so far, this process only (a metric)."""
+        self._official = official
+        self._frames: Frames | None = None
+        self._line: ReferenceLine | None = None
+        self._cars: dict[str, Arrivals] = {}
+        self._done: dict[str, int] = {}
+        self._messages: deque[tuple[int, int, Message | None]] = deque()
+        """(seq, emitted_ms, message or None for one that could not be read)."""
+        self._message_seq = self._applied_seq = -1
+
+    # -- what arrives ----------------------------------------------------------------------------------
+
+    def take_message(self, seq: int, emitted_ms: int, message: Message | None) -> bool:
+        """Receive a message (None: it was unreadable, and counts as seen). False for a repeated one."""
+        if seq <= self._message_seq:
+            return False
+        if seq > self._message_seq + 1:
+            raise Hole(f"session {self.session_key}: message {seq} came after {self._message_seq}")
+        self._message_seq = seq
+        self._messages.append((seq, emitted_ms, message))
+        return True
+
+    def take_update(self, update: CarUpdate) -> bool:
+        """Receive a run of a car's packets. False for a repeated one."""
+        car = self._cars.get(update.driver_number)
+        if car is None:
+            car = self._cars[update.driver_number] = self._arrivals(update.driver_number)
+        return car.take(update)
+
+    def _arrivals(self, number: str) -> Arrivals:
+        until = -1 if self.t is None else self.t
+        return Arrivals(seq=self._done.get(number, -1), received_ms=until, ready_ms=until)
+
+    # -- what leaves -----------------------------------------------------------------------------------
+
+    def advance(self) -> list[Head | Frame]:
+        """The frames that have become complete, each new head before the frames it holds for."""
+        out: list[Head | Frame] = []
+        if self.race is None and not self._begin():
+            return out
+        assert self.race is not None and self.t is not None  # noqa: S101
+        end = min(self._promoted(number) for number in self.race.cars) // FRAME_MS * FRAME_MS
+        while self.t < end:
+            if self._tell(self.t + FRAME_MS):
+                out.append(self._head())
+            out += self._stretch(min(end, self._next_standing()))
+        for number, car in self._cars.items():
+            self._done[number] = car.leave(self.t, self._done.get(number, -1))
+        return out
+
+    def _promoted(self, number: str) -> int:
+        if number not in self._cars:
+            self._cars[number] = self._arrivals(number)
+        return self._cars[number].promote(self._message_seq + 1)
+
+    def _begin(self) -> bool:
+        """Start once it is known when the run starts and who takes part."""
+        for _, _, message in self._messages:
+            if isinstance(message, SessionInfo):
+                self.standing.info = self.standing.info or message
+            elif isinstance(message, Entries):
+                self.standing.entries = self.standing.entries or message
+        if self.standing.info is None or self.standing.entries is None:
+            return False
+        self.t = -(-self.standing.info.start_ms // FRAME_MS) * FRAME_MS - FRAME_MS
+        self.race = Race.of(self.standing.entries.entries, self._official)
+        self._frames = Frames(self.race)
+        return True
+
+    def _tell(self, t: int) -> bool:
+        """Apply the messages known by ``t``. True when the head is another one now."""
+        assert self.race is not None  # noqa: S101
+        standing = self._applied_seq < 0
+        while self._messages and self._messages[0][1] <= t:
+            self._applied_seq, _, message = self._messages.popleft()
+            if isinstance(message, Track):
+                self.standing.track, standing = message, True
+                self._lay(message)
+            elif isinstance(message, SessionEnd):
+                self.ended = True
+            elif message is not None:
+                self.race.tell(message)
+        return standing
+
+    def _lay(self, track: Track) -> None:
+        assert self.race is not None  # noqa: S101
+        self._line = ReferenceLine(track.outline)
+        self.race.lay_line(Places(self._line.length_m))
+
+    def _next_standing(self) -> int:
+        """The last frame before the track changes: positions up to there lie on the present one."""
+        changes = (emitted for _, emitted, message in self._messages if isinstance(message, Track))
+        return next(((at - 1) // FRAME_MS * FRAME_MS for at in changes), 1 << 62)
+
+    def _head(self) -> Head:
+        assert self.standing.info is not None and self.standing.entries is not None  # noqa: S101
+        track = self.standing.track
+        return Head(
+            session_key=self.session_key,
+            epoch=self.epoch,
+            info=self.standing.info,
+            cars=self.standing.entries.entries,
+            outline=track and [(round(x), round(y)) for x, y in track.outline],
+            corners=track.corners if track else (),
+        )
+
+    def _stretch(self, end: int) -> list[Head | Frame]:
+        """The frames up to ``end``. The messages of the first one have been told."""
+        assert self.race is not None and self._frames is not None and self.t is not None  # noqa: S101
+        race = self.race
+        frames: list[Head | Frame] = []
+        cars = [self._cars[number] for number in race.cars]
+        upto = [self._beyond(car, end) for car in cars]
+        along = self._project([(car, n) for car, n in zip(cars, upto, strict=True)])
+        at = [0] * len(cars)
+        while self.t < end:
+            self.t += FRAME_MS
+            self._tell(self.t)
+            for i, (car, state) in enumerate(zip(cars, race.cars.values(), strict=True)):
+                while car.laps and car.laps[0].emitted_ms <= self.t:
+                    race.complete(state, car.laps.popleft())
+                n = at[i]
+                while n < upto[i] and car.t[n] <= self.t:
+                    race.sample(state, car.t[n], along[i][n], car.x[n], car.y[n], car.speed[n])
+                    n += 1
+                at[i] = n
+            frames.append(self._frames.frame(self.t, self.ended))
+        for car, n in zip(cars, upto, strict=True):
+            self.samples += n
+            del car.t[:n], car.x[:n], car.y[:n], car.speed[:n]
+        return frames
+
+    @staticmethod
+    def _beyond(car: Arrivals, end: int) -> int:
+        """How many of the waiting samples lie at or before ``end``."""
+        return int(np.searchsorted(np.array(car.t, dtype=np.int64), end, side="right"))
+
+    def _project(self, waiting: list[tuple[Arrivals, int]]) -> list[list[float]]:
+        """Metres along the line of each car's first n waiting samples; all cars at once, that is the fast way."""
+        if self._line is None:
+            return [[0.0] * n for _, n in waiting]
+        x = np.array(list(chain.from_iterable(car.x[:n] for car, n in waiting)), dtype=np.float64)
+        y = np.array(list(chain.from_iterable(car.y[:n] for car, n in waiting)), dtype=np.float64)
+        along = self._line.project(x, y).tolist() if len(x) else []
+        ends = np.cumsum([0, *(n for _, n in waiting)]).tolist()
+        return [along[begin:end] for begin, end in pairwise(ends)]
+
+    # -- what is kept ----------------------------------------------------------------------------------
+
+    def checkpoint(self) -> bytes | None:
+        """The session as of the last frame, as a table's value; None before the first."""
+        if self.race is None or self.t is None or self._frames is None or self._frames.keyframe is None:
+            return None
+        return _CHECKPOINT.dump_json(
+            Checkpoint(self.epoch, self.t, self._applied_seq, self._done, self.race, self._frames.keyframe)
+        )
+
+    def dump_standing(self) -> bytes:
+        """What stands for the whole run, as a table's value."""
+        return _STANDING.dump_json(self.standing)
+
+    @classmethod
+    def restore(cls, session_key: str, checkpoint: bytes, standing: bytes, official: bool = True) -> SessionRace:
+        """The session as it was at a checkpoint."""
+        kept = _CHECKPOINT.validate_json(checkpoint)
+        self = cls(session_key, kept.epoch, official)
+        self.standing = _STANDING.validate_json(standing)
+        self.t, self.race = kept.t, kept.race
+        self.ended = bool(kept.keyframe and kept.keyframe.race.ended)
+        self._message_seq = self._applied_seq = kept.message_seq
+        self._done = kept.packet_seq
+        self._frames = Frames(self.race, kept.keyframe)
+        if self.standing.track is not None:
+            self._line = ReferenceLine(self.standing.track.outline)
+        return self

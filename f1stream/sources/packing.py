@@ -1,0 +1,93 @@
+"""A session as the records of a run: packed, stamped, and in the order in which they become known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from f1stream import topics
+from f1stream.sources.session import Columns, Session
+from f1stream.topics import Stamp
+from models import Lap, Message, Packet, SessionEnd, SessionInfo
+from models.frame import FRAME_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One record on its way to a topic."""
+
+    topic: str
+    key: bytes
+    stamp: Stamp
+    record: Packet | Lap | Message
+
+
+def pack(
+    session: Session, epoch: int, packet_ms: int, from_ms: int | None = None, to_ms: int | None = None
+) -> Iterator[Published]:
+    """The session's records from ``from_ms`` to ``to_ms`` (session clock), by ``emitted_ms``.
+
+    At the same instant messages come first, then laps, then packets. What was known before ``from_ms`` is told
+    first, at ``from_ms``. The run ends, for every car, on a frame.
+    """
+    info = next(message for message in session.messages if isinstance(message, SessionInfo))
+    begin = info.start_ms if from_ms is None else from_ms
+    end = -(-min(session.end_ms, to_ms or session.end_ms) // FRAME_MS) * FRAME_MS
+    told = _known(session, info.model_copy(update={"start_ms": begin}), begin, end)
+    next_told = next(told, None)
+    seqs: Counter[tuple[str, bytes]] = Counter()
+    positions = _starts(session.telemetry, begin)
+    session_key = session.session_key.encode()
+
+    def stamp(topic: str, key: bytes, emitted_ms: int, laps: int = 0, messages: int = 0) -> Stamp:
+        seq = seqs[topic, key]
+        seqs[topic, key] = seq + 1
+        return Stamp(epoch, seq, emitted_ms, laps, messages)
+
+    until = begin
+    while until < end:
+        until = min(until + packet_ms, end)
+        while next_told is not None and next_told[0] <= until:
+            emitted_ms, record = next_told
+            topic, key = topics.MESSAGES, session_key
+            if isinstance(record, Lap):
+                topic, key = topics.LAPS, topics.car_key(session.session_key, record.driver_number)
+            yield Published(topic, key, stamp(topic, key, emitted_ms), record)
+            next_told = next(told, None)
+        for number, columns in session.telemetry.items():
+            key = topics.car_key(session.session_key, number)
+            packet, positions[number] = _packet(session, number, columns, positions[number], until)
+            named = stamp(topics.TELEMETRY, key, until, seqs[topics.LAPS, key], seqs[topics.MESSAGES, session_key])
+            yield Published(topics.TELEMETRY, key, named, packet)
+
+
+def _known(session: Session, info: SessionInfo, begin: int, end: int) -> Iterator[tuple[int, Lap | Message]]:
+    """Messages and laps with the instant at which they are told."""
+    messages = [info, *(message for message in session.messages if not isinstance(message, SessionInfo))]
+    facts: list[tuple[int, int, Lap | Message]] = [
+        *((max(message.session_time_ms, begin), 0, message) for message in messages),
+        *((max(lap.end_ms, begin), 1, lap) for lap in session.laps),
+        (end, 2, SessionEnd(session_time_ms=end)),
+    ]
+    facts.sort(key=lambda fact: fact[:2])
+    for emitted_ms, _, record in facts:
+        if emitted_ms <= end:
+            yield emitted_ms, record
+
+
+def _starts(telemetry: dict[str, Columns], begin: int) -> dict[str, int]:
+    return {
+        number: int(columns["session_time_ms"].searchsorted(begin, side="right"))
+        for number, columns in telemetry.items()
+    }
+
+
+def _packet(session: Session, number: str, columns: Columns, first: int, until: int) -> tuple[Packet, int]:
+    last = int(columns["session_time_ms"].searchsorted(until, side="right"))
+    return Packet.model_construct(
+        driver_number=number,
+        until_ms=until,
+        t0_utc_ms=session.t0_utc_ms,
+        **{name: column[first:last].tolist() for name, column in columns.items()},
+    ), last
