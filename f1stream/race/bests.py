@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from f1stream.race.car import Car
-from models.frame import Mark
+from models.frame import Mark, Sector
 
 PERSONAL: Mark = "personal"
 OVERALL: Mark = "overall"
@@ -57,4 +57,4 @@ class Bests:
                 self.sectors[sector - 1], mark = ms, OVERALL
         if sector == 1:
             car.sectors = [None] * 3
-        car.sectors[sector - 1] = (ms, mark)
+        car.sectors[sector - 1] = Sector.model_construct(ms=ms, mark=mark)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places
 from f1stream.race.progress import MS_PER_HOUR, SILENCE_MS, Progress
-from models.frame import Mark
+from models.frame import Sector
 
 LINES = 60
 """Timing lines a lap, equally spaced; line 0 of a lap is the finish line."""
@@ -17,6 +17,8 @@ COAST_MS = 600
 LARGEST_SHIFT_MS = 1_500
 """A greater difference between official and measured time is a mistake, not an error of measurement."""
 STANDING_KMH = 2.0
+RETHINK = -1e9
+"""For ``Car.next_m``: what lies ahead has changed."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ class Car:
     line_ms: int = 0
     times: list[int] = field(default_factory=list)
     """When the last lines were crossed; the last is ``line``."""
+    next_m: float = RETHINK
+    """Nothing is passed before this; lets most samples by at the cost of one comparison."""
     measured_line: int = -1
     """The last line that the samples showed; official times can be ahead of it or behind."""
     shift_ms: int = 0
@@ -58,10 +62,8 @@ class Car:
     """(place, lap, session time) of official times whose position the next sample will show."""
     seen_at: list[tuple[int, float]] = field(default_factory=list)
     """(place, metres) of this lap, to be learned from when the lap is complete."""
-    x: float | None = None
-    y: float | None = None
-    speed: float | None = None
     seen_ms: int | None = None
+    """Its latest sample."""
     standing_from: int | None = None
     coasted: bool = False
     in_pit: bool = False
@@ -75,7 +77,7 @@ class Car:
     last_lap: tuple[int, int] | None = None
     """(lap number, ms)."""
     lap_end_ms: int | None = None
-    sectors: list[tuple[int | None, Mark | None] | None] = field(default_factory=lambda: [None] * 3)
+    sectors: list[Sector | None] = field(default_factory=lambda: [None] * 3)
     sector_bests: list[int | None] = field(default_factory=lambda: [None] * 3)
     speed_trap: int | None = None
     retired: bool = False
@@ -88,7 +90,7 @@ class Car:
 
     def line_up(self, length_m: float) -> None:
         """The race starts here: the nearest finish line is the one at which lap 1 begins."""
-        self.line = -1
+        self.line, self.next_m = -1, RETHINK
         self.times.clear()
         if self.progress.m is not None:
             self.progress.m = (self.progress.m + length_m / 2) % length_m - length_m / 2
@@ -99,6 +101,7 @@ class Car:
         assert self.progress.m is not None  # noqa: S101
         self.progress.m += round(self.measured_line / LINES - self.progress.m / length_m) * length_m
         self.measured_line = int(self.progress.m // (length_m / LINES))
+        self.next_m = RETHINK
 
     def count_laps(self, laps: int, length_m: float) -> None:
         """Take over an official lap count that measuring has lost: a start in mid-race, a hole in the data."""
@@ -106,6 +109,7 @@ class Car:
         if self.progress.m is not None and lost:
             self.progress.m += lost * length_m
             self.measured_line += lost * LINES
+            self.next_m = RETHINK
 
     def time_at(self, line: int) -> int | None:
         """When ``line`` was crossed, None if that is not known (any more)."""
@@ -121,19 +125,25 @@ class Car:
             return round(t0 + (t1 - t0) * min(max(share, 0.0), 1.0))
 
         lap = self.measured_line // LINES + 1
-        for sector in (SECTOR_1, SECTOR_2):
-            position = places.position(sector)
-            if position is not None and m0 < (lap - 1) * places.length_m + position <= m1:
-                passed.append((Place(sector, lap, when((lap - 1) * places.length_m + position)), None))
-        while True:
-            line = self.measured_line + 1
-            at = line * places.length_m / LINES
-            if self.in_pit and line % LINES == 0:
-                at += places.position(PIT_FINISH) or 0.0
-            if at > m1:
-                return passed
-            self.measured_line = line
-            passed.append((Place(FINISH, line // LINES, when(at)), line))
+        sectors = [
+            (lap - 1) * places.length_m + position
+            for position in (places.position(SECTOR_1), places.position(SECTOR_2))
+            if position is not None
+        ]
+        for sector, at in enumerate(sectors, SECTOR_1):
+            if m0 < at <= m1:
+                passed.append((Place(sector, lap, when(at)), None))
+        while (at := self._line_at(self.measured_line + 1, places)) <= m1:
+            self.measured_line += 1
+            passed.append((Place(FINISH, self.measured_line // LINES, when(at)), self.measured_line))
+        self.next_m = min([at, *(sector for sector in sectors if sector > m1)])
+        return passed
+
+    def _line_at(self, line: int, places: Places) -> float:
+        at = line * places.length_m / LINES
+        if self.in_pit and line % LINES == 0:
+            at += places.position(PIT_FINISH) or 0.0
+        return at
 
     def crosses(self, line: int, time_ms: int) -> bool:
         """``line`` was crossed at ``time_ms``; lines passed unseen are put evenly in between. True if it is news."""
@@ -183,7 +193,7 @@ class Car:
 
     def stands(self, t: int, speed: float) -> None:
         """Keep the longest stay in one place of the present visit to the pit lane."""
-        if speed > STANDING_KMH or not self.in_pit:
+        if speed > STANDING_KMH:
             self.standing_from = None
         elif self.standing_from is None:
             self.standing_from = t

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from f1stream.race.car import Car
-from f1stream.race.order import UNKNOWN
+from f1stream.race.car import Car, Visit
 from f1stream.race.race import Race
 from models import CarState, Frame, RaceState
-from models.frame import KEYFRAME_MS, CarStatus, FastestLap, Sector
+from models.frame import KEYFRAME_MS, CarStatus, FastestLap, Stop
 
 
 class Frames:
@@ -22,7 +21,6 @@ class Frames:
         self._changed: dict[str, CarState] = {}
         self._session: tuple[Any, ...] = ()
         self._session_changed = RaceState.model_construct()
-        race.moved = True
         race.touched.update(race.cars)
 
     def frame(self, t: int, ended: bool = False) -> Frame:
@@ -45,18 +43,17 @@ class Frames:
         return frame
 
     def _frame(self, kind: Literal["key", "delta"], t: int, cars: dict[str, CarState], session: RaceState) -> Frame:
-        on_track = self._race.cars.values()
-        distances = [self._race.distances.get(car.number, (UNKNOWN, UNKNOWN)) for car in on_track]
+        columns = self._race.columns
         return Frame.model_construct(
             kind=kind,
             t=t,
             key_t=t if self.keyframe is None or kind == "key" else self.keyframe.t,
-            x=[None if car.x is None else int(car.x) for car in on_track],
-            y=[None if car.y is None else int(car.y) for car in on_track],
-            speed=[None if car.speed is None else int(car.speed) for car in on_track],
-            age=[None if car.seen_ms is None else t - car.seen_ms for car in on_track],
-            gap=[to_leader.ms for to_leader, _ in distances],
-            interval=[to_ahead.ms for _, to_ahead in distances],
+            x=columns.x.copy(),
+            y=columns.y.copy(),
+            speed=columns.speed.copy(),
+            age=[None if seen is None else t - seen for seen in columns.seen_ms],
+            gap=columns.gap.copy(),
+            interval=columns.interval.copy(),
             cars=cars,
             race=session,
         )
@@ -64,8 +61,7 @@ class Frames:
     def _place(self) -> None:
         race = self._race
         for position, number in enumerate(race.order, 1):
-            to_leader, to_ahead = race.distances.get(number, (UNKNOWN, UNKNOWN))
-            placed = (position, to_leader.laps, to_ahead.laps)
+            placed = (position, race.gaps[number].laps, race.intervals[number].laps)
             if self._placed.get(number) != placed:
                 self._placed[number] = placed
                 race.touched.add(number)
@@ -82,6 +78,7 @@ class Frames:
     def _car(self, car: Car) -> CarState:
         position, laps_down, interval_laps = self._placed[car.number]
         best = self._race.bests.laps.get(car.number)
+        stops = car.stops()
         return CarState.model_construct(
             position=position,
             status=self._status(car),
@@ -91,7 +88,11 @@ class Frames:
             last_lap_ms=car.last_lap[1] if car.last_lap else None,
             last_lap_mark=self._race.bests.mark(car),
             best_lap_ms=best[0] if best else None,
-            sectors=(_sector(car, 0), _sector(car, 1), _sector(car, 2)),
+            sectors=(car.sectors[0], car.sectors[1], car.sectors[2]),
+            compound=car.compound,
+            tyre_age=car.tyre_age(),
+            stops=len(stops),
+            pit_stops=tuple(_stop(stop) for stop in stops),
             speed_trap=car.speed_trap,
         )
 
@@ -135,6 +136,9 @@ class Frames:
         )
 
 
-def _sector(car: Car, index: int) -> Sector | None:
-    shown = car.sectors[index]
-    return None if shown is None else Sector.model_construct(ms=shown[0], mark=shown[1])
+def _stop(visit: Visit) -> Stop:
+    return Stop.model_construct(
+        lap=visit.lap,
+        pit_lane_ms=None if visit.out_ms is None else visit.out_ms - visit.in_ms,
+        stationary_ms=visit.standing_ms or None,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from f1stream.race.car import LINES, Car
@@ -16,6 +16,7 @@ class Distance(NamedTuple):
 
 
 UNKNOWN = Distance(0, None)
+LEADER = Distance(0, 0)
 
 
 def rank(cars: Iterable[Car]) -> list[Car]:
@@ -33,16 +34,3 @@ def behind(car: Car, ahead: Car) -> Distance:
     laps = max(ahead.line - car.line, 0) // LINES
     passed = ahead.time_at(car.line + laps * LINES)
     return Distance(laps, None if passed is None else max(car.line_ms - passed, 0))
-
-
-def distances(order: Sequence[Car]) -> dict[str, tuple[Distance, Distance]]:
-    """For each car by number: behind the leader, and behind the car ahead."""
-    found: dict[str, tuple[Distance, Distance]] = {}
-    for place, car in enumerate(order):
-        if car.retired:
-            found[car.number] = (UNKNOWN, UNKNOWN)
-        elif place == 0:
-            found[car.number] = (Distance(0, 0), UNKNOWN)
-        else:
-            found[car.number] = (behind(car, order[0]), behind(car, order[place - 1]))
-    return found

@@ -7,13 +7,14 @@ the state is plain values: it is a table's value, and a race read back goes on a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
 from f1stream.race.bests import Bests
-from f1stream.race.car import LARGEST_SHIFT_MS, LINES, Car, Visit
-from f1stream.race.order import Distance, distances, rank
+from f1stream.race.car import LARGEST_SHIFT_MS, LINES, RETHINK, Car, Visit
+from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
 from f1stream.race.places import FINISH, PIT_FINISH, Place, Places
 from f1stream.race.progress import Progress
 from models import (
@@ -51,6 +52,28 @@ class Compared(NamedTuple):
 
 
 @dataclass(slots=True)
+class Columns:
+    """What changes all the time, by car in grid order: a frame's columns are copies of these."""
+
+    x: list[int | None] = field(default_factory=list)
+    y: list[int | None] = field(default_factory=list)
+    speed: list[int | None] = field(default_factory=list)
+    seen_ms: list[int | None] = field(default_factory=list)
+    gap: list[int | None] = field(default_factory=list)
+    interval: list[int | None] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, cars: int) -> Columns:
+        """Nothing known of so many cars."""
+        unknown: list[int | None] = [None] * cars
+        return cls(*(unknown.copy() for _ in range(6)))
+
+    def put(self, car: int, x: int | None, y: int | None, speed: int, t: int) -> None:
+        """A sample at session time ``t``."""
+        self.x[car], self.y[car], self.speed[car], self.seen_ms[car] = x, y, speed, t
+
+
+@dataclass(slots=True)
 class Race:
     """The state of one race. With ``official`` off, official times neither correct nor count."""
 
@@ -70,10 +93,15 @@ class Race:
     race_control: list[RaceControl] = field(default_factory=list)
     bests: Bests = field(default_factory=Bests)
     order: list[str] = field(default_factory=list)
-    distances: dict[str, tuple[Distance, Distance]] = field(default_factory=dict)
-    """By car: behind the leader, behind the car ahead."""
-    moved: bool = True
-    """Order or distances can have changed since they were last settled."""
+    gaps: dict[str, Distance] = field(default_factory=dict)
+    """By car: behind the leader, at the last line that it crossed."""
+    intervals: dict[str, Distance] = field(default_factory=dict)
+    """By car: behind the car ahead."""
+    columns: Columns = field(default_factory=Columns)
+    laps_led: int = 0
+    """The most laps that any car has completed."""
+    moved: set[str] = field(default_factory=set)
+    """Cars that crossed a line (or did so after all, or will no more) since order and gaps were last settled."""
     touched: set[str] = field(default_factory=set)
     """Cars of which anything but place and distance has changed since the last frame."""
     compared: list[Compared] = field(default_factory=list)
@@ -83,15 +111,17 @@ class Race:
     def of(cls, entries: list[Entry], official: bool = True) -> Race:
         """A race before its start, ``entries`` in grid order."""
         cars = {e.driver_number: Car(e.driver_number, grid) for grid, e in enumerate(entries)}
-        return cls(cars, official, order=list(cars), touched=set(cars))
+        race = cls(cars, official, order=list(cars), moved=set(cars), touched=set(cars))
+        race.gaps, race.intervals = dict.fromkeys(cars, UNKNOWN), dict.fromkeys(cars, UNKNOWN)
+        race.columns = Columns.of(len(cars))
+        return race
 
     @property
     def lap(self) -> int:
         """The lap the leader is on: 0 before the start, the last one after the flag."""
         if self.started_ms is None:
             return 0
-        lap = max(car.lap for car in self.cars.values()) + 1
-        return min(lap, self.total_laps) if self.total_laps else lap
+        return min(self.laps_led + 1, self.total_laps) if self.total_laps else self.laps_led + 1
 
     def dump(self) -> bytes:
         """As a table's value."""
@@ -136,7 +166,7 @@ class Race:
 
     def _session_status(self, status: str, at: int) -> None:
         self.status = status
-        self.moved = True
+        self.moved.update(self.cars)
         self.touched.update(self.cars)
         if status == "Started":
             if self.started_ms is None:
@@ -159,7 +189,7 @@ class Race:
 
     def _abort_start(self) -> None:
         """The next start is the start, unless the race is on already."""
-        if self.started_ms is not None and max(car.lap for car in self.cars.values()) == 0:
+        if self.started_ms is not None and self.laps_led == 0:
             self.started_ms = None
             for car in self.cars.values():
                 car.line = -1
@@ -171,10 +201,10 @@ class Race:
         at = message.session_time_ms
         match message:
             case PitIn():
-                car.in_pit = True
+                car.in_pit, car.next_m = True, RETHINK
                 car.visits.append(Visit(message.lap, at, suspended=self.suspended))
             case PitOut():
-                car.in_pit, car.standing_from = False, None
+                car.in_pit, car.standing_from, car.next_m = False, None, RETHINK
                 if car.visits and car.visits[-1].out_ms is None:
                     car.visits[-1].out_ms = at
             case TyreChange():
@@ -186,7 +216,8 @@ class Race:
                 if message.sector != 3:  # the third ends at the finish line: the lap's record tells
                     self._official(car, Place(message.sector, message.lap, at))
             case Retirement():
-                car.retired = self.moved = True
+                car.retired = True
+                self.moved.add(car.number)
 
     def complete(self, car: Car, lap: LapUpdate) -> None:
         """Apply a completed or revised lap."""
@@ -195,14 +226,16 @@ class Race:
         first_told = known is None or lap.lap_number > known[0]
         if lap.speed_st is not None:
             car.speed_trap = max(lap.speed_st, car.speed_trap or 0)
-        if self.places is not None:
+        if self.places is not None and car.seen_at:
             for place, metres in car.seen_at:
                 self.places.learn(place, metres)
+            for other in self.cars.values():
+                other.next_m = RETHINK
         car.seen_at.clear()
         if lap.official and first_told:
             self._official(car, Place(FINISH, lap.lap_number, lap.end_ms))
         if self.official and lap.official:
-            self.bests.lap(car, lap.lap_number, None if lap.deleted else lap.lap_time_ms)
+            self._lap_time(car, lap.lap_number, None if lap.deleted else lap.lap_time_ms)
             if lap.lap_time_ms is not None and lap.lap_number == car.lap:
                 car.last_lap = (lap.lap_number, lap.lap_time_ms)
             if lap.compound is not None and lap.lap_number == car.lap and not car.in_pit:
@@ -220,7 +253,7 @@ class Race:
                 car.count_laps(place.lap, self.places.length_m)
             self._crosses(car, place.lap * LINES, place.time_ms)
             if car.corrects(place.lap * LINES, place.time_ms):
-                self.moved = True
+                self.moved.update(self.cars)  # others are measured against that time
 
     def _compare(self, car: Car, place: int) -> None:
         measured, official = car.measured_at[place], car.official_at[place]
@@ -238,9 +271,10 @@ class Race:
         if car.seen_ms is not None and t <= car.seen_ms:
             return
         there = x != 0 or y != 0  # the feed's way to say that it does not know
-        car.x, car.y = (x, y) if there else (None, None)
-        car.speed, car.seen_ms, car.coasted = speed, t, False
-        car.stands(t, speed)
+        car.seen_ms, car.coasted = t, False
+        self.columns.put(car.grid, int(x) if there else None, int(y) if there else None, int(speed), t)
+        if car.in_pit:
+            car.stands(t, speed)
         places = self.places
         if places is None:
             return
@@ -253,7 +287,7 @@ class Race:
             return
         if car.awaited:
             car.sees(m0, t0, t, places)
-        if self.started_ms is not None:
+        if m1 >= car.next_m and self.started_ms is not None:
             for place, line in car.passes(m0, t0, m1, t, places):
                 self._measured(car, place, line)
 
@@ -269,23 +303,33 @@ class Race:
         laps = car.lap
         if not car.crosses(line, time_ms):
             return
-        self.moved = True
+        self.moved.add(car.number)
         if car.lap > laps:
             self._ends_lap(car)
 
     def _ends_lap(self, car: Car) -> None:
         self.touched.add(car.number)
+        leads, self.laps_led = car.lap > self.laps_led, max(self.laps_led, car.lap)
         end = car.time_at(car.lap * LINES)
         if end is None or self.started_ms is None:
             return
         begin = car.lap_end_ms if car.lap_end_ms is not None else self.started_ms
         car.last_lap, car.lap_end_ms = (car.lap, end - begin), end
         if not self.official:
-            self.bests.lap(car, car.lap, end - begin)
-        if self.flag_ms is None and car.lap == self.total_laps:
+            self._lap_time(car, car.lap, end - begin)
+        if self.flag_ms is None:
+            if car.lap == self.total_laps:
+                self._chequered(end)
+        elif leads and 0 < self.flag_ms - end <= FLAG_MS:
             self._chequered(end)
         if self.flag_ms is not None and end >= self.flag_ms:
             car.finished = True
+
+    def _lap_time(self, car: Car, lap_number: int, ms: int | None) -> None:
+        fastest = self.bests.fastest()
+        self.bests.lap(car, lap_number, ms)
+        if self.bests.fastest() != fastest:
+            self.touched.update(self.cars)  # who had it has it no more
 
     def _chequered(self, at: int) -> None:
         """The flag is out from ``at`` on: whoever crosses the finish line then, or has since, is finished.
@@ -293,8 +337,8 @@ class Race:
         The feed tells it to a tenth of a second or so; the leader's own crossing is exact.
         """
         leader = self.cars[self.order[0]]
-        if leader.lap_end_ms is not None and abs(leader.lap_end_ms - at) <= FLAG_MS:
-            at = min(at, leader.lap_end_ms)
+        if leader.lap_end_ms is not None and 0 < at - leader.lap_end_ms <= FLAG_MS:
+            at = leader.lap_end_ms
         self.flag_ms = at
         for car in self.cars.values():
             if car.lap_end_ms is not None and car.lap_end_ms >= at and car.lap > 0:
@@ -309,11 +353,22 @@ class Race:
         if not self.moved:
             return False
         ranked = rank(self.cars.values())
+        before = dict(pairwise(reversed(self.order)))
+        new_leader = ranked[0].number != self.order[0]
         self.order = [car.number for car in ranked]
         if not self.suspended:  # the clock runs on, the gaps do not
-            self.distances = distances(ranked)
-        self.moved = False
+            for ahead, car in zip([None, *ranked], ranked, strict=False):
+                if new_leader or car.number in self.moved or before.get(car.number) != (ahead and ahead.number):
+                    self._measure(car, ranked[0], ahead)
+        self.moved.clear()
         return True
+
+    def _measure(self, car: Car, leader: Car, ahead: Car | None) -> None:
+        leads = ahead is None
+        gap = UNKNOWN if car.retired else LEADER if leads else behind(car, leader)
+        interval = UNKNOWN if car.retired or ahead is None else behind(car, ahead)
+        self.gaps[car.number], self.intervals[car.number] = gap, interval
+        self.columns.gap[car.grid], self.columns.interval[car.grid] = gap.ms, interval.ms
 
     def _coast(self, now: int) -> None:
         if self.places is None or self.started_ms is None:
@@ -329,7 +384,8 @@ class Race:
         for car in self.cars.values():
             stopped = now - max(car.line_ms, self.resumed_ms) > STOPPED_MS
             if stopped and not (car.retired or car.in_pit or car.finished):
-                car.retired = self.moved = True
+                car.retired = True
+                self.moved.add(car.number)
                 self.touched.add(car.number)
 
 

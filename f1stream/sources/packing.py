@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from f1stream import topics
-from f1stream.sources.session import Columns, Session
+from f1stream.sources.session import Session
 from f1stream.topics import Stamp
 from models import Lap, Message, Packet, SessionEnd, SessionInfo
 from models.frame import FRAME_MS
@@ -37,7 +39,12 @@ def pack(
     told = _known(session, info.model_copy(update={"start_ms": begin}), begin, end)
     next_told = next(told, None)
     seqs: Counter[tuple[str, bytes]] = Counter()
-    positions = _starts(session.telemetry, begin)
+    instants = [begin, *range(begin + packet_ms, end, packet_ms), end]
+    # One search a car for all packets: one a packet would cost more than everything else here.
+    cuts = {
+        number: columns["session_time_ms"].searchsorted(np.array(instants), side="right").tolist()
+        for number, columns in session.telemetry.items()
+    }
     session_key = session.session_key.encode()
 
     def stamp(topic: str, key: bytes, emitted_ms: int, laps: int = 0, messages: int = 0) -> Stamp:
@@ -45,9 +52,7 @@ def pack(
         seqs[topic, key] = seq + 1
         return Stamp(epoch, seq, emitted_ms, laps, messages)
 
-    until = begin
-    while until < end:
-        until = min(until + packet_ms, end)
+    for nth, until in enumerate(instants[1:]):
         while next_told is not None and next_told[0] <= until:
             emitted_ms, record = next_told
             topic, key = topics.MESSAGES, session_key
@@ -57,7 +62,13 @@ def pack(
             next_told = next(told, None)
         for number, columns in session.telemetry.items():
             key = topics.car_key(session.session_key, number)
-            packet, positions[number] = _packet(session, number, columns, positions[number], until)
+            first, last = cuts[number][nth : nth + 2]
+            packet = Packet(
+                driver_number=number,
+                until_ms=until,
+                t0_utc_ms=session.t0_utc_ms,
+                **{name: column[first:last].tolist() for name, column in columns.items()},
+            )
             named = stamp(topics.TELEMETRY, key, until, seqs[topics.LAPS, key], seqs[topics.MESSAGES, session_key])
             yield Published(topics.TELEMETRY, key, named, packet)
 
@@ -74,20 +85,3 @@ def _known(session: Session, info: SessionInfo, begin: int, end: int) -> Iterato
     for emitted_ms, _, record in facts:
         if emitted_ms <= end:
             yield emitted_ms, record
-
-
-def _starts(telemetry: dict[str, Columns], begin: int) -> dict[str, int]:
-    return {
-        number: int(columns["session_time_ms"].searchsorted(begin, side="right"))
-        for number, columns in telemetry.items()
-    }
-
-
-def _packet(session: Session, number: str, columns: Columns, first: int, until: int) -> tuple[Packet, int]:
-    last = int(columns["session_time_ms"].searchsorted(until, side="right"))
-    return Packet.model_construct(
-        driver_number=number,
-        until_ms=until,
-        t0_utc_ms=session.t0_utc_ms,
-        **{name: column[first:last].tolist() for name, column in columns.items()},
-    ), last

@@ -1,0 +1,179 @@
+"""What really happened in a simulated race, exact, so that what the stream makes of it can be judged."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from f1stream.sources.simulator.circuit import Floats
+from f1stream.sources.simulator.race import Race
+from f1stream.sources.simulator.trace import Trace
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Tyres changed in the pit lane, at a stop or while the race was suspended. Session times in ms."""
+
+    driver_number: str
+    lap: int
+    """The lap on which the car came in."""
+    pit_in_ms: float
+    pit_out_ms: float
+    stationary_ms: float
+    old_compound: str
+    new_compound: str
+
+
+@dataclass(frozen=True)
+class RetirementTruth:
+    """A car that gave up: it stood for good at ``stopped_ms``, on lap ``lap``."""
+
+    driver_number: str
+    lap: int
+    stopped_ms: float
+    progress_m: float
+    in_pits: bool
+
+
+@dataclass(frozen=True)
+class Period:
+    """The track under a virtual safety car, a safety car or a red flag. Session times in ms."""
+
+    kind: str
+    begin_ms: float
+    end_ms: float
+
+
+@dataclass
+class Truth:
+    """Session times in ms, not rounded; lists by lap begin with lap 1; cars by driver number."""
+
+    session_key: str
+    start_ms: int
+    track_length_m: float
+    laps: int
+    grid: list[str]
+    pit_lane_start: list[str]
+    start_progress_m: dict[str, float]
+    """Where each car stands before the start, relative to the finish line."""
+    order: list[str]
+    """At the flag: by laps, then by time; retired cars after the finishers, the farthest first."""
+    finish_ms: dict[str, float]
+    """When each finisher took the flag."""
+    lap_end_ms: dict[str, list[float]]
+    """When each car crossed the finish line at the end of each lap, on the track or in the pit lane."""
+    sector1_end_ms: dict[str, list[float]]
+    """Of every lap begun: a car that retires can have one more than laps."""
+    sector2_end_ms: dict[str, list[float]]
+    order_by_lap: list[list[str]]
+    """For each lap, the cars that completed it in the order in which they did."""
+    stops: list[Stop]
+    suspension_tyre_changes: list[Stop]
+    """Tyres changed under the red flag: these are not stops."""
+    retirements: list[RetirementTruth]
+    periods: list[Period]
+    trace: Trace = field(repr=False)
+    """The motion itself; not part of the JSON."""
+
+    def gap_ms(self, driver_number: str, lap: int) -> float:
+        """How long after the first car to complete a lap this one completed it. KeyError if it did not."""
+        ends = self.lap_end_ms[driver_number]
+        if not 1 <= lap <= len(ends):
+            raise KeyError(f"Car {driver_number} did not complete lap {lap}.")
+        first = self.order_by_lap[lap - 1][0]
+        return ends[lap - 1] - self.lap_end_ms[first][lap - 1]
+
+    def progress_m(self, driver_number: str, session_time_ms: npt.ArrayLike) -> Floats:
+        """How far a car was at session times: metres since the finish line at the start."""
+        t = (np.asarray(session_time_ms, dtype=np.float64) - self.start_ms) / 1000
+        return self.trace.progress_at(t, self.grid.index(driver_number))
+
+    def speed_kmh(self, driver_number: str, session_time_ms: npt.ArrayLike) -> Floats:
+        """How fast a car was at session times: the derivative of its progress."""
+        t = (np.asarray(session_time_ms, dtype=np.float64) - self.start_ms) / 1000
+        return self.trace.speed_at(t, self.grid.index(driver_number)) * 3.6
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the motion, as plain values."""
+        plain = {}
+        for name in (each.name for each in fields(self) if each.name != "trace"):
+            value = getattr(self, name)
+            is_records = isinstance(value, list) and value and not isinstance(value[0], str | list)
+            plain[name] = [asdict(each) for each in value] if is_records else value
+        return plain
+
+
+def truth_of(race: Race, trace: Trace, session_key: str, start_ms: int) -> Truth:
+    """The truth of a race that has been run."""
+    numbers = [driver.number for driver in race.drivers]
+    length = race.circuit.length
+
+    def ms(t: float) -> float:
+        return start_ms + t * 1000
+
+    def crossings(car: int, offset: float, count: int) -> list[float]:
+        times = [trace.crossing(car, lap * length + offset) for lap in range(count)]
+        return [ms(t) for t in times if t is not None]
+
+    done = [int(trace.progress[-1, car] // length) for car in range(len(numbers))]
+    begun = [laps + int(race.stopped[car]) for car, laps in enumerate(done)]
+    lap_end = {number: crossings(car, length, max(done[car], 0)) for car, number in enumerate(numbers)}
+    completed = [
+        sorted((number for number in numbers if len(lap_end[number]) >= lap), key=lambda n: lap_end[n][lap - 1])
+        for lap in range(1, race.laps + 1)
+    ]
+    finishers = [car for car in range(len(numbers)) if race.finished[car]]
+    finishers.sort(key=lambda car: (-done[car], lap_end[numbers[car]][-1]))
+    lost = sorted((loss for loss in race.losses), key=lambda loss: -loss.progress)
+    stops, changes = _tyre_changes(race, trace, start_ms)
+    return Truth(
+        session_key=session_key,
+        start_ms=start_ms,
+        track_length_m=length,
+        laps=race.laps,
+        grid=numbers,
+        pit_lane_start=[driver.number for driver in race.drivers if driver.entry.pit_lane_start],
+        start_progress_m={number: float(trace.progress[0, car]) for car, number in enumerate(numbers)},
+        order=[numbers[car] for car in finishers] + [numbers[loss.car] for loss in lost],
+        finish_ms={numbers[car]: lap_end[numbers[car]][-1] for car in finishers},
+        lap_end_ms=lap_end,
+        sector1_end_ms={n: crossings(car, length / 3, begun[car]) for car, n in enumerate(numbers)},
+        sector2_end_ms={n: crossings(car, 2 * length / 3, begun[car]) for car, n in enumerate(numbers)},
+        order_by_lap=completed,
+        stops=stops,
+        suspension_tyre_changes=changes,
+        retirements=[
+            RetirementTruth(
+                numbers[loss.car], max(int(loss.progress // length) + 1, 1), ms(loss.t), loss.progress, loss.in_pits
+            )
+            for loss in race.losses
+        ],
+        periods=[Period(kind, ms(begin), ms(end)) for kind, begin, end in race.director.periods],
+        trace=trace,
+    )
+
+
+def _tyre_changes(race: Race, trace: Trace, start_ms: int) -> tuple[list[Stop], list[Stop]]:
+    """At stops, and under the red flag."""
+    found: dict[str, list[Stop]] = {"stop": [], "suspension": []}
+    compound = [tyres.compound for tyres in race.plan.start_tyres]
+    for fit in race.fits:
+        visit = fit.visit
+        if visit is None:
+            continue
+        begin, end = trace.crossing(fit.car, visit.entry), trace.crossing(fit.car, visit.exit)
+        if begin is None or end is None:
+            continue
+        found[fit.why].append(
+            Stop(
+                driver_number=race.drivers[fit.car].number, lap=visit.lap,
+                pit_in_ms=start_ms + begin * 1000, pit_out_ms=start_ms + end * 1000,
+                stationary_ms=round(trace.standing_s(fit.car, begin, end) * 1000),
+                old_compound=compound[fit.car], new_compound=fit.tyres.compound,
+            )
+        )  # fmt: skip
+        compound[fit.car] = fit.tyres.compound
+    return found["stop"], found["suspension"]
