@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from models import DeadLetter, Frame, Head, Lap, Message, Packet, Updates
+from models.frame import FRAME_MS
 
 TELEMETRY = "telemetry"
 LAPS = "laps"
@@ -119,6 +120,23 @@ def decode_dead_letter(value: bytes | None) -> DeadLetter:
 def encode_frames(frames: Iterable[Head | Frame]) -> bytes:
     """Consecutive frames (or one head) as a value of ``frames``: one JSON document a line."""
     return b"\n".join(frame.model_dump_json(exclude_unset=True).encode() for frame in frames)
+
+
+def frame_headers(epoch: int, frames: Sequence[Frame]) -> list[tuple[str, bytes]]:
+    """What a reader must know of consecutive frames without decoding them: numbers, and which are keyframes."""
+    keys = ",".join(str(frame.t // FRAME_MS) for frame in frames if frame.kind == "key")
+    return [
+        ("kind", b"frames"),
+        ("epoch", b"%d" % epoch),
+        ("seq", b"%d" % (frames[0].t // FRAME_MS)),
+        ("count", b"%d" % len(frames)),
+        ("keys", keys.encode()),
+    ]
+
+
+def head_headers(epoch: int, head: Head) -> list[tuple[str, bytes]]:
+    """The same for a head: the number of the first frame that it holds for."""
+    return [("kind", b"head"), ("epoch", b"%d" % epoch), ("seq", b"%d" % (head.t // FRAME_MS))]
 
 
 def decode_frames(value: bytes) -> list[Head | Frame]:

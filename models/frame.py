@@ -114,6 +114,8 @@ class Head(Record):
     kind: Literal["head"] = "head"
     session_key: str
     epoch: int
+    t: int
+    """It holds from the frame at this session time on."""
     info: SessionInfo
     cars: list[Entry]
     outline: list[tuple[int, int]] | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -35,7 +35,7 @@ class _Waiting(Generic[T]):
     record: T | None
     """None for a repeated or unreadable one."""
     repeated: bool
-    token: object
+    token: Any
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Driver:
     _lap_seq: int = -1
     _packets: deque[_Waiting[Packet]] = field(default_factory=deque)
     _laps: deque[_Waiting[Lap]] = field(default_factory=deque)
-    _settled: list[object] = field(default_factory=list)
+    _settled: list[Any] = field(default_factory=list)
 
     def dump(self) -> bytes:
         """The cursor, as a table's value."""
@@ -64,7 +64,7 @@ class Driver:
         cursor = Cursor() if value is None else _CURSOR.validate_json(value)
         return cls(number, cursor, cursor.packet_seq, cursor.lap_seq)
 
-    def begins(self, epoch: int, token: object) -> bool:
+    def begins(self, epoch: int, token: Any) -> bool:
         """Whether a record of ``epoch`` counts: a new run replaces the present one, an older one is settled."""
         if epoch < self.cursor.epoch:
             self._settled.append(token)
@@ -79,7 +79,7 @@ class Driver:
         return True
 
     def take_packet(
-        self, seq: int, emitted_ms: int, laps: int, messages: int, packet: Packet | None, token: object
+        self, seq: int, emitted_ms: int, laps: int, messages: int, packet: Packet | None, token: Any
     ) -> None:
         """Receive a packet (None: unreadable; its car was then silent) of the present run."""
         repeated = seq <= self._packet_seq
@@ -91,7 +91,7 @@ class Driver:
         self._packet_seq = max(seq, self._packet_seq)
         self._packets.append(_Waiting(seq, emitted_ms, laps, messages, packet, repeated, token))
 
-    def take_lap(self, seq: int, emitted_ms: int, lap: Lap | None, token: object) -> None:
+    def take_lap(self, seq: int, emitted_ms: int, lap: Lap | None, token: Any) -> None:
         """Receive a lap (None: unreadable) of the present run."""
         repeated = seq <= self._lap_seq
         if seq <= self.cursor.lap_seq:
@@ -102,7 +102,7 @@ class Driver:
         self._lap_seq = max(seq, self._lap_seq)
         self._laps.append(_Waiting(seq, emitted_ms, 0, 0, lap, repeated, token))
 
-    def hand_on(self) -> tuple[CarUpdate | None, list[object]]:
+    def hand_on(self) -> tuple[CarUpdate | None, list[Any]]:
         """The packets whose laps have been seen, as one run, and the tokens of all that is settled by it."""
         done, self._settled = self._settled, []
         run: list[_Waiting[Packet]] = []

@@ -7,6 +7,7 @@ waits in memory: it is not in the checkpoint, and its records are not acknowledg
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
@@ -18,6 +19,7 @@ from f1stream.race.frames import Frames
 from f1stream.race.line import ReferenceLine
 from f1stream.race.places import Places
 from f1stream.race.race import Race
+from f1stream.topics import BadRecord
 from models import CarUpdate, Entries, Frame, Head, LapUpdate, Message, SessionEnd, SessionInfo, Track
 from models.frame import FRAME_MS
 
@@ -114,8 +116,10 @@ class SessionRace:
         self.t: int | None = None
         """The last frame."""
         self.ended = False
+        self.standing_changed = False
+        """What stands for the run is not in its table yet."""
         self.samples = 0
-        """Samples in frames so far, this process only (a metric)."""
+        """Samples in frames so far, by this process (a metric)."""
         self._official = official
         self._frames: Frames | None = None
         self._line: ReferenceLine | None = None
@@ -126,6 +130,12 @@ class SessionRace:
         self._message_seq = self._applied_seq = -1
 
     # -- what arrives ----------------------------------------------------------------------------------
+
+    def admit(self, message: Message) -> None:
+        """Raises BadRecord for a message about a car that does not take part."""
+        number = getattr(message, "driver_number", None)
+        if self.race is not None and number is not None and number not in self.race.cars:
+            raise BadRecord(f"car {number} is not in the session's list of entries")
 
     def take_message(self, seq: int, emitted_ms: int, message: Message | None) -> bool:
         """Receive a message (None: it was unreadable, and counts as seen). False for a repeated one."""
@@ -188,10 +198,11 @@ class SessionRace:
         """Apply the messages known by ``t``. True when the head is another one now."""
         assert self.race is not None  # noqa: S101
         standing = self._applied_seq < 0
+        self.standing_changed |= standing
         while self._messages and self._messages[0][1] <= t:
             self._applied_seq, _, message = self._messages.popleft()
             if isinstance(message, Track):
-                self.standing.track, standing = message, True
+                self.standing.track, standing, self.standing_changed = message, True, True
                 self._lay(message)
             elif isinstance(message, SessionEnd):
                 self.ended = True
@@ -210,11 +221,12 @@ class SessionRace:
         return next(((at - 1) // FRAME_MS * FRAME_MS for at in changes), 1 << 62)
 
     def _head(self) -> Head:
-        assert self.standing.info is not None and self.standing.entries is not None  # noqa: S101
+        assert self.standing.info is not None and self.standing.entries is not None and self.t is not None  # noqa: S101
         track = self.standing.track
         return Head(
             session_key=self.session_key,
             epoch=self.epoch,
+            t=self.t + FRAME_MS,
             info=self.standing.info,
             cars=self.standing.entries.entries,
             outline=track and [(round(x), round(y)) for x, y in track.outline],
@@ -227,7 +239,7 @@ class SessionRace:
         race = self.race
         frames: list[Head | Frame] = []
         cars = [self._cars[number] for number in race.cars]
-        upto = [self._beyond(car, end) for car in cars]
+        upto = [bisect_right(car.t, end) for car in cars]
         along = self._project([(car, n) for car, n in zip(cars, upto, strict=True)])
         at = [0] * len(cars)
         while self.t < end:
@@ -246,11 +258,6 @@ class SessionRace:
             self.samples += n
             del car.t[:n], car.x[:n], car.y[:n], car.speed[:n]
         return frames
-
-    @staticmethod
-    def _beyond(car: Arrivals, end: int) -> int:
-        """How many of the waiting samples lie at or before ``end``."""
-        return int(np.searchsorted(np.array(car.t, dtype=np.int64), end, side="right"))
 
     def _project(self, waiting: list[tuple[Arrivals, int]]) -> list[list[float]]:
         """Metres along the line of each car's first n waiting samples; all cars at once, that is the fast way."""

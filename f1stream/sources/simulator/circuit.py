@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Plane = npt.NDArray[np.complex128]
+"""Points, X real and Y imaginary."""
 
 LENGTH_M = 5_120.0
 CORNER_ROUNDING_M = 20.0
@@ -71,7 +73,8 @@ class Circuit:
 
     def at(self, table: Floats, s: Floats) -> Floats:
         """A table's values at distances within one lap (m)."""
-        return np.interp(s, self.s, table)
+        values: Floats = np.interp(s, self.s, table)
+        return values
 
     def outline(self, every_m: int = 8) -> list[tuple[float, float]]:
         """The line the cars drive, X and Y in 1/10 m, from the finish line on."""
@@ -103,7 +106,8 @@ class Circuit:
         into = (along - (PIT_ENTRY_M - PIT_ROAD_M)) / PIT_ROAD_M
         out_of = (PIT_EXIT_M + PIT_ROAD_M - along) / PIT_ROAD_M
         share = np.clip(np.minimum(into, out_of), 0.0, 1.0)
-        return -PIT_OFFSET_M * share * share * (3 - 2 * share)
+        offset: Floats = -PIT_OFFSET_M * share * share * (3 - 2 * share)
+        return offset
 
 
 @lru_cache(maxsize=1)
@@ -127,7 +131,7 @@ def circuit() -> Circuit:
     return Circuit(
         name="Halvard Ring",
         length=LENGTH_M,
-        s=np.arange(n + 1) * step,
+        s=np.arange(n + 1, dtype=np.float64) * step,
         x=close(x),
         y=close(y),
         z=close(z),
@@ -136,7 +140,7 @@ def circuit() -> Circuit:
         speed=closed,
         clock=np.concatenate(([0.0], np.cumsum(2 * step / (closed[1:] + closed[:-1])))),
         corners=_corners(np.abs(curvature), step),
-        straights=close(speed > 0.72 * MAX_SPEED_MS).astype(bool),
+        straights=closed > 0.72 * MAX_SPEED_MS,
     )
 
 
@@ -148,9 +152,9 @@ def _slope(table: Floats) -> Floats:
 def _line() -> tuple[Floats, Floats]:
     """The driven line, about 1 m apart: the polygon with its corners rounded, from the finish line on."""
     points = np.array(_POLYGON)
-    shape = points[:, 0] + 1j * points[:, 1]
+    shape: Plane = points[:, 0] + 1j * points[:, 1]
     finish = (shape[-1] + shape[0]) / 2
-    line = np.concatenate(([finish], shape, [finish]))
+    line: Plane = np.concatenate(([finish], shape, [finish]))
     n = round(LENGTH_M)
     # Rounding cuts corners, so the polygon is scaled until the rounded line has the length wanted.
     scale = 1.0
@@ -159,17 +163,17 @@ def _line() -> tuple[Floats, Floats]:
         spread = CORNER_ROUNDING_M / (np.abs(np.diff(line * scale)).sum() / n)
         smooth = np.fft.ifft(np.fft.fft(dense) * np.exp(-2 * (np.pi * spread * np.fft.fftfreq(n)) ** 2))
         scale *= LENGTH_M / np.abs(np.diff(np.append(smooth, smooth[0]))).sum()
-    smooth = _resample(np.append(smooth, smooth[0]), n)
-    smooth = smooth * np.exp(1j * ORIENTATION_RAD) + complex(*ORIGIN_M)
-    x, y = smooth.real, smooth.imag
-    return np.ascontiguousarray(x), np.ascontiguousarray(y)
+    rounded = _resample(np.append(smooth, smooth[0]), n)
+    placed = rounded * np.exp(1j * ORIENTATION_RAD) + complex(*ORIGIN_M)
+    return np.ascontiguousarray(placed.real), np.ascontiguousarray(placed.imag)
 
 
-def _resample(line: npt.NDArray[np.complex128], n: int) -> npt.NDArray[np.complex128]:
+def _resample(line: Plane, n: int) -> Plane:
     """``n`` points at equal distances along a closed line given with its end."""
     along = np.concatenate(([0.0], np.cumsum(np.abs(np.diff(line)))))
     at = np.arange(n) * (along[-1] / n)
-    return np.interp(at, along, line.real) + 1j * np.interp(at, along, line.imag)
+    points: Plane = np.interp(at, along, line.real) + 1j * np.interp(at, along, line.imag)
+    return points
 
 
 def pull(speed: float) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ _TRAIN_S = 0.75
 """A car belongs to the safety car's train if it is at most this far behind the one ahead, per car in it."""
 _RESTART_ZONE_M = 420.0
 _SC_MOST_LAPS = 3
-_OUT_OF_ORDER_LAPS = 3
+_PATIENCE_LAPS = 2
 
 
 class Flag(Enum):
@@ -125,8 +125,8 @@ class Director:
         if self.racing:
             self.bulletin.track(t, "1")
 
-    def _say(self, t: float, race: Race, message: str, category: str = "Other", **more: object) -> None:
-        self.bulletin.say(t, race.lap_of(race.leader), message, category, **more)  # type: ignore[arg-type]
+    def _say(self, t: float, race: Race, message: str, category: str = "Other", **more: Any) -> None:
+        self.bulletin.say(t, race.lap_of(race.leader), message, category, **more)
 
     # Virtual safety car
 
@@ -157,7 +157,7 @@ class Director:
         self.bulletin.track(t, "4")
         self._say(t, race, "SAFETY CAR DEPLOYED", "SafetyCar", status="DEPLOYED")
         self.at(t + 90, lambda t: self._clear(t, race, sector))
-        race.rethink_stops()
+        race.pits.rethink_stops()
 
     def _lead_the_train(self, t: float, race: Race) -> None:
         lap = race.lap_of(race.leader)
@@ -193,7 +193,7 @@ class Director:
         place = race.place(race.leader) / race.circuit.length
         if self.red_lap is None or lap < self.red_lap or not 0.3 < place < 0.5:
             return
-        if not race.lead_lap_is_together() and lap < self.red_lap + _OUT_OF_ORDER_LAPS:
+        if race.pits.inside() or not (race.lead_lap_is_together() or lap > self.red_lap + _PATIENCE_LAPS):
             return
         self.red_lap = None
         self._begin(t, Flag.RED)
@@ -205,7 +205,7 @@ class Director:
         self.at(t + 1, lambda t: self._say(t, race, "RACE SUSPENDED - BARRIER REPAIR AT TURN 6"))
 
     def _perhaps_resume(self, t: float, race: Race) -> None:
-        if not race.all_stand_in_the_pits():
+        if not race.pits.all_wait():
             return
         if self._all_stand_since is None:
             self._all_stand_since = t
@@ -225,7 +225,7 @@ class Director:
         self.bulletin.track(t, "4")
         self._say(t, race, "GREEN LIGHT - PIT EXIT OPEN", "Flag", flag="GREEN")
         self._say(t, race, "SAFETY CAR DEPLOYED", "SafetyCar", status="DEPLOYED")
-        race.release_from_the_pits(t)
+        race.pits.release(t)
 
     # Changes of flag
 

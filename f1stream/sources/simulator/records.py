@@ -8,6 +8,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from f1stream.sources.simulator.bulletin import Bulletin
+from f1stream.sources.simulator.circuit import SPEED_TRAP_M
+from f1stream.sources.simulator.pitlane import Fit
+from f1stream.sources.simulator.race import RETIREMENT_TOLD_S, Race
+from f1stream.sources.simulator.trace import Trace
+from f1stream.sources.simulator.truth import Truth
 from models import (
     Entries,
     Lap,
@@ -22,12 +28,6 @@ from models import (
     TyreChange,
     Weather,
 )
-
-from f1stream.sources.simulator.bulletin import Bulletin
-from f1stream.sources.simulator.circuit import SPEED_TRAP_M
-from f1stream.sources.simulator.race import RETIREMENT_TOLD_S, Fit, Race
-from f1stream.sources.simulator.trace import Trace
-from f1stream.sources.simulator.truth import Truth
 
 INFO_BEFORE_START_MS = 60_000
 """The run begins this long before lights out."""
@@ -44,7 +44,7 @@ class PitTimes:
 def pit_times(race: Race, trace: Trace, bulletin: Bulletin, car: int) -> PitTimes:
     """All of a car's visits to the pit lane, a start from it and suspensions included."""
     times = PitTimes({}, {})
-    for visit in race.visits:
+    for visit in race.pits.visits:
         if visit.car != car:
             continue
         entered = trace.crossing(car, visit.entry) if visit.lap else None
@@ -63,9 +63,7 @@ def laps_of(race: Race, truth: Truth, bulletin: Bulletin) -> list[Lap]:
         for lap, order in enumerate(truth.order_by_lap, 1)
         for place, number in enumerate(order, 1)
     }
-    laps = [
-        lap for car in range(len(race.drivers)) for lap in _laps_of_car(race, truth, bulletin, car, position)
-    ]
+    laps = [lap for car in range(len(race.drivers)) for lap in _laps_of_car(race, truth, bulletin, car, position)]
     return sorted(laps, key=lambda lap: (lap.end_ms, lap.position))
 
 
@@ -75,7 +73,7 @@ def _laps_of_car(
     driver, trace, length = race.drivers[car], truth.trace, race.circuit.length
     number = driver.number
     pits = pit_times(race, trace, bulletin, car)
-    fits = [fit for fit in race.fits if fit.car == car]
+    fits = [fit for fit in race.pits.fits if fit.car == car]
     best: int | None = None
     laps = []
     start = bulletin.start_ms
@@ -136,7 +134,7 @@ def messages_of(
 ) -> list[Message]:
     """Everything that was told, by its time; the bulletin's own messages among it."""
     begin, end = bulletin.start_ms - INFO_BEFORE_START_MS, bulletin.ms(truth.trace.end_s)
-    opening = [
+    opening: list[Message] = [
         SessionInfo(
             session_time_ms=begin, name="Race", type="Race", meeting="Simulated Grand Prix", location="Halvard",
             country_code="SIM", circuit=race.circuit.name, total_laps=race.laps, t0_utc_ms=bulletin.t0_utc_ms,
@@ -159,8 +157,7 @@ def _lap_counts(race: Race, truth: Truth, bulletin: Bulletin) -> list[LapCount]:
     starts = [bulletin.start_ms]
     starts += [round(truth.lap_end_ms[order[0]][lap]) for lap, order in enumerate(truth.order_by_lap) if order]
     return [
-        LapCount(session_time_ms=at, lap=lap, total_laps=race.laps)
-        for lap, at in enumerate(starts[: race.laps], 1)
+        LapCount(session_time_ms=at, lap=lap, total_laps=race.laps) for lap, at in enumerate(starts[: race.laps], 1)
     ]
 
 
@@ -171,7 +168,7 @@ def _car_messages(race: Race, truth: Truth, bulletin: Bulletin, car: int) -> lis
     told: list[Message] = []
     told += [PitIn(session_time_ms=at, driver_number=number, lap=lap) for lap, at in pits.entered.items()]
     told += [PitOut(session_time_ms=at, driver_number=number, lap=lap) for lap, at in pits.left.items()]
-    for fit in race.fits:
+    for fit in race.pits.fits:
         if fit.car == car:
             told.append(_tyre_change(fit, number, bulletin.start_ms if fit.visit is None else pits.left[fit.lap]))
     return told

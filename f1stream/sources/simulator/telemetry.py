@@ -102,7 +102,7 @@ def _wander(along: Floats, every: float, rng: np.random.Generator) -> Floats:
 
 def _in_pit_lane(race: Race, car: int, p: Floats) -> npt.NDArray[np.bool_]:
     inside = np.zeros(len(p), dtype=bool)
-    for visit in race.visits:
+    for visit in race.pits.visits:
         if visit.car == car:
             inside |= (p >= visit.entry - PIT_ROAD_M) & (p <= visit.exit + PIT_ROAD_M)
     return inside

@@ -86,8 +86,8 @@ class Traffic:
             pace[cars] = np.where(free, pace[cars], np.minimum(pace[cars], behind))
         self._finish_passes(t, race, racing)
         if racing and t > _START_FREE_S + 3:
-            close = np.flatnonzero((gap1 < _BLUE_S) & ~aside[ahead1])
-            self._begin_passes(t, race, [(int(cars[j]), int(ahead1[j]), float(gap1[j])) for j in close])
+            close = np.flatnonzero(gap1 < _BLUE_S)
+            self._begin_passes(t, race, aside, [(int(cars[j]), int(ahead1[j]), float(gap1[j])) for j in close])
         for car, move in self.passes.items():
             pace[car] = min(pace[car] * _PUSH, race.pace[car] * _PUSH)
             pace[move.ahead] *= move.yields
@@ -100,7 +100,9 @@ class Traffic:
         gap: Floats = difference % lap
         return np.where(gap < 1e-9, lap, gap)
 
-    def _begin_passes(self, t: float, race: Race, close: list[tuple[int, int, float]]) -> None:
+    def _begin_passes(
+        self, t: float, race: Race, aside: npt.NDArray[np.bool_], close: list[tuple[int, int, float]]
+    ) -> None:
         attacked = {move.ahead for move in self.passes.values()}
         for car, ahead, gap in close:
             if car in self.passes or ahead in attacked or race.finished[car]:
@@ -108,8 +110,8 @@ class Traffic:
             lapping = race.p[car] - race.p[ahead] > race.circuit.length / 2
             if lapping:
                 self._show_blue(t, race, ahead)
-                chance = 0.25
-            elif gap < _ATTACK_S and race.straight_at(car):
+                chance = 0.0 if aside[ahead] else 0.25
+            elif gap < _ATTACK_S and not aside[ahead] and race.straight_at(car):
                 chance = min(_CHANCE_PER_PACE * (race.pace[car] / race.pace[ahead] - 1.0), 0.4)
             else:
                 continue

@@ -160,7 +160,7 @@ def _tyre_changes(race: Race, trace: Trace, start_ms: int) -> tuple[list[Stop], 
     """At stops, and under the red flag."""
     found: dict[str, list[Stop]] = {"stop": [], "suspension": []}
     compound = [tyres.compound for tyres in race.plan.start_tyres]
-    for fit in race.fits:
+    for fit in race.pits.fits:
         visit = fit.visit
         if visit is None:
             continue

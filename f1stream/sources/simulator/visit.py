@@ -15,6 +15,8 @@ _BRAKING_TO_BOX = 5.0
 _PULLING_AWAY = 6.0
 """m/s², likewise above"""
 _STANDS_WITHIN_M = 0.4
+_SLOW_BEFORE_M = 3.0
+"""Cars are down to the speed limit this far before the entry line."""
 _LIMIT_MARGIN = 0.99
 QUEUE_HEAD_M = 12.0
 """A suspended race queues in front of the pit exit, the first car this far from it."""
@@ -52,8 +54,6 @@ class Visit:
     def queue(self, place: int, spacing: float) -> None:
         """Take a place in the queue of a suspended race, 0 at its head."""
         self.target = self.exit - QUEUE_HEAD_M - place * spacing
-        self.phase = "in"
-        self.standing_s = self.ready = inf
 
     @property
     def held(self) -> bool:
@@ -70,7 +70,7 @@ class Visit:
         if self.phase == "out":
             return min(limit, v + _PULLING_AWAY * STEP_S)
         if p < self.entry:
-            rest = max(self.entry - p - v * STEP_S, 0.0)
+            rest = max(self.entry - _SLOW_BEFORE_M - p - v * STEP_S, 0.0)
             return min(free, sqrt(limit * limit + 2 * _BRAKING_TO_ENTRY * rest))
         rest = self.target - p
         if rest < _STANDS_WITHIN_M:

@@ -1,0 +1,362 @@
+"""The race worker: per driver, packets and laps are joined; per session, they become the race and its frames.
+
+    telemetry, laps ──▶ per_driver ──▶ updates ──▶ per_session ──▶ frames
+                                      messages ──▶
+
+For each batch: compute, send the outputs and wait for their delivery, write the tables, acknowledge. A worker
+that dies in between makes the same outputs again, and readers drop repeats by their numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, TypeVar
+
+from agents.health import Vitals, serve_health
+from agents.metrics import DEAD, FRAMES, HELD, MEASURED, SAMPLES, SESSION_TIME, UPDATES
+from agents.worker import (
+    BATCH,
+    WITHIN_S,
+    Receipt,
+    Receipts,
+    bury,
+    create_app,
+    dead_letter,
+    end_process,
+    raw_table,
+    raw_topic,
+    send_all,
+)
+from f1stream import topics
+from f1stream.race.driver import Driver
+from f1stream.race.session import Hole, SessionRace
+from f1stream.settings import settings
+from f1stream.topics import BadRecord, Stamp
+from models import CarUpdate, DeadLetter, Frame, Head, Lap, Packet, Updates
+
+OfDriver = TypeVar("OfDriver", Packet, Lap)
+CONSUMER = "race"
+UPDATE_SAMPLES = 10_000
+"""Samples in one record of ``updates``: some 400 kB, well under what a broker takes."""
+FRAMES_A_RECORD = 50
+CHECKPOINT_S = 1.0
+"""Wall time between two checkpoints; what lies after the last one is read again after a crash."""
+
+app = create_app("f1stream-race", settings(), settings().race_port)
+driver_input = raw_topic(app, topics.TELEMETRY, topics.LAPS)
+session_input = raw_topic(app, topics.UPDATES, topics.MESSAGES)
+updates_topic = raw_topic(app, topics.UPDATES)
+frames_topic = raw_topic(app, topics.FRAMES)
+dead_letters_topic = raw_topic(app, topics.DEAD_LETTERS)
+cars = raw_table(app, "cars", "session:driver -> how far its packets and laps have been handed on")
+races = raw_table(app, "races", "session -> the race as of a frame, with all that the rules read")
+standing = raw_table(app, "standing", "session -> info, entries and track, which stand for the whole run")
+vitals = Vitals(app)
+serve_health(app, vitals)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What the events of one batch lead to, apart from state."""
+
+    generation: int
+    letters: list[tuple[Any, DeadLetter]] = field(default_factory=list)
+
+    def refuse(self, event: Any, error: BadRecord) -> None:
+        """A record that cannot be used goes to the dead letters."""
+        self.letters.append((event.message, dead_letter(CONSUMER, event.message, str(error))))
+        DEAD.labels(event.message.topic).inc()
+
+    def is_current(self) -> bool:
+        """Whether the partitions are still ours: a worker that was away must not write."""
+        return bool(app.consumer_generation_id == self.generation)
+
+
+async def batches(stream: Any, receipts: Receipts, forget: Any) -> AsyncIterator[tuple[Batch, Sequence[Any]]]:
+    """Batches of events of the present assignment; after a rebalance everything in memory is forgotten first."""
+    generation = None
+    async for events in stream.noack_take(BATCH, within=WITHIN_S):
+        now = app.consumer_generation_id
+        if generation != now:
+            generation = now
+            receipts.forget()
+            forget()
+        yield Batch(now), [event for event in events if event.message.generation_id == now]
+
+
+# -- per driver ------------------------------------------------------------------------------------------------
+
+
+@app.agent(driver_input)
+async def per_driver(stream: Any) -> None:
+    """Join each driver's packets and laps and hand them on to its session."""
+    try:
+        await hand_drivers_on(stream)
+    except Hole as hole:
+        end_process(f"A record is missing: {hole}.")
+    except Exception as error:
+        end_process(f"per_driver failed: {type(error).__name__}: {error}.")
+
+
+async def hand_drivers_on(stream: Any) -> None:
+    """The body of ``per_driver``."""
+    receipts = Receipts()
+    drivers: dict[bytes, Driver] = {}
+    async for batch, events in batches(stream, receipts, drivers.clear):
+        touched: dict[bytes, Driver] = {}
+        for event in events:
+            receipt = receipts.take(event)
+            try:
+                take_driver_event(batch, event, receipt, drivers, touched)
+            except BadRecord as error:  # without a readable key and stamp nothing can name it
+                batch.refuse(event, error)
+                receipt.settled = True
+        runs, settled = [], []
+        for key, driver in touched.items():
+            run, done = driver.hand_on()
+            settled += done
+            if run is not None:
+                runs.append((topics.session_of(key)[0], run))
+        await bury(dead_letters_topic, batch.letters)
+        await send_updates(runs)
+        if not batch.is_current():
+            continue
+        for key, driver in touched.items():
+            cars[key] = driver.dump()
+        await cars.delivered()
+        for receipt in settled:
+            receipt.settled = True
+        await receipts.acknowledge(stream)
+        HELD.labels("driver").set(len(receipts))
+
+
+def take_driver_event(
+    batch: Batch, event: Any, receipt: Receipt, drivers: dict[bytes, Driver], touched: dict[bytes, Driver]
+) -> None:
+    """Give one packet or lap to its driver. Raises BadRecord when it cannot be told whose it is."""
+    message, key = event.message, event.message.key
+    stamp = Stamp.read(message.headers)
+    _, number = topics.session_of(key or b"")
+    driver = drivers.get(key)
+    if driver is None:
+        driver = drivers[key] = Driver.restore(number, cars.get(key))
+    touched[key] = driver
+    if not driver.begins(stamp.epoch, receipt):
+        return
+    if message.topic == topics.LAPS:
+        lap = decoded(batch, event, topics.decode_lap, number)
+        driver.take_lap(stamp.seq, stamp.emitted_ms, lap, receipt)
+    else:
+        packet = decoded(batch, event, topics.decode_packet, number)
+        driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, packet, receipt)
+
+
+def decoded(batch: Batch, event: Any, decode: Callable[[bytes | None], OfDriver], number: str) -> OfDriver | None:
+    """The event's record; None when it is unusable: its place in the run is known all the same, and is kept."""
+    try:
+        record = decode(event.message.value)
+        if record.driver_number != number:
+            raise BadRecord(f"driver_number is {record.driver_number}, the key says {number}")
+    except BadRecord as error:
+        batch.refuse(event, error)
+        return None
+    return record
+
+
+async def send_updates(runs: list[tuple[str, CarUpdate]]) -> None:
+    """Send a batch's runs, all of a session in one record unless that gets too large; wait for delivery."""
+    sends = []
+    for session_key, own in groupby(sorted(runs, key=lambda run: run[0]), key=lambda run: run[0]):
+        parts: list[list[CarUpdate]] = [[]]
+        samples = 0
+        for _, run in own:
+            if samples + len(run.t) > UPDATE_SAMPLES and parts[-1]:
+                parts.append([])
+                samples = 0
+            parts[-1].append(run)
+            samples += len(run.t)
+        for entries in parts:
+            value = topics.encode(Updates.model_construct(entries=entries))
+            sends.append(await updates_topic.send(key=session_key.encode(), value=value))
+            UPDATES.inc()
+    await send_all(sends)
+
+
+# -- per session -----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Live:
+    """A session in memory, and what its events wait for."""
+
+    session: SessionRace
+    checkpoint_ms: int = -1
+    kept_at: float = 0.0
+    """Monotonic clock at the last checkpoint."""
+    waiting: list[tuple[int, Receipt]] = field(default_factory=list)
+    """(everything in the event is known by, receipt)."""
+
+
+@app.agent(session_input)
+async def per_session(stream: Any) -> None:
+    """Join each session's cars and messages, and publish its frames."""
+    try:
+        await race_sessions(stream)
+    except Hole as hole:
+        end_process(f"A record is missing: {hole}.")
+    except Exception as error:
+        end_process(f"per_session failed: {type(error).__name__}: {error}.")
+
+
+async def race_sessions(stream: Any) -> None:
+    """The body of ``per_session``."""
+    receipts = Receipts()
+    sessions: dict[bytes, Live] = {}
+    async for batch, events in batches(stream, receipts, sessions.clear):
+        touched: dict[bytes, Live] = {}
+        for event in events:
+            receipt = receipts.take(event)
+            try:
+                if event.message.topic == topics.MESSAGES:
+                    take_message(batch, event, receipt, sessions, touched)
+                else:
+                    take_updates(event, receipt, sessions, touched)
+            except BadRecord as error:
+                batch.refuse(event, error)
+                receipt.settled = True
+        sends: list[Any] = []
+        for key, live in touched.items():
+            sends += await send_frames(key, live.session, live.session.advance())
+        await bury(dead_letters_topic, batch.letters)
+        await send_all(sends)
+        if not batch.is_current():
+            continue
+        await keep(touched)
+        for live in touched.values():
+            settle(live)
+        await receipts.acknowledge(stream)
+        HELD.labels("session").set(len(receipts))
+
+
+def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live | None:
+    """The session of a record of ``epoch``; None when a newer run has replaced it."""
+    live = sessions.get(key)
+    if live is None:
+        kept, still = races.get(key), standing.get(key)
+        session = SessionRace(key.decode(), epoch)
+        if kept is not None and still is not None:
+            session = SessionRace.restore(key.decode(), kept, still)
+        live = sessions[key] = Live(session, -1 if session.t is None else session.t)
+    if epoch > live.session.epoch:
+        for _, receipt in live.waiting:
+            receipt.settled = True
+        live = sessions[key] = Live(SessionRace(key.decode(), epoch))
+    return live if epoch == live.session.epoch else None
+
+
+def take_message(
+    batch: Batch, event: Any, receipt: Receipt, sessions: dict[bytes, Live], touched: dict[bytes, Live]
+) -> None:
+    """Give one message to its session. Raises BadRecord when it cannot be told whose it is."""
+    stamp = Stamp.read(event.message.headers)
+    key = event.message.key
+    if not key:
+        raise BadRecord("the key is null")
+    live = live_session(key, stamp.epoch, sessions)
+    if live is None:
+        receipt.settled = True
+        return
+    touched[key] = live
+    message = None
+    try:
+        message = topics.decode_message(event.message.value)
+        live.session.admit(message)
+    except BadRecord as error:
+        message = None
+        batch.refuse(event, error)
+    live.session.take_message(stamp.seq, stamp.emitted_ms, message)
+    live.waiting.append((stamp.emitted_ms, receipt))
+
+
+def take_updates(event: Any, receipt: Receipt, sessions: dict[bytes, Live], touched: dict[bytes, Live]) -> None:
+    """Give a record of runs to its session."""
+    key = event.message.key
+    until = -1
+    live = None
+    for update in topics.decode_updates(event.message.value).entries:
+        live = live_session(key, update.epoch, sessions)
+        if live is not None:
+            live.session.take_update(update)
+            touched[key] = live
+            until = max(until, update.until_ms)
+    if key in touched and until >= 0:
+        touched[key].waiting.append((until, receipt))
+    else:
+        receipt.settled = True
+
+
+async def send_frames(key: bytes, session: SessionRace, made: list[Head | Frame]) -> list[Any]:
+    """Hand frames to the producer, consecutive ones together; returns the deliveries to wait for."""
+    sends = []
+    run: list[Frame] = []
+    for frame in [*made, None]:
+        if run and (not isinstance(frame, Frame) or len(run) == FRAMES_A_RECORD):
+            sends.append(await frames_topic.send(
+                key=key, value=topics.encode_frames(run), headers=topics.frame_headers(session.epoch, run)
+            ))  # fmt: skip
+            run = []
+        if isinstance(frame, Head):
+            sends.append(await frames_topic.send(
+                key=key, value=topics.encode_frames([frame]), headers=topics.head_headers(session.epoch, frame)
+            ))  # fmt: skip
+        elif frame is not None:
+            run.append(frame)
+            FRAMES.inc()
+    return sends
+
+
+async def keep(touched: dict[bytes, Live]) -> None:
+    """Write the checkpoints of the sessions that have gone on far enough, and wait until they are safe."""
+    due = []
+    now = time.monotonic()
+    for key, live in touched.items():
+        session = live.session
+        if session.t is None or session.t == live.checkpoint_ms:
+            continue
+        if session.ended or now - live.kept_at >= CHECKPOINT_S:
+            due.append((key, live))
+            live.kept_at = now
+            measure(key, session)
+            if session.standing_changed:
+                standing[key] = session.dump_standing()
+                session.standing_changed = False
+    await standing.delivered()  # first: a checkpoint is read together with what stands
+    for key, live in due:
+        kept = live.session.checkpoint()
+        if kept is not None and live.session.t is not None:
+            races[key], live.checkpoint_ms = kept, live.session.t
+    await races.delivered()
+
+
+def measure(key: bytes, session: SessionRace) -> None:
+    """Metrics since the last checkpoint."""
+    SAMPLES.inc(session.samples)
+    session.samples = 0
+    SESSION_TIME.labels(key.decode()).set((session.t or 0) / 1000)
+    if session.race is not None:
+        for place in session.race.compared:
+            MEASURED.observe(abs(place.official_ms - place.measured_ms) / 1000)
+        session.race.compared.clear()
+
+
+def settle(live: Live) -> None:
+    """Events that lie wholly at or before the checkpoint are done."""
+    rest = []
+    for until, receipt in live.waiting:
+        receipt.settled = until <= live.checkpoint_ms
+        if not receipt.settled:
+            rest.append((until, receipt))
+    live.waiting = rest

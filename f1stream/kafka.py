@@ -1,0 +1,64 @@
+"""The broker, apart from what travels through it: is it there, and does it have our topics."""
+
+from __future__ import annotations
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, for_code
+
+from f1stream import topics
+from f1stream.settings import Settings
+
+HOUR_MS = 3_600_000
+TOPIC_EXISTS = 36
+
+
+class BrokerError(Exception):
+    """The broker cannot be used; the text is one sentence for the user."""
+
+
+def unreachable(settings: Settings, error: object) -> BrokerError:
+    """What to say when no broker answers."""
+    where = ",".join(settings.bootstrap)
+    hint = (
+        "Start the embedded broker with `f1stream broker`, or set F1STREAM_BROKER."
+        if settings.embedded
+        else "Check F1STREAM_BROKER and the F1STREAM_BROKER_* settings for TLS and SASL."
+    )
+    return BrokerError(f"No Kafka broker answers at {where} ({error}). {hint}")
+
+
+async def create_topics(settings: Settings) -> list[str]:
+    """Create the topics that do not exist yet, and say which. Raises BrokerError.
+
+    A broker left to itself makes them with partitions of its own choosing, and the per-driver and per-session
+    streams would no longer meet.
+    """
+    retention = {
+        topics.FRAMES: settings.frames_retention_hours,
+        topics.UPDATES: 24,
+        topics.DEAD_LETTERS: 24 * 30,
+    }
+    wanted = [
+        NewTopic(
+            name,
+            settings.topic_partitions,
+            settings.topic_replication,
+            topic_configs={"retention.ms": str(hours * HOUR_MS)} if (hours := retention.get(name)) else {},
+        )
+        for name in topics.ALL
+    ]
+    admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        answer = await admin.create_topics(wanted)
+    except (KafkaError, OSError) as error:
+        raise unreachable(settings, error) from error
+    finally:
+        await admin.close()
+    created = []
+    for name, code, *_ in answer.topic_errors:
+        if code == 0:
+            created.append(name)
+        elif code != TOPIC_EXISTS:
+            raise BrokerError(f"Topic {name} could not be created: {for_code(code).__name__}.")
+    return created

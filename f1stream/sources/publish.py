@@ -1,0 +1,129 @@
+"""A session into the topics, at its own pace or any other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from f1stream import topics
+from f1stream.kafka import unreachable
+from f1stream.settings import Settings
+from f1stream.sources.packing import pack
+from f1stream.sources.session import Session
+from models import Packet
+
+BULK_LINGER_MS = 100
+"""At full speed: large batches, which every broker likes and the embedded one needs."""
+SEND_AHEAD = 5_000
+"""Records that may wait for the broker; then publishing waits too."""
+
+
+@dataclass
+class Pace:
+    """How session time passes: ``speed`` times the wall clock, or as fast as possible (None)."""
+
+    speed: float | None
+    _began: float = field(default_factory=time.monotonic)
+    _from_ms: int | None = None
+
+    async def until(self, session_ms: int) -> None:
+        """Return when it is ``session_ms``."""
+        if self.speed is None:
+            return
+        if self._from_ms is None:
+            self._began, self._from_ms = time.monotonic(), session_ms
+        ahead = (session_ms - self._from_ms) / 1000 / self.speed - (time.monotonic() - self._began)
+        if ahead > 0:
+            await asyncio.sleep(ahead)
+
+
+@dataclass
+class Counts:
+    """What was published of one run."""
+
+    session_key: str
+    epoch: int
+    records: int = 0
+    samples: int = 0
+    packets: int = 0
+    laps: int = 0
+    messages: int = 0
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a report."""
+        return asdict(self)
+
+
+def packet_ms_for(speed: float | None) -> int:
+    """Packets that are short enough to look live, and long enough to be quick when nobody could tell."""
+    return 250 if speed is not None and speed <= 10 else 1_000
+
+
+async def publish(
+    session: Session,
+    settings: Settings,
+    *,
+    speed: float | None,
+    packet_ms: int | None = None,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+    epoch: int | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Counts:
+    """Publish a whole run and return when every record is delivered.
+
+    ``progress`` is told the session time (ms) reached. ``epoch`` is the wall clock's now unless given.
+    Raises BrokerError when the broker cannot be reached.
+    """
+    counts = Counts(session.session_key, epoch if epoch is not None else time.time_ns() // 1_000_000)
+    producer = AIOKafkaProducer(
+        **settings.kafka_client(),
+        linger_ms=0 if speed is not None and speed <= 10 else BULK_LINGER_MS,
+        max_batch_size=512 * 1024,
+        enable_idempotence=not settings.embedded,
+    )
+    began = time.monotonic()
+    try:
+        await producer.start()
+    except (KafkaError, OSError) as error:
+        raise unreachable(settings, error) from error
+    pace = Pace(speed)
+    sent: list[asyncio.Future[Any]] = []
+    last = None
+    try:
+        for item in pack(session, counts.epoch, packet_ms or packet_ms_for(speed), from_ms, to_ms):
+            if item.stamp.emitted_ms != last:
+                last = item.stamp.emitted_ms
+                progress(last)
+                await pace.until(last)
+            value = topics.encode(item.record)
+            sent.append(await producer.send(item.topic, value, key=item.key, headers=item.stamp.headers()))
+            _count(counts, item.topic, item.record)
+            if len(sent) >= SEND_AHEAD:
+                await asyncio.gather(*sent)
+                sent.clear()
+        await asyncio.gather(*sent)
+    except KafkaError as error:
+        raise unreachable(settings, error) from error
+    finally:
+        await producer.stop()
+    counts.seconds = time.monotonic() - began
+    return counts
+
+
+def _count(counts: Counts, topic: str, record: object) -> None:
+    counts.records += 1
+    if isinstance(record, Packet):
+        counts.packets += 1
+        counts.samples += len(record.session_time_ms)
+    elif topic == topics.LAPS:
+        counts.laps += 1
+    else:
+        counts.messages += 1

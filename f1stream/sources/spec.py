@@ -1,0 +1,27 @@
+"""What users write for a source: ``archive:PATH`` or ``sim:cars=22,laps=57,seed=1,sessions=1``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from f1stream.sources.archive import read_archive
+from f1stream.sources.session import Session, SourceError
+from f1stream.sources.simulator import SimOptions, simulate
+
+KINDS = "archive:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
+
+
+def open_source(spec: str) -> list[Callable[[], Session]]:
+    """The sessions of a source, each made when it is called for. Raises SourceError."""
+    kind, _, rest = spec.partition(":")
+    if kind == "archive" and rest:
+        return [lambda: read_archive(Path(rest).expanduser())]
+    if kind == "sim":
+        options = SimOptions.parse(rest)
+        return [_simulated(options, options.seed + nth) for nth in range(options.sessions)]
+    raise SourceError(f"{spec!r} is not a source. Known are: {KINDS}.")
+
+
+def _simulated(options: SimOptions, seed: int) -> Callable[[], Session]:
+    return lambda: simulate(seed, cars=options.cars, laps=options.laps)

@@ -1,0 +1,355 @@
+"""The page in headless Chromium, against a server in this process that is fed a small synthetic race."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+from f1stream.settings import Settings
+from tests.web.race import frames_record, head_record
+from web.app import create_app
+from web.feed import Feed
+from web.shelf import Shelf
+
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists() and os.environ.get("CI") != "true", reason=f"{CHROMIUM} is not installed"
+)
+
+
+class Stage:
+    """A server that can be stopped and started on one port, and a race that can be run on it at any speed."""
+
+    def __init__(self) -> None:
+        self.feed = Feed(Shelf(2**26))
+        self.feed.connected = self.feed.caught_up = True
+        self.number = 0
+        self.port = 0
+        self._runner: web.AppRunner | None = None
+        self._racing: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        self._runner = web.AppRunner(create_app(Settings(), self.feed), shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def put(self, count: int = 1, **named: Any) -> None:
+        """The next frames of the race, at once."""
+        if self.number == 0:
+            self.feed.take([head_record()])
+        self.feed.take([frames_record(self.number, count, arrived_ms=int(time.time() * 1000), **named)])
+        self.number += count
+
+    def race(self, speed: float = 1.0, batch: int = 1, **named: Any) -> None:
+        """Go on racing in the background."""
+
+        async def go() -> None:
+            while True:
+                self.put(batch, **named)
+                await asyncio.sleep(0.2 * batch / speed)
+
+        self._racing = asyncio.create_task(go())
+
+    async def pause(self) -> None:
+        if self._racing:
+            self._racing.cancel()
+            await asyncio.gather(self._racing, return_exceptions=True)
+            self._racing = None
+
+    async def state(self) -> dict[str, Any]:
+        span = self.feed.shelf.get("test_race")
+        assert span is not None
+        picture = span.state_at(1 << 40)
+        assert picture is not None
+        return picture
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    made = Stage()
+    await made.start()
+    yield made
+    await made.pause()
+    await made.stop()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        made = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
+        yield made
+        await made.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go."""
+    folder = Path(os.environ.get("F1STREAM_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+async def opened(browser: Browser, stage: Stage, **options: Any) -> tuple[Page, list[str]]:
+    """The page, and the errors it will have made: there should be none."""
+    page = await browser.new_page(**({"viewport": DESKTOP} | options))
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    await page.goto(stage.address)
+    return page, errors
+
+
+async def until(page: Page, condition: str, timeout_s: float = 10) -> None:
+    # wait_for_function would evaluate a string inside the page, which its policy rightly forbids.
+    deadline = time.monotonic() + timeout_s
+    while not await page.evaluate(f"Boolean({condition})"):
+        assert time.monotonic() < deadline, f"{condition} did not come true in {timeout_s} s"
+        await asyncio.sleep(0.05)
+
+
+async def pill(page: Page, text: str, timeout_s: float = 10) -> None:
+    await until(page, f"document.getElementById('pill-text').textContent === '{text}'", timeout_s)
+
+
+async def rows(page: Page) -> list[list[str]]:
+    found: list[list[str]] = await page.evaluate(
+        "[...document.querySelectorAll('#rows tr')].map(row => [...row.children].map(cell => cell.innerText))"
+    )
+    return found
+
+
+async def test_a_page_without_a_session_says_what_to_do(browser: Browser, stage: Stage) -> None:
+    page, errors = await opened(browser, stage)
+    await pill(page, "Waiting for a session")
+    assert "make demo" in await page.inner_text("#empty")
+    stage.race()
+    await pill(page, "Live")
+    await until(page, "document.querySelectorAll('#rows tr').length === 3")
+    assert not await page.is_visible("#empty")
+    assert errors == []
+
+
+async def test_cars_move_at_the_displays_rate_and_the_table_is_the_apis(browser: Browser, stage: Stage) -> None:
+    stage.put(30)
+    stage.race()
+    page, errors = await opened(browser, stage)
+    await pill(page, "Live")
+    await page.wait_for_timeout(1500)
+    places: list[float] = await page.evaluate(
+        """() => new Promise(done => {
+            const seen = [];
+            const look = () => {
+                seen.push(window.f1stream.positions["4"].y);
+                seen.length < 30 ? requestAnimationFrame(look) : done(seen);
+            };
+            look();
+        })"""
+    )
+    assert len(set(places)) > 15, "interpolated between frames, not five times a second"
+    answer = await page.request.get(f"{stage.address}/api/sessions/test_race/state")
+    cars = (await answer.json())["frame"]["cars"]
+    order = sorted(cars, key=lambda number: cars[number]["position"])
+    shown = await page.evaluate("[...document.querySelectorAll('#rows tr')].map(row => row.dataset.car)")
+    assert shown == order
+    table = await rows(page)
+    assert table[0][2] == "LEADER"
+    assert table[1][2:4] == ["+4.321", "+4.321"]
+    assert table[2][2:4] == ["+1 LAP", "+1 LAP"]
+    assert "best of all" in table[0][5]
+    assert "personal best" in table[1][5]
+    assert "Medium" in table[1][6]
+    assert table[0][8] == "290"
+    assert await page.is_visible("#simulated")
+    assert "GREEN LIGHT" in await page.inner_text("#messages")
+    assert errors == []
+
+
+async def test_a_stopped_server_shows_and_its_return_is_noticed(browser: Browser, stage: Stage) -> None:
+    stage.race()
+    page, errors = await opened(browser, stage)
+    await pill(page, "Live")
+    await stage.stop()
+    await pill(page, "Disconnected, retrying")
+    await stage.start()
+    await pill(page, "Live", 20)
+    before = await page.evaluate("f1stream.frames")
+    await until(page, f"f1stream.frames > {before}")
+    assert errors == []
+
+
+async def test_silence_makes_cars_stale_and_the_pill_honest(browser: Browser, stage: Stage) -> None:
+    stage.race()
+    page, errors = await opened(browser, stage)
+    await pill(page, "Live")
+    await stage.pause()
+    stage.put(1, changes={"4": {"status": "finished"}, "81": {"status": "retired"}})
+    await pill(page, "Waiting for data", 12)
+    await until(page, "document.querySelector('tr[data-car=\"1\"] .tag').textContent === 'STALE'")
+    tags = await page.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('#rows tr')].map(r => [r.dataset.car, r.dataset.status]))"
+    )
+    assert tags == {"4": "finished", "81": "retired", "1": "stale"}
+    assert "FINISHED" in (await rows(page))[0][1]
+    stage.race()
+    await pill(page, "Live")
+    await until(page, "document.querySelector('tr[data-car=\"1\"] .tag').hidden")
+    assert errors == []
+
+
+async def test_a_broker_that_is_away_shows(browser: Browser, stage: Stage) -> None:
+    stage.race()
+    page, _ = await opened(browser, stage)
+    await pill(page, "Live")
+    await stage.pause()
+    stage.feed.connected = False
+    await pill(page, "Kafka is unreachable")
+
+
+async def test_at_the_end_the_session_is_over_and_finishers_stay_finished(browser: Browser, stage: Stage) -> None:
+    stage.put(20)
+    page, errors = await opened(browser, stage)
+    finished = {number: {"status": "finished"} for number in ("1", "4", "81")}
+    stage.put(5, changes=finished)
+    stage.put(1, changes=finished, ended=True, race_control=[])
+    await pill(page, "Session over")
+    await page.wait_for_timeout(5500)
+    assert [row[1].split("\n")[-1] for row in await rows(page)] == ["FINISHED"] * 3
+    assert errors == []
+
+
+async def test_a_new_run_of_the_session_replaces_the_old_one(browser: Browser, stage: Stage) -> None:
+    stage.put(100)
+    page, errors = await opened(browser, stage)
+    await until(page, "f1stream.state?.t === 99 * 200")
+    stage.feed.take([head_record(epoch=2), frames_record(0, 3, epoch=2, arrived_ms=int(time.time() * 1000))])
+    await until(page, "f1stream.state?.t <= 2 * 200 && f1stream.state.head.epoch === 2")
+    assert errors == []
+
+
+@pytest.mark.parametrize(("speed", "batch"), [(0.25, 1), (1, 1), (1, 5), (20, 5)])
+async def test_the_clock_runs_evenly_at_every_pace(browser: Browser, speed: float, batch: int, stage: Stage) -> None:
+    """Within 40 % of the pace from image to image, though frames come in batches."""
+    page, _ = await opened(browser, stage)
+    paces: list[float] = await page.evaluate(
+        """async ([speed, batch]) => {
+            const { SessionClock } = await import("/static/clock.js");
+            const clock = new SessionClock();
+            const paces = [];
+            let sent = 0, last = null;
+            for (let wall = 0; wall < 20000; wall += 16) {
+                while (sent * 200 / speed + batch * 200 / speed <= wall) {
+                    sent += batch;
+                    clock.arrived(sent * 200, wall + (sent * 7919) % 60);  // arrivals shake a little
+                }
+                const t = clock.at(wall);
+                if (wall > 9000) paces.push((t - last) / 16 / speed);
+                last = t;
+            }
+            return paces;
+        }""",
+        [speed, batch],
+    )
+    assert min(paces) > 0.6
+    assert max(paces) < 1.4
+    assert sum(paces) / len(paces) == pytest.approx(1, abs=0.03)
+
+
+async def test_between_distant_frames_cars_stay_on_the_track(browser: Browser, stage: Stage) -> None:
+    page, _ = await opened(browser, stage)
+    place = await page.evaluate(
+        """async () => {
+            const { Track, between } = await import("/static/track.js");
+            const square = [[0, 0], [10000, 0], [10000, 10000], [0, 10000]];
+            const track = new Track(square);
+            const frames = [{ t: 0, x: [8000], y: [100] }, { t: 10000, x: [9900], y: [4000] }];
+            const home = [{ t: 0, x: [0], y: [2000] }, { t: 10000, x: [2000], y: [0] }];
+            return [between(track, ...frames, 0, 0.25), between(track, ...home, 0, 0.25)];
+        }"""
+    )
+    corner, over_the_line = place
+    assert (corner["x"], corner["y"]) == pytest.approx((9500, 100), abs=1)
+    assert (over_the_line["x"], over_the_line["y"]) == pytest.approx((0, 1000), abs=1)
+
+
+async def test_text_from_the_feed_is_never_markup(browser: Browser, stage: Stage) -> None:
+    evil = [{"session_time_ms": 5, "category": "Other", "message": "<img src=x onerror=alert(1)>"}]
+    stage.put(1, race_control=evil)
+    page, errors = await opened(browser, stage)
+    await until(page, "document.querySelector('#messages li')")
+    assert "<img" in await page.inner_text("#messages")
+    assert await page.evaluate("document.querySelectorAll('#messages img').length") == 0
+    assert errors == []
+
+
+async def test_the_theme_is_remembered(browser: Browser, stage: Stage) -> None:
+    page, _ = await opened(browser, stage, color_scheme="dark")
+    assert await page.evaluate("document.documentElement.dataset.theme") == "dark"
+    await page.click("#theme")
+    await page.reload()
+    assert await page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+async def test_with_reduced_motion_cars_step(browser: Browser, stage: Stage) -> None:
+    stage.race()
+    page, _ = await opened(browser, stage, reduced_motion="reduce")
+    await pill(page, "Live")
+    await page.wait_for_timeout(500)
+    steps = await page.evaluate(
+        """() => new Promise(done => {
+            const seen = new Set();
+            const end = performance.now() + 1500;
+            const look = () => {
+                seen.add(window.f1stream.positions["4"].y);
+                performance.now() < end ? requestAnimationFrame(look) : done(seen.size);
+            };
+            look();
+        })"""
+    )
+    assert steps <= 3
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_the_page_is_accessible_and_fits(
+    browser: Browser, stage: Stage, theme: str, viewport: dict[str, int], pictures: Path
+) -> None:
+    stage.put(30)
+    stage.race(changes={"1": {"status": "pit"}})
+    page, errors = await opened(browser, stage, viewport=viewport, color_scheme=theme)
+    await pill(page, "Live")
+    await until(page, "document.querySelectorAll('#rows tr').length === 3")
+    await page.wait_for_timeout(700)
+    found = await Axe().run(page)
+    serious = [each for each in found.response["violations"] if each["impact"] in {"serious", "critical"}]
+    assert serious == [], found.generate_report()
+    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide == 0
+    picture = pictures / f"page-{theme}-{viewport['width']}x{viewport['height']}.png"
+    assert len(await page.screenshot(path=picture)) > 10_000
+    assert errors == []

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import WSMsgType, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from f1stream.settings import Settings
+from models import Frame
+from tests.web.race import frames_record, head_record
+from web import viewers
+from web.app import create_app, serve
+from web.feed import Feed
+from web.shelf import Shelf
+
+Client = TestClient[web.Request, web.Application]
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+@pytest.fixture
+def feed() -> Feed:
+    made = Feed(Shelf(2**26))
+    made.connected = made.caught_up = True
+    return made
+
+
+@pytest.fixture
+async def client(feed: Feed) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(create_app(Settings(), feed))) as made:
+        yield made
+
+
+def race(feed: Feed, frames: int = 60, **named: Any) -> None:
+    feed.take([head_record(**named), frames_record(0, frames, arrived_ms=now_ms(), **named)])
+
+
+async def messages(ws: aiohttp.ClientWebSocketResponse, count: int, kinds: str = "head key delta") -> list[Any]:
+    found: list[Any] = []
+    async with asyncio.timeout(5):
+        while len(found) < count:
+            message = await ws.receive()
+            assert message.type is WSMsgType.TEXT, message
+            body = orjson.loads(message.data)
+            if body["kind"] in kinds.split():
+                found.append(body)
+    return found
+
+
+async def test_a_late_joiner_gets_head_keyframe_and_the_newest_frame_at_once(client: Client, feed: Feed) -> None:
+    race(feed, 88)
+    ws = await client.ws_connect("/ws")
+    head, key, delta = await messages(ws, 3)
+    assert (head["kind"], head["session_key"]) == ("head", "test_race")
+    assert (key["kind"], key["t"]) == ("key", 50 * 200)
+    assert (delta["kind"], delta["t"], delta["key_t"]) == ("delta", 87 * 200, 50 * 200)
+
+
+async def test_frames_at_the_sessions_pace_are_all_sent(client: Client, feed: Feed) -> None:
+    race(feed, 48)
+    ws = await client.ws_connect("/ws")
+    await messages(ws, 3)
+    feed.take([frames_record(48, 5)])
+    assert [message["t"] // 200 for message in await messages(ws, 5)] == [48, 49, 50, 51, 52]
+
+
+async def test_a_full_speed_replay_is_shown_in_jumps_with_the_keyframe_first(client: Client, feed: Feed) -> None:
+    race(feed, 10)
+    ws = await client.ws_connect("/ws")
+    await messages(ws, 3)
+    feed.take([frames_record(10, 300)])
+    key, delta = await messages(ws, 2)
+    assert (key["t"] // 200, delta["t"] // 200) == (300, 309)
+    sent = 0
+    started = time.monotonic()
+    for first in range(310, 910, 10):
+        feed.take([frames_record(first, 10)])
+        await asyncio.sleep(0.01)
+    while (await messages(ws, 1))[0]["t"] // 200 != 909:
+        sent += 1
+    assert sent <= 25 * (time.monotonic() - started) + viewers.BURST + 15
+    text = await (await client.get("/metrics")).text()
+    skipped = [line for line in text.splitlines() if line.startswith("f1stream_web_frames_skipped_total{")]
+    assert sum(float(line.split()[-1]) for line in skipped) > 299 + 400
+
+
+async def test_a_slow_viewer_gets_the_newest_picture_and_not_a_queue(feed: Feed) -> None:
+    race(feed, 10)
+    cursor = viewers.Cursor()
+    cursor.follow(feed.shelf.newest())
+    assert len(list(cursor.advance(8))) == 3
+    feed.take([frames_record(10, 400)])
+    sent = [orjson.loads(message) for message in cursor.advance(8)]
+    assert [(message["kind"], message["t"] // 200) for message in sent] == [("key", 400), ("delta", 409)]
+    assert cursor.skipped == 399
+    assert cursor.behind == 0
+
+
+async def test_a_new_run_starts_the_viewer_anew(client: Client, feed: Feed) -> None:
+    race(feed, 60)
+    ws = await client.ws_connect("/ws?session=test_race")
+    await messages(ws, 3)
+    race(feed, 1, epoch=2)
+    head, key = await messages(ws, 2)
+    assert (head["epoch"], key["t"]) == (2, 0)
+
+
+async def test_the_status_tells_the_truth_every_second(client: Client, feed: Feed) -> None:
+    feed.take([head_record(), frames_record(0, 3, arrived_ms=now_ms() - 7000)])
+    ws = await client.ws_connect("/ws")
+    first = (await messages(ws, 1, "status"))[0]
+    assert first["reader"] == "connected"
+    assert first["sessions"] == ["test_race"]
+    assert 7000 <= first["worker_age_ms"] < 9000
+    assert (first["ended"], first["behind_ms"]) == (False, 0)
+    feed.connected = False
+    feed.take([frames_record(3, 1, arrived_ms=now_ms(), race_control=[], ended=True)])
+    second = (await messages(ws, 1, "status"))[0]
+    assert second["reader"] == "disconnected"
+    assert second["ended"]
+    assert second["worker_age_ms"] < 2000
+
+
+async def test_without_a_session_a_viewer_waits_and_then_gets_it(client: Client, feed: Feed) -> None:
+    ws = await client.ws_connect("/ws")
+    status = (await messages(ws, 1, "status"))[0]
+    assert (status["session"], status["sessions"]) == (None, [])
+    race(feed, 1)
+    assert [message["kind"] for message in await messages(ws, 2)] == ["head", "key"]
+
+
+async def test_the_newest_session_is_the_default_and_a_running_one_is_not_left(client: Client, feed: Feed) -> None:
+    race(feed, 3, session="old", epoch=5)
+    race(feed, 3, session="new", epoch=9)
+    ws = await client.ws_connect("/ws")
+    assert (await messages(ws, 1))[0]["session_key"] == "new"
+    race(feed, 3, session="newer", epoch=10)
+    assert (await messages(ws, 2, "status"))[1]["session"] == "new"
+    feed.take([frames_record(3, 1, session="new", epoch=9, arrived_ms=now_ms(), race_control=[], ended=True)])
+    heads = await messages(ws, 1, "head")
+    assert heads[0]["session_key"] == "newer"
+
+
+async def test_another_sites_page_may_not_connect(client: Client) -> None:
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await client.ws_connect("/ws", headers={"Origin": "http://elsewhere.example"})
+    assert refused.value.status == 403
+
+
+async def test_a_viewer_beyond_the_limit_is_turned_away(
+    client: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewers, "MAX_VIEWERS", 0)
+    app = create_app(Settings(), feed)
+    async with TestClient(TestServer(app)) as full:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await full.ws_connect("/ws")
+    assert refused.value.status == 503
+
+
+async def test_a_message_that_is_too_long_ends_the_connection(client: Client) -> None:
+    ws = await client.ws_connect("/ws")
+    await ws.send_str("x" * 5000)
+    async with asyncio.timeout(5):
+        while (message := await ws.receive()).type is WSMsgType.TEXT:
+            pass
+    assert message.type in {WSMsgType.CLOSE, WSMsgType.CLOSED}
+    assert ws.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+
+
+async def test_stopping_the_server_closes_the_viewers(feed: Feed) -> None:
+    race(feed)
+    async with TestClient(TestServer(create_app(Settings(), feed))) as client:
+        ws = await client.ws_connect("/ws")
+        await messages(ws, 3)
+        going = asyncio.create_task(client.server.close())
+        async with asyncio.timeout(5):
+            while not ws.closed:
+                await ws.receive()
+            await going
+        assert ws.close_code == aiohttp.WSCloseCode.GOING_AWAY
+
+
+async def test_sessions_are_listed_with_what_they_are(client: Client, feed: Feed) -> None:
+    race(feed, 60)
+    listed = (await (await client.get("/api/sessions")).json())["sessions"]
+    age = listed[0].pop("age_ms")
+    assert 0 <= age < 5000
+    assert listed == [
+        {
+            "session_key": "test_race", "epoch": 1, "name": "Race", "meeting": "Test Grand Prix",
+            "simulated": True, "source": "test", "from_ms": 0, "to_ms": 59 * 200, "ended": False,
+        }
+    ]  # fmt: skip
+
+
+async def test_the_state_at_a_time_is_the_whole_picture(client: Client, feed: Feed) -> None:
+    race(feed, 180)
+    body = await (await client.get("/api/sessions/test_race/state?at=12345")).json()
+    assert body["head"]["session_key"] == "test_race"
+    picture = Frame.model_validate(body["frame"])
+    assert (picture.kind, picture.t) == ("key", 12_200)
+    assert picture.cars["81"].compound == "MEDIUM"
+    latest = await (await client.get("/api/sessions/test_race/state")).json()
+    assert latest["frame"]["t"] == 179 * 200
+    assert latest["frame"]["cars"]["81"]["compound"] == "HARD"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [
+        ("/api/sessions/other/state", 404, "no session 'other'"),
+        ("/api/sessions/test_race/state?at=noon", 400, "whole number"),
+        ("/api/sessions/test_race/state?at=-5", 404, "from 0 to"),
+    ],
+)
+async def test_errors_are_sentences(client: Client, feed: Feed, path: str, status: int, sentence: str) -> None:
+    race(feed)
+    answer = await client.get(path)
+    assert answer.status == status
+    assert sentence in (await answer.json())["error"]
+
+
+async def test_health_is_good_only_while_the_broker_answers(client: Client, feed: Feed) -> None:
+    assert (await client.get("/health")).status == 200
+    feed.connected = False
+    answer = await client.get("/health")
+    assert (answer.status, (await answer.json())["reader"]) == (503, "disconnected")
+
+
+async def test_metrics_count_viewers_and_bytes(client: Client, feed: Feed) -> None:
+    race(feed)
+    ws = await client.ws_connect("/ws")
+    await messages(ws, 3)
+    text = await (await client.get("/metrics")).text()
+    assert "f1stream_web_viewers 1.0" in text
+    assert "f1stream_web_frames_sent_total 3.0" in text
+    assert f"f1stream_web_tape_bytes {float(feed.shelf.size)}" in text
+    assert "f1stream_web_reader_lag 0.0" in text
+
+
+async def test_the_page_comes_with_a_strict_policy(client: Client) -> None:
+    answer = await client.get("/")
+    assert answer.status == 200
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'")
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "<script>" not in await answer.text()
+
+
+@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/"])
+async def test_no_file_outside_the_static_folder_is_served(client: Client, path: str) -> None:
+    url = client.make_url("/").with_path(path, encoded=True)
+    assert (await client.session.get(url)).status in {403, 404}
+
+
+async def test_a_taken_port_is_an_error_of_the_caller() -> None:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        with pytest.raises(OSError, match="address"):
+            await serve(Settings(web_port=port, broker="127.0.0.1:1"))
+    finally:
+        server.close()

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from f1stream.topics import BadRecord, decode_frames, encode_frames
+from models import Frame
+from tests.web.race import KEY_FRAMES, frame, frames_record, head, head_record
+from web.reader import read_record
+from web.shelf import Shelf
+from web.tape import Tape, merged
+
+ENDED = {"race_control": [], "ended": True}
+
+
+def tape_of(first: int, count: int) -> Tape:
+    tape = Tape("test_race", 1)
+    put(tape, first, count)
+    return tape
+
+
+def put(tape: Tape, first: int, count: int) -> int:
+    record = frames_record(first, count)
+    return tape.append(record.seq, record.value.split(b"\n"), record.keys, 0)
+
+
+def test_frames_come_back_as_the_bytes_that_went_in() -> None:
+    tape = tape_of(0, 120)
+    assert tape.frame_at(12_345) == encode_frames([frame(61)])
+    assert tape.keyframe_at(12_345) == encode_frames([frame(50)])
+    assert tape.range() == (0, 119 * 200)
+
+
+def test_a_repeated_batch_is_dropped_and_an_overlapping_one_adds_only_what_is_new() -> None:
+    tape = tape_of(0, 20)
+    assert put(tape, 0, 20) == 0
+    assert put(tape, 15, 10) == 5
+    assert tape.latest == 24
+
+
+def test_a_tape_that_begins_in_the_middle_waits_for_its_first_keyframe() -> None:
+    tape = tape_of(30, 15)
+    assert tape.latest is None
+    assert tape.range() is None
+    assert put(tape, 45, 10) == 5
+    assert tape.range() == (50 * 200, 54 * 200)
+
+
+def test_deltas_behind_a_hole_wait_for_the_next_keyframe() -> None:
+    tape = tape_of(0, 10)
+    assert put(tape, 12, 10) == 0
+    assert put(tape, 22, 40) == 12
+    assert tape.latest == 61
+    assert tape.frame_at(2_500) == encode_frames([frame(9)])
+
+
+def test_a_picture_before_the_tape_is_unknown() -> None:
+    tape = tape_of(50, 10)
+    assert tape.state_at(9_000) is None
+    assert tape.frame_at(9_000) is None
+    assert tape.keyframe_at(9_000) is None
+
+
+def test_keyframe_and_delta_make_the_picture_of_that_time() -> None:
+    tape = tape_of(0, 180)
+    picture = tape.state_at(25_000)
+    assert picture is not None
+    assert Frame.model_validate(picture).key_t == 25_000
+    assert picture["cars"]["81"] == {
+        "position": 2, "status": "running", "lap": 0, "last_lap_ms": 60_100, "last_lap_mark": "personal",
+        "compound": "HARD", "tyre_age": 1, "stops": 1,
+    }  # fmt: skip
+
+
+def test_null_is_unknown_and_absent_is_unchanged() -> None:
+    key = {"t": 0, "cars": {"4": {"lap": 1, "last_lap_ms": 5}}, "race": {"lap": 1, "status": "Started"}}
+    delta = {"t": 200, "cars": {"4": {"last_lap_ms": None}, "1": {"lap": 0}}, "race": {"lap": 2}}
+    assert merged(key, delta)["cars"] == {"4": {"lap": 1, "last_lap_ms": None}, "1": {"lap": 0}}
+    assert merged(key, delta)["race"] == {"lap": 2, "status": "Started"}
+    assert key["cars"] == {"4": {"lap": 1, "last_lap_ms": 5}}
+
+
+def test_a_head_holds_from_its_frame_on_and_is_not_kept_twice() -> None:
+    tape = tape_of(0, 60)
+    assert tape.append_head(0, b"first")
+    assert not tape.append_head(0, b"first")
+    assert not tape.append_head(20, b"first")
+    assert tape.append_head(40, b"second")
+    assert (tape.head_of(39), tape.head_of(40), tape.head) == (b"first", b"second", b"second")
+
+
+def test_the_last_frame_of_a_run_says_that_it_ended() -> None:
+    tape = tape_of(0, 10)
+    assert not tape.ended
+    tape.append(10, [encode_frames([frame(10, **ENDED)])], [], 0)
+    assert tape.ended
+
+
+def test_a_greater_epoch_takes_the_tape_and_late_frames_of_the_old_one_are_dropped() -> None:
+    shelf = Shelf(10**9)
+    shelf.append(head_record(epoch=1))
+    shelf.append(frames_record(0, 30, epoch=1))
+    shelf.append(head_record(epoch=2))
+    assert shelf.append(frames_record(30, 10, epoch=1)) == 0
+    assert shelf.append(frames_record(0, 5, epoch=2)) == 5
+    tape = shelf.get("test_race")
+    assert tape is not None
+    assert (tape.epoch, tape.latest) == (2, 4)
+
+
+def test_a_session_without_a_head_is_not_shown() -> None:
+    shelf = Shelf(10**9)
+    shelf.append(frames_record(0, 5))
+    assert shelf.get("test_race") is None
+    assert shelf.newest() is None
+    shelf.append(head_record())
+    assert shelf.get("test_race") is shelf.newest() is not None
+
+
+def test_finished_sessions_go_first_when_memory_is_short() -> None:
+    shelf = Shelf(10**9)
+    for place, session in enumerate(("over", "running", "new")):
+        shelf.append(head_record(session=session))
+        shelf.append(frames_record(0, 100, session=session, arrived_ms=place * 1000))
+    shelf.append(frames_record(100, 1, session="over", arrived_ms=0, **ENDED))
+    shelf.limit = shelf.size - 1
+    shelf.append(frames_record(100, 1, session="new", arrived_ms=3000))
+    assert [tape.session_key for tape in shelf] == ["running", "new"]
+
+
+def test_a_session_longer_than_memory_loses_its_beginning_only() -> None:
+    shelf = Shelf(120_000)
+    shelf.append(head_record())
+    for first in range(0, 40 * KEY_FRAMES, KEY_FRAMES):
+        shelf.append(frames_record(first, KEY_FRAMES))
+    assert 60_000 < shelf.size <= 120_000
+    tape = shelf.get("test_race")
+    assert tape is not None
+    assert tape.latest == 40 * KEY_FRAMES - 1
+    span = tape.range()
+    assert span is not None
+    assert span[0] > 0
+    assert tape.size == shelf.size
+
+
+HEADERS = [("kind", b"frames"), ("epoch", b"7"), ("seq", b"50"), ("count", b"2"), ("keys", b"50")]
+
+
+def test_a_record_is_read_by_its_headers_alone() -> None:
+    record = read_record(b"race", HEADERS, b"not json\nnot json", 5)
+    assert (record.session_key, record.epoch, record.seq, record.keys) == ("race", 7, 50, frozenset({50}))
+
+
+@pytest.mark.parametrize("missing", ["kind", "epoch", "seq", "count", "keys"])
+def test_a_record_without_a_header_is_refused(missing: str) -> None:
+    headers = [header for header in HEADERS if header[0] != missing]
+    with pytest.raises(BadRecord, match=missing):
+        read_record(b"race", headers, b"{}\n{}", 5)
+
+
+def test_a_record_with_other_lines_than_it_says_is_refused() -> None:
+    with pytest.raises(BadRecord, match="2 lines"):
+        read_record(b"race", HEADERS, b"{}", 5)
+
+
+def test_the_synthetic_race_speaks_the_models() -> None:
+    assert decode_frames(encode_frames([head(), frame(0), frame(1)]))[2] == frame(1)
+    assert "cars" in orjson.loads(encode_frames([frame(1)]))

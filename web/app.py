@@ -1,0 +1,81 @@
+"""The page's server: static files, the API and the websocket, around one feed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+
+from f1stream.settings import Settings
+from web.api import Api
+from web.feed import Feed
+from web.metrics import Metrics
+from web.reader import StreamReader
+from web.shelf import Shelf
+from web.viewers import Viewers
+
+STATIC = Path(__file__).parent / "static"
+TAPE_BYTES = 256 * 2**20
+"""Memory for the tapes: a race of two and a half hours takes about 60 MB."""
+STOP_S = 2.0
+"""How long open requests may take when the server stops."""
+
+SECURITY = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
+    """The application; ``feed`` None reads Kafka as the settings say."""
+    source = feed or StreamReader(Shelf(TAPE_BYTES), settings)
+    metrics = Metrics()
+    viewers = Viewers(source, metrics)
+    metrics.watch(source, lambda: len(viewers))
+
+    async def run(_: web.Application) -> AsyncIterator[None]:
+        await source.start()
+        ticker = asyncio.create_task(viewers.tick(), name="viewers-tick")
+        yield
+        ticker.cancel()
+        await source.stop()
+
+    async def close_viewers(_: web.Application) -> None:
+        await viewers.close()
+
+    app = web.Application(client_max_size=16_384)
+    app.add_routes([web.get("/", _page), web.get("/ws", viewers.handle), *Api(source, metrics).routes()])
+    app.router.add_static("/static/", STATIC)
+    app.on_response_prepare.append(_secure)
+    app.on_shutdown.append(close_viewers)
+    app.cleanup_ctx.append(run)
+    return app
+
+
+async def serve(settings: Settings) -> None:
+    """Serve the page on ``web_host``:``web_port`` until cancelled. Raises OSError when the port is taken."""
+    runner = web.AppRunner(create_app(settings), access_log=None, shutdown_timeout=STOP_S)
+    try:
+        await runner.setup()
+        await web.TCPSite(runner, settings.web_host, settings.web_port).start()
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
+
+
+async def _page(_: web.Request) -> web.FileResponse:
+    return web.FileResponse(STATIC / "index.html")
+
+
+async def _secure(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(SECURITY)
+    if "Cache-Control" not in response.headers:
+        # Files are revalidated by their ETag: an updated page must not run with yesterday's modules.
+        response.headers["Cache-Control"] = "no-cache"

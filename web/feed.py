@@ -1,0 +1,44 @@
+"""What the page's server knows of the topic ``frames``, and the bell that wakes those who wait for more."""
+
+from __future__ import annotations
+
+import asyncio
+
+from web.shelf import FramesRecord, Shelf
+
+
+class Feed:
+    """The tapes, the truth about the connection that fills them, and a bell. Kafka's part is a subclass."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.shelf = shelf
+        self.connected = False
+        """Whether the broker answered lately."""
+        self.caught_up = False
+        """Whether everything that was in the topic at the start has been read."""
+        self.lag = 0
+        """Records known to be in the topic and not read yet."""
+        self.bad_records = 0
+        """Records that could not be used."""
+        self._bell = asyncio.Event()
+
+    @property
+    def bell(self) -> asyncio.Event:
+        """The event of the next ring. Take it before looking at the tapes, or a ring may be missed."""
+        return self._bell
+
+    def ring(self) -> None:
+        """Wake everybody who waits, once."""
+        bell, self._bell = self._bell, asyncio.Event()
+        bell.set()
+
+    def take(self, records: list[FramesRecord]) -> None:
+        """Put records on the tapes and tell those who wait."""
+        if sum(self.shelf.append(record) for record in records):
+            self.ring()
+
+    async def start(self) -> None:
+        """Begin to fill the tapes."""
+
+    async def stop(self) -> None:
+        """End it."""

@@ -1,0 +1,38 @@
+"""What the page's server counts, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+from web.feed import Feed
+
+
+class Metrics:
+    """A registry of its own for each application, so that two in one process do not collide."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.sent = Counter("f1stream_web_frames_sent", "Heads and frames sent to viewers.", registry=self._registry)
+        self.skipped = Counter(
+            "f1stream_web_frames_skipped",
+            "Frames a viewer was not sent, because their connection was slow or the replay fast.",
+            ["reason"],
+            registry=self._registry,
+        )
+
+    def watch(self, feed: Feed, viewers: Callable[[], int]) -> None:
+        """Read these values whenever somebody asks for the metrics."""
+        self._gauge("viewers", "Open websockets.", viewers)
+        self._gauge("tape_bytes", "Memory taken by the tapes, in bytes.", lambda: feed.shelf.size)
+        self._gauge("reader_connected", "1 while the broker answers.", lambda: feed.connected)
+        self._gauge("reader_lag", "Records of topic frames not read yet.", lambda: feed.lag)
+        self._gauge("reader_bad_records", "Records that could not be shown.", lambda: feed.bad_records)
+
+    def render(self) -> bytes:
+        """The text exposition format."""
+        return generate_latest(self._registry)
+
+    def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
+        Gauge(f"f1stream_web_{name}", text, registry=self._registry).set_function(value)

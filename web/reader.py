@@ -1,0 +1,205 @@
+"""Tails topic ``frames`` from its beginning, without a consumer group, onto the tapes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from f1stream import topics
+from f1stream.settings import Settings
+from web.feed import Feed
+from web.shelf import FramesRecord, Shelf
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 50
+"""How long the broker may hold a fetch; the embedded one holds it for half of that whatever comes."""
+FETCH_BYTES = 8_000_000
+PARTITION_FETCH_BYTES = 2_000_000
+POLL_RECORDS = 500
+CHECK_S = 2.0
+"""The broker is asked for its log's ends this often: an idle consumer does not notice a lost broker."""
+ANSWER_S = 3.0
+BACKOFF_S = (0.5, 1.0, 2.0, 4.0)
+
+
+class StreamReader(Feed):
+    """A feed from Kafka. It reconnects for as long as it is not stopped, and goes on where it was."""
+
+    def __init__(self, shelf: Shelf, settings: Settings) -> None:
+        super().__init__(shelf)
+        self._settings = settings
+        self._positions: dict[TopicPartition, int] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._answered = False
+        """Whether the present connection got as far as the topic."""
+
+    async def start(self) -> None:
+        """Start reading in the background; a broker that is away is waited for."""
+        self._task = asyncio.create_task(self._run(), name="frames-reader")
+
+    async def stop(self) -> None:
+        """Stop reading and close the connection."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        failures = 0
+        while not _cancelled():
+            try:
+                await self._read()
+            except (KafkaError, OSError, TimeoutError, asyncio.CancelledError) as error:
+                # A lost broker can reach us as a cancellation inside aiokafka, and ours can reach us as an
+                # error of the connection: only the task itself knows whether it is to end.
+                if _cancelled():
+                    return
+                # One line for each outage: a broker that is away for an hour must not fill the log.
+                log.log(
+                    logging.DEBUG if failures else logging.WARNING,
+                    "reading topic %s from %s failed (%s: %s); trying again",
+                    topics.FRAMES,
+                    ", ".join(self._settings.bootstrap),
+                    type(error).__name__,
+                    error,
+                )
+            except Exception:
+                log.exception("reading topic %s failed; trying again", topics.FRAMES)
+            failures = 0 if self._answered else failures + 1
+            self._say(connected=False)
+            await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
+
+    def _say(self, *, connected: bool) -> None:
+        self._answered = self.connected = connected
+        self.ring()
+
+    async def _read(self) -> None:
+        consumer = AIOKafkaConsumer(
+            group_id=None,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=POLL_MS,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+            metadata_max_age_ms=30_000,
+            **self._settings.kafka_client(),
+        )
+        check: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.timeout(ANSWER_S * 2):
+                await consumer.start()
+            partitions = await self._partitions(consumer)
+            await self._resume(consumer, partitions)
+            log.info("reading topic %s, %d partitions", topics.FRAMES, len(partitions))
+            self._say(connected=True)
+            check = asyncio.create_task(self._check(consumer, partitions))
+            while not check.done():
+                batches = await consumer.getmany(timeout_ms=1000, max_records=POLL_RECORDS)
+                self._take(batches)
+            await check
+        finally:
+            self.connected = False  # at once: closing a connection to a lost broker takes its time
+            self.ring()
+            if check:
+                check.cancel()
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(ANSWER_S):
+                    await consumer.stop()
+
+    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        """Every partition of the topic, assigned to this consumer, once the topic exists.
+
+        Subscribing before would make the broker create it by itself, with partitions of its own choice.
+        """
+        while True:
+            async with asyncio.timeout(ANSWER_S):
+                if topics.FRAMES in await consumer.topics():
+                    break
+            self.connected = True  # to a broker on which nothing has been raced yet
+            await asyncio.sleep(BACKOFF_S[0])
+        consumer.subscribe([topics.FRAMES])
+        async with asyncio.timeout(ANSWER_S):
+            while not consumer.assignment():  # noqa: ASYNC110 - aiokafka has no event for it
+                await asyncio.sleep(0.01)
+        return sorted(consumer.assignment())
+
+    async def _resume(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        """Go on where the last connection ended, if the log still reaches there.
+
+        A topic that was created anew is shorter: it is read from its beginning, and the tapes drop repeats.
+        """
+        async with asyncio.timeout(ANSWER_S):
+            first = await consumer.beginning_offsets(partitions)
+            end = await consumer.end_offsets(partitions)
+        for partition in partitions:
+            position = self._positions.get(partition, 0)
+            inside = first[partition] <= position <= end[partition]
+            self._positions[partition] = position if inside else first[partition]
+            consumer.seek(partition, self._positions[partition])
+
+    async def _check(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        """Ask for the log's ends again and again; raises when the broker does not answer."""
+        while True:
+            async with asyncio.timeout(ANSWER_S):
+                ends = await consumer.end_offsets(partitions)
+            self.lag = sum(max(0, ends[each] - self._positions.get(each, 0)) for each in partitions)
+            if not self.caught_up and self.lag == 0:
+                self.caught_up = True
+                self.ring()
+            await asyncio.sleep(CHECK_S if self.caught_up else CHECK_S / 20)
+
+    def _take(self, batches: dict[TopicPartition, list[Any]]) -> None:
+        now_ms = int(time.time() * 1000)
+        records = []
+        for partition, batch in batches.items():
+            for message in batch:
+                # What lay in the topic before we came is as old as Kafka says, not as new as our reading.
+                arrived_ms = now_ms if self.caught_up else min(now_ms, message.timestamp)
+                try:
+                    records.append(read_record(message.key, message.headers, message.value, arrived_ms))
+                except ValueError as error:
+                    self.bad_records += 1
+                    log.warning(
+                        "%s partition %d offset %d cannot be shown: %s",
+                        partition.topic,
+                        partition.partition,
+                        message.offset,
+                        error,
+                    )
+                self._positions[partition] = message.offset + 1
+        self.take(records)
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def read_record(key: bytes | None, headers: topics.Headers, value: bytes | None, arrived_ms: int) -> FramesRecord:
+    """A record of topic ``frames`` by its key and headers, its value unread.
+
+    Raises ValueError (``topics.BadRecord``) with the reason as a sentence.
+    """
+    if not key or not value:
+        raise topics.BadRecord("key or value is empty")
+    found = dict(headers)
+    try:
+        kind = found["kind"].decode()
+        epoch, seq = int(found["epoch"]), int(found["seq"])
+        if kind == "head":
+            return FramesRecord(key.decode(), "head", epoch, seq, frozenset(), value, arrived_ms)
+        count = int(found["count"])
+        keys = frozenset(int(number) for number in found["keys"].split(b",") if number)
+    except KeyError as missing:
+        raise topics.BadRecord(f"header {missing} is missing") from None
+    if kind != "frames":
+        raise topics.BadRecord(f"kind is {kind!r}, neither head nor frames")
+    if value.count(b"\n") + 1 != count:
+        raise topics.BadRecord(f"the value has not the {count} lines that its headers say")
+    return FramesRecord(key.decode(), "frames", epoch, seq, keys, value, arrived_ms)

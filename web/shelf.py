@@ -1,0 +1,86 @@
+"""Every session's tape, the newest run of each, within a limit of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from web.tape import Tape
+
+SILENT_MS = 600_000
+"""A tape that got nothing for this much longer than the newest one counts as finished when room is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FramesRecord:
+    """A record of topic ``frames``: its key and headers read, its value as it came."""
+
+    session_key: str
+    kind: Literal["head", "frames"]
+    epoch: int
+    seq: int
+    keys: frozenset[int]
+    value: bytes
+    arrived_ms: int
+    """When it became known here, Unix ms."""
+
+
+class Shelf:
+    """The tapes by session. ``limit`` is in bytes of memory, over all of them."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._tapes: dict[str, Tape] = {}
+
+    def __iter__(self) -> Iterator[Tape]:
+        """The tapes that can be shown (a head has come), in the order in which their sessions appeared."""
+        return (tape for tape in self._tapes.values() if tape.head is not None)
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that all tapes take."""
+        return sum(tape.size for tape in self._tapes.values())
+
+    def get(self, session_key: str) -> Tape | None:
+        """The tape of a session; None when there is none to show."""
+        tape = self._tapes.get(session_key)
+        return tape if tape is not None and tape.head is not None else None
+
+    def newest(self) -> Tape | None:
+        """The tape with the greatest epoch, the earliest seen of equal ones."""
+        return max(self, key=lambda tape: tape.epoch, default=None)
+
+    def append(self, record: FramesRecord) -> int:
+        """Keep a record; returns how many heads and frames in it were new.
+
+        A greater epoch of a session takes the place of the smaller, whose late frames are dropped.
+        """
+        tape = self._tapes.get(record.session_key)
+        if tape is None or record.epoch > tape.epoch:
+            tape = self._tapes[record.session_key] = Tape(record.session_key, record.epoch)
+        elif record.epoch < tape.epoch:
+            return 0
+        if record.kind == "head":
+            return int(tape.append_head(record.seq, record.value))
+        new = tape.append(record.seq, record.value.split(b"\n"), record.keys, record.arrived_ms)
+        if new:
+            self._make_room()
+        return new
+
+    def _make_room(self) -> None:
+        """Drop finished sessions, the oldest first, then the oldest stretches of the longest tape."""
+        size = self.size
+        while size > self.limit:
+            newest_ms = max(tape.arrived_ms for tape in self._tapes.values())
+            finished = [
+                tape
+                for tape in self._tapes.values()
+                if tape.arrived_ms < newest_ms and (tape.ended or tape.arrived_ms < newest_ms - SILENT_MS)
+            ]
+            if finished:
+                oldest = min(finished, key=lambda tape: tape.arrived_ms)
+                del self._tapes[oldest.session_key]
+            elif not max(self._tapes.values(), key=lambda tape: tape.size).drop_oldest():
+                return
+            size = self.size

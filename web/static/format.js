@@ -1,0 +1,48 @@
+// How numbers read. Times come in integer milliseconds; unknown values are null and read as a dash.
+
+export const NONE = "–";
+
+/** A lap or sector time: 1:19.813, or 26.412 below a minute. */
+export function lapTime(ms) {
+  if (ms == null) return NONE;
+  const minutes = Math.floor(ms / 60000);
+  const seconds = ((ms % 60000) / 1000).toFixed(3);
+  return minutes ? `${minutes}:${seconds.padStart(6, "0")}` : seconds;
+}
+
+/** A gap: whole laps when there are any, else seconds. */
+export function gap(ms, laps) {
+  if (laps > 0) return `+${laps} ${laps === 1 ? "LAP" : "LAPS"}`;
+  return ms == null ? NONE : `+${lapTime(Math.max(0, ms))}`;
+}
+
+/** A moment of the session: 1:02:33. */
+export function clock(ms) {
+  if (ms == null) return NONE;
+  const sign = ms < 0 ? "-" : "";
+  const seconds = Math.floor(Math.abs(ms) / 1000);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return `${sign}${h}:${String(m).padStart(2, "0")}:${String(s).padStart(2, "0")}`;
+}
+
+/** How long ago, coarse enough not to flicker. */
+export function age(ms) {
+  if (ms == null) return NONE;
+  if (ms < 1000) return "now";
+  if (ms < 60000) return `${Math.floor(ms / 1000)} s`;
+  if (ms < 3600000) return `${Math.floor(ms / 60000)} min`;
+  return `${Math.floor(ms / 3600000)} h`;
+}
+
+/** A playback rate such as 4×; empty when it is the session's own pace. */
+export function pace(rate) {
+  if (!Number.isFinite(rate) || (rate > 0.88 && rate < 1.15)) return "";
+  if (rate < 0.88) return `${Math.max(0.05, Math.round(rate * 20) / 20)}×`;
+  if (rate < 9.5) return `${Math.round(rate * 2) / 2}×`;
+  return `${rate < 95 ? Math.round(rate / 5) * 5 : Number(rate.toPrecision(1))}×`;
+}
+
+/** A team's colour as CSS; grey when the feed has something else there. */
+export function teamColor(hex) {
+  return /^[0-9a-f]{6}$/i.test(hex ?? "") ? `#${hex}` : "#8a94a3";
+}

@@ -1,0 +1,150 @@
+// Wires the page together: messages in, one clock, and everything shown follows it.
+
+import { SessionClock } from "./clock.js";
+import { Connection, truth } from "./connection.js";
+import { TrackMap } from "./map.js";
+import { RaceControlLog, renderHead, renderPicture, text } from "./panels.js";
+import { Race } from "./state.js";
+import { Tower } from "./tower.js";
+
+const TABLE_MS = 200; // the table and the panels change at most this often
+const STILL_MS = 1000; // with reduced motion the cars step instead of gliding
+
+const $ = (id) => document.getElementById(id);
+const race = new Race();
+const clock = new SessionClock();
+const map = new TrackMap($("map"));
+const tower = new Tower($("rows"));
+const log = new RaceControlLog($("messages"));
+const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+let status = null; // the server's latest status
+let statusAt = 0;
+let frameAt = 0; // performance.now() when the newest frame came
+let frames = 0;
+let shown = null; // the picture on the page
+let shownHead = null;
+let tableAt = 0;
+let mapAt = 0;
+let pill = {};
+
+function take(message) {
+  const now = performance.now();
+  if (message.kind === "status") {
+    status = message;
+    statusAt = now;
+    renderSessions(message);
+  } else if (message.kind === "head") {
+    if (race.takeHead(message)) {
+      clock.reset();
+      map.reset();
+      tower.reset();
+      log.reset();
+      shown = null;
+    }
+  } else if (message.kind === "key" || message.kind === "delta") {
+    frameAt = now;
+    frames += 1;
+    if (race.takeFrame(message)) clock.arrived(message.t, now);
+  }
+}
+
+/** One image of the display. */
+function draw(now) {
+  requestAnimationFrame(draw);
+  const t = clock.at(now);
+  const around = t === null ? null : race.around(t);
+  if (around) {
+    if (shownHead !== around.from.head) {
+      shownHead = around.from.head;
+      renderHead(shownHead);
+      $("main").dataset.empty = "false";
+      text("map-note", "The track's line is not known yet: only the cars are shown.");
+      $("map-note").hidden = Boolean(shownHead.outline);
+    }
+    const silence = now - frameAt;
+    if (!calm.matches || now - mapAt > STILL_MS) {
+      mapAt = now;
+      map.draw(calm.matches ? { ...around, to: around.from, part: 0 } : around, silence);
+    }
+    if (now - tableAt > TABLE_MS) {
+      tableAt = now;
+      shown = around.from;
+      tower.render(shown, silence);
+      renderPicture(shown, clock.rate);
+      log.render(shown.race);
+    }
+  }
+  renderPill(now);
+}
+
+function renderPill(now) {
+  const over = status?.session === race.head?.session_key && Boolean(shown?.race.ended);
+  pill = truth(connection, status, now - statusAt, over, now);
+  $("pill").dataset.state = pill.state;
+  text("pill-text", pill.text);
+  text("pill-more", pill.more);
+  if (race.head) return;
+  const lost = pill.state === "down";
+  text("empty-title", lost ? pill.text : "Waiting for a session…");
+}
+
+let known = "";
+
+/** The choice of sessions, when there is more than one. */
+async function renderSessions({ sessions, session }) {
+  $("session-choice").hidden = sessions.length < 2;
+  if ($("session").value !== session && [...$("session").options].some((option) => option.value === session)) $("session").value = session;
+  if (sessions.length < 2 || sessions.join() === known) return;
+  known = sessions.join();
+  try {
+    const answer = await (await fetch("/api/sessions")).json();
+    $("session").replaceChildren(...answer.sessions.map((each) => new Option(`${each.meeting}: ${each.name} (${each.session_key})`, each.session_key)));
+    $("session").value = session ?? "";
+  } catch {
+    known = ""; // the next status tries again
+  }
+}
+
+const connection = new Connection({
+  session: new URLSearchParams(location.search).get("session"),
+  onMessage: take,
+  onChange: () => {
+    if (connection?.state === "open") [status, statusAt] = [null, performance.now()];
+  },
+});
+
+$("session").addEventListener("change", (event) => {
+  history.replaceState(null, "", `?session=${encodeURIComponent(event.target.value)}`);
+  connection.choose(event.target.value);
+});
+
+$("columns").addEventListener("click", (event) => {
+  const all = event.currentTarget.getAttribute("aria-pressed") !== "true";
+  event.currentTarget.setAttribute("aria-pressed", String(all));
+  $("tower-scroll").dataset.all = String(all);
+});
+
+requestAnimationFrame(draw);
+
+// For tests and curious people; reading only.
+window.f1stream = Object.freeze({
+  get state() {
+    return shown;
+  },
+  get newest() {
+    return race.pictures.at(-1) ?? null;
+  },
+  get positions() {
+    return structuredClone(map.positions);
+  },
+  get connection() {
+    return { state: connection.state, pill: { ...pill }, status: status && { ...status } };
+  },
+  get clock() {
+    return { t: clock.playhead, rate: clock.rate, newest: clock.newest?.t ?? null };
+  },
+  get frames() {
+    return frames;
+  },
+});

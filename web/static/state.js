@@ -1,0 +1,80 @@
+// From messages to whole pictures: a keyframe and any one delta after it make the whole.
+
+const STALE_MS = 5000;
+const OUT_MS = 30000;
+const KEPT = 400; // pictures; at the server's pace of 25 a second, 16 s
+
+export class Race {
+  constructor() {
+    this.head = null;
+    this.key = null;
+    this.pictures = []; // oldest first
+  }
+
+  /** True when this is another session or run than before: everything on the page begins anew. */
+  takeHead(head) {
+    const other = head.session_key !== this.head?.session_key || head.epoch !== this.head?.epoch;
+    this.head = head;
+    if (other) {
+      this.key = null;
+      this.pictures = [];
+    }
+    return other;
+  }
+
+  /** The merged picture of a frame; null when it cannot be placed or is not new. */
+  takeFrame(frame) {
+    if (!this.head) return null;
+    if (frame.kind === "key") this.key = frame;
+    if (!this.key || frame.key_t !== this.key.t) return null;
+    const last = this.pictures.at(-1);
+    if (last && frame.t <= last.t) return null;
+    const picture = merge(this.key, frame);
+    picture.head = this.head;
+    this.pictures.push(picture);
+    if (this.pictures.length > KEPT) this.pictures.shift();
+    return picture;
+  }
+
+  /** The pictures before and after session time `t`, and how far between: `{from, to, part}`. */
+  around(t) {
+    const pictures = this.pictures;
+    if (!pictures.length) return null;
+    while (pictures.length > 2 && pictures[1].t <= t) pictures.shift();
+    const from = pictures[0];
+    const to = pictures[1];
+    if (!to || t <= from.t) return { from, to: from, part: 0 };
+    if (to.t <= t) return { from: to, to, part: 0 };
+    return { from, to, part: (t - from.t) / (to.t - from.t) };
+  }
+}
+
+/** A keyframe and one delta on it. An absent field is unchanged, a null is unknown. */
+export function merge(key, delta) {
+  if (delta === key) return { ...key };
+  const cars = { ...key.cars };
+  for (const [number, changes] of Object.entries(delta.cars ?? {})) cars[number] = { ...cars[number], ...changes };
+  return { ...key, ...delta, cars, race: { ...key.race, ...delta.race } };
+}
+
+const LABELS = { finished: "FINISHED", retired: "RETIRED", out: "OUT", stale: "STALE", pit: "PIT", grid: "GRID", running: "" };
+
+/**
+ * How a car stands: `{code, label, age}`. `age` is ms since its latest sample, `silence` ms of wall time since
+ * the newest frame. A car that took the flag is finished and never stale, whatever became of its signal.
+ */
+export function carStatus(car, sampleAge, silence) {
+  const age = sampleAge == null ? null : sampleAge + silence;
+  let code = car.status ?? "running";
+  if (code !== "finished" && code !== "retired") {
+    if (age > OUT_MS) code = "out";
+    else if (age > STALE_MS || (age == null && code === "running")) code = "stale";
+  }
+  return { code, label: LABELS[code] ?? "", age };
+}
+
+/** Column indices of the head's cars in race order; cars without a position last, in the head's order. */
+export function raceOrder(picture) {
+  const place = (entry) => picture.cars[entry.driver_number]?.position || 999;
+  return picture.head.cars.map((entry, i) => [place(entry), i]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, i]) => i);
+}

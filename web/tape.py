@@ -1,0 +1,166 @@
+"""The tape of one run of one session: its encoded frames, ready to be sent as they are.
+
+No Kafka, no asyncio, and nothing is decoded except when a merged picture is asked for. Frames are named by
+their number, ``t // FRAME_MS``; the functions that take ``t`` take session milliseconds.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import orjson
+
+from models.frame import FRAME_MS
+
+OBJECT_BYTES = 41
+"""What CPython keeps for a ``bytes`` object and its place in a list, beyond its length."""
+
+
+class Stretch:
+    """A keyframe and the deltas that build on it, numbered on from ``start`` without a hole."""
+
+    __slots__ = ("frames", "size", "start")
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.frames: list[bytes] = []
+        self.size = 0
+
+    @property
+    def last(self) -> int:
+        """The number of its last frame."""
+        return self.start + len(self.frames) - 1
+
+
+class Tape:
+    """What one run (epoch) of a session has shown so far, from the first keyframe that was found."""
+
+    def __init__(self, session_key: str, epoch: int) -> None:
+        self.session_key = session_key
+        self.epoch = epoch
+        self.arrived_ms = 0
+        """When its latest frame arrived, Unix ms."""
+        self.size = 0
+        """Bytes of memory that its frames and heads take."""
+        self._stretches: list[Stretch] = []
+        self._heads: list[tuple[int, bytes]] = []
+        self._seen = -1
+        self._ended_at: tuple[int | None, bool] = (None, False)
+
+    @property
+    def head(self) -> bytes | None:
+        """The newest head, encoded; None when none has come yet."""
+        return self._heads[-1][1] if self._heads else None
+
+    @property
+    def latest(self) -> int | None:
+        """The number of the newest frame that can be shown."""
+        return self._stretches[-1].last if self._stretches else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the newest frame is the last of the run."""
+        latest = self.latest
+        if latest is None:
+            return False
+        if self._ended_at[0] != latest:
+            picture = self._merge(latest)
+            self._ended_at = (latest, bool(picture and picture["race"].get("ended")))
+        return self._ended_at[1]
+
+    def append_head(self, seq: int, value: bytes) -> bool:
+        """Keep a head that holds from frame ``seq``. False when it is an old one again."""
+        if self._heads and (seq <= self._heads[-1][0] or value == self._heads[-1][1]):
+            return False
+        self._heads.append((seq, value))
+        self.size += len(value) + OBJECT_BYTES
+        return True
+
+    def append(self, seq: int, frames: Sequence[bytes], keys: Collection[int], arrived_ms: int) -> int:
+        """Keep consecutive frames from number ``seq`` on; ``keys`` are the numbers of the keyframes.
+
+        Returns how many were new. Frames seen before are dropped, and so are deltas whose keyframe is missing:
+        at the beginning (Kafka has forgotten it) or behind a hole, until the next keyframe.
+        """
+        new = 0
+        for number, frame in enumerate(frames, seq):
+            if number <= self._seen:
+                continue
+            hole = number != self._seen + 1
+            self._seen = number
+            if number in keys:
+                self._stretches.append(Stretch(number))
+            elif not self._stretches or (hole or number != self._stretches[-1].last + 1):
+                continue
+            stretch = self._stretches[-1]
+            stretch.frames.append(frame)
+            size = len(frame) + OBJECT_BYTES
+            stretch.size += size
+            self.size += size
+            new += 1
+        if new:
+            self.arrived_ms = arrived_ms
+        return new
+
+    def drop_oldest(self) -> bool:
+        """Forget the oldest keyframe and its deltas; False when only one is left."""
+        if len(self._stretches) < 2:
+            return False
+        self.size -= self._stretches.pop(0).size
+        return True
+
+    def range(self) -> tuple[int, int] | None:
+        """Session time of the first and the last frame; None while there is none."""
+        if not self._stretches:
+            return None
+        return self._stretches[0].start * FRAME_MS, self._stretches[-1].last * FRAME_MS
+
+    def stretch_of(self, number: int) -> Stretch | None:
+        """The stretch with the latest keyframe at or before a frame number."""
+        index = bisect_right(self._stretches, number, key=lambda stretch: stretch.start) - 1
+        return self._stretches[index] if index >= 0 else None
+
+    def head_of(self, number: int) -> bytes | None:
+        """The head that holds at a frame number; the first one for frames before it."""
+        index = bisect_right(self._heads, number, key=lambda head: head[0]) - 1
+        return self._heads[max(index, 0)][1] if self._heads else None
+
+    def keyframe_at(self, t: int) -> bytes | None:
+        """The latest keyframe at or before ``t``, encoded."""
+        stretch = self.stretch_of(t // FRAME_MS)
+        return stretch.frames[0] if stretch else None
+
+    def frame_at(self, t: int) -> bytes | None:
+        """The latest frame at or before ``t``, encoded."""
+        number = t // FRAME_MS
+        stretch = self.stretch_of(number)
+        return stretch.frames[min(number, stretch.last) - stretch.start] if stretch else None
+
+    def state_at(self, t: int) -> dict[str, Any] | None:
+        """The whole picture at ``t`` as a keyframe of its own; None when ``t`` lies before the tape."""
+        return self._merge(t // FRAME_MS)
+
+    def _merge(self, number: int) -> dict[str, Any] | None:
+        stretch = self.stretch_of(number)
+        if stretch is None:
+            return None
+        number = min(number, stretch.last)
+        picture: dict[str, Any] = orjson.loads(stretch.frames[0])
+        if number == stretch.start:
+            return picture
+        delta = orjson.loads(stretch.frames[number - stretch.start])
+        return merged(picture, delta)
+
+
+def merged(keyframe: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:
+    """A keyframe and one delta that builds on it, as one keyframe at the delta's time.
+
+    An absent field is unchanged, a null is unknown. Both arguments are left as they are.
+    """
+    cars = dict(keyframe["cars"])
+    for number, changes in delta.get("cars", {}).items():
+        cars[number] = cars.get(number, {}) | changes
+    race = keyframe["race"] | delta.get("race", {})
+    return keyframe | delta | {"kind": "key", "key_t": delta["t"], "cars": cars, "race": race}
