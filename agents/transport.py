@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import inspect
+import types
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import aiokafka
@@ -22,10 +24,47 @@ class IdempotentProducer(driver.Producer):
         return {"acks": "all", "enable_idempotence": True}
 
 
+class Consumer(driver.Consumer):
+    """Delivers a message to its stream without starting four tasks for it, which is most of what Faust costs."""
+
+    async def wait_first(self, *waitables: Any, timeout: Any = None) -> Any:
+        """As Faust's own, but a coroutine that need not wait (a queue with room) is run on the spot."""
+        first, *others = waitables
+        if inspect.iscoroutine(first) and not self.suspend_flow.is_set():
+            try:
+                waits_for = first.send(None)
+            except StopIteration:
+                for other in others:
+                    other.close()
+                return None
+            first = _rest(first, waits_for)
+        return await super().wait_first(first, *others, timeout=timeout)
+
+
+async def _rest(coroutine: Any, waits_for: Any) -> Any:
+    return await _go_on(coroutine, waits_for)
+
+
+@types.coroutine
+def _go_on(coroutine: Any, waits_for: Any) -> Generator[Any, Any, Any]:
+    """The rest of a coroutine that has been run up to its first wait."""
+    while True:
+        try:
+            sent = yield waits_for
+        except BaseException as error:
+            waits_for = coroutine.throw(error)
+        else:
+            try:
+                waits_for = coroutine.send(sent)
+            except StopIteration as stop:
+                return stop.value
+
+
 class Transport(driver.Transport):
     """Towards Apache Kafka."""
 
     Producer = IdempotentProducer
+    Consumer = Consumer
 
 
 class EmbeddedThread(driver.AIOKafkaConsumerThread):
@@ -44,7 +83,7 @@ class EmbeddedThread(driver.AIOKafkaConsumerThread):
         return await log_ends(bootstrap, dict(ends))
 
 
-class EmbeddedConsumer(driver.Consumer):
+class EmbeddedConsumer(Consumer):
     """Uses that thread."""
 
     def _new_consumer_thread(self) -> EmbeddedThread:

@@ -119,7 +119,7 @@ def decode_dead_letter(value: bytes | None) -> DeadLetter:
 
 def encode_frames(frames: Iterable[Head | Frame]) -> bytes:
     """Consecutive frames (or one head) as a value of ``frames``: one JSON document a line."""
-    return b"\n".join(frame.model_dump_json(exclude_unset=True).encode() for frame in frames)
+    return b"\n".join(frame.model_dump_json(exclude_unset=isinstance(frame, Frame)).encode() for frame in frames)
 
 
 def frame_headers(epoch: int, frames: Sequence[Frame]) -> list[tuple[str, bytes]]:

@@ -63,7 +63,9 @@ class Counts:
 
 def packet_ms_for(speed: float | None) -> int:
     """Packets that are short enough to look live, and long enough to be quick when nobody could tell."""
-    return 250 if speed is not None and speed <= 10 else 1_000
+    if speed is None:
+        return 3_000
+    return 250 if speed <= 10 else 1_000
 
 
 async def publish(
