@@ -196,6 +196,8 @@ class Live:
     checkpoint_ms: int = -1
     kept_at: float = 0.0
     """Monotonic clock at the last checkpoint."""
+    counted: int = 0
+    """Samples that are in the metrics."""
     waiting: list[tuple[int, Receipt]] = field(default_factory=list)
     """(everything in the event is known by, receipt)."""
 
@@ -249,7 +251,7 @@ def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live | 
         session = SessionRace(key.decode(), epoch)
         if kept is not None and still is not None:
             session = SessionRace.restore(key.decode(), kept, still)
-        live = sessions[key] = Live(session, -1 if session.t is None else session.t)
+        live = sessions[key] = Live(session, -1 if session.t is None else session.t, counted=session.tally.samples)
     if epoch > live.session.epoch:
         for _, receipt in live.waiting:
             receipt.settled = True
@@ -329,7 +331,7 @@ async def keep(touched: dict[bytes, Live]) -> None:
         if session.ended or now - live.kept_at >= CHECKPOINT_S:
             due.append((key, live))
             live.kept_at = now
-            measure(key, session)
+            measure(key, live)
             if session.standing_changed:
                 standing[key] = session.dump_standing()
                 session.standing_changed = False
@@ -341,10 +343,11 @@ async def keep(touched: dict[bytes, Live]) -> None:
     await races.delivered()
 
 
-def measure(key: bytes, session: SessionRace) -> None:
+def measure(key: bytes, live: Live) -> None:
     """Metrics since the last checkpoint."""
-    SAMPLES.inc(session.samples)
-    session.samples = 0
+    session = live.session
+    SAMPLES.inc(session.tally.samples - live.counted)
+    live.counted = session.tally.samples
     SESSION_TIME.labels(key.decode()).set((session.t or 0) / 1000)
     if session.race is not None:
         for place in session.race.compared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Coroutine
@@ -16,7 +17,7 @@ from f1stream.embedded.broker import PortTaken, claim
 from f1stream.kafka import BrokerError, create_topics
 from f1stream.progress import session_progress
 from f1stream.settings import EMBEDDED_HOST, settings
-from f1stream.sources.publish import publish
+from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import SourceError
 from f1stream.sources.spec import KINDS, open_source
 
@@ -69,7 +70,8 @@ def demo(
 
     if report is not None and not exit_when_done:
         raise typer.BadParameter("--report goes with --exit-when-done.")
-    plan = Demo(source, parse_speed(speed), exit_when_done, report, packet_ms, from_ms, to_ms)
+    parse_speed(speed)  # the source is started with it later: a wrong one is told now
+    plan = Demo(source, speed, exit_when_done, report, packet_ms, from_ms, to_ms)
     raise SystemExit(_run(plan.run()))
 
 
@@ -83,7 +85,14 @@ def replay(
     counts: Annotated[Path | None, typer.Option(help="Write what was published there, as JSON lines.")] = None,
 ) -> None:
     """Publish a session into the topics."""
-    _run(_replay(source, parse_speed(speed), packet_ms, from_ms, to_ms, counts))
+    runs = _run(_replay(source, parse_speed(speed), packet_ms, from_ms, to_ms))
+    for run in runs:
+        print(  # noqa: T201
+            f"{run.session_key}: {run.samples:,} samples in {run.packets:,} packets, {run.laps:,} laps and "
+            f"{run.messages:,} messages published in {run.seconds:.1f} s."
+        )
+    if counts is not None:
+        counts.write_text("".join(json.dumps(run.as_dict()) + "\n" for run in runs))
 
 
 async def _replay(
@@ -92,12 +101,11 @@ async def _replay(
     packet_ms: int | None,
     from_ms: int | None,
     to_ms: int | None,
-    counts: Path | None,
-) -> None:
+) -> list[Counts]:
     sessions = [make() for make in open_source(source)]
     await create_topics(settings())
     with session_progress() as bars:
-        runs = await asyncio.gather(
+        return await asyncio.gather(
             *(
                 publish(
                     session,
@@ -111,15 +119,6 @@ async def _replay(
                 for session in sessions
             )
         )
-    for run in runs:
-        print(  # noqa: T201
-            f"{run.session_key}: {run.samples:,} samples in {run.packets:,} packets, {run.laps:,} laps and "
-            f"{run.messages:,} messages published in {run.seconds:.1f} s."
-        )
-    if counts is not None:
-        import json  # noqa: PLC0415
-
-        counts.write_text("".join(json.dumps(run.as_dict()) + "\n" for run in runs))
 
 
 @app.command()

@@ -68,6 +68,14 @@ class FastestLap(Record):
     ms: int
 
 
+class Tally(Record):
+    """What a run consisted of, as the race has seen it: to be held against what was published."""
+
+    samples: int = 0
+    laps: int = 0
+    messages: int = 0
+
+
 class RaceState(Record):
     """What changes now and then about the session."""
 
@@ -86,6 +94,8 @@ class RaceState(Record):
     """The latest messages, oldest first."""
     ended: bool = False
     """This is the last frame of the run."""
+    tally: Tally | None = None
+    """Told with the last frame."""
 
 
 class Frame(Record):

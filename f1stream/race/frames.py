@@ -7,7 +7,7 @@ from typing import Any, Literal
 from f1stream.race.car import Car, Visit
 from f1stream.race.race import Race
 from models import CarState, Frame, RaceState
-from models.frame import KEYFRAME_MS, CarStatus, FastestLap, Stop
+from models.frame import KEYFRAME_MS, CarStatus, FastestLap, Stop, Tally
 
 
 class Frames:
@@ -23,8 +23,8 @@ class Frames:
         self._session_changed = RaceState.model_construct()
         race.touched.update(race.cars)
 
-    def frame(self, t: int, ended: bool = False) -> Frame:
-        """The frame at ``t``; every fact known by then has been applied."""
+    def frame(self, t: int, tally: Tally | None = None) -> Frame:
+        """The frame at ``t``; every fact known by then has been applied. ``tally``: it is the run's last."""
         race = self._race
         if race.settle(t) or not self._placed:
             self._place()
@@ -32,12 +32,12 @@ class Frames:
             cars = {number: self._car(car) for number, car in race.cars.items()}
             self._changed.clear()
             self._session, self._session_changed = (), RaceState.model_construct()
-            frame = self.keyframe = self._frame("key", t, cars, self._race_state(ended))
+            frame = self.keyframe = self._frame("key", t, cars, self._race_state(tally))
         else:
             for number in race.touched:
                 self._car_changed(number)
             changed = {number: self._changed[number] for number in race.cars if number in self._changed}
-            self._race_changed(ended)
+            self._race_changed(tally)
             frame = self._frame("delta", t, changed, self._session_changed)
         race.touched.clear()
         return frame
@@ -105,18 +105,18 @@ class Frames:
             return "pit"
         return "grid" if self._race.started_ms is None else "running"
 
-    def _race_changed(self, ended: bool) -> None:
+    def _race_changed(self, tally: Tally | None) -> None:
         race = self._race
         session = (race.status, race.suspended, race.track_status, race.track_message, race.lap, race.total_laps,
-                   race.weather, race.race_control, race.bests.fastest(), ended)  # fmt: skip
+                   race.weather, race.race_control, race.bests.fastest(), tally)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
             self._session = session
-            now, then = self._race_state(ended).__dict__, self.keyframe.race.__dict__
+            now, then = self._race_state(tally).__dict__, self.keyframe.race.__dict__
             changed = {name: value for name, value in now.items() if value != then[name]}
             self._session_changed = RaceState.model_construct(**changed)
 
-    def _race_state(self, ended: bool) -> RaceState:
+    def _race_state(self, tally: Tally | None) -> RaceState:
         race = self._race
         fastest = race.bests.fastest()
         weather = race.weather
@@ -132,7 +132,8 @@ class Frames:
             track_temp=None if weather is None else weather.track_temp,
             rainfall=None if weather is None else weather.rainfall,
             race_control=tuple(race.race_control),
-            ended=ended,
+            ended=tally is not None,
+            tally=tally,
         )
 
 

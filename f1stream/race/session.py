@@ -21,7 +21,7 @@ from f1stream.race.places import Places
 from f1stream.race.race import Race
 from f1stream.topics import BadRecord
 from models import CarUpdate, Entries, Frame, Head, LapUpdate, Message, SessionEnd, SessionInfo, Track
-from models.frame import FRAME_MS
+from models.frame import FRAME_MS, Tally
 
 
 class Hole(RuntimeError):
@@ -89,6 +89,7 @@ class Checkpoint:
     packet_seq: dict[str, int]
     """By car, the last packet that lies wholly at or before ``t``."""
     race: Race
+    tally: Tally
     keyframe: Frame | None
 
 
@@ -118,8 +119,7 @@ class SessionRace:
         self.ended = False
         self.standing_changed = False
         """What stands for the run is not in its table yet."""
-        self.samples = 0
-        """Samples in frames so far, by this process (a metric)."""
+        self.tally = Tally()
         self._official = official
         self._frames: Frames | None = None
         self._line: ReferenceLine | None = None
@@ -201,6 +201,7 @@ class SessionRace:
         self.standing_changed |= standing
         while self._messages and self._messages[0][1] <= t:
             self._applied_seq, _, message = self._messages.popleft()
+            self._count(messages=message is not None)
             if isinstance(message, Track):
                 self.standing.track, standing, self.standing_changed = message, True, True
                 self._lay(message)
@@ -242,22 +243,27 @@ class SessionRace:
         upto = [bisect_right(car.t, end) for car in cars]
         along = self._project([(car, n) for car, n in zip(cars, upto, strict=True)])
         at = [0] * len(cars)
+        self._count(samples=sum(upto))
         while self.t < end:
             self.t += FRAME_MS
             self._tell(self.t)
             for i, (car, state) in enumerate(zip(cars, race.cars.values(), strict=True)):
                 while car.laps and car.laps[0].emitted_ms <= self.t:
                     race.complete(state, car.laps.popleft())
+                    self._count(laps=1)
                 n = at[i]
                 while n < upto[i] and car.t[n] <= self.t:
                     race.sample(state, car.t[n], along[i][n], car.x[n], car.y[n], car.speed[n])
                     n += 1
                 at[i] = n
-            frames.append(self._frames.frame(self.t, self.ended))
+            frames.append(self._frames.frame(self.t, self.tally if self.ended else None))
         for car, n in zip(cars, upto, strict=True):
-            self.samples += n
             del car.t[:n], car.x[:n], car.y[:n], car.speed[:n]
         return frames
+
+    def _count(self, **more: int) -> None:
+        counted = {name: getattr(self.tally, name) + n for name, n in more.items()}
+        self.tally = self.tally.model_copy(update=counted)
 
     def _project(self, waiting: list[tuple[Arrivals, int]]) -> list[list[float]]:
         """Metres along the line of each car's first n waiting samples; all cars at once, that is the fast way."""
@@ -276,7 +282,9 @@ class SessionRace:
         if self.race is None or self.t is None or self._frames is None or self._frames.keyframe is None:
             return None
         return _CHECKPOINT.dump_json(
-            Checkpoint(self.epoch, self.t, self._applied_seq, self._done, self.race, self._frames.keyframe)
+            Checkpoint(
+                self.epoch, self.t, self._applied_seq, self._done, self.race, self.tally, self._frames.keyframe
+            )
         )
 
     def dump_standing(self) -> bytes:
@@ -289,7 +297,7 @@ class SessionRace:
         kept = _CHECKPOINT.validate_json(checkpoint)
         self = cls(session_key, kept.epoch, official)
         self.standing = _STANDING.validate_json(standing)
-        self.t, self.race = kept.t, kept.race
+        self.t, self.race, self.tally = kept.t, kept.race, kept.tally
         self.ended = bool(kept.keyframe and kept.keyframe.race.ended)
         self._message_seq = self._applied_seq = kept.message_seq
         self._done = kept.packet_seq

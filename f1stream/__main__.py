@@ -1,0 +1,5 @@
+"""``python -m f1stream``."""
+
+from f1stream.cli import main
+
+main()

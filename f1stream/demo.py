@@ -1,0 +1,195 @@
+"""Everything with one command: broker, race worker, page and a session, as child processes of this one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from rich.console import Console
+
+from f1stream.embedded import broker
+from f1stream.embedded.broker import claim
+from f1stream.kafka import create_topics
+from f1stream.processes import Child, Children
+from f1stream.report import Outcome, as_json, collect
+from f1stream.settings import EMBEDDED_HOST, Settings, settings
+from f1stream.sources.publish import Counts
+from f1stream.sources.spec import open_source
+
+READY_WITHIN_S = 60.0
+INTERRUPTED = 130
+
+
+class ChildFailed(Exception):
+    """A process that must run has ended, or never came up; ``code`` is what we then end with."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass
+class Demo:
+    """One run of the demo."""
+
+    source: str
+    speed: str
+    exit_when_done: bool
+    report: Path | None
+    packet_ms: int | None = None
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+    async def run(self) -> int:
+        """Run until it is done or told to stop; returns the exit code. Raises SourceError and PortTaken."""
+        self._settings: Settings = settings()
+        self._console = Console(stderr=False, highlight=False)
+        self._began = time.monotonic()
+        open_source(self.source)  # a source that cannot be is told before anything is started
+        self._claim_ports()
+        logs = self._settings.home / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        self._children = Children(logs, {"F1STREAM_HOME": str(self._settings.home)})
+        work = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, work.cancel if work else lambda: None)
+        try:
+            return await self._run()
+        except asyncio.CancelledError:
+            self._console.print("\nStopping.")
+            return INTERRUPTED if self.exit_when_done else 0
+        except ChildFailed as failure:
+            self._console.print(f"\n[red]{failure}[/red]")
+            return failure.code
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not leave anything behind
+                loop.add_signal_handler(number, lambda: None)
+            self._children.stop()
+
+    def _claim_ports(self) -> None:
+        s = self._settings
+        if s.embedded:
+            claim(EMBEDDED_HOST, s.embedded_broker_port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
+        claim(s.web_host, s.race_port, "F1STREAM_RACE_PORT", "the race worker's health and metrics")
+        claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
+
+    async def _run(self) -> int:
+        s = self._settings
+        if s.embedded:
+            child = self._children.start("broker", broker.command(s.embedded_broker_port))
+            broker.wait_until_up(child.process, s.embedded_broker_port)
+        await create_topics(s)
+        where = s.bootstrap[0] if s.embedded else ",".join(s.bootstrap)
+        self._say("broker", f"ready on {where}" + (" (embedded, in memory)" if s.embedded else ""))
+        race = self._start("race")
+        web = self._start("web")
+        await self._ready(web, s.web_port)
+        self._say("web", f"ready on port {s.web_port}")
+        await self._ready(race, s.race_port)
+        self._say("race", f"ready, health on http://{s.web_host}:{s.race_port}/health")
+        pace = "full speed" if self.speed == "max" else f"{self.speed}x"
+        simulated = "  [yellow]SIMULATED[/yellow]" if self.source.startswith("sim") else ""
+        self._say("source", f"{self.source} at {pace}{simulated}")
+        page = f"http://{_shown(s.web_host)}:{s.web_port}/"
+        self._console.print(f"
+[bold]Watch it on {page}[/bold]  Ctrl-C stops all.
+")
+        counts = self._children.logs / "published.jsonl"
+        counts.unlink(missing_ok=True)
+        published_at = time.monotonic()
+        source = self._children.start("source", self._source_command(counts), shows=True)
+        await self._until_ended(source)
+        replay_s = time.monotonic() - published_at
+        if not self.exit_when_done:
+            self._console.print("The session has been told. The page stays up; Ctrl-C stops all.")
+            await self._until_ended(None)
+        runs = [Counts(**json.loads(line)) for line in counts.read_text().splitlines()]
+        outcomes = await self._collected(runs)
+        seconds = {
+            "total": time.monotonic() - self._began,
+            "replay": replay_s,
+            "race": time.monotonic() - published_at,
+        }
+        return self._conclude(outcomes, seconds)
+
+    def _source_command(self, counts: Path) -> list[str]:
+        command = [sys.executable, "-m", "f1stream", "replay", self.source]
+        command += ["--speed", self.speed, "--counts", str(counts)]
+        for option, value in (("--packet-ms", self.packet_ms), ("--from", self.from_ms), ("--to", self.to_ms)):
+            if value is not None:
+                command += [option, str(value)]
+        return command
+
+    def _start(self, name: str) -> Child:
+        return self._children.start(name, [sys.executable, "-m", "f1stream", name])
+
+    def _say(self, name: str, state: str) -> None:
+        pid = next((child.process.pid for child in self._children.children if child.name == name), None)
+        self._console.print(f"  {name:<8}{state}" + (f"  pid {pid}" if pid else ""))
+
+    async def _ready(self, child: Child, port: int) -> None:
+        """Return when the child's own health says so."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        reason = "it does not answer"
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
+            while time.monotonic() < deadline:
+                self._check()
+                try:
+                    async with http.get(f"http://{_shown(self._settings.web_host)}:{port}/health") as answer:
+                        if answer.status == 200:
+                            return
+                        reason = (await answer.text())[:200]
+                except (aiohttp.ClientError, TimeoutError):
+                    pass
+                await asyncio.sleep(0.1)
+        raise ChildFailed(f"{child.name} was not ready within {READY_WITHIN_S:.0f} s: {reason}")
+
+    async def _until_ended(self, child: Child | None) -> None:
+        """Return when ``child`` has ended well (None: never), all others running."""
+        while child is None or child.process.poll() is None:
+            self._check()
+            await asyncio.sleep(0.2)
+        self._check()
+
+    def _check(self) -> None:
+        for child in self._children.children:
+            child.measure()
+        failed = self._children.failed()
+        if failed is not None:
+            words = failed.last_words()
+            raise ChildFailed(
+                f"{failed.name} ended with code {failed.process.returncode}."
+                + (f" The end of {failed.log}:\n{words}" if words else ""),
+                failed.process.returncode if failed.log is None else 1,
+            )
+
+    async def _collected(self, runs: list[Counts]) -> list[Outcome]:
+        with self._console.status("Waiting for the last frame"):
+            return await collect(self._settings, runs, self._check)
+
+    def _conclude(self, outcomes: list[Outcome], seconds: dict[str, float]) -> int:
+        rss = {child.name: child.peak_rss for child in self._children.children}
+        told = as_json(outcomes, seconds, rss)
+        if self.report is not None:
+            self.report.write_text(json.dumps(told, indent=1) + "\n")
+        differences = [sentence for outcome in outcomes for sentence in outcome.differences()]
+        for sentence in differences:
+            self._console.print(f"[red]{sentence}[/red]")
+        if not differences:
+            self._console.print(
+                f"All {told['samples']:,} samples, {told['laps']:,} laps and {told['messages']:,} messages are "
+                f"accounted for, in {told['frames']:,} frames; "
+                f"{told['dead_letters']} dead letters; {seconds['total']:.1f} s."
+            )
+        return 1 if differences else 0
+
+
+def _shown(host: str) -> str:
+    return "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host  # noqa: S104 - compared, not bound

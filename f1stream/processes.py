@@ -1,0 +1,96 @@
+"""Child processes: started together, watched, and stopped together, with nothing left behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+STOPS_WITHIN_S = 4.0
+"""A child that has not ended so long after SIGTERM is killed."""
+SHOWN_LINES = 15
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Child:
+    """One child process and what is known of it."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path | None
+    peak_rss: int = 0
+    """Bytes."""
+
+    def measure(self) -> None:
+        """Keep the greatest memory seen."""
+        try:
+            self.peak_rss = max(self.peak_rss, psutil.Process(self.process.pid).memory_info().rss)
+        except psutil.Error:
+            return
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        if self.log is None:
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-SHOWN_LINES:])
+
+
+@dataclass
+class Children:
+    """Every child of this process."""
+
+    logs: Path
+    environment: dict[str, str]
+    children: list[Child] = field(default_factory=list)
+
+    def start(self, name: str, command: list[str], *, shows: bool = False) -> Child:
+        """Start a child, with a log of its own unless it ``shows`` its output here.
+
+        It gets a session of its own, so that a Ctrl-C meets only us, who then stop all in order; should we be
+        killed, the kernel stops it.
+        """
+        log = None if shows else self.logs / f"{name}.log"
+        output = None if log is None else log.open("wb")
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT if output else None,
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
+        )
+        if output is not None:
+            output.close()
+        child = Child(name, process, log)
+        self.children.append(child)
+        return child
+
+    def failed(self) -> Child | None:
+        """A child that has ended with an error."""
+        return next((child for child in self.children if child.process.poll() not in {None, 0}), None)
+
+    def stop(self) -> None:
+        """End all, the last started first; none is left when this returns."""
+        for child in reversed(self.children):
+            if child.process.poll() is None:
+                child.process.terminate()
+        deadline = time.monotonic() + STOPS_WITHIN_S
+        for child in reversed(self.children):
+            try:
+                child.process.wait(max(deadline - time.monotonic(), 0.0))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,133 @@
+"""What became of published runs: read back from the topics and held against what was published."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+
+from f1stream import topics
+from f1stream.settings import Settings
+from f1stream.sources.publish import Counts
+from models import DeadLetter, Frame, Head
+from models.frame import Tally
+
+QUIET_S = 1.0
+"""Dead letters are in when so long none has come after the last frame."""
+
+
+@dataclass
+class Outcome:
+    """What the topics hold of one run."""
+
+    published: Counts
+    frames: set[int] = field(default_factory=set)
+    head: Head | None = None
+    tally: Tally | None = None
+    """With the last frame: the run is complete."""
+    positions: dict[str, int] = field(default_factory=dict)
+    """By driver number, as of the last frame that was looked at."""
+    letters: dict[tuple[str, str, int, int], DeadLetter] = field(default_factory=dict)
+    """Dead letters of the session, by their identity."""
+
+    def final_order(self) -> list[str]:
+        """Three-letter abbreviations, first to last."""
+        names = {car.driver_number: car.tla for car in self.head.cars} if self.head else {}
+        return [names.get(number, number) for number in sorted(self.positions, key=self.positions.__getitem__)]
+
+    def differences(self) -> list[str]:
+        """Everything that is not accounted for, as sentences."""
+        said = []
+        if self.tally is None:
+            return [f"Session {self.published.session_key}: the last frame has not come."]
+        missing = max(self.frames) - min(self.frames) + 1 - len(self.frames)
+        if missing:
+            said.append(f"{missing} frames are missing.")
+        dead = Counter(letter.topic for letter in self.letters.values())
+        if self.tally.samples != self.published.samples and not dead[topics.TELEMETRY]:
+            said.append(f"{self.published.samples:,} samples were published, {self.tally.samples:,} are in the race.")
+        for what, topic in (("laps", topics.LAPS), ("messages", topics.MESSAGES)):
+            published, seen = getattr(self.published, what), getattr(self.tally, what)
+            if seen + dead[topic] != published:
+                said.append(
+                    f"{published:,} {what} were published, {seen:,} are in the race and {dead[topic]:,} dead letters."
+                )
+        return [f"Session {self.published.session_key}: {sentence}" for sentence in said]
+
+
+async def collect(settings: Settings, runs: list[Counts], progress: Callable[[], None]) -> list[Outcome]:
+    """Read the tape and the dead letters until every run has ended. ``progress`` is called now and then."""
+    outcomes = {(run.session_key.encode(), run.epoch): Outcome(run) for run in runs}
+    by_session = {run.session_key: outcomes[run.session_key.encode(), run.epoch] for run in runs}
+    consumer = AIOKafkaConsumer(
+        topics.FRAMES, topics.DEAD_LETTERS, **settings.kafka_client(), auto_offset_reset="earliest",
+        enable_auto_commit=False, fetch_max_wait_ms=50, max_partition_fetch_bytes=4 * 1024 * 1024,
+    )  # fmt: skip
+    await consumer.start()
+    quiet = 0.0
+    try:
+        while quiet < QUIET_S or any(outcome.tally is None for outcome in outcomes.values()):
+            began = asyncio.get_running_loop().time()
+            batch = await consumer.getmany(timeout_ms=200)
+            for message in (message for messages in batch.values() for message in messages):
+                if message.topic == topics.DEAD_LETTERS:
+                    _bury(by_session, topics.decode_dead_letter(message.value))
+                elif (outcome := outcomes.get((message.key, _number(message, "epoch")))) is not None:
+                    _see(outcome, message)
+            quiet = 0.0 if batch else quiet + asyncio.get_running_loop().time() - began
+            progress()
+    finally:
+        await consumer.stop()
+    return list(outcomes.values())
+
+
+def _number(message: Any, header: str) -> int:
+    return int(dict(message.headers)[header])
+
+
+def _bury(by_session: dict[str, Outcome], letter: DeadLetter) -> None:
+    outcome = by_session.get((letter.key or "").partition(":")[0])
+    if outcome is not None:
+        outcome.letters[letter.consumer, letter.topic, letter.partition, letter.offset] = letter
+
+
+def _see(outcome: Outcome, message: Any) -> None:
+    if dict(message.headers)["kind"] == b"head":
+        head = topics.decode_frames(message.value)[0]
+        outcome.head = head if isinstance(head, Head) else None
+        return
+    first = _number(message, "seq")
+    outcome.frames.update(range(first, first + _number(message, "count")))
+    if dict(message.headers)["keys"] or b'"ended":true' in message.value:
+        for frame in topics.decode_frames(message.value):
+            if isinstance(frame, Frame):
+                _remember(outcome, frame)
+
+
+def _remember(outcome: Outcome, frame: Frame) -> None:
+    if frame.kind == "key":
+        outcome.positions = {}
+    for number, car in frame.cars.items():
+        if "position" in car.model_fields_set:
+            outcome.positions[number] = car.position
+    if frame.race.ended:
+        outcome.tally = frame.race.tally
+
+
+def as_json(outcomes: list[Outcome], seconds: dict[str, float], rss: dict[str, int]) -> dict[str, Any]:
+    """The report of one or several runs: sums over them, the order of the first."""
+    return {
+        "session_key": ",".join(outcome.published.session_key for outcome in outcomes),
+        "samples": sum(outcome.tally.samples for outcome in outcomes if outcome.tally),
+        "laps": sum(outcome.tally.laps for outcome in outcomes if outcome.tally),
+        "messages": sum(outcome.tally.messages for outcome in outcomes if outcome.tally),
+        "frames": sum(len(outcome.frames) for outcome in outcomes),
+        "dead_letters": sum(len(outcome.letters) for outcome in outcomes),
+        "final_order": outcomes[0].final_order(),
+        "seconds": {name: round(value, 2) for name, value in seconds.items()},
+        "peak_rss_mb": {name: round(value / 1e6) for name, value in rss.items()},
+    }
