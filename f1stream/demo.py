@@ -98,9 +98,7 @@ class Demo:
         simulated = "  [yellow]SIMULATED[/yellow]" if self.source.startswith("sim") else ""
         self._say("source", f"{self.source} at {pace}{simulated}")
         page = f"http://{_shown(s.web_host)}:{s.web_port}/"
-        self._console.print(f"
-[bold]Watch it on {page}[/bold]  Ctrl-C stops all.
-")
+        self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all.\n")
         counts = self._children.logs / "published.jsonl"
         counts.unlink(missing_ok=True)
         published_at = time.monotonic()
