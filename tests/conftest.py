@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from figures import figures
 
 from f1stream.sources.archive import read_archive
 from f1stream.sources.session import Session
@@ -34,3 +37,11 @@ def archive_path() -> Path:
 def aus_session(archive_path: Path) -> Session:
     """The same, read."""
     return read_archive(archive_path)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What was measured, at the end where it is read."""
+    if figures:
+        terminalreporter.section("measured")
+        for line in figures:
+            terminalreporter.write_line(line)

@@ -1,0 +1,52 @@
+# `make demo` and `make test` are all that is needed; the rest is for developers.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help setup demo test lint format types bench lock clean
+
+help:
+	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
+	@echo "make test    lint, types and tests"
+	@echo "make setup   only prepare the environment in .venv"
+	@echo "make lint | format | types | bench | lock | clean"
+
+setup: .venv/.ready
+
+.venv/.ready: pyproject.toml deploy/locks/uv.txt deploy/locks/dev.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("f1stream needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/locks/uv.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes deploy/locks/uv.txt deploy/locks/dev.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup
+	@$(BIN)/f1stream demo $(ARGS)
+
+test: lint types
+	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m tests.bench $(ARGS)
+
+# The locks have hashes and no index addresses; whoever installs uses the index of their own machine.
+lock: setup
+	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 - -o deploy/locks/uv.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o deploy/locks/runtime.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml --extra dev -o deploy/locks/dev.txt
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,3 @@
+"""Figures that tests measured, printed at the end of the run."""
+
+figures: list[str] = []
