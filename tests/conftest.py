@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from figures import figures
 
 from f1stream.sources.archive import read_archive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,22 +39,27 @@ def run(
     batch: int = 500,
     from_ms: int | None = None,
     to_ms: int | None = None,
+    spoiled: Container[tuple[str, bytes, int]] = (),
 ) -> Run:
-    """Publish ``session`` to nobody and race it, ``batch`` records at a time."""
+    """Publish ``session`` to nobody and race it, ``batch`` records at a time.
+
+    ``spoiled``: (topic, key, seq) of records that arrive unreadable.
+    """
     result = Run(SessionRace(session.session_key, EPOCH, official))
     drivers: dict[bytes, Driver] = {}
     for n, item in enumerate(pack(session, EPOCH, packet_ms, from_ms, to_ms), 1):
         stamp: Any = item.stamp
+        record: Any = None if (item.topic, item.key, stamp.seq) in spoiled else item.record
         if item.topic == topics.MESSAGES:
-            result.race.take_message(stamp.seq, stamp.emitted_ms, item.record)
+            result.race.take_message(stamp.seq, stamp.emitted_ms, record)
         else:
             number = topics.session_of(item.key)[1]
             driver = drivers.setdefault(item.key, Driver(number))
             driver.begins(stamp.epoch, None)
             if item.topic == topics.LAPS:
-                driver.take_lap(stamp.seq, stamp.emitted_ms, item.record, None)
+                driver.take_lap(stamp.seq, stamp.emitted_ms, record, None)
             else:
-                driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, item.record, None)
+                driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, record, None)
         if n % batch == 0:
             _advance(result, drivers)
     _advance(result, drivers)

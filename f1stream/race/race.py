@@ -152,7 +152,9 @@ class Race:
             case TrackStatus():
                 self.track_status, self.track_message = message.status, message.message
             case RaceControl():
-                self.race_control = [*self.race_control, message][-SHOWN_MESSAGES:]
+                # Frames leave out what was never set: set all, as it will be when read back from a checkpoint.
+                whole = RaceControl.model_validate(message.model_dump())
+                self.race_control = [*self.race_control, whole][-SHOWN_MESSAGES:]
                 if message.message.startswith("ABORTED START"):
                     self._abort_start()
             case Weather():

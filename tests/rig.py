@@ -1,0 +1,173 @@
+"""A broker, race workers and a reader of frames, as separate processes, for tests that need the real thing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from f1stream import topics
+from f1stream.embedded import broker
+from f1stream.kafka import create_topics
+from f1stream.settings import Settings
+from f1stream.sources.packing import Published
+from models import DeadLetter
+
+PATIENCE_S = 180
+
+
+def free_port() -> int:
+    """A loopback port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Rig:
+    """One embedded broker and any number of race workers."""
+
+    def __init__(self, home: Path, partitions: int = 24) -> None:
+        self.settings = Settings(
+            _env_file=None, home=home, embedded_broker_port=free_port(), topic_partitions=partitions, broker=""
+        )
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+
+    async def start(self) -> None:
+        """Broker and topics."""
+        port = self.settings.embedded_broker_port
+        process = self._popen(broker.command(port), "broker")
+        await asyncio.to_thread(broker.wait_until_up, process, port)
+        await create_topics(self.settings)
+
+    def _popen(self, command: list[str], name: str, **more: str) -> subprocess.Popen[bytes]:
+        with (self.home / f"{name}-{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, env={**os.environ, **self.environment(), **more}, stdout=log, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def environment(self) -> dict[str, str]:
+        """What a child must know."""
+        return {
+            "F1STREAM_HOME": str(self.home),
+            "F1STREAM_BROKER": "",
+            "F1STREAM_EMBEDDED_BROKER_PORT": str(self.settings.embedded_broker_port),
+            "F1STREAM_TOPIC_PARTITIONS": str(self.settings.topic_partitions),
+        }
+
+    async def worker(self) -> subprocess.Popen[bytes]:
+        """A race worker, when it is ready."""
+        port = free_port()
+        process = self._popen([sys.executable, "-m", "f1stream", "race"], "race", F1STREAM_RACE_PORT=str(port))
+        await wait_healthy(port, process)
+        return process
+
+    async def publish(self, records: Iterable[tuple[Published, bytes]], speed: float | None = None) -> None:
+        """Publish records with the values given, at ``speed`` times the session's pace."""
+        producer = AIOKafkaProducer(**self.settings.kafka_client(), linger_ms=50, max_batch_size=256 * 1024)
+        await producer.start()
+        began: tuple[int, float] | None = None
+        try:
+            for item, value in records:
+                began = began or (item.stamp.emitted_ms, time.monotonic())
+                if speed is not None:
+                    ahead = (item.stamp.emitted_ms - began[0]) / 1000 / speed - (time.monotonic() - began[1])
+                    if ahead > 0:
+                        await asyncio.sleep(ahead)
+                await producer.send(item.topic, value, key=item.key, headers=item.stamp.headers())
+            await producer.flush()
+        finally:
+            await producer.stop()
+
+    def reader(self, *names: str) -> AIOKafkaConsumer:
+        """A consumer of whole topics, from their beginning."""
+        return AIOKafkaConsumer(
+            *names, **self.settings.kafka_client(), auto_offset_reset="earliest", fetch_max_wait_ms=50,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )  # fmt: skip
+
+    async def frames(self, epoch: int, after: Any = None) -> dict[int, bytes]:
+        """The frames of a run by number, until its last; ``after(n)`` is awaited as they come.
+
+        A frame that is published again must be the same.
+        """
+        found: dict[int, bytes] = {}
+        consumer = self.reader(topics.FRAMES)
+        await consumer.start()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    for messages in (await consumer.getmany(timeout_ms=200)).values():
+                        for message in messages:
+                            _take(found, message, epoch)
+                    if after is not None:
+                        await after(len(found))
+                    if found and b'"ended":true' in found[max(found)]:
+                        return found
+        finally:
+            await consumer.stop()
+
+    async def dead_letters(self, expected: int) -> list[DeadLetter]:
+        """Distinct dead letters, once there are ``expected`` and no more come."""
+        found: dict[tuple[str, str, int, int], DeadLetter] = {}
+        consumer = self.reader(topics.DEAD_LETTERS)
+        await consumer.start()
+        try:
+            quiet = 0
+            async with asyncio.timeout(PATIENCE_S):
+                while len(found) < expected or quiet < 5:
+                    batch = await consumer.getmany(timeout_ms=200)
+                    quiet = 0 if batch else quiet + 1
+                    for message in (message for messages in batch.values() for message in messages):
+                        letter = topics.decode_dead_letter(message.value)
+                        found[letter.consumer, letter.topic, letter.partition, letter.offset] = letter
+        finally:
+            await consumer.stop()
+        return list(found.values())
+
+    def stop(self) -> None:
+        """End every process, by its id."""
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(5)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def _take(found: dict[int, bytes], message: Any, epoch: int) -> None:
+    headers = dict(message.headers)
+    if headers["kind"] != b"frames" or int(headers["epoch"]) != epoch:
+        return
+    for number, value in enumerate(message.value.split(b"\n"), int(headers["seq"])):
+        assert found.setdefault(number, value) == value, f"frame {number} was published twice, and differently"
+
+
+async def wait_healthy(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Return when the worker on ``port`` says that it is ready."""
+    async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as http:
+        while True:
+            assert process.poll() is None, f"the worker ended with code {process.returncode}"
+            try:
+                async with http.get(f"http://127.0.0.1:{port}/health") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.1)
