@@ -49,6 +49,11 @@ async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
         rig.stop()
 
 
+def different(found: dict[int, bytes], expected: dict[int, bytes]) -> list[int]:
+    """The numbers of frames that are missing, too many or not the same bytes."""
+    return sorted(n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n))
+
+
 def records(
     session: Session, stretch: tuple[int, int], epoch: int, packet_ms: int
 ) -> Iterator[tuple[Published, bytes]]:
