@@ -125,18 +125,18 @@ class Car:
             return round(t0 + (t1 - t0) * min(max(share, 0.0), 1.0))
 
         lap = self.measured_line // LINES + 1
-        sectors = [
-            (lap - 1) * places.length_m + position
-            for position in (places.position(SECTOR_1), places.position(SECTOR_2))
-            if position is not None
-        ]
-        for sector, at in enumerate(sectors, SECTOR_1):
+        sectors = {
+            sector: (lap - 1) * places.length_m + position
+            for sector in (SECTOR_1, SECTOR_2)
+            if (position := places.position(sector)) is not None
+        }
+        for sector, at in sectors.items():
             if m0 < at <= m1:
                 passed.append((Place(sector, lap, when(at)), None))
         while (at := self._line_at(self.measured_line + 1, places)) <= m1:
             self.measured_line += 1
             passed.append((Place(FINISH, self.measured_line // LINES, when(at)), self.measured_line))
-        self.next_m = min([at, *(sector for sector in sectors if sector > m1)])
+        self.next_m = min([at, *(sector for sector in sectors.values() if sector > m1)])
         return passed
 
     def _line_at(self, line: int, places: Places) -> float:

@@ -211,8 +211,11 @@ def test_gap_to_the_leader(
     figures.append(f"gap error at the {name}: median {p50:.0f} ms, p95 {p95:.0f} ms, {len(errors)} laps, uncorrected")
     pits = list(gap_errors(measured, place, laps, in_pits=True))
     figures.append("  in and out laps: median {:.0f} ms, p95 {:.0f} ms, {} laps".format(*summary(pits), len(pits)))
-    every = [lap for lap in laps.values() if place == FINISH or getattr(lap, f"sector{place}_end_ms") is not None]
-    assert len(at_place(measured, place)) > 0.97 * len(every)
+    if place != FINISH:  # where the sector lines are is learned from the first timed lap; then nothing is left out
+        first = 1 if place == SECTOR_2 else 2
+        timed = {key for key, lap in laps.items() if getattr(lap, f"sector{place}_end_ms") is not None}
+        missed = {(number, lap) for number, lap in timed - at_place(measured, place).keys() if lap > first}
+        assert missed == set()
     assert p50 <= middle
     assert p95 <= most
 
@@ -220,16 +223,19 @@ def test_gap_to_the_leader(
 def test_page_shows_official_gaps_at_the_finish_line(
     corrected: Run, aus_session: Session, laps: dict[tuple[str, int], Lap]
 ) -> None:
-    """The gap column in the first frame after each lap's end; the cars have driven up to 200 ms further."""
+    """The gap column in the first frame after each lap's end, of cars on the lead lap."""
     column = {number: index for index, number in enumerate(aus_session.telemetry)}
     frames = {frame.t: frame for frame in corrected.frames}
+    first = {}
+    for (_, lap_number), lap in laps.items():
+        first[lap_number] = min(lap.end_ms, first.get(lap_number, lap.end_ms))
     errors = []
-    for lap_number in {lap for _, lap in laps}:
-        ends = {number: lap.end_ms for (number, lap_n), lap in laps.items() if lap_n == lap_number}
-        leader_ms = min(ends.values())
-        for number, end_ms in ends.items():
+    for (number, lap_number), lap in laps.items():
+        end_ms, leader_ms = lap.end_ms, first[lap_number]
+        lapped = end_ms >= first.get(lap_number + 1, end_ms + 1)
+        if end_ms != leader_ms and not lapped:
             shown = frames[-(-end_ms // 200) * 200].gap[column[number]]
-            if end_ms != leader_ms and shown is not None:
+            if shown is not None:
                 errors.append(abs(shown - (end_ms - leader_ms)))
     p50, p95 = summary(errors)
     figures.append(
@@ -244,7 +250,7 @@ def test_corrupt_values_are_in_the_data_and_survived(aus_session: Session, corre
     gear, lap = telemetry["81"]["gear"], telemetry["81"]["lap"]
     assert int((gear[lap == 44] > 8).sum()) == 570
     assert int(gear.max()) == 128
-    assert sum(int((columns["throttle"] == 104).sum()) for columns in telemetry.values()) == 936
+    assert sum(int((columns["throttle"] > 100).sum()) for columns in telemetry.values()) == 936
     assert sum(int(sum(value is None for value in c["relative_distance"])) for c in telemetry.values()) == 862
     assert sum(int((columns["distance"] < 0).sum()) for columns in telemetry.values()) > 0
     repeated = telemetry["4"]["session_time_ms"]
