@@ -37,6 +37,9 @@ from f1stream.settings import settings
 from f1stream.topics import BadRecord, Stamp
 from models import CarUpdate, DeadLetter, Frame, Head, Lap, Packet, Updates
 
+FENCED = 0
+"""Known by: for records of a run that a newer one has replaced. They are done with the newer run's first
+checkpoint; acknowledged before, a crash would find the rest of the old run without its beginning."""
 OfDriver = TypeVar("OfDriver", Packet, Lap)
 CONSUMER = "race"
 UPDATE_SAMPLES = 10_000
@@ -243,8 +246,8 @@ async def race_sessions(stream: Any) -> None:
         HELD.labels("session").set(len(receipts))
 
 
-def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live | None:
-    """The session of a record of ``epoch``; None when a newer run has replaced it."""
+def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live:
+    """The session that a record of ``epoch`` goes to: that run, or the newer one that has replaced it."""
     live = sessions.get(key)
     if live is None:
         kept, still = races.get(key), standing.get(key)
@@ -253,10 +256,9 @@ def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live | 
             session = SessionRace.restore(key.decode(), kept, still)
         live = sessions[key] = Live(session, -1 if session.t is None else session.t, counted=session.tally.samples)
     if epoch > live.session.epoch:
-        for _, receipt in live.waiting:
-            receipt.settled = True
-        live = sessions[key] = Live(SessionRace(key.decode(), epoch))
-    return live if epoch == live.session.epoch else None
+        fenced = [(FENCED, receipt) for _, receipt in live.waiting]
+        live = sessions[key] = Live(SessionRace(key.decode(), epoch), waiting=fenced)
+    return live
 
 
 def take_message(
@@ -267,11 +269,10 @@ def take_message(
     key = event.message.key
     if not key:
         raise BadRecord("the key is null")
-    live = live_session(key, stamp.epoch, sessions)
-    if live is None:
-        receipt.settled = True
+    live = touched[key] = live_session(key, stamp.epoch, sessions)
+    if stamp.epoch < live.session.epoch:
+        live.waiting.append((FENCED, receipt))
         return
-    touched[key] = live
     message = None
     try:
         message = topics.decode_message(event.message.value)
@@ -286,18 +287,16 @@ def take_message(
 def take_updates(event: Any, receipt: Receipt, sessions: dict[bytes, Live], touched: dict[bytes, Live]) -> None:
     """Give a record of runs to its session."""
     key = event.message.key
-    until = -1
-    live = None
-    for update in topics.decode_updates(event.message.value).entries:
-        live = live_session(key, update.epoch, sessions)
-        if live is not None:
+    until = FENCED
+    entries = topics.decode_updates(event.message.value).entries
+    if not entries:
+        raise BadRecord("there are no entries in it")
+    for update in entries:
+        live = touched[key] = live_session(key, update.epoch, sessions)
+        if update.epoch == live.session.epoch:
             live.session.take_update(update)
-            touched[key] = live
             until = max(until, update.until_ms)
-    if key in touched and until >= 0:
-        touched[key].waiting.append((until, receipt))
-    else:
-        receipt.settled = True
+    touched[key].waiting.append((until, receipt))
 
 
 async def send_frames(key: bytes, session: SessionRace, made: list[Head | Frame]) -> list[Any]:
