@@ -55,8 +55,7 @@ PREAMBLE_MS = 60_000
 
 def read_archive(folder: Path) -> Session:
     """Read a whole archive. Raises SourceError when a file is missing or damaged."""
-    if not folder.is_dir():
-        raise SourceError(f"There is no session archive at {folder}: no such folder.")
+    require_archive(folder)
     side = _read_json(folder, "session.json")
     try:
         t0_utc_ms = _utc_ms(side["t0_utc"])
@@ -99,6 +98,12 @@ def read_archive(folder: Path) -> Session:
         laps=laps,
         messages=messages,
     )
+
+
+def require_archive(folder: Path) -> None:
+    """Raise SourceError when there is nothing to read; whether it can be read shows in reading."""
+    if not folder.is_dir():
+        raise SourceError(f"There is no session archive at {folder}: no such folder.")
 
 
 def _read_json(folder: Path, name: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from f1stream.sources.archive import read_archive
+from f1stream.sources.archive import read_archive, require_archive
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.simulator import SimOptions, simulate
 
@@ -16,7 +16,9 @@ def open_source(spec: str) -> list[Callable[[], Session]]:
     """The sessions of a source, each made when it is called for. Raises SourceError."""
     kind, _, rest = spec.partition(":")
     if kind == "archive" and rest:
-        return [lambda: read_archive(Path(rest).expanduser())]
+        folder = Path(rest).expanduser()
+        require_archive(folder)
+        return [lambda: read_archive(folder)]
     if kind == "sim":
         options = SimOptions.parse(rest)
         return [_simulated(options, options.seed + nth) for nth in range(options.sessions)]

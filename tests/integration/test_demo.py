@@ -1,0 +1,190 @@
+"""``f1stream demo`` as a newcomer meets it: it runs, adds up, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from figures import figures
+from rig import free_port
+
+STOPS_WITHIN_S = 5
+DEMO = [sys.executable, "-m", "f1stream", "demo"]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "F1STREAM_HOME": str(tmp_path),
+        "F1STREAM_BROKER": "",
+        "F1STREAM_EMBEDDED_BROKER_PORT": str(free_port()),
+        "F1STREAM_WEB_PORT": str(free_port()),
+        "F1STREAM_RACE_PORT": str(free_port()),
+    }
+
+
+class RunningDemo:
+    """A demo that is told to stop, or not."""
+
+    def __init__(self, environment: dict[str, str], *options: str) -> None:
+        self.environment = environment
+        self.process = subprocess.Popen(
+            [*DEMO, *options], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.told = ""
+
+    def wait_for(self, text: str) -> None:
+        assert self.process.stdout is not None
+        while text not in self.told:
+            line = self.process.stdout.readline()
+            assert line, f"it ended and said: {self.told}"
+            self.told += line
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def get(self, path: str) -> Any:
+        port = self.environment["F1STREAM_WEB_PORT"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def running(environment: dict[str, str]) -> Iterator[RunningDemo]:
+    demo = RunningDemo(environment, "--source", "sim:laps=5,cars=8", "--speed", "5")
+    try:
+        demo.wait_for("Watch it on")
+        yield demo
+    finally:
+        if demo.process.poll() is None:
+            demo.process.kill()
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=1)
+    return not alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_stops_everything(running: RunningDemo, number: signal.Signals) -> None:
+    deadline = time.monotonic() + 30
+    while len(running.children()) < 4 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    children = running.children()
+    assert len(children) == 4, "broker, race, web and source"
+    began = time.monotonic()
+    running.process.send_signal(number)
+    assert running.process.wait(20) == 0
+    assert time.monotonic() - began < STOPS_WITHIN_S, "the issue promises it"
+    assert gone(children)
+
+
+def test_failing_child_stops_everything(running: RunningDemo) -> None:
+    children = running.children()
+    race = next(child for child in children if child.cmdline()[-1] == "race")
+    race.kill()
+    assert running.process.wait(20) == 1
+    assert running.process.stdout is not None
+    assert "race ended with code -9" in running.process.stdout.read()
+    assert gone(children)
+
+
+def test_killed_demo_leaves_no_orphan(running: RunningDemo) -> None:
+    children = running.children()
+    running.process.kill()
+    running.process.wait()
+    _, alive = psutil.wait_procs(children, timeout=15)
+    assert not alive
+
+
+def run_demo(environment: dict[str, str], *options: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*DEMO, *options], env=environment, capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def test_taken_port_is_told_with_its_setting(environment: dict[str, str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(environment["F1STREAM_WEB_PORT"])))
+        taken.listen()
+        ended = run_demo(environment)
+    assert ended.returncode == 2
+    assert environment["F1STREAM_WEB_PORT"] in ended.stderr
+    assert "F1STREAM_WEB_PORT" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--source", "nothing:1"], "is not a source"),
+        (["--source", "archive:/nowhere"], "/nowhere"),
+        (["--source", "sim:wheels=4"], "wheels"),
+    ],
+)
+def test_impossible_source_is_one_sentence_and_exit_code_2(
+    environment: dict[str, str], options: list[str], said: str
+) -> None:
+    ended = run_demo(environment, *options)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_unreachable_broker_is_one_sentence_and_exit_code_2(environment: dict[str, str]) -> None:
+    for command in ("race", "topics"):
+        ended = subprocess.run(
+            [sys.executable, "-m", "f1stream", command],
+            env={**environment, "F1STREAM_BROKER": f"127.0.0.1:{free_port()}"},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 2
+        assert "No Kafka broker answers" in ended.stderr
+        assert "Traceback" not in ended.stderr
+
+
+def test_whole_australian_grand_prix_is_accounted_for(
+    environment: dict[str, str], archive_path: Path, tmp_path: Path
+) -> None:
+    told = tmp_path / "report.json"
+    ended = run_demo(
+        environment,
+        "--source",
+        f"archive:{archive_path}",
+        "--speed",
+        "max",
+        "--exit-when-done",
+        "--report",
+        str(told),
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    report = json.loads(told.read_text())
+    expected = json.loads((archive_path / "expected.json").read_text())
+    assert report["samples"] == expected["telemetry_rows"]
+    assert report["laps"] == expected["lap_rows"]
+    assert report["final_order"] == expected["final_order"]
+    assert report["dead_letters"] == 0
+    seconds, rss = report["seconds"], report["peak_rss_mb"]
+    figures.append(f"whole race through broker, worker and web, from nothing started: {seconds['total']:.1f} s")
+    figures.append("peak memory, MB: " + ", ".join(f"{name} {size}" for name, size in rss.items()))
+
+
+def test_five_sessions_at_once_are_accounted_for(environment: dict[str, str], tmp_path: Path) -> None:
+    told = tmp_path / "report.json"
+    ended = run_demo(
+        environment, "--source", "sim:cars=6,laps=3,sessions=5", "--speed", "max", "--exit-when-done",
+        "--report", str(told),
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert json.loads(told.read_text())["session_key"] == "sim-1,sim-2,sim-3,sim-4,sim-5"
