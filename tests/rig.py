@@ -76,6 +76,10 @@ class Rig:
         await wait_healthy(port, process)
         return process
 
+    def web(self, port: int) -> subprocess.Popen[bytes]:
+        """A page server."""
+        return self._popen([sys.executable, "-m", "f1stream", "web"], "web", F1STREAM_WEB_PORT=str(port))
+
     async def publish(self, records: Iterable[tuple[Published, bytes]], speed: float | None = None) -> None:
         """Publish records with the values given, at ``speed`` times the session's pace."""
         producer = AIOKafkaProducer(**self.settings.kafka_client(), linger_ms=50, max_batch_size=256 * 1024)
