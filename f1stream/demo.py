@@ -55,6 +55,8 @@ class Demo:
         self._claim_ports()
         logs = self._settings.home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
+        self._counts = logs / "published.jsonl"
+        self._published_at = 0.0
         self._children = Children(logs, {"F1STREAM_HOME": str(self._settings.home)})
         work = asyncio.current_task()
         loop = asyncio.get_running_loop()
@@ -90,6 +92,8 @@ class Demo:
         self._say("broker", f"ready on {where}" + (" (embedded, in memory)" if s.embedded else ""))
         race = self._start("race")
         web = self._start("web")
+        # At full speed nobody watches: the topics can fill while the others get ready.
+        source = self._start_source() if self.speed == "max" else None
         await self._ready(web, s.web_port)
         self._say("web", f"ready on port {s.web_port}")
         await self._ready(race, s.race_port)
@@ -99,31 +103,29 @@ class Demo:
         self._say("source", f"{self.source} at {pace}{simulated}")
         page = f"http://{_shown(s.web_host)}:{s.web_port}/"
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all.\n")
-        counts = self._children.logs / "published.jsonl"
-        counts.unlink(missing_ok=True)
-        published_at = time.monotonic()
-        source = self._children.start("source", self._source_command(counts), shows=True)
-        await self._until_ended(source)
-        replay_s = time.monotonic() - published_at
+        await self._until_ended(source or self._start_source())
+        replay_s = time.monotonic() - self._published_at
         if not self.exit_when_done:
             self._console.print("The session has been told. The page stays up; Ctrl-C stops all.")
             await self._until_ended(None)
-        runs = [Counts(**json.loads(line)) for line in counts.read_text().splitlines()]
+        runs = [Counts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
         outcomes = await self._collected(runs)
         seconds = {
             "total": time.monotonic() - self._began,
             "replay": replay_s,
-            "race": time.monotonic() - published_at,
+            "race": time.monotonic() - self._published_at,
         }
         return self._conclude(outcomes, seconds)
 
-    def _source_command(self, counts: Path) -> list[str]:
+    def _start_source(self) -> Child:
+        self._counts.unlink(missing_ok=True)
+        self._published_at = time.monotonic()
         command = [sys.executable, "-m", "f1stream", "replay", self.source]
-        command += ["--speed", self.speed, "--counts", str(counts)]
+        command += ["--speed", self.speed, "--counts", str(self._counts)]
         for option, value in (("--packet-ms", self.packet_ms), ("--from", self.from_ms), ("--to", self.to_ms)):
             if value is not None:
                 command += [option, str(value)]
-        return command
+        return self._children.start("source", command, shows=True)
 
     def _start(self, name: str) -> Child:
         return self._children.start(name, [sys.executable, "-m", "f1stream", name])

@@ -108,7 +108,7 @@ def test_messages_begin_with_session_entries_and_track_and_are_in_order(session:
     info = session.messages[0]
     assert isinstance(info, SessionInfo)
     assert info.simulated
-    assert info.session_time_ms == info.start_ms == session.start_ms - 60_000
+    assert info.session_time_ms == info.start_ms == session.start_ms - 20_000
     times = [message.session_time_ms for message in session.messages]
     assert times == sorted(times)
     assert times[-1] <= session.end_ms

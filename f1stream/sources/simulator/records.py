@@ -29,7 +29,7 @@ from models import (
     Weather,
 )
 
-INFO_BEFORE_START_MS = 60_000
+INFO_BEFORE_START_MS = 20_000
 """The run begins this long before lights out."""
 
 

@@ -1,0 +1,143 @@
+"""``make bench``: what the race worker costs. Needs the recorded session in ``../shared/data``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import quantiles
+
+import aiohttp
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests")]
+
+from rig import Rig, free_port, wait_healthy  # noqa: E402
+
+from f1stream import topics  # noqa: E402
+from f1stream.race.driver import Driver  # noqa: E402
+from f1stream.race.session import SessionRace  # noqa: E402
+from f1stream.sources.archive import read_archive  # noqa: E402
+from f1stream.sources.packing import pack  # noqa: E402
+from f1stream.sources.session import Session  # noqa: E402
+from f1stream.topics import Stamp  # noqa: E402
+
+ARCHIVE = ROOT.parent / "shared" / "data" / "aus2025_race"
+PACKET_MS = 3_000
+LIVE_S = 60
+
+
+def whole_race() -> None:
+    """From nothing started to the last frame, through broker, worker and web."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        subprocess.run(
+            [sys.executable, "-m", "f1stream", "demo", "--source", f"archive:{ARCHIVE}", "--speed", "max",
+             "--exit-when-done", "--report", str(report)], check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        told = json.loads(report.read_text())
+    print(f"whole race, full speed, nothing started before: {told['seconds']['total']:.1f} s")
+    print("  peak memory, MB: " + ", ".join(f"{name} {size}" for name, size in told["peak_rss_mb"].items()))
+
+
+async def plain_loop(rig: Rig, session: Session) -> float:
+    """Seconds that one aiokafka consumer needs for the same records, rules and frames, without Faust or tables."""
+    consumer = rig.reader(topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
+    await consumer.start()
+    race = SessionRace(session.session_key, 1)
+    drivers: dict[bytes, Driver] = {}
+    began = time.perf_counter()
+    size = 0
+    while not race.ended:
+        for messages in (await consumer.getmany(timeout_ms=100, max_records=500)).values():
+            for message in messages:
+                stamp = Stamp.read(message.headers)
+                if message.topic == topics.MESSAGES:
+                    race.take_message(stamp.seq, stamp.emitted_ms, topics.decode_message(message.value))
+                    continue
+                driver = drivers.setdefault(message.key, Driver(topics.session_of(message.key)[1]))
+                driver.begins(stamp.epoch, None)
+                if message.topic == topics.LAPS:
+                    driver.take_lap(stamp.seq, stamp.emitted_ms, topics.decode_lap(message.value), None)
+                else:
+                    packet = topics.decode_packet(message.value)
+                    driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, packet, None)
+        for driver in drivers.values():
+            update, _ = driver.hand_on()
+            if update is not None:
+                race.take_update(update)
+        size += sum(len(topics.encode_frames([frame])) for frame in race.advance())
+    await consumer.stop()
+    return time.perf_counter() - began
+
+
+async def against_plain_loop(session: Session) -> None:
+    """The race worker beside a plain loop, on the same records in the same broker."""
+    with tempfile.TemporaryDirectory() as folder:
+        rig = Rig(Path(folder))
+        try:
+            await rig.start()
+            await rig.publish((item, topics.encode(item.record)) for item in pack(session, 1, PACKET_MS))
+            plain = await plain_loop(rig, session)
+            began = time.perf_counter()
+            worker = await rig.worker()
+            ready = time.perf_counter() - began
+            await rig.frames(1)
+            faust = time.perf_counter() - began
+            cpu = sum(psutil.Process(worker.pid).cpu_times()[:2])
+        finally:
+            rig.stop()
+    n = session.samples()
+    print(f"samples/s of the same rules: plain loop {n / plain:,.0f}, race worker {n / faust:,.0f} with its start")
+    print(f"  (start to ready {ready:.1f} s), CPU of the worker {cpu:.1f} s: 1 : {faust / plain:.1f}")
+
+
+async def latency(session: Session) -> None:
+    """At 1x with 250 ms packets: from a sample's instant to its frame at a websocket client."""
+    with tempfile.TemporaryDirectory() as folder:
+        rig = Rig(Path(folder))
+        port = free_port()
+        began_ms = session.start_ms + 30_000
+        lags: list[float] = []
+        try:
+            await rig.start()
+            await rig.worker()
+            await wait_healthy(port, rig.web(port))
+            records = [
+                (item, topics.encode(item.record))
+                for item in pack(session, 1, 250, began_ms, began_ms + LIVE_S * 1000)
+            ]
+            began = time.monotonic()
+            # The first packets are published at began: the session's instant t is at began + t - their until_ms.
+            first_ms = records[0][0].stamp.emitted_ms
+            publishing = asyncio.create_task(rig.publish(records, speed=1.0))
+            async with aiohttp.ClientSession() as http, http.ws_connect(f"http://127.0.0.1:{port}/ws") as socket:
+                async for message in socket:
+                    frame = json.loads(message.data)
+                    if frame["kind"] == "delta" and frame["t"] > began_ms + 5_000:
+                        lags.append((time.monotonic() - began) * 1000 - (frame["t"] - first_ms))
+                    if frame.get("race", {}).get("ended"):
+                        break
+            await publishing
+        finally:
+            rig.stop()
+    cuts = quantiles(lags, n=100)
+    print(f"at 1x, instant of a sample to its frame at a websocket: p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms")
+
+
+def main() -> None:
+    """All of them."""
+    if not ARCHIVE.is_dir():
+        raise SystemExit(f"The recorded session is not at {ARCHIVE}.")
+    whole_race()
+    session = read_archive(ARCHIVE)
+    asyncio.run(against_plain_loop(session))
+    asyncio.run(latency(session))
+
+
+main()
