@@ -82,7 +82,9 @@ class Rig:
 
     async def publish(self, records: Iterable[tuple[Published, bytes]], speed: float | None = None) -> None:
         """Publish records with the values given, at ``speed`` times the session's pace."""
-        producer = AIOKafkaProducer(**self.settings.kafka_client(), linger_ms=50 if speed is None else 0, max_batch_size=256 * 1024)
+        producer = AIOKafkaProducer(
+            **self.settings.kafka_client(), linger_ms=50 if speed is None else 0, max_batch_size=256 * 1024
+        )
         await producer.start()
         began: tuple[int, float] | None = None
         try:

@@ -1,0 +1,101 @@
+"""A session archive, read and packed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from f1stream import topics
+from f1stream.sources.archive import COLUMN_NAMES, read_archive
+from f1stream.sources.packing import pack
+from f1stream.sources.session import Session, SourceError
+from f1stream.sources.spec import open_source
+from models import Packet, PitIn, Retirement, SectorTime, TyreChange
+
+
+def test_every_value_is_the_archives(archive_path: Path, aus_session: Session) -> None:
+    table = pq.read_table(archive_path / "telemetry.parquet")
+    ahead = pq.read_table(archive_path / "driver_ahead.parquet")
+    drivers = np.array(table["DriverNumber"].to_pylist())
+    for number, columns in aus_session.telemetry.items():
+        rows = np.flatnonzero(drivers == number)
+        for ours, theirs in COLUMN_NAMES.items():
+            if ours not in columns:
+                continue
+            recorded = (table if theirs in table.column_names else ahead)[theirs].take(rows).to_pylist()
+            if ours.startswith("driver"):
+                assert columns[ours].tolist() == recorded
+            else:
+                read = np.array([np.nan if v is None else v for v in columns[ours]], dtype=np.float32)
+                stored = np.array([np.nan if v is None else v for v in recorded], dtype=np.float32)
+                np.testing.assert_array_equal(read, stored, err_msg=f"{number} {ours}")
+
+
+def test_samples_are_not_shared_between_packets_nor_lost(aus_session: Session) -> None:
+    begin, end = 5_000_000, 5_030_000
+    inside = Counter(
+        (number, int(t))
+        for number, columns in aus_session.telemetry.items()
+        for t in columns["session_time_ms"]
+        if begin < t <= end
+    )
+    for packet_ms in (200, 250, 1_000, 3_000):
+        records = list(pack(aus_session, 1, packet_ms, begin, end))
+        packets = [item.record for item in records if isinstance(item.record, Packet)]
+        assert Counter((p.driver_number, t) for p in packets for t in p.session_time_ms) == inside
+        assert {p.until_ms for p in packets[-20:]} == {end}
+
+
+def test_records_are_published_in_the_order_in_which_they_became_known(aus_session: Session) -> None:
+    rank = {topics.MESSAGES: 0, topics.LAPS: 1, topics.TELEMETRY: 2}
+    records = list(pack(aus_session, 1, 1_000, 7_200_000, 7_400_000))
+    order = [(item.stamp.emitted_ms, rank[item.topic]) for item in records]
+    assert order == sorted(order)
+    seqs: dict[tuple[str, bytes], list[int]] = defaultdict(list)
+    for item in records:
+        seqs[item.topic, item.key].append(item.stamp.seq)
+        if item.topic == topics.TELEMETRY:
+            assert item.stamp.messages == len(seqs[topics.MESSAGES, b"9693"])
+            assert item.stamp.laps == len(seqs[topics.LAPS, item.key])
+    assert all(seq == list(range(len(seq))) for seq in seqs.values())
+
+
+def test_facts_of_a_car_are_told_at_their_own_time(aus_session: Session) -> None:
+    stop = next(lap for lap in aus_session.laps if lap.driver == "NOR" and lap.lap_number == 34)
+    told = [m for m in aus_session.messages if getattr(m, "driver_number", None) == "4"]
+    assert any(isinstance(m, PitIn) and m.session_time_ms == stop.pit_in_ms for m in told)
+    assert any(isinstance(m, SectorTime) and m.session_time_ms == stop.sector1_end_ms for m in told)
+    out = next(lap for lap in aus_session.laps if lap.driver == "NOR" and lap.lap_number == 35)
+    assert [m.compound for m in told if isinstance(m, TyreChange) and m.session_time_ms == out.pit_out_ms] == ["HARD"]
+
+
+def test_retirement_is_told_when_the_cars_samples_end(aus_session: Session) -> None:
+    told = {m.driver_number: m.session_time_ms for m in aus_session.messages if isinstance(m, Retirement)}
+    ends = {number: int(aus_session.telemetry[number]["session_time_ms"][-1]) for number in told}
+    assert told == ends
+    assert set(told) == {"14", "5", "30", "55", "7", "6"}, "ALO, BOR, LAW, SAI, DOO, HAD"
+
+
+@pytest.mark.parametrize("name", ["session.json", "drivers.json", "laps.jsonl", "telemetry.parquet", "weather.json"])
+@pytest.mark.parametrize("damage", ["missing", "damaged"])
+def test_missing_or_damaged_file_is_one_sentence_that_names_it(
+    archive_path: Path, tmp_path: Path, name: str, damage: str
+) -> None:
+    for file in archive_path.iterdir():
+        if file.name != name:
+            (tmp_path / file.name).symlink_to(file)
+    if damage == "damaged":
+        (tmp_path / name).write_bytes((archive_path / name).read_bytes()[:100])
+    with pytest.raises(SourceError, match=name.replace(".", r"\.")) as error:
+        read_archive(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("spec", ["", "archive:", "fast:1", "sim:laps=0", "sim:laps=x", "archive:/nowhere"])
+def test_impossible_source_is_refused(spec: str) -> None:
+    with pytest.raises(SourceError):
+        open_source(spec)

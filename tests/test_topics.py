@@ -1,0 +1,100 @@
+"""Bytes and headers: what goes in comes out, and what cannot be used says why."""
+
+from __future__ import annotations
+
+import pytest
+from pipeline import run
+
+from f1stream import topics
+from f1stream.settings import Settings
+from f1stream.sources.packing import pack
+from f1stream.sources.simulator import simulate
+from f1stream.topics import BadRecord, Stamp
+from models import Lap, Packet
+
+PACKET = (
+    b'{"driver_number":"4","until_ms":1000,"t0_utc_ms":0,"session_time_ms":[900],"x":[1.5],"y":[2],"z":[0],'
+    b'"speed":[280],"rpm":[11000],"throttle":[104],"brake":[false],"gear":[128]}'
+)
+
+
+def test_every_record_of_a_session_comes_back_as_it_went() -> None:
+    decoders = {
+        topics.TELEMETRY: topics.decode_packet,
+        topics.LAPS: topics.decode_lap,
+        topics.MESSAGES: topics.decode_message,
+    }
+    seen = set()
+    for item in pack(simulate(2, cars=4, laps=2), 1, 3_000):
+        seen.add(type(item.record))
+        assert decoders[item.topic](topics.encode(item.record)) == item.record
+    assert {Packet, Lap} < seen
+    assert len(seen) > 10
+
+
+def test_frames_come_back_with_only_what_was_said() -> None:
+    made = run(simulate(2, cars=4, laps=2)).made
+    value = topics.encode_frames(made[:200])
+    assert topics.encode_frames(topics.decode_frames(value)) == value
+
+
+def test_stamp_survives_headers() -> None:
+    stamp = Stamp(1_700_000_000_000, 7, 4_260_355, 3, 99)
+    assert Stamp.read(stamp.headers()) == stamp
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        (None, "epoch"),
+        ([("epoch", b"x")], "seq"),
+        ([(name, b"x") for name, _ in Stamp(1, 1, 1).headers()], "number"),
+    ],
+)
+def test_bad_headers_say_which(headers: list[tuple[str, bytes]] | None, reason: str) -> None:
+    with pytest.raises(BadRecord, match=reason):
+        Stamp.read(headers)
+
+
+@pytest.mark.parametrize("key", [b"", b"9693", b"9693:", b":4", b"\xff:4"])
+def test_a_key_that_names_no_car_is_refused(key: bytes) -> None:
+    with pytest.raises(BadRecord, match="key"):
+        topics.session_of(key)
+
+
+def test_corrupt_but_recorded_values_are_accepted() -> None:
+    assert topics.decode_packet(PACKET).gear == [128]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "null"),
+        (b"\xff\x00", "the value"),
+        (b"[]", "the value"),
+        (b"x" * (topics.MAX_VALUE_BYTES + 1), "bytes"),
+        (PACKET.replace(b'"x":[1.5]', b'"x":[1.5,2]'), "column x"),
+        (PACKET.replace(b"[900]", b"[1001]"), "after until_ms"),
+        (PACKET.replace(b'"x":', b'"w":'), "w|x"),
+        (PACKET.replace(b"[900]", b"[900,800]"), "column"),
+    ],
+)
+def test_a_packet_that_cannot_be_used_says_why(value: bytes | None, reason: str) -> None:
+    with pytest.raises(BadRecord, match=reason):
+        topics.decode_packet(value)
+
+
+def test_unknown_kind_of_message_is_refused() -> None:
+    with pytest.raises(BadRecord, match="kind"):
+        topics.decode_message(b'{"kind":"gossip","session_time_ms":1}')
+
+
+def test_sasl_over_tls_reaches_the_client_and_the_password_is_never_shown() -> None:
+    settings = Settings(
+        _env_file=None, broker="a:9094,b:9094", broker_security="SASL_SSL", broker_user="me", broker_password="secret"
+    )
+    client = settings.kafka_client()
+    assert client["bootstrap_servers"] == ["a:9094", "b:9094"]
+    assert client["ssl_context"] is not None
+    assert client["sasl_plain_password"] == "secret"
+    assert "secret" not in repr(settings)
