@@ -25,14 +25,14 @@ from agents.worker import (
     bury,
     create_app,
     dead_letter,
-    end_process,
+    or_end,
     raw_table,
     raw_topic,
     send_all,
 )
 from f1stream import topics
 from f1stream.race.driver import Driver
-from f1stream.race.session import Hole, SessionRace
+from f1stream.race.session import SessionRace
 from f1stream.settings import settings
 from f1stream.topics import BadRecord, Stamp
 from models import CarUpdate, DeadLetter, Frame, Head, Lap, Packet, Updates
@@ -94,18 +94,9 @@ async def batches(stream: Any, receipts: Receipts, forget: Any) -> AsyncIterator
 
 
 @app.agent(driver_input)
+@or_end
 async def per_driver(stream: Any) -> None:
     """Join each driver's packets and laps and hand them on to its session."""
-    try:
-        await hand_drivers_on(stream)
-    except Hole as hole:
-        end_process(f"A record is missing: {hole}.")
-    except Exception as error:
-        end_process(f"per_driver failed: {type(error).__name__}: {error}.")
-
-
-async def hand_drivers_on(stream: Any) -> None:
-    """The body of ``per_driver``."""
     receipts = Receipts()
     drivers: dict[bytes, Driver] = {}
     async for batch, events in batches(stream, receipts, drivers.clear):
@@ -206,18 +197,9 @@ class Live:
 
 
 @app.agent(session_input)
+@or_end
 async def per_session(stream: Any) -> None:
     """Join each session's cars and messages, and publish its frames."""
-    try:
-        await race_sessions(stream)
-    except Hole as hole:
-        end_process(f"A record is missing: {hole}.")
-    except Exception as error:
-        end_process(f"per_session failed: {type(error).__name__}: {error}.")
-
-
-async def race_sessions(stream: Any) -> None:
-    """The body of ``per_session``."""
     receipts = Receipts()
     sessions: dict[bytes, Live] = {}
     async for batch, events in batches(stream, receipts, sessions.clear):

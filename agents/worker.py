@@ -7,8 +7,9 @@ import hashlib
 import logging
 import os
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
 import faust
@@ -18,6 +19,7 @@ from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
 from agents.transport import EmbeddedTransport, Transport
+from f1stream.race.session import Hole
 from f1stream.settings import Settings
 from f1stream.topics import encode
 from models import DeadLetter
@@ -132,6 +134,22 @@ def end_process(why: str) -> None:
     log.critical("%s The worker stops here and is to be restarted; it goes on from what is acknowledged.", why)
     logging.shutdown()
     os._exit(70)
+
+
+def or_end(agent: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    """An agent that ends the process when it fails: Faust would skip the batch and go on."""
+
+    @wraps(agent)
+    async def guarded(stream: Any) -> None:
+        try:
+            await agent(stream)
+        except Hole as hole:
+            end_process(f"A record is missing: {hole}.")
+        except Exception as error:
+            log.exception("%s failed.", agent.__name__)
+            end_process(f"{agent.__name__} failed: {type(error).__name__}: {error}.")
+
+    return guarded
 
 
 @dataclass(slots=True)

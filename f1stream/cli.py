@@ -18,7 +18,7 @@ from f1stream.kafka import BrokerError, create_topics
 from f1stream.progress import session_progress
 from f1stream.settings import EMBEDDED_HOST, settings
 from f1stream.sources.publish import Counts, publish
-from f1stream.sources.session import SourceError
+from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import KINDS, open_source
 
 app = typer.Typer(
@@ -83,9 +83,16 @@ def replay(
     from_ms: FromMs = None,
     to_ms: ToMs = None,
     counts: Annotated[Path | None, typer.Option(help="Write what was published there, as JSON lines.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Write what really happened (sim: only) there, as JSON.")] = None,
 ) -> None:
     """Publish a session into the topics."""
-    runs = _run(_replay(source, parse_speed(speed), packet_ms, from_ms, to_ms))
+    sessions = [make() for make in open_source(source)]
+    if truth is not None:
+        known = {session.session_key: session.truth.to_json() for session in sessions if session.truth is not None}
+        if not known:
+            raise SourceError(f"{source} does not know what really happened; only sim: does.")
+        truth.write_text(json.dumps(known) + "\n")
+    runs = _run(_replay(sessions, parse_speed(speed), packet_ms, from_ms, to_ms))
     for run in runs:
         print(  # noqa: T201
             f"{run.session_key}: {run.samples:,} samples in {run.packets:,} packets, {run.laps:,} laps and "
@@ -96,13 +103,12 @@ def replay(
 
 
 async def _replay(
-    source: str,
+    sessions: list[Session],
     speed: float | None,
     packet_ms: int | None,
     from_ms: int | None,
     to_ms: int | None,
 ) -> list[Counts]:
-    sessions = [make() for make in open_source(source)]
     await create_topics(settings())
     with session_progress() as bars:
         return await asyncio.gather(

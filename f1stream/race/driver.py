@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -123,20 +124,31 @@ class Driver:
         if not run:
             return None, done
         self.cursor.packet_seq = run[-1].seq
-        packets = [packet.record for packet in run if packet.record is not None]
-        return CarUpdate.model_construct(
+        update = CarUpdate.model_construct(
             epoch=self.cursor.epoch,
             driver_number=self.number,
             first_seq=run[0].seq,
             last_seq=run[-1].seq,
             until_ms=run[-1].emitted_ms,
             messages=run[-1].names_messages,
-            t=[t for packet in packets for t in packet.session_time_ms],
-            x=[x for packet in packets for x in packet.x],
-            y=[y for packet in packets for y in packet.y],
-            speed=[speed for packet in packets for speed in packet.speed],
+            t=[], x=[], y=[], speed=[],
             laps=laps,
-        ), done
+        )  # fmt: skip
+        since = -1
+        for packet in run:
+            if packet.record is not None:
+                _append(update, packet.record, since, packet.emitted_ms)
+            since = packet.emitted_ms
+        return update, done
+
+
+def _append(update: CarUpdate, packet: Packet, since: int, until: int) -> None:
+    """Add the samples of a packet that lie after the packet before it: the same, however packets are grouped."""
+    own = slice(bisect_right(packet.session_time_ms, since), bisect_right(packet.session_time_ms, until))
+    update.t.extend(packet.session_time_ms[own])
+    update.x.extend(packet.x[own])
+    update.y.extend(packet.y[own])
+    update.speed.extend(packet.speed[own])
 
 
 def lap_update(lap: Lap, emitted_ms: int) -> LapUpdate:

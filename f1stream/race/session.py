@@ -71,8 +71,18 @@ class Arrivals:
             self.ready_ms = self.naming.popleft()[1]
         return self.ready_ms
 
+    def forget(self, samples: int) -> None:
+        """Drop the first so many samples."""
+        del self.t[:samples], self.x[:samples], self.y[:samples], self.speed[:samples]
+
     def leave(self, until: int, done: int) -> int:
-        """Forget what frames up to ``until`` hold; the last seq that lies wholly before (``done`` so far)."""
+        """Forget what frames up to ``until`` hold; the last seq that lies wholly before (``done`` so far).
+
+        Of a car that is not raced nothing else has been forgotten yet.
+        """
+        self.forget(bisect_right(self.t, until))
+        while self.laps and self.laps[0].emitted_ms <= until:
+            self.laps.popleft()
         while self.runs and self.runs[0][1] <= until:
             done = self.runs.popleft()[0]
         return done
@@ -90,6 +100,9 @@ class Checkpoint:
     """By car, the last packet that lies wholly at or before ``t``."""
     race: Race
     tally: Tally
+    ended: bool
+    tracks: int
+    """How many tracks had been told: what stands is written first, and may hold a newer one."""
     keyframe: Frame | None
 
 
@@ -99,7 +112,13 @@ class Standing:
 
     info: SessionInfo | None = None
     entries: Entries | None = None
-    track: Track | None = None
+    tracks: list[Track] = field(default_factory=list)
+    """All that were told; the last one holds."""
+
+    @property
+    def track(self) -> Track | None:
+        """The track that holds."""
+        return self.tracks[-1] if self.tracks else None
 
 
 _CHECKPOINT = TypeAdapter(Checkpoint)
@@ -133,8 +152,8 @@ class SessionRace:
 
     def admit(self, message: Message) -> None:
         """Raises BadRecord for a message about a car that does not take part."""
-        number = getattr(message, "driver_number", None)
-        if self.race is not None and number is not None and number not in self.race.cars:
+        number, entries = getattr(message, "driver_number", None), self.standing.entries
+        if number and entries and number not in {entry.driver_number for entry in entries.entries}:
             raise BadRecord(f"car {number} is not in the session's list of entries")
 
     def take_message(self, seq: int, emitted_ms: int, message: Message | None) -> bool:
@@ -145,6 +164,10 @@ class SessionRace:
             raise Hole(f"session {self.session_key}: message {seq} came after {self._message_seq}")
         self._message_seq = seq
         self._messages.append((seq, emitted_ms, message))
+        if isinstance(message, SessionInfo):
+            self.standing.info = self.standing.info or message
+        elif isinstance(message, Entries):
+            self.standing.entries = self.standing.entries or message
         return True
 
     def take_update(self, update: CarUpdate) -> bool:
@@ -182,11 +205,6 @@ class SessionRace:
 
     def _begin(self) -> bool:
         """Start once it is known when the run starts and who takes part."""
-        for _, _, message in self._messages:
-            if isinstance(message, SessionInfo):
-                self.standing.info = self.standing.info or message
-            elif isinstance(message, Entries):
-                self.standing.entries = self.standing.entries or message
         if self.standing.info is None or self.standing.entries is None:
             return False
         self.t = -(-self.standing.info.start_ms // FRAME_MS) * FRAME_MS - FRAME_MS
@@ -203,7 +221,8 @@ class SessionRace:
             self._applied_seq, _, message = self._messages.popleft()
             self._count(messages=message is not None)
             if isinstance(message, Track):
-                self.standing.track, standing, self.standing_changed = message, True, True
+                self.standing.tracks.append(message)
+                standing = self.standing_changed = True
                 self._lay(message)
             elif isinstance(message, SessionEnd):
                 self.ended = True
@@ -258,7 +277,7 @@ class SessionRace:
                 at[i] = n
             frames.append(self._frames.frame(self.t, self.tally if self.ended else None))
         for car, n in zip(cars, upto, strict=True):
-            del car.t[:n], car.x[:n], car.y[:n], car.speed[:n]
+            car.forget(n)
         return frames
 
     def _count(self, **more: int) -> None:
@@ -283,7 +302,15 @@ class SessionRace:
             return None
         return _CHECKPOINT.dump_json(
             Checkpoint(
-                self.epoch, self.t, self._applied_seq, self._done, self.race, self.tally, self._frames.keyframe
+                epoch=self.epoch,
+                t=self.t,
+                message_seq=self._applied_seq,
+                packet_seq=self._done,
+                race=self.race,
+                tally=self.tally,
+                ended=self.ended,
+                tracks=len(self.standing.tracks),
+                keyframe=self._frames.keyframe,
             )
         )
 
@@ -297,8 +324,8 @@ class SessionRace:
         kept = _CHECKPOINT.validate_json(checkpoint)
         self = cls(session_key, kept.epoch, official)
         self.standing = _STANDING.validate_json(standing)
-        self.t, self.race, self.tally = kept.t, kept.race, kept.tally
-        self.ended = bool(kept.keyframe and kept.keyframe.race.ended)
+        del self.standing.tracks[kept.tracks :]
+        self.t, self.race, self.tally, self.ended = kept.t, kept.race, kept.tally, kept.ended
         self._message_seq = self._applied_seq = kept.message_seq
         self._done = kept.packet_seq
         self._frames = Frames(self.race, kept.keyframe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import median, quantiles
@@ -123,3 +124,13 @@ def test_lapped_cars_have_laps_and_the_rest_in_ms(simulated: Simulated) -> None:
             led = len(simulated.truth.lap_end_ms[simulated.truth.order[0]])
             assert gap.laps == led - len(simulated.truth.lap_end_ms[car.number])
             assert gap.ms is not None
+
+
+def test_truth_as_a_file_has_order_gaps_and_stops(simulated: Simulated) -> None:
+    told = json.loads(json.dumps(simulated.truth.to_json()))
+    assert told["order"] == simulated.truth.order
+    assert {stop["driver_number"] for stop in told["stops"]} == {s.driver_number for s in simulated.truth.stops}
+    for number, gaps in told["gap_ms"].items():
+        ends = told["lap_end_ms"][number]
+        first = [told["lap_end_ms"][order[0]][lap] for lap, order in enumerate(told["order_by_lap"])]
+        assert gaps == pytest.approx([end - first[lap] for lap, end in enumerate(ends)])

@@ -97,8 +97,13 @@ class Truth:
         return self.trace.speed_at(t, self.grid.index(driver_number)) * 3.6
 
     def to_json(self) -> dict[str, Any]:
-        """All but the motion, as plain values."""
-        plain = {}
+        """All but the motion, as plain values, with the gaps to each lap's leader."""
+        plain: dict[str, Any] = {
+            "gap_ms": {
+                number: [self.gap_ms(number, lap) for lap in range(1, len(ends) + 1)]
+                for number, ends in self.lap_end_ms.items()
+            }
+        }
         for name in (each.name for each in fields(self) if each.name != "trace"):
             value = getattr(self, name)
             is_records = isinstance(value, list) and value and not isinstance(value[0], str | list)

@@ -1,0 +1,78 @@
+"""A small race driven by hand: a lap of 1,200 m at 20 m/s is a minute, and a timing line comes every second."""
+
+from __future__ import annotations
+
+from f1stream.race.frames import Frames
+from f1stream.race.places import Places
+from f1stream.race.race import Race
+from models import Entry, Frame, LapUpdate, Message, SessionStatus
+from models.frame import FRAME_MS
+
+LAP_M = 1_200.0
+LAP_MS = 60_000
+SPEED = 72.0
+"""km/h."""
+SAMPLE_MS = 100
+GRID_SLOT_M = 10.0
+
+
+class Oval:
+    """Cars on their grid, in the order named; each stands until it is told to drive."""
+
+    def __init__(self, *numbers: str, official: bool = True, pit_lane_start: tuple[str, ...] = ()) -> None:
+        entries = [
+            Entry(driver_number=n, tla=n, name=n, team="T", team_color="ffffff", grid_position=i,
+                  pit_lane_start=n in pit_lane_start)
+            for i, n in enumerate(numbers, 1)
+        ]  # fmt: skip
+        self.race = Race.of(entries, official)
+        self.race.lay_line(Places(LAP_M))
+        self.frames = Frames(self.race)
+        self.made: list[Frame] = []
+        self.now = 0
+        self.metres = {n: -GRID_SLOT_M * i for i, n in enumerate(numbers, 1)}
+        self.speed = dict.fromkeys(numbers, 0.0)
+        self.silent: set[str] = set()
+
+    def tell(self, message: Message) -> None:
+        self.race.tell(message)
+
+    def status(self, status: str) -> None:
+        self.tell(SessionStatus.model_validate({"session_time_ms": self.now, "status": status}))
+
+    def start(self, settled_s: float = 1.0) -> None:
+        """The cars have stood on the grid for a moment; lights out, and all drive."""
+        self.go(settled_s)
+        self.status("Started")
+        self.drive(*self.speed)
+
+    def drive(self, *numbers: str, speed: float = SPEED) -> None:
+        for number in numbers:
+            self.speed[number] = speed
+
+    def go(self, seconds: float) -> None:
+        """Let so much session time pass: samples, and a frame every 200 ms."""
+        for _ in range(round(seconds * 1_000 / SAMPLE_MS)):
+            self.now += SAMPLE_MS
+            for number, speed in self.speed.items():
+                self.metres[number] += speed / 3.6 * SAMPLE_MS / 1_000
+                if number not in self.silent:
+                    self.sample(number)
+            if self.now % FRAME_MS == 0:
+                self.made.append(self.frames.frame(self.now))
+
+    def sample(self, number: str) -> None:
+        at = self.metres[number] % LAP_M
+        self.race.sample(self.race.cars[number], self.now, at, 10 + at, 20.0, self.speed[number])
+
+    def ends_lap(
+        self, number: str, lap: int, end_ms: int | None = None, ms: int | None = LAP_MS, deleted: bool = False
+    ) -> None:
+        """The official record of a lap, told now."""
+        self.race.complete(
+            self.race.cars[number],
+            LapUpdate(
+                emitted_ms=self.now, lap_number=lap, end_ms=self.now if end_ms is None else end_ms, lap_time_ms=ms,
+                compound=None, tyre_life=None, speed_st=None, deleted=deleted, official=True,
+            ),
+        )  # fmt: skip

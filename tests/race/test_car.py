@@ -1,0 +1,180 @@
+"""One car: the lines it crosses, its tyres and its stops."""
+
+from __future__ import annotations
+
+import pytest
+from oval import LAP_M
+
+from f1stream.race.car import COAST_MS, KEPT, LINES, Car, Visit
+from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, Places
+from f1stream.race.progress import SILENCE_MS, Progress
+
+LINE_M = LAP_M / LINES
+
+
+@pytest.fixture
+def car() -> Car:
+    return Car("4", 0)
+
+
+@pytest.fixture
+def places() -> Places:
+    return Places(LAP_M)
+
+
+def at(metres: float, speed: float = 72.0, t: int = 0) -> Car:
+    """A car with the race ahead of it, so far from the finish line."""
+    found = Car("4", 0, progress=Progress(metres, t, speed), seen_ms=t)
+    found.measured_line = int(metres // LINE_M)
+    return found
+
+
+def test_lines_passed_unseen_are_put_evenly_in_between(car: Car) -> None:
+    car.crosses(0, 1_000)
+    assert car.crosses(4, 5_000)
+    assert [car.time_at(line) for line in range(5)] == [1_000, 2_000, 3_000, 4_000, 5_000]
+
+
+def test_a_line_is_crossed_once(car: Car) -> None:
+    car.crosses(3, 3_000)
+    assert not car.crosses(3, 3_500)
+    assert not car.crosses(2, 3_500)
+    assert car.time_at(3) == 3_000
+
+
+def test_time_does_not_run_backwards_over_the_lines(car: Car) -> None:
+    car.crosses(3, 3_000)
+    car.crosses(4, 2_990)
+    assert car.time_at(4) == 3_000
+
+
+def test_a_finished_car_crosses_no_more_lines(car: Car) -> None:
+    car.crosses(LINES, 60_000)
+    car.finished = True
+    assert not car.crosses(LINES + 1, 61_000)
+
+
+def test_more_than_two_laps_of_crossings_are_kept(car: Car) -> None:
+    for line in range(5 * LINES):
+        car.crosses(line, line * 1_000)
+    assert len(car.times) == KEPT > 2 * LINES
+    assert car.time_at(3 * LINES) == 3 * LINES * 1_000
+    assert car.time_at(LINES) is None
+
+
+def test_a_hole_longer_than_what_is_kept_is_no_trouble(car: Car) -> None:
+    car.crosses(0, 0)
+    car.crosses(10 * LINES, 10 * LINES * 1_000)
+    assert len(car.times) == KEPT
+    assert car.time_at(10 * LINES - 1) == (10 * LINES - 1) * 1_000
+
+
+def test_an_official_time_takes_the_place_of_the_measured_one(car: Car) -> None:
+    for line in range(LINES + 3):
+        car.crosses(line, line * 1_000)
+    assert car.corrects(LINES, 59_940)
+    assert car.time_at(LINES) == 59_940
+    assert car.lap_end_ms == 59_940
+    assert car.time_at(LINES + 1) == 61_000
+
+
+def test_the_same_official_time_again_changes_nothing(car: Car) -> None:
+    car.crosses(LINES, 60_000)
+    assert not car.corrects(LINES, 60_000)
+    assert not car.corrects(2 * LINES, 120_000), "not crossed yet"
+
+
+def test_a_line_is_crossed_between_two_samples_in_proportion(places: Places) -> None:
+    passed = at(15.0).passes(15.0, 1_000, 25.0, 1_500, places)
+    assert [(place.time_ms, line) for place, line in passed] == [(1_250, 1)]
+
+
+def test_the_finish_line_ends_the_lap(places: Places) -> None:
+    (place, line), *more = at(2 * LAP_M - 1).passes(2 * LAP_M - 1, 0, 2 * LAP_M + 1, 100, places)
+    assert (place, line) == ((FINISH, 2, 50), 2 * LINES)
+    assert more == []
+
+
+def test_a_sector_line_counts_from_when_it_is_known(places: Places) -> None:
+    assert at(LAP_M + 391.0).passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == []
+    places.learn(SECTOR_1, 393.0)
+    assert at(LAP_M + 391.0).passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == [((SECTOR_1, 2, 100), None)]
+
+
+def test_in_the_pit_lane_the_finish_line_is_where_the_pit_lane_crosses_it(places: Places) -> None:
+    """In Melbourne 17 m early."""
+    places.learn(PIT_FINISH, -17.0)
+    car = at(LAP_M - 18.0)
+    car.in_pit = True
+    assert [line for _, line in car.passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places)] == [LINES]
+    assert at(LAP_M - 18.0).passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places) == []
+
+
+def test_a_recording_that_ends_short_of_the_line_is_carried_over_it(places: Places) -> None:
+    car = at(LAP_M - 5.0, t=10_000)
+    assert car.coasts(10_000 + SILENCE_MS - 1, places) == [], "it may only be late"
+    assert [(place.time_ms, line) for place, line in car.coasts(10_000 + SILENCE_MS, places)] == [(10_250, LINES)]
+    assert car.coasts(10_000 + 2 * SILENCE_MS, places) == [], "once"
+
+
+def test_a_silent_car_is_not_carried_far(places: Places) -> None:
+    car = at(LAP_M - 72 / 3.6 * COAST_MS / 1_000 - 1.0)
+    assert LINES not in [line for _, line in car.coasts(SILENCE_MS, places)]
+
+
+def test_a_car_that_stood_when_it_fell_silent_stays(places: Places) -> None:
+    assert at(LAP_M - 0.1, speed=0.0).coasts(SILENCE_MS, places) == []
+
+
+def test_the_start_is_at_the_nearest_finish_line(car: Car) -> None:
+    """After a formation lap the grid is just short of it; from a pit lane beyond it, just after."""
+    for metres in (LAP_M - 30.0, -30.0, 3 * LAP_M - 30.0):
+        car.progress.m = metres
+        car.line_up(LAP_M)
+        assert car.progress.m == pytest.approx(-30.0)
+        assert car.measured_line == -2
+    car.progress.m = LAP_M + 30.0
+    car.line_up(LAP_M)
+    assert car.progress.m == pytest.approx(30.0)
+
+
+def test_an_official_lap_count_is_taken_over_when_measuring_lost_laps() -> None:
+    car = at(5.0)
+    car.count_laps(12, LAP_M)
+    assert car.progress.m == pytest.approx(12 * LAP_M + 5.0)
+    assert car.measured_line == 12 * LINES
+
+
+def test_an_official_lap_count_a_moment_early_or_late_is_no_loss() -> None:
+    for metres in (12 * LAP_M - 15.0, 12 * LAP_M + 15.0):
+        car = at(metres)
+        car.count_laps(12, LAP_M)
+        assert car.progress.m == metres
+
+
+def test_the_longest_stay_of_a_visit_is_the_stop(car: Car) -> None:
+    car.visits.append(Visit(lap=9, in_ms=0))
+    for t, speed in [(0, 80), (500, 1), (1_500, 0), (1_600, 60), (2_000, 0.5), (4_300, 0), (4_400, 30)]:
+        car.stands(t, speed)
+    assert car.visits[-1].standing_ms == 2_300
+
+
+def test_tyres_age_by_a_lap_each_lap(car: Car) -> None:
+    car.wears("MEDIUM", 4, after_lap=10)
+    car.crosses(10 * LINES, 600_000)
+    assert car.tyre_age() == 4
+    car.crosses(13 * LINES, 780_000)
+    assert car.tyre_age() == 7
+
+
+def test_the_age_of_a_set_nobody_told_is_unknown(car: Car) -> None:
+    car.wears("MEDIUM", None, after_lap=10)
+    assert car.compound == "MEDIUM"
+    assert car.tyre_age() is None
+
+
+def test_only_changed_tyres_make_a_visit_a_stop(car: Car) -> None:
+    drive_through, stop = Visit(9, 0), Visit(20, 0, changed=True)
+    under_red = Visit(30, 0, changed=True, suspended=True)
+    car.visits += [drive_through, stop, under_red]
+    assert car.stops() == [stop]

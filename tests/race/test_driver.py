@@ -1,0 +1,225 @@
+"""One driver's packets and laps: what waits for what, and when a record is dealt with."""
+
+from __future__ import annotations
+
+import pytest
+
+from f1stream.race.driver import Driver
+from f1stream.race.session import Hole
+from models import Lap, Packet
+
+RUN = 7
+
+
+def packet(until_ms: int, *times: int) -> Packet:
+    n = len(times)
+    return Packet(
+        driver_number="4", until_ms=until_ms, t0_utc_ms=0, session_time_ms=list(times),
+        x=[float(t) for t in times], y=[1.0] * n, z=[0.0] * n, speed=[280.0] * n, rpm=[11_000.0] * n,
+        throttle=[100.0] * n, brake=[False] * n, gear=[8] * n,
+    )  # fmt: skip
+
+
+def lap(number: int, end_ms: int, **more: object) -> Lap:
+    absent = dict.fromkeys(Lap.model_fields)
+    known = {"driver": "NOR", "driver_number": "4", "team": "McLaren", "generated": False}
+    return Lap.model_validate({**absent, **known, "lap_number": number, "end_ms": end_ms, **more})
+
+
+def driver() -> Driver:
+    new = Driver("4")
+    assert new.begins(RUN, "nobody's")
+    return new
+
+
+def test_packets_are_handed_on_as_one_run() -> None:
+    car = driver()
+    car.take_packet(0, 1_000, 0, 2, packet(1_000, 100, 200), "p0")
+    car.take_packet(1, 2_000, 0, 5, packet(2_000, 1_100), "p1")
+    run, settled = car.hand_on()
+    assert run is not None
+    assert (run.epoch, run.driver_number, run.first_seq, run.last_seq) == (RUN, "4", 0, 1)
+    assert (run.until_ms, run.messages) == (2_000, 5)
+    assert run.t == [100, 200, 1_100]
+    assert run.x == [100.0, 200.0, 1_100.0]
+    assert settled == ["p0", "p1"]
+
+
+def test_packet_waits_for_the_laps_it_names() -> None:
+    car = driver()
+    car.take_packet(0, 1_000, 0, 0, packet(1_000, 500), "p0")
+    car.take_packet(1, 2_000, 2, 0, packet(2_000, 1_500), "p1")
+    car.take_lap(0, 1_200, lap(1, 1_200), "l0")
+    run, settled = car.hand_on()
+    assert run is not None
+    assert (run.last_seq, run.laps) == (0, [])
+    assert settled == ["p0"]
+    assert car.hand_on() == (None, [])
+    car.take_lap(1, 1_300, lap(1, 1_200, deleted=True), "l1")
+    run, settled = car.hand_on()
+    assert run is not None
+    assert [(told.emitted_ms, told.end_ms, told.deleted) for told in run.laps] == [
+        (1_200, 1_200, False),
+        (1_300, 1_200, True),
+    ]
+    assert set(settled) == {"p1", "l0", "l1"}
+
+
+def test_lap_waits_for_the_packet_that_names_it() -> None:
+    car = driver()
+    car.take_lap(0, 1_500, lap(1, 1_500), "l0")
+    car.take_packet(0, 1_000, 0, 0, packet(1_000), "p0")
+    run, settled = car.hand_on()
+    assert run is not None
+    assert run.laps == []
+    assert settled == ["p0"]
+    car.take_packet(1, 2_000, 1, 0, packet(2_000), "p1")
+    run, settled = car.hand_on()
+    assert run is not None
+    assert [told.lap_number for told in run.laps] == [1]
+    assert set(settled) == {"p1", "l0"}
+
+
+def test_nothing_new_hands_nothing_on() -> None:
+    car = driver()
+    before = car.dump()
+    assert car.hand_on() == (None, [])
+    assert car.dump() == before
+
+
+def test_lap_that_was_made_up_is_not_official() -> None:
+    car = driver()
+    car.take_lap(0, 900, lap(1, 900, generated=True, compound="SOFT", tyre_life=3, speed_st=311), "l0")
+    car.take_packet(0, 1_000, 1, 0, packet(1_000), "p0")
+    run, _ = car.hand_on()
+    assert run is not None
+    told = run.laps[0]
+    assert (told.official, told.compound, told.tyre_life, told.speed_st) == (False, "SOFT", 3, 311)
+
+
+def test_unreadable_packet_is_silence() -> None:
+    car = driver()
+    car.take_packet(0, 1_000, 0, 0, packet(1_000, 900), "p0")
+    car.take_packet(1, 2_000, 0, 3, None, "poison")
+    run, settled = car.hand_on()
+    assert run is not None
+    assert (run.t, run.last_seq, run.until_ms, run.messages) == ([900], 1, 2_000, 3)
+    assert settled == ["p0", "poison"]
+
+
+def test_unreadable_lap_is_seen_and_the_race_goes_on() -> None:
+    car = driver()
+    car.take_packet(0, 1_000, 1, 0, packet(1_000, 900), "p0")
+    car.take_lap(0, 800, None, "poison")
+    run, settled = car.hand_on()
+    assert run is not None
+    assert run.laps == []
+    assert set(settled) == {"p0", "poison"}
+
+
+def test_sample_that_an_earlier_packet_promised_not_to_come_is_left_out() -> None:
+    """Received apart, its session would leave it out: so it must when both come as one run."""
+    car = driver()
+    car.take_packet(0, 1_000, 0, 0, packet(1_000, 800), "p0")
+    car.take_packet(1, 2_000, 0, 0, packet(2_000, 900, 1_000, 1_001), "p1")
+    run, _ = car.hand_on()
+    assert run is not None
+    assert (run.t, run.x) == ([800, 1_001], [800.0, 1_001.0])
+    assert len(run.y) == len(run.speed) == 2
+
+
+@pytest.mark.parametrize("again", ["while it waits", "after it was handed on"])
+def test_repeated_records_are_handed_on_once_and_settled_each(again: str) -> None:
+    car = driver()
+    car.take_lap(0, 500, lap(1, 500), "l0")
+    car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
+    first, settled = (None, []) if again == "while it waits" else car.hand_on()
+    car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0 again")
+    car.take_lap(0, 500, lap(1, 500), "l0 again")
+    car.take_packet(1, 2_000, 1, 0, packet(2_000, 1_600), "p1")
+    second, more = car.hand_on()
+    runs = [run for run in (first, second) if run is not None]
+    assert [t for run in runs for t in run.t] == [600, 1_600]
+    assert [told.lap_number for run in runs for told in run.laps] == [1]
+    assert [seq for run in runs for seq in range(run.first_seq, run.last_seq + 1)] == [0, 1]
+    assert sorted([*settled, *more]) == ["l0", "l0 again", "p0", "p0 again", "p1"]
+    assert car.hand_on() == (None, [])
+
+
+def test_repeated_record_is_not_settled_before_the_one_it_repeats() -> None:
+    """Were it acknowledged, and the waiting first copy lost in a crash, the packet would be lost."""
+    car = driver()
+    car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
+    car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0 again")
+    assert car.hand_on() == (None, [])
+    car.take_lap(0, 500, lap(1, 500), "l0")
+    _, settled = car.hand_on()
+    assert set(settled) == {"p0", "p0 again", "l0"}
+
+
+@pytest.mark.parametrize("seq", [1, 5])
+def test_missing_packet_is_a_hole(seq: int) -> None:
+    with pytest.raises(Hole, match=f"car 4: packet {seq} came after -1"):
+        driver().take_packet(seq, 1_000, 0, 0, packet(1_000), "p")
+
+
+def test_missing_lap_is_a_hole() -> None:
+    car = driver()
+    car.take_lap(0, 500, lap(1, 500), "l0")
+    with pytest.raises(Hole, match="car 4: lap record 2 came after 0"):
+        car.take_lap(2, 900, lap(3, 900), "l2")
+
+
+def test_new_run_replaces_the_present_one_and_settles_what_waits() -> None:
+    car = driver()
+    car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "old packet")
+    car.take_lap(0, 1_500, lap(1, 1_500), "old lap")
+    car.take_lap(1, 1_600, lap(2, 1_600), "another")
+    assert car.begins(RUN + 1, "first")
+    car.take_packet(0, 300, 0, 0, packet(300, 200), "first")
+    run, settled = car.hand_on()
+    assert run is not None
+    assert (run.epoch, run.first_seq, run.t, run.laps) == (RUN + 1, 0, [200], [])
+    assert sorted(settled) == ["another", "first", "old lap", "old packet"]
+
+
+def test_record_of_a_replaced_run_is_settled_and_ignored() -> None:
+    car = driver()
+    assert not car.begins(RUN - 1, "late")
+    run, settled = car.hand_on()
+    assert run is None
+    assert settled == ["late"]
+
+
+def test_restored_driver_goes_on_where_its_last_run_ended() -> None:
+    car = driver()
+    car.take_lap(0, 500, lap(1, 500), "l0")
+    car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
+    car.take_packet(1, 2_000, 2, 0, packet(2_000, 1_600), "waits")
+    car.hand_on()
+    again = Driver.restore("4", car.dump())
+    assert again.begins(RUN, "none")
+    again.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
+    again.take_lap(0, 500, lap(1, 500), "l0")
+    again.take_packet(1, 2_000, 2, 0, packet(2_000, 1_600), "p1")
+    assert again.hand_on() == (None, ["p0", "l0"])
+    again.take_lap(1, 1_500, lap(2, 1_500), "l1")
+    run, settled = again.hand_on()
+    assert run is not None
+    assert (run.first_seq, run.last_seq, [told.lap_number for told in run.laps]) == (1, 1, [2])
+    assert set(settled) == {"p1", "l1"}
+
+
+def test_driver_without_a_table_value_begins_anew() -> None:
+    car = Driver.restore("4", None)
+    assert car.begins(RUN, "t")
+    car.take_packet(0, 1_000, 0, 0, packet(1_000), "p0")
+    assert car.hand_on()[1] == ["p0"]
+
+
+def test_waiting_records_are_not_in_the_table() -> None:
+    car = driver()
+    empty = car.dump()
+    car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
+    car.hand_on()
+    assert car.dump() == empty

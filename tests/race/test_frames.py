@@ -1,0 +1,162 @@
+"""Keyframes stand alone; a keyframe and any one delta after it make the whole picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from oval import Oval
+
+from f1stream.race.frames import Frames
+from f1stream.race.race import Race
+from f1stream.topics import decode_frames, encode_frames
+from models import Frame, LapCount, PitIn, PitOut, RaceControl, TrackStatus, TyreChange, Weather
+from models.frame import FRAME_MS, KEYFRAME_MS
+
+
+def whole(frame: Frame) -> dict[str, Any]:
+    """What a keyframe says."""
+    said = frame.model_dump()
+    return {name: said[name] for name in ("x", "y", "speed", "age", "gap", "interval", "cars", "race")}
+
+
+def merged(key: Frame, delta: Frame) -> dict[str, Any]:
+    """What a reader of the topic has after a keyframe and one delta: absent is unchanged, null is unknown."""
+    picture, change = whole(key), delta.model_dump(exclude_unset=True)
+    for number, car in change["cars"].items():
+        picture["cars"][number] |= car
+    picture["race"] |= change["race"]
+    return picture | {name: change[name] for name in ("x", "y", "speed", "age", "gap", "interval")}
+
+
+def travelled(frame: Frame) -> Frame:
+    """A frame as it comes back from the topic."""
+    (back,) = decode_frames(encode_frames([frame]))
+    assert isinstance(back, Frame)
+    return back
+
+
+def afresh(oval: Oval) -> dict[str, Any]:
+    """The whole picture now, by a maker of frames that has made none before."""
+    return whole(Frames(Race.load(oval.race.dump())).frame(oval.now))
+
+
+@pytest.fixture(scope="module")
+def eventful() -> tuple[list[Frame], list[dict[str, Any]]]:
+    """Every frame of half a minute in which a lot happens and is taken back, and the whole picture at each."""
+    oval = Oval("4", "81", "1")
+    pictures: list[dict[str, Any]] = []
+
+    def go(seconds: float) -> None:
+        for _ in range(round(seconds * 1_000 / FRAME_MS)):
+            oval.go(FRAME_MS / 1_000)
+            pictures.append(afresh(oval))
+
+    oval.tell(LapCount(session_time_ms=0, lap=1, total_laps=3))
+    go(1)
+    oval.start(0)
+    go(8)
+    oval.drive("81", speed=150)
+    oval.tell(TrackStatus(session_time_ms=oval.now, status="4", message="SCDeployed"))
+    oval.tell(Weather(session_time_ms=oval.now, air_temp=15.0, track_temp=20.0, humidity=80.0, pressure=1010.0,
+                      rainfall=True, wind_direction=1.0, wind_speed=2.0))  # fmt: skip
+    go(6)
+    oval.tell(PitIn(session_time_ms=oval.now, driver_number="1", lap=1))
+    go(2)
+    oval.tell(
+        TyreChange(session_time_ms=oval.now, driver_number="1", lap=1, compound="HARD", tyre_life=0, fresh=True)
+    )
+    oval.tell(PitOut(session_time_ms=oval.now, driver_number="1", lap=1))
+    oval.tell(TrackStatus(session_time_ms=oval.now, status="1", message="AllClear"))
+    oval.tell(RaceControl(session_time_ms=oval.now, category="Flag", message="GREEN LIGHT", flag="GREEN"))
+    go(2)
+    oval.drive("81", speed=0)
+    go(12)
+    oval.drive("81")
+    for number, ms in (("4", 61_000), ("1", 60_000)):
+        oval.ends_lap(number, 1, ms=ms)
+    go(1)
+    oval.ends_lap("1", 1, ms=60_000, deleted=True)
+    go(3)
+    return oval.made, pictures
+
+
+def test_a_keyframe_and_any_later_delta_make_the_whole_picture(
+    eventful: tuple[list[Frame], list[dict[str, Any]]],
+) -> None:
+    key = None
+    for frame, picture in zip(*eventful, strict=True):
+        back = travelled(frame)
+        if back.kind == "key":
+            key = back
+            assert whole(back) == picture
+        else:
+            assert key is not None
+            assert back.key_t == key.t
+            assert merged(key, back) == picture, f"at {frame.t} ms"
+
+
+def test_something_happened_in_every_part_of_a_frame(eventful: tuple[list[Frame], list[dict[str, Any]]]) -> None:
+    """Or the test above would show nothing."""
+    _, pictures = eventful
+    one = pictures[0]
+    for name in ("position", "status", "lap", "last_lap_ms", "best_lap_ms", "compound", "tyre_age", "stops"):
+        assert any(p["cars"][n][name] != one["cars"][n][name] for p in pictures for n in one["cars"]), name
+    for name in ("status", "track_status", "fastest_lap", "air_temp", "race_control"):
+        assert any(p["race"][name] != one["race"][name] for p in pictures), name
+    fastest = [p["race"]["fastest_lap"] and p["race"]["fastest_lap"]["driver_number"] for p in pictures]
+    assert [car for car, before in zip(fastest, [None, *fastest], strict=False) if car != before] == ["1", "4"]
+
+
+def test_frames_come_every_200_ms_and_keyframes_every_10_s(
+    eventful: tuple[list[Frame], list[dict[str, Any]]],
+) -> None:
+    frames, _ = eventful
+    assert [frame.t for frame in frames] == list(range(FRAME_MS, FRAME_MS * len(frames) + 1, FRAME_MS))
+    first, *later = [frame.t for frame in frames if frame.kind == "key"]
+    assert first == FRAME_MS, "the first frame of a run stands alone"
+    assert later == [t for t in range(KEYFRAME_MS, frames[-1].t + 1, KEYFRAME_MS)]
+
+
+def test_a_change_taken_back_is_no_longer_in_the_delta() -> None:
+    oval = Oval("4", "81")
+    oval.go(0.4)
+    oval.tell(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.go(0.2)
+    assert oval.made[-1].model_dump(exclude_unset=True)["cars"] == {"4": {"status": "pit"}}
+    oval.tell(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.go(0.2)
+    assert oval.made[-1].cars == {}
+
+
+def test_a_quiet_moment_makes_a_small_frame() -> None:
+    oval = Oval("4", "81")
+    oval.go(1)
+    assert oval.made[-1].model_dump(exclude_unset=True).keys() >= {"t", "x", "cars", "race"}
+    assert oval.made[-1].cars == {}
+    assert oval.made[-1].race.model_dump(exclude_unset=True) == {}
+
+
+def test_a_car_never_seen_has_no_age() -> None:
+    oval = Oval("4", "81")
+    oval.silent.add("81")
+    oval.go(1)
+    assert oval.made[-1].age == [0, None]
+    oval.silent.add("4")
+    oval.go(1)
+    assert oval.made[-1].age == [1_000, None]
+
+
+def test_frames_after_a_restart_are_the_same_bytes() -> None:
+    oval, other = Oval("4", "81"), Oval("4", "81")
+    for one in (oval, other):
+        one.start()
+        one.go(12)
+        one.tell(TrackStatus(session_time_ms=one.now, status="2", message="Yellow"))
+        one.go(1)
+    keyframe = travelled(next(frame for frame in reversed(other.made) if frame.kind == "key"))
+    other.race = Race.load(other.race.dump())
+    other.frames = Frames(other.race, keyframe)
+    oval.go(10)
+    other.go(10)
+    assert encode_frames(other.made) == encode_frames(oval.made)

@@ -1,0 +1,449 @@
+"""One session: what a frame waits for, what it holds, and how it goes on after a failure."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import cos, pi, sin
+from typing import Any
+
+import pytest
+from pipeline import Run, frame_bytes, run
+
+from f1stream import topics
+from f1stream.race.driver import Driver
+from f1stream.race.session import Hole, SessionRace
+from f1stream.sources.packing import Published, pack
+from f1stream.sources.simulator import simulate
+from f1stream.topics import BadRecord
+from models import (
+    CarUpdate,
+    Entries,
+    Entry,
+    Frame,
+    Head,
+    LapUpdate,
+    Message,
+    Retirement,
+    SessionEnd,
+    SessionInfo,
+    SessionStatus,
+    Track,
+    TrackStatus,
+)
+
+START_MS = 1_000
+INFO = SessionInfo(
+    session_time_ms=0, name="Race", type="Race", meeting="", location="", country_code="", circuit="",
+    total_laps=3, t0_utc_ms=0, start_ms=START_MS, source="test",
+)  # fmt: skip
+
+
+def entries(*numbers: str) -> Entries:
+    cars = [
+        Entry(driver_number=number, tla=number, name=number, team="", team_color="000000", grid_position=place)
+        for place, number in enumerate(numbers, 1)
+    ]
+    return Entries(session_time_ms=0, entries=cars)
+
+
+def oval(radius: float) -> Track:
+    outline = [(round(radius * cos(a * pi / 50)), round(radius * sin(a * pi / 50) / 2)) for a in range(101)]
+    return Track(session_time_ms=0, outline=outline)
+
+
+def update(
+    number: str, seqs: tuple[int, int], until_ms: int, *times: int, named: int = 0, laps: Any = ()
+) -> CarUpdate:
+    """A run of packets; each sample's X is its time, so that a frame tells which one it holds."""
+    return CarUpdate(
+        epoch=1, driver_number=number, first_seq=seqs[0], last_seq=seqs[1], until_ms=until_ms, messages=named,
+        t=list(times), x=[float(t) for t in times], y=[1.0] * len(times), speed=[100.0] * len(times), laps=list(laps),
+    )  # fmt: skip
+
+
+def lap(number: int, emitted_ms: int, ms: int = 90_000) -> LapUpdate:
+    return LapUpdate(
+        emitted_ms=emitted_ms, lap_number=number, end_ms=emitted_ms, lap_time_ms=ms, compound="SOFT",
+        tyre_life=number, speed_st=300, deleted=False, official=True,
+    )  # fmt: skip
+
+
+def session(*numbers: str) -> SessionRace:
+    """A session whose info and entries have been seen: messages 0 and 1."""
+    race = SessionRace("s", 1)
+    race.take_message(0, START_MS, INFO)
+    race.take_message(1, START_MS, entries(*numbers))
+    return race
+
+
+def frames(made: list[Head | Frame]) -> list[Frame]:
+    return [frame for frame in made if isinstance(frame, Frame)]
+
+
+def times(made: list[Head | Frame]) -> list[int]:
+    return [frame.t for frame in frames(made)]
+
+
+# -- when a frame is made --------------------------------------------------------------------------------------
+
+
+def test_no_frame_before_it_is_known_who_takes_part() -> None:
+    race = SessionRace("s", 1)
+    race.take_message(0, START_MS, INFO)
+    race.take_update(update("4", (0, 0), 2_000, 1_500))
+    assert race.advance() == []
+    race.take_message(1, START_MS, entries("4"))
+    assert times(race.advance()) == [1_000, 1_200, 1_400, 1_600, 1_800, 2_000]
+
+
+def test_frame_waits_for_every_car() -> None:
+    race = session("4", "81")
+    race.take_update(update("4", (0, 1), 2_000))
+    assert race.advance() == []
+    race.take_update(update("81", (0, 0), 1_500))
+    assert times(race.advance()) == [1_000, 1_200, 1_400]
+    race.take_update(update("81", (1, 1), 2_000))
+    assert times(race.advance()) == [1_600, 1_800, 2_000]
+
+
+def test_frame_waits_for_the_messages_that_packets_name() -> None:
+    race = session("4")
+    race.take_update(update("4", (0, 0), 1_200, named=2))
+    race.take_update(update("4", (1, 1), 1_600, named=3))
+    assert times(race.advance()) == [1_000, 1_200]
+    race.take_message(2, 1_300, TrackStatus(session_time_ms=1_300, status="4", message="SCDeployed"))
+    assert [(frame.t, frame.race.track_status) for frame in frames(race.advance())] == [(1_400, "4"), (1_600, "4")]
+
+
+def test_unreadable_message_counts_as_seen() -> None:
+    race = session("4")
+    race.take_update(update("4", (0, 0), 1_600, named=3))
+    race.take_message(2, 1_300, None)
+    assert times(race.advance()) == [1_000, 1_200, 1_400, 1_600]
+    assert race.tally.messages == 2
+
+
+def test_silent_car_holds_nobody_up_as_long_as_it_says_so() -> None:
+    race = session("4", "81")
+    race.take_update(update("4", (0, 0), 1_400, 1_150))
+    race.take_update(update("81", (0, 0), 1_400))
+    assert [frame.x for frame in frames(race.advance())] == [[None, None], [1_150, None], [1_150, None]]
+
+
+def test_run_that_starts_between_frames_begins_with_the_next_one() -> None:
+    race = SessionRace("s", 1)
+    race.take_message(0, 1_001, INFO.model_copy(update={"start_ms": 1_001}))
+    race.take_message(1, 1_001, entries("4"))
+    race.take_update(update("4", (0, 0), 1_400))
+    assert times(race.advance()) == [1_200, 1_400]
+
+
+# -- what a frame holds ----------------------------------------------------------------------------------------
+
+
+def test_frame_holds_the_samples_up_to_its_time_and_their_age() -> None:
+    race = session("4")
+    race.take_update(update("4", (0, 0), 1_600, 1_050, 1_200, 1_201, 1_390))
+    made = frames(race.advance())
+    assert [frame.x for frame in made] == [[None], [1_200], [1_390], [1_390]]
+    assert [frame.age for frame in made] == [[None], [0], [10], [210]]
+
+
+def test_lap_counts_from_the_frame_at_which_it_is_known() -> None:
+    race = session("4")
+    race.take_message(2, START_MS, SessionStatus(session_time_ms=START_MS, status="Started"))
+    race.take_update(update("4", (0, 0), 1_600, laps=[lap(1, 1_400)], named=3))
+    best = [frame.cars["4"].best_lap_ms if "4" in frame.cars else None for frame in frames(race.advance())]
+    assert best == [None, None, 90_000, 90_000]
+
+
+def test_message_counts_from_the_frame_at_which_it_is_known() -> None:
+    race = session("4")
+    for seq, (at, status) in enumerate([(1_200, "2"), (1_201, "4")], 2):
+        race.take_message(seq, at, TrackStatus(session_time_ms=0, status=status, message=""))
+    race.take_update(update("4", (0, 0), 1_400, named=4))
+    # A key frame tells all, a delta what is not as in it.
+    assert [frame.race.model_dump(exclude_unset=True).get("track_status") for frame in frames(race.advance())] == [
+        "1",
+        "2",
+        "4",
+    ]
+
+
+def test_last_frame_tells_what_the_run_consisted_of() -> None:
+    race = session("4")
+    race.take_update(update("4", (0, 0), 1_400, 1_100, 1_300, laps=[lap(1, 1_250)], named=3))
+    race.take_message(2, 1_400, SessionEnd(session_time_ms=1_400))
+    *before, last = frames(race.advance())
+    assert not any(frame.race.ended for frame in before)
+    assert race.ended
+    assert last.race.ended
+    assert last.race.tally is not None
+    assert last.race.tally.model_dump() == {"samples": 2, "laps": 1, "messages": 3}
+
+
+# -- the track -------------------------------------------------------------------------------------------------
+
+
+def test_first_head_stands_before_the_first_frame() -> None:
+    race = session("4", "81")
+    race.take_message(2, START_MS, oval(8_000))
+    for number in ("4", "81"):
+        race.take_update(update(number, (0, 0), 1_200, named=3))
+    head, *rest = race.advance()
+    assert isinstance(head, Head)
+    assert (head.t, head.epoch, [car.driver_number for car in head.cars]) == (1_000, 1, ["4", "81"])
+    assert head.outline == [(round(x), round(y)) for x, y in oval(8_000).outline]
+    assert times(rest) == [1_000, 1_200]
+    assert len(rest) == 2
+
+
+@pytest.mark.parametrize("batch", ["at once", "one by one"])
+def test_track_told_in_mid_session_holds_from_its_time_on(batch: str) -> None:
+    race = session("4")
+    made: list[Head | Frame] = []
+    for seq, until in enumerate([1_400, 1_800, 2_000]):
+        if until == 1_800:
+            race.take_message(2, 1_600, oval(8_000))
+        race.take_update(update("4", (seq, seq), until, named=2 + (seq > 0)))
+        if batch == "one by one":
+            made += race.advance()
+    made += race.advance()
+    assert [(type(record), record.t) for record in made] == [
+        (Head, 1_000), (Frame, 1_000), (Frame, 1_200), (Frame, 1_400),
+        (Head, 1_600), (Frame, 1_600), (Frame, 1_800), (Frame, 2_000),
+    ]  # fmt: skip
+    heads = [record for record in made if isinstance(record, Head)]
+    assert heads[0].outline is None
+    assert heads[1].outline is not None
+
+
+# -- records that come again, late or not at all ---------------------------------------------------------------
+
+
+def test_missing_packet_is_a_hole() -> None:
+    race = session("4")
+    race.take_update(update("4", (0, 2), 1_200))
+    with pytest.raises(Hole, match="car 4: packet 4 came after 2"):
+        race.take_update(update("4", (4, 5), 1_600))
+
+
+def test_missing_message_is_a_hole() -> None:
+    with pytest.raises(Hole, match="session s: message 3 came after 1"):
+        session("4").take_message(3, 1_400, None)
+
+
+def test_repeated_records_are_told_so() -> None:
+    race = session("4")
+    assert race.take_update(update("4", (0, 2), 1_200))
+    assert not race.take_update(update("4", (1, 2), 1_200))
+    assert not race.take_message(1, START_MS, entries("4", "81"))
+
+
+def test_packets_that_come_again_in_other_runs_count_once() -> None:
+    first = [lap(1, 1_300), lap(2, 1_500)]
+    race = session("4")
+    race.take_update(update("4", (0, 1), 1_400, 1_100, 1_350, laps=first[:1]))
+    race.take_update(update("4", (1, 2), 1_600, 1_350, 1_550, laps=first))
+    race.take_update(update("4", (0, 3), 1_800, 1_100, 1_350, 1_550, 1_700, laps=first))
+    made = frames(race.advance())
+    assert [frame.x for frame in made] == [[None], [1_100], [1_350], [1_550], [1_700]]
+    assert race.tally.model_dump() == {"samples": 4, "laps": 2, "messages": 2}
+
+
+# -- cars that do not take part --------------------------------------------------------------------------------
+
+
+def test_unknown_car_is_not_raced_nor_waited_for() -> None:
+    race = session("4")
+    race.take_update(update("99", (0, 0), 1_200, 1_100))
+    race.take_update(update("4", (0, 0), 1_600, 1_100))
+    made = frames(race.advance())
+    assert [frame.x for frame in made] == [[None], [1_100], [1_100], [1_100]]
+    assert all(set(frame.cars) <= {"4"} for frame in made)
+    assert race.tally.samples == 1
+
+
+def test_unknown_car_goes_on_where_it_was_after_a_restart() -> None:
+    race = session("4")
+    race.take_update(update("99", (0, 6), 1_400, 1_100))
+    race.take_update(update("4", (0, 0), 1_400))
+    race.advance()
+    again = restored(race)
+    assert not again.take_update(update("99", (5, 6), 1_400))
+    assert again.take_update(update("99", (7, 7), 1_600))
+
+
+def test_message_about_a_car_that_does_not_take_part_is_refused_as_soon_as_it_is_known_who_does() -> None:
+    """Not only once frames are made: whether they are depends on which record was read first."""
+    out = Retirement(session_time_ms=1_200, driver_number="99")
+    SessionRace("s", 1).admit(out)
+    race = session("4")
+    race.admit(out.model_copy(update={"driver_number": "4"}))
+    for _ in range(2):
+        with pytest.raises(BadRecord, match="car 99 is not in the session's list of entries"):
+            race.admit(out)
+        race.take_update(update("4", (0, 0), 1_200))
+        race.advance()
+
+
+# -- restarts --------------------------------------------------------------------------------------------------
+
+
+def restored(race: SessionRace) -> SessionRace:
+    kept = race.checkpoint()
+    assert kept is not None
+    return SessionRace.restore(race.session_key, kept, race.dump_standing(), official=True)
+
+
+def test_nothing_to_keep_before_the_first_frame() -> None:
+    race = session("4")
+    assert race.checkpoint() is None
+    race.take_update(update("4", (0, 0), START_MS - 1))
+    race.advance()
+    assert race.checkpoint() is None
+
+
+def test_checkpoint_holds_nothing_beyond_its_frame() -> None:
+    """What lies beyond comes again: it is not acknowledged."""
+    short, long = session("4"), session("4")
+    for race in (short, long):
+        race.take_update(update("4", (0, 0), 1_400, 1_300))
+    long.take_update(update("4", (1, 1), 1_500, 1_450, named=3))
+    short.advance()
+    long.advance()
+    assert short.checkpoint() == long.checkpoint()
+
+
+def test_restart_within_a_packet_goes_on_with_its_rest() -> None:
+    race = session("4", "81")
+    straddling = update("4", (0, 0), 2_000, 1_100, 1_300, 1_700, laps=[lap(1, 1_350), lap(2, 1_500)])
+    race.take_update(straddling)
+    race.take_update(update("81", (0, 0), 1_400))
+    race.advance()
+    again = restored(race)
+    assert again.take_update(straddling), "it is not done: it comes again"
+    assert again.take_update(update("81", (1, 1), 2_000))
+    assert [frame.x[0] for frame in frames(again.advance())] == [1_300, 1_700, 1_700]
+    assert again.tally.model_dump() == {"samples": 3, "laps": 2, "messages": 2}
+
+
+def test_restart_between_track_and_checkpoint_keeps_the_track_of_the_checkpoint() -> None:
+    """What stands is written before the checkpoint: a crash in between finds a newer track with an older race."""
+    race = session("4")
+    race.take_message(2, START_MS, oval(8_000))
+    race.take_message(3, 1_600, oval(9_000))
+    race.take_update(update("4", (0, 0), 1_200, 1_100, named=3))
+    race.advance()
+    kept = race.checkpoint()
+    assert kept is not None
+    race.take_update(update("4", (1, 1), 2_000, 1_400, 1_700, named=4))
+    expected = race.advance()
+    again = SessionRace.restore("s", kept, race.dump_standing())
+    again.take_message(3, 1_600, oval(9_000))
+    assert again.standing.track == oval(8_000)
+    again.take_update(update("4", (1, 1), 2_000, 1_400, 1_700, named=4))
+    assert again.advance() == expected
+    assert again.standing.track == oval(9_000)
+
+
+def test_ended_run_is_still_ended_after_a_restart() -> None:
+    race = session("4")
+    race.take_message(2, 1_400, SessionEnd(session_time_ms=1_400))
+    race.take_update(update("4", (0, 0), 1_400, named=3))
+    race.advance()
+    assert restored(race).ended
+
+
+# -- a simulated race ------------------------------------------------------------------------------------------
+
+
+@cache
+def simulated() -> tuple[Published, ...]:
+    return tuple(pack(simulate(4, cars=5, laps=2), 1, 2_000))
+
+
+@cache
+def undisturbed(official: bool) -> Run:
+    return run(simulate(4, cars=5, laps=2), 2_000, official=official)
+
+
+def updates(items: tuple[Published, ...]) -> list[tuple[Published | None, CarUpdate | None]]:
+    """Messages and updates in the order of publishing, one packet an update."""
+    drivers: dict[bytes, Driver] = {}
+    out: list[tuple[Published | None, CarUpdate | None]] = []
+    for item in items:
+        stamp: Any = item.stamp
+        record: Any = item.record
+        if item.topic == topics.MESSAGES:
+            out.append((item, None))
+            continue
+        driver = drivers.setdefault(item.key, Driver(topics.session_of(item.key)[1]))
+        driver.begins(1, None)
+        if item.topic == topics.LAPS:
+            driver.take_lap(stamp.seq, stamp.emitted_ms, record, None)
+        else:
+            driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, record, None)
+        out.append((None, driver.hand_on()[0]))
+    return out
+
+
+@pytest.mark.parametrize("official", [True, False])
+def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> None:
+    race = SessionRace("sim-4", 1, official)
+    given: list[Any] = []
+    made: list[Head | Frame] = []
+    restarts = 0
+    for message, told in updates(simulated()):
+        given.append((message, told))
+        take(race, message, told)
+        new = race.advance()
+        made += new
+        kept = race.checkpoint()
+        if new and kept is not None and race.t is not None:
+            race = SessionRace.restore("sim-4", kept, race.dump_standing(), official)
+            restarts += 1
+            done = race.t or 0
+            given = [(m, u) for m, u in given if (m.stamp.emitted_ms if m else u.until_ms if u else -1) > done]
+            for again in given:  # what was not acknowledged
+                take(race, *again)
+    expected = undisturbed(official)
+    assert restarts > 50
+    assert frame_bytes(made) == frame_bytes(expected.made)
+    assert race.tally == expected.race.tally
+
+
+def take(race: SessionRace, message: Published | None, told: CarUpdate | None) -> None:
+    if message is not None:
+        record: Any = message.record
+        race.take_message(message.stamp.seq, message.stamp.emitted_ms, record)
+    elif told is not None:
+        race.take_update(told)
+
+
+@pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.LAPS, topics.MESSAGES])
+def test_unreadable_record_costs_nothing_but_itself(topic: str) -> None:
+    """Every frame is made all the same, though later packets name what could not be read."""
+    of_topic = [item for item in simulated() if item.topic == topic]
+    poisoned = of_topic[len(of_topic) // 2]
+    spoiled = {(topic, poisoned.key, poisoned.stamp.seq)}
+    damaged = run(simulate(4, cars=5, laps=2), 2_000, spoiled=spoiled)
+    whole = undisturbed(True)
+    assert [frame.t for frame in damaged.frames] == [frame.t for frame in whole.frames]
+    assert damaged.race.ended
+    lost = {name: n - getattr(damaged.race.tally, name) for name, n in whole.race.tally.model_dump().items()}
+    samples = len(getattr(poisoned.record, "session_time_ms", ()) or ()) if topic == topics.TELEMETRY else 0
+    assert lost == {"samples": samples, "laps": int(topic == topics.LAPS), "messages": int(topic == topics.MESSAGES)}
+    before = poisoned.stamp.emitted_ms - (2_000 if topic == topics.TELEMETRY else 0)
+    same = {n: value for n, value in frame_bytes(whole.made).items() if n * 200 < before}
+    assert same.items() <= frame_bytes(damaged.made).items()
+
+
+def test_every_message_is_of_a_known_car() -> None:
+    """Nothing that a source tells is refused."""
+    race = session(*{topics.session_of(item.key)[1] for item in simulated() if item.topic == topics.TELEMETRY})
+    for item in simulated():
+        if item.topic == topics.MESSAGES:
+            message: Any = item.record
+            told: Message = message
+            race.admit(told)

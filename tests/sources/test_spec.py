@@ -1,0 +1,40 @@
+"""What users write for a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from f1stream.sources.session import SourceError
+from f1stream.sources.spec import open_source
+
+
+def test_simulated_sessions_are_different_races_under_keys_of_their_own() -> None:
+    first, second = (make() for make in open_source("sim:cars=3,laps=2,seed=5,sessions=2"))
+    assert first.session_key != second.session_key
+    assert [lap.lap_time_ms for lap in first.laps] != [lap.lap_time_ms for lap in second.laps]
+    assert len(first.telemetry) == len(second.telemetry) == 3
+
+
+def test_archive_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        open_source(f"archive:{tmp_path / 'nowhere'}")
+
+
+def test_archive_is_read_only_when_it_is_called_for(tmp_path: Path) -> None:
+    (make,) = open_source(f"archive:{tmp_path}")
+    with pytest.raises(SourceError, match=r"session\.json is missing"):
+        make()
+
+
+def test_home_folder_may_be_abbreviated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "races").mkdir()
+    assert len(open_source("archive:~/races")) == 1
+
+
+@pytest.mark.parametrize("spec", ["", "archive", "archive:", "kafka:here", "/a/path"])
+def test_unknown_source_is_told_what_is_known(spec: str) -> None:
+    with pytest.raises(SourceError, match=r"is not a source\. Known are: archive:PATH, sim:"):
+        open_source(spec)

@@ -1,0 +1,80 @@
+"""Where the broker is, and how it is spoken to."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import pytest
+
+from f1stream.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"F1STREAM_{name.upper()}", raising=False)
+
+
+def made(**values: Any) -> Settings:
+    return Settings(_env_file=None, **values)
+
+
+def test_without_a_broker_the_embedded_one_is_used() -> None:
+    settings = made(embedded_broker_port=12_345)
+    assert settings.embedded
+    assert settings.bootstrap == ["127.0.0.1:12345"]
+
+
+def test_brokers_are_a_list_with_or_without_blanks() -> None:
+    settings = made(broker="a:9092, b:9093,")
+    assert not settings.embedded
+    assert settings.bootstrap == ["a:9092", "b:9093"]
+
+
+def test_environment_and_its_file_are_read_in_that_order(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / ".env"
+    file.write_text("F1STREAM_WEB_PORT=1234\nF1STREAM_RACE_PORT=5678\n")
+    monkeypatch.setenv("F1STREAM_WEB_PORT", "4321")
+    settings = Settings(_env_file=file)  # type: ignore[call-arg]
+    assert (settings.web_port, settings.race_port) == (4321, 5678)
+
+
+@pytest.mark.parametrize("security", ["SSL", "SASL_SSL"])
+def test_tls_verifies_the_broker(security: str) -> None:
+    context = made(broker="a:9093", broker_security=security).kafka_client()["ssl_context"]
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+
+
+@pytest.mark.parametrize("security", ["PLAINTEXT", "SASL_PLAINTEXT"])
+def test_plain_text_has_no_tls(security: str) -> None:
+    assert made(broker="a:9092", broker_security=security).kafka_client()["ssl_context"] is None
+
+
+@pytest.mark.parametrize("security", ["SASL_SSL", "SASL_PLAINTEXT"])
+def test_sasl_says_who_and_how(security: str) -> None:
+    client = made(
+        broker="a:9093", broker_security=security, broker_sasl_mechanism="SCRAM-SHA-512", broker_user="lando",
+        broker_password="papaya",
+    ).kafka_client()  # fmt: skip
+    assert client["security_protocol"] == security
+    assert client["sasl_mechanism"] == "SCRAM-SHA-512"
+    assert (client["sasl_plain_username"], client["sasl_plain_password"]) == ("lando", "papaya")
+
+
+@pytest.mark.parametrize("security", ["PLAINTEXT", "SSL"])
+def test_without_sasl_no_password_leaves_the_settings(security: str) -> None:
+    client = made(broker="a:9092", broker_security=security, broker_user="lando", broker_password="papaya")
+    assert not [name for name in client.kafka_client() if name.startswith("sasl")]
+
+
+def test_password_is_not_shown() -> None:
+    settings = made(broker_password="papaya")
+    assert "papaya" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize("wrong", [{"broker_security": "TLS"}, {"topic_partitions": 0}, {"topic_replication": 0}])
+def test_setting_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        made(**wrong)
