@@ -67,6 +67,8 @@ class Car:
     standing_from: int | None = None
     coasted: bool = False
     in_pit: bool = False
+    waits: bool = False
+    """It starts from the pit lane and has not left it yet."""
     visits: list[Visit] = field(default_factory=list)
     compound: str | None = None
     set_laps: int | None = None
@@ -81,6 +83,8 @@ class Car:
     sector_bests: list[int | None] = field(default_factory=lambda: [None] * 3)
     speed_trap: int | None = None
     retired: bool = False
+    stopped: bool = False
+    """Retired by the written rule only, not by the feed's word: until it crosses a line again."""
     finished: bool = False
 
     @property

@@ -22,9 +22,10 @@ LEADER = Distance(0, 0)
 def rank(cars: Iterable[Car]) -> list[Car]:
     """First to last: race progress (line, then the time it was crossed), the grid where that is equal.
 
-    Retired cars come after all others, the one that got farthest first.
+    A car that starts from the pit lane comes after them until it has left it; retired cars come after all others,
+    the one that got farthest first.
     """
-    return sorted(cars, key=lambda car: (car.retired, -car.line, car.line_ms, car.grid))
+    return sorted(cars, key=lambda car: (car.retired, car.waits, -car.line, car.line_ms, car.grid))
 
 
 def behind(car: Car, ahead: Car) -> Distance:

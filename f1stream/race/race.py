@@ -110,7 +110,7 @@ class Race:
     @classmethod
     def of(cls, entries: list[Entry], official: bool = True) -> Race:
         """A race before its start, ``entries`` in grid order."""
-        cars = {e.driver_number: Car(e.driver_number, grid) for grid, e in enumerate(entries)}
+        cars = {e.driver_number: Car(e.driver_number, grid, waits=e.pit_lane_start) for grid, e in enumerate(entries)}
         race = cls(cars, official, order=list(cars), moved=set(cars), touched=set(cars))
         race.gaps, race.intervals = dict.fromkeys(cars, UNKNOWN), dict.fromkeys(cars, UNKNOWN)
         race.columns = Columns.of(len(cars))
@@ -207,6 +207,8 @@ class Race:
                 car.visits.append(Visit(message.lap, at, suspended=self.suspended))
             case PitOut():
                 car.in_pit, car.standing_from, car.next_m = False, None, RETHINK
+                if self.started_ms is not None:  # before the start it was on its way to the grid
+                    self._leaves(car)
                 if car.visits and car.visits[-1].out_ms is None:
                     car.visits[-1].out_ms = at
             case TyreChange():
@@ -218,7 +220,7 @@ class Race:
                 if message.sector != 3:  # the third ends at the finish line: the lap's record tells
                     self._official(car, Place(message.sector, message.lap, at))
             case Retirement():
-                car.retired = True
+                car.retired, car.stopped = True, False
                 self.moved.add(car.number)
 
     def complete(self, car: Car, lap: LapUpdate) -> None:
@@ -306,11 +308,15 @@ class Race:
         if not car.crosses(line, time_ms):
             return
         self.moved.add(car.number)
+        if car.stopped:
+            car.retired = car.stopped = False
+            self.touched.add(car.number)
         if car.lap > laps:
             self._ends_lap(car)
 
     def _ends_lap(self, car: Car) -> None:
         self.touched.add(car.number)
+        self._leaves(car)  # for a feed that does not tell of the pit lane
         leads, self.laps_led = car.lap > self.laps_led, max(self.laps_led, car.lap)
         end = car.time_at(car.lap * LINES)
         if end is None or self.started_ms is None:
@@ -326,6 +332,11 @@ class Race:
             self._chequered(end)
         if self.flag_ms is not None and end >= self.flag_ms:
             car.finished = True
+
+    def _leaves(self, car: Car) -> None:
+        if car.waits:
+            car.waits = False
+            self.moved.add(car.number)
 
     def _lap_time(self, car: Car, lap_number: int, ms: int | None) -> None:
         fastest = self.bests.fastest()
@@ -386,7 +397,7 @@ class Race:
         for car in self.cars.values():
             stopped = now - max(car.line_ms, self.resumed_ms) > STOPPED_MS
             if stopped and not (car.retired or car.in_pit or car.finished):
-                car.retired = True
+                car.retired = car.stopped = True
                 self.moved.add(car.number)
                 self.touched.add(car.number)
 

@@ -319,7 +319,7 @@ async def test_with_reduced_motion_cars_step(browser: Browser, stage: Stage) -> 
     stage.race()
     page, _ = await opened(browser, stage, reduced_motion="reduce")
     await pill(page, "Live")
-    await page.wait_for_timeout(500)
+    await until(page, "'4' in window.f1stream.positions")
     steps = await page.evaluate(
         """() => new Promise(done => {
             const seen = new Set();

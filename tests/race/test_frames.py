@@ -115,7 +115,7 @@ def test_frames_come_every_200_ms_and_keyframes_every_10_s(
     assert [frame.t for frame in frames] == list(range(FRAME_MS, FRAME_MS * len(frames) + 1, FRAME_MS))
     first, *later = [frame.t for frame in frames if frame.kind == "key"]
     assert first == FRAME_MS, "the first frame of a run stands alone"
-    assert later == [t for t in range(KEYFRAME_MS, frames[-1].t + 1, KEYFRAME_MS)]
+    assert later == list(range(KEYFRAME_MS, frames[-1].t + 1, KEYFRAME_MS))
 
 
 def test_a_change_taken_back_is_no_longer_in_the_delta() -> None:

@@ -33,6 +33,12 @@ def test_retired_cars_come_last_the_one_that_got_farthest_first() -> None:
     assert [c.number for c in rank(cars)] == ["4", "22", "16", "1"]
 
 
+def test_a_car_waiting_in_the_pit_lane_is_behind_those_racing_and_ahead_of_those_out() -> None:
+    waiting = car("30", 3)
+    waiting.waits = True
+    assert [c.number for c in rank([car("6", 90, retired=True), waiting, car("4", 1)])] == ["4", "30", "6"]
+
+
 def test_the_gap_is_the_difference_at_the_last_line_of_the_car_behind() -> None:
     assert behind(car("1", 50, 2_345), car("4", 52)) == Distance(0, 2_345)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from dataclasses import replace
 from functools import cache
 from random import Random
 from typing import Any
@@ -23,7 +24,7 @@ from f1stream.race.session import SessionRace
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import simulate
-from models import CarUpdate, Frame, Updates
+from models import CarUpdate, Entries, Frame, SessionInfo, Track, Updates
 
 PACKET_MS = (250, 1_000, 3_000)
 KEY = b"sim-4"
@@ -31,7 +32,11 @@ KEY = b"sim-4"
 
 @cache
 def session() -> Session:
-    return simulate(4, cars=5, laps=2)
+    """A small race whose reference line is told anew on the second lap."""
+    race = simulate(4, cars=5, laps=2)
+    track = next(message for message in race.messages if isinstance(message, Track))
+    at = max(lap.end_ms for lap in race.laps if lap.lap_number == 1) + 5_000
+    return replace(race, messages=[*race.messages, Track(session_time_ms=at, outline=track.outline[::2])])
 
 
 @cache
@@ -69,7 +74,8 @@ class Worker:
         self.messages = Log(logs[topics.MESSAGES, KEY])
         self.updates = Log([])
         self.cars: dict[bytes, bytes] = {}
-        self.races: dict[int, tuple[int, bytes, bytes]] = {}
+        self.races: tuple[int, bytes] | None = None
+        self.standing = b""
         self.frames: dict[tuple[int, int], bytes] = {}
         self.start()
 
@@ -93,7 +99,7 @@ class Worker:
         batch = []
         for log in self.random.sample(logs, self.random.randint(1, len(logs))):
             if self.random.random() < 0.1:
-                log.position = self.random.randint(log.acknowledged, log.position)
+                log.position = self.random.randint(min(log.acknowledged, log.position), log.position)
             end = min(len(log.records), log.position + self.random.randint(0, most))
             batch += [(log, offset, log.records[offset]) for offset in range(log.position, end)]
             log.position = end
@@ -136,11 +142,10 @@ class Worker:
 
     def session_of(self, epoch: int) -> SessionRace | None:
         if self.live is None:
-            newest = max(self.races, default=None)
             self.live = SessionRace(KEY.decode(), epoch)
-            if newest is not None:
-                self.kept_t, checkpoint, standing = self.races[newest]
-                self.live = SessionRace.restore(KEY.decode(), checkpoint, standing)
+            if self.races is not None:
+                self.kept_t, checkpoint = self.races
+                self.live = SessionRace.restore(KEY.decode(), checkpoint, self.standing)
         if epoch > self.live.epoch:
             self.waiting, self.kept_t = [(0, log, offset) for _, log, offset in self.waiting], -1
             self.live = SessionRace(KEY.decode(), epoch)
@@ -172,7 +177,10 @@ class Worker:
             return
         checkpoint = live.checkpoint()
         if checkpoint is not None and live.t is not None and (live.ended or self.random.random() < 0.3):
-            self.races = {live.epoch: (live.t, checkpoint, live.dump_standing())}
+            self.standing = live.dump_standing()
+            if self.dies():
+                return
+            self.races = live.t, checkpoint
             self.kept_t = live.t
             if self.dies():
                 return
@@ -219,6 +227,27 @@ def test_a_new_run_in_the_middle_of_another_gives_its_own_frames(random: Random,
     old = published(1, 1_000)
     worker = Worker([*old[: int(len(old) * share)], *published(2, 3_000)], random)
     assert different(worker.work(2), undisturbed()) == []
+
+
+@settings(chaos, max_examples=10)
+@given(random=st.randoms(use_true_random=True), packet_ms=st.sampled_from(PACKET_MS))
+def test_unreadable_records_are_the_same_loss_whenever_they_come(random: Random, packet_ms: int) -> None:
+    records = list(published(1, packet_ms))
+    spoiled = {
+        (item.topic, item.key, item.stamp.seq)
+        for item in random.sample(records, 12)
+        if not isinstance(item.record, SessionInfo | Entries)
+    }
+    expected = frame_bytes(run(session(), packet_ms, spoiled=spoiled).made)
+    unreadable: Any = None
+    worker = Worker(
+        [
+            replace(item, record=unreadable) if (item.topic, item.key, item.stamp.seq) in spoiled else item
+            for item in records
+        ],
+        random,
+    )
+    assert different(worker.work(1), expected) == []
 
 
 @pytest.mark.parametrize("packet_ms", [200, 250, 1_000, 3_000])
