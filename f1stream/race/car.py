@@ -14,8 +14,6 @@ KEPT = 140
 """Crossings kept: more than two laps, so that the leader's are there for a car about to be lapped twice over."""
 COAST_MS = 600
 """A car that falls silent this short of a line has crossed it: recordings end at the flag."""
-LARGEST_SHIFT_MS = 1_500
-"""A greater difference between official and measured time is a mistake, not an error of measurement."""
 STANDING_KMH = 2.0
 RETHINK = -1e9
 """For ``Car.next_m``: what lies ahead has changed."""
@@ -53,8 +51,6 @@ class Car:
     """Nothing is passed before this; lets most samples by at the cost of one comparison."""
     measured_line: int = -1
     """The last line that the samples showed; official times can be ahead of it or behind."""
-    shift_ms: int = 0
-    """Official minus measured time at the last place where both are known; corrects what is measured after it."""
     measured_at: list[tuple[int, int] | None] = field(default_factory=lambda: [None] * 3)
     """At the finish and the two sector lines: (lap, session time) last measured; then the same, official."""
     official_at: list[tuple[int, int] | None] = field(default_factory=lambda: [None] * 3)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pydantic import TypeAdapter
 
 from f1stream.race.bests import Bests
-from f1stream.race.car import LARGEST_SHIFT_MS, LINES, RETHINK, Car, Visit
+from f1stream.race.car import LINES, RETHINK, Car, Visit
 from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
 from f1stream.race.places import FINISH, PIT_FINISH, Place, Places
 from f1stream.race.progress import Progress
@@ -246,7 +246,7 @@ class Race:
                 car.wears(lap.compound, lap.tyre_life, lap.lap_number)
 
     def _official(self, car: Car, place: Place) -> None:
-        """An official time: learn where the place is, correct what is measured after it, count the lap."""
+        """An official time: learn where the place is, count the lap."""
         learned_at = PIT_FINISH if place.place == FINISH and car.in_pit else place.place
         if learned_at != FINISH:
             car.awaited.append((learned_at, place.lap, place.time_ms))
@@ -264,9 +264,6 @@ class Race:
         if measured is None or official is None or measured[0] != official[0]:
             return
         self.compared.append(Compared(car.number, place, measured[0], measured[1], official[1]))
-        if self.official:
-            shift = official[1] - measured[1]
-            car.shift_ms = shift if abs(shift) <= LARGEST_SHIFT_MS else 0
 
     # -- where the cars are ----------------------------------------------------------------------------
 
@@ -298,7 +295,7 @@ class Race:
     def _measured(self, car: Car, place: Place, line: int | None) -> None:
         """The samples showed ``car`` at a timing line (numbered ``line``) or a sector line (None)."""
         if line is not None:
-            self._crosses(car, line, place.time_ms + car.shift_ms)
+            self._crosses(car, line, place.time_ms)
         if line is None or (line > 0 and line % LINES == 0):
             car.measured_at[place.place] = (place.lap, place.time_ms)
             self._compare(car, place.place)

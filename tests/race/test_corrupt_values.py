@@ -25,8 +25,8 @@ SECOND = 1_000
 def spin(aus_session: Session) -> tuple[int, int]:
     """Session time of Piastri's lap 44, on which his car data went wrong."""
     lap = next(lap for lap in aus_session.laps if (lap.driver_number, lap.lap_number) == (PIA, 44))
-    end = lap.end_ms // FRAME_MS * FRAME_MS + 5 * SECOND  # a run ends on a frame
-    return end - 105 * SECOND, end
+    assert lap.start_ms is not None
+    return lap.start_ms - SECOND, lap.end_ms // FRAME_MS * FRAME_MS + 5 * SECOND  # a run ends on a frame
 
 
 @pytest.fixture(scope="module")
