@@ -24,6 +24,11 @@ from f1stream.sources.packing import Published
 from models import DeadLetter
 
 PATIENCE_S = 180
+STOPPED_AT_A_HOLE = 70
+
+
+class WorkerStoppedError(Exception):
+    """A worker met a hole before it was ready."""
 
 
 def free_port() -> int:
@@ -41,6 +46,7 @@ class Rig:
             _env_file=None, home=home, embedded_broker_port=free_port(), topic_partitions=partitions, broker=""
         )
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.workers: list[tuple[subprocess.Popen[bytes], int]] = []
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
 
@@ -72,9 +78,27 @@ class Rig:
     async def worker(self) -> subprocess.Popen[bytes]:
         """A race worker, when it is ready."""
         port = free_port()
+        process = self._worker(port)
+        while True:
+            try:
+                await wait_healthy(port, process)
+            except WorkerStoppedError:
+                process = self._worker(port)
+            else:
+                return process
+
+    def _worker(self, port: int) -> subprocess.Popen[bytes]:
         process = self._popen([sys.executable, "-m", "f1stream", "race"], "race", F1STREAM_RACE_PORT=str(port))
-        await wait_healthy(port, process)
+        self.workers.append((process, port))
         return process
+
+    def restart_stopped(self) -> None:
+        """As a service manager would: a worker that met a hole has stopped, and goes on when started again."""
+        for place, (process, port) in enumerate(self.workers):
+            if process.poll() == STOPPED_AT_A_HOLE:
+                del self.workers[place]
+                self._worker(port)
+                return
 
     def web(self, port: int) -> subprocess.Popen[bytes]:
         """A page server."""
@@ -120,6 +144,7 @@ class Rig:
                     for messages in (await consumer.getmany(timeout_ms=200)).values():
                         for message in messages:
                             _take(found, message, epoch)
+                    self.restart_stopped()
                     if after is not None:
                         await after(len(found))
                     if found and b'"ended":true' in found[max(found)]:
@@ -169,6 +194,8 @@ async def wait_healthy(port: int, process: subprocess.Popen[bytes]) -> None:
     """Return when the worker on ``port`` says that it is ready."""
     async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as http:
         while True:
+            if process.poll() == STOPPED_AT_A_HOLE:
+                raise WorkerStoppedError
             assert process.poll() is None, f"the worker ended with code {process.returncode}"
             try:
                 async with http.get(f"http://127.0.0.1:{port}/health") as answer:

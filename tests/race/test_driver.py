@@ -134,9 +134,9 @@ def test_repeated_records_are_handed_on_once_and_settled_each(again: str) -> Non
     car.take_lap(0, 500, lap(1, 500), "l0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
     first, settled = (None, []) if again == "while it waits" else car.hand_on()
+    car.take_packet(1, 2_000, 1, 0, packet(2_000, 1_600), "p1")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0 again")
     car.take_lap(0, 500, lap(1, 500), "l0 again")
-    car.take_packet(1, 2_000, 1, 0, packet(2_000, 1_600), "p1")
     second, more = car.hand_on()
     runs = [run for run in (first, second) if run is not None]
     assert [t for run in runs for t in run.t] == [600, 1_600]
@@ -181,6 +181,12 @@ def test_new_run_replaces_the_present_one_and_settles_what_waits() -> None:
     assert run is not None
     assert (run.epoch, run.first_seq, run.t, run.laps) == (RUN + 1, 0, [200], [])
     assert sorted(settled) == ["another", "first", "old lap", "old packet"]
+    car.take_lap(0, 400, lap(9, 400), "new lap")
+    car.take_packet(1, 600, 1, 0, packet(600), "second")
+    run, settled = car.hand_on()
+    assert run is not None
+    assert [told.lap_number for told in run.laps] == [9]
+    assert set(settled) == {"new lap", "second"}
 
 
 def test_record_of_a_replaced_run_is_settled_and_ignored() -> None:
