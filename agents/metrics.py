@@ -1,4 +1,4 @@
-"""The race worker's metrics, on ``/metrics`` of its own web server (Prometheus text format)."""
+"""The workers' metrics, on ``/metrics`` of their own web servers (Prometheus text format)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 SAMPLES = Counter("f1stream_race_samples", "Telemetry samples that are in frames.")
 FRAMES = Counter("f1stream_race_frames", "Frames published.")
 UPDATES = Counter("f1stream_race_updates", "Records published from the drivers' to the sessions' stage.")
-DEAD = Counter("f1stream_race_dead_letters", "Records that could not be used, by topic.", ["topic"])
+DEAD = Counter("f1stream_dead_letters", "Records that could not be used, by who refused and topic.", ["by", "topic"])
 HELD = Gauge("f1stream_race_held_events", "Events taken and not acknowledged yet, by stage.", ["stage"])
 SESSION_TIME = Gauge("f1stream_race_session_time_seconds", "Session time of the last checkpoint.", ["session"])
 MEASURED = Histogram(
@@ -15,3 +15,16 @@ MEASURED = Histogram(
     "Difference between measured and official times at the finish and sector lines.",
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0),
 )
+
+ROWS = Counter("f1stream_archive_rows", "Rows loaded, by table.", ["table"])
+WAITING = Gauge("f1stream_archive_waiting_rows", "Rows in memory when the present flush began.")
+FLUSH = Histogram(
+    "f1stream_archive_flush_seconds", "Time of a flush, waiting for the warehouse included.",
+    buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800),
+)  # fmt: skip
+PHASES = Gauge("f1stream_archive_phase_seconds", "Time spent in each phase since the start.", ["phase"])
+FENCED = Counter("f1stream_archive_fenced", "Flushes that found the offsets moved by another worker.")
+REWINDS = Counter(
+    "f1stream_archive_rewinds", "Partitions read again, because Kafka had more acknowledged than is loaded."
+)
+WAREHOUSE_UP = Gauge("f1stream_archive_warehouse_up", "1 when the last attempt to load succeeded.")

@@ -10,21 +10,21 @@ that dies in between makes the same outputs again, and readers drop repeats by t
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, TypeVar
 
 from agents.health import Vitals, serve_health
-from agents.metrics import DEAD, FRAMES, HELD, MEASURED, SAMPLES, SESSION_TIME, UPDATES
+from agents.metrics import FRAMES, HELD, MEASURED, SAMPLES, SESSION_TIME, UPDATES
 from agents.worker import (
-    BATCH,
-    WITHIN_S,
+    Batch,
     Receipt,
     Receipts,
+    WorkerApp,
+    batches,
     bury,
     create_app,
-    dead_letter,
     or_end,
     raw_table,
     raw_topic,
@@ -35,7 +35,7 @@ from f1stream.race.driver import Driver
 from f1stream.race.session import SessionRace
 from f1stream.settings import settings
 from f1stream.topics import BadRecord, Stamp
-from models import CarUpdate, DeadLetter, Frame, Head, Lap, Packet, Updates
+from models import CarUpdate, Frame, Head, Lap, Packet, Updates
 
 FENCED = 0
 """Known by: for records of a run that a newer one has replaced. They are done with the newer run's first
@@ -48,7 +48,7 @@ FRAMES_A_RECORD = 50
 CHECKPOINT_S = 1.0
 """Wall time between two checkpoints; what lies after the last one is read again after a crash."""
 
-app = create_app("f1stream-race", settings(), settings().race_port)
+app = create_app("f1stream-race", settings(), settings().race_port, WorkerApp)
 driver_input = raw_topic(app, topics.TELEMETRY, topics.LAPS)
 session_input = raw_topic(app, topics.UPDATES, topics.MESSAGES)
 updates_topic = raw_topic(app, topics.UPDATES)
@@ -61,35 +61,6 @@ vitals = Vitals(app)
 serve_health(app, vitals)
 
 
-@dataclass(slots=True)
-class Batch:
-    """What the events of one batch lead to, apart from state."""
-
-    generation: int
-    letters: list[tuple[Any, DeadLetter]] = field(default_factory=list)
-
-    def refuse(self, event: Any, error: BadRecord) -> None:
-        """A record that cannot be used goes to the dead letters."""
-        self.letters.append((event.message, dead_letter(CONSUMER, event.message, str(error))))
-        DEAD.labels(event.message.topic).inc()
-
-    def is_current(self) -> bool:
-        """Whether the partitions are still ours: a worker that was away must not write."""
-        return bool(app.consumer_generation_id == self.generation)
-
-
-async def batches(stream: Any, receipts: Receipts, forget: Any) -> AsyncIterator[tuple[Batch, Sequence[Any]]]:
-    """Batches of events of the present assignment; after a rebalance everything in memory is forgotten first."""
-    generation = None
-    async for events in stream.noack_take(BATCH, within=WITHIN_S):
-        now = app.consumer_generation_id
-        if generation != now:
-            generation = now
-            receipts.forget()
-            forget()
-        yield Batch(now), [event for event in events if event.message.generation_id == now]
-
-
 # -- per driver ------------------------------------------------------------------------------------------------
 
 
@@ -99,9 +70,14 @@ async def per_driver(stream: Any) -> None:
     """Join each driver's packets and laps and hand them on to its session."""
     receipts = Receipts()
     drivers: dict[bytes, Driver] = {}
-    async for batch, events in batches(stream, receipts, drivers.clear):
+
+    def forget() -> None:
+        receipts.forget()
+        drivers.clear()
+
+    async for batch in batches(app, CONSUMER, stream, forget):
         touched: dict[bytes, Driver] = {}
-        for event in events:
+        for event in batch.events:
             receipt = receipts.take(event)
             try:
                 take_driver_event(batch, event, receipt, drivers, touched)
@@ -119,7 +95,8 @@ async def per_driver(stream: Any) -> None:
         if not batch.is_current():
             continue
         for key, driver in touched.items():
-            cars[key] = driver.dump()
+            cursor = driver.cursor
+            cars.keep(key, cursor.epoch, 2 + cursor.packet_seq + cursor.lap_seq, driver.dump())
         await cars.delivered()
         for receipt in settled:
             receipt.settled = True
@@ -136,7 +113,7 @@ def take_driver_event(
     _, number = topics.session_of(key or b"")
     driver = drivers.get(key)
     if driver is None:
-        driver = drivers[key] = Driver.restore(number, cars.get(key))
+        driver = drivers[key] = Driver.restore(number, cars.kept(key))
     touched[key] = driver
     if not driver.begins(stamp.epoch, receipt):
         return
@@ -202,9 +179,14 @@ async def per_session(stream: Any) -> None:
     """Join each session's cars and messages, and publish its frames."""
     receipts = Receipts()
     sessions: dict[bytes, Live] = {}
-    async for batch, events in batches(stream, receipts, sessions.clear):
+
+    def forget() -> None:
+        receipts.forget()
+        sessions.clear()
+
+    async for batch in batches(app, CONSUMER, stream, forget):
         touched: dict[bytes, Live] = {}
-        for event in events:
+        for event in batch.events:
             receipt = receipts.take(event)
             try:
                 if event.message.topic == topics.MESSAGES:
@@ -232,7 +214,7 @@ def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live:
     """The session that a record of ``epoch`` goes to: that run, or the newer one that has replaced it."""
     live = sessions.get(key)
     if live is None:
-        kept, still = races.get(key), standing.get(key)
+        kept, still = races.kept(key), standing.kept(key)
         session = SessionRace(key.decode(), epoch)
         if kept is not None and still is not None:
             session = SessionRace.restore(key.decode(), kept, still)
@@ -314,13 +296,14 @@ async def keep(touched: dict[bytes, Live]) -> None:
             live.kept_at = now
             measure(key, live)
             if session.standing_changed:
-                standing[key] = session.dump_standing()
+                standing.keep(key, session.epoch, session.t, session.dump_standing())
                 session.standing_changed = False
     await standing.delivered()  # first: a checkpoint is read together with what stands
     for key, live in due:
         kept = live.session.checkpoint()
         if kept is not None and live.session.t is not None:
-            races[key], live.checkpoint_ms = kept, live.session.t
+            races.keep(key, live.session.epoch, live.session.t, kept)
+            live.checkpoint_ms = live.session.t
     await races.delivered()
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
-import os
+import struct
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
@@ -18,10 +18,12 @@ from faust.tables.table import Table
 from mode.utils.objects import cached_property
 from mode.utils.queues import FlowControlEvent
 
+from agents.ending import end_process
+from agents.metrics import DEAD
 from agents.transport import EmbeddedTransport, Transport
 from f1stream.race.session import Hole
 from f1stream.settings import Settings
-from f1stream.topics import encode
+from f1stream.topics import BadRecord, encode
 from models import DeadLetter
 from models.dead_letter import BODY_LIMIT
 
@@ -30,6 +32,10 @@ log = logging.getLogger("f1stream")
 BATCH = 500
 WITHIN_S = 0.02
 """``noack_take`` waits so long for a batch to fill; it is latency."""
+
+
+_VERSION = struct.Struct(">QQ")
+"""Epoch and progress, before each value of a table; as bytes they compare as the numbers do."""
 
 
 class _FlowControl(FlowControlEvent):
@@ -44,9 +50,35 @@ class _FlowControl(FlowControlEvent):
 
 
 class DurableTable(Table):
-    """A table whose writes can be waited for: Faust's own flush before a commit gives up early."""
+    """A table of bytes whose writes can be waited for, and that never goes back.
+
+    Faust's own flush before a commit gives up early. And a worker that was frozen with a write in its producer
+    delivers it when it wakes, after the newer ones of the partition's new owner: values carry a version, and of two
+    in the changelog a recovery keeps the greater.
+    """
 
     _writes: list[Awaitable[Any]]
+
+    def kept(self, key: bytes) -> bytes | None:
+        """The value of ``key``."""
+        value = self.get(key)
+        return None if value is None else value[_VERSION.size :]
+
+    def keep(self, key: bytes, epoch: int, progress: int, value: bytes) -> None:
+        """Write a value; of one key the version (``epoch``, ``progress``) never falls."""
+        self[key] = _VERSION.pack(epoch, progress) + value
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Recover from a stretch of the changelog."""
+        events = list(batch)
+        newest: dict[Any, bytes] = {}
+        for event in events:
+            key, value = event.key, event.value
+            before = newest.get(key, self.data.get(key))
+            newest[key] = value if before is None or value[: _VERSION.size] >= before[: _VERSION.size] else before
+        for event in events:
+            event.value = newest[event.key]
+        super().apply_changelog_batch(events)
 
     def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
         """Write to the changelog, and keep the promise."""
@@ -66,6 +98,10 @@ class WorkerApp(faust.App):
 
     embedded = False
 
+    async def earlier_positions(self, positions: Mapping[Any, int | None]) -> Mapping[Any, int]:
+        """Where partitions just assigned must be read from, when that lies before ``positions``, the group's."""
+        return {}
+
     @cached_property
     def flow_control(self) -> FlowControlEvent:
         """See ``_FlowControl``."""
@@ -81,11 +117,14 @@ class WorkerApp(faust.App):
         return EmbeddedTransport if self.embedded else Transport
 
 
-def create_app(name: str, settings: Settings, port: int) -> WorkerApp:
+A = TypeVar("A", bound="WorkerApp")
+
+
+def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
     """A worker's app; ``name`` is its consumer group, ``port`` that of its health and metrics."""
     workers = settings.home / "workers"
     workers.mkdir(parents=True, exist_ok=True)
-    app = WorkerApp(
+    app = kind(
         name,
         broker=";".join(f"kafka://{broker}" for broker in settings.bootstrap),
         broker_credentials=_credentials(settings),
@@ -129,20 +168,13 @@ def _credentials(settings: Settings) -> Any:
     return None
 
 
-def end_process(why: str) -> None:
-    """Stop at once, without another write or acknowledgement; whoever started the worker starts it again."""
-    log.critical("%s The worker stops here and is to be restarted; it goes on from what is acknowledged.", why)
-    logging.shutdown()
-    os._exit(70)
-
-
-def or_end(agent: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
-    """An agent that ends the process when it fails: Faust would skip the batch and go on."""
+def or_end(agent: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """An agent (or timer) that ends the process when it fails: Faust would skip the batch and go on."""
 
     @wraps(agent)
-    async def guarded(stream: Any) -> None:
+    async def guarded(*stream: Any) -> None:
         try:
-            await agent(stream)
+            await agent(*stream)
         except Hole as hole:
             end_process(f"A record is missing: {hole}.")
         except Exception as error:
@@ -198,6 +230,7 @@ def dead_letter(consumer: str, message: Any, reason: str) -> DeadLetter:
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
+        timestamp_ms=round(message.timestamp * 1000),
         key=None if message.key is None else message.key.decode(errors="replace"),
         reason=reason,
         body_base64=None if body is None else base64.b64encode(body[:BODY_LIMIT]).decode(),
@@ -213,9 +246,47 @@ async def send_all(sends: list[Any]) -> None:
 
 
 async def bury(topic: Any, letters: list[tuple[Any, DeadLetter]]) -> None:
-    """Send dead letters, each under its message's own key, and wait for their delivery."""
-    sends = [await topic.send(key=message.key, value=encode(letter)) for message, letter in letters]
+    """Send dead letters, each with its message's own key and headers, and wait for their delivery.
+
+    The partition is the message's own, key or not: a letter that is sent again meets the first.
+    """
+    sends = [
+        await topic.send(key=message.key, value=encode(letter), headers=message.headers, partition=message.partition)
+        for message, letter in letters
+    ]
     await send_all(sends)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Events taken together, and what is refused of them."""
+
+    app: WorkerApp
+    consumer: str
+    """Who refuses, in dead letters."""
+    events: Sequence[Any]
+    generation: int
+    letters: list[tuple[Any, DeadLetter]] = field(default_factory=list)
+
+    def refuse(self, event: Any, error: BadRecord) -> None:
+        """A record that cannot be used goes to the dead letters."""
+        self.letters.append((event.message, dead_letter(self.consumer, event.message, str(error))))
+        DEAD.labels(self.consumer, event.message.topic).inc()
+
+    def is_current(self) -> bool:
+        """Whether the partitions are still ours: a worker that was away must not write."""
+        return bool(self.app.consumer_generation_id == self.generation)
+
+
+async def batches(app: WorkerApp, consumer: str, stream: Any, forget: Callable[[], None]) -> AsyncIterator[Batch]:
+    """Batches of events of the present assignment; ``forget`` is called after a rebalance, before the first."""
+    generation = None
+    async for events in stream.noack_take(BATCH, within=WITHIN_S):
+        now = app.consumer_generation_id
+        if generation != now:
+            generation = now
+            forget()
+        yield Batch(app, consumer, [event for event in events if event.message.generation_id == now], now)
 
 
 def raw_topic(app: WorkerApp, *names: str) -> Any:

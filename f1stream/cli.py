@@ -14,18 +14,23 @@ import typer
 
 from f1stream.embedded import broker as embedded_broker
 from f1stream.embedded.broker import PortTaken, claim
+from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.kafka import BrokerError, create_topics
 from f1stream.progress import session_progress
 from f1stream.settings import EMBEDDED_HOST, settings
 from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import KINDS, open_source
+from f1stream.warehouse.commands import app as warehouse_commands
+from f1stream.warehouse.connection import WarehouseError
 
 app = typer.Typer(
     help="Follow a Formula 1 session, live or past, as a stream: through Kafka and Faust to a live page.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(warehouse_commands, name="warehouse")
 
 Speed = Annotated[
     str,
@@ -64,14 +69,15 @@ def demo(
     packet_ms: PacketMs = None,
     from_ms: FromMs = None,
     to_ms: ToMs = None,
+    keep: Annotated[bool, typer.Option(help="Keep the embedded warehouse's data in F1STREAM_HOME/warehouse.")] = False,
 ) -> None:
-    """Everything with one command: broker, race worker, page and a session, all on this machine."""
+    """Everything with one command: broker, workers, warehouse, page and a session, all on this machine."""
     from f1stream.demo import Demo  # noqa: PLC0415 - the other commands need none of it
 
     if report is not None and not exit_when_done:
         raise typer.BadParameter("--report goes with --exit-when-done.")
     parse_speed(speed)  # the source is started with it later: a wrong one is told now
-    plan = Demo(source, speed, exit_when_done, report, packet_ms, from_ms, to_ms)
+    plan = Demo(source, speed, exit_when_done, report, packet_ms, from_ms, to_ms, keep)
     raise SystemExit(_run(plan.run()))
 
 
@@ -137,6 +143,15 @@ def race() -> None:
 
 
 @app.command()
+def archive() -> None:
+    """The archive worker: every record into the warehouse, exactly once."""
+    _run(_ready_broker())
+    from agents.run import run_worker  # noqa: PLC0415
+
+    run_worker("agents.archive")
+
+
+@app.command()
 def web() -> None:
     """The page and its API."""
     claim(settings().web_host, settings().web_port, "F1STREAM_WEB_PORT", "the page")
@@ -177,6 +192,6 @@ def main() -> None:
     """Run the command; what the user can mend is one sentence and exit code 2."""
     try:
         app()
-    except (SourceError, BrokerError, PortTaken) as error:
+    except (SourceError, BrokerError, PortTaken, WarehouseError, WarehouseFailed) as error:
         print(f"f1stream: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
@@ -62,3 +67,31 @@ async def create_topics(settings: Settings) -> list[str]:
         elif code != TOPIC_EXISTS:
             raise BrokerError(f"Topic {name} could not be created: {for_code(code).__name__}.")
     return created
+
+
+async def log_ends(settings: Settings, partitions: Iterable[Any]) -> dict[Any, int]:
+    """The offset after the last record of each partition (anything with ``topic`` and ``partition``).
+
+    What a broker reports as the end is asked again by a fetch there: the embedded one takes its last batch for one
+    record. Raises BrokerError, and TimeoutError when the broker does not answer within 10 s.
+    """
+    asked = {TopicPartition(tp.topic, tp.partition): tp for tp in partitions}
+    consumer = AIOKafkaConsumer(**settings.kafka_client(), enable_auto_commit=False, fetch_max_wait_ms=20)
+    try:
+        await consumer.start()
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(list(asked))
+        waiting = {tp for tp, end in ends.items() if end}
+        consumer.assign(list(waiting))
+        for tp in waiting:
+            consumer.seek(tp, ends[tp] - 1)
+        async with asyncio.timeout(10):
+            while waiting:
+                await consumer.getmany(timeout_ms=100)
+                for tp in [tp for tp in waiting if consumer.highwater(tp) is not None]:
+                    ends[tp] = max(ends[tp], consumer.highwater(tp))
+                    waiting.remove(tp)
+    except (KafkaError, OSError) as error:
+        raise unreachable(settings, error) from error
+    finally:
+        await consumer.stop()
+    return {asked[tp]: end for tp, end in ends.items()}

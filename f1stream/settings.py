@@ -33,9 +33,65 @@ class Settings(BaseSettings):
     topic_replication: int = Field(1, ge=1, description="Copies of every topic; 3 on a cluster.")
     frames_retention_hours: int = Field(24 * 7, ge=1, description="How long the tape is kept in Kafka.")
 
+    snowflake_account: str = Field("", description="Snowflake account. Empty: the embedded warehouse.")
+    snowflake_user: str = ""
+    snowflake_password: SecretStr = SecretStr("")
+    snowflake_private_key_file: Path | None = None
+    """A key pair's private half (PEM, PKCS 8): instead of a password."""
+    snowflake_private_key_passphrase: SecretStr = SecretStr("")
+    snowflake_oauth_token: SecretStr = SecretStr("")
+    """Instead of both."""
+    snowflake_role: str = ""
+    snowflake_warehouse: str = ""
+    snowflake_database: str = Field("F1STREAM", pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")
+    embedded_warehouse_port: int = Field(18085, description="Loopback port of the embedded warehouse.")
+
+    archive_flush_rows: int = Field(100_000, ge=1, description="Rows that make a flush to the warehouse.")
+    archive_flush_bytes: int = Field(64_000_000, ge=1, description="Bytes of Kafka values that make a flush.")
+    archive_flush_seconds: float | None = Field(
+        None, gt=0, description="Age of the oldest waiting row that makes a flush; by default 60, 2 when embedded."
+    )
+    """What is not flushed is safe in Kafka; these decide how late the warehouse is, and what it costs. A Snowflake
+    warehouse bills at least 60 s each time it resumes: with up to about two minutes here it never suspends while a
+    session runs; with 600 it is billed for about a tenth of the time (60 s of every 10 min), and the tables are up
+    to 10 min late. At full speed rows come first: 100,000 rows of telemetry are a file of some 4 MB."""
+    archive_retry_seconds: float = Field(30.0, gt=0, description="Longest pause between attempts to reach Snowflake.")
+
     web_host: str = Field("127.0.0.1", description="Address the page listens on.")
     web_port: int = Field(8000, description="Port the page listens on.")
     race_port: int = Field(6066, description="Port of the race worker's health and metrics, on web_host.")
+
+    archive_port: int = Field(6067, description="Port of the archive worker's health and metrics, on web_host.")
+
+    @property
+    def embedded_warehouse(self) -> bool:
+        """Whether the warehouse is the embedded one."""
+        return not self.snowflake_account
+
+    @property
+    def flush_seconds(self) -> float:
+        """``archive_flush_seconds``, or what suits the warehouse: the embedded one bills nothing."""
+        return self.archive_flush_seconds or (2.0 if self.embedded_warehouse else 60.0)
+
+    def warehouse_client(self) -> dict[str, Any]:
+        """Arguments of the Snowflake connector: where, and as whom."""
+        if self.embedded_warehouse:
+            return {
+                "account": "embedded", "user": "f1stream", "password": "f1stream", "protocol": "http",
+                "host": EMBEDDED_HOST, "port": self.embedded_warehouse_port,
+            }  # fmt: skip
+        client: dict[str, Any] = {"account": self.snowflake_account, "user": self.snowflake_user}
+        if self.snowflake_oauth_token.get_secret_value():
+            client |= {"authenticator": "oauth", "token": self.snowflake_oauth_token.get_secret_value()}
+        elif self.snowflake_private_key_file is not None:
+            client |= {"authenticator": "SNOWFLAKE_JWT", "private_key_file": str(self.snowflake_private_key_file)}
+            passphrase = self.snowflake_private_key_passphrase.get_secret_value()
+            client |= {"private_key_file_pwd": passphrase} if passphrase else {}
+        else:
+            client |= {"password": self.snowflake_password.get_secret_value()}
+        for name, value in (("role", self.snowflake_role), ("warehouse", self.snowflake_warehouse)):
+            client |= {name: value} if value else {}
+        return client
 
     @property
     def embedded(self) -> bool:

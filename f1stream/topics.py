@@ -51,24 +51,31 @@ class Stamp:
     """Packets only: how many laps of this car were published before."""
     messages: int = 0
     """Packets only: how many messages of this session were published before."""
+    t0_utc_ms: int = 0
+    """The UTC instant (Unix ms) of session time 0."""
+    source: str = ""
+    """Where the run came from: ``archive:aus2025_race``, ``sim:seed=1``, …"""
 
     def headers(self) -> list[tuple[str, bytes]]:
-        """As Kafka headers, decimal."""
-        return [(name, b"%d" % getattr(self, name)) for name in _STAMP]
+        """As Kafka headers; numbers are decimal."""
+        return [*((name, b"%d" % getattr(self, name)) for name in _NUMBERS), ("source", self.source.encode())]
 
     @classmethod
     def read(cls, headers: Headers | None) -> Stamp:
-        """From Kafka headers. Raises BadRecord when one is missing or no number."""
+        """From Kafka headers. Raises BadRecord when one is missing, no number, or no text."""
         found = dict(headers or ())
         try:
-            return cls(*[int(found[name]) for name in _STAMP])
+            numbers = {name: int(found[name]) for name in _NUMBERS}
+            return cls(**numbers, source=found["source"].decode())
         except KeyError as missing:
             raise BadRecord(f"header {missing} is missing") from None
+        except UnicodeDecodeError:
+            raise BadRecord("header 'source' is not text") from None
         except ValueError:
-            raise BadRecord(f"a header of {_STAMP} is not a number") from None
+            raise BadRecord(f"a header of {_NUMBERS} is not a number") from None
 
 
-_STAMP = tuple(Stamp.__dataclass_fields__)
+_NUMBERS = tuple(name for name in Stamp.__dataclass_fields__ if name != "source")
 
 
 def car_key(session_key: str, driver_number: str) -> bytes:

@@ -8,12 +8,17 @@ BODY_LIMIT = 64 * 1024
 
 
 class DeadLetter(Record):
-    """One refused record; its identity is (consumer, topic, partition, offset)."""
+    """One refused record. Its identity is (consumer, topic, partition, offset, timestamp_ms).
+
+    The timestamp, because a topic that was deleted and created anew has the same offsets again.
+    """
 
     consumer: str
     topic: str
     partition: int
     offset: int
+    timestamp_ms: int
+    """The refused record's, Unix ms."""
     key: str | None
     reason: str
     body_base64: str | None

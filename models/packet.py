@@ -14,13 +14,12 @@ class Packet(Record):
 
     A silent car sends empty packets: silence is told, never guessed. The columns are as FastF1's merged
     telemetry has them (car data and positions on one clock, values in between interpolated); columns that a
-    source does not have are null as a whole. A sample's UTC instant is ``t0_utc_ms + session_time_ms``.
+    source does not have are null as a whole. A sample's UTC instant lies its session time after the stamp's
+    ``t0_utc_ms``.
     """
 
     driver_number: str
     until_ms: int
-    t0_utc_ms: int
-    """The UTC instant (Unix ms) of session time 0."""
     session_time_ms: list[int]
     x: list[float]
     y: list[float]
@@ -58,5 +57,5 @@ class Packet(Record):
         return self
 
 
-COLUMNS = tuple(name for name in Packet.model_fields if name not in {"driver_number", "until_ms", "t0_utc_ms"})
+COLUMNS = tuple(name for name in Packet.model_fields if name not in {"driver_number", "until_ms"})
 """The names of a packet's columns, ``session_time_ms`` first."""

@@ -13,7 +13,7 @@ from f1stream.topics import BadRecord, Stamp
 from models import Lap, Packet
 
 PACKET = (
-    b'{"driver_number":"4","until_ms":1000,"t0_utc_ms":0,"session_time_ms":[900],"x":[1.5],"y":[2],"z":[0],'
+    b'{"driver_number":"4","until_ms":1000,"session_time_ms":[900],"x":[1.5],"y":[2],"z":[0],'
     b'"speed":[280],"rpm":[11000],"throttle":[104],"brake":[false],"gear":[128]}'
 )
 
@@ -39,7 +39,7 @@ def test_frames_come_back_with_only_what_was_said() -> None:
 
 
 def test_stamp_survives_headers() -> None:
-    stamp = Stamp(1_700_000_000_000, 7, 4_260_355, 3, 99)
+    stamp = Stamp(1_700_000_000_000, 7, 4_260_355, 3, 99, 1_742_097_600_000, "archive:aus2025_race")
     assert Stamp.read(stamp.headers()) == stamp
 
 

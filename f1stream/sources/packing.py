@@ -50,7 +50,7 @@ def pack(
     def stamp(topic: str, key: bytes, emitted_ms: int, laps: int = 0, messages: int = 0) -> Stamp:
         seq = seqs[topic, key]
         seqs[topic, key] = seq + 1
-        return Stamp(epoch, seq, emitted_ms, laps, messages)
+        return Stamp(epoch, seq, emitted_ms, laps, messages, session.t0_utc_ms, info.source)
 
     for nth, until in enumerate(instants[1:]):
         while next_told is not None and next_told[0] <= until:
@@ -66,7 +66,6 @@ def pack(
             packet = Packet(
                 driver_number=number,
                 until_ms=until,
-                t0_utc_ms=session.t0_utc_ms,
                 **{name: column[first:last].tolist() for name, column in columns.items()},
             )
             named = stamp(topics.TELEMETRY, key, until, seqs[topics.LAPS, key], seqs[topics.MESSAGES, session_key])

@@ -14,7 +14,7 @@ RUN = 7
 def packet(until_ms: int, *times: int) -> Packet:
     n = len(times)
     return Packet(
-        driver_number="4", until_ms=until_ms, t0_utc_ms=0, session_time_ms=list(times),
+        driver_number="4", until_ms=until_ms, session_time_ms=list(times),
         x=[float(t) for t in times], y=[1.0] * n, z=[0.0] * n, speed=[280.0] * n, rpm=[11_000.0] * n,
         throttle=[100.0] * n, brake=[False] * n, gear=[8] * n,
     )  # fmt: skip

@@ -1,0 +1,55 @@
+"""The embedded warehouse for as long as a command needs it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from f1stream.embedded import warehouse
+from f1stream.settings import EMBEDDED_HOST, Settings
+
+
+def listens(port: int) -> bool:
+    """Whether something listens on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((EMBEDDED_HOST, port)) == 0
+
+
+def free_port(wanted: int) -> int:
+    """``wanted`` where it is free, any other loopback port where it is not."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((EMBEDDED_HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError(f"no loopback port is free on {EMBEDDED_HOST}")
+
+
+def data_folder(settings: Settings) -> Path:
+    """Where an embedded warehouse that is kept has its data."""
+    return settings.home / "warehouse"
+
+
+@contextmanager
+def embedded_warehouse(settings: Settings) -> Iterator[None]:
+    """A warehouse to talk to: Snowflake, the embedded one that runs already, or one started and stopped here.
+
+    Raises RuntimeError when it cannot be started.
+    """
+    port = settings.embedded_warehouse_port
+    if not settings.embedded_warehouse or listens(port):
+        yield
+        return
+    process = subprocess.Popen(warehouse.command(data_folder(settings), port), stdin=subprocess.DEVNULL)
+    try:
+        warehouse.wait_until_up(process, port)
+        yield
+    finally:
+        process.terminate()
+        process.wait()

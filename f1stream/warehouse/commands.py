@@ -1,0 +1,92 @@
+"""``f1stream warehouse``: make the tables, look at them, ask them."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import snowflake.connector
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from f1stream.embedded.running import embedded_warehouse
+from f1stream.kafka import BrokerError, log_ends
+from f1stream.settings import Settings, settings
+from f1stream.warehouse.connection import Warehouse, WarehouseError, sentence
+from f1stream.warehouse.loader import Partition
+from f1stream.warehouse.schema import Loaded, create
+from f1stream.warehouse.schema import status as loaded_status
+
+app = typer.Typer(help="The warehouse: Snowflake, or the embedded one.", no_args_is_help=True)
+
+
+@app.command()
+def init() -> None:
+    """Create database, schemas, tables, stage and offsets where they do not exist yet."""
+    with embedded_warehouse(settings()):
+        for done in create(Warehouse(settings()), settings().snowflake_database):
+            print(done)  # noqa: T201
+
+
+@app.command()
+def status() -> None:
+    """Tables, rows, last load, and how many records each is behind Kafka."""
+    with embedded_warehouse(settings()):
+        loaded = loaded_status(Warehouse(settings()))
+    try:
+        lags = asyncio.run(_lags(settings(), loaded))
+    except (BrokerError, TimeoutError) as error:
+        lags = {}
+        print(f"Lag is not known: {error}", file=sys.stderr)  # noqa: T201
+    table = Table("table", "rows", "last load (UTC)", "records behind Kafka")
+    for part in loaded:
+        last = part.last_load.isoformat(" ", "seconds") if part.last_load else "never"
+        table.add_row(f"RAW.{part.table}", f"{part.rows:,}", last, f"{lags[part.topic]:,}" if lags else "?")
+    Console().print(table)
+
+
+async def _lags(s: Settings, loaded: list[Loaded]) -> dict[str, int]:
+    """By topic."""
+    ends = await log_ends(s, [Partition(part.topic, n) for part in loaded for n in range(s.topic_partitions)])
+    return {
+        part.topic: sum(
+            max(end - part.next_offsets.get(of.partition, 0), 0) for of, end in ends.items() if of.topic == part.topic
+        )
+        for part in loaded
+    }
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One statement.", metavar='"SELECT …"')],
+    output: Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How rows are written.")] = "table",
+) -> None:
+    """Run a query and print its rows."""
+    with embedded_warehouse(settings()):
+        try:
+            cursor = Warehouse(settings()).execute(query)
+            names = [column.name.lower() for column in cursor.description or ()]
+            rows = cursor.fetchall()
+        except snowflake.connector.Error as error:
+            raise WarehouseError(sentence(error)) from error
+    _write(names, rows, output)
+
+
+def _write(names: list[str], rows: Sequence[Any], output: str) -> None:
+    if output == "json":
+        json.dump([dict(zip(names, row, strict=True)) for row in rows], sys.stdout, default=str, indent=1)
+        sys.stdout.write("\n")
+    elif output == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(names)
+        writer.writerows(rows)
+    else:
+        table = Table(*names)
+        for row in rows:
+            table.add_row(*("" if value is None else str(value) for value in row))
+        Console().print(table)

@@ -1,0 +1,294 @@
+"""The raw tables: their columns come from the models, and a Kafka record becomes rows of them.
+
+Every row says which record it came from (topic, incarnation, partition, offset, and index within the record): that
+is its identity. It also says of which run it is: ``source`` and ``epoch``. Timestamps are UTC without a zone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from itertools import chain
+from typing import Any, get_args, get_type_hints
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from f1stream import topics
+from f1stream.topics import BadRecord, Stamp
+from models import DeadLetter, Lap, Message, Packet
+from models.packet import COLUMNS
+
+Values = dict[str, list[Any]]
+"""Column by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column, in Snowflake's terms and Arrow's."""
+
+    name: str
+    type: str
+    arrow: pa.DataType
+
+    @property
+    def expression(self) -> str:
+        """The column's value in a COPY from Parquet."""
+        if self.type == "VARIANT":
+            return f"parse_json($1:{self.name})"
+        return f"$1:{self.name}::{self.type}"
+
+
+_TYPES: dict[type, tuple[str, pa.DataType]] = {
+    bool: ("BOOLEAN", pa.bool_()),
+    int: ("INT", pa.int64()),
+    float: ("FLOAT", pa.float64()),
+    str: ("VARCHAR", pa.string()),
+    datetime: ("TIMESTAMP_NTZ", pa.timestamp("us")),
+    date: ("DATE", pa.date32()),
+    dict: ("VARIANT", pa.string()),
+}
+
+
+def _columns(**types: type) -> tuple[Column, ...]:
+    return tuple(Column(name, *_TYPES[python]) for name, python in types.items())
+
+
+def _plain_type(hint: Any) -> type:
+    """The scalar in an annotation such as ``list[float | None] | None``."""
+    if isinstance(hint, type) and hint in _TYPES:
+        return hint
+    return next(_plain_type(inner) for inner in get_args(hint) if inner is not type(None))
+
+
+def _columns_of(model: type[BaseModel], names: Iterable[str]) -> tuple[Column, ...]:
+    hints = get_type_hints(model)
+    return _columns(**{REFUSED.get(name, name): _plain_type(hints[name]) for name in names})
+
+
+REFUSED = {"topic": "refused_topic", "partition": "refused_partition", "offset": "refused_offset"}
+"""A dead letter's own fields that would be mistaken for where the letter itself was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record was read."""
+
+    topic: str
+    incarnation: int
+    """How often the topic had been deleted and created anew."""
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record that has been read, on its way into its table."""
+
+    origin: Origin
+    key: bytes
+    stamp: Stamp | None
+    """None for a dead letter of a record without one."""
+    timestamp_ms: int
+    """Kafka's own, Unix ms."""
+    record: Any
+    """Decoded; None when it was refused and no row comes of it."""
+    rows: int
+    size: int
+    """Bytes of the value."""
+    hash: str
+
+    def nothing(self) -> Read:
+        """The same, refused: its offset still counts."""
+        return replace(self, record=None, rows=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One raw table and how records become its rows."""
+
+    name: str
+    topic: str
+    columns: tuple[Column, ...]
+    decode: Callable[[bytes | None], Any]
+    count: Callable[[Any], int]
+    """Rows of one record."""
+    own: Callable[[list[Read]], Values]
+    """The columns that this table alone has."""
+
+    def read(self, message: Any, incarnation: int) -> Read:
+        """A Kafka message decoded. Raises BadRecord when it cannot be loaded; ``unread`` stands in for it then."""
+        read = unread(message, incarnation)
+        record = self.decode(message.value)
+        if self.topic == topics.DEAD_LETTERS:
+            try:
+                stamp = Stamp.read(message.headers)
+            except BadRecord:
+                stamp = None  # the letter may be about just that
+        else:
+            stamp = Stamp.read(message.headers)
+            if not message.key:
+                raise BadRecord("the key is null")
+            if self.topic != topics.MESSAGES:
+                _, number = topics.session_of(message.key)
+                if record.driver_number != number:
+                    raise BadRecord(f"driver_number is {record.driver_number}, the key says {number}")
+        return replace(read, stamp=stamp, record=record, rows=self.count(record))
+
+    def arrow(self, reads: list[Read]) -> pa.Table:
+        """The rows of ``reads``, all of which have some, in order.
+
+        Raises pyarrow.ArrowInvalid or OverflowError when a value does not fit.
+        """
+        values = _common(reads) | self.own(reads)
+        return pa.table({column.name: pa.array(values[column.name], column.arrow) for column in self.columns})
+
+
+def unread(message: Any, incarnation: int) -> Read:
+    """A Kafka message of which no row comes."""
+    value = message.value or b""
+    return Read(
+        Origin(message.topic, incarnation, message.partition, message.offset),
+        message.key or b"", None, round(message.timestamp * 1000), None, 0, len(value), fingerprint(message.value),
+    )  # fmt: skip
+
+
+def fingerprint(value: bytes | None) -> str:
+    """What a value is recognised by."""
+    return "" if value is None else hashlib.blake2b(value, digest_size=16).hexdigest()
+
+
+COMMON = _columns(
+    kafka_topic=str, kafka_incarnation=int, kafka_partition=int, kafka_offset=int, kafka_index=int,
+    source=str, epoch=int, session_key=str, session_date=date, published_at=datetime,
+)  # fmt: skip
+"""The first columns of every raw table; ``published_at`` is Kafka's timestamp."""
+
+
+def _common(reads: list[Read]) -> Values:
+    values: Values = {column.name: [] for column in COMMON}
+    for read in reads:
+        n, origin, stamp = read.rows, read.origin, read.stamp
+        known_ms = read.timestamp_ms if stamp is None else stamp.t0_utc_ms
+        for name, value in (
+            ("kafka_topic", origin.topic),
+            ("kafka_incarnation", origin.incarnation),
+            ("kafka_partition", origin.partition),
+            ("kafka_offset", origin.offset),
+            ("source", None if stamp is None else stamp.source),
+            ("epoch", None if stamp is None else stamp.epoch),
+            ("session_key", _session_key(read)),
+            ("session_date", _utc(known_ms).date()),
+            ("published_at", _utc(read.timestamp_ms)),
+        ):
+            values[name].extend([value] * n)
+        values["kafka_index"].extend(range(n))
+    return values
+
+
+def _utc(ms: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).replace(tzinfo=None)
+    except (ValueError, OSError) as error:
+        raise OverflowError(f"{ms} ms is no instant") from error
+
+
+def _session_key(read: Read) -> str:
+    key = read.key.decode(errors="replace")
+    return key if read.origin.topic == topics.MESSAGES else key.rpartition(":")[0] or key
+
+
+# -- telemetry: a row a sample ---------------------------------------------------------------------------------
+
+
+def _samples(reads: list[Read]) -> Values:
+    packets: list[tuple[Packet, Read]] = [(read.record, read) for read in reads]
+    values: Values = {"driver_number": [], "utc": []}
+    for packet, read in packets:
+        t0 = 0 if read.stamp is None else read.stamp.t0_utc_ms
+        values["driver_number"].extend([packet.driver_number] * read.rows)
+        values["utc"].extend((t0 + t) * 1000 for t in packet.session_time_ms)
+    for name in COLUMNS:
+        columns = [(getattr(packet, name), read.rows) for packet, read in packets]
+        values[name] = list(chain.from_iterable([None] * n if column is None else column for column, n in columns))
+    return values
+
+
+TELEMETRY = Table(
+    "TELEMETRY",
+    topics.TELEMETRY,
+    (*COMMON, *_columns(driver_number=str, utc=datetime), *_columns_of(Packet, COLUMNS)),
+    topics.decode_packet,
+    lambda packet: len(packet.session_time_ms),
+    _samples,
+)
+
+
+# -- the others: a row a record --------------------------------------------------------------------------------
+
+
+def _one(_: Any) -> int:
+    return 1
+
+
+def _laps(reads: list[Read]) -> Values:
+    laps: list[Lap] = [read.record for read in reads]
+    values: Values = {name: [getattr(lap, name) for lap in laps] for name in Lap.model_fields}
+    values["start_utc"] = [at and at.astimezone(UTC).replace(tzinfo=None) for at in values["start_utc"]]
+    return values | _told(reads)
+
+
+def _told(reads: list[Read]) -> Values:
+    stamps = [read.stamp for read in reads if read.stamp is not None]
+    return {"seq": [stamp.seq for stamp in stamps], "emitted_ms": [stamp.emitted_ms for stamp in stamps]}
+
+
+def _messages(reads: list[Read]) -> Values:
+    messages: list[Message] = [read.record for read in reads]
+    values: Values = {
+        "kind": [message.kind for message in messages],
+        "driver_number": [getattr(message, "driver_number", None) for message in messages],
+        "session_time_ms": [message.session_time_ms for message in messages],
+        "payload": [message.model_dump_json() for message in messages],
+    }
+    return values | _told(reads)
+
+
+TOLD = _columns(seq=int, emitted_ms=int)
+LAPS = Table(
+    "LAPS",
+    topics.LAPS,
+    (*COMMON, *TOLD, *_columns_of(Lap, Lap.model_fields)),
+    topics.decode_lap,
+    _one,
+    _laps,
+)
+MESSAGES = Table(
+    "MESSAGES",
+    topics.MESSAGES,
+    (*COMMON, *TOLD, *_columns(kind=str, driver_number=str, session_time_ms=int, payload=dict)),
+    topics.decode_message,
+    _one,
+    _messages,
+)
+
+
+def _letters(reads: list[Read]) -> Values:
+    return {
+        REFUSED.get(name, name): [getattr(read.record, name) for read in reads] for name in DeadLetter.model_fields
+    }
+
+
+DEAD_LETTERS = Table(
+    "DEAD_LETTERS",
+    topics.DEAD_LETTERS,
+    (*COMMON, *_columns_of(DeadLetter, DeadLetter.model_fields)),
+    topics.decode_dead_letter,
+    _one,
+    _letters,
+)
+
+ALL = (TELEMETRY, LAPS, MESSAGES, DEAD_LETTERS)
+BY_TOPIC = {table.topic: table for table in ALL}
