@@ -40,7 +40,7 @@ from f1stream.race.session import Hole
 from f1stream.settings import settings
 from f1stream.topics import BadRecord
 from f1stream.warehouse.connection import Warehouse, WarehouseError, refuses_data, sentence
-from f1stream.warehouse.loader import Fenced, Loader, Lot, Partition, Place, Refused, halves
+from f1stream.warehouse.loader import Fenced, Loader, Lot, Partition, Place, Refused, halves, rows_of
 from f1stream.warehouse.log import begins_at, created_anew
 from f1stream.warehouse.tables import BY_TOPIC, Read, unread
 from models import DeadLetter
@@ -97,7 +97,8 @@ class Desk:
     async def assigned(self, positions: Mapping[Any, int | None]) -> dict[Any, int]:
         """Partitions are ours now, read from ``positions``: returns those that must be read from further back."""
         self.places = None
-        self.started = {Partition(tp.topic, tp.partition): offset or 0 for tp, offset in positions.items()}
+        ours = {tp: offset for tp, offset in positions.items() if tp.topic in BY_TOPIC}
+        self.started = {Partition(tp.topic, tp.partition): offset or 0 for tp, offset in ours.items()}
         try:
             async with asyncio.timeout(PLACES_WITHIN_S):
                 self.places = await self._take_over()
@@ -105,7 +106,7 @@ class Desk:
             log.warning("The warehouse does not say how far partitions are loaded: %s", _told(error))
             return {}
         back = {}
-        for tp, offset in positions.items():
+        for tp, offset in ours.items():
             of = Partition(tp.topic, tp.partition)
             if offset is not None and self.places[of].next_offset < offset:
                 back[tp] = self.started[of] = self.places[of].next_offset
@@ -275,6 +276,7 @@ class Desk:
                 self._loaded(lot.partition, lot.next)
             return
         parts = halves(lots)
+        log.info("Looking for what is refused among %d rows: %s", rows_of(lots), reason)
         if parts is None:
             (lot,) = lots
             await self._refuse(lot, reason)

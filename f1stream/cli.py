@@ -69,7 +69,9 @@ def demo(
     packet_ms: PacketMs = None,
     from_ms: FromMs = None,
     to_ms: ToMs = None,
-    keep: Annotated[bool, typer.Option(help="Keep the embedded warehouse's data in F1STREAM_HOME/warehouse.")] = False,
+    keep: Annotated[
+        bool, typer.Option(help="Keep the embedded warehouse's data in F1STREAM_HOME/warehouse.")
+    ] = False,
 ) -> None:
     """Everything with one command: broker, workers, warehouse, page and a session, all on this machine."""
     from f1stream.demo import Demo  # noqa: PLC0415 - the other commands need none of it

@@ -1,4 +1,4 @@
-"""Everything with one command: broker, race worker, page and a session, as child processes of this one."""
+"""Everything with one command: broker, workers, warehouse, page and a session, as child processes of this one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,17 @@ from pathlib import Path
 import aiohttp
 from rich.console import Console
 
-from f1stream.embedded import broker
+from f1stream.embedded import broker, warehouse
 from f1stream.embedded.broker import claim
+from f1stream.embedded.running import data_folder, free_port
 from f1stream.kafka import create_topics
 from f1stream.processes import Child, Children
-from f1stream.report import Outcome, as_json, collect
+from f1stream.report import Outcome, Rows, as_json, collect, loaded
 from f1stream.settings import EMBEDDED_HOST, Settings, settings
 from f1stream.sources.publish import Counts
 from f1stream.sources.spec import open_source
+from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.schema import create
 
 READY_WITHIN_S = 60.0
 INTERRUPTED = 130
@@ -45,10 +49,14 @@ class Demo:
     packet_ms: int | None = None
     from_ms: int | None = None
     to_ms: int | None = None
+    keep: bool = False
 
     async def run(self) -> int:
         """Run until it is done or told to stop; returns the exit code. Raises SourceError and PortTaken."""
         self._settings: Settings = settings()
+        if self._settings.embedded_warehouse:
+            port = free_port(self._settings.embedded_warehouse_port)
+            self._settings = self._settings.model_copy(update={"embedded_warehouse_port": port})
         self._console = Console(stderr=False, highlight=False)
         self._began = time.monotonic()
         open_source(self.source)  # a source that cannot be is told before anything is started
@@ -57,7 +65,14 @@ class Demo:
         logs.mkdir(parents=True, exist_ok=True)
         self._counts = logs / "published.jsonl"
         self._published_at = 0.0
-        self._children = Children(logs, {"F1STREAM_HOME": str(self._settings.home)})
+        self._children = Children(
+            logs,
+            {
+                "F1STREAM_HOME": str(self._settings.home),
+                "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(self._settings.embedded_warehouse_port),
+            },
+        )
+        self._scratch = tempfile.TemporaryDirectory(prefix="f1stream-warehouse-", ignore_cleanup_errors=True)
         work = asyncio.current_task()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,12 +89,14 @@ class Demo:
             for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not leave anything behind
                 loop.add_signal_handler(number, lambda: None)
             self._children.stop()
+            self._scratch.cleanup()
 
     def _claim_ports(self) -> None:
         s = self._settings
         if s.embedded:
             claim(EMBEDDED_HOST, s.embedded_broker_port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
         claim(s.web_host, s.race_port, "F1STREAM_RACE_PORT", "the race worker's health and metrics")
+        claim(s.web_host, s.archive_port, "F1STREAM_ARCHIVE_PORT", "the archive worker's health and metrics")
         claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
 
     async def _run(self) -> int:
@@ -92,12 +109,16 @@ class Demo:
         self._say("broker", f"ready on {where}" + (" (embedded, in memory)" if s.embedded else ""))
         race = self._start("race")
         web = self._start("web")
+        await self._start_warehouse()
+        archive = self._start("archive")
         # At full speed nobody watches: the topics can fill while the others get ready.
         source = self._start_source() if self.speed == "max" else None
         await self._ready(web, s.web_port)
         self._say("web", f"ready on port {s.web_port}")
         await self._ready(race, s.race_port)
         self._say("race", f"ready, health on http://{s.web_host}:{s.race_port}/health")
+        await self._ready(archive, s.archive_port)
+        self._say("archive", f"ready, health on http://{s.web_host}:{s.archive_port}/health")
         pace = "full speed" if self.speed == "max" else f"{self.speed}x"
         simulated = "  [yellow]SIMULATED[/yellow]" if self.source.startswith("sim") else ""
         self._say("source", f"{self.source} at {pace}{simulated}")
@@ -110,12 +131,33 @@ class Demo:
             await self._until_ended(None)
         runs = [Counts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
         outcomes = await self._collected(runs)
+        race_s = time.monotonic() - self._published_at
+        with self._console.status("Waiting for the last rows"):
+            rows = await loaded(self._settings, runs, self._check)
         seconds = {
             "total": time.monotonic() - self._began,
             "replay": replay_s,
-            "race": time.monotonic() - self._published_at,
+            "race": race_s,
+            "archive": time.monotonic() - self._published_at,
         }
-        return self._conclude(outcomes, seconds)
+        return self._conclude(outcomes, rows, seconds)
+
+    async def _start_warehouse(self) -> None:
+        """The embedded one, unless Snowflake is set, and the tables."""
+        s = self._settings
+        if s.embedded_warehouse:
+            data = data_folder(s) if self.keep else Path(self._scratch.name)
+            child = self._children.start("warehouse", warehouse.command(data, s.embedded_warehouse_port))
+            await asyncio.to_thread(warehouse.wait_until_up, child.process, s.embedded_warehouse_port)
+        connection = Warehouse(s)
+        await asyncio.to_thread(lambda: list(create(connection, s.snowflake_database)))
+        connection.close()
+        where = s.snowflake_account
+        if s.embedded_warehouse:
+            where = f"ready on port {s.embedded_warehouse_port} (embedded, " + (
+                f"kept in {data})" if self.keep else "forgotten afterwards; --keep keeps it)"
+            )
+        self._say("warehouse", where)
 
     def _start_source(self) -> Child:
         self._counts.unlink(missing_ok=True)
@@ -132,7 +174,7 @@ class Demo:
 
     def _say(self, name: str, state: str) -> None:
         pid = next((child.process.pid for child in self._children.children if child.name == name), None)
-        self._console.print(f"  {name:<8}{state}" + (f"  pid {pid}" if pid else ""))
+        self._console.print(f"  {name:<11}{state}" + (f"  pid {pid}" if pid else ""))
 
     async def _ready(self, child: Child, port: int) -> None:
         """Return when the child's own health says so."""
@@ -174,19 +216,21 @@ class Demo:
         with self._console.status("Waiting for the last frame"):
             return await collect(self._settings, runs, self._check)
 
-    def _conclude(self, outcomes: list[Outcome], seconds: dict[str, float]) -> int:
+    def _conclude(self, outcomes: list[Outcome], rows: Rows, seconds: dict[str, float]) -> int:
         rss = {child.name: child.peak_rss for child in self._children.children}
-        told = as_json(outcomes, seconds, rss)
+        told = as_json(outcomes, rows, seconds, rss)
         if self.report is not None:
             self.report.write_text(json.dumps(told, indent=1) + "\n")
         differences = [sentence for outcome in outcomes for sentence in outcome.differences()]
+        differences += rows.differences(outcomes)
         for sentence in differences:
             self._console.print(f"[red]{sentence}[/red]")
         if not differences:
             self._console.print(
                 f"All {told['samples']:,} samples, {told['laps']:,} laps and {told['messages']:,} messages are "
                 f"accounted for, in {told['frames']:,} frames; "
-                f"{told['dead_letters']} dead letters; {seconds['total']:.1f} s."
+                f"{told['dead_letters']} dead letters; {rows.total():,} rows in the warehouse; "
+                f"{seconds['total']:.1f} s."
             )
         return 1 if differences else 0
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
 from f1stream import topics
+from f1stream.kafka import log_ends
 from f1stream.settings import Settings
 from f1stream.sources.publish import Counts
+from f1stream.warehouse import tables
+from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.loader import Loader, Partition
 from models import DeadLetter, Frame, Head
 from models.frame import Tally
 
@@ -118,7 +123,80 @@ def _remember(outcome: Outcome, frame: Frame) -> None:
         outcome.tally = frame.race.tally
 
 
-def as_json(outcomes: list[Outcome], seconds: dict[str, float], rss: dict[str, int]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Rows:
+    """What the warehouse has of the published runs, by table."""
+
+    telemetry: int
+    laps: int
+    messages: int
+    dead_letters: int
+    duplicates: int
+    """Rows with the identity of another one."""
+
+    def total(self) -> int:
+        """All rows."""
+        return self.telemetry + self.laps + self.messages + self.dead_letters
+
+    def differences(self, outcomes: list[Outcome]) -> list[str]:
+        """Everything that is not accounted for, as sentences."""
+        dead = Counter(
+            letter.topic
+            for outcome in outcomes
+            for letter in outcome.letters.values()
+            if letter.consumer == "archive"
+        )
+        said = []
+        for what, topic, rows in (
+            ("samples", topics.TELEMETRY, self.telemetry),
+            ("laps", topics.LAPS, self.laps),
+            ("messages", topics.MESSAGES, self.messages),
+        ):
+            published = sum(getattr(outcome.published, what) for outcome in outcomes)
+            if rows + dead[topic] != published and not (dead[topic] and what == "samples"):
+                said.append(f"Warehouse: {published:,} {what} were published, {rows:,} are loaded.")
+        if self.duplicates:
+            said.append(f"Warehouse: {self.duplicates:,} rows are there more than once.")
+        return said
+
+
+async def loaded(settings: Settings, runs: list[Counts], progress: Callable[[], None]) -> Rows:
+    """Wait until everything that is in the topics now is loaded, and count the rows of the runs."""
+    warehouse, loader = Warehouse(settings), Loader(Warehouse(settings), "")
+    ends = await log_ends(
+        settings, [Partition(table.topic, n) for table in tables.ALL for n in range(settings.topic_partitions)]
+    )
+    try:
+        while True:
+            places = await asyncio.to_thread(loader.places)
+            if all(end == 0 or (of in places and places[of].next_offset >= end) for of, end in ends.items()):
+                break
+            progress()
+            await asyncio.sleep(0.2)
+        return await asyncio.to_thread(count_rows, warehouse, runs)
+    finally:
+        warehouse.close()
+        loader.warehouse.close()
+
+
+def count_rows(warehouse: Warehouse, runs: list[Counts]) -> Rows:
+    """Rows of the runs, by table; those without a run (dead letters) are all counted."""
+    which = json.dumps([{"session": run.session_key, "epoch": run.epoch} for run in runs])
+    counts: dict[str, int] = {}
+    duplicates = 0
+    for table in tables.ALL:
+        (row,) = warehouse.rows(
+            "select count(*) as n, count(distinct kafka_incarnation, kafka_partition, kafka_offset, kafka_index) as one"
+            f" from RAW.{table.name} t join table(flatten(input => parse_json(?))) f"  # noqa: S608 - ours
+            " on t.session_key = f.value:session::varchar and (t.epoch = f.value:epoch::int or t.epoch is null)",
+            [which],
+        )
+        counts[table.name.lower()] = row["n"]
+        duplicates += row["n"] - row["one"]
+    return Rows(**counts, duplicates=duplicates)
+
+
+def as_json(outcomes: list[Outcome], rows: Rows, seconds: dict[str, float], rss: dict[str, int]) -> dict[str, Any]:
     """The report of one or several runs: sums over them, the order of the first."""
     return {
         "session_key": ",".join(outcome.published.session_key for outcome in outcomes),
@@ -127,6 +205,7 @@ def as_json(outcomes: list[Outcome], seconds: dict[str, float], rss: dict[str, i
         "messages": sum(outcome.tally.messages for outcome in outcomes if outcome.tally),
         "frames": sum(len(outcome.frames) for outcome in outcomes),
         "dead_letters": sum(len(outcome.letters) for outcome in outcomes),
+        "warehouse": asdict(rows),
         "final_order": outcomes[0].final_order(),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},
         "peak_rss_mb": {name: round(value / 1e6) for name, value in rss.items()},

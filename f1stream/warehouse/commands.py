@@ -64,7 +64,9 @@ async def _lags(s: Settings, loaded: list[Loaded]) -> dict[str, int]:
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One statement.", metavar='"SELECT …"')],
-    output: Annotated[Literal["table", "csv", "json"], typer.Option("--format", help="How rows are written.")] = "table",
+    output: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="How rows are written.")
+    ] = "table",
 ) -> None:
     """Run a query and print its rows."""
     with embedded_warehouse(settings()):

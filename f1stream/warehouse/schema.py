@@ -43,7 +43,9 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
         )}  # fmt: skip
         for column in table.columns:
             if column.name not in there:
-                warehouse.execute(f"alter table RAW.{table.name} add column if not exists {column.name} {column.type}")
+                warehouse.execute(
+                    f"alter table RAW.{table.name} add column if not exists {column.name} {column.type}"
+                )
                 yield f"RAW.{table.name}: column {column.name} added."
 
 

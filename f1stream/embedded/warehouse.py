@@ -1,0 +1,160 @@
+"""The embedded warehouse: fakesnow, an emulator of Snowflake on DuckDB, behind the connector's own protocol.
+
+It keeps its data in a folder. It is for the demo, development and tests: it listens on loopback only, and lets in
+whoever asks, under any name and password.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from f1stream.settings import EMBEDDED_HOST
+
+STARTS_WITHIN_S = 30.0
+IDLE_S = 4 * 3600.0
+IDLE_IN_TRANSACTION_S = 30.0
+"""A client that died in a transaction would otherwise keep its rows from all others."""
+LOOKS_EVERY_S = 0.5
+
+
+class WarehouseFailed(Exception):
+    """The embedded warehouse did not start; the text is one sentence."""
+
+
+def command(data: Path, port: int) -> list[str]:
+    """The command line that runs it on loopback."""
+    return [sys.executable, "-m", "f1stream.embedded.warehouse", "--data", str(data), "--port", str(port)]
+
+
+def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
+    """Return when it listens. Raises WarehouseFailed when it ends or does not come up."""
+    from f1stream.embedded.running import listens  # noqa: PLC0415 - it starts us
+
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise WarehouseFailed(f"The embedded warehouse ended at once with code {process.returncode}.")
+        if listens(port):
+            return
+        time.sleep(0.05)
+    raise WarehouseFailed(f"The embedded warehouse did not listen on port {port} within {STARTS_WITHIN_S:.0f} s.")
+
+
+class Open(dict[str, Any]):
+    """The sessions by token. One that its client gives up is closed: its transaction is rolled back at once."""
+
+    def __delitem__(self, token: str) -> None:
+        session = self[token]
+        super().__delitem__(token)
+        session.close()
+
+
+class Sessions:
+    """Ends sessions nobody uses: whole sessions, so that their clients know (HTTP 401) and begin anew.
+
+    Rolling back only a transaction would let the rest of its statements commit one by one.
+    """
+
+    def __init__(self, app: Any, sessions: dict[str, Any], idle_s: float, idle_in_transaction_s: float) -> None:
+        self._app = app
+        self._sessions = sessions
+        self._idle_s, self._idle_in_transaction_s = idle_s, idle_in_transaction_s
+        self._used: dict[str, float] = {}
+        self._busy: Counter[str] = Counter()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """One request (ASGI)."""
+        token = None
+        if scope["type"] == "http":
+            token = dict(scope["headers"]).get(b"authorization", b"").decode()[17:-1]
+        if not token:
+            await self._app(scope, receive, send)
+            return
+        self._busy[token] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._busy[token] -= 1
+            self._used[token] = time.monotonic()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(LOOKS_EVERY_S)
+            now = time.monotonic()
+            for token, session in list(self._sessions.items()):
+                limit = self._idle_in_transaction_s if getattr(session, "f1stream_open", False) else self._idle_s
+                if not self._busy[token] and now - self._used.setdefault(token, now) > limit:
+                    self._sessions.pop(token, None)
+                    session.close()  # rolls back
+            for token in self._used.keys() - self._sessions.keys():
+                del self._used[token], self._busy[token]
+
+
+def serve(data: Path, port: int, idle_s: float, idle_in_transaction_s: float) -> None:
+    """Run until SIGTERM or Ctrl-C. Raises WarehouseFailed when the folder or the port is taken."""
+    import fakesnow.server as emulator_server  # noqa: PLC0415 - slow, and whoever starts us needs none of it
+    import uvicorn  # noqa: PLC0415
+    from fakesnow.instance import FakeSnow  # noqa: PLC0415
+
+    from f1stream.embedded import fakesnow_mends as mends  # noqa: PLC0415
+    from f1stream.embedded.running import listens  # noqa: PLC0415
+
+    if listens(port):
+        raise WarehouseFailed(f"Port {port} is taken: set F1STREAM_EMBEDDED_WAREHOUSE_PORT to another.")
+    stages = (data / "stages").resolve()
+    stages.mkdir(parents=True, exist_ok=True)
+    mends.mend(stages)
+    emulator = FakeSnow(db_path=str(data), nop_regexes=mends.WITHOUT_MEANING)
+    emulator.results_cache = mends.LatestResults()
+    try:
+        for file in sorted(data.glob("*.db")):
+            emulator.connect(database=file.stem).close()
+    except duckdb.IOException as error:
+        said = str(error).splitlines()[0]
+        raise WarehouseFailed(
+            f"The data in {data} cannot be opened; is another warehouse using it? {said}"
+        ) from error
+    mends.stages_again(emulator)
+    emulator_server.shared_fs = emulator
+    emulator_server.app.debug = False
+    for name in ("fakesnow.server", "sqlglot"):  # they write about every statement otherwise
+        logging.getLogger(name).setLevel(logging.ERROR)
+    emulator_server.sessions = Open()
+    app = Sessions(emulator_server.app, emulator_server.sessions, idle_s, idle_in_transaction_s)
+    uvicorn.run(
+        app, host=EMBEDDED_HOST, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1,
+        lifespan="off",
+    )  # fmt: skip
+    emulator.duck_conn.close()
+
+
+def main() -> None:
+    """``python -m f1stream.embedded.warehouse``."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder that its data is kept in")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--idle", type=float, default=IDLE_S, help="seconds until an idle session is ended")
+    parser.add_argument("--tx-idle", type=float, default=IDLE_IN_TRANSACTION_S, help="the same within a transaction")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until uvicorn sets its own
+    try:
+        serve(given.data, given.port, given.idle, given.tx_idle)
+    except WarehouseFailed as failed:
+        print(f"f1stream: {failed}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()
