@@ -39,7 +39,8 @@ from f1stream import topics
 from f1stream.race.session import Hole
 from f1stream.settings import settings
 from f1stream.topics import BadRecord
-from f1stream.warehouse.connection import Warehouse, WarehouseError, refuses_data, sentence
+from f1stream.warehouse.connection import Warehouse, refuses_data, sentence
+from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.loader import Fenced, Loader, Lot, Partition, Place, Refused, halves, rows_of
 from f1stream.warehouse.log import begins_at, created_anew
 from f1stream.warehouse.tables import BY_TOPIC, Read, unread
@@ -365,11 +366,12 @@ async def bury_all(batch: Batch) -> None:
     batch.letters.clear()
 
 
-@app.timer(LOOK_EVERY_S, on_leader=False)
+@app.task
 @or_end
 async def flush_what_is_old() -> None:
     """Flush what nothing follows."""
-    if desk.due() and not desk.lock.locked():
+    while not app.should_stop:
+        await asyncio.sleep(LOOK_EVERY_S)
         async with desk.lock:
             if desk.due():
                 await desk.flush()

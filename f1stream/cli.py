@@ -22,7 +22,7 @@ from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import KINDS, open_source
 from f1stream.warehouse.commands import app as warehouse_commands
-from f1stream.warehouse.connection import WarehouseError
+from f1stream.warehouse.errors import WarehouseError
 
 app = typer.Typer(
     help="Follow a Formula 1 session, live or past, as a stream: through Kafka and Faust to a live page.",

@@ -186,8 +186,9 @@ def count_rows(warehouse: Warehouse, runs: list[Counts]) -> Rows:
     duplicates = 0
     for table in tables.ALL:
         (row,) = warehouse.rows(
-            "select count(*) as n, count(distinct kafka_incarnation, kafka_partition, kafka_offset, kafka_index) as one"
-            f" from RAW.{table.name} t join table(flatten(input => parse_json(?))) f"  # noqa: S608 - ours
+            "select count(*) as n, "  # noqa: S608 - the table's name is ours
+            "count(distinct kafka_incarnation, kafka_partition, kafka_offset, kafka_index) as one"
+            f" from RAW.{table.name} t join table(flatten(input => parse_json(?))) f"
             " on t.session_key = f.value:session::varchar and (t.epoch = f.value:epoch::int or t.epoch is null)",
             [which],
         )

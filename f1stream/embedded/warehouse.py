@@ -17,8 +17,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from f1stream.settings import EMBEDDED_HOST
 
 STARTS_WITHIN_S = 30.0
@@ -104,7 +102,8 @@ class Sessions:
 
 def serve(data: Path, port: int, idle_s: float, idle_in_transaction_s: float) -> None:
     """Run until SIGTERM or Ctrl-C. Raises WarehouseFailed when the folder or the port is taken."""
-    import fakesnow.server as emulator_server  # noqa: PLC0415 - slow, and whoever starts us needs none of it
+    import duckdb  # noqa: PLC0415 - slow, as the next ones; whoever starts us needs none of it
+    import fakesnow.server as emulator_server  # noqa: PLC0415
     import uvicorn  # noqa: PLC0415
     from fakesnow.instance import FakeSnow  # noqa: PLC0415
 

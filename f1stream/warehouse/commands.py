@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-import snowflake.connector
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -17,10 +16,7 @@ from rich.table import Table
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.kafka import BrokerError, log_ends
 from f1stream.settings import Settings, settings
-from f1stream.warehouse.connection import Warehouse, WarehouseError, sentence
-from f1stream.warehouse.loader import Partition
-from f1stream.warehouse.schema import Loaded, create
-from f1stream.warehouse.schema import status as loaded_status
+from f1stream.warehouse.errors import WarehouseError
 
 app = typer.Typer(help="The warehouse: Snowflake, or the embedded one.", no_args_is_help=True)
 
@@ -28,6 +24,9 @@ app = typer.Typer(help="The warehouse: Snowflake, or the embedded one.", no_args
 @app.command()
 def init() -> None:
     """Create database, schemas, tables, stage and offsets where they do not exist yet."""
+    from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415 - the connector is slow to import
+    from f1stream.warehouse.schema import create  # noqa: PLC0415
+
     with embedded_warehouse(settings()):
         for done in create(Warehouse(settings()), settings().snowflake_database):
             print(done)  # noqa: T201
@@ -36,6 +35,9 @@ def init() -> None:
 @app.command()
 def status() -> None:
     """Tables, rows, last load, and how many records each is behind Kafka."""
+    from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415
+    from f1stream.warehouse.schema import status as loaded_status  # noqa: PLC0415
+
     with embedded_warehouse(settings()):
         loaded = loaded_status(Warehouse(settings()))
     try:
@@ -50,8 +52,10 @@ def status() -> None:
     Console().print(table)
 
 
-async def _lags(s: Settings, loaded: list[Loaded]) -> dict[str, int]:
+async def _lags(s: Settings, loaded: list[Any]) -> dict[str, int]:
     """By topic."""
+    from f1stream.warehouse.loader import Partition  # noqa: PLC0415
+
     ends = await log_ends(s, [Partition(part.topic, n) for part in loaded for n in range(s.topic_partitions)])
     return {
         part.topic: sum(
@@ -69,6 +73,10 @@ def sql(
     ] = "table",
 ) -> None:
     """Run a query and print its rows."""
+    import snowflake.connector  # noqa: PLC0415
+
+    from f1stream.warehouse.connection import Warehouse, sentence  # noqa: PLC0415
+
     with embedded_warehouse(settings()):
         try:
             cursor = Warehouse(settings()).execute(query)

@@ -13,6 +13,7 @@ from snowflake.connector import errors as refused
 from snowflake.connector.cursor import SnowflakeCursor
 
 from f1stream.settings import Settings
+from f1stream.warehouse.errors import WarehouseError
 
 LOGIN_TIMEOUT_S = 10
 NETWORK_TIMEOUT_S = 30
@@ -22,10 +23,6 @@ LOCK_TIMEOUT_S = 30
 """Another worker's transaction on the offsets lasts seconds; one that lasts longer is tried again later."""
 
 logging.getLogger("snowflake.connector").setLevel(logging.CRITICAL)  # what fails is raised, and told by us
-
-
-class WarehouseError(Exception):
-    """The warehouse cannot be used; the text is one sentence for the user."""
 
 
 class Warehouse:
@@ -76,6 +73,7 @@ class Warehouse:
             self._connection = snowflake.connector.connect(
                 **self._settings.warehouse_client(),
                 database=self._settings.snowflake_database,
+                schema="RAW",
                 paramstyle="qmark",
                 application="f1stream",
                 login_timeout=LOGIN_TIMEOUT_S,
@@ -111,9 +109,13 @@ def _session_is_gone(error: snowflake.connector.Error) -> bool:
     return error.errno in SESSION_GONE
 
 
+DATA_ERRORS = range(100_000, 101_000)
+"""Snowflake's codes for values that do not fit."""
+
+
 def refuses_data(error: snowflake.connector.Error) -> bool:
-    """Whether it is the rows that are refused (SQL state class 22, data exception), and will be again."""
-    return isinstance(error, refused.ProgrammingError) and str(error.sqlstate or "").startswith("22")
+    """Whether it is the rows that are refused, and will be again."""
+    return isinstance(error, refused.ProgrammingError) and error.errno in DATA_ERRORS
 
 
 def sentence(error: snowflake.connector.Error) -> str:

@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 
 from f1stream import topics
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import Warehouse, WarehouseError
+from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.tables import Read, Table
 from models import DeadLetter
 

@@ -11,7 +11,8 @@ from typing import Any
 import snowflake.connector
 
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import Warehouse, WarehouseError, sentence
+from f1stream.warehouse.connection import Warehouse, sentence
+from f1stream.warehouse.errors import WarehouseError
 
 MISSING = 2003
 """Snowflake's code for an object that does not exist (or that one may not see)."""
