@@ -4,13 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint format types bench lock clean
+.PHONY: help setup demo test lint format types faults bench kafka lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
 	@echo "make test    lint, types and tests"
 	@echo "make setup   only prepare the environment in .venv"
-	@echo "make lint | format | types | bench | lock | clean"
+	@echo "make lint | format | types | faults | bench | kafka | lock | clean"
 
 setup: .venv/.ready
 
@@ -38,6 +38,14 @@ types: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The long matrix: every fault several times, ten million samples waiting. CI runs each fault once, in `make test`.
+faults: setup kafka
+	F1STREAM_FAULTS=long $(BIN)/pytest tests/faults $(ARGS)
+
+# Apache Kafka's jars, for tests (Java 17 and Maven).
+kafka:
+	mvn -q -B -f deploy/kafka/pom.xml dependency:copy-dependencies
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)

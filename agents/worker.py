@@ -136,8 +136,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         # The embedded broker holds a join for half the session, and a killed member's session must end first.
         broker_session_timeout=6.0,
         broker_heartbeat_interval=1.0,
-        # A blocked sink must not cost the partitions: death is told by the session, not by polling.
-        broker_max_poll_interval=7 * 24 * 3600.0,
+        broker_max_poll_interval=settings.broker_max_poll_seconds,
         broker_commit_interval=1.0,
         stream_wait_empty=False,  # held-back events are never acknowledged; waiting for them hangs on SIGTERM
         producer_linger_ms=5,

@@ -27,6 +27,10 @@ class Settings(BaseSettings):
     broker_password: SecretStr = SecretStr("")
     broker_ca_file: Path | None = None
     """Certificate authority of the brokers; the system's own when empty."""
+    broker_max_poll_seconds: float = Field(
+        7 * 24 * 3600.0, gt=0, description="A worker that takes nothing for so long leaves its group."
+    )
+    """Long, because an archive worker whose warehouse is away takes nothing; death is told by the session."""
     embedded_broker_port: int = Field(19092, description="Loopback port of the embedded broker.")
 
     topic_partitions: int = Field(24, ge=1, description="Partitions of every topic, fixed at creation.")
