@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,29 @@ def archive_path() -> Path:
 def aus_session(archive_path: Path) -> Session:
     """The same, read."""
     return read_archive(archive_path)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One Apache Kafka broker; whoever uses it resets it first."""
+    yield from _cluster(tmp_path_factory.mktemp("kafka"), 1)
+
+
+@pytest.fixture(scope="module")
+def three_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The same with three brokers, every topic on all of them."""
+    yield from _cluster(tmp_path_factory.mktemp("kafka3"), 3)
+
+
+def _cluster(folder: Path, brokers: int) -> Iterator[Any]:
+    from kafka_cluster import Cluster
+
+    cluster = Cluster(folder, brokers)
+    try:
+        asyncio.run(cluster.start())
+        yield cluster
+    finally:
+        cluster.stop()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.admin import DeleteGroupsRequest
 from conftest import ROOT, missing
 
 UP_WITHIN_S = 90
@@ -34,7 +35,10 @@ def jars() -> Path:
     folder = POM.parent / "target" / "jars"
     if not list(folder.glob("kafka_*.jar")):
         got = subprocess.run(
-            ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"], capture_output=True, text=True
+            ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if got.returncode:
             missing(f"Apache Kafka's jars cannot be fetched: {got.stdout[-300:]}")
@@ -62,7 +66,8 @@ class Cluster:
         self._id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self.password = secrets.token_hex(16)
         self.brokers = [
-            Broker(n, *_free_ports(3), folder / f"broker-{n}") for n in range(1, brokers + 1)  # type: ignore[arg-type]
+            Broker(n, *_free_ports(3), folder / f"broker-{n}")
+            for n in range(1, brokers + 1)  # type: ignore[arg-type]
         ]
         folder.mkdir(parents=True, exist_ok=True)
         self.ca_file = _certificates(folder)
@@ -157,7 +162,8 @@ class Cluster:
         try:
             async with asyncio.timeout(UP_WITHIN_S):
                 while groups := [group for group, _ in await admin.list_consumer_groups()]:
-                    await admin.delete_consumer_groups(groups)  # one that has members yet stays for now
+                    for group in groups:
+                        await delete_group(admin, group)  # one that has members yet stays for now
                     await asyncio.sleep(0.3)
                 while topics := [name for name in await admin.list_topics() if name != "__consumer_offsets"]:
                     await admin.delete_topics(topics)
@@ -190,8 +196,7 @@ class Cluster:
             "inter.broker.listener.name": "PLAINTEXT",
             "sasl.enabled.mechanisms": "PLAIN",
             "listener.name.sasl_ssl.plain.sasl.jaas.config": (
-                "org.apache.kafka.common.security.plain.PlainLoginModule required "
-                f'user_{USER}="{self.password}";'
+                f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{self.password}";'
             ),
             "ssl.keystore.type": "PEM",
             "ssl.keystore.location": self._folder / "server.pem",
@@ -213,6 +218,12 @@ class Cluster:
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
+async def delete_group(admin: AIOKafkaAdminClient, group: str) -> None:
+    """Delete a consumer group with its offsets, if nobody is in it."""
+    coordinator = await admin.find_coordinator(group)
+    await admin._send_request(DeleteGroupsRequest([group]), coordinator)
+
+
 def _free_ports(n: int) -> list[int]:
     from rig import free_port
 
@@ -220,7 +231,7 @@ def _free_ports(n: int) -> list[int]:
 
 
 def _certificates(folder: Path) -> Path:
-    """An authority, and a server certificate of it for loopback, made for this cluster; returns the authority's file."""
+    """An authority, and a server certificate of it for loopback, for this cluster; returns the authority's file."""
 
     def openssl(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)

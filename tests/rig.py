@@ -39,12 +39,19 @@ def free_port() -> int:
 
 
 class Rig:
-    """One embedded broker and any number of race workers."""
+    """A broker, its own (embedded) or the one that ``broker`` (environment) tells, and any number of workers."""
 
-    def __init__(self, home: Path, partitions: int = 24) -> None:
-        self.settings = Settings(
-            _env_file=None, home=home, embedded_broker_port=free_port(), topic_partitions=partitions, broker=""
-        )
+    def __init__(self, home: Path, partitions: int = 24, broker: dict[str, str] | None = None) -> None:
+        self._environment = {
+            "F1STREAM_HOME": str(home),
+            "F1STREAM_BROKER": "",
+            "F1STREAM_EMBEDDED_BROKER_PORT": str(free_port()),
+            "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(free_port()),
+            "F1STREAM_TOPIC_PARTITIONS": str(partitions),
+            **(broker or {}),
+        }
+        names = {name.removeprefix("F1STREAM_").lower(): value for name, value in self._environment.items()}
+        self.settings = Settings(_env_file=None, **names)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.workers: list[tuple[subprocess.Popen[bytes], int]] = []
         self.home = home
@@ -52,9 +59,10 @@ class Rig:
 
     async def start(self) -> None:
         """Broker and topics."""
-        port = self.settings.embedded_broker_port
-        process = self._popen(broker.command(port), "broker")
-        await asyncio.to_thread(broker.wait_until_up, process, port)
+        if self.settings.embedded:
+            port = self.settings.embedded_broker_port
+            process = self._popen(broker.command(port), "broker")
+            await asyncio.to_thread(broker.wait_until_up, process, port)
         await create_topics(self.settings)
 
     def _popen(self, command: list[str], name: str, **more: str) -> subprocess.Popen[bytes]:
@@ -68,12 +76,7 @@ class Rig:
 
     def environment(self) -> dict[str, str]:
         """What a child must know."""
-        return {
-            "F1STREAM_HOME": str(self.home),
-            "F1STREAM_BROKER": "",
-            "F1STREAM_EMBEDDED_BROKER_PORT": str(self.settings.embedded_broker_port),
-            "F1STREAM_TOPIC_PARTITIONS": str(self.settings.topic_partitions),
-        }
+        return dict(self._environment)
 
     async def worker(self) -> subprocess.Popen[bytes]:
         """A race worker, when it is ready."""
