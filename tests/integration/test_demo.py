@@ -11,13 +11,21 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psutil
 import pytest
 from figures import figures
 from rig import free_port
+
+from f1stream.embedded.running import embedded_warehouse
+from f1stream.settings import Settings
+from f1stream.sources.archive import DECIMALS
+from f1stream.warehouse.connection import Warehouse
+from models import Lap
 
 STOPS_WITHIN_S = 5
 DEMO = [sys.executable, "-m", "f1stream", "demo"]
@@ -32,6 +40,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "F1STREAM_EMBEDDED_BROKER_PORT": str(free_port()),
         "F1STREAM_WEB_PORT": str(free_port()),
         "F1STREAM_RACE_PORT": str(free_port()),
+        "F1STREAM_ARCHIVE_PORT": str(free_port()),
+        "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(free_port()),
     }
 
 
@@ -80,10 +90,10 @@ def gone(processes: list[psutil.Process]) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_everything(running: RunningDemo, number: signal.Signals) -> None:
     deadline = time.monotonic() + 30
-    while len(running.children()) < 4 and time.monotonic() < deadline:
+    while len(running.children()) < 6 and time.monotonic() < deadline:
         time.sleep(0.1)
     children = running.children()
-    assert len(children) == 4, "broker, race, web and source"
+    assert len(children) == 6, "broker, race, web, warehouse, archive and source"
     began = time.monotonic()
     running.process.send_signal(number)
     assert running.process.wait(20) == 0
@@ -167,17 +177,95 @@ def test_whole_australian_grand_prix_is_accounted_for(
         "--exit-when-done",
         "--report",
         str(told),
+        "--keep",
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     report = json.loads(told.read_text())
+    assert_telemetry_is_the_archives(environment, archive_path)
+    assert_laps_are_the_archives(environment, archive_path)
     expected = json.loads((archive_path / "expected.json").read_text())
     assert report["samples"] == expected["telemetry_rows"]
     assert report["laps"] == expected["lap_rows"]
     assert report["final_order"] == expected["final_order"]
     assert report["dead_letters"] == 0
+    assert report["warehouse"] == {
+        "telemetry": expected["telemetry_rows"], "laps": expected["lap_rows"], "messages": report["messages"],
+        "dead_letters": 0, "duplicates": 0,
+    }  # fmt: skip
     seconds, rss = report["seconds"], report["peak_rss_mb"]
-    figures.append(f"whole race through broker, worker and web, from nothing started: {seconds['total']:.1f} s")
+    figures.append(
+        f"whole race through broker, workers, web and warehouse, from nothing started: {seconds['total']:.1f} s"
+    )
     figures.append("peak memory, MB: " + ", ".join(f"{name} {size}" for name, size in rss.items()))
+
+
+SAME = {
+    "Driver": "e.tla", "DriverNumber": "o.driver_number", "Date": "o.utc at time zone 'UTC'", "X": "o.x", "Y": "o.y",
+    "Z": "o.z", "Speed": "o.speed", "RPM": "o.rpm", "Throttle": "o.throttle", "Brake": "o.brake", "DRS": "o.drs",
+    "nGear": "o.gear", "Distance": "o.distance", "RelativeDistance": "o.relative_distance",
+    "DriverAhead": "o.driver_ahead", "DistanceToDriverAhead": "o.distance_to_driver_ahead",
+}  # fmt: skip
+"""The archive's columns and the warehouse's; the other two, Lap and session_time_ms, are what rows are joined by."""
+
+
+def assert_telemetry_is_the_archives(environment: dict[str, str], archive: Path) -> None:
+    """Every row of the Parquet file is in RAW.TELEMETRY with the same values, and no other.
+
+    One query over both: the kept warehouse's file, and the Parquet file.
+    """
+    own = duckdb.connect()
+    own.execute(f"attach '{environment['F1STREAM_HOME']}/warehouse/F1STREAM.db' as kept (read_only)")
+    own.execute("create view ours as select * from kept.RAW.TELEMETRY")
+    ((payload,),) = own.execute("select payload from kept.RAW.MESSAGES where kind = 'entries'").fetchall()
+    own.execute("create table entries (number varchar, tla varchar)")
+    own.executemany(
+        "insert into entries values (?, ?)",
+        [(car["driver_number"], car["tla"]) for car in json.loads(payload)["entries"]],
+    )
+    own.execute(
+        "create table archive as select t.*, a.* from read_parquet(?, file_row_number = true) t"
+        " positional join read_parquet(?) a",
+        [str(archive / "telemetry.parquet"), str(archive / "driver_ahead.parquet")],
+    )
+    there = {name for (name, *_) in own.execute("describe archive").fetchall()}
+    assert there - {"file_row_number"} == {*SAME, "Lap", "session_time_ms"}, "a column is not compared"
+    differences = []
+    for theirs, mine in SAME.items():
+        # The archive has 32-bit floats of decimals; what is published, and loaded, are those decimals.
+        archived = f"round(a.{theirs}::double, {DECIMALS[theirs]})" if theirs in DECIMALS else f"a.{theirs}"
+        archived = "a.Brake::boolean" if theirs == "Brake" else archived
+        differences.append(
+            f"count(*) filter (where {archived}::varchar is distinct from ({mine})::varchar) as {theirs}"
+        )
+    (counted,) = own.execute(
+        f"select count(*), count(a.Lap), count(o.lap), {', '.join(differences)} from archive a"
+        " full join ours o on o.driver_number = a.DriverNumber and o.lap = a.Lap"
+        " and o.session_time_ms = a.session_time_ms left join entries e on e.number = o.driver_number"
+    ).fetchall()
+    rows, of_archive, of_ours, *wrong = counted
+    assert rows == of_archive == of_ours == 751_872
+    assert dict(zip(SAME, wrong, strict=True)) == dict.fromkeys(SAME, 0)
+
+
+def assert_laps_are_the_archives(environment: dict[str, str], archive: Path) -> None:
+    """Every lap of laps.jsonl is in RAW.LAPS with the same values."""
+    settings = Settings(_env_file=None, **{
+        name.removeprefix("F1STREAM_").lower(): value
+        for name, value in environment.items() if name.startswith("F1STREAM_")
+    })  # fmt: skip
+    with embedded_warehouse(settings):
+        warehouse = Warehouse(settings)
+        rows = {(row["driver_number"], row["lap_number"]): row for row in warehouse.rows("select * from RAW.LAPS")}
+        warehouse.close()
+    lines = [json.loads(line) for line in (archive / "laps.jsonl").read_text().splitlines()]
+    assert len(rows) == len(lines)
+    for line in lines:
+        row = rows[line["DriverNumber"], line["LapNumber"]]
+        for name, field in Lap.model_fields.items():
+            told = line[str(field.validation_alias)]
+            if name == "start_utc" and told is not None:
+                told = datetime.fromisoformat(told).astimezone(UTC).replace(tzinfo=None)
+            assert row[name] == told, (name, line)
 
 
 def test_five_sessions_at_once_are_accounted_for(environment: dict[str, str], tmp_path: Path) -> None:

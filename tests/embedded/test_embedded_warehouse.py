@@ -1,0 +1,144 @@
+"""The embedded warehouse: what Snowflake does and fakesnow by itself does not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import snowflake.connector
+from rig import free_port
+
+from f1stream.embedded import warehouse
+from f1stream.settings import Settings
+from f1stream.warehouse.connection import Warehouse, refuses_data
+from f1stream.warehouse.schema import create
+
+
+class Server:
+    """One that can be killed and started again on its data."""
+
+    def __init__(self, data: Path) -> None:
+        self.data, self.port = data, free_port()
+        self.settings = Settings(_env_file=None, embedded_warehouse_port=self.port)
+        self.start()
+
+    def start(self, *options: str) -> None:
+        self.process = subprocess.Popen([*warehouse.command(self.data, self.port), *options])
+        warehouse.wait_until_up(self.process, self.port)
+
+    def client(self) -> Warehouse:
+        return Warehouse(self.settings)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path)
+    try:
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+def test_what_is_committed_survives_a_kill_and_what_is_not_is_gone(server: Server) -> None:
+    client = server.client()
+    list(create(client, "F1STREAM"))
+    client.execute("create table RAW.T (n int)")
+    client.execute("insert into RAW.T values (1)")
+    client.execute("begin")
+    client.execute("insert into RAW.T values (2)")
+    server.process.kill()
+    server.process.wait()
+    server.start()
+    again = server.client()
+    assert again.rows("select n from RAW.T") == [{"n": 1}]
+    assert all("already exists" in done or "successfully" not in done for done in create(again, "F1STREAM"))
+
+
+def test_a_session_that_ends_in_a_transaction_gives_its_rows_back(server: Server) -> None:
+    first, second = server.client(), server.client()
+    first.execute("create table RAW.T (n int)")
+    first.execute("insert into RAW.T values (1)")
+    with pytest.raises(KeyError), first.transaction() as execute:
+        execute("update RAW.T set n = 2")
+        raise KeyError
+    second.execute("update RAW.T set n = 3")
+    assert second.rows("select n from RAW.T") == [{"n": 3}]
+
+
+def test_a_dead_clients_transaction_is_ended(server: Server) -> None:
+    server.process.kill()
+    server.process.wait()
+    server.start("--tx-idle", "1")
+    first, second = server.client(), server.client()
+    first.execute("create table RAW.T (n int)")
+    first.execute("insert into RAW.T values (1)")
+    first.execute("begin")
+    first.execute("update RAW.T set n = 2")
+    with pytest.raises(snowflake.connector.Error) as conflict:
+        second.execute("update RAW.T set n = 3")
+    assert conflict.value.errno == 625
+    time.sleep(3)
+    second.execute("update RAW.T set n = 4")
+    with pytest.raises(snowflake.connector.Error):
+        first.execute("update RAW.T set n = 5")
+    assert first.rows("select n from RAW.T") == [{"n": 4}], "after its session has ended a client begins a new one"
+
+
+def test_values_that_do_not_fit_are_told_from_other_errors(server: Server) -> None:
+    client = server.client()
+    client.execute("create table RAW.T (n int, v variant)")
+    for sql in ("insert into RAW.T (n) select 'x'::int", "insert into RAW.T (v) select parse_json('{')"):
+        with pytest.raises(snowflake.connector.Error) as error:
+            client.execute(sql)
+        assert refuses_data(error.value), error.value
+    for sql in ("select * from RAW.NOWHERE", "selec", "select nothing from RAW.T"):
+        with pytest.raises(snowflake.connector.Error) as error:
+            client.execute(sql)
+        assert not refuses_data(error.value), error.value
+
+
+def test_merge_is_one_statement_in_a_transaction(server: Server) -> None:
+    client = server.client()
+    client.execute("create table RAW.T (n int, s varchar)")
+    client.execute("insert into RAW.T values (1, 'a')")
+    client.execute("begin")
+    merged = client.execute(
+        "merge into RAW.T t using (select f.value:n::int as n, f.value:s::varchar as s"
+        " from table(flatten(input => parse_json(?))) f) s on t.n = s.n"
+        " when matched then update set s = s.s when not matched then insert (n, s) values (s.n, s.s)",
+        [json.dumps([{"n": 1, "s": "b"}, {"n": 2, "s": "c"}])],
+    )
+    assert merged.rowcount == 2
+    client.execute("rollback")
+    assert client.rows("select * from RAW.T") == [{"n": 1, "s": "a"}]
+
+
+def test_null_timestamps_are_null(server: Server) -> None:
+    client = server.client()
+    client.execute("create table RAW.T (n int, at timestamp_ntz)")
+    client.execute("insert into RAW.T values (1, null), (2, '2025-03-16 04:18:22.974')")
+    first, second = client.rows("select at from RAW.T order by n")
+    assert first["at"] is None
+    assert second["at"].isoformat() == "2025-03-16T04:18:22.974000"
+
+
+def test_statements_about_the_account_are_accepted(server: Server) -> None:
+    for sql in ("create role if not exists LOADER", "grant usage on schema RAW to role LOADER"):
+        server.client().execute(sql)
+
+
+def test_a_folder_in_use_is_one_sentence_and_exit_code_2(server: Server) -> None:
+    server.client().execute("create table RAW.T (n int)")
+    second = subprocess.run(
+        [sys.executable, "-m", "f1stream.embedded.warehouse", "--data", str(server.data), "--port", str(free_port())],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert second.returncode == 2
+    assert "cannot be opened" in second.stderr
+    assert "Traceback" not in second.stderr

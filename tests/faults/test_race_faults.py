@@ -1,0 +1,127 @@
+"""The race worker on Apache Kafka: brokers and workers die, freeze and wake, and the frames are the same."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from kafka_cluster import Cluster
+from pipeline import frame_bytes, run
+from rig import Rig
+
+from f1stream import topics
+from f1stream.sources.packing import pack
+from f1stream.sources.session import Session
+
+FIRST_LAP, LAST_LAP = 30, 36
+SPEED = 40.0
+Fault = Callable[[], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def stretch(aus_session: Session) -> tuple[int, int]:
+    ends: dict[int, int] = {}
+    for lap in aus_session.laps:
+        ends.setdefault(lap.lap_number, lap.end_ms)
+    return ends[FIRST_LAP - 1], ends[LAST_LAP]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(aus_session: Session, stretch: tuple[int, int]) -> dict[int, bytes]:
+    return frame_bytes(run(aus_session, from_ms=stretch[0], to_ms=stretch[1]).made)
+
+
+async def disturbed(
+    rig: Rig, session: Session, stretch: tuple[int, int], fault: Fault, frames: int
+) -> dict[int, bytes]:
+    """The frames of the stretch when ``fault`` happens after ``frames`` of them."""
+    records = ((item, topics.encode(item.record)) for item in pack(session, 1, 250, *stretch))
+    publishing = asyncio.create_task(rig.publish(records, speed=SPEED))
+    happened = False
+
+    async def watch(found: int) -> None:
+        nonlocal happened
+        if found > frames and not happened:
+            happened = True
+            await fault()
+
+    found = await rig.frames(1, after=watch)
+    await publishing
+    assert happened, "the fault did not happen in mid-race"
+    return found
+
+
+def same(found: dict[int, bytes], expected: dict[int, bytes]) -> bool:
+    return not [n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n)]
+
+
+async def test_brokers_that_die_and_come_back_change_no_frame(
+    three_brokers: Cluster,
+    aus_session: Session,
+    stretch: tuple[int, int],
+    undisturbed: dict[int, bytes],
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path, 6, three_brokers.environment())
+
+    async def fault() -> None:
+        three_brokers.kill(1)
+        await asyncio.sleep(5)
+        await three_brokers.start_all()
+        await asyncio.sleep(3)
+        for number in (1, 2, 3):
+            three_brokers.kill(number)
+        await three_brokers.start_all()
+
+    try:
+        await rig.start()
+        await rig.worker()
+        assert same(await disturbed(rig, aus_session, stretch, fault, len(undisturbed) // 4), undisturbed)
+    finally:
+        rig.stop()
+
+
+@pytest.mark.parametrize("what", ["killed", "frozen and woken"])
+async def test_one_of_two_workers_changes_no_frame(
+    cluster: Cluster,
+    aus_session: Session,
+    stretch: tuple[int, int],
+    undisturbed: dict[int, bytes],
+    tmp_path: Path,
+    what: str,
+) -> None:
+    await cluster.reset()
+    rig = Rig(tmp_path, 6, cluster.environment())
+    try:
+        await rig.start()
+        first, _ = await rig.worker(), await rig.worker()
+
+        async def fault() -> None:
+            if what == "killed":
+                first.kill()
+                first.wait()
+                return
+            first.send_signal(signal.SIGSTOP)
+            await asyncio.sleep(9)  # its session lasts 6 s
+            first.send_signal(signal.SIGCONT)
+
+        assert same(await disturbed(rig, aus_session, stretch, fault, len(undisturbed) // 3), undisturbed)
+    finally:
+        rig.stop()
+
+
+async def test_a_race_through_sasl_over_tls_has_the_same_frames(
+    cluster: Cluster, aus_session: Session, stretch: tuple[int, int], undisturbed: dict[int, bytes], tmp_path: Path
+) -> None:
+    await cluster.reset()
+    rig = Rig(tmp_path, 6, cluster.secure_environment())
+    try:
+        await rig.start()
+        await rig.worker()
+        await rig.publish((item, topics.encode(item.record)) for item in pack(aus_session, 1, 1_000, *stretch))
+        assert same(await rig.frames(1), undisturbed)
+    finally:
+        rig.stop()
