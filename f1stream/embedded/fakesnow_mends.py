@@ -5,6 +5,7 @@ They replace functions of fakesnow 0.12; the dependency is pinned to it.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,10 @@ from fakesnow.transforms import stage
 from fakesnow.transforms.merge import operations
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 RESULTS_KEPT = 64
 DATA_ERRORS = (
@@ -188,6 +193,19 @@ def _null_timestamps() -> None:
         return pa.StructArray.from_arrays(values, fields=fields, mask=pc.is_null(column))
 
     fakesnow.arrow.timestamp_to_sf_struct = mended
+
+
+def with_master_token(app: Starlette) -> None:
+    """The login's answer has a master token: without one the connector never tells that it closes a session."""
+    (login,) = (route for route in app.routes if isinstance(route, Route) and route.name == "login_request")
+    answer = login.endpoint
+
+    async def mended(request: Request) -> JSONResponse:
+        told = json.loads((await answer(request)).body)
+        told["data"]["masterToken"] = told["data"]["token"]
+        return JSONResponse(told)
+
+    app.router.routes[app.routes.index(login)] = Route(login.path, mended, methods=["POST"])
 
 
 class LatestResults(dict[str, Any]):

@@ -128,6 +128,7 @@ def serve(data: Path, port: int, idle_s: float, idle_in_transaction_s: float) ->
     mends.stages_again(emulator)
     emulator_server.shared_fs = emulator
     emulator_server.app.debug = False
+    mends.with_master_token(emulator_server.app)
     for name in ("fakesnow.server", "sqlglot"):  # they write about every statement otherwise
         logging.getLogger(name).setLevel(logging.ERROR)
     emulator_server.sessions = Open()

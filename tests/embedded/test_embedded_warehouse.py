@@ -121,11 +121,11 @@ def test_merge_is_one_statement_in_a_transaction(server: Server) -> None:
 
 def test_null_timestamps_are_null(server: Server) -> None:
     client = server.client()
-    client.execute("create table RAW.T (n int, at timestamp_ntz)")
+    client.execute("create table RAW.T (n int, seen timestamp_ntz)")
     client.execute("insert into RAW.T values (1, null), (2, '2025-03-16 04:18:22.974')")
-    first, second = client.rows("select at from RAW.T order by n")
-    assert first["at"] is None
-    assert second["at"].isoformat() == "2025-03-16T04:18:22.974000"
+    first, second = client.rows("select seen from RAW.T order by n")
+    assert first["seen"] is None
+    assert second["seen"].isoformat() == "2025-03-16T04:18:22.974000"
 
 
 def test_statements_about_the_account_are_accepted(server: Server) -> None:
