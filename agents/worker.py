@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import logging
 import struct
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +31,8 @@ from models.dead_letter import BODY_LIMIT
 
 log = logging.getLogger("f1stream")
 
+REBALANCE_S = 60.0
+"""One that lasts longer will not end."""
 BATCH = 500
 WITHIN_S = 0.02
 """``noack_take`` waits so long for a batch to fill; it is latency."""
@@ -151,7 +155,28 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         Table=DurableTable,
     )
     app.embedded = settings.embedded
+
+    @app.task
+    @or_end
+    async def watch() -> None:
+        await watch_rebalancing(app)
+
     return app
+
+
+async def watch_rebalancing(app: WorkerApp) -> None:
+    """End the process when a rebalance does not end.
+
+    Then Faust, which has stopped polling, and the client wait for each other: a worker that polled nothing for
+    longer than ``broker_max_poll_seconds`` gets there.
+    """
+    since = None
+    while not app.should_stop:
+        await asyncio.sleep(1.0)
+        waits = app.rebalancing and not app.tables.recovery.in_recovery
+        since = (since or time.monotonic()) if waits else None
+        if since is not None and time.monotonic() - since > REBALANCE_S:
+            end_process(f"A rebalance has not ended within {REBALANCE_S:.0f} s.")
 
 
 def _credentials(settings: Settings) -> Any:
