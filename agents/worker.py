@@ -137,6 +137,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         topic_partitions=settings.topic_partitions,
         topic_replication_factor=settings.topic_replication,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=10_000,  # topics that were deleted and created anew are found within that
         # The embedded broker holds a join for half the session, and a killed member's session must end first.
         broker_session_timeout=6.0,
         broker_heartbeat_interval=1.0,

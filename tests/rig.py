@@ -110,10 +110,14 @@ class Rig:
     async def publish(self, records: Iterable[tuple[Published, bytes]], speed: float | None = None) -> None:
         """Publish records with the values given, at ``speed`` times the session's pace."""
         producer = AIOKafkaProducer(
-            **self.settings.kafka_client(), linger_ms=50 if speed is None else 0, max_batch_size=256 * 1024
+            **self.settings.kafka_client(),
+            linger_ms=50 if speed is None else 0,
+            max_batch_size=256 * 1024,
+            enable_idempotence=not self.settings.embedded,
         )
         await producer.start()
         began: tuple[int, float] | None = None
+        sent = []
         try:
             for item, value in records:
                 began = began or (item.stamp.emitted_ms, time.monotonic())
@@ -121,8 +125,8 @@ class Rig:
                     ahead = (item.stamp.emitted_ms - began[0]) / 1000 / speed - (time.monotonic() - began[1])
                     if ahead > 0:
                         await asyncio.sleep(ahead)
-                await producer.send(item.topic, value, key=item.key, headers=item.stamp.headers())
-            await producer.flush()
+                sent.append(await producer.send(item.topic, value, key=item.key, headers=item.stamp.headers()))
+            await asyncio.gather(*sent)
         finally:
             await producer.stop()
 

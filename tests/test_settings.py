@@ -78,3 +78,43 @@ def test_password_is_not_shown() -> None:
 def test_setting_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         made(**wrong)
+
+
+SECRET = "not to be seen"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"snowflake_password": SECRET}, {"password": SECRET}),
+        (
+            {"snowflake_private_key_file": "/keys/rsa.p8", "snowflake_private_key_passphrase": SECRET},
+            {
+                "authenticator": "SNOWFLAKE_JWT", "private_key_file": "/keys/rsa.p8",
+                "private_key_file_pwd": SECRET,
+            },
+        ),
+        ({"snowflake_oauth_token": SECRET}, {"authenticator": "oauth", "token": SECRET}),
+    ],
+)  # fmt: skip
+def test_snowflake_is_logged_in_to_in_each_of_three_ways(given: dict[str, str], expected: dict[str, str]) -> None:
+    settings = Settings(
+        _env_file=None, snowflake_account="org-account", snowflake_user="LOADER", snowflake_role="LOADER",
+        snowflake_warehouse="LOADING", **given,
+    )  # fmt: skip
+    assert settings.warehouse_client() == {
+        "account": "org-account", "user": "LOADER", "role": "LOADER", "warehouse": "LOADING", **expected,
+    }  # fmt: skip
+    assert SECRET not in repr(settings)
+
+
+def test_without_an_account_it_is_the_embedded_warehouse_on_loopback() -> None:
+    settings = Settings(_env_file=None, embedded_warehouse_port=18099)
+    client = settings.warehouse_client()
+    assert (client["host"], client["port"], client["protocol"]) == ("127.0.0.1", 18099, "http")
+    assert settings.flush_seconds < Settings(_env_file=None, snowflake_account="x").flush_seconds == 60
+
+
+def test_a_database_name_is_a_name() -> None:
+    with pytest.raises(ValueError, match="snowflake_database"):
+        Settings(_env_file=None, snowflake_database="F1; drop database X")

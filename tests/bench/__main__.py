@@ -1,15 +1,19 @@
-"""``make bench``: what the race worker costs. Needs the recorded session in ``../shared/data``."""
+"""``make bench``: what the workers cost. Needs the recorded session in ``../shared/data``."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import quantiles
+from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import psutil
@@ -17,6 +21,8 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests")]
 
+from archive_rig import ArchiveRig  # noqa: E402
+from kafka_cluster import Cluster  # noqa: E402
 from rig import Rig, free_port, wait_healthy  # noqa: E402
 
 from f1stream import topics  # noqa: E402
@@ -26,6 +32,8 @@ from f1stream.sources.archive import read_archive  # noqa: E402
 from f1stream.sources.packing import pack  # noqa: E402
 from f1stream.sources.session import Session  # noqa: E402
 from f1stream.topics import Stamp  # noqa: E402
+from f1stream.warehouse import tables  # noqa: E402
+from f1stream.warehouse.loader import Loader, Lot, Partition, Place  # noqa: E402
 
 ARCHIVE = ROOT.parent / "shared" / "data" / "aus2025_race"
 PACKET_MS = 3_000
@@ -97,10 +105,79 @@ async def against_plain_loop(session: Session) -> None:
     print(f"  (start to ready {ready:.1f} s), CPU of the worker {cpu:.1f} s: 1 : {faust / plain:.1f}")
 
 
-async def latency(session: Session) -> None:
+def lots_of(messages: Iterable[Any], next_offsets: dict[Partition, int]) -> list[Lot]:
+    """Kafka messages as lots, decoded."""
+    lots: dict[Partition, Lot] = {}
+    for message in messages:
+        of = Partition(message.topic, message.partition)
+        as_fausts = SimpleNamespace(
+            topic=message.topic, partition=message.partition, offset=message.offset, key=message.key,
+            value=message.value, headers=message.headers, timestamp=message.timestamp / 1000,  # seconds
+        )  # fmt: skip
+        read = tables.BY_TOPIC[message.topic].read(as_fausts, 0)
+        lots.setdefault(of, Lot(of, 0, next_offsets.get(of, 0), [])).reads.append(read)
+        next_offsets[of] = message.offset + 1
+    return list(lots.values())
+
+
+async def plain_archive(rig: ArchiveRig, records: int) -> float:
+    """Seconds that one aiokafka consumer needs to load the same records with the same loader, without Faust."""
+    consumer = rig.reader(topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
+    await consumer.start()
+    loader = Loader(rig.warehouse, "plain")
+    began = time.perf_counter()
+    names = (topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
+    loader.begin_at({Partition(name, n): Place(0, 0) for name in names for n in range(rig.settings.topic_partitions)})
+    taken, waiting, next_offsets = 0, [], {}
+    while taken < records:
+        for messages in (await consumer.getmany(timeout_ms=100, max_records=500)).values():
+            waiting += messages
+            taken += len(messages)
+        if len(waiting) >= 5_000 or taken == records:  # some 100,000 rows
+            lots = lots_of(waiting, next_offsets)
+            await asyncio.to_thread(loader.load, lots)
+            waiting = []
+    await consumer.stop()
+    return time.perf_counter() - began
+
+
+async def archive_against_plain_loop(session: Session) -> None:
+    """The archive worker beside a plain loop: the same records, broker, loader and warehouse, one after the other."""
+    seconds: dict[str, float] = {}
+    for kind in ("plain loop", "archive worker"):
+        with tempfile.TemporaryDirectory() as folder:
+            rig = ArchiveRig(Path(folder), 24)
+            rig._environment["F1STREAM_ARCHIVE_FLUSH_ROWS"] = "100000"
+            try:
+                await rig.start()
+                items = [(item, topics.encode(item.record)) for item in pack(session, 1, PACKET_MS)]
+                await rig.publish(items)
+                if kind == "plain loop":
+                    seconds[kind] = await plain_archive(rig, len(items))
+                    continue
+                began = time.perf_counter()
+                process = rig.archive()
+                await rig.ready(process)
+                ready = time.perf_counter() - began
+                await rig.until_loaded()
+                seconds[kind] = time.perf_counter() - began
+                async with aiohttp.ClientSession() as http:
+                    answer = await http.get(f"http://127.0.0.1:{rig.archives[0][1]}/metrics")
+                    told = await answer.text()
+            finally:
+                rig.stop()
+    phases = dict(re.findall(r'^f1stream_archive_phase_seconds\{phase="(\w+)"\} ([\d.]+)', told, re.MULTILINE))
+    n = session.samples()
+    plain, faust = seconds["plain loop"], seconds["archive worker"]
+    print(f"rows/s into the warehouse: plain loop {n / plain:,.0f}, archive worker {n / faust:,.0f} with its start")
+    print(f"  (start to ready {ready:.1f} s): 1 : {faust / plain:.1f}")
+    print("  seconds in each phase: " + ", ".join(f"{name} {float(spent):.1f}" for name, spent in phases.items()))
+
+
+async def latency(session: Session, broker: dict[str, str] | None = None) -> None:
     """At 1x with 250 ms packets: from a sample's instant to its frame at a websocket client."""
     with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder))
+        rig = Rig(Path(folder), broker=broker)
         port = free_port()
         began_ms = session.start_ms + 30_000
         lags: list[float] = []
@@ -127,7 +204,8 @@ async def latency(session: Session) -> None:
         finally:
             rig.stop()
     cuts = quantiles(lags, n=100)
-    print(f"at 1x, instant of a sample to its frame at a websocket: p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms")
+    where = "Apache Kafka" if broker else "embedded broker"
+    print(f"on {where} at 1x, from sample to frame at a websocket: p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms")
 
 
 def main() -> None:
@@ -137,7 +215,15 @@ def main() -> None:
     whole_race()
     session = read_archive(ARCHIVE)
     asyncio.run(against_plain_loop(session))
+    asyncio.run(archive_against_plain_loop(session))
     asyncio.run(latency(session))
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = Cluster(Path(folder) / "kafka")
+        try:
+            asyncio.run(cluster.start())
+            asyncio.run(latency(session, cluster.environment()))
+        finally:
+            cluster.stop()
 
 
 main()

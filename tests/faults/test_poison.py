@@ -24,7 +24,7 @@ POISON = [
     (topics.TELEMETRY, b"9693:4", None, STAMP, "null"),
     (topics.TELEMETRY, b"9693:4", b"{}", [], "until_ms|driver_number"),
     (topics.LAPS, b"no car", b"[]", STAMP, "the value"),
-    (topics.LAPS, None, None, STAMP, "null"),
+    (topics.LAPS, b"9693:4", None, STAMP, "null"),
     (topics.MESSAGES, b"9693", b'{"kind":"gossip"}', STAMP, "gossip|kind"),
     (topics.MESSAGES, None, b'{"kind":"session_end","session_time_ms":1}', STAMP, "the key is null"),
     (topics.DEAD_LETTERS, b"9693", b"not a letter", [], "the value"),
