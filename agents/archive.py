@@ -91,6 +91,8 @@ class Desk:
     """Monotonic clock when the first of them came."""
     stream: Any = None
     generation: Any = None
+    unsure: bool = False
+    """An attempt failed: what it did is to be asked of the warehouse."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     # -- assignment ----------------------------------------------------------------------------------------
@@ -222,9 +224,6 @@ class Desk:
             metrics.PHASES.labels(phase).set(seconds)
         self._clear()
         await self.receipts.acknowledge(self.stream)
-
-    unsure: bool = False
-    """An attempt failed: what it did is to be asked of the warehouse."""
 
     async def _load_all(self) -> None:
         if app.consumer_generation_id != self.generation:

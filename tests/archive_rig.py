@@ -74,10 +74,10 @@ class ArchiveRig(Rig):
         port = next(port for known, port in self.archives if known is process)
         await wait_healthy(port, process)
 
-    async def until_loaded(self) -> None:
+    async def until_loaded(self, within_s: float = PATIENCE_S) -> None:
         """Return when everything in the topics is loaded; a worker that stopped to be restarted is restarted."""
         loader = Loader(self.warehouse, "")
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             while True:
                 for place, (process, _) in enumerate(self.archives):
                     if process.poll() == STOPPED_AT_A_HOLE:

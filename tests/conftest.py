@@ -40,6 +40,26 @@ def aus_session(archive_path: Path) -> Session:
     return read_archive(archive_path)
 
 
+FIRST_LAP, LAST_LAP = 30, 36
+
+
+@pytest.fixture(scope="session")
+def stretch(aus_session: Session) -> tuple[int, int]:
+    """Session time of the leader's laps 30 to 36: rain, stops, a spin and a safety car."""
+    ends: dict[int, int] = {}
+    for lap in aus_session.laps:
+        ends.setdefault(lap.lap_number, lap.end_ms)
+    return ends[FIRST_LAP - 1], ends[LAST_LAP]
+
+
+@pytest.fixture(scope="session")
+def undisturbed(aus_session: Session, stretch: tuple[int, int]) -> dict[int, bytes]:
+    """The frames of that stretch by the rules alone, without Kafka."""
+    from pipeline import frame_bytes, run
+
+    return frame_bytes(run(aus_session, from_ms=stretch[0], to_ms=stretch[1]).made)
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """One Apache Kafka broker; whoever uses it resets it first."""

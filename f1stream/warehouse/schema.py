@@ -35,8 +35,9 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
             except snowflake.connector.Error as error:
                 what = " ".join(statement.split())[:100]
                 raise WarehouseError(f"{file.name}: {sentence(error)} The statement was: {what}") from error
-            done.append(str(answer[0]) if isinstance(answer, tuple) else "")
-        yield f"{file.name}: " + " ".join(answer for answer in done if "use" not in answer.lower())
+            if isinstance(answer, tuple) and not statement.lower().startswith("use "):
+                done.append(str(answer[0]))
+        yield f"{file.name}: " + " ".join(done)
     for table in tables.ALL:
         there = {row["column_name"].lower() for row in warehouse.rows(
             "select column_name from information_schema.columns where table_schema = 'RAW' and table_name = ?",

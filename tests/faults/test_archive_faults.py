@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from archive_rig import ArchiveRig
 from kafka_cluster import Cluster, delete_group
 
@@ -21,23 +21,16 @@ from f1stream import topics
 from f1stream.kafka import create_topics
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
+from f1stream.warehouse.loader import Loader, Partition
 
 LONG = os.environ.get("F1STREAM_FAULTS") == "long"
-FIRST_LAP, LAST_LAP = 30, 36
 PACKET_MS = 3_000
 
 
 @pytest.fixture(scope="module")
-def items(aus_session: Session) -> list[Published]:
+def items(aus_session: Session, stretch: tuple[int, int]) -> list[Published]:
     """The records of the leader's laps 30 to 36."""
-    return list(pack(aus_session, 1, PACKET_MS, *stretch(aus_session)))
-
-
-def stretch(session: Session) -> tuple[int, int]:
-    ends: dict[int, int] = {}
-    for lap in session.laps:
-        ends.setdefault(lap.lap_number, lap.end_ms)
-    return ends[FIRST_LAP - 1], ends[LAST_LAP]
+    return list(pack(aus_session, 1, PACKET_MS, *stretch))
 
 
 @pytest_asyncio.fixture
@@ -61,6 +54,13 @@ async def ended(process: Any) -> int:
         while process.poll() is None:
             await asyncio.sleep(0.05)
     return int(process.poll())
+
+
+async def stopped(process: Any) -> None:
+    """Return when SIGSTOP has stopped it."""
+    async with asyncio.timeout(60):
+        while "stopped" not in Path(f"/proc/{process.pid}/status").read_text():
+            await asyncio.sleep(0.1)
 
 
 STEPS = ["put:before", "put:after", "compare_and_set:after", "copy:after", "commit:before", "commit:after"]
@@ -122,9 +122,7 @@ async def test_a_worker_that_was_frozen_does_not_write_when_it_wakes(
     await rig.publish(bytes_of(items))
     frozen = rig.archive(f"{step}:2:SIGSTOP")
     await rig.ready(frozen)
-    async with asyncio.timeout(60):
-        while "stopped" not in Path(f"/proc/{frozen.pid}/status").read_text():
-            await asyncio.sleep(0.1)
+    await stopped(frozen)
     rig.archive()
     await rig.until_loaded()  # by the other one, after the frozen one's session has ended
     loaded = rig.rows("select loaded_by, loaded_at, kafka_topic, kafka_partition from RAW.LOAD_OFFSETS order by 3, 4")
@@ -157,9 +155,7 @@ async def test_a_warehouse_killed_between_copy_and_commit_has_every_row_once(
 ) -> None:
     await rig.publish(bytes_of(items))
     process = rig.archive("copy:after:2:SIGSTOP")
-    async with asyncio.timeout(60):
-        while "stopped" not in Path(f"/proc/{process.pid}/status").read_text():
-            await asyncio.sleep(0.1)
+    await stopped(process)
     rig.kill_warehouse()
     process.send_signal(signal.SIGCONT)
     await asyncio.sleep(2)
@@ -242,7 +238,7 @@ async def _commit_ends(rig: ArchiveRig) -> None:
 
 
 async def test_a_topic_that_was_deleted_and_created_anew_is_loaded_from_its_beginning(
-    rig: ArchiveRig, aus_session: Session, items: list[Published]
+    rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], items: list[Published]
 ) -> None:
     await rig.publish(bytes_of(items))
     rig.archive()
@@ -253,7 +249,7 @@ async def test_a_topic_that_was_deleted_and_created_anew_is_loaded_from_its_begi
     await asyncio.sleep(1)
     await admin.close()
     await create_topics(rig.settings)
-    again = list(pack(aus_session, 2, PACKET_MS, *stretch(aus_session)))
+    again = list(pack(aus_session, 2, PACKET_MS, *stretch))
     await rig.publish(bytes_of(again))
     async with asyncio.timeout(150):
         while rig.rows("select max(kafka_incarnation) as n from RAW.LOAD_OFFSETS")[0]["n"] != 1:
@@ -261,6 +257,32 @@ async def test_a_topic_that_was_deleted_and_created_anew_is_loaded_from_its_begi
             await asyncio.sleep(0.5)
     await rig.until_loaded()
     rig.assert_exact(items + again)
+
+
+async def test_records_deleted_before_they_were_loaded_are_told_and_the_others_loaded(
+    rig: ArchiveRig, items: list[Published]
+) -> None:
+    half = len(items) // 2
+    await rig.publish(bytes_of(items[:half]))
+    process = rig.archive()
+    await rig.until_loaded()
+    process.send_signal(signal.SIGTERM)
+    await ended(process)
+    of = Partition(topics.TELEMETRY, 1)
+    loaded = Loader(rig.warehouse, "").places()[of].next_offset
+    await rig.publish(bytes_of(items[half:]))
+    admin = AIOKafkaAdminClient(**rig.settings.kafka_client())
+    await admin.start()
+    await admin.delete_records({TopicPartition(*of): RecordsToDelete(loaded + 5)})
+    await admin.close()
+    rig.archive()
+    await rig.until_loaded()
+    (letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
+    assert (letter["refused_topic"], letter["refused_partition"], letter["refused_offset"]) == (*of, loaded)
+    assert letter["reason"].startswith("5 records")
+    (rest,) = rig.rows("select min(kafka_offset) as first from RAW.TELEMETRY where kafka_partition = 1"
+                       f" and kafka_offset >= {loaded}")  # fmt: skip
+    assert rest["first"] >= loaded + 5
 
 
 async def test_a_broker_of_three_and_then_all_are_killed_and_nothing_is_missing(
@@ -286,10 +308,10 @@ async def test_a_broker_of_three_and_then_all_are_killed_and_nothing_is_missing(
 
 
 async def test_two_runs_of_a_session_are_told_apart_and_each_is_complete(
-    rig: ArchiveRig, aus_session: Session, items: list[Published]
+    rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], items: list[Published]
 ) -> None:
     """Once whole, half of it as if live, and whole again from the archive."""
-    begin, end = stretch(aus_session)
+    begin, end = stretch
     half = list(pack(aus_session, 2, 250, begin, (begin + end) // 2))
     whole = list(pack(aus_session, 3, 1_000, begin, end))
     rig.archive()

@@ -9,29 +9,14 @@ from pathlib import Path
 
 import pytest
 from kafka_cluster import Cluster
-from pipeline import frame_bytes, run
 from rig import Rig
 
 from f1stream import topics
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 
-FIRST_LAP, LAST_LAP = 30, 36
 SPEED = 40.0
 Fault = Callable[[], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def stretch(aus_session: Session) -> tuple[int, int]:
-    ends: dict[int, int] = {}
-    for lap in aus_session.laps:
-        ends.setdefault(lap.lap_number, lap.end_ms)
-    return ends[FIRST_LAP - 1], ends[LAST_LAP]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(aus_session: Session, stretch: tuple[int, int]) -> dict[int, bytes]:
-    return frame_bytes(run(aus_session, from_ms=stretch[0], to_ms=stretch[1]).made)
 
 
 async def disturbed(

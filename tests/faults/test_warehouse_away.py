@@ -94,7 +94,7 @@ async def test_memory_stays_bounded_while_samples_wait(
         waiting = sum(run.samples for run in runs)
         figures.append(f"archive worker, warehouse away, {waiting:,} samples waiting: peak {peak / 1e6:.0f} MB")
         await rig.start_warehouse()
-        await rig.until_loaded()
+        await rig.until_loaded(within_s=90 * TIMES)
         rows = count_rows(rig.warehouse, runs)
     finally:
         rig.stop()

@@ -18,23 +18,7 @@ from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from models import Lap, Packet, Weather
 
-FIRST_LAP, LAST_LAP = 30, 36
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def stretch(aus_session: Session) -> tuple[int, int]:
-    """Session time of the leader's laps 30 to 36: rain, stops, a spin and a safety car."""
-    ends = {}
-    for lap in aus_session.laps:
-        ends.setdefault(lap.lap_number, lap.end_ms)
-    return ends[FIRST_LAP - 1], ends[LAST_LAP]
-
-
-@pytest.fixture(scope="module")
-def undisturbed(aus_session: Session, stretch: tuple[int, int]) -> dict[int, bytes]:
-    """The frames of that stretch by the rules alone, without Kafka."""
-    return frame_bytes(run(aus_session, from_ms=stretch[0], to_ms=stretch[1]).made)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
