@@ -16,7 +16,8 @@ from rich.console import Console
 
 from f1stream.embedded import broker, warehouse
 from f1stream.embedded.broker import claim
-from f1stream.embedded.running import data_folder, free_port
+from f1stream.embedded.ports import free_port
+from f1stream.embedded.running import data_folder
 from f1stream.kafka import create_topics
 from f1stream.processes import Child, Children
 from f1stream.report import Outcome, Rows, as_json, collect, loaded

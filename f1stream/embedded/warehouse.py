@@ -17,6 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from f1stream.embedded.ports import listens
 from f1stream.settings import EMBEDDED_HOST
 
 STARTS_WITHIN_S = 30.0
@@ -37,8 +38,6 @@ def command(data: Path, port: int) -> list[str]:
 
 def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
     """Return when it listens. Raises WarehouseFailed when it ends or does not come up."""
-    from f1stream.embedded.running import listens  # noqa: PLC0415 - it starts us
-
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -108,7 +107,6 @@ def serve(data: Path, port: int, idle_s: float, idle_in_transaction_s: float) ->
     from fakesnow.instance import FakeSnow  # noqa: PLC0415
 
     from f1stream.embedded import fakesnow_mends as mends  # noqa: PLC0415
-    from f1stream.embedded.running import listens  # noqa: PLC0415
 
     if listens(port):
         raise WarehouseFailed(f"Port {port} is taken: set F1STREAM_EMBEDDED_WAREHOUSE_PORT to another.")

@@ -1,0 +1,26 @@
+"""Loopback ports: which listen, which are free."""
+
+from __future__ import annotations
+
+import socket
+
+from f1stream.settings import EMBEDDED_HOST
+
+
+def listens(port: int) -> bool:
+    """Whether something listens on a loopback port."""
+    with socket.socket() as probe:
+        return probe.connect_ex((EMBEDDED_HOST, port)) == 0
+
+
+def free_port(wanted: int) -> int:
+    """``wanted`` where it is free, any other loopback port where it is not."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((EMBEDDED_HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError(f"no loopback port is free on {EMBEDDED_HOST}")
