@@ -22,7 +22,21 @@ EMBEDDED_FETCH_BYTES = 64 * 1024
 """It searches a partition from its beginning for each fetch: rather few large ones."""
 
 
-class IdempotentProducer(driver.Producer):
+class Producer(driver.Producer):
+    """Faust's producer with a gap mended."""
+
+    async def send(self, topic: str, *args: Any, **kwargs: Any) -> Any:
+        """As Faust's own, once the topic's partitions are known.
+
+        Of two requests for metadata the older can be answered last; then the client has forgotten the newer topic.
+        """
+        client = self._ensure_producer()
+        while client.client.cluster.partitions_for_topic(topic) is None:
+            await client.partitions_for(topic)
+        return await super().send(topic, *args, **kwargs)
+
+
+class IdempotentProducer(Producer):
     """A retried batch is written once."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
@@ -173,4 +187,5 @@ class EmbeddedConsumer(Consumer):
 class EmbeddedTransport(driver.Transport):
     """Towards the embedded broker, which knows no idempotent producers."""
 
+    Producer = Producer
     Consumer = EmbeddedConsumer

@@ -160,7 +160,7 @@ def test_every_stretch_of_samples_is_a_packet(sprint: Session) -> None:
         for begin in range(0, len(columns["session_time_ms"]), 700):
             part = {name: column[begin : begin + 700].tolist() for name, column in columns.items()}
             packet = Packet(
-                driver_number=number, until_ms=sprint.end_ms, t0_utc_ms=sprint.t0_utc_ms, **part
+                driver_number=number, until_ms=sprint.end_ms, **part
             )  # fmt: skip
             assert packet.drs is not None
             assert set(packet.drs) == {None}
