@@ -137,11 +137,11 @@ class Consumer(driver.Consumer):
 
 
 async def _rest(coroutine: Any, waits_for: Any) -> Any:
-    return await _go_on(coroutine, waits_for)
+    return await _go_on(coroutine, waits_for)  # type: ignore[misc]
 
 
 @types.coroutine
-def _go_on(coroutine: Any, waits_for: Any) -> Generator[Any, Any, Any]:
+def _go_on(coroutine: Any, waits_for: Any) -> Generator[Any, Any, Any]:  # awaitable by its decorator
     """The rest of a coroutine that has been run up to its first wait."""
     while True:
         try:

@@ -7,6 +7,7 @@ X, Y and Z tenths of a metre as the feed has them, speeds km/h.
 from models.dead_letter import DeadLetter
 from models.frame import CarState, Frame, Head, RaceState
 from models.lap import Lap
+from models.marts import Marts, ResultRow, Round, Season, SessionResult, StandingRow
 from models.message import (
     Entries,
     Entry,
@@ -30,7 +31,7 @@ from models.update import CarUpdate, LapUpdate, Updates
 
 __all__ = [
     "CarState", "CarUpdate", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap", "LapCount",
-    "LapUpdate", "Message", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "Retirement",
-    "SectorTime", "SessionEnd", "SessionInfo", "SessionStatus", "Track", "TrackStatus", "TyreChange",
-    "Updates", "Weather",
+    "LapUpdate", "Marts", "Message", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow",
+    "Retirement", "Round", "Season", "SectorTime", "SessionEnd", "SessionInfo", "SessionResult",
+    "SessionStatus", "StandingRow", "Track", "TrackStatus", "TyreChange", "Updates", "Weather",
 ]  # fmt: skip

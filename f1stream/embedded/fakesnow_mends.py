@@ -22,6 +22,7 @@ from fakesnow.transforms import stage
 from fakesnow.transforms.merge import operations
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -73,6 +74,8 @@ def _before_and_after_each_statement() -> None:
             raise ProgrammingError(msg=str(error), errno=625, sqlstate="57014") from error
         except duckdb.Error as error:
             raise ProgrammingError(msg=str(error), errno=603, sqlstate="XX000") from error
+        except SqlglotError as error:  # a statement that cannot even be taken apart
+            raise ProgrammingError(msg=str(error), errno=1003, sqlstate="42000") from error
         if existed is not None:
             _answer(self, f"SELECT '{existed} already exists, statement succeeded.' AS status")
         if done._last_transformed is not None and done._last_transformed.args.get("create_stage_name"):

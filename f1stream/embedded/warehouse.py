@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -33,7 +34,8 @@ class WarehouseFailed(Exception):
 
 def command(data: Path, port: int) -> list[str]:
     """The command line that runs it on loopback."""
-    return [sys.executable, "-m", "f1stream.embedded.warehouse", "--data", str(data), "--port", str(port)]
+    quiet = ("-W", "ignore::UserWarning")  # the emulator's own, about how it asks DuckDB
+    return [sys.executable, *quiet, "-m", "f1stream.embedded.warehouse", "--data", str(data), "--port", str(port)]
 
 
 def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
@@ -131,11 +133,13 @@ def serve(data: Path, port: int, idle_s: float, idle_in_transaction_s: float) ->
         logging.getLogger(name).setLevel(logging.ERROR)
     emulator_server.sessions = Open()
     app = Sessions(emulator_server.app, emulator_server.sessions, idle_s, idle_in_transaction_s)
-    uvicorn.run(
-        app, host=EMBEDDED_HOST, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1,
-        lifespan="off",
-    )  # fmt: skip
-    emulator.duck_conn.close()
+    try:
+        uvicorn.run(
+            app, host=EMBEDDED_HOST, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1,
+            lifespan="off",
+        )  # fmt: skip
+    finally:
+        emulator.duck_conn.close()
 
 
 def main() -> None:
@@ -152,6 +156,10 @@ def main() -> None:
     except WarehouseFailed as failed:
         print(f"f1stream: {failed}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
+    except SystemExit:  # uvicorn repeats the signal that ended it
+        pass
+    sys.stdout.flush()
+    os._exit(0)  # everything is closed; DuckDB would list on the terminal what it has not tidied up
 
 
 if __name__ == "__main__":

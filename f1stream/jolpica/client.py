@@ -1,0 +1,216 @@
+"""Asking the Jolpica API: page by page, no faster than it allows, and again when it could not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import tenacity
+from pydantic import ValidationError
+from pyrate_limiter import Duration, Limiter, Rate, SQLiteBucket
+
+from f1stream.jolpica.resources import Ask, Row
+from f1stream.settings import Settings
+from models.jolpica import Page
+
+PAGE_ROWS = 100
+"""The API's own limit; a greater one is cut to it."""
+HOURLY = 500
+RATES = (Rate(4, 1_250), Rate(HOURLY, Duration.HOUR))
+"""What the API allows is 4 a second and 500 an hour. A second is counted a quarter longer, because what leaves
+evenly does not arrive so."""
+MAX_BODY_BYTES = 8_000_000
+KEPT_BODY_CHARACTERS = 64_000
+ATTEMPTS = 6
+ATTEMPTS_OFFLINE = 3
+"""Whether there is a network is soon known."""
+LONGEST_RETRY_AFTER_S = 3_600.0
+
+
+class Unreachable(Exception):
+    """The API did not answer, or not usably, however often it was asked; the text is one sentence for the user."""
+
+
+@dataclass
+class BadAnswer(Exception):
+    """An answer that has not the shape it should have: for the quarantine."""
+
+    url: str
+    reason: str
+    body: str
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.reason}"
+
+
+class _Later(Exception):
+    """Ask again; ``after_s`` as the API wishes."""
+
+    def __init__(self, reason: str, after_s: float | None = None, *, offline: bool = False) -> None:
+        super().__init__(reason)
+        self.after_s, self.offline = after_s, offline
+
+
+class _Garbled(_Later):
+    """An answer that is no JSON: cut off, or a page of some proxy. Asked again first."""
+
+    def __init__(self, bad: BadAnswer) -> None:
+        super().__init__(bad.reason)
+        self.bad = bad
+
+
+def shared_bucket(home: Path, rates: tuple[Rate, ...] = RATES) -> SQLiteBucket:
+    """What was asked lately, in a file: every process of this user asks out of one allowance, restarts included."""
+    home.mkdir(parents=True, exist_ok=True)
+    return SQLiteBucket.init_from_file(
+        list(rates), table="jolpica", db_path=str(home / "jolpica-requests.sqlite"), use_file_lock=True
+    )
+
+
+class Jolpica:
+    """The API."""
+
+    def __init__(self, settings: Settings, http: aiohttp.ClientSession, bucket: SQLiteBucket) -> None:
+        self._base = settings.jolpica_url.rstrip("/")
+        self._longest_pause_s = settings.jolpica_retry_seconds
+        self._http = http
+        self._limiter = Limiter(bucket)
+        self._not_before = 0.0
+        self.requests = 0
+        """How many were sent."""
+
+    async def rows(self, ask: Ask) -> list[Row]:
+        """Every row of an answer, all pages of it, in the API's order. Raises Unreachable and BadAnswer."""
+        rows: list[Row] = []
+        offset = 0
+        total: int | None = None
+        while total is None or offset < total:
+            url = f"{self._base}/{ask.path}.json?limit={PAGE_ROWS}&offset={offset}"
+            data, body = await self._answer(url)
+            page, found = _page(ask, url, data, body)
+            if page.offset != offset or (total is not None and page.total != total):
+                reason = f"offset {page.offset} of {page.total} where offset {offset} of {total} was due"
+                raise BadAnswer(url, reason, body)
+            total = page.total
+            rows.extend(found)
+            offset += page.limit
+        if len(rows) != total:
+            raise BadAnswer(url, f"{len(rows)} rows where total says {total}", body)
+        return rows
+
+    async def _answer(self, url: str) -> tuple[Any, str]:
+        retrying = tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(_Later), stop=_enough, wait=self._pause, reraise=True
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    return await self._ask(url)
+        except _Garbled as garbled:
+            raise garbled.bad from None
+        except _Later as later:
+            raise Unreachable(
+                f"{url} gave no answer: {later}. Try again later, or set F1STREAM_JOLPICA_URL to a mirror."
+            ) from None
+        raise AssertionError
+
+    def _pause(self, state: tenacity.RetryCallState) -> float:
+        """As long as the API wishes, else longer every time; an API that is busy is left alone by all tasks."""
+        later = state.outcome.exception() if state.outcome else None
+        if isinstance(later, _Later) and later.after_s is not None:
+            return min(later.after_s, LONGEST_RETRY_AFTER_S)
+        return tenacity.wait_exponential_jitter(multiplier=0.5, max=self._longest_pause_s, jitter=0.5)(state)
+
+    async def _ask(self, url: str) -> tuple[Any, str]:
+        while (wait := self._not_before - time.monotonic()) > 0:  # noqa: ASYNC110 - another answer may prolong it
+            await asyncio.sleep(wait)
+        await self._limiter.try_acquire_async("jolpica")
+        self.requests += 1
+        try:
+            async with self._http.get(url) as answer:
+                body = (await _read(answer.content)).decode(answer.get_encoding(), errors="replace")
+                status, headers = answer.status, answer.headers
+        except aiohttp.ClientConnectorError as error:
+            raise _Later(f"no connection ({error.os_error or error})", offline=True) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _Later(str(error) or "it took too long") from None
+        if status in {429, 503} or status >= 500 or status == 408:
+            after_s = _retry_after(headers.get("Retry-After"))
+            if after_s is not None:
+                self._not_before = max(self._not_before, time.monotonic() + min(after_s, LONGEST_RETRY_AFTER_S))
+            raise _Later(f"HTTP {status}", after_s)
+        if status != 200:
+            raise BadAnswer(url, f"HTTP {status}", body[:KEPT_BODY_CHARACTERS])
+        try:
+            return json.loads(body), body[:KEPT_BODY_CHARACTERS]
+        except ValueError as error:
+            raise _Garbled(BadAnswer(url, f"no JSON: {error}", body[:KEPT_BODY_CHARACTERS])) from None
+
+
+async def _read(stream: aiohttp.StreamReader) -> bytes:
+    """All of a body, as long as that is not too much."""
+    parts, size = [], 0
+    async for part in stream.iter_any():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise _Later(f"more than {MAX_BODY_BYTES:,} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _enough(state: tenacity.RetryCallState) -> bool:
+    later = state.outcome.exception() if state.outcome else None
+    offline = isinstance(later, _Later) and later.offline
+    return state.attempt_number >= (ATTEMPTS_OFFLINE if offline else ATTEMPTS)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds, from a header that has them or a date."""
+    if value is None:
+        return None
+    try:
+        return max(float(value), 0.0)
+    except ValueError:
+        pass
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return None
+
+
+def _page(ask: Ask, url: str, data: Any, body: str) -> tuple[Page, list[Row]]:
+    resource = ask.resource
+    try:
+        page = Page.model_validate(data["MRData"])
+        rows = list(resource.rows(data["MRData"])) if page.total else []
+        for row in rows:
+            resource.model.model_validate(row)
+        return page, rows
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadAnswer(url, f"{where}: {first['msg']} ({error.error_count()} in that row)", body) from None
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadAnswer(url, f"not the shape of {resource.name}: {type(error).__name__} {error}", body) from None
+
+
+@asynccontextmanager
+async def open_jolpica(settings: Settings) -> AsyncIterator[Jolpica]:
+    """The API, for as long as it is needed."""
+    bucket = shared_bucket(settings.home)
+    headers = {"User-Agent": f"f1stream/{version('f1stream')}", "Accept": "application/json"}
+    timeout = aiohttp.ClientTimeout(total=settings.jolpica_timeout_seconds)
+    try:
+        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as http:
+            yield Jolpica(settings, http, bucket)
+    finally:
+        bucket.close()  # type: ignore[no-untyped-call]

@@ -1,0 +1,134 @@
+"""What to ask for, and when: plain functions of the calendar, the clock and what was answered before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from f1stream.jolpica.client import HOURLY, RATES
+from f1stream.jolpica.landing import Answer, Outcome
+from f1stream.jolpica.resources import ALL, RACES, Ask
+from models.jolpica import Race, Start
+
+PUBLISHED_AFTER = timedelta(hours=4)
+"""After a session's start its results are due: the longest race takes three hours, the API about one."""
+EMPTY_IS_TRUE_AFTER = timedelta(days=14)
+"""What is empty so long after its session is empty: a race without pit stops, a season without lap times."""
+LATEST_ROUNDS = 2
+SESSIONS = {
+    "FirstPractice": "first_practice", "SecondPractice": "second_practice", "ThirdPractice": "third_practice",
+    "SprintShootout": "sprint_shootout", "SprintQualifying": "sprint_qualifying", "Sprint": "sprint",
+    "Qualifying": "qualifying",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A race of the calendar."""
+
+    race: Race
+    since: datetime
+    """Since when (UTC) the calendar says so."""
+
+    @property
+    def season(self) -> int:
+        """The year."""
+        return int(self.race.season)
+
+    @property
+    def round(self) -> int:
+        """Today's number of it; they change."""
+        return int(self.race.round)
+
+    def sessions(self) -> dict[str, datetime]:
+        """When each starts (UTC). Midday where the API has no time."""
+        starts = {name: getattr(self.race, field) for name, field in SESSIONS.items()}
+        starts["Race"] = Start(date=self.race.date, time=self.race.time)
+        return {name: _starts(start) for name, start in starts.items() if start is not None}
+
+    def due(self, ask: Ask) -> datetime | None:
+        """When there should be an answer (UTC); None if there is nothing of the kind."""
+        if ask.season < ask.resource.since:
+            return None
+        session = self.sessions().get(ask.resource.session)
+        if session is None and ask.resource.session == "Qualifying":  # older calendars list races only
+            session = _starts(Start(date=self.race.date, time=self.race.time))
+        return None if session is None else session + PUBLISHED_AFTER
+
+
+def _starts(start: Start) -> datetime:
+    at = time.fromisoformat(start.time) if start.time else time(12, tzinfo=UTC)
+    return datetime.combine(start.date, at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def of_season(season: int) -> list[Ask]:
+    """What a season has once, besides its calendar."""
+    return [Ask(season, None, resource.name) for resource in ALL if not resource.of_round and resource is not RACES]
+
+
+def of_round(event: Event) -> list[Ask]:
+    """What is asked for of a race."""
+    return [Ask(event.season, event.round, resource.name) for resource in ALL if resource.of_round]
+
+
+def seasons_to_follow(today: date) -> list[int]:
+    """The running season; until March the last one too, which ended in December and may still be revised."""
+    return [today.year - 1, today.year] if today.month < 3 else [today.year]
+
+
+def to_sync(
+    events: Iterable[Event], answers: Mapping[Ask, Answer], now: datetime, *, whole_season: bool = False
+) -> list[Ask]:
+    """What can have changed since it was asked for: new rounds, the last two, races that moved or were renumbered.
+
+    ``whole_season`` asks for every round that was held: results are revised months later.
+    """
+    events = sorted(events, key=lambda event: event.sessions()["Race"])
+    held = [event for event in events if event.sessions()["Race"] + PUBLISHED_AFTER <= now]
+    latest = {(event.season, event.round) for event in held[-LATEST_ROUNDS:]}
+    asks = []
+    for event in events:
+        for ask in of_round(event):
+            due = event.due(ask)
+            if due is None or due > now:
+                continue
+            answer = answers.get(ask)
+            if (
+                whole_season
+                or (event.season, event.round) in latest
+                or answer is None
+                or answer.outcome is not Outcome.COMPLETE
+                or answer.answered_at < max(due, event.since)
+            ):
+                asks.append(ask)
+    return asks
+
+
+def to_fill(events: Iterable[Event], answers: Mapping[Ask, Answer], now: datetime) -> list[Ask]:
+    """What was never answered, of races that were held."""
+    return [
+        ask
+        for event in sorted(events, key=lambda event: event.sessions()["Race"])
+        for ask in of_round(event)
+        if (due := event.due(ask)) is not None and due <= now and not is_complete(answers, ask)
+    ]
+
+
+def is_complete(answers: Mapping[Ask, Answer], ask: Ask) -> bool:
+    """Whether it was answered, the last time it was asked for."""
+    answer = answers.get(ask)
+    return answer is not None and answer.outcome is Outcome.COMPLETE
+
+
+def seconds_for(requests: int, asked_this_hour: int) -> float:
+    """How long so many requests take, given how many of the hour's allowance are used already.
+
+    The allowance is taken to return an hour after it was used up, which is the worst case.
+    """
+    a_second = RATES[0].limit / RATES[0].interval * 1000
+    at_once = max(HOURLY - asked_this_hour, 0)
+    if requests <= at_once:
+        return requests / a_second
+    hours, rest = divmod(requests - at_once - 1, HOURLY)
+    return 3600.0 * (hours + 1) + (rest + 1) / a_second

@@ -1,0 +1,126 @@
+"""The resources of the Jolpica API: where each is, where its rows stand in an answer, and what identifies a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from models import jolpica
+
+Row = dict[str, Any]
+"""A row as the API sent it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of answer; ``RAW.JOLPICA_<NAME>`` holds its rows."""
+
+    name: str
+    model: type[BaseModel]
+    rows: Callable[[dict[str, Any]], Iterator[Row]]
+    """The rows of an answer's ``MRData``. Raises KeyError, TypeError or AttributeError when they are not there."""
+    identity: Callable[[Row], str]
+    """What the row is about, within its season and round."""
+    of_round: bool = True
+    """Asked for by round, and not by season."""
+    since: int = 1950
+    """The first season that has any."""
+    session: str = "Race"
+    """The session after which there is one."""
+    pages: int = 1
+    """How many pages an answer usually has."""
+
+    @property
+    def table(self) -> str:
+        """With its schema."""
+        return f"RAW.JOLPICA_{self.name.upper()}"
+
+    def path(self, season: int, round_: int | None) -> str:
+        """Under the API's address."""
+        return f"{season}/{round_}/{self.name}" if self.of_round else f"{season}/{self.name}"
+
+
+def _listed(table: str, rows: str) -> Callable[[dict[str, Any]], Iterator[Row]]:
+    return lambda data: iter(data[table][rows])
+
+
+def _of_race(rows: str) -> Callable[[dict[str, Any]], Iterator[Row]]:
+    """Rows of the race they belong to, each told which it is: rounds are renumbered, the race's name stays."""
+
+    def found(data: dict[str, Any]) -> Iterator[Row]:
+        for race in data["RaceTable"]["Races"]:
+            of = {"raceName": race["raceName"], "circuitId": race["Circuit"]["circuitId"], "date": race["date"]}
+            for row in race[rows]:
+                yield row | {"Race": of}
+
+    return found
+
+
+def _timings(data: dict[str, Any]) -> Iterator[Row]:
+    for lap in _of_race("Laps")(data):
+        for timing in lap["Timings"]:
+            yield timing | {"lap": lap["number"], "Race": lap["Race"]}
+
+
+def _standings(rows: str) -> Callable[[dict[str, Any]], Iterator[Row]]:
+    return lambda data: (row for table in data["StandingsTable"]["StandingsLists"] for row in table[rows])
+
+
+def _race(row: Row) -> str:
+    return f"{row['Circuit']['circuitId']}:{row['raceName']}"
+
+
+def _driver(row: Row) -> str:
+    return str(row["Driver"]["driverId"])
+
+
+RACES = Resource("races", jolpica.Race, _listed("RaceTable", "Races"), _race, of_round=False)
+ALL = (
+    RACES,
+    Resource("circuits", jolpica.Circuit, _listed("CircuitTable", "Circuits"), lambda row: str(row["circuitId"]),
+             of_round=False),
+    Resource("drivers", jolpica.Driver, _listed("DriverTable", "Drivers"), lambda row: str(row["driverId"]),
+             of_round=False),
+    Resource("constructors", jolpica.Constructor, _listed("ConstructorTable", "Constructors"),
+             lambda row: str(row["constructorId"]), of_round=False),
+    Resource("status", jolpica.Status, _listed("StatusTable", "Status"), lambda row: str(row["statusId"]),
+             of_round=False),
+    Resource("qualifying", jolpica.QualifyingResult, _of_race("QualifyingResults"), _driver, since=1994,
+             session="Qualifying"),
+    Resource("sprint", jolpica.Result, _of_race("SprintResults"), _driver, since=2021, session="Sprint"),
+    Resource("results", jolpica.Result, _of_race("Results"), _driver),
+    Resource("driverstandings", jolpica.DriverStanding, _standings("DriverStandings"), _driver),
+    Resource("constructorstandings", jolpica.ConstructorStanding, _standings("ConstructorStandings"),
+             lambda row: str(row["Constructor"]["constructorId"]), since=1958),
+    Resource("pitstops", jolpica.PitStop, _of_race("PitStops"), lambda row: f"{row['driverId']}:{row['stop']}",
+             since=2011),
+    Resource("laps", jolpica.Timing, _timings, lambda row: f"{row['driverId']}:{row['lap']}", since=1996, pages=12),
+)  # fmt: skip
+"""In the order in which they are asked for: the many laps last."""
+BY_NAME = {resource.name: resource for resource in ALL}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ask:
+    """One thing to ask the API for."""
+
+    season: int
+    round: int | None
+    """None for what a season has once."""
+    name: str
+
+    @property
+    def resource(self) -> Resource:
+        """What is asked for."""
+        return BY_NAME[self.name]
+
+    @property
+    def path(self) -> str:
+        """Under the API's address."""
+        return self.resource.path(self.season, self.round)
+
+    def __str__(self) -> str:
+        return self.path

@@ -1,0 +1,181 @@
+"""What the Jolpica API answers, as far as we rely on it: every value is a string, and further fields are kept.
+
+The warehouse stores a row as the API sent it; these models only refuse what the marts could not be built from.
+Source: the API's documentation and recorded answers from 1979 to 2026.
+"""
+
+from __future__ import annotations
+
+from datetime import date as Date  # noqa: N812 - a field has that name
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Number = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$")]
+"""A number as text."""
+Identifier = Annotated[str, Field(min_length=1)]
+LapTime = Annotated[str, Field(pattern=r"^(\d+:)?\d?\d:\d\d\.\d+$|^\d+\.\d+$")]
+"""``1:23.456``, ``1:02:03.456`` or ``23.456``."""
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Place(_Row):
+    """Where a circuit is."""
+
+    locality: str
+    country: str
+    lat: Number | None = None
+    long: Number | None = None
+
+
+class Circuit(_Row):
+    """A row of ``circuits``."""
+
+    circuit_id: Annotated[Identifier, Field(alias="circuitId")]
+    circuit_name: Annotated[str, Field(alias="circuitName")]
+    place: Annotated[Place, Field(alias="Location")]
+
+
+class Driver(_Row):
+    """A row of ``drivers``. ``permanentNumber`` is today's, not the season's: a result has the race's own."""
+
+    driver_id: Annotated[Identifier, Field(alias="driverId")]
+    given_name: Annotated[str, Field(alias="givenName")]
+    family_name: Annotated[str, Field(alias="familyName")]
+    code: str | None = None
+    date_of_birth: Annotated[Date | None, Field(alias="dateOfBirth")] = None
+    nationality: str | None = None
+
+
+class Constructor(_Row):
+    """A row of ``constructors``."""
+
+    constructor_id: Annotated[Identifier, Field(alias="constructorId")]
+    name: str
+    nationality: str | None = None
+
+
+class Start(_Row):
+    """When a session starts (UTC); older seasons have no times."""
+
+    date: Date
+    time: str | None = None
+
+
+class Race(_Row):
+    """A row of ``races``: an event. Sessions that it does not have are left out."""
+
+    season: Number
+    round: Number
+    name: Annotated[Identifier, Field(alias="raceName")]
+    circuit: Annotated[Circuit, Field(alias="Circuit")]
+    date: Date
+    time: str | None = None
+    first_practice: Annotated[Start | None, Field(alias="FirstPractice")] = None
+    second_practice: Annotated[Start | None, Field(alias="SecondPractice")] = None
+    third_practice: Annotated[Start | None, Field(alias="ThirdPractice")] = None
+    qualifying: Annotated[Start | None, Field(alias="Qualifying")] = None
+    sprint: Annotated[Start | None, Field(alias="Sprint")] = None
+    sprint_qualifying: Annotated[Start | None, Field(alias="SprintQualifying")] = None
+    sprint_shootout: Annotated[Start | None, Field(alias="SprintShootout")] = None
+
+
+class RaceTime(_Row):
+    """The winner's time; of the others, their gap. On a lapped car the text is the gap modulo whole laps."""
+
+    millis: Number | None = None
+    time: str | None = None
+
+
+class FastestLap(_Row):
+    """A car's best lap of the race."""
+
+    rank: Number | None = None
+    lap: Number | None = None
+
+
+class Result(_Row):
+    """A row of ``results`` and ``sprint``; ``positionText`` and ``status`` tell retirements, not ``position``."""
+
+    number: str | None = None
+    position: Number
+    position_text: Annotated[str, Field(alias="positionText")]
+    points: Number
+    grid: Number | None = None
+    laps: Number
+    status: str
+    driver: Annotated[Driver, Field(alias="Driver")]
+    constructor: Annotated[Constructor | None, Field(alias="Constructor")] = None
+    time: Annotated[RaceTime | None, Field(alias="Time")] = None
+    fastest_lap: Annotated[FastestLap | None, Field(alias="FastestLap")] = None
+
+
+class QualifyingResult(_Row):
+    """A row of ``qualifying``."""
+
+    number: str | None = None
+    position: Number
+    driver: Annotated[Driver, Field(alias="Driver")]
+    constructor: Annotated[Constructor | None, Field(alias="Constructor")] = None
+    q1: Annotated[str | None, Field(alias="Q1")] = None
+    q2: Annotated[str | None, Field(alias="Q2")] = None
+    q3: Annotated[str | None, Field(alias="Q3")] = None
+
+
+class Timing(_Row):
+    """A row of ``laps``: one lap of one car."""
+
+    lap: Number
+    driver_id: Annotated[Identifier, Field(alias="driverId")]
+    position: Number | None = None
+    time: LapTime | None = None
+
+
+class PitStop(_Row):
+    """A row of ``pitstops``: ``duration`` is the time in the pit lane, in seconds or ``m:ss.fff``."""
+
+    driver_id: Annotated[Identifier, Field(alias="driverId")]
+    lap: Number
+    stop: Number
+    time: str | None = None
+    duration: str | None = None
+
+
+class DriverStanding(_Row):
+    """A row of ``driverstandings``: a driver, with every team that they scored or drove for in the season."""
+
+    position: Number | None = None
+    points: Number
+    wins: Number
+    driver: Annotated[Driver, Field(alias="Driver")]
+    constructors: Annotated[list[Constructor], Field(alias="Constructors")]
+
+
+class ConstructorStanding(_Row):
+    """A row of ``constructorstandings``."""
+
+    position: Number | None = None
+    points: Number
+    wins: Number
+    constructor: Annotated[Constructor, Field(alias="Constructor")]
+
+
+class Status(_Row):
+    """A row of ``status``: how many cars of the season ended their races so."""
+
+    status_id: Annotated[Identifier, Field(alias="statusId")]
+    status: str
+    count: Number
+
+
+class Page(BaseModel):
+    """What every answer has around its rows."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    limit: Annotated[int, Field(ge=1)]
+    offset: Annotated[int, Field(ge=0)]
+    total: Annotated[int, Field(ge=0)]
+    """Rows in all, not races."""

@@ -1,0 +1,222 @@
+"""Asking the API: pages, limits, and every way in which it can fail."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from jolpica_server import JolpicaServer, body, captured, laps_answer, slow, status
+from pyrate_limiter import Rate, SQLiteBucket
+
+from f1stream.jolpica.client import BadAnswer, Jolpica, Unreachable, open_jolpica, shared_bucket
+from f1stream.jolpica.resources import ALL, BY_NAME, Ask
+from f1stream.settings import Settings
+
+ENVELOPE = '{"MRData": {"limit": "100", "offset": "0", "total": "3", "RaceTable": {"Races": %s}}}'
+RESULTS = Ask(2025, 1, "results")
+
+
+@pytest.fixture
+def server() -> Iterator[JolpicaServer]:
+    with JolpicaServer() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(server: JolpicaServer, tmp_path: Path) -> Settings:
+    return Settings(
+        _env_file=None, home=tmp_path, jolpica_url=server.url, jolpica_timeout_seconds=1, jolpica_retry_seconds=0.1
+    )
+
+
+@pytest.fixture
+async def api(settings: Settings, tmp_path: Path) -> AsyncIterator[Jolpica]:
+    bucket = shared_bucket(tmp_path, (Rate(1_000, 1_000),))  # the limits have tests of their own
+    timeout = aiohttp.ClientTimeout(total=settings.jolpica_timeout_seconds)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        yield Jolpica(settings, http, bucket)
+    bucket.close()
+
+
+@pytest.fixture
+def data() -> Path:
+    from conftest import DATA, missing
+
+    if not (DATA / "jolpica").is_dir():
+        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
+    return DATA
+
+
+@pytest.fixture
+def results(server: JolpicaServer, data: Path) -> dict[str, Any]:
+    server.answers["2025/1/results"] = captured(data, "2025/1/results")
+    return server.answers["2025/1/results"]
+
+
+async def test_every_page_of_a_race_s_laps_is_read(server: JolpicaServer, api: Jolpica, aus_session: Any) -> None:
+    race = {"season": "2025", "round": "1", "raceName": "Australian Grand Prix", "date": "2025-03-16",
+            "Circuit": {"circuitId": "albert_park"}}  # fmt: skip
+    told = [(lap.lap_number, lap.driver, lap.position or 20, "1:30.000") for lap in aus_session.laps]
+    server.answers["2025/1/laps"] = laps_answer(race, told)
+    rows = await api.rows(Ask(2025, 1, "laps"))
+    assert sorted((row["lap"], row["driverId"]) for row in rows) == sorted((str(lap[0]), lap[1]) for lap in told)
+    assert len(rows) == 927
+    assert server.asked("2025/1/laps") == 10
+    assert rows[0]["Race"]["raceName"] == "Australian Grand Prix"
+
+
+async def test_every_recorded_answer_has_the_shape_we_rely_on(data: Path) -> None:
+    read = 0
+    for line in (data / "jolpica" / "index.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        name = entry["url"].split("?")[0].removesuffix(".json").rstrip("/").rpartition("/")[2].lower()
+        if name not in BY_NAME:
+            continue
+        answer = json.loads((data / "jolpica" / entry["file"]).read_text())["MRData"]
+        if answer["total"] == "0":
+            continue
+        resource = BY_NAME[name]
+        for row in resource.rows(answer):
+            resource.model.model_validate(row)
+            assert resource.identity(row)
+            read += 1
+    assert read > 1_000
+
+
+async def test_every_answer_of_a_whole_season_has_that_shape(data: Path) -> None:
+    from jolpica_server import season_2024
+
+    names = set()
+    for path, answer in season_2024(data).items():
+        resource = BY_NAME[path.rpartition("/")[2]]
+        names.add(resource.name)
+        for row in resource.rows(answer):
+            resource.model.model_validate(row)
+    assert names == {resource.name for resource in ALL} - {"laps"}
+
+
+async def test_busy_is_waited_for_as_long_as_the_api_says(
+    server: JolpicaServer, api: Jolpica, results: dict[str, Any]
+) -> None:
+    server.faults["2025/1/results"] = [status(429, Retry_After="1"), status(503, Retry_After="1")]
+    assert len(await api.rows(RESULTS)) == 20
+    at = [when for when, *_ in server.requests]
+    assert len(at) == 3
+    assert all(1.0 <= later - earlier < 2.5 for earlier, later in pairwise(at))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [status(500), status(502, "<html>"), slow(3), body('{"MRData": {"limit": "1'), body("<html>maintenance</html>")],
+    ids=["500", "502", "late", "truncated", "html"],
+)
+async def test_what_fails_once_is_asked_again(
+    server: JolpicaServer, api: Jolpica, results: dict[str, Any], fault: Any
+) -> None:
+    server.faults["2025/1/results"] = [fault]
+    assert len(await api.rows(RESULTS)) == 20
+    assert server.asked() == 2
+
+
+async def test_an_api_that_stays_away_is_told_in_a_sentence(server: JolpicaServer, api: Jolpica) -> None:
+    server.faults["*"] = [status(500)] * 10
+    with pytest.raises(Unreachable, match=r"2025/1/results.*HTTP 500.*Try again later, or set F1STREAM_JOLPICA_URL"):
+        await api.rows(RESULTS)
+    assert server.asked() == 6
+
+
+async def test_without_a_network_one_is_told_soon(tmp_path: Path) -> None:
+    settings = Settings(
+        _env_file=None, home=tmp_path, jolpica_url="http://127.0.0.1:9/ergast/f1", jolpica_retry_seconds=0.1
+    )
+    async with open_jolpica(settings) as api:
+        with pytest.raises(Unreachable, match="no connection"):
+            await api.rows(RESULTS)
+        assert api.requests == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ([status(404, "no such season")], "HTTP 404"),
+        ([body("<html>maintenance</html>", "text/html")] * 6, "no JSON"),
+        ([body('{"error": "hello"}')], "not the shape of results: KeyError 'MRData'"),
+        ([body(ENVELOPE % "[]")], "0 rows where total says 3"),
+        ([body(ENVELOPE % "null")], "not the shape of results: TypeError"),
+    ],
+)  # fmt: skip
+async def test_an_answer_of_unexpected_shape_is_refused_with_its_reason(
+    server: JolpicaServer, api: Jolpica, fault: Any, reason: str
+) -> None:
+    server.faults["2025/1/results"] = fault
+    with pytest.raises(BadAnswer, match=reason) as refused:
+        await api.rows(RESULTS)
+    assert refused.value.url.startswith(server.url)
+    assert refused.value.body
+
+
+async def test_a_row_that_lacks_what_the_marts_need_is_refused(
+    server: JolpicaServer, api: Jolpica, results: dict[str, Any]
+) -> None:
+    results["RaceTable"]["Races"][0]["Results"][3]["points"] = "a few"
+    with pytest.raises(BadAnswer, match="points: String should match"):
+        await api.rows(RESULTS)
+
+
+async def test_nothing_is_an_answer_of_no_rows(api: Jolpica) -> None:
+    assert await api.rows(RESULTS) == []
+
+
+async def test_rows_that_came_between_two_pages_are_noticed(
+    server: JolpicaServer, api: Jolpica, results: dict[str, Any]
+) -> None:
+    rows = results["RaceTable"]["Races"][0]["Results"]
+    rows.extend(rows * 6)
+    server.faults["*"] = []
+    answers = dict(server.answers)
+
+    class Growing(dict):  # type: ignore[type-arg]
+        def get(self, path: str, default: Any = None) -> Any:
+            if server.asked() == 2:
+                rows.append(rows[0])
+            return answers.get(path, default)
+
+    server.answers = Growing()
+    with pytest.raises(BadAnswer, match="offset 100 of 141 where offset 100 of 140 was due"):
+        await api.rows(RESULTS)
+
+
+async def test_it_says_who_is_asking(server: JolpicaServer, settings: Settings, results: dict[str, Any]) -> None:
+    async with open_jolpica(settings) as api:
+        await api.rows(RESULTS)
+    assert server.requests[0][2].startswith("f1stream/")
+
+
+async def test_no_more_than_four_requests_arrive_in_any_second(
+    server: JolpicaServer, settings: Settings, results: dict[str, Any]
+) -> None:
+    import asyncio
+
+    async with open_jolpica(settings) as one, open_jolpica(settings) as other:
+        await asyncio.gather(*(api.rows(RESULTS) for api in (one, other) for _ in range(9)))
+    at = sorted(when for when, *_ in server.requests)
+    assert len(at) == 18
+    assert max(sum(1 for other in at if when <= other < when + 1.0) for when in at) <= 4
+
+
+async def test_the_hour_s_allowance_is_kept_over_restarts(tmp_path: Path) -> None:
+    from pyrate_limiter import Limiter
+
+    sent = 0
+    for stops_at in (150, 300, 1_000):  # three processes, one after the other
+        bucket: SQLiteBucket = shared_bucket(tmp_path, (Rate(200, 200), Rate(500, 3_600_000)))
+        limiter = Limiter(bucket)
+        while sent < stops_at and await limiter.try_acquire_async("jolpica", timeout=1):
+            sent += 1
+        bucket.close()
+    assert sent == 500

@@ -1,0 +1,146 @@
+"""What is due, when."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import typer
+
+from f1stream.jolpica import plan
+from f1stream.jolpica.commands import parse_rounds
+from f1stream.jolpica.landing import Answer, Outcome, by_entity, content_hash, difference
+from f1stream.jolpica.plan import Event
+from f1stream.jolpica.resources import Ask
+from models.jolpica import Race
+
+LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def event(round_: int, day: str, **sessions: str) -> Event:
+    race = {
+        "season": day[:4], "round": str(round_), "raceName": f"Grand Prix {round_}", "date": day, "time": "13:00:00Z",
+        "Circuit": {
+            "circuitId": f"circuit_{round_}", "circuitName": "C", "Location": {"locality": "L", "country": "C"},
+        },
+        **{name: {"date": date, "time": "10:00:00Z"} for name, date in sessions.items()},
+    }  # fmt: skip
+    return Event(Race.model_validate(race), LONG_AGO)
+
+
+SEASON = [
+    event(1, "2024-03-02", Qualifying="2024-03-01"),
+    event(2, "2024-03-09", Qualifying="2024-03-08"),
+    event(3, "2024-03-24", Qualifying="2024-03-23", Sprint="2024-03-23"),
+    event(4, "2024-04-07", Qualifying="2024-04-06"),
+]
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def answered(*asks: Ask, when: str = "2024-03-30 00:00") -> dict[Ask, Answer]:
+    return {ask: Answer(Outcome.COMPLETE, at(when)) for ask in asks}
+
+
+def all_of(*rounds: int) -> list[Ask]:
+    return [ask for event in SEASON if event.round in rounds for ask in plan.of_round(event)]
+
+
+def asked(asks: list[Ask]) -> set[tuple[int | None, str]]:
+    return {(ask.round, ask.name) for ask in asks}
+
+
+EVERY = {"qualifying", "results", "driverstandings", "constructorstandings", "pitstops", "laps"}
+
+
+def test_before_the_first_session_nothing_is_due() -> None:
+    assert plan.to_sync(SEASON, {}, at("2024-02-20 00:00")) == []
+
+
+def test_qualifying_is_due_on_the_day_before_the_race() -> None:
+    assert asked(plan.to_sync(SEASON, {}, at("2024-03-01 13:59"))) == set()
+    assert asked(plan.to_sync(SEASON, {}, at("2024-03-01 14:00"))) == {(1, "qualifying")}
+
+
+def test_after_the_race_everything_is_due_but_a_sprint_only_where_there_was_one() -> None:
+    assert asked(plan.to_sync(SEASON, {}, at("2024-03-02 17:00"))) == {(1, name) for name in EVERY}
+    third = plan.to_sync(SEASON, answered(*all_of(1, 2)), at("2024-03-25 00:00"))
+    assert {name for number, name in asked(third) if number == 3} == EVERY | {"sprint"}
+
+
+def test_the_last_two_rounds_are_asked_for_again_and_older_ones_are_not() -> None:
+    asks = plan.to_sync(SEASON, answered(*all_of(1, 2, 3)), at("2024-03-31 00:00"))
+    assert {number for number, _ in asked(asks)} == {2, 3}
+
+
+def test_a_round_that_was_missed_or_came_empty_is_asked_for_again() -> None:
+    answers = answered(*all_of(2, 3), *all_of(1)[1:])
+    answers[Ask(2024, 1, "results")] = Answer(Outcome.EMPTY, at("2024-03-03 00:00"))
+    asks = plan.to_sync(SEASON, answers, at("2024-03-31 00:00"))
+    assert {name for number, name in asked(asks) if number == 1} == {all_of(1)[0].name, "results"}
+
+
+def test_weekly_the_whole_season_is_asked_for() -> None:
+    asks = plan.to_sync(SEASON, answered(*all_of(1, 2, 3)), at("2024-03-31 00:00"), whole_season=True)
+    assert {number for number, _ in asked(asks)} == {1, 2, 3}
+
+
+def test_a_round_whose_race_changed_is_asked_for_again() -> None:
+    renumbered = Event(SEASON[0].race, at("2024-04-20 00:00"))
+    answers = answered(*all_of(1, 2, 3, 4), when="2024-04-10 00:00")
+    asks = plan.to_sync([renumbered, *SEASON[1:]], answers, at("2024-04-21 00:00"))
+    assert {number for number, _ in asked(asks)} == {1, 3, 4}
+
+
+def test_what_a_season_did_not_have_is_not_asked_for() -> None:
+    old = event(1, "1957-01-13")
+    assert asked(plan.to_fill([old], {}, at("2024-01-01 00:00"))) == {(1, "results"), (1, "driverstandings")}
+
+
+def test_a_backfill_asks_only_for_what_was_never_answered() -> None:
+    done = answered(*all_of(1), *all_of(2)[:3])
+    left = plan.to_fill(SEASON, done, at("2024-03-10 00:00"))
+    assert asked(left) == {(2, ask.name) for ask in all_of(2)[3:] if ask.name != "sprint"}
+
+
+def test_until_march_the_season_that_ended_is_followed_too() -> None:
+    assert plan.seasons_to_follow(at("2025-02-01 00:00").date()) == [2024, 2025]
+    assert plan.seasons_to_follow(at("2025-03-01 00:00").date()) == [2025]
+
+
+@pytest.mark.parametrize(
+    ("requests", "asked_this_hour", "seconds"),
+    [(0, 0, 0), (16, 0, 5), (500, 0, 156), (501, 0, 3_600), (1_000, 0, 3_756), (2_100, 0, 14_431), (100, 500, 3_631)],
+)
+def test_the_estimate_knows_the_hourly_limit(requests: int, asked_this_hour: int, seconds: float) -> None:
+    assert plan.seconds_for(requests, asked_this_hour) == pytest.approx(seconds, abs=1.0)
+
+
+def test_rounds_are_given_as_numbers_and_ranges() -> None:
+    assert parse_rounds("1-3,7") == {1, 2, 3, 7}
+    assert parse_rounds(None) is None
+    with pytest.raises(typer.BadParameter, match="'x' is neither a round nor a range"):
+        parse_rounds("1,x")
+
+
+def test_the_same_content_in_another_order_is_the_same() -> None:
+    assert content_hash({"a": "1", "b": {"c": "2", "d": "3"}}) == content_hash({"b": {"d": "3", "c": "2"}, "a": "1"})
+    assert content_hash({"a": "1"}) != content_hash({"a": "2"})
+
+
+def test_an_answer_beside_the_last_one() -> None:
+    found = difference({"nor": "1", "pia": "2", "doo": "3"}, {"nor": "1", "pia": "x", "col": "4"})
+    assert (found.new, found.changed, found.gone) == (["col"], ["pia"], ["doo"])
+
+
+def test_who_shared_two_cars_in_one_race_has_two_rows() -> None:
+    rows = [{"Driver": {"driverId": "fangio"}, "position": position} for position in ("1", "9")]
+    assert list(by_entity(Ask(1956, 1, "results"), rows)) == ["fangio", "fangio#2"]
+
+
+def test_an_event_s_sessions_are_in_utc() -> None:
+    sessions = SEASON[2].sessions()
+    assert sessions["Sprint"] == at("2024-03-23 10:00")
+    assert sessions["Race"] - sessions["Sprint"] == timedelta(days=1, hours=3)

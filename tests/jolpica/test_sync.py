@@ -1,0 +1,280 @@
+"""A season through the API into the warehouse."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from jolpica_server import JolpicaServer, body, season_2024, status
+from pyrate_limiter import Rate
+from rig import free_port
+
+from f1stream.embedded.running import embedded_warehouse
+from f1stream.jolpica.client import Jolpica, Unreachable, shared_bucket
+from f1stream.jolpica.landing import Landing
+from f1stream.jolpica.resources import ALL, Ask
+from f1stream.jolpica.sync import Sync
+from f1stream.settings import Settings
+from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.schema import create
+
+AFTER_THE_SEASON = datetime(2024, 12, 20, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def season() -> dict[str, Any]:
+    from conftest import DATA, missing
+
+    if not (DATA / "jolpica").is_dir():
+        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
+    return season_2024(DATA)
+
+
+@pytest.fixture
+def server(season: dict[str, Any]) -> Iterator[JolpicaServer]:
+    with JolpicaServer() as server:
+        server.answers = json.loads(json.dumps(season))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("home"), embedded_warehouse_port=free_port())
+    with embedded_warehouse(settings):
+        list(create(Warehouse(settings), "F1STREAM"))
+        yield settings
+
+
+@pytest.fixture
+def warehouse(embedded: Settings) -> Iterator[Warehouse]:
+    warehouse = Warehouse(embedded)
+    tables = ["RAW.JOLPICA_HISTORY", "RAW.JOLPICA_QUARANTINE", "OPS.JOLPICA_ANSWERS"]
+    for table in tables + [resource.table for resource in ALL]:
+        warehouse.execute(f"delete from {table}")
+    yield warehouse
+    warehouse.close()
+
+
+@pytest.fixture
+def until_belgium(server: JolpicaServer) -> JolpicaServer:
+    """A season of the rounds 13 and 14 only."""
+    table = server.answers["2024/races"]["RaceTable"]
+    table["Races"] = [race for race in table["Races"] if race["round"] in {"13", "14"}]
+    return server
+
+
+@pytest.fixture
+def syncing(server: JolpicaServer, embedded: Settings, warehouse: Warehouse, tmp_path: Path) -> Callable[..., Any]:
+    """A run at some time, without limits: those have tests of their own."""
+
+    @asynccontextmanager
+    async def open_sync(now: datetime = AFTER_THE_SEASON) -> AsyncIterator[Sync]:
+        settings = embedded.model_copy(update={"jolpica_url": server.url, "jolpica_retry_seconds": 0.05})
+        bucket = shared_bucket(tmp_path, (Rate(100_000, 1_000),))
+        async with aiohttp.ClientSession() as http:
+            yield Sync(Jolpica(settings, http, bucket), Landing(warehouse), now=lambda: now)
+        bucket.close()
+
+    return open_sync
+
+
+def landed(warehouse: Warehouse, name: str) -> list[dict[str, Any]]:
+    rows = warehouse.rows(
+        f"select season, round, entity, payload, first_seen, last_seen, gone_at from RAW.JOLPICA_{name}"
+        " order by round, entity"
+    )
+    return [row | {"payload": json.loads(row["payload"])} for row in rows]
+
+
+async def test_a_whole_season_is_landed_as_the_files_have_it(
+    server: JolpicaServer, warehouse: Warehouse, syncing: Any, season: dict[str, Any]
+) -> None:
+    async with syncing() as sync:
+        outcome = await sync.backfill([2024])
+    assert outcome.waiting == ["2024/24/laps"], "no laps are in the files; those of the last race can still come"
+    for kind, rows in (("driverstandings", "DriverStandings"), ("constructorstandings", "ConstructorStandings")):
+        for number in range(1, 25):
+            table = season[f"2024/{number}/{kind}"]["StandingsTable"]["StandingsLists"][0][rows]
+            found = [row["payload"] for row in landed(warehouse, kind.upper()) if row["round"] == number]
+            assert sorted(found, key=str) == sorted(table, key=str)
+    for kind, rows in (("results", "Results"), ("qualifying", "QualifyingResults"), ("pitstops", "PitStops")):
+        told = [row for n in range(1, 25) for row in season[f"2024/{n}/{kind}"]["RaceTable"]["Races"][0][rows]]
+        found = [{k: v for k, v in row["payload"].items() if k != "Race"} for row in landed(warehouse, kind.upper())]
+        assert sorted(found, key=str) == sorted(told, key=str)
+    assert Counter(row["round"] for row in landed(warehouse, "SPRINT")) == dict.fromkeys([5, 6, 11, 19, 21, 23], 20)
+
+    points: dict[str, Decimal] = Counter()  # type: ignore[assignment]
+    for name in ("RESULTS", "SPRINT"):
+        for row in landed(warehouse, name):
+            points[row["payload"]["Driver"]["driverId"]] += Decimal(row["payload"]["points"])
+    final = [row["payload"] for row in landed(warehouse, "DRIVERSTANDINGS") if row["round"] == 24]
+    assert {row["Driver"]["driverId"]: Decimal(row["points"]) for row in final} == points
+    assert points["max_verstappen"] == 437
+
+
+async def test_what_was_answered_is_not_asked_for_again(server: JolpicaServer, syncing: Any) -> None:
+    async with syncing() as sync:
+        await sync.backfill([2024], {5, 24})
+    assert server.asked() == 5 + 7 + 6
+    server.requests.clear()
+    async with syncing() as sync:
+        await sync.backfill([2024], {5, 24})
+    # The running season's calendar, and what was empty.
+    assert Counter(path for _, path, _ in server.requests) == Counter(["2024/races", "2024/24/laps"])
+
+
+async def test_a_correction_replaces_the_row_and_what_was_said_before_is_kept(
+    until_belgium: JolpicaServer, warehouse: Warehouse, syncing: Any
+) -> None:
+    async with syncing() as sync:
+        await sync.backfill([2024])
+    belgium = until_belgium.answers["2024/14/results"]["RaceTable"]["Races"][0]["Results"]
+    russell = next(row for row in belgium if row["Driver"]["driverId"] == "russell")
+    before = dict(russell)
+    russell |= {"positionText": "W", "points": "1"}
+    removed = belgium.pop(0)
+    later = AFTER_THE_SEASON + timedelta(days=7)
+    async with syncing(later) as sync:
+        outcome = await sync.sync([2024], whole_season=True)
+    assert (outcome.landed.changed, outcome.landed.gone) == (1, 1), outcome
+    rows = {row["entity"]: row for row in landed(warehouse, "RESULTS") if row["round"] == 14}
+    assert len(rows) == 20
+    assert rows["russell"]["payload"]["positionText"] == "W"
+    assert rows["russell"]["first_seen"] == rows["russell"]["last_seen"] == later.replace(tzinfo=None)
+    assert rows["piastri"]["first_seen"] == AFTER_THE_SEASON.replace(tzinfo=None)
+    assert rows["piastri"]["last_seen"] == later.replace(tzinfo=None)
+    assert rows[removed["Driver"]["driverId"]]["gone_at"] == later.replace(tzinfo=None)
+    history = warehouse.rows("select entity, payload, first_seen, last_seen from RAW.JOLPICA_HISTORY")
+    assert {row["entity"] for row in history} == {"russell", removed["Driver"]["driverId"]}
+    kept = next(row for row in history if row["entity"] == "russell")
+    assert {k: v for k, v in json.loads(kept["payload"]).items() if k != "Race"} == before
+    assert kept["first_seen"] == kept["last_seen"] == AFTER_THE_SEASON.replace(tzinfo=None)
+
+    belgium.append(removed)
+    async with syncing(later + timedelta(days=7)) as sync:
+        await sync.sync([2024], whole_season=True)
+    back = [row for row in landed(warehouse, "RESULTS") if row["entity"] == removed["Driver"]["driverId"]]
+    assert [row["gone_at"] for row in back if row["round"] == 14] == [None]
+
+
+async def test_an_empty_answer_where_one_is_due_is_tried_again_and_takes_nothing_away(
+    until_belgium: JolpicaServer, warehouse: Warehouse, syncing: Any
+) -> None:
+    server = until_belgium
+    race_day = datetime(2024, 7, 28, 18, tzinfo=UTC)
+    answer = server.answers.pop("2024/14/results")
+    async with syncing(race_day) as sync:
+        outcome = await sync.sync()
+    assert "2024/14/results" in outcome.waiting
+    assert not outcome.complete
+    server.answers["2024/14/results"] = answer
+    async with syncing(race_day + timedelta(hours=1)) as sync:
+        outcome = await sync.sync()
+    assert "2024/14/results" not in outcome.waiting
+    del server.answers["2024/14/results"]
+    async with syncing(race_day + timedelta(hours=2)) as sync:
+        outcome = await sync.sync()
+    assert "2024/14/results" in outcome.waiting
+    assert len([row for row in landed(warehouse, "RESULTS") if row["round"] == 14 and not row["gone_at"]]) == 20
+
+
+async def test_an_answer_of_unexpected_shape_is_set_aside_and_the_rest_goes_on(
+    server: JolpicaServer, warehouse: Warehouse, syncing: Any
+) -> None:
+    server.answers["2024/3/results"]["RaceTable"]["Races"][0]["Results"][0]["laps"] = "many"
+    server.faults["2024/4/qualifying"] = [body("<html>maintenance</html>", "text/html")] * 6
+    server.faults["2024/5/pitstops"] = [status(500)] * 6
+    async with syncing() as sync:
+        outcome = await sync.backfill([2024], {3, 4, 5})
+    assert sorted(outcome.quarantined) == ["2024/3/results", "2024/4/qualifying"]
+    assert len(outcome.unanswered) == 1
+    assert "2024/5/pitstops" in outcome.unanswered[0]
+    quarantine = warehouse.rows("select url, reason, body from RAW.JOLPICA_QUARANTINE order by url")
+    assert [row["reason"].split(":")[0] for row in quarantine] == ["laps", "no JSON"]
+    assert "2024/3/results.json?limit=100&offset=0" in quarantine[0]["url"]
+    assert quarantine[1]["body"] == "<html>maintenance</html>"
+    assert {row["round"] for row in landed(warehouse, "DRIVERSTANDINGS")} == {3, 4, 5}
+
+    async with syncing() as sync:  # once they are right, nothing is missing and only they are asked for
+        server.answers["2024/3/results"]["RaceTable"]["Races"][0]["Results"][0]["laps"] = "58"
+        server.requests.clear()
+        await sync.backfill([2024], {3, 4, 5})
+    asked = {path for _, path, _ in server.requests} - {"2024/races"}
+    assert asked == {"2024/3/results", "2024/4/qualifying", "2024/5/pitstops"}
+    assert len([row for row in landed(warehouse, "RESULTS") if row["round"] == 3]) == 19
+
+
+async def test_faults_of_every_kind_lose_nothing(
+    server: JolpicaServer, warehouse: Warehouse, syncing: Any, season: dict[str, Any]
+) -> None:
+    kinds = [status(429, Retry_After="0"), status(500), body("{"), body("<html>"), status(503)]
+    for n, path in enumerate(season):
+        server.faults[path] = [kinds[n % 5], kinds[(n + 2) % 5]]
+    async with syncing() as sync:
+        outcome = await sync.backfill([2024], set(range(1, 9)))
+    assert not outcome.quarantined
+    assert not outcome.unanswered
+    told = [len(season[f"2024/{n}/results"]["RaceTable"]["Races"][0]["Results"]) for n in range(1, 9)]
+    assert [len([row for row in landed(warehouse, "RESULTS") if row["round"] == n]) for n in range(1, 9)] == told
+
+
+async def test_when_the_api_goes_away_the_rest_is_left_for_the_next_time(server: JolpicaServer, syncing: Any) -> None:
+    async with syncing() as sync:
+        server.faults["*"] = []
+        for n in range(8, 25):
+            for resource in ALL:
+                server.faults[f"2024/{n}/{resource.name}"] = [status(500)] * 6
+        outcome = await sync.backfill([2024])
+    assert len(outcome.unanswered) <= 6
+    assert outcome.not_asked > 50
+    assert any("Run the command again" in told for told in outcome.sentences())
+
+
+async def test_without_an_api_nothing_is_begun(syncing: Any, server: JolpicaServer) -> None:
+    server.faults["*"] = [status(500)] * 6
+    async with syncing() as sync:
+        with pytest.raises(Unreachable):
+            await sync.sync()
+
+
+def test_a_backfill_that_is_killed_goes_on_where_it_was(
+    server: JolpicaServer, warehouse: Warehouse, embedded: Settings, season: dict[str, Any]
+) -> None:
+    environment = {
+        **os.environ, "F1STREAM_HOME": str(embedded.home), "F1STREAM_JOLPICA_URL": server.url,
+        "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(embedded.embedded_warehouse_port),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "f1stream", "jolpica", "backfill", "--from", "2024", "--to", "2024"]
+    command += ["--rounds", "1-5"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    deadline = time.monotonic() + 60
+    while server.asked() < 15 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    done = {str(ask) for ask in Landing(warehouse).answers()}
+    assert len(done) >= 8
+    server.requests.clear()
+    second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert second.returncode == 0, second.stderr
+    assert "rows new" in second.stdout
+    asked = {path for _, path, _ in server.requests}
+    assert not (asked & done)
+    answers = Landing(warehouse).answers()
+    assert {Ask(2024, n, "results") for n in range(1, 6)} <= set(answers)
+    for number in range(1, 6):
+        rows = [row for row in landed(warehouse, "RESULTS") if row["round"] == number]
+        assert len(rows) == len(season[f"2024/{number}/results"]["RaceTable"]["Races"][0]["Results"])
