@@ -1,0 +1,123 @@
+with laps as (
+
+    select * from {{ ref('fact_laps') }}
+
+),
+
+visits as (
+
+    select
+        laps.session_key,
+        laps.entry_key,
+        laps.driver_number,
+        laps.lap_number,
+        laps.pit_in_ms,
+        lead(laps.lap_number) over (partition by laps.entry_key order by laps.lap_number) as next_lap_number,
+        lead(laps.pit_out_ms) over (partition by laps.entry_key order by laps.lap_number) as pit_out_ms
+    from laps
+
+),
+
+lane as (
+
+    select
+        *,
+        row_number() over (partition by entry_key order by lap_number) as visit_number
+    from visits
+    where pit_in_ms is not null
+
+),
+
+tyre_changes as (
+
+    select
+        session_key,
+        driver_number,
+        cast(payload:lap as int) as first_lap,
+        cast(payload:compound as varchar) as compound
+    from {{ ref('stg_stream__messages') }}
+    where kind = 'tyre_change'
+
+),
+
+stationary as (
+
+    select
+        lane.entry_key,
+        lane.lap_number,
+        max(telemetry.session_time_ms) - min(telemetry.session_time_ms) as stationary_ms
+    from lane
+    inner join {{ ref('stg_stream__telemetry') }} as telemetry
+        on
+            lane.session_key = telemetry.session_key
+            and lane.driver_number = telemetry.driver_number
+            and telemetry.session_time_ms between lane.pit_in_ms and lane.pit_out_ms
+            and telemetry.lap_number between lane.lap_number and lane.next_lap_number
+    where telemetry.speed_kmh < 2
+    group by lane.entry_key, lane.lap_number
+
+),
+
+official as (
+
+    select
+        event_key,
+        {{ surrogate_key(['driver_id']) }} as driver_key,
+        lap_number,
+        stop_number,
+        lane_ms
+    from {{ ref('stg_jolpica__pit_stops') }}
+
+),
+
+final as (
+
+    select
+        {{ surrogate_key(['lane.entry_key', 'lane.lap_number']) }} as pit_stop_key,
+        lane.entry_key,
+        lane.session_key,
+        sessions.event_key,
+        entries.driver_key,
+        lane.driver_number,
+        lane.visit_number,
+        lane.lap_number,
+        lane.pit_in_ms,
+        lane.pit_out_ms,
+        lane.pit_out_ms - lane.pit_in_ms as lane_ms,
+        stationary.stationary_ms,
+        tyre_changes.first_lap is not null as is_tyre_change,
+        tyre_changes.compound as new_compound,
+        status.track_status,
+        official.stop_number as official_stop_number,
+        official.lane_ms as official_lane_ms,
+        'stream' as source
+    from lane
+    inner join {{ ref('dim_session') }} as sessions on lane.session_key = sessions.session_key
+    left outer join {{ ref('dim_session_entry') }} as entries on lane.entry_key = entries.entry_key
+    left outer join stationary
+        on lane.entry_key = stationary.entry_key and lane.lap_number = stationary.lap_number
+    left outer join tyre_changes
+        on
+            lane.session_key = tyre_changes.session_key
+            and lane.driver_number = tyre_changes.driver_number
+            and lane.next_lap_number = tyre_changes.first_lap
+    left outer join {{ ref('fact_track_status') }} as status
+        on
+            lane.session_key = status.session_key
+            and lane.pit_in_ms >= status.begins_ms
+            and lane.pit_in_ms < status.ends_ms
+    left outer join official
+        on
+            sessions.session_type = 'Race'
+            and sessions.event_key = official.event_key
+            and entries.driver_key = official.driver_key
+            and lane.lap_number = official.lap_number
+    qualify
+        row_number() over (
+            partition by lane.entry_key, lane.lap_number
+            order by status.begins_ms desc, official.stop_number asc
+        ) = 1
+
+)
+
+select * from final

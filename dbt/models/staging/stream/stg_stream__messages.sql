@@ -1,0 +1,37 @@
+with messages as (
+
+    select * from {{ source('stream', 'messages') }}
+
+),
+
+runs as (
+
+    select * from {{ ref('stg_stream__runs') }}
+    where is_chosen
+
+),
+
+final as (
+
+    select
+        messages.session_key,
+        messages.session_date,
+        messages.seq as message_number,
+        messages.kind,
+        messages.driver_number,
+        messages.session_time_ms,
+        messages.payload,
+        runs.source,
+        runs.epoch,
+        runs.is_complete,
+        runs.run_state
+    from messages
+    inner join runs
+        on
+            messages.session_key = runs.session_key
+            and messages.source = runs.source
+            and messages.epoch = runs.epoch
+
+)
+
+select * from final

@@ -1,0 +1,7 @@
+-- Our own rule.
+select
+    session_key,
+    count_if(is_chosen) as chosen
+from {{ ref('stg_stream__runs') }}
+group by session_key
+having count_if(is_chosen) <> 1

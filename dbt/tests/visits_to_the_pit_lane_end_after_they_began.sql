@@ -1,0 +1,9 @@
+{{ config(severity='warn') }}
+
+-- What the feed says.
+select
+    pit_stop_key,
+    pit_in_ms,
+    pit_out_ms
+from {{ ref('fact_pit_stops') }}
+where pit_out_ms <= pit_in_ms

@@ -1,0 +1,1 @@
+"""The dbt project that builds the marts, and what reads them."""

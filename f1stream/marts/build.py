@@ -1,0 +1,74 @@
+"""Building the marts: dbt in a process of its own, and what it said."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from f1stream.settings import Settings
+
+LONGEST_S = 2 * 3600.0
+TOLD = 3
+"""So many nodes that failed are named."""
+
+
+class BuildFailed(Exception):
+    """The marts could not be built; the text is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a build did."""
+
+    nodes: int
+    rows: int
+    """Written by models, seeds and snapshots, as far as the warehouse told."""
+    warnings: list[str]
+    """Tests on what upstream says that did not hold."""
+    seconds: float
+
+    def sentence(self) -> str:
+        """For the user."""
+        warned = f", {len(self.warnings)} warnings ({', '.join(self.warnings[:TOLD])})" if self.warnings else ""
+        return f"Marts built: {self.nodes} nodes, {self.rows:,} rows written in {self.seconds:.0f} s{warned}."
+
+
+def build(settings: Settings) -> Build:
+    """``dbt build``, in a child process that ends with this one. Raises BuildFailed."""
+    logs = settings.home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    results = settings.home / "dbt" / "target" / "run_results.json"
+    results.unlink(missing_ok=True)
+    log = logs / "dbt.log"
+    command = [sys.executable, "-m", "f1stream.marts.project", "build"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            env={**os.environ, **settings.environment()},
+        )  # fmt: skip
+        try:
+            code = process.wait(LONGEST_S)
+        except subprocess.TimeoutExpired:
+            raise BuildFailed(f"dbt build was ended after {LONGEST_S / 3600:.0f} hours; see {log}.") from None
+        finally:
+            process.kill()
+            process.wait()
+    if not results.is_file():
+        raise BuildFailed(f"dbt build ended with code {code} before its first node; see {log}.")
+    told = json.loads(results.read_text())
+    by_status: dict[str, list[str]] = {}
+    for node in told["results"]:
+        by_status.setdefault(node["status"], []).append(node["unique_id"].split(".", 2)[-1])
+    failed = by_status.get("error", []) + by_status.get("fail", [])
+    if code != 0 or failed:
+        named = ", ".join(failed[:TOLD]) + (f" and {len(failed) - TOLD} more" if len(failed) > TOLD else "")
+        raise BuildFailed(f"dbt build ended with code {code}; failed: {named or 'no node'}. See {log}.")
+    rows = sum(node["adapter_response"].get("rows_affected") or 0 for node in told["results"] if _writes(node))
+    return Build(len(told["results"]), rows, by_status.get("warn", []), told["elapsed_time"])
+
+
+def _writes(node: dict[str, object]) -> bool:
+    return str(node["unique_id"]).partition(".")[0] in {"model", "seed", "snapshot"}

@@ -1,0 +1,343 @@
+"""The marts, built on a recorded race and recorded seasons, beside what others computed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from figures import figures
+from jolpica_server import JolpicaServer, season_2024, season_2025
+from marts_rig import MartsRig
+from rig import free_port
+
+from f1stream.embedded.running import embedded_warehouse
+from f1stream.settings import Settings
+from f1stream.sources.archive import DECIMALS
+from f1stream.sources.session import Session
+from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.schema import create
+
+NOW = datetime(2025, 12, 20, tzinfo=UTC)
+INCREMENTAL = ("fact_laps", "fact_lap_telemetry", "fact_lap_corners")
+
+
+@pytest.fixture(scope="module")
+def data() -> Path:
+    from conftest import DATA, missing
+
+    if not (DATA / "jolpica").is_dir():
+        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
+    return DATA
+
+
+@pytest.fixture(scope="module")
+def marts(tmp_path_factory: pytest.TempPathFactory, data: Path, aus_session: Session) -> Iterator[MartsRig]:
+    """Built twice on empty tables, then twice on the race and two seasons."""
+    settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("home"), embedded_warehouse_port=free_port())
+    with embedded_warehouse(settings), JolpicaServer() as server:
+        server.answers = season_2024(data) | season_2025(data)
+        list(create(Warehouse(settings), "F1STREAM"))
+        rig = MartsRig(settings)
+        for name in ("empty", "empty again"):
+            assert rig.dbt(name, "build")
+        rig.publish(aus_session, epoch=1_000, source="archive:aus2025_race")
+        rig.sync(server, [2024, 2025], NOW)
+        for name in ("full", "full again"):
+            assert rig.dbt(name, "build")
+        for name, (seconds, results) in rig.builds.items():
+            figures.append(f"dbt build, {name}: {len(results)} nodes in {seconds:.1f} s")
+        yield rig
+        rig.warehouse.close()
+
+
+@pytest.fixture(scope="module")
+def expected(archive_path: Path) -> dict[str, Any]:
+    return json.loads((archive_path / "expected.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def results(marts: MartsRig) -> dict[str, dict[str, Any]]:
+    rows = marts.rows("select * from MARTS.FACT_RACE_RESULTS where session_key is not null")
+    return {row["driver_code"]: row for row in rows}
+
+
+def test_every_node_of_every_build_passed(marts: MartsRig) -> None:
+    for name, (_, nodes) in marts.builds.items():
+        assert {node["status"] for node in nodes.values()} <= {"pass", "success"}, name
+    assert len(marts.builds["full again"][1]) > 180
+
+
+def test_a_second_build_reads_nothing_again(marts: MartsRig) -> None:
+    def rows(build: str) -> list[int]:
+        return [marts.builds[build][1][name]["adapter_response"]["rows_affected"] for name in INCREMENTAL]
+
+    assert rows("full")[:2] == [927, 927]
+    assert rows("full")[2] > 12_000
+    assert rows("full again") == [0, 0, 0]
+
+
+def test_the_result_built_from_laps_is_the_official_one_but_for_reasons_that_are_told(
+    results: dict[str, dict[str, Any]], expected: dict[str, Any]
+) -> None:
+    assert len(results) == 20
+    differences = {code: row["reconciliation"] for code, row in results.items() if row["reconciliation"] != "same"}
+    assert differences == {
+        "ANT": "penalty annulled",  # 5 s given during the race and taken back after it
+        "ALB": "moved by the penalty of another car",
+        "DOO": "order of retired cars", "HAD": "order of retired cars",  # neither ended a lap
+    }  # fmt: skip
+    stream_order = sorted(results, key=lambda code: results[code]["stream_position_order"])
+    official = expected["final_order"]
+    assert [code for code in stream_order if code not in differences] == [
+        code for code in official if code not in differences
+    ]
+    for told in expected["final_classification"]:
+        row = results[told["driver"]]
+        assert row["laps_completed"] == row["stream_laps"] == told["laps_completed"]
+        assert row["position_order"] == told["order"]
+        assert (row["position"] is not None) == told["classified"] == (row["stream_position"] is not None)
+        assert row["race_time_ms"] == told["race_time_ms"] or not told["classified"]
+        assert row["points"] == Decimal(str(told["points"]))
+        if told["classified"]:
+            assert abs(row["stream_driven_ms"] - told["race_time_ms"]) <= 100
+    assert results["ANT"]["stream_penalty_seconds"] == 5
+    assert [row["stream_points"] for row in results.values()].count(0) == 10
+
+
+def test_fastest_laps_and_the_grid_are_the_official_ones(
+    results: dict[str, dict[str, Any]], expected: dict[str, Any]
+) -> None:
+    best = {code: row["fastest_lap_ms"] for code, row in results.items() if row["fastest_lap_ms"]}
+    assert best == {code: lap["ms"] for code, lap in expected["best_lap_per_driver"].items()}
+    assert {code: row["stream_fastest_lap_ms"] for code, row in results.items() if row["fastest_lap_ms"]} == best
+    for code, row in results.items():
+        if code not in {"BEA", "LAW"}:  # from the pit lane
+            assert row["stream_grid_position"] == row["official_grid_position"], code
+
+
+def test_visits_to_the_pit_lane_and_stints_are_those_of_the_recording(
+    marts: MartsRig, expected: dict[str, Any]
+) -> None:
+    found: dict[str, list[dict[str, Any]]] = {code: [] for code in expected["pit_lane_visits"]}
+    for row in marts.rows(
+        "select e.driver_code, s.* from MARTS.FACT_PIT_STOPS s"
+        " join MARTS.DIM_SESSION_ENTRY e on e.entry_key = s.entry_key order by s.lap_number"
+    ):
+        found[row["driver_code"]].append(row)
+    for code, visits in expected["pit_lane_visits"].items():
+        assert [(visit["lap_number"], visit["lane_ms"]) for visit in found[code]] == [
+            (visit["in_lap"], visit["pit_lane_ms"]) for visit in visits
+        ]
+        changes = [visit["lap_number"] for visit in found[code] if visit["is_tyre_change"]]
+        if code not in expected["tyre_data_uncertain"]:
+            assert changes == expected["pit_stops_tyre_change"][code], code
+    stationary = [visit["stationary_ms"] for visits in found.values() for visit in visits if visit["stationary_ms"]]
+    assert 2_000 <= sorted(stationary)[len(stationary) // 2] <= 3_500
+    stints: dict[str, list[tuple[Any, ...]]] = {}
+    for row in marts.rows(
+        "select e.driver_code, s.* from MARTS.FACT_STINTS s"
+        " join MARTS.DIM_SESSION_ENTRY e on e.entry_key = s.entry_key order by s.stint_number"
+    ):
+        stints.setdefault(row["driver_code"], []).append((row["compound"], row["first_lap"], row["last_lap"]))
+    for code, told in expected["tyre_stints"].items():
+        if code not in expected["tyre_data_uncertain"]:
+            assert stints[code] == [(stint["compound"], stint["first_lap"], stint["last_lap"]) for stint in told], (
+                code
+            )
+
+
+def test_ten_columns_are_what_pandas_makes_of_the_parquet_file(marts: MartsRig, archive_path: Path) -> None:
+    samples = pd.read_parquet(archive_path / "telemetry.parquet")
+    samples = samples.rename(columns={"Lap": "lap_number", "DriverNumber": "driver_number"})
+    samples["driver_number"] = samples["driver_number"].astype(str)  # a category in the file
+    samples["lap_number"] = samples["lap_number"].astype("int64")
+    for name in ("Speed", "X", "Y", "Throttle"):  # 32-bit floats of decimals: what is published are those decimals
+        if name in DECIMALS:
+            samples[name] = samples[name].astype(float).round(DECIMALS[name])
+    corners = json.loads((archive_path / "corners.json").read_text())
+    corners = {name: [round(value, 1) for value in corners[name]] for name in ("X", "Y")}  # as published
+    lap = samples.groupby(["driver_number", "lap_number"], sort=False)
+    samples["lasts"] = -lap["session_time_ms"].diff(-1)
+    samples["gear_before"] = lap["nGear"].shift()
+
+    def share(of: Any, among: Any = None) -> Any:
+        total = samples["lasts"] if among is None else samples["lasts"].where(among, 0)
+        keys = [samples["driver_number"], samples["lap_number"]]
+        return samples["lasts"].where(of, 0).groupby(keys).sum() / total.groupby(keys).sum().replace(0, float("nan"))
+
+    known = samples["Throttle"] <= 100
+    moving = samples[samples["Speed"] > 0]
+    near = (moving["X"] - corners["X"][2]) ** 2 + (moving["Y"] - corners["Y"][2]) ** 2 <= 500**2
+    third = moving[near & moving["X"].sub(corners["X"][2]).abs().le(500)].groupby(["driver_number", "lap_number"])
+    gears = samples["nGear"].between(1, 8) & samples["gear_before"].between(1, 8)
+    told = pd.DataFrame(
+        {
+            "samples": lap.size(),
+            "top_speed_kmh": lap["Speed"].max(),
+            "minimum_speed_kmh": lap["Speed"].min(),
+            "full_throttle_share": share(samples["Throttle"].between(98, 100), known),
+            "braking_share": share(samples["Brake"] == 1),
+            "drs_share": share(samples["DRS"] == 1),
+            "gear_changes": (gears & (samples["nGear"] != samples["gear_before"])).groupby(
+                [samples["driver_number"], samples["lap_number"]]).sum(),
+            "corrupt_samples": (~samples["nGear"].between(0, 8) | ~known).groupby(
+                [samples["driver_number"], samples["lap_number"]]).sum(),
+            "third_corner_kmh": third["Speed"].min(),
+            "third_corner_samples": third.size(),
+        }
+    )  # fmt: skip
+    rows = marts.rows(
+        "select t.*, c.minimum_speed_kmh as third_corner_kmh, c.samples as third_corner_samples"
+        " from MARTS.FACT_LAP_TELEMETRY t"
+        " left join MARTS.FACT_LAP_CORNERS c on c.lap_key = t.lap_key and c.corner = '3'"
+    )
+    found = pd.DataFrame(rows).set_index(["driver_number", "lap_number"])[list(told.columns)].sort_index()
+    pd.testing.assert_frame_equal(found.astype(float), told.sort_index().astype(float), check_exact=True)
+    assert len(found) == 927
+
+
+def test_laps_are_those_of_the_recording(marts: MartsRig, archive_path: Path) -> None:
+    told = pd.read_json(archive_path / "laps.jsonl", lines=True, dtype={"DriverNumber": str})
+    found = pd.DataFrame(marts.rows("select * from MARTS.FACT_LAPS"))
+    columns = {
+        "LapNumber": "lap_number", "Time": "end_ms", "LapTime": "lap_time_ms", "Sector2Time": "sector2_ms",
+        "PitInTime": "pit_in_ms", "TyreLife": "tyre_life", "SpeedST": "speed_trap_kmh", "Position": "position",
+    }  # fmt: skip
+    key = ["driver_number", "lap_number"]
+    told = told.rename(columns=columns | {"DriverNumber": "driver_number"}).set_index(key).sort_index()
+    found = found.set_index(key).sort_index()
+    kept = [name for name in columns.values() if name != "lap_number"]
+    pd.testing.assert_frame_equal(found[kept].astype(float), told[kept].astype(float), check_exact=True)
+    assert found["compound"].fillna("").tolist() == told["Compound"].fillna("").tolist()
+
+
+def test_gaps_at_the_finish_are_the_official_ones(marts: MartsRig, expected: dict[str, Any]) -> None:
+    rows = marts.rows("select driver_code, gap_to_leader_ms from MARTS.FACT_RACE_LAPS where lap_number = 57")
+    winner = expected["final_classification"][0]["race_time_ms"]
+    official = {row["driver"]: row["race_time_ms"] - winner for row in expected["final_classification"][:14]}
+    assert {row["driver_code"] for row in rows} == set(official)
+    assert max(abs(row["gap_to_leader_ms"] - official[row["driver_code"]]) for row in rows) <= 100
+
+
+@pytest.mark.parametrize(
+    ("mart", "entity", "kind", "listed"),
+    [
+        ("FACT_DRIVER_STANDINGS", "driver_id", "driverstandings", "DriverStandings"),
+        ("FACT_CONSTRUCTOR_STANDINGS", "constructor_id", "constructorstandings", "ConstructorStandings"),
+    ],
+)
+def test_standings_after_every_round_are_the_files(
+    marts: MartsRig, data: Path, mart: str, entity: str, kind: str, listed: str
+) -> None:
+    told = set()
+    for path, answer in season_2024(data).items():
+        if path.endswith(f"/{kind}"):
+            number = int(path.split("/")[1])
+            for row in answer["StandingsTable"]["StandingsLists"][0][listed]:
+                name = (row.get("Driver") or row["Constructor"])["driverId" if "Driver" in row else "constructorId"]
+                position = int(row["position"]) if row.get("position") else None
+                told.add((2024, number, name, position, Decimal(row["points"]), int(row["wins"])))
+    rows = marts.rows(
+        f"select season, round, {entity} as entity, position, points, wins, event_key from MARTS.{mart}"
+    )
+    assert len(rows) == len(told)
+    assert {
+        tuple(row[name] for name in ("season", "round", "entity", "position", "points", "wins")) for row in rows
+    } == told
+    assert all(row["event_key"] for row in rows)
+
+
+def test_final_points_are_those_of_all_races_and_sprints(marts: MartsRig) -> None:
+    differing = marts.rows(
+        "with scored as (select driver_key, points from MARTS.FACT_RACE_RESULTS r"
+        " join MARTS.FACT_EVENTS e on e.event_key = r.event_key where e.season = 2024"
+        " union all select driver_key, points from MARTS.FACT_SPRINT_RESULTS where season = 2024),"
+        " total as (select driver_key, sum(points) as points from scored group by driver_key)"
+        " select s.driver_id, s.points, t.points as scored from MARTS.FACT_DRIVER_STANDINGS s"
+        " left join total t on t.driver_key = s.driver_key where s.round = 24 and s.points is distinct from t.points"
+    )
+    assert differing == []
+    champion = marts.rows(
+        "select driver_id, points from MARTS.FACT_DRIVER_STANDINGS where round = 24 and position = 1"
+    )
+    assert champion == [{"driver_id": "max_verstappen", "points": Decimal("437.00")}]
+
+
+def test_a_driver_s_teams_are_dated_by_events_also_after_a_backfill(marts: MartsRig) -> None:
+    def spells(driver_id: str) -> list[tuple[Any, ...]]:
+        rows = marts.rows(
+            "select constructor_id, valid_from, valid_to from MARTS.DIM_DRIVER_TEAM"
+            f" where driver_id = '{driver_id}' and valid_from < '2025-01-01' order by valid_from"
+        )
+        return [(row["constructor_id"], row["valid_from"], row["valid_to"]) for row in rows]
+
+    assert spells("bearman")[0] == ("ferrari", date(2024, 3, 9), date(2024, 9, 14))
+    assert spells("bearman")[1][:2] == ("haas", date(2024, 9, 15))
+    assert spells("lawson")[0][:2] == ("rb", date(2024, 10, 20))
+    assert len(spells("max_verstappen")) == 1
+
+
+def test_the_session_is_joined_to_its_event_and_its_cars_to_drivers_and_teams(marts: MartsRig) -> None:
+    session = marts.rows(
+        "select e.event_name, e.season, e.round, e.event_status, e.race_starts_at from MARTS.DIM_SESSION s"
+        " join MARTS.FACT_EVENTS e on e.event_key = s.event_key"
+    )
+    assert session == [
+        {"event_name": "Australian Grand Prix", "season": 2025, "round": 1, "event_status": "held",
+         "race_starts_at": datetime(2025, 3, 16, 4)}
+    ]  # fmt: skip
+    cars = marts.rows(
+        "select x.driver_code, x.driver_number, d.driver_id, c.constructor_id from MARTS.DIM_SESSION_ENTRY x"
+        " join MARTS.DIM_DRIVER d on d.driver_key = x.driver_key"
+        " join MARTS.DIM_CONSTRUCTOR c on c.constructor_key = x.constructor_key"
+    )
+    assert len(cars) == 20
+    told = {row["driver_code"]: (row["driver_number"], row["driver_id"], row["constructor_id"]) for row in cars}
+    assert told["NOR"] == ("4", "norris", "mclaren")
+    assert told["LAW"] == ("30", "lawson", "red_bull")
+
+
+def test_penalties_are_those_of_race_control(marts: MartsRig) -> None:
+    rows = marts.rows(
+        "select driver_number, seconds, reason, issued_lap, served_ms from MARTS.FACT_PENALTIES order by 1"
+    )
+    assert [(row["driver_number"], row["seconds"], row["reason"], row["issued_lap"]) for row in rows] == [
+        ("12", 5, "UNSAFE RELEASE", 57), ("5", 5, "UNSAFE RELEASE", 43),
+    ]  # fmt: skip
+    assert rows[0]["served_ms"] is None
+    assert rows[1]["served_ms"] is not None
+
+
+def test_where_the_stream_and_the_api_differ_is_listed(marts: MartsRig) -> None:
+    """Tests on what upstream says warn and list; here they agree."""
+    audit = marts.rows(
+        "select lower(table_name) as t from information_schema.tables where table_name like 'SOURCES_AGREE%'"
+    )
+    assert audit == [{"t": "sources_agree"}]
+
+
+def test_freshness_of_the_sources_can_be_asked(marts: MartsRig) -> None:
+    assert marts.dbt("freshness", "source", "freshness", "--select", "source:stream.telemetry")
+
+
+def test_the_same_session_again_and_a_live_run_change_nothing_but_the_chosen_run(
+    marts: MartsRig, aus_session: Session, stretch: tuple[int, int]
+) -> None:
+    names = frozenset({"run_state", "epoch", "source"})
+    before = marts.marts(names)
+    marts.publish(aus_session, epoch=3_000, source="live", to_ms=stretch[0])  # newer, and not whole
+    assert marts.dbt("live", "build")
+    assert marts.marts(names) == before
+    marts.publish(aus_session, epoch=2_000, source="archive:aus2025_race")
+    assert marts.dbt("archive again", "build")
+    assert marts.marts(names) == before
+    chosen = marts.rows("select source, epoch from MARTS.DIM_SESSION")
+    assert chosen == [{"source": "archive:aus2025_race", "epoch": 2_000}]
+    runs = marts.rows("select epoch, is_complete, is_chosen from STAGING.STG_STREAM__RUNS order by epoch")
+    assert [(run["epoch"], run["is_chosen"]) for run in runs] == [(1_000, False), (2_000, True), (3_000, False)]

@@ -1,0 +1,132 @@
+"""The dbt project itself: its layers, its documentation, and the profile that is made for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from f1stream.marts.project import folder, profile, run_dbt
+from f1stream.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("home"))
+    assert run_dbt(settings, ["parse", "--quiet"])
+    return json.loads((settings.home / "dbt" / "target" / "manifest.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def models(manifest: dict[str, Any]) -> dict[str, Any]:
+    return {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+
+
+def test_only_staging_reads_what_was_loaded(models: dict[str, Any]) -> None:
+    for name, model in models.items():
+        reads_sources = any(parent.startswith("source.") for parent in model["depends_on"]["nodes"])
+        assert reads_sources == ("staging" in model["fqn"]), name
+
+
+def test_staging_reads_no_marts(models: dict[str, Any]) -> None:
+    for name, model in models.items():
+        if "staging" in model["fqn"]:
+            assert all("stg_stream__runs" in parent or parent.startswith("source.")
+                       for parent in model["depends_on"]["nodes"]), name  # fmt: skip
+
+
+def test_every_source_table_has_one_staging_model(manifest: dict[str, Any], models: dict[str, Any]) -> None:
+    for source in manifest["sources"]:
+        readers = [name for name, model in models.items() if source in model["depends_on"]["nodes"]]
+        assert [name for name in readers if name != "stg_stream__runs"], source
+        assert len([name for name in readers if name != "stg_stream__runs"]) == 1, source
+
+
+def test_every_model_and_every_column_is_described(models: dict[str, Any]) -> None:
+    for name, model in models.items():
+        assert model["description"], name
+        assert model["columns"], name
+        for column in model["columns"].values():
+            assert column["description"], f"{name}.{column['name']}"
+
+
+def test_every_mart_has_a_contract_and_a_tested_key(manifest: dict[str, Any], models: dict[str, Any]) -> None:
+    tests = [
+        node for node in manifest["nodes"].values() if node["resource_type"] == "test" and node.get("test_metadata")
+    ]
+    for name, model in models.items():
+        if "marts" not in model["fqn"] or name == "telemetry":
+            continue
+        assert model["contract"]["enforced"], name
+        kinds = {test["test_metadata"]["name"] for test in tests if test["attached_node"] == model["unique_id"]}
+        assert {"unique", "not_null"} <= kinds, name
+
+
+def test_every_foreign_key_is_tested(manifest: dict[str, Any], models: dict[str, Any]) -> None:
+    keys = {model["unique_id"]: name for name, model in models.items()}
+    tested = {
+        (keys[node["attached_node"]], node["column_name"])
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test"
+        and (node.get("test_metadata") or {}).get("name") in {"relationships", "unique"}
+    }
+    for name, model in models.items():
+        if "marts" in model["fqn"] and name != "telemetry":
+            for column in model["columns"]:
+                if column.endswith("_key"):
+                    assert (name, column) in tested, f"{name}.{column}"
+
+
+def test_every_model_with_a_rule_has_a_unit_test(manifest: dict[str, Any]) -> None:
+    tested = {unit["model"] for unit in manifest["unit_tests"].values()}
+    assert tested >= {
+        "stg_stream__runs", "stg_stream__laps", "fact_events", "dim_driver_team", "dim_session_entry",
+        "fact_penalties", "fact_track_status", "fact_stints", "fact_lap_telemetry", "fact_lap_corners",
+        "fact_race_laps", "fact_pit_stops", "fact_race_results",
+    }  # fmt: skip
+
+
+def test_secrets_are_in_the_environment_and_not_in_the_profile() -> None:
+    settings = Settings(
+        _env_file=None, snowflake_account="acme-1", snowflake_user="dbt", snowflake_password="marked-secret"
+    )
+    told, environment = profile(settings)
+    assert "marked-secret" not in json.dumps(told)
+    assert environment == {"DBT_ENV_SECRET_F1STREAM_PASSWORD": "marked-secret"}
+    assert told["f1stream"]["target"] == "dev"
+    output = told["f1stream"]["outputs"]["dev"]
+    assert output["password"] == "{{ env_var('DBT_ENV_SECRET_F1STREAM_PASSWORD') }}"
+    assert output["account"] == "acme-1"
+
+
+def test_a_key_pair_is_a_path_and_a_passphrase(tmp_path: Path) -> None:
+    settings = Settings(
+        _env_file=None, snowflake_account="acme-1", snowflake_user="dbt", snowflake_private_key_passphrase="marked",
+        snowflake_private_key_file=tmp_path / "key.p8",
+    )  # fmt: skip
+    told, environment = profile(settings)
+    output = told["f1stream"]["outputs"]["prod"]
+    assert output["private_key_path"] == str(tmp_path / "key.p8")
+    assert "authenticator" not in output
+    assert environment == {"DBT_ENV_SECRET_F1STREAM_KEY_PASSPHRASE": "marked"}
+
+
+def test_a_pull_request_has_a_schema_of_its_own_and_production_its_layers() -> None:
+    settings = Settings(_env_file=None, dbt_target="pr", dbt_schema="PR_12")
+    told = profile(settings)[0]["f1stream"]
+    assert told["target"] == "pr"
+    assert {name: output["schema"] for name, output in told["outputs"].items()} == {
+        "dev": "PR_12", "pr": "PR_12", "staging": "PR_12", "prod": "MARTS"
+    }  # fmt: skip
+
+
+def test_dbt_s_own_options_reach_it() -> None:
+    help_ = subprocess.run(
+        [sys.executable, "-m", "f1stream", "dbt", "build", "--help"], capture_output=True, text=True, check=False
+    )
+    assert "--full-refresh" in help_.stdout
+    assert (folder() / "dbt_project.yml").is_file()
