@@ -43,12 +43,14 @@ async def create_topics(settings: Settings) -> list[str]:
         topics.UPDATES: 24,
         topics.DEAD_LETTERS: 24 * 30,
     }
+    configs = {name: {"retention.ms": str(hours * HOUR_MS)} for name, hours in retention.items()}
+    configs[topics.MARTS] = {"cleanup.policy": "compact"}  # the newest of each key is all there is to know
     wanted = [
         NewTopic(
             name,
-            settings.topic_partitions,
+            1 if name == topics.MARTS else settings.topic_partitions,
             settings.topic_replication,
-            topic_configs={"retention.ms": str(hours * HOUR_MS)} if (hours := retention.get(name)) else {},
+            topic_configs=configs.get(name, {}),
         )
         for name in topics.ALL
     ]

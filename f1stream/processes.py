@@ -66,7 +66,7 @@ class Children:
             stdout=output,
             stderr=subprocess.STDOUT if output else None,
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
+            preexec_fn=ends_with_parent,  # noqa: PLW1509 - no threads yet
         )
         if output is not None:
             output.close()
@@ -92,5 +92,7 @@ class Children:
                 child.process.wait()
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def ends_with_parent() -> None:
+    """Called in a child: the kernel stops it when the thread that started it has ended."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

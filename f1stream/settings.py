@@ -61,11 +61,37 @@ class Settings(BaseSettings):
     to 10 min late. At full speed rows come first: 100,000 rows of telemetry are a file of some 4 MB."""
     archive_retry_seconds: float = Field(30.0, gt=0, description="Longest pause between attempts to reach Snowflake.")
 
+    jolpica_url: str = Field(
+        "https://api.jolpi.ca/ergast/f1", pattern=r"^https?://", description="The Jolpica API, or a mirror of it."
+    )
+    jolpica_timeout_seconds: float = Field(30.0, gt=0, description="Longest wait for one answer.")
+    jolpica_retry_seconds: float = Field(
+        60.0, gt=0, description="Longest pause between attempts, unless the API asks for a longer one."
+    )
+
+    dbt_target: Literal["", "dev", "pr", "staging", "prod"] = Field(
+        "", description="Where dbt builds; by default prod on the embedded warehouse, dev on Snowflake."
+    )
+    dbt_schema: str = Field(
+        "", pattern=r"^[A-Za-z_0-9]*$", description="Schema of dev, pr and staging, as PR_12; prod has its own."
+    )
+
     web_host: str = Field("127.0.0.1", description="Address the page listens on.")
     web_port: int = Field(8000, description="Port the page listens on.")
     race_port: int = Field(6066, description="Port of the race worker's health and metrics, on web_host.")
 
     archive_port: int = Field(6067, description="Port of the archive worker's health and metrics, on web_host.")
+    schedule_port: int = Field(6068, description="Port of the scheduler's health and metrics, on web_host.")
+    schedule_file: Path | None = Field(None, description="When jobs are due, kept there; by default in home.")
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs to have the same settings; secrets included, so never to be shown."""
+        values = {name: getattr(self, name) for name in self.model_fields_set}
+        return {
+            f"F1STREAM_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
 
     @property
     def embedded_warehouse(self) -> bool:
@@ -81,7 +107,7 @@ class Settings(BaseSettings):
         """Arguments of the Snowflake connector: where, and as whom."""
         if self.embedded_warehouse:
             return {
-                "account": "embedded", "user": "f1stream", "password": "f1stream", "protocol": "http",
+                "account": "embedded", "user": "f1stream", "password": "not-a-secret", "protocol": "http",
                 "host": EMBEDDED_HOST, "port": self.embedded_warehouse_port,
             }  # fmt: skip
         client: dict[str, Any] = {"account": self.snowflake_account, "user": self.snowflake_user}

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from models import DeadLetter, Frame, Head, Lap, Message, Packet, Updates
+from models import DeadLetter, Frame, Head, Lap, Marts, Message, Packet, Season, SessionResult, Updates
 from models.frame import FRAME_MS
 
 TELEMETRY = "telemetry"
@@ -17,7 +17,8 @@ MESSAGES = "messages"
 UPDATES = "updates"
 FRAMES = "frames"
 DEAD_LETTERS = "dead-letters"
-ALL = (TELEMETRY, LAPS, MESSAGES, UPDATES, FRAMES, DEAD_LETTERS)
+MARTS = "marts"
+ALL = (TELEMETRY, LAPS, MESSAGES, UPDATES, FRAMES, DEAD_LETTERS, MARTS)
 
 MAX_VALUE_BYTES = 1_000_000
 """A larger value is not read, only dead-lettered."""
@@ -25,12 +26,15 @@ MAX_VALUE_BYTES = 1_000_000
 T = TypeVar("T")
 Headers = Sequence[tuple[str, bytes]]
 
+AnyFrame = Annotated[Head | Frame, Field(discriminator="kind")]
+
 _packet: TypeAdapter[Packet] = TypeAdapter(Packet)
 _lap: TypeAdapter[Lap] = TypeAdapter(Lap)
 _message: TypeAdapter[Message] = TypeAdapter(Message)
 _updates: TypeAdapter[Updates] = TypeAdapter(Updates)
-_frame: TypeAdapter[Head | Frame] = TypeAdapter(Annotated[Head | Frame, Field(discriminator="kind")])
+_frame: TypeAdapter[AnyFrame] = TypeAdapter(AnyFrame)
 _dead_letter: TypeAdapter[DeadLetter] = TypeAdapter(DeadLetter)
+_marts: TypeAdapter[SessionResult | Season] = TypeAdapter(Marts)
 
 
 class BadRecord(ValueError):
@@ -122,6 +126,17 @@ def decode_updates(value: bytes | None) -> Updates:
 def decode_dead_letter(value: bytes | None) -> DeadLetter:
     """A value of ``dead-letters``. Raises BadRecord."""
     return _decode(_dead_letter, value)
+
+
+def marts_key(record: SessionResult | Season) -> bytes:
+    """Key of ``marts``."""
+    name = record.session_key if isinstance(record, SessionResult) else record.season
+    return f"{record.kind}:{name}".encode()
+
+
+def decode_marts(value: bytes | None) -> SessionResult | Season:
+    """A value of ``marts``. Raises BadRecord."""
+    return _decode(_marts, value)
 
 
 def encode_frames(frames: Iterable[Head | Frame]) -> bytes:

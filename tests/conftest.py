@@ -14,6 +14,8 @@ from figures import figures
 from f1stream.sources.archive import read_archive
 from f1stream.sources.session import Session
 
+os.environ.setdefault("F1STREAM_JOLPICA_URL", "http://127.0.0.1:9/ergast/f1")
+"""Nothing answers there: what is tested asks no server of others."""
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 

@@ -1,0 +1,31 @@
+"""Never two at once: everything that writes the season's facts or builds the marts holds one lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from f1stream.settings import Settings
+
+
+class Busy(Exception):
+    """Another process is at it; the text is one sentence for the user."""
+
+
+@contextmanager
+def one_at_a_time(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock, which ends with the process whatever happens to it. Raises Busy."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.home / "jobs.lock", timeout=wait_s)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Busy(
+            "Another run is loading the season's facts or building the marts; `f1stream jobs` shows it."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,168 @@
+"""What each job does: the season's facts from Jolpica, then the marts, then a word to their readers."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import snowflake.connector
+
+from f1stream.embedded.running import embedded_warehouse
+from f1stream.jobs.lock import one_at_a_time
+from f1stream.jobs.runs import Ended, JobRuns
+from f1stream.jolpica import plan
+from f1stream.jolpica.client import Unreachable, open_jolpica
+from f1stream.jolpica.landing import Landing
+from f1stream.jolpica.sync import Outcome, Sync
+from f1stream.kafka import BrokerError
+from f1stream.marts.build import BuildFailed, build
+from f1stream.marts.project import schema_of_marts
+from f1stream.marts.publish import publish, read
+from f1stream.settings import Settings
+from f1stream.warehouse.connection import Warehouse, sentence
+from f1stream.warehouse.errors import WarehouseError
+from f1stream.warehouse.schema import MISSING, create
+
+HOUR = timedelta(hours=1)
+WAITS_FOR_OTHERS_S = 3600.0
+"""For a run by hand, or a backfill."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A kind of run."""
+
+    name: str
+    when: str
+    """For the user."""
+    asks: Literal["nothing", "calendar", "changes", "whole season"]
+    """What of the Jolpica API; each covers the ones before it."""
+    builds: Literal["never", "always", "if something came"]
+    """Whether the marts."""
+
+    def covers(self, other: Job) -> bool:
+        """Whether a run of this does what one of ``other`` would."""
+        return ASKED.index(self.asks) >= ASKED.index(other.asks)
+
+
+ASKED = ("nothing", "calendar", "changes", "whole season")
+JOBS = {
+    job.name: job
+    for job in (
+        Job("season", "every second day at midnight UTC", "changes", "always"),
+        Job("weekly", "Mondays at 04:00 UTC: results are revised months later", "whole season", "always"),
+        Job(
+            "session", f"{plan.PUBLISHED_AFTER.seconds // 3600} hours after each session starts", "changes", "always"
+        ),
+        Job("calendar", "hourly on days with a session, which may move; else daily", "calendar", "never"),
+        Job("first", "at the first start", "changes", "if something came"),
+        Job("build", "when asked for", "nothing", "always"),
+    )
+}
+
+
+@dataclass
+class Done:
+    """What became of a run."""
+
+    ended: Ended = Ended.COMPLETE
+    rows: int = 0
+    sentences: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    owes_build: bool = False
+    """Whether the marts should have been built and are not."""
+    sessions: list[datetime] | None = None
+    """When the running season's sessions start (UTC); None when the calendar was not asked for."""
+
+    @property
+    def error(self) -> str | None:
+        """Everything that was not as it should be, for the record."""
+        return " ".join(self.errors) or None
+
+    def failed(self, error: object) -> None:
+        """Note a part that failed."""
+        self.ended = Ended.FAILED
+        self.errors.append(str(error))
+
+
+def do(job: Job, settings: Settings, attempt: int = 1, *, owes_build: bool = True) -> Done:
+    """Run a job, on record. What one part could not do does not keep the others from their work.
+
+    A later attempt builds the marts only where an earlier one could not (``owes_build``), or when something came.
+    Raises Busy when others are at it for too long, WarehouseError and WarehouseFailed without a warehouse.
+    """
+    with one_at_a_time(settings, WAITS_FOR_OTHERS_S), embedded_warehouse(settings):
+        warehouse = Warehouse(settings)
+        try:
+            runs = JobRuns(warehouse)
+            run_id = _begin(runs, job, settings, attempt)
+            done = Done()
+            _parts(job, settings, warehouse, done, owes_build=attempt == 1 or owes_build)
+            runs.end(run_id, done.ended, done.rows, done.error)
+        except snowflake.connector.Error as error:
+            raise WarehouseError(sentence(error)) from error
+        finally:
+            warehouse.close()
+    return done
+
+
+def _begin(runs: JobRuns, job: Job, settings: Settings, attempt: int) -> str:
+    try:
+        return runs.begin(job.name, attempt)
+    except snowflake.connector.ProgrammingError as error:
+        if error.errno != MISSING:
+            raise
+        list(create(runs.warehouse, settings.snowflake_database))  # the first run here: nothing is there yet
+        return runs.begin(job.name, attempt)
+
+
+def _parts(job: Job, settings: Settings, warehouse: Warehouse, done: Done, *, owes_build: bool) -> None:
+    if job.asks != "nothing":
+        try:
+            asyncio.run(_ask(job, settings, warehouse, done))
+        except (Unreachable, WarehouseError) as error:
+            done.failed(error)
+    if job.builds == "never" or not (done.rows or (job.builds == "always" and owes_build)):
+        return
+    done.owes_build = True
+    try:
+        built = build(settings)
+        done.rows += built.rows
+        done.sentences.append(built.sentence())
+        told = read(warehouse, schema_of_marts(settings))
+        reached = asyncio.run(publish(settings, told))
+    except (BuildFailed, BrokerError) as error:
+        done.failed(error)
+    except snowflake.connector.Error as error:
+        done.failed(sentence(error))
+    else:
+        done.owes_build = False
+        done.sentences.append(
+            f"{len(told)} results and seasons told to the page." if reached else "No broker, so no page was told."
+        )
+
+
+async def _ask(job: Job, settings: Settings, warehouse: Warehouse, done: Done) -> None:
+    async with open_jolpica(settings) as api:
+        work = Sync(api, Landing(warehouse))
+        if job.asks == "calendar":
+            outcome = await work.calendar()
+        else:
+            outcome = await work.sync(whole_season=job.asks == "whole season")
+    _note(outcome, done)
+    seasons = plan.seasons_to_follow(datetime.now(UTC).date())
+    done.sessions = sorted(start for event in work.events(seasons) for start in event.sessions().values())
+
+
+def _note(outcome: Outcome, done: Done) -> None:
+    landed = outcome.landed
+    done.rows += landed.new + landed.changed + landed.gone
+    told = outcome.sentences()
+    done.sentences.append(told[0])
+    if outcome.unanswered or outcome.not_asked:
+        done.ended = Ended.FAILED
+    elif not outcome.complete:
+        done.ended = Ended.INCOMPLETE
+    done.errors += told[1:]

@@ -1,0 +1,47 @@
+"""A scheduler whose clock is ours: time stands still, and jumps to when the next job is due."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from time_machine import Traveller
+
+from f1stream.jobs.scheduler import JobScheduler
+
+LONGEST_RUN_S = 120
+
+
+class FakedTime:
+    """Drives one scheduler from instant to instant."""
+
+    def __init__(self, jobs: JobScheduler, clock: Traveller) -> None:
+        self.jobs = jobs
+        self._clock = clock
+        self.ran: list[tuple[datetime, str]] = []
+
+    def until(self, end: datetime, before_each: Callable[[datetime], None] = lambda _: None) -> None:
+        """Everything that is due before ``end``, in its order."""
+        while True:
+            due = self.jobs.next_runs()
+            at = min(due.values())
+            if at >= end:
+                break
+            before_each(at)
+            ended = self._ended()  # before the clock moves: the scheduler may be awake already
+            self._clock.move_to(max(at, datetime.now(at.tzinfo)), tick=False)
+            self.ran += [(at, name) for name in sorted(due) if due[name] == at]
+            self.settle(ended)
+        self._clock.move_to(end, tick=False)
+
+    def _ended(self) -> int:
+        return sum(self.jobs.counts.values())
+
+    def settle(self, ended: int = 0) -> None:
+        """Run what is due now, and wait until more than ``ended`` runs have ended and none is on."""
+        self.jobs._scheduler.wakeup()
+        deadline = time.monotonic() + LONGEST_RUN_S
+        while self._ended() <= ended or self.jobs.running():
+            assert time.monotonic() < deadline, f"still running: {self.jobs.running()}"
+            time.sleep(0.002)
