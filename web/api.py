@@ -1,4 +1,4 @@
-"""The HTTP API: sessions and the picture of a session at a time, health and metrics."""
+"""The HTTP API: sessions, the picture of one at a time, results and seasons, health and metrics."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from models.frame import FRAME_MS
 from web.feed import Feed
 from web.metrics import Metrics
+from web.results import Kept
 from web.tape import Tape
 from web.viewers import now_ms
 
@@ -27,6 +28,9 @@ class Api:
         return [
             web.get("/api/sessions", self.sessions),
             web.get("/api/sessions/{key}/state", self.state),
+            web.get("/api/sessions/{key}/result", self.result),
+            web.get("/api/seasons", self.seasons),
+            web.get("/api/seasons/{year}", self.season),
             web.get("/health", self.health),
             web.get("/metrics", self.metrics),
         ]
@@ -55,6 +59,31 @@ class Api:
             return error(404, f"session {key!r} is known from {span[0]} to {span[1]} ms, not at {at}")
         return answer({"head": orjson.Fragment(head), "frame": picture})
 
+    async def result(self, request: web.Request) -> web.Response:
+        """The result of a session (``models.SessionResult``), when the marts have been built with it."""
+        key = request.match_info["key"]
+        kept = self._feed.results.session(key)
+        if kept is None:
+            return error(404, f"the marts have no result of session {key!r}; they are built after a session")
+        return revalidated(request, kept)
+
+    async def seasons(self, _: web.Request) -> web.Response:
+        """Every season that the marts have, the newest first."""
+        return answer(
+            {"seasons": [{"season": year, "built_ms": kept.built_ms} for year, kept in self._feed.results.seasons()]}
+        )
+
+    async def season(self, request: web.Request) -> web.Response:
+        """A season by rounds with the standings after each (``models.Season``)."""
+        try:
+            year = int(request.match_info["year"])
+        except ValueError:
+            return error(400, "a season is named by its year, as in /api/seasons/2025")
+        kept = self._feed.results.season(year)
+        if kept is None:
+            return error(404, f"the marts have no season {year}; /api/seasons lists those they have")
+        return revalidated(request, kept)
+
     async def health(self, _: web.Request) -> web.Response:
         """200 while the broker answers, else 503."""
         body = {
@@ -78,6 +107,18 @@ def answer(body: Any, status: int = 200) -> web.Response:
         content_type="application/json",
         headers={"Cache-Control": "no-store"},
     )
+
+
+def revalidated(request: web.Request, kept: Kept) -> web.Response:
+    """A record that a client may keep but asks about each time: 304 when theirs is still the newest."""
+    theirs = {tag.value for tag in request.if_none_match or ()}
+    if theirs & {kept.etag, "*"}:
+        response = web.Response(status=304)
+    else:
+        response = web.Response(body=kept.value, content_type="application/json")
+    response.etag = kept.etag
+    response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 def error(status: int, sentence: str) -> web.Response:

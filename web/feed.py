@@ -1,23 +1,26 @@
-"""What the page's server knows of the topic ``frames``, and the bell that wakes those who wait for more."""
+"""What the page's server knows of topics ``frames`` and ``marts``, and the bell that wakes those who wait."""
 
 from __future__ import annotations
 
 import asyncio
 
+from models import Season, SessionResult
+from web.results import Results
 from web.shelf import FramesRecord, Shelf
 
 
 class Feed:
-    """The tapes, the truth about the connection that fills them, and a bell. Kafka's part is a subclass."""
+    """Tapes and results, the truth about the connection that fills them, and a bell. Kafka's part is a subclass."""
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
+        self.results = Results()
         self.connected = False
         """Whether the broker answered lately."""
         self.caught_up = False
-        """Whether everything that was in the topic at the start has been read."""
+        """Whether everything that was in the topics at the start has been read."""
         self.lag = 0
-        """Records known to be in the topic and not read yet."""
+        """Records known to be in the topics and not read yet."""
         self.bad_records = 0
         """Records that could not be used."""
         self._bell = asyncio.Event()
@@ -36,6 +39,11 @@ class Feed:
         """Put records on the tapes and tell those who wait."""
         if sum(self.shelf.append(record) for record in records):
             self.ring()
+
+    def take_marts(self, records: list[SessionResult | Season]) -> None:
+        """Keep what the marts say. Nobody is woken for it: the next status tells."""
+        for record in records:
+            self.results.keep(record)
 
     async def start(self) -> None:
         """Begin to fill the tapes."""

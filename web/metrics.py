@@ -27,7 +27,7 @@ class Metrics:
         self._gauge("viewers", "Open websockets.", viewers)
         self._gauge("tape_bytes", "Memory taken by the tapes, in bytes.", lambda: feed.shelf.size)
         self._gauge("reader_connected", "1 while the broker answers.", lambda: feed.connected)
-        self._gauge("reader_lag", "Records of topic frames not read yet.", lambda: feed.lag)
+        self._gauge("reader_lag", "Records of topics frames and marts not read yet.", lambda: feed.lag)
         self._gauge("reader_bad_records", "Records that could not be shown.", lambda: feed.bad_records)
 
     def render(self) -> bytes:

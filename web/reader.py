@@ -1,4 +1,4 @@
-"""Tails topic ``frames`` from its beginning, without a consumer group, onto the tapes."""
+"""Tails topics ``frames`` and ``marts`` from their beginnings, without a consumer group, onto tapes and results."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from aiokafka.errors import KafkaError
 
 from f1stream import topics
 from f1stream.settings import Settings
+from models import Season, SessionResult
 from web.feed import Feed
 from web.shelf import FramesRecord, Shelf
 
 log = logging.getLogger(__name__)
+
+TOPICS = (topics.FRAMES, topics.MARTS)
+READ = " and ".join(TOPICS)
+"""For the log."""
 
 POLL_MS = 50
 """How long the broker may hold a fetch; the embedded one holds it for half of that whatever comes."""
@@ -38,11 +43,11 @@ class StreamReader(Feed):
         self._positions: dict[TopicPartition, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._answered = False
-        """Whether the present connection got as far as the topic."""
+        """Whether the present connection got as far as the topics."""
 
     async def start(self) -> None:
         """Start reading in the background; a broker that is away is waited for."""
-        self._task = asyncio.create_task(self._run(), name="frames-reader")
+        self._task = asyncio.create_task(self._run(), name="reader")
 
     async def stop(self) -> None:
         """Stop reading and close the connection."""
@@ -63,14 +68,14 @@ class StreamReader(Feed):
                 # One line for each outage: a broker that is away for an hour must not fill the log.
                 log.log(
                     logging.DEBUG if failures else logging.WARNING,
-                    "reading topic %s from %s failed (%s: %s); trying again",
-                    topics.FRAMES,
+                    "reading topics %s from %s failed (%s: %s); trying again",
+                    READ,
                     ", ".join(self._settings.bootstrap),
                     type(error).__name__,
                     error,
                 )
             except Exception:
-                log.exception("reading topic %s failed; trying again", topics.FRAMES)
+                log.exception("reading topics %s failed; trying again", READ)
             failures = 0 if self._answered else failures + 1
             self._say(connected=False)
             await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
@@ -96,7 +101,7 @@ class StreamReader(Feed):
                 await consumer.start()
             partitions = await self._partitions(consumer)
             await self._resume(consumer, partitions)
-            log.info("reading topic %s, %d partitions", topics.FRAMES, len(partitions))
+            log.info("reading topics %s, %d partitions", READ, len(partitions))
             self._say(connected=True)
             check = asyncio.create_task(self._check(consumer, partitions))
             while not check.done():
@@ -113,26 +118,33 @@ class StreamReader(Feed):
                     await consumer.stop()
 
     async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        """Every partition of the topic, assigned to this consumer, once the topic exists.
+        """Every partition of the topics, assigned to this consumer, once both topics exist.
 
-        Subscribing before would make the broker create it by itself, with partitions of its own choice.
+        Subscribing before would make the broker create them by itself, with partitions of its own choice.
         """
+        told = False
         while True:
             async with asyncio.timeout(ANSWER_S):
-                if topics.FRAMES in await consumer.topics():
-                    break
+                missing = [name for name in TOPICS if name not in await consumer.topics()]
+            if not missing:
+                break
+            if not told:
+                log.info("waiting for topics %s; `f1stream topics` creates them", " and ".join(missing))
+                told = True
             self.connected = True  # to a broker on which nothing has been raced yet
             await asyncio.sleep(BACKOFF_S[0])
-        consumer.subscribe([topics.FRAMES])
+        consumer.subscribe(list(TOPICS))
         async with asyncio.timeout(ANSWER_S):
-            while not consumer.assignment():  # noqa: ASYNC110 - aiokafka has no event for it
+            # Metadata may bring one topic before the other; aiokafka has no event for it.
+            while {each.topic for each in consumer.assignment()} != set(TOPICS):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return sorted(consumer.assignment())
 
     async def _resume(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
         """Go on where the last connection ended, if the log still reaches there.
 
-        A topic that was created anew is shorter: it is read from its beginning, and the tapes drop repeats.
+        A topic that was created anew is shorter: it is read from its beginning; the tapes drop repeats, and
+        results take the place of the same results.
         """
         async with asyncio.timeout(ANSWER_S):
             first = await consumer.beginning_offsets(partitions)
@@ -156,13 +168,17 @@ class StreamReader(Feed):
 
     def _take(self, batches: dict[TopicPartition, list[Any]]) -> None:
         now_ms = int(time.time() * 1000)
-        records = []
+        frames: list[FramesRecord] = []
+        marts: list[SessionResult | Season] = []
         for partition, batch in batches.items():
             for message in batch:
                 # What lay in the topic before we came is as old as Kafka says, not as new as our reading.
                 arrived_ms = now_ms if self.caught_up else min(now_ms, message.timestamp)
                 try:
-                    records.append(read_record(message.key, message.headers, message.value, arrived_ms))
+                    if partition.topic == topics.MARTS:
+                        marts.append(read_marts(message.key, message.value))
+                    else:
+                        frames.append(read_record(message.key, message.headers, message.value, arrived_ms))
                 except ValueError as error:
                     self.bad_records += 1
                     log.warning(
@@ -173,7 +189,8 @@ class StreamReader(Feed):
                         error,
                     )
                 self._positions[partition] = message.offset + 1
-        self.take(records)
+        self.take_marts(marts)
+        self.take(frames)
 
 
 def _cancelled() -> bool:
@@ -203,3 +220,11 @@ def read_record(key: bytes | None, headers: topics.Headers, value: bytes | None,
     if value.count(b"\n") + 1 != count:
         raise topics.BadRecord(f"the value has not the {count} lines that its headers say")
     return FramesRecord(key.decode(), "frames", epoch, seq, keys, value, arrived_ms)
+
+
+def read_marts(key: bytes | None, value: bytes | None) -> SessionResult | Season:
+    """A record of topic ``marts``. Raises ValueError (``topics.BadRecord``) with the reason as a sentence."""
+    record = topics.decode_marts(value)
+    if key != topics.marts_key(record):
+        raise topics.BadRecord(f"the key is {key!r}, but the value is for {topics.marts_key(record)!r}")
+    return record

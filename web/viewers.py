@@ -170,6 +170,7 @@ class Viewer:
             "worker_age_ms": age_ms,
             "ended": ended,
             "sessions": [each.session_key for each in self._feed.shelf],
+            "marts": self._feed.results.version,
         }
 
 

@@ -12,7 +12,8 @@ from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from f1stream.settings import Settings
-from models import Frame
+from models import Frame, Season, SessionResult
+from tests.web.marts import BUILT_MS, result, season
 from tests.web.race import frames_record, head_record
 from web import viewers
 from web.app import create_app, serve
@@ -129,6 +130,18 @@ async def test_the_status_tells_the_truth_every_second(client: Client, feed: Fee
     assert second["worker_age_ms"] < 2000
 
 
+async def test_the_status_tells_when_a_build_of_the_marts_came(client: Client, feed: Feed) -> None:
+    race(feed)
+    ws = await client.ws_connect("/ws")
+    assert (await messages(ws, 1, "status"))[0]["marts"] is None
+    seen = []
+    for record in (result(), season(), result(built_ms=BUILT_MS + 1)):
+        feed.take_marts([record])
+        seen.append((await messages(ws, 1, "status"))[0]["marts"])
+    assert len(set(seen)) == 3
+    assert (await messages(ws, 1, "status"))[0]["marts"] == seen[-1]
+
+
 async def test_without_a_session_a_viewer_waits_and_then_gets_it(client: Client, feed: Feed) -> None:
     ws = await client.ws_connect("/ws")
     status = (await messages(ws, 1, "status"))[0]
@@ -220,6 +233,9 @@ async def test_the_state_at_a_time_is_the_whole_picture(client: Client, feed: Fe
         ("/api/sessions/other/state", 404, "no session 'other'"),
         ("/api/sessions/test_race/state?at=noon", 400, "whole number"),
         ("/api/sessions/test_race/state?at=-5", 404, "from 0 to"),
+        ("/api/sessions/test_race/result", 404, "no result of session 'test_race'"),
+        ("/api/seasons/2023", 404, "no season 2023"),
+        ("/api/seasons/this", 400, "named by its year"),
     ],
 )
 async def test_errors_are_sentences(client: Client, feed: Feed, path: str, status: int, sentence: str) -> None:
@@ -227,6 +243,30 @@ async def test_errors_are_sentences(client: Client, feed: Feed, path: str, statu
     answer = await client.get(path)
     assert answer.status == status
     assert sentence in (await answer.json())["error"]
+
+
+async def test_result_and_season_are_the_records_of_the_marts(client: Client, feed: Feed) -> None:
+    feed.take_marts([result(), season(year=2022), season()])
+    answer = await client.get("/api/sessions/test_race/result")
+    assert answer.content_type == "application/json"
+    assert SessionResult.model_validate_json(await answer.read()) == result()
+    assert Season.model_validate_json(await (await client.get("/api/seasons/2023")).read()) == season()
+    assert await (await client.get("/api/seasons")).json() == {
+        "seasons": [{"season": 2023, "built_ms": BUILT_MS}, {"season": 2022, "built_ms": BUILT_MS}]
+    }
+
+
+@pytest.mark.parametrize("path", ["/api/sessions/test_race/result", "/api/seasons/2023"])
+async def test_who_has_the_newest_is_not_sent_it_again(client: Client, feed: Feed, path: str) -> None:
+    feed.take_marts([result(), season()])
+    first = await client.get(path)
+    theirs = {"If-None-Match": f'"other", {first.headers["ETag"]}'}
+    again = await client.get(path, headers=theirs)
+    assert (again.status, await again.read(), again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "no-cache"
+    feed.take_marts([result(built_ms=BUILT_MS + 1), season(built_ms=BUILT_MS + 1)])
+    newer = await client.get(path, headers=theirs)
+    assert (newer.status, (await newer.json())["built_ms"]) == (200, BUILT_MS + 1)
 
 
 async def test_health_is_good_only_while_the_broker_answers(client: Client, feed: Feed) -> None:

@@ -2,9 +2,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
+import pytest
+from aiokafka import AIOKafkaProducer
+from rig import Rig
+
+from f1stream import topics
+from f1stream.embedded import broker
+from f1stream.kafka import create_topics
 from f1stream.settings import Settings
-from web.reader import StreamReader
+from models import Frame, Head
+from tests.web.marts import BUILT_MS, result, season
+from tests.web.race import frame, head
+from web.reader import StreamReader, read_marts
 from web.shelf import Shelf
 
 
@@ -28,3 +40,105 @@ async def test_a_reader_stopped_while_it_is_refused_stops() -> None:
         for _ in range(turns):
             await asyncio.sleep(0)
         await asyncio.wait_for(reader.stop(), 2)
+
+
+Sent = tuple[str, bytes, bytes | None, list[tuple[str, bytes]]]
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """A broker without topics."""
+    made = Rig(tmp_path, partitions=2)
+    port = made.settings.embedded_broker_port
+    try:
+        await asyncio.to_thread(broker.wait_until_up, made._popen(broker.command(port), "broker"), port)
+        yield made
+    finally:
+        made.stop()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def send(rig: Rig, *records: Sent) -> None:
+    producer = AIOKafkaProducer(**rig.settings.kafka_client())
+    await producer.start()
+    try:
+        for topic, key, value, headers in records:
+            await producer.send_and_wait(topic, value, key=key, headers=headers)
+    finally:
+        await producer.stop()
+
+
+def race() -> list[Sent]:
+    """A head and two frames."""
+    first: Head = head()
+    frames: list[Frame] = [frame(0), frame(1)]
+    key = first.session_key.encode()
+    return [
+        (topics.FRAMES, key, topics.encode_frames([first]), topics.head_headers(1, first)),
+        (topics.FRAMES, key, topics.encode_frames(frames), topics.frame_headers(1, frames)),
+    ]
+
+
+def marts(built_ms: int = BUILT_MS) -> list[Sent]:
+    told = (result(built_ms=built_ms), season(built_ms=built_ms))
+    return [(topics.MARTS, topics.marts_key(each), topics.encode(each), []) for each in told]
+
+
+async def test_frames_go_to_the_tapes_and_marts_to_the_results_once_both_topics_are_there(rig: Rig) -> None:
+    reader = StreamReader(Shelf(10**6), rig.settings)
+    await reader.start()
+    try:
+        await until(lambda: reader.connected)
+        assert not reader.caught_up, "there is nothing to read yet"
+        await create_topics(rig.settings)
+        await send(rig, *marts(), *race())
+        await until(lambda: reader.caught_up and reader.shelf.get("test_race") is not None)
+        await until(lambda: reader.results.season(2023) is not None)
+        kept = reader.results.session("test_race")
+        assert kept is not None
+        assert topics.decode_marts(kept.value) == result()
+        await send(rig, *marts(BUILT_MS + 1))
+        await until(lambda: reader.results.version == f"{BUILT_MS + 1}-2")
+        await until(lambda: reader.lag == 0)
+        assert reader.bad_records == 0
+    finally:
+        await reader.stop()
+
+
+async def test_marts_that_cannot_be_read_are_counted_and_what_was_told_before_stays(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    await create_topics(rig.settings)
+    (_, key, value, _), year = marts()
+    bad: list[Sent] = [(topics.MARTS, key, b"{}", []), (topics.MARTS, b"session:other", value, [])]
+    await send(rig, (topics.MARTS, key, value, []), *bad, year)
+    reader = StreamReader(Shelf(10**6), rig.settings)
+    await reader.start()
+    try:
+        await until(lambda: reader.results.season(2023) is not None)
+        assert reader.bad_records == 2
+        assert reader.results.session("test_race") is not None
+        assert reader.results.session("other") is None
+        assert f"{topics.MARTS} partition 0 offset 1 cannot be shown" in caplog.text
+        await until(lambda: reader.caught_up and reader.lag == 0)
+    finally:
+        await reader.stop()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        (b"session:test_race", None, "the value is null"),
+        (b"session:test_race", b"{}", "discriminator"),
+        (b"season:2022", topics.encode(season()), "but the value is for b'season:2023'"),
+        (None, topics.encode(result()), "the key is None"),
+    ],
+)
+def test_a_record_of_marts_that_cannot_be_used_says_why(key: bytes | None, value: bytes | None, reason: str) -> None:
+    with pytest.raises(topics.BadRecord, match=reason):
+        read_marts(key, value)

@@ -16,6 +16,15 @@ export function gap(ms, laps) {
   return ms == null ? NONE : `+${lapTime(Math.max(0, ms))}`;
 }
 
+/** The time of a whole race: 1:42:06.304. */
+export function raceTime(ms) {
+  if (ms == null) return NONE;
+  const hours = Math.floor(ms / 3_600_000);
+  const rest = lapTime(ms % 3_600_000);
+  if (!hours) return rest;
+  return `${hours}:${rest.includes(":") ? rest.padStart(9, "0") : `00:${rest.padStart(6, "0")}`}`;
+}
+
 /** A moment of the session: 1:02:33. */
 export function clock(ms) {
   if (ms == null) return NONE;

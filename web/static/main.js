@@ -3,7 +3,10 @@
 import { SessionClock } from "./clock.js";
 import { Connection, truth } from "./connection.js";
 import { TrackMap } from "./map.js";
+import { Marts } from "./marts.js";
 import { RaceControlLog, renderHead, renderPicture, text } from "./panels.js";
+import { ResultPanel } from "./result.js";
+import { StandingsPanel } from "./standings.js";
 import { Race } from "./state.js";
 import { Tower } from "./tower.js";
 
@@ -16,6 +19,9 @@ const clock = new SessionClock();
 const map = new TrackMap($("map"));
 const tower = new Tower($("rows"));
 const log = new RaceControlLog($("messages"));
+const marts = new Marts();
+const result = new ResultPanel();
+const standings = new StandingsPanel();
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 let status = null; // the server's latest status
@@ -33,6 +39,7 @@ function take(message) {
   if (message.kind === "status") {
     status = message;
     statusAt = now;
+    marts.built(message.marts);
     renderSessions(message);
   } else if (message.kind === "head") {
     if (race.takeHead(message)) {
@@ -40,6 +47,8 @@ function take(message) {
       map.reset();
       tower.reset();
       log.reset();
+      result.reset();
+      standings.reset();
       shown = null;
     }
   } else if (message.kind === "key" || message.kind === "delta") {
@@ -73,6 +82,8 @@ function draw(now) {
       tower.render(shown, silence);
       renderPicture(shown, clock.rate);
       log.render(shown.race);
+      result.render(shown, marts);
+      standings.render(shown, marts);
     }
   }
   renderPill(now);

@@ -127,7 +127,8 @@ function timed(ms, mark) {
   return [time];
 }
 
-function sign(letter, kind, meaning) {
+/** A sign for the eye with its meaning for the ear. */
+export function sign(letter, kind, meaning) {
   const sighted = element("b", `mark ${kind}`, letter);
   sighted.setAttribute("aria-hidden", "true");
   return element("span", "", [sighted, element("span", "sr", ` ${meaning}`)]);
@@ -151,6 +152,15 @@ function stopText(stop) {
   if (stop.pit_lane_ms != null) parts.push(`${seconds(stop.pit_lane_ms)} in the pit lane`);
   if (stop.stationary_ms != null) parts.push(`${seconds(stop.stationary_ms)} standing`);
   return parts.join(", ");
+}
+
+/** The head of a row of results or standings: three letters and the name; a team has only its name. */
+export function driverCell(code, name, team) {
+  const cell = element("th", "", [element("span", "names", code ? [element("b", "tla", code), element("span", "name", surname(name))] : [element("b", "tla", name)])]);
+  cell.scope = "row";
+  cell.dataset.col = "driver";
+  cell.title = [name, team].filter(Boolean).join(", ");
+  return cell;
 }
 
 /** An element with a class and text, or children. */

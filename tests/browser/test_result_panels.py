@@ -1,0 +1,250 @@
+"""Result and standings in headless Chromium: nobody learns of a result before the flag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page
+
+from models import Season, SessionResult
+from tests.browser.stage import (  # noqa: F401
+    DESKTOP,
+    PHONE,
+    Stage,
+    browser_fixture,
+    needs_chromium,
+    opened,
+    pictures_fixture,
+    stage_fixture,
+    until,
+)
+from tests.web.marts import BUILT_MS, result, row, season
+
+pytestmark = needs_chromium
+
+OVER = {"ended": True, "race_control": []}
+AFTER_TWO = "Before this event: after round\u00a02, Second Grand Prix"
+AFTER_THREE = "After this race, round 3"
+
+
+@pytest.fixture
+def race(stage: Stage) -> Stage:
+    """A race that counts."""
+    stage.head = {"simulated": False}
+    return stage
+
+
+async def listed(page: Page, name: str) -> list[list[str]]:
+    """The rows of a list, cell by cell, with what only the ear gets."""
+    found: list[list[str]] = await page.evaluate(
+        f"[...document.querySelectorAll('#{name}-rows tr')]"
+        ".map(row => [...row.children].map(each => each.textContent))"
+    )
+    return found
+
+
+async def asked(page: Page) -> list[str]:
+    """What the page has asked the API for."""
+    found: list[str] = await page.evaluate(
+        "performance.getEntriesByType('resource').map(each => new URL(each.name).pathname)"
+        ".filter(path => path.startsWith('/api/'))"
+    )
+    return found
+
+
+async def says(page: Page, name: str, sentence: str) -> None:
+    await until(page, f"document.getElementById('{name}').textContent.includes({sentence!r})")
+
+
+async def test_before_the_flag_the_result_is_not_even_asked_for_and_after_it_is_shown(
+    browser: Browser, race: Stage
+) -> None:
+    race.feed.take_marts([result(), season()])
+    race.put(20)
+    page, errors = await opened(browser, race)
+    await says(page, "standings-label", AFTER_TWO)
+    assert await page.inner_text("#result-note") == "The result appears here after the flag."
+    assert "/api/sessions/test_race/result" not in await asked(page)
+    assert await listed(page, "result") == []
+    assert not await page.is_visible("#result-scroll")
+    assert not await page.is_visible("#banner-result")
+    race.put(1, **OVER)
+    await until(page, "document.querySelectorAll('#result-rows tr').length === 3")
+    assert await listed(page, "result") == [
+        ["1", "NORNor", "McLaren F1", "3▲2 gained 2 places", "9", "1:32:06.304", "1:01.000", "25"],
+        ["2", "PIAPia", "McLaren F1", "2= same place", "9", "+1.895", "59.813★ fastest lap of the race", "18"],
+        ["3", "VERVer", "Red Bull", "1▼2 lost 2 places", "8", "+1 LAP", "–", "7.5"],
+    ]
+    assert await page.inner_text("#result-source") == "From the session's own laps"
+    assert not await page.is_visible("#result-note")
+    await page.click("#banner-result")
+    assert await page.evaluate("document.activeElement.id") == "result"
+    assert errors == []
+
+
+async def test_standings_are_those_before_the_event_until_its_flag(browser: Browser, race: Stage) -> None:
+    race.feed.take_marts([result(), season(held=4)])
+    race.put(20)
+    page, errors = await opened(browser, race)
+    await says(page, "standings-label", AFTER_TWO)
+    assert await listed(page, "standings") == [
+        ["1", "VERVer", "Red Bull", "2", "50"],
+        ["2", "NORNor", "McLaren F1", "0", "10.5"],
+    ]
+    race.put(1, **OVER)
+    await says(page, "standings-label", AFTER_THREE)
+    assert (await listed(page, "standings"))[0] == ["1", "NORNor", "McLaren F1", "3", "75"]
+    await page.focus("#standings-constructors")
+    await page.keyboard.press("Enter")
+    await until(page, "document.querySelectorAll('#standings-rows tr').length === 1")
+    assert (await listed(page, "standings"))[0] == ["1", "McLaren F1", "", "3", "78"]
+    assert await page.get_attribute("#standings-constructors", "aria-pressed") == "true"
+    assert await page.get_attribute("#standings-drivers", "aria-pressed") == "false"
+    color = "getComputedStyle(document.querySelector('#standings-rows tr')).getPropertyValue('--team')"
+    assert await page.evaluate(color) == "#FF8000"
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("marts", "sentence"),
+    [
+        ([], "Not built yet: the marts are built after the session"),
+        ([season(held=2)], "Not yet with this race: after round\u00a02, Second Grand Prix"),
+        ([season(held=0).model_copy(update={"rounds": season(held=0).rounds[2:]})], "The season starts here"),
+    ],
+    ids=["nothing built", "not with this race", "first round"],
+)
+async def test_what_is_not_known_after_the_flag_is_said(
+    browser: Browser, race: Stage, marts: list[SessionResult | Season], sentence: str
+) -> None:
+    race.feed.take_marts(marts)
+    race.put(20)
+    race.put(1, **OVER)
+    page, errors = await opened(browser, race)
+    await says(page, "standings", sentence)
+    await says(page, "result-note", "Not built yet: the marts are built after the session")
+    assert errors == []
+
+
+async def test_before_the_first_round_there_are_no_standings(browser: Browser, race: Stage) -> None:
+    year = season(held=4)
+    race.feed.take_marts([year.model_copy(update={"rounds": year.rounds[2:]})])
+    race.put(20)
+    page, _ = await opened(browser, race)
+    await says(page, "standings-note", "The season starts here: there are no standings before it.")
+    assert await listed(page, "standings") == []
+
+
+async def test_a_build_is_shown_when_it_comes_and_asked_for_once(browser: Browser, race: Stage) -> None:
+    race.put(20)
+    race.put(1, **OVER)
+    page, errors = await opened(browser, race)
+    await says(page, "result-note", "Not built yet")
+    assert await asked(page) == [], "nothing is asked for before the first build"
+    race.feed.take_marts([result(), season()])
+    await says(page, "result-source", "own laps")
+    await says(page, "standings-label", AFTER_THREE)
+    rows = [
+        row(1, "81", "PIA", time_ms=5_528_199, source="jolpica"),
+        row(None, "4", "NOR", position_text="D", status="Disqualified", source="jolpica"),
+    ]
+    race.feed.take_marts([result(rows=rows, built_ms=BUILT_MS + 1)])
+    await says(page, "result-source", "Official")
+    shown = await listed(page, "result")
+    assert [each[0] for each in shown] == ["1", "D"]
+    assert shown[1][5] == "Disqualified"
+    await page.wait_for_timeout(2500)
+    paths = await asked(page)
+    assert (paths.count("/api/sessions/test_race/result"), paths.count("/api/seasons/2023")) == (2, 2)
+    assert errors == []
+
+
+async def test_a_simulated_race_has_a_result_but_counts_for_no_season(browser: Browser, stage: Stage) -> None:
+    stage.feed.take_marts([result(season=None, round=None), season()])
+    stage.put(20)
+    page, errors = await opened(browser, stage)
+    await until(page, "f1stream.state")
+    assert await page.is_visible("#result")
+    assert not await page.is_visible("#standings")
+    stage.put(1, **OVER)
+    await until(page, "document.querySelectorAll('#result-rows tr').length === 3")
+    assert not await page.is_visible("#standings")
+    assert errors == []
+
+
+async def test_a_new_run_hides_the_result_again(browser: Browser, race: Stage) -> None:
+    race.feed.take_marts([result(), season()])
+    race.put(20)
+    race.put(1, **OVER)
+    page, errors = await opened(browser, race)
+    await until(page, "document.querySelectorAll('#result-rows tr').length === 3")
+    race.head["epoch"] = 2
+    race.number = 0
+    race.put(1, epoch=2)
+    await says(page, "result-note", "after the flag")
+    await says(page, "standings-label", AFTER_TWO)
+    assert await listed(page, "result") == []
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("date", "race_date", "over", "label"),
+    [
+        ("2023-11-18T06:00Z", "2023-11-17", False, "Before this event: after round\u00a01, First"),
+        ("2023-11-16T10:00Z", "2023-11-19", False, "Before this event: after round\u00a01, First"),
+        ("2023-11-18T06:00Z", "2023-11-17", True, "After this race, round 2"),
+        ("2023-11-20T10:00Z", "2023-11-17", False, "Before this event: after round\u00a02, Second"),
+    ],
+    ids=["local date of the race", "practice", "after the flag", "later"],
+)
+async def test_an_event_is_found_by_its_date(
+    browser: Browser, stage: Stage, date: str, race_date: str, over: bool, label: str
+) -> None:
+    """A date may be the local one, a day before UTC's: the round of that race is still not shown before its flag."""
+    page, _ = await opened(browser, stage)
+    found: dict[str, Any] = await page.evaluate(
+        """async ([date, raceDate, over]) => {
+            const { eventOf, standingsAt } = await import("/static/standings.js");
+            const rounds = [["First", "2023-11-01"], ["Second", raceDate]].map(([event_name, race_date], i) => (
+                { round: i + 1, event_name, race_date, status: "held", drivers: [{}], constructors: [{}] }));
+            const info = { t0_utc_ms: Date.parse(date) - 5000, start_ms: 5000 };
+            return standingsAt({ season: 2023, rounds }, eventOf({ season: 2023, rounds }, info, null), over);
+        }""",
+        [date, race_date, over],
+    )
+    assert found["label"] == label
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_result_and_standings_are_accessible_and_fit(
+    browser: Browser, race: Stage, theme: str, viewport: dict[str, int], pictures: Path
+) -> None:
+    race.feed.take_marts([result(), season()])
+    race.put(20)
+    page, errors = await opened(browser, race, viewport=viewport, color_scheme=theme)
+    await until(page, "f1stream.state")
+    await clean(page)
+    race.put(1, **OVER)
+    await until(page, "document.querySelectorAll('#result-rows tr').length === 3")
+    await says(page, "standings-label", AFTER_THREE)
+    await clean(page)
+    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide == 0
+    cut = await page.evaluate(
+        "[...document.querySelectorAll('.list :is(th, td)')].filter(e => e.scrollWidth > e.clientWidth + 1)"
+        ".map(e => e.textContent)"
+    )
+    assert cut == []
+    await page.locator("#result").scroll_into_view_if_needed()
+    await page.screenshot(path=pictures / f"result-{theme}-{viewport['width']}x{viewport['height']}.png")
+    assert errors == []
+
+
+async def clean(page: Page) -> None:
+    found = await Axe().run(page)
+    serious = [each for each in found.response["violations"] if each["impact"] in {"serious", "critical"}]
+    assert serious == [], found.generate_report()
