@@ -4,13 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint format types faults bench kafka lock clean
+.PHONY: help setup demo test lint sqlfluff format types faults bench kafka lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
 	@echo "make test    lint, types and tests"
 	@echo "make setup   only prepare the environment in .venv"
-	@echo "make lint | format | types | faults | bench | kafka | lock | clean"
+	@echo "make lint | sqlfluff | format | types | faults | bench | kafka | lock | clean"
 
 setup: .venv/.ready
 
@@ -31,6 +31,15 @@ test: lint types
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# sqlfluff and its dbt templater need other versions than we do: an environment of their own.
+.venv-sqlfluff/.ready: deploy/locks/sqlfluff.txt | setup
+	$(PYTHON) -m venv .venv-sqlfluff
+	VIRTUAL_ENV=.venv-sqlfluff $(BIN)/uv pip sync --quiet --require-hashes deploy/locks/sqlfluff.txt
+	@touch $@
+
+sqlfluff: .venv-sqlfluff/.ready
+	$(BIN)/python -m tests.marts.lint $(or $(ARGS),lint .)
 
 types: setup
 	$(BIN)/mypy
@@ -55,6 +64,7 @@ lock: setup
 	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 - -o deploy/locks/uv.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o deploy/locks/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml --extra dev -o deploy/locks/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/sqlfluff.in -o deploy/locks/sqlfluff.txt
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Coroutine
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,12 @@ import typer
 
 from f1stream.embedded import broker as embedded_broker
 from f1stream.embedded.broker import PortTaken, claim
+from f1stream.embedded.running import embedded_warehouse
 from f1stream.embedded.warehouse import WarehouseFailed
+from f1stream.jobs.commands import app as jobs_commands
+from f1stream.jobs.lock import Busy, one_at_a_time
+from f1stream.jolpica.client import Unreachable
+from f1stream.jolpica.commands import app as jolpica_commands
 from f1stream.kafka import BrokerError, create_topics
 from f1stream.progress import session_progress
 from f1stream.settings import EMBEDDED_HOST, settings
@@ -31,7 +37,11 @@ app = typer.Typer(
 )
 
 app.add_typer(warehouse_commands, name="warehouse")
+app.add_typer(jolpica_commands, name="jolpica")
+app.add_typer(jobs_commands, name="jobs")
 
+WRITES = {"build", "run", "seed", "snapshot", "test"}
+"""Commands of dbt that write to the warehouse: never two at once."""
 Speed = Annotated[
     str,
     typer.Option(help="Times the session's own pace, from 0.25, or max for as fast as possible.", metavar="N|max"),
@@ -163,6 +173,16 @@ def web() -> None:
 
 
 @app.command()
+def schedule() -> None:
+    """The scheduler: Jolpica, then dbt, then a word to the page; every second day, weekly and after each session."""
+    s = settings()
+    claim(s.web_host, s.schedule_port, "F1STREAM_SCHEDULE_PORT", "the scheduler's health and metrics")
+    from f1stream.jobs.serve import schedule as serve_schedule  # noqa: PLC0415 - slow to import
+
+    serve_schedule(s)
+
+
+@app.command()
 def broker() -> None:
     """The embedded broker, in the foreground. It forgets everything when it stops."""
     port = settings().embedded_broker_port
@@ -177,6 +197,16 @@ def topics() -> None:
     """Create the topics, where they do not exist yet."""
     created = _run(_ready_broker())
     print("Created " + ", ".join(created) + "." if created else "All topics exist.")  # noqa: T201
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
+def dbt(context: typer.Context) -> None:
+    """dbt on the project of the marts, with a profile made from the settings: build, test, docs generate, …"""
+    from f1stream.marts.project import run_dbt  # noqa: PLC0415
+
+    with one_at_a_time(settings()) if WRITES & set(context.args) else nullcontext(), embedded_warehouse(settings()):
+        succeeded = run_dbt(settings(), context.args)
+    raise SystemExit(0 if succeeded else 1)
 
 
 async def _ready_broker() -> list[str]:
@@ -194,6 +224,6 @@ def main() -> None:
     """Run the command; what the user can mend is one sentence and exit code 2."""
     try:
         app()
-    except (SourceError, BrokerError, PortTaken, WarehouseError, WarehouseFailed) as error:
+    except (SourceError, BrokerError, PortTaken, WarehouseError, WarehouseFailed, Unreachable, Busy) as error:
         print(f"f1stream: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

@@ -66,18 +66,16 @@ class Demo:
         logs.mkdir(parents=True, exist_ok=True)
         self._counts = logs / "published.jsonl"
         self._published_at = 0.0
-        self._children = Children(
-            logs,
-            {
-                "F1STREAM_HOME": str(self._settings.home),
-                "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(self._settings.embedded_warehouse_port),
-            },
-        )
         self._scratch = tempfile.TemporaryDirectory(prefix="f1stream-warehouse-", ignore_cleanup_errors=True)
+        if self._settings.embedded_warehouse and not self.keep:  # what is scheduled is forgotten with what was loaded
+            schedule = Path(self._scratch.name) / "schedule.sqlite"
+            self._settings = self._settings.model_copy(update={"schedule_file": schedule})
+        self._children = Children(logs, self._settings.environment())
         work = asyncio.current_task()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, work.cancel if work else lambda: None)
+            if work is not None:
+                loop.add_signal_handler(number, work.cancel)
         try:
             return await self._run()
         except asyncio.CancelledError:
@@ -98,6 +96,7 @@ class Demo:
             claim(EMBEDDED_HOST, s.embedded_broker_port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
         claim(s.web_host, s.race_port, "F1STREAM_RACE_PORT", "the race worker's health and metrics")
         claim(s.web_host, s.archive_port, "F1STREAM_ARCHIVE_PORT", "the archive worker's health and metrics")
+        claim(s.web_host, s.schedule_port, "F1STREAM_SCHEDULE_PORT", "the scheduler's health and metrics")
         claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
 
     async def _run(self) -> int:
@@ -112,6 +111,7 @@ class Demo:
         web = self._start("web")
         await self._start_warehouse()
         archive = self._start("archive")
+        schedule = self._start("schedule")
         # At full speed nobody watches: the topics can fill while the others get ready.
         source = self._start_source() if self.speed == "max" else None
         await self._ready(web, s.web_port)
@@ -120,16 +120,17 @@ class Demo:
         self._say("race", f"ready, health on http://{s.web_host}:{s.race_port}/health")
         await self._ready(archive, s.archive_port)
         self._say("archive", f"ready, health on http://{s.web_host}:{s.archive_port}/health")
+        await self._ready(schedule, s.schedule_port)
+        self._say("schedule", f"ready, health on http://{s.web_host}:{s.schedule_port}/health")
         pace = "full speed" if self.speed == "max" else f"{self.speed}x"
         simulated = "  [yellow]SIMULATED[/yellow]" if self.source.startswith("sim") else ""
         self._say("source", f"{self.source} at {pace}{simulated}")
         page = f"http://{_shown(s.web_host)}:{s.web_port}/"
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all.\n")
+        season = asyncio.create_task(self._tell_of_the_season())
         await self._until_ended(source or self._start_source())
+        season.cancel()
         replay_s = time.monotonic() - self._published_at
-        if not self.exit_when_done:
-            self._console.print("The session has been told. The page stays up; Ctrl-C stops all.")
-            await self._until_ended(None)
         runs = [Counts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
         outcomes = await self._collected(runs)
         race_s = time.monotonic() - self._published_at
@@ -141,7 +142,46 @@ class Demo:
             "race": race_s,
             "archive": time.monotonic() - self._published_at,
         }
-        return self._conclude(outcomes, rows, seconds)
+        seconds["marts"] = await self._build_marts()
+        code = self._conclude(outcomes, rows, seconds)
+        if not self.exit_when_done:
+            self._console.print("The session has been told. The page stays up; Ctrl-C stops all.")
+            await self._until_ended(None)
+        return code
+
+    async def _build_marts(self) -> float:
+        """Build them and tell the page; returns how long it took, in seconds."""
+        began = time.monotonic()
+        child = self._children.start("marts", [sys.executable, "-m", "f1stream", "jobs", "run", "build"])
+        with self._console.status("Building the marts"):
+            await asyncio.to_thread(child.process.wait)
+        self._children.children.remove(child)
+        seconds = time.monotonic() - began
+        if child.process.returncode == 0:
+            self._console.print(f"Marts built in {seconds:.0f} s: the result is on the page.")
+        elif self.exit_when_done:
+            raise ChildFailed(f"The marts could not be built: {child.last_words()}")
+        else:
+            self._console.print(f"[red]The marts could not be built: {child.last_words()}[/red]")
+        return seconds
+
+    async def _tell_of_the_season(self) -> None:
+        """Say once what the scheduler's first run could have of the season's facts."""
+        s = self._settings
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
+            while True:
+                await asyncio.sleep(0.5)
+                try:
+                    async with http.get(f"http://{_shown(s.web_host)}:{s.schedule_port}/health") as answer:
+                        told = await answer.json()
+                except (aiohttp.ClientError, TimeoutError):
+                    continue
+                if "first" in told["failing"]:
+                    self._say("season", f"not to be had now, the demo goes on without it: {told['failing']['first']}")
+                    return
+                if "first" in told["last"]:
+                    self._say("season", "calendar, results and standings are in the warehouse")
+                    return
 
     async def _start_warehouse(self) -> None:
         """The embedded one, unless Snowflake is set, and the tables."""

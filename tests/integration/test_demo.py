@@ -41,6 +41,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "F1STREAM_WEB_PORT": str(free_port()),
         "F1STREAM_RACE_PORT": str(free_port()),
         "F1STREAM_ARCHIVE_PORT": str(free_port()),
+        "F1STREAM_SCHEDULE_PORT": str(free_port()),
         "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(free_port()),
     }
 
@@ -90,10 +91,10 @@ def gone(processes: list[psutil.Process]) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_everything(running: RunningDemo, number: signal.Signals) -> None:
     deadline = time.monotonic() + 30
-    while len(running.children()) < 6 and time.monotonic() < deadline:
+    while len(running.children()) < 7 and time.monotonic() < deadline:
         time.sleep(0.1)
     children = running.children()
-    assert len(children) == 6, "broker, race, web, warehouse, archive and source"
+    assert len(children) == 7, "broker, race, web, warehouse, archive, scheduler and source"
     began = time.monotonic()
     running.process.send_signal(number)
     assert running.process.wait(20) == 0
