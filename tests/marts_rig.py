@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +24,6 @@ from f1stream import topics
 from f1stream.jolpica.client import Jolpica, shared_bucket
 from f1stream.jolpica.landing import Landing
 from f1stream.jolpica.sync import Outcome, Sync
-from f1stream.marts.project import run_dbt
 from f1stream.settings import Settings
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
@@ -28,6 +31,12 @@ from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader, Lot, Partition, Place
 from models import SessionInfo
+
+
+def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:
+    """dbt in a process of its own, as a job has it: in ours it would leave its handlers on every logger."""
+    command = [sys.executable, "-m", "f1stream.marts.project", *arguments]
+    return subprocess.run(command, env={**os.environ, **settings.environment()}, check=False).returncode == 0
 
 
 @dataclass
@@ -86,7 +95,7 @@ class MartsRig:
     def dbt(self, name: str, *arguments: str) -> bool:
         """Run dbt and keep what it said under ``name``."""
         began = time.monotonic()
-        succeeded = run_dbt(self.settings, list(arguments))
+        succeeded = run_dbt(self.settings, arguments)
         file = self.target / "run_results.json"
         results = {result["unique_id"].removeprefix("model.f1stream."): result for result in
                    json.loads(file.read_text())["results"]}  # fmt: skip

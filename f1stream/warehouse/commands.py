@@ -7,6 +7,7 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Annotated, Any, Literal
 
 import typer
@@ -27,8 +28,8 @@ def init() -> None:
     from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415 - the connector is slow to import
     from f1stream.warehouse.schema import create  # noqa: PLC0415
 
-    with embedded_warehouse(settings()):
-        for done in create(Warehouse(settings()), settings().snowflake_database):
+    with embedded_warehouse(settings()), closing(Warehouse(settings())) as warehouse:
+        for done in create(warehouse, settings().snowflake_database):
             print(done)  # noqa: T201
 
 
@@ -38,8 +39,8 @@ def status() -> None:
     from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415
     from f1stream.warehouse.schema import status as loaded_status  # noqa: PLC0415
 
-    with embedded_warehouse(settings()):
-        loaded = loaded_status(Warehouse(settings()))
+    with embedded_warehouse(settings()), closing(Warehouse(settings())) as warehouse:
+        loaded = loaded_status(warehouse)
     try:
         lags = asyncio.run(_lags(settings(), loaded))
     except (BrokerError, TimeoutError) as error:
@@ -77,9 +78,9 @@ def sql(
 
     from f1stream.warehouse.connection import Warehouse, sentence  # noqa: PLC0415
 
-    with embedded_warehouse(settings()):
+    with embedded_warehouse(settings()), closing(Warehouse(settings())) as warehouse:
         try:
-            cursor = Warehouse(settings()).execute(query)
+            cursor = warehouse.execute(query)
             names = [column.name.lower() for column in cursor.description or ()]
             rows = cursor.fetchall()
         except snowflake.connector.Error as error:

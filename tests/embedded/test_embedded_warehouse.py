@@ -24,6 +24,7 @@ class Server:
 
     def __init__(self, data: Path) -> None:
         self.data, self.port = data, free_port()
+        self.clients: list[Warehouse] = []
         self.settings = Settings(_env_file=None, embedded_warehouse_port=self.port)
         self.start()
 
@@ -32,7 +33,8 @@ class Server:
         warehouse.wait_until_up(self.process, self.port)
 
     def client(self) -> Warehouse:
-        return Warehouse(self.settings)
+        self.clients.append(Warehouse(self.settings))
+        return self.clients[-1]
 
 
 @pytest.fixture
@@ -41,6 +43,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
     try:
         yield server
     finally:
+        for client in server.clients:
+            client.close()
         server.process.kill()
         server.process.wait()
 

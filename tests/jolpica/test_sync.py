@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -54,7 +54,8 @@ def server(season: dict[str, Any]) -> Iterator[JolpicaServer]:
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("home"), embedded_warehouse_port=free_port())
     with embedded_warehouse(settings):
-        list(create(Warehouse(settings), "F1STREAM"))
+        with closing(Warehouse(settings)) as warehouse:
+            list(create(warehouse, "F1STREAM"))
         yield settings
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -42,7 +43,8 @@ def marts(tmp_path_factory: pytest.TempPathFactory, data: Path, aus_session: Ses
     settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("home"), embedded_warehouse_port=free_port())
     with embedded_warehouse(settings), JolpicaServer() as server:
         server.answers = season_2024(data) | season_2025(data)
-        list(create(Warehouse(settings), "F1STREAM"))
+        with closing(Warehouse(settings)) as warehouse:
+            list(create(warehouse, "F1STREAM"))
         rig = MartsRig(settings)
         for name in ("empty", "empty again"):
             assert rig.dbt(name, "build")

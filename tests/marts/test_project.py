@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from marts_rig import run_dbt
 
-from f1stream.marts.project import folder, profile, run_dbt
+from f1stream.marts.project import folder, profile
 from f1stream.settings import Settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,7 +28,8 @@ LAPS = Partition(topics.LAPS, 3)
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("home"), embedded_warehouse_port=free_port())
     with embedded_warehouse(settings):
-        list(create(Warehouse(settings), "F1STREAM"))
+        with closing(Warehouse(settings)) as warehouse:
+            list(create(warehouse, "F1STREAM"))
         yield settings
 
 
