@@ -4,13 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint sqlfluff format types faults bench kafka lock clean
+.PHONY: help setup demo test lint sqlfluff format types diagram faults bench kafka lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
 	@echo "make test    lint, types and tests"
 	@echo "make setup   only prepare the environment in .venv"
-	@echo "make lint | sqlfluff | format | types | faults | bench | kafka | lock | clean"
+	@echo "make lint | sqlfluff | format | types | diagram | faults | bench | kafka | lock | clean"
 
 setup: .venv/.ready
 
@@ -47,6 +47,10 @@ types: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# dbt/TABLES.md, from dbt's manifest.
+diagram: setup
+	$(BIN)/python -m f1stream.marts.diagram
 
 # The long matrix: every fault several times, ten million samples waiting. CI runs each fault once, in `make test`.
 faults: setup kafka

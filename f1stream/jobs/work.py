@@ -90,7 +90,7 @@ class Done:
 def do(job: Job, settings: Settings, attempt: int = 1, *, owes_build: bool = True) -> Done:
     """Run a job, on record. What one part could not do does not keep the others from their work.
 
-    A later attempt builds the marts only where an earlier one could not (``owes_build``), or when something came.
+    A later attempt builds the marts where an earlier one could not (``owes_build``), or when something came.
     Raises Busy when others are at it for too long, WarehouseError and WarehouseFailed without a warehouse.
     """
     with one_at_a_time(settings, WAITS_FOR_OTHERS_S), embedded_warehouse(settings):
@@ -99,7 +99,7 @@ def do(job: Job, settings: Settings, attempt: int = 1, *, owes_build: bool = Tru
             runs = JobRuns(warehouse)
             run_id = _begin(runs, job, settings, attempt)
             done = Done()
-            _parts(job, settings, warehouse, done, owes_build=attempt == 1 or owes_build)
+            _parts(job, settings, warehouse, done, owes_build=owes_build if attempt > 1 else job.builds == "always")
             runs.end(run_id, done.ended, done.rows, done.error)
         except snowflake.connector.Error as error:
             raise WarehouseError(sentence(error)) from error
@@ -124,7 +124,7 @@ def _parts(job: Job, settings: Settings, warehouse: Warehouse, done: Done, *, ow
             asyncio.run(_ask(job, settings, warehouse, done))
         except (Unreachable, WarehouseError) as error:
             done.failed(error)
-    if job.builds == "never" or not (done.rows or (job.builds == "always" and owes_build)):
+    if job.builds == "never" or not (done.rows or owes_build):
         return
     done.owes_build = True
     try:

@@ -84,6 +84,14 @@ def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:
     return bool(dbtRunner().invoke(list(arguments)).success)
 
 
+def manifest(settings: Settings) -> dict[str, Any]:
+    """What dbt says of the project: every node, source and exposure. Needs no warehouse."""
+    if not run_dbt(settings, ["parse", "--quiet"]):
+        raise RuntimeError("dbt could not parse the project; what it said is above.")
+    told: dict[str, Any] = json.loads((settings.home / "dbt" / "target" / "manifest.json").read_text())
+    return told
+
+
 if __name__ == "__main__":  # the child of a job, which holds the lock for it
     os.nice(NICENESS)
     ends_with_parent()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 from marts_rig import run_dbt
 
+from f1stream.marts.diagram import FILE, tables
 from f1stream.marts.project import folder, profile
+from f1stream.marts.publish import CONSTRUCTORS, DRIVERS, EVENTS, RESULTS
 from f1stream.settings import Settings
 
 
@@ -131,3 +134,15 @@ def test_dbt_s_own_options_reach_it() -> None:
     )
     assert "--full-refresh" in help_.stdout
     assert (folder() / "dbt_project.yml").is_file()
+
+
+def test_the_committed_diagram_is_what_the_manifest_says(manifest: dict[str, Any]) -> None:
+    assert FILE.read_text() == tables(manifest), "`make diagram` writes it anew"
+    assert "    fact_events |o--o{ fact_race_results : event_key" in FILE.read_text()
+
+
+def test_the_page_s_exposure_names_the_marts_that_are_read_for_it(manifest: dict[str, Any]) -> None:
+    (exposure,) = (each for each in manifest["exposures"].values() if each["name"] == "live_page")
+    queries = RESULTS + EVENTS + DRIVERS + CONSTRUCTORS
+    read = {f"model.f1stream.{name.lower()}" for name in re.findall(r"\{marts\}\.(\w+)", queries)}
+    assert set(exposure["depends_on"]["nodes"]) == read

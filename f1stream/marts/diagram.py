@@ -1,0 +1,83 @@
+"""``python -m f1stream.marts.diagram``: writes ``dbt/TABLES.md``, the marts as a diagram, from dbt's manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from f1stream.marts.project import folder, manifest
+from f1stream.settings import settings
+
+FILE = folder() / "TABLES.md"
+HEAD = """# The marts
+
+Made from dbt's manifest by `make diagram`; a test holds this file to it. Every column is described in the project's
+own documentation: `f1stream dbt docs generate`, then `f1stream dbt docs serve`.
+
+A line is a foreign key that dbt tests. `race_laps_obt` and `telemetry` are wide and left out of the picture.
+"""
+WIDE = {"race_laps_obt", "telemetry"}
+Node = dict[str, Any]
+
+
+def tables(manifest: Node) -> str:
+    """The text of ``TABLES.md``: a mermaid diagram of keys and foreign keys, and a row per mart."""
+    marts = {
+        node["unique_id"]: node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and "marts" in node["fqn"]
+    }
+    tests = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node.get("test_metadata") and node["attached_node"] in marts
+    ]
+    lines = [HEAD, "```mermaid", "erDiagram"]
+    lines += sorted(_relations(marts, tests))
+    for node in sorted(marts.values(), key=lambda node: str(node["name"])):
+        if node["name"] not in WIDE:
+            lines += _entity(node, _columns_with(tests, node, "unique"), _columns_with(tests, node, "relationships"))
+    lines += ["```", "", "| mart | one row per, and what for | built as |", "| --- | --- | --- |"]
+    for node in sorted(marts.values(), key=lambda node: (node["fqn"][2:-1], node["name"])):
+        lines.append(f"| `{node['name']}` | {node['description']} | {node['config']['materialized']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _columns_with(tests: list[Node], node: Node, kind: str) -> set[str]:
+    return {
+        test["column_name"]
+        for test in tests
+        if test["attached_node"] == node["unique_id"] and test["test_metadata"]["name"] == kind
+    }
+
+
+def _relations(marts: dict[str, Node], tests: list[Node]) -> Iterator[str]:
+    for test in tests:
+        if test["test_metadata"]["name"] == "relationships":
+            child = marts[test["attached_node"]]["name"]
+            (parent,) = (
+                marts[other]["name"] for other in test["depends_on"]["nodes"] if other != test["attached_node"]
+            )
+            if child not in WIDE:
+                yield f"    {parent} |o--o{{ {child} : {test['column_name']}"
+
+
+def _entity(node: Node, unique: set[str], foreign: set[str]) -> Iterator[str]:
+    yield f"    {node['name']} {{"
+    for name, column in node["columns"].items():
+        kinds = [kind for kind, of in (("PK", unique), ("FK", foreign)) if name in of]
+        if kinds:
+            yield f"        {column['data_type'].partition('(')[0]} {name} {', '.join(kinds)}"
+    others = sum(name not in unique | foreign for name in node["columns"])
+    yield f"        columns and_{others}_more"
+    yield "    }"
+
+
+def write(file: Path = FILE) -> None:
+    """Write the file anew."""
+    file.write_text(tables(manifest(settings())))
+
+
+if __name__ == "__main__":
+    write()
