@@ -25,7 +25,7 @@ setup: .venv/.ready
 demo: setup
 	@$(BIN)/f1stream demo $(ARGS)
 
-test: lint types
+test: lint sqlfluff types
 	$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 lint: setup
@@ -71,4 +71,4 @@ lock: setup
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/sqlfluff.in -o deploy/locks/sqlfluff.txt
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-sqlfluff .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -175,6 +175,17 @@ def season_2024(data: Path) -> dict[str, dict[str, Any]]:
     return answers
 
 
+def season_of(year: int, rounds: int, data: Path) -> dict[str, dict[str, Any]]:
+    """The first rounds of 2024, dates and all, as the season of another year."""
+    text = (
+        json.dumps(season_2024(data)).replace("2024/", f"{year}/").replace('"season": "2024"', f'"season": "{year}"')
+    )
+    answers: dict[str, dict[str, Any]] = json.loads(text)
+    table = answers[f"{year}/races"]["RaceTable"]
+    table["Races"] = [race for race in table["Races"] if int(race["round"]) <= rounds]
+    return answers
+
+
 def season_2025(data: Path) -> dict[str, dict[str, Any]]:
     """What was recorded of 2025: some results, as the API gave them, and the calendar and entries made from them."""
     folder = data / "jolpica" / "captured" / "2025"

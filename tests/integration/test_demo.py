@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,11 +20,13 @@ import duckdb
 import psutil
 import pytest
 from figures import figures
+from jolpica_server import JolpicaServer, season_of
 from rig import free_port
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.settings import Settings
 from f1stream.sources.archive import DECIMALS
+from f1stream.sources.spec import open_source
 from f1stream.warehouse.connection import Warehouse
 from models import Lap
 
@@ -70,6 +73,17 @@ class RunningDemo:
         port = self.environment["F1STREAM_WEB_PORT"]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
             return json.load(answer)
+
+    def get_soon(self, path: str) -> Any:
+        """What the page is just being told."""
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                return self.get(path)
+            except urllib.error.HTTPError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 @pytest.fixture
@@ -277,3 +291,34 @@ def test_five_sessions_at_once_are_accounted_for(environment: dict[str, str], tm
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert json.loads(told.read_text())["session_key"] == "sim-1,sim-2,sim-3,sim-4,sim-5"
+
+
+def test_result_and_standings_are_on_the_page_after_the_session(environment: dict[str, str]) -> None:
+    """From the marts: the order of the simulator's own truth, and the season's standings from a Jolpica beside it."""
+    from conftest import DATA, missing
+
+    if not (DATA / "jolpica").is_dir():
+        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
+    year, source = datetime.now(UTC).year, "sim:laps=3,cars=8"
+    with JolpicaServer() as server:
+        server.answers = season_of(year, 2, DATA)
+        demo = RunningDemo(environment | {"F1STREAM_JOLPICA_URL": server.url}, "--source", source, "--speed", "max")
+        try:
+            demo.wait_for("Marts built")
+            result = demo.get_soon("/api/sessions/sim-1/result")
+            season = demo.get_soon(f"/api/seasons/{year}")
+        finally:
+            demo.process.send_signal(signal.SIGINT)
+            assert demo.process.wait(30) == 0
+            demo.process.kill()
+    truth = open_source(source)[0]().truth
+    assert truth is not None
+    assert [row["driver_number"] for row in result["rows"]] == truth.order
+    assert {row["source"] for row in result["rows"]} == {"stream"}
+    for number, told in (each.split("/")[1:] for each in server.answers if each.endswith("driverstandings")):
+        if int(number) <= 2:
+            (listed,) = server.answers[f"{year}/{number}/{told}"]["StandingsTable"]["StandingsLists"]
+            shown = season["rounds"][int(number) - 1]["drivers"]
+            assert [(row["code"], row["points"]) for row in shown[:10]] == [
+                (row["Driver"]["code"], float(row["points"])) for row in listed["DriverStandings"][:10]
+            ]
