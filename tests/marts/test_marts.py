@@ -71,7 +71,8 @@ def results(marts: MartsRig) -> dict[str, dict[str, Any]]:
 
 def test_every_node_of_every_build_passed(marts: MartsRig) -> None:
     for name, (_, nodes) in marts.builds.items():
-        assert {node["status"] for node in nodes.values()} <= {"pass", "success"}, name
+        assert {node["status"] for node in nodes.values()} <= {"pass", "success", "no-op"}, name
+        assert [of for of, node in nodes.items() if node["status"] == "no-op"] == ["exposure.f1stream.live_page"]
     assert len(marts.builds["full again"][1]) > 180
 
 
