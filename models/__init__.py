@@ -18,9 +18,13 @@ from models.message import (
     RaceControl,
     Retirement,
     SectorTime,
+    SessionClock,
     SessionEnd,
     SessionInfo,
+    SessionPart,
     SessionStatus,
+    TeamRadio,
+    Timing,
     Track,
     TrackStatus,
     TyreChange,
@@ -30,8 +34,9 @@ from models.packet import Packet
 from models.update import CarUpdate, LapUpdate, Updates
 
 __all__ = [
-    "CarState", "CarUpdate", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap", "LapCount",
-    "LapUpdate", "Marts", "Message", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow",
-    "Retirement", "Round", "Season", "SectorTime", "SessionEnd", "SessionInfo", "SessionResult",
-    "SessionStatus", "StandingRow", "Track", "TrackStatus", "TyreChange", "Updates", "Weather",
+    "CarState", "CarUpdate", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap", "LapCount", "LapUpdate",
+    "Marts", "Message", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow", "Retirement",
+    "Round", "Season", "SectorTime", "SessionClock", "SessionEnd", "SessionInfo", "SessionPart",
+    "SessionResult", "SessionStatus", "StandingRow", "TeamRadio", "Timing", "Track", "TrackStatus",
+    "TyreChange", "Updates", "Weather",
 ]  # fmt: skip

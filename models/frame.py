@@ -15,7 +15,7 @@ FRAME_MS = 200
 """A frame's number is its session time divided by this."""
 KEYFRAME_MS = 10_000
 
-CarStatus = Literal["grid", "running", "pit", "retired", "finished"]
+CarStatus = Literal["grid", "running", "pit", "retired", "finished", "eliminated"]
 Mark = Literal["personal", "overall"]
 
 
@@ -58,6 +58,11 @@ class CarState(Record):
     pit_stops: tuple[Stop, ...] = ()
     speed_trap: int | None = None
     """The car's highest speed at the trap."""
+    official_gap_ms: int | None = None
+    """Behind the leader as the feed's own timing has it, where it has; likewise below."""
+    official_gap_laps: int | None = None
+    official_interval_ms: int | None = None
+    official_interval_laps: int | None = None
 
 
 class FastestLap(Record):
@@ -86,6 +91,14 @@ class RaceState(Record):
     lap: int = 0
     """The lap the leader is on; 0 before the start."""
     total_laps: int | None = None
+    part: int | None = None
+    """Of a practice or qualifying, counted from 1; None in a race. The order is by best lap, and so are the gaps."""
+    goes_on: int | None = None
+    """How many cars of this part go on to the next."""
+    clock_ms: int | None = None
+    """What was left of the session at ``clock_at_ms``, as the feed counts it."""
+    clock_at_ms: int | None = None
+    clock_runs: bool = False
     fastest_lap: FastestLap | None = None
     air_temp: float | None = None
     track_temp: float | None = None

@@ -160,6 +160,50 @@ class Retirement(_Fact):
     driver_number: str
 
 
+class SessionPart(_Fact):
+    """A part of a qualifying begins: Q1, Q2 or Q3."""
+
+    kind: Literal["session_part"] = "session_part"
+    part: int
+    entries: int | None = None
+    """How many cars take part in it."""
+    goes_on: int | None = None
+    """How many of them go on to the next part; None in the last one."""
+
+
+class Timing(_Fact):
+    """What the feed's own timing shows of a car now. Gaps are to the leader and to the car ahead."""
+
+    kind: Literal["timing"] = "timing"
+    driver_number: str
+    position: int | None = None
+    gap_ms: int | None = None
+    gap_laps: int | None = None
+    """Instead of ``gap_ms`` for a car that is laps down."""
+    interval_ms: int | None = None
+    interval_laps: int | None = None
+    knocked_out: bool = False
+    """It takes no part any more in this qualifying."""
+    stopped: bool = False
+
+
+class SessionClock(_Fact):
+    """How much of the session is left."""
+
+    kind: Literal["clock"] = "clock"
+    remaining_ms: int
+    running: bool
+
+
+class TeamRadio(_Fact):
+    """A recorded message between a driver and the team."""
+
+    kind: Literal["team_radio"] = "team_radio"
+    driver_number: str
+    path: str
+    """Below the session's own address."""
+
+
 class SessionEnd(_Fact):
     """The last message of a run: every car's last packet ends at ``session_time_ms``."""
 
@@ -168,7 +212,8 @@ class SessionEnd(_Fact):
 
 Message = Annotated[
     SessionInfo | Entries | Track | SessionStatus | TrackStatus | RaceControl | Weather | LapCount
-    | PitIn | PitOut | TyreChange | SectorTime | Retirement | SessionEnd,
+    | PitIn | PitOut | TyreChange | SectorTime | Retirement | SessionPart | Timing | SessionClock | TeamRadio
+    | SessionEnd,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """Every kind of message, told apart by ``kind``."""

@@ -18,6 +18,23 @@ class Bests:
     laps: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By car: (ms, lap number) of its best valid lap."""
     sectors: list[int | None] = field(default_factory=lambda: [None] * 3)
+    began: list[dict[str, int]] = field(default_factory=lambda: [{}])
+    """By part of the session and by car: how many laps it had completed when the part began."""
+
+    def begin_part(self, cars: list[Car], told: dict[str, int]) -> None:
+        """Bests count anew. ``told``: by car, the last lap that was told."""
+        self.began.append({car.number: told.get(car.number, 0) for car in cars})
+        self.laps.clear()
+        self.sectors = [None] * 3
+        for car in cars:
+            car.sector_bests = [None] * 3
+
+    def best(self, car: Car, part: int) -> tuple[int, int] | None:
+        """(ms, lap number) of the car's best valid lap of a part, counted from 0."""
+        after = self.began[part].get(car.number, 0)
+        until = self.began[part + 1].get(car.number, 0) if part + 1 < len(self.began) else None
+        valid = [(ms, int(number)) for number, ms in car.lap_times.items()]
+        return min((lap for lap in valid if lap[1] > after and (until is None or lap[1] <= until)), default=None)
 
     def lap(self, car: Car, lap_number: int, ms: int | None) -> None:
         """``car`` did (or did after all, or did not: None) ``lap_number`` in ``ms``."""
@@ -25,8 +42,9 @@ class Bests:
             car.lap_times.pop(str(lap_number), None)
         else:
             car.lap_times[str(lap_number)] = ms
-        if car.lap_times:
-            self.laps[car.number] = min((ms, int(number)) for number, ms in car.lap_times.items())
+        best = self.best(car, len(self.began) - 1)
+        if best is not None:
+            self.laps[car.number] = best
         else:
             self.laps.pop(car.number, None)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places
 from f1stream.race.progress import MS_PER_HOUR, SILENCE_MS, Progress
+from models import Timing
 from models.frame import Sector
 
 LINES = 60
@@ -82,6 +83,10 @@ class Car:
     stopped: bool = False
     """Retired by the written rule only, not by the feed's word: until it crosses a line again."""
     finished: bool = False
+    eliminated: bool = False
+    """It takes no part any more in this qualifying."""
+    timing: Timing | None = None
+    """What the feed's own timing shows of it."""
 
     @property
     def lap(self) -> int:

@@ -77,7 +77,7 @@ class Frames:
 
     def _car(self, car: Car) -> CarState:
         position, laps_down, interval_laps = self._placed[car.number]
-        best = self._race.bests.laps.get(car.number)
+        best, timing = self._best(car), car.timing
         stops = car.stops()
         return CarState.model_construct(
             position=position,
@@ -94,11 +94,23 @@ class Frames:
             stops=len(stops),
             pit_stops=tuple(_stop(stop) for stop in stops),
             speed_trap=car.speed_trap,
+            official_gap_ms=timing.gap_ms if timing else None,
+            official_gap_laps=timing.gap_laps if timing else None,
+            official_interval_ms=timing.interval_ms if timing else None,
+            official_interval_laps=timing.interval_laps if timing else None,
         )
+
+    def _best(self, car: Car) -> tuple[int, int] | None:
+        """Its best lap; in a qualifying that of the last part in which it has one."""
+        bests = self._race.bests
+        of_parts = (bests.best(car, part) for part in range(len(bests.began) - 1, -1, -1))
+        return bests.laps.get(car.number) or next((best for best in of_parts if best is not None), None)
 
     def _status(self, car: Car) -> CarStatus:
         if car.finished:
             return "finished"
+        if car.eliminated:
+            return "eliminated"
         if car.retired:
             return "retired"
         if car.in_pit:
@@ -107,8 +119,9 @@ class Frames:
 
     def _race_changed(self, tally: Tally | None) -> None:
         race = self._race
-        session = (race.status, race.suspended, race.track_status, race.track_message, race.lap, race.total_laps,
-                   race.weather, race.race_control, race.bests.fastest(), tally)  # fmt: skip
+        part = race.parts and (len(race.parts.entries), race.parts.goes_on)
+        session = (race.status, race.suspended, race.track_status, race.track_message, race.lap, race.total_laps, part,
+                   race.clock, race.weather, race.race_control, race.bests.fastest(), tally)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
             self._session = session
@@ -119,7 +132,7 @@ class Frames:
     def _race_state(self, tally: Tally | None) -> RaceState:
         race = self._race
         fastest = race.bests.fastest()
-        weather = race.weather
+        weather, parts, clock = race.weather, race.parts, race.clock
         return RaceState.model_construct(
             status=race.status,
             suspended=race.suspended,
@@ -127,6 +140,11 @@ class Frames:
             track_message=race.track_message,
             lap=race.lap,
             total_laps=race.total_laps,
+            part=None if parts is None else len(parts.entries),
+            goes_on=None if parts is None else parts.goes_on,
+            clock_ms=None if clock is None else clock.remaining_ms,
+            clock_at_ms=None if clock is None else clock.session_time_ms,
+            clock_runs=clock is not None and clock.running,
             fastest_lap=fastest and FastestLap(driver_number=fastest[0], lap=fastest[1], ms=fastest[2]),
             air_temp=None if weather is None else weather.air_temp,
             track_temp=None if weather is None else weather.track_temp,

@@ -17,6 +17,7 @@ from f1stream.race.car import LINES, RETHINK, Car, Visit
 from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
 from f1stream.race.places import FINISH, PIT_FINISH, Place, Places
 from f1stream.race.progress import Progress
+from f1stream.race.timed import RACES, Parts, distances
 from models import (
     Entry,
     LapCount,
@@ -27,8 +28,11 @@ from models import (
     RaceControl,
     Retirement,
     SectorTime,
+    SessionClock,
     SessionInfo,
+    SessionPart,
     SessionStatus,
+    Timing,
     TrackStatus,
     TyreChange,
     Weather,
@@ -81,6 +85,9 @@ class Race:
     official: bool = True
     places: Places | None = None
     total_laps: int | None = None
+    parts: Parts | None = None
+    """Of a practice or qualifying, in which the order is by best lap; None in a race."""
+    clock: SessionClock | None = None
     status: str = "Inactive"
     started_ms: int | None = None
     suspended: bool = False
@@ -118,8 +125,8 @@ class Race:
 
     @property
     def lap(self) -> int:
-        """The lap the leader is on: 0 before the start, the last one after the flag."""
-        if self.started_ms is None:
+        """The lap the leader is on: 0 before the start or where the order is by time, the last one after the flag."""
+        if self.started_ms is None or self.parts is not None:
             return 0
         return min(self.laps_led + 1, self.total_laps) if self.total_laps else self.laps_led + 1
 
@@ -145,8 +152,15 @@ class Race:
     def tell(self, message: Message) -> None:
         """Apply one message."""
         match message:
-            case SessionInfo() | LapCount():
+            case SessionInfo():
                 self.total_laps = message.total_laps
+                self.parts = None if message.type in RACES else Parts()
+            case LapCount():
+                self.total_laps = message.total_laps
+            case SessionPart():
+                self._begin_part(message)
+            case SessionClock():
+                self.clock = message
             case SessionStatus():
                 self._session_status(message.status, message.session_time_ms)
             case TrackStatus():
@@ -159,12 +173,23 @@ class Race:
                     self._abort_start()
             case Weather():
                 self.weather = message
-            case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement():
+            case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement() | Timing():
                 if (car := self.cars.get(message.driver_number)) is not None:
                     self.touched.add(car.number)
                     self._tell_of_car(car, message)
             case _:  # entries, track and end shape the stream of frames, not the race
                 pass
+
+    def _begin_part(self, message: SessionPart) -> None:
+        if self.parts is None:
+            return
+        self.parts.goes_on = message.goes_on
+        if message.part > len(self.parts.entries):
+            self.parts.entries.append(message.entries)
+            told = {number: known[0] for number, car in self.cars.items() if (known := car.official_at[FINISH])}
+            self.bests.begin_part(list(self.cars.values()), told)
+        self.moved.update(self.cars)
+        self.touched.update(self.cars)
 
     def _session_status(self, status: str, at: int) -> None:
         self.status = status
@@ -179,7 +204,7 @@ class Race:
             for car in self.cars.values():
                 if car.in_pit and car.visits:
                     car.visits[-1].suspended = True
-        elif status == "Finished" and self.flag_ms is None and self.started_ms is not None:
+        elif status == "Finished" and self.parts is None and self.flag_ms is None and self.started_ms is not None:
             self._chequered(at)
 
     def _start(self, at: int) -> None:
@@ -199,7 +224,7 @@ class Race:
 
     # -- facts of a car --------------------------------------------------------------------------------
 
-    def _tell_of_car(self, car: Car, message: PitIn | PitOut | TyreChange | SectorTime | Retirement) -> None:
+    def _tell_of_car(self, car: Car, message: PitIn | PitOut | TyreChange | SectorTime | Retirement | Timing) -> None:
         at = message.session_time_ms
         match message:
             case PitIn():
@@ -219,6 +244,8 @@ class Race:
                 self.bests.sector(car, message.sector, message.time_ms)
                 if message.sector != 3:  # the third ends at the finish line: the lap's record tells
                     self._official(car, Place(message.sector, message.lap, at))
+            case Timing():
+                car.timing = message
             case Retirement():
                 car.retired, car.stopped = True, False
                 self.moved.add(car.number)
@@ -340,6 +367,8 @@ class Race:
         self.bests.lap(car, lap_number, ms)
         if self.bests.fastest() != fastest:
             self.touched.update(self.cars)  # who had it has it no more
+        if self.parts is not None:
+            self.moved.add(car.number)
 
     def _chequered(self, at: int) -> None:
         """The flag is out from ``at`` on: whoever crosses the finish line then, or has since, is finished.
@@ -362,6 +391,9 @@ class Race:
             self._retire(now)
         if not self.moved:
             return False
+        if self.parts is not None:
+            self._rank_by_time(self.parts)
+            return True
         ranked = rank(self.cars.values())
         before = dict(pairwise(reversed(self.order)))
         new_leader = ranked[0].number != self.order[0]
@@ -372,6 +404,20 @@ class Race:
                     self._measure(car, ranked[0], ahead)
         self.moved.clear()
         return True
+
+    def _rank_by_time(self, parts: Parts) -> None:
+        ranked = parts.rank(list(self.cars.values()), self.bests)
+        self.order = [car.number for car, _ in ranked]
+        for number, (gap, interval) in distances(ranked, self.bests).items():
+            car = self.cars[number]
+            self.gaps[number], self.intervals[number] = gap, interval
+            self.columns.gap[car.grid], self.columns.interval[car.grid] = gap.ms, interval.ms
+        for car, part in ranked:
+            eliminated = part + 1 < len(parts.entries)
+            if car.eliminated != eliminated:
+                car.eliminated = eliminated
+                self.touched.add(car.number)
+        self.moved.clear()
 
     def _measure(self, car: Car, leader: Car, ahead: Car | None) -> None:
         leads = ahead is None
@@ -389,7 +435,7 @@ class Race:
 
     def _retire(self, now: int) -> None:
         """The written rule for feeds that do not tell: see STOPPED_MS."""
-        if self.started_ms is None or self.suspended or self.flag_ms is not None:
+        if self.started_ms is None or self.suspended or self.flag_ms is not None or self.parts is not None:
             return
         for car in self.cars.values():
             stopped = now - max(car.line_ms, self.resumed_ms) > STOPPED_MS

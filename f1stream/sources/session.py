@@ -35,9 +35,11 @@ class Session:
     telemetry: dict[str, Columns]
     """By driver number, one for every entry, also for cars without samples."""
     laps: list[Lap]
-    """Completed laps, in the order they became known (each at its ``end_ms``)."""
+    """Completed and revised laps, in the order they became known: each at its ``end_ms`` unless told otherwise."""
     messages: list[Message]
     """Told at their ``session_time_ms``; among them one SessionInfo, Entries and (if known) Track. No SessionEnd."""
+    laps_known_ms: list[int] | None = None
+    """When each of ``laps`` became known."""
     truth: Any = field(default=None, repr=False)
     """What really happened, where the source knows (the simulator)."""
 

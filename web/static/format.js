@@ -34,6 +34,11 @@ export function clock(ms) {
   return `${sign}${h}:${String(m).padStart(2, "0")}:${String(s).padStart(2, "0")}`;
 }
 
+/** What is left of a session: 12:34, or 1:00:00. */
+export function countdown(ms) {
+  return ms == null ? NONE : clock(Math.ceil(ms / 1000) * 1000).replace(/^0:/, "");
+}
+
 /** How long ago, coarse enough not to flicker. */
 export function age(ms) {
   if (ms == null) return NONE;

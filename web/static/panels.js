@@ -1,6 +1,7 @@
 // Everything around map and table: header, track status, race control, teams.
 
-import { NONE, clock, lapTime, pace, teamColor } from "./format.js";
+import { NONE, clock, countdown, lapTime, pace, teamColor } from "./format.js";
+import { byTime, timeLeft } from "./state.js";
 import { element } from "./tower.js";
 
 const STATUS = {
@@ -45,8 +46,7 @@ export function renderHead(head) {
 /** What changes with the picture. */
 export function renderPicture(picture, rate) {
   const { race, head } = picture;
-  text("lap", race.lap || NONE);
-  text("laps", race.total_laps ? `/${race.total_laps}` : "");
+  renderProgress(race, head.info, picture.t);
   text("clock", clock(picture.t));
   $("rate").hidden = !pace(rate) || race.ended;
   text("rate", pace(rate));
@@ -64,6 +64,19 @@ export function renderPicture(picture, rate) {
   $("banner").dataset.status = kind;
   text("banner-text", sentence);
   text("banner-more", more);
+}
+
+/** How far the session is: laps in a race, else the part and what is left of it. */
+function renderProgress(race, info, t) {
+  const timed = byTime(race);
+  text("lap-name", timed ? partName(race, info) : "Lap");
+  text("lap", timed ? countdown(timeLeft(race, t)) : race.lap || NONE);
+  text("laps", !timed && race.total_laps ? `/${race.total_laps}` : "");
+}
+
+function partName(race, info) {
+  if (!/qualifying|shootout/i.test(info.name)) return "Left";
+  return `${/sprint/i.test(info.name) ? "SQ" : "Q"}${race.part}`;
 }
 
 /** Kind, sentence and detail of the track status banner. */

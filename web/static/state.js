@@ -57,20 +57,32 @@ export function merge(key, delta) {
   return { ...key, ...delta, cars, race: { ...key.race, ...delta.race } };
 }
 
-const LABELS = { finished: "FINISHED", retired: "RETIRED", out: "OUT", stale: "STALE", pit: "PIT", grid: "GRID", running: "" };
+const LABELS = { finished: "FINISHED", retired: "RETIRED", out: "OUT", stale: "STALE", pit: "PIT", grid: "GRID", eliminated: "OUT", running: "" };
 
 /**
  * How a car stands: `{code, label, age}`. `age` is ms since its latest sample, `silence` ms of wall time since
- * the newest frame. A car that took the flag is finished and never stale, whatever became of its signal.
+ * the newest frame. A car that took the flag is finished and never stale, whatever became of its signal; so is one
+ * that is out of the qualifying.
  */
 export function carStatus(car, sampleAge, silence) {
   const age = sampleAge == null ? null : sampleAge + silence;
   let code = car.status ?? "running";
-  if (code !== "finished" && code !== "retired") {
+  if (code !== "finished" && code !== "retired" && code !== "eliminated") {
     if (age > OUT_MS) code = "out";
     else if (age > STALE_MS || (age == null && code === "running")) code = "stale";
   }
   return { code, label: LABELS[code] ?? "", age };
+}
+
+/** Whether the order is by best lap, as in practice and qualifying, and not by who is ahead on track. */
+export function byTime(race) {
+  return race.part != null;
+}
+
+/** What is left of the session at session time `t` (ms), as the feed counts it; null where it does not say. */
+export function timeLeft(race, t) {
+  if (race.clock_ms == null) return null;
+  return race.clock_runs ? Math.max(0, race.clock_ms - (t - race.clock_at_ms)) : race.clock_ms;
 }
 
 /** Column indices of the head's cars in race order; cars without a position last, in the head's order. */

@@ -1,7 +1,7 @@
 // The timing table: one row per car, in race order. Text from the feed only ever becomes textContent.
 
 import { NONE, age, gap, lapTime, teamColor } from "./format.js";
-import { carStatus, raceOrder } from "./state.js";
+import { byTime, carStatus, raceOrder } from "./state.js";
 
 const COLUMNS = ["pos", "driver", "gap", "interval", "lap", "last", "tyre", "stops", "speed", "update"];
 const COMPOUNDS = { SOFT: "S", MEDIUM: "M", HARD: "H", INTERMEDIATE: "I", WET: "W" };
@@ -10,6 +10,7 @@ const FASTEST_KMH = 360; // the end of the little speed bars
 export class Tower {
   constructor(body) {
     this.body = body;
+    this.lapTimeName = document.getElementById("lap-time-name");
     this.rows = new Map();
     this.order = "";
   }
@@ -24,6 +25,8 @@ export class Tower {
   render(picture, silence) {
     const order = raceOrder(picture);
     const over = picture.race.ended;
+    const name = byTime(picture.race) ? "BEST LAP" : "LAST LAP";
+    if (this.lapTimeName.textContent !== name) this.lapTimeName.textContent = name;
     let leader = true;
     for (const i of order) {
       const entry = picture.head.cars[i];
@@ -83,12 +86,15 @@ class Row {
       this.tag.hidden = !status.label;
     });
     this.text("pos", car.position || NONE);
-    this.text("gap", leader ? "LEADER" : out && gaps[i] == null && !car.laps_down ? NONE : gap(gaps[i], car.laps_down));
-    this.text("interval", leader ? lapOf(picture.race) : gap(interval[i], car.interval_laps));
+    const measured = { gap: out && gaps[i] == null && !car.laps_down ? NONE : gap(gaps[i], car.laps_down), interval: gap(interval[i], car.interval_laps) };
+    this.distance("gap", leader ? "LEADER" : null, measured.gap, car.official_gap_ms, car.official_gap_laps);
+    this.distance("interval", leader ? lapOf(picture.race) : null, measured.interval, car.official_interval_ms, car.official_interval_laps);
+    this.once("cut", cut(car, picture.race), (where) => (this.element.dataset.cut = where));
     this.text("lap", car.lap ?? NONE);
     this.text("stops", car.stops ?? 0);
     this.text("update", age(status.age));
-    this.once("last", `${car.last_lap_ms} ${car.last_lap_mark}`, () => this.cells.last.replaceChildren(...timed(car.last_lap_ms, car.last_lap_mark)));
+    const [ms, mark] = byTime(picture.race) ? [car.best_lap_ms, leader && car.best_lap_ms ? "overall" : null] : [car.last_lap_ms, car.last_lap_mark];
+    this.once("last", `${ms} ${mark}`, () => this.cells.last.replaceChildren(...timed(ms, mark)));
     this.once("tyre", `${car.compound} ${car.tyre_age}`, () => this.cells.tyre.replaceChildren(...tyre(car.compound, car.tyre_age)));
     this.once("stop-list", JSON.stringify(car.pit_stops ?? []), () => {
       this.cells.stops.title = (car.pit_stops ?? []).map(stopText).join("\n");
@@ -103,17 +109,30 @@ class Row {
     this.once(column, value, () => (this.cells[column].textContent = value));
   }
 
+  /** The feed's own distance where it has one, with the measured one beside it for who points at it. */
+  distance(column, instead, measured, ms, laps) {
+    const official = ms != null || laps > 0 ? gap(ms, laps) : null;
+    this.text(column, instead ?? official ?? measured);
+    this.once(`${column}-title`, !instead && official ? `official; measured ${measured}` : "", (title) => (this.cells[column].title = title));
+  }
+
   /** Touch the document only when the value is another one than last time. */
   once(name, value, change) {
     if (this.shown[name] === value) return;
     this.shown[name] = value;
-    change();
+    change(value);
   }
 }
 
 /** What stands beside the three letters; the whole name is the cell's title. */
 function surname(name) {
   return name.split(" ").slice(1).join(" ") || name;
+}
+
+/** Where a car stands to the cut of a qualifying: "last" to go on, "below", or neither. */
+function cut(car, race) {
+  if (race.goes_on == null || car.status === "eliminated") return "";
+  return car.position === race.goes_on ? "last" : car.position > race.goes_on ? "below" : "";
 }
 
 function lapOf(race) {

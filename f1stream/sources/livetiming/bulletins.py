@@ -1,0 +1,76 @@
+"""The feed's small topics: what it says of the session, the track, the weather and by radio."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from f1stream.sources.livetiming.merge import indexed
+from f1stream.sources.livetiming.values import duration_ms, number, whole
+from models import (
+    LapCount,
+    Message,
+    RaceControl,
+    SessionClock,
+    SessionStatus,
+    TeamRadio,
+    TrackStatus,
+    Weather,
+)
+
+
+def session_status(data: dict[str, Any], at_ms: int) -> list[Message]:
+    """``SessionStatus``."""
+    return [SessionStatus(session_time_ms=at_ms, status=data["Status"])]
+
+
+def track_status(data: dict[str, Any], at_ms: int) -> list[Message]:
+    """``TrackStatus``."""
+    return [TrackStatus(session_time_ms=at_ms, status=str(data["Status"]), message=str(data.get("Message", "")))]
+
+
+def weather(data: dict[str, Any], at_ms: int) -> list[Message]:
+    """``WeatherData``: always whole."""
+    told = {
+        name: number(data.get(field))
+        for name, field in (
+            ("air_temp", "AirTemp"), ("track_temp", "TrackTemp"), ("humidity", "Humidity"), ("pressure", "Pressure"),
+            ("wind_direction", "WindDirection"), ("wind_speed", "WindSpeed"),
+        )
+    }  # fmt: skip
+    rain = number(data.get("Rainfall"))
+    return [Weather.model_validate(told | {"session_time_ms": at_ms, "rainfall": bool(rain)})]
+
+
+def lap_count(data: dict[str, Any], at_ms: int, known_total: int | None) -> list[Message]:
+    """``LapCount``: the total comes once, the lap each time."""
+    total, lap = whole(data.get("TotalLaps")) or known_total, whole(data.get("CurrentLap"))
+    return [LapCount(session_time_ms=at_ms, lap=lap, total_laps=total)] if lap is not None and total else []
+
+
+def clock(data: dict[str, Any], at_ms: int) -> list[Message]:
+    """``ExtrapolatedClock``, with what it left out put in."""
+    remaining = data.get("Remaining")
+    ms = duration_ms(f"{remaining}.000") if isinstance(remaining, str) else None
+    return [] if ms is None else [
+        SessionClock(session_time_ms=at_ms, remaining_ms=ms, running=data.get("Extrapolating") is True)
+    ]  # fmt: skip
+
+
+def race_control(data: dict[str, Any], at_ms: int) -> list[Message]:
+    """``RaceControlMessages``: a list at first, then each new one under its index."""
+    return [
+        RaceControl(
+            session_time_ms=at_ms, category=str(told.get("Category", "Other")), message=str(told["Message"]),
+            status=told.get("Status") or told.get("Mode"), flag=told.get("Flag"), scope=told.get("Scope"),
+            sector=whole(told.get("Sector")), driver_number=told.get("RacingNumber"), lap=whole(told.get("Lap")),
+        )
+        for _, told in indexed(data.get("Messages"))
+    ]  # fmt: skip
+
+
+def team_radio(data: dict[str, Any], at_ms: int) -> list[Message]:
+    """``TeamRadio``: likewise."""
+    return [
+        TeamRadio(session_time_ms=at_ms, driver_number=str(told["RacingNumber"]), path=str(told["Path"]))
+        for _, told in indexed(data.get("Captures"))
+    ]

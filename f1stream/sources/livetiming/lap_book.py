@@ -1,0 +1,230 @@
+"""Every car's laps as records: told when they have ended, and again when what was told of them changes."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from f1stream.sources.livetiming.car_laps import LATE_MS, CarLaps
+from f1stream.sources.livetiming.settle import Settled, settle
+from f1stream.sources.livetiming.tyres import Stint, Tyres
+from models import Entry, Lap
+
+TOLERANCE_MS = 3
+"""By so much the times of an accurate lap may disagree. Source: FastF1."""
+SAFETY_CAR, RED = "4", "5"
+ACCURATE_UNDER = {"1", "2", "12", "21"}
+DELETED = re.compile(r"CAR (\d{1,2}) .*TIME (\d:\d\d\.\d\d\d) DELETED - (.*)")
+REINSTATED = re.compile(r"CAR (\d{1,2}) .*TIME (\d:\d\d\.\d\d\d) .*REINSTATED")
+_CLOCK = re.compile(r"\d\d:\d\d:\d\d")
+
+
+@dataclass
+class Car:
+    """What is known of a car's laps."""
+
+    laps: CarLaps = field(default_factory=CarLaps)
+    tyres: Tyres = field(default_factory=Tyres)
+    deleted: dict[int, str] = field(default_factory=dict)
+    """Lap times (ms) that the stewards deleted, and why."""
+    told: dict[int, Lap] = field(default_factory=dict)
+    """By lap number, as last told."""
+    look_at: list[int] = field(default_factory=list)
+    """Session times at which there may be something new to tell."""
+
+
+@dataclass
+class LapBook:
+    """The laps of all cars of a session. Session time in ms throughout."""
+
+    is_race: bool = False
+    t0_utc_ms: int | None = None
+    entries: dict[str, Entry] = field(default_factory=dict)
+    statuses: list[tuple[int, str]] = field(default_factory=list)
+    """Track status from when on."""
+    started_ms: int | None = None
+    restarts: list[int] = field(default_factory=list)
+    """When an aborted session was started again."""
+    cars: defaultdict[str, Car] = field(default_factory=lambda: defaultdict(Car))
+
+    def take_timing(self, number: str, line: dict[str, Any], at_ms: int, *, snapshot: bool = False) -> None:
+        """A change of a car's line in ``TimingData``."""
+        car = self.cars[number]
+        if car.laps.take(line, at_ms, snapshot=snapshot):
+            car.look_at += [at_ms, at_ms + LATE_MS]
+        elif "BestLapTime" in line:
+            car.look_at.append(at_ms)
+
+    def take_tyres(self, number: str, line: dict[str, Any], at_ms: int) -> None:
+        """A change of a car's line in ``TimingAppData``."""
+        if self.cars[number].tyres.take(line, at_ms):
+            self.cars[number].look_at.append(at_ms)
+
+    def take_race_control(self, message: str, at_ms: int) -> None:
+        """Lap times are deleted and reinstated by race control."""
+        if told := DELETED.match(message):
+            self.cars[told[1]].deleted[_ms(told[2])] = _CLOCK.sub("", told[3]).strip()
+        elif told := REINSTATED.match(message):
+            self.cars[told[1]].deleted.pop(_ms(told[2]), None)
+        else:
+            return
+        self.cars[told[1]].look_at.append(at_ms)
+
+    def due(self, at_ms: int) -> list[Lap]:
+        """Laps that have ended by now, or have changed since they were told, oldest first."""
+        found: list[Lap] = []
+        for number, car in self.cars.items():
+            if car.look_at and min(car.look_at) <= at_ms:
+                car.look_at = [at for at in car.look_at if at > at_ms]
+                waits = len(car.laps.rows) > 1 and car.laps.rows[-2].lap_time_ms is None and bool(car.look_at)
+                found += self._news(number, car, at_ms if waits else None)
+        return sorted(found, key=lambda lap: lap.end_ms)
+
+    def finish(self) -> list[Lap]:
+        """What is left to tell when the session is over."""
+        found: list[Lap] = []
+        for number, car in self.cars.items():
+            found += self._news(number, car, None, is_over=True)
+        return found
+
+    def _news(self, number: str, car: Car, waits_ms: int | None, *, is_over: bool = False) -> list[Lap]:
+        if number not in self.entries:
+            return []
+        news = []
+        for lap in self._laps(number, car, is_over=is_over):
+            if waits_ms is not None and lap.end_ms + LATE_MS > waits_ms and lap.lap_number not in car.told:
+                continue  # its time may still come
+            if car.told.get(lap.lap_number) != lap:
+                car.told[lap.lap_number] = lap
+                news.append(lap)
+        return news
+
+    def _laps(self, number: str, car: Car, *, is_over: bool) -> list[Lap]:
+        settled = settle(car.laps.rows, is_over=is_over)
+        if not settled:
+            return []
+        self._tidy_first(settled[0])
+        self._starts(settled)
+        stints = car.tyres.stints([lap.end_ms for lap in settled if lap.pit_in_ms is not None])
+        bests = _personal_bests(settled, car.laps.bests)
+        statuses = [self._status(lap) for lap in settled]
+        _repeat_speeds(settled, statuses)
+        driven: defaultdict[int, int] = defaultdict(int)
+        laps: list[Lap] = []
+        for n, lap in enumerate(settled):
+            stint_number, stint = _stint_at(stints, lap.end_ms)
+            if stint_number is not None:
+                driven[stint_number] += 1
+            deleted = car.deleted.get(lap.lap_time_ms) if lap.lap_time_ms is not None else None
+            laps.append(self._record(
+                number, n + 1, lap, stint_number, stint, driven[stint_number] if stint_number is not None else 0,
+                statuses[n], is_best=n in bests and deleted is None, deleted=deleted,
+                is_accurate=_is_accurate(settled, statuses, n), position=self._position(number, n + 1, lap),
+            ))  # fmt: skip
+        return laps
+
+    def _tidy_first(self, lap: Settled) -> None:
+        """Laps to the grid are none of the race: a car goes through the pits between them."""
+        if lap.pit_in_ms is not None and lap.pit_out_ms is not None and lap.pit_in_ms < lap.pit_out_ms:
+            lap.pit_in_ms = None
+        if lap.pit_out_ms is not None and self.started_ms is not None and lap.pit_out_ms < self.started_ms:
+            lap.pit_out_ms = None
+
+    def _starts(self, laps: list[Settled]) -> None:
+        """A lap starts where the one before ended; the first and one after a red flag with the start or the pits."""
+        for n, lap in enumerate(laps):
+            lap.start_ms = laps[n - 1].end_ms if n else (self.started_ms if self.is_race else None)
+        for restart in self.restarts:
+            again = next((lap for lap in laps if lap.pit_out_ms is not None and lap.pit_out_ms > restart), None)
+            if again is not None and not self.is_race:
+                again.start_ms = None
+            elif again is not None and again.lap_time_ms is None:
+                again.start_ms = restart
+        for lap in laps:
+            if lap.start_ms is None:
+                lap.start_ms = lap.pit_out_ms
+
+    def _status(self, lap: Settled) -> str:
+        """Every track status during the lap, in order, each once."""
+        codes = ""
+        for n, (since, code) in enumerate(self.statuses):
+            until = self.statuses[n + 1][0] if n + 1 < len(self.statuses) else None
+            if code not in codes and since <= lap.end_ms and (
+                until is None or lap.end_ms <= until or (lap.start_ms is not None and lap.start_ms <= until)
+            ):  # fmt: skip
+                codes += code
+        return codes
+
+    def _position(self, number: str, lap_number: int, lap: Settled) -> int | None:
+        """In a race, how many cars had ended this lap when this one did."""
+        if not self.is_race:
+            return None
+        others = (car.told.get(lap_number) for other, car in self.cars.items() if other != number)
+        return 1 + sum(other is not None and other.end_ms < lap.end_ms for other in others)
+
+    def _record(
+        self, number: str, lap_number: int, lap: Settled, stint_number: int | None, stint: Stint | None, driven: int,
+        status: str, *, is_best: bool, deleted: str | None, is_accurate: bool, position: int | None,
+    ) -> Lap:  # fmt: skip
+        entry = self.entries[number]
+        age = stint.start_laps if stint is not None else None
+        return Lap(
+            driver=entry.tla, driver_number=number, team=entry.team, lap_number=lap_number, end_ms=lap.end_ms,
+            lap_time_ms=lap.lap_time_ms, pit_out_ms=lap.pit_out_ms, pit_in_ms=lap.pit_in_ms,
+            sector1_ms=lap.sectors[0], sector2_ms=lap.sectors[1], sector3_ms=lap.sectors[2],
+            sector1_end_ms=lap.sectors_at[0], sector2_end_ms=lap.sectors_at[1], sector3_end_ms=lap.sectors_at[2],
+            start_ms=lap.start_ms, start_utc=self._utc(lap.start_ms),
+            stint=None if stint_number is None else stint_number + 1,
+            tyre_life=None if age is None else age + driven,
+            position=position, speed_i1=lap.speeds.get("I1"), speed_i2=lap.speeds.get("I2"),
+            speed_fl=lap.speeds.get("FL"), speed_st=lap.speeds.get("ST"),
+            compound=stint.compound if stint is not None else None, track_status=status or None,
+            is_personal_best=is_best, fresh_tyre=stint.is_fresh if stint is not None else None,
+            deleted=deleted is not None, deleted_reason=deleted, generated=False, is_accurate=is_accurate,
+        )  # fmt: skip
+
+    def _utc(self, session_ms: int | None) -> datetime | None:
+        if session_ms is None or self.t0_utc_ms is None:
+            return None
+        return datetime.fromtimestamp((self.t0_utc_ms + session_ms) / 1000, UTC)
+
+
+def _ms(text: str) -> int:
+    minutes, seconds, part = re.split("[:.]", text)
+    return (int(minutes) * 60 + int(seconds)) * 1000 + int(part)
+
+
+def _stint_at(stints: list[tuple[int, Stint]], at_ms: int) -> tuple[int, Stint] | tuple[None, None]:
+    known = [(number, stint) for number, stint in stints if stint.from_ms <= at_ms]
+    return max(known, key=lambda each: each[1].from_ms) if known else (None, None)
+
+
+def _personal_bests(laps: list[Settled], bests: list[list[int]]) -> set[int]:
+    times = [lap.lap_time_ms for lap in laps]
+    return {times.index(best) for part in bests for best in part if best in times}
+
+
+def _repeat_speeds(laps: list[Settled], statuses: list[str]) -> None:
+    """The feed says nothing where a trap measured the same again."""
+    last: dict[str, int] = {}
+    for lap, status in zip(laps, statuses, strict=True):
+        last |= lap.speeds
+        if RED not in status:
+            traps = last.keys() if lap.pit_in_ms is None else last.keys() - {"FL"}
+            lap.speeds = {trap: last[trap] for trap in traps} | lap.speeds
+
+
+def _is_accurate(laps: list[Settled], statuses: list[str], n: int) -> bool:
+    """Whether the lap's times agree with each other and nothing was out of the ordinary. Source: FastF1."""
+    lap, before = laps[n], laps[n - 1] if n else None
+    told = [sector for sector in lap.sectors if sector is not None]
+    if lap.lap_time_ms is None or len(told) < len(lap.sectors) or statuses[n] not in ACCURATE_UNDER:
+        return False
+    if lap.pit_in_ms is not None or lap.pit_out_ms is not None or abs(sum(told) - lap.lap_time_ms) > TOLERANCE_MS:
+        return False
+    if before is None:
+        return True
+    return statuses[n - 1] != SAFETY_CAR and abs(lap.end_ms - before.end_ms - lap.lap_time_ms) <= TOLERANCE_MS

@@ -1,0 +1,42 @@
+"""How the feed's changes are put into the state that they change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DELETED = "_deleted"
+"""A change's list of names that the state loses."""
+
+
+def merge(state: Any, change: Any) -> Any:
+    """The state after ``change``. Lists change by index, sent as a dict; what is no dict replaces what was there."""
+    if not isinstance(change, dict):
+        return change
+    if isinstance(state, list):
+        return _merge_list(state, change)
+    merged = dict(state) if isinstance(state, dict) else {}
+    for name, value in change.items():
+        if name != DELETED:
+            merged[name] = merge(merged.get(name), value)
+    for name in change.get(DELETED, ()):
+        merged.pop(name, None)
+    return merged
+
+
+def _merge_list(state: list[Any], change: dict[str, Any]) -> list[Any]:
+    merged = list(state)
+    for index, value in indexed(change):
+        if index < len(merged):
+            merged[index] = merge(merged[index], value)
+        else:
+            merged.append(merge(None, value))
+    return merged
+
+
+def indexed(items: Any) -> list[tuple[int, Any]]:
+    """What a list holds or changes, by index: the feed sends either the list or a dict of indices."""
+    if isinstance(items, list):
+        return list(enumerate(items))
+    if isinstance(items, dict):
+        return [(int(index), value) for index, value in items.items() if index.isdecimal()]
+    return []

@@ -1,0 +1,245 @@
+"""The feed's messages as our records, one after the other, as they become known.
+
+Each topic has a small reader of its own; here they meet: what one says decides what another means. A message that
+cannot be read is counted and left out, and nothing else with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from f1stream.sources.livetiming import bulletins
+from f1stream.sources.livetiming.fields import KNOWN, SILENT, names
+from f1stream.sources.livetiming.lap_book import LapBook
+from f1stream.sources.livetiming.merge import indexed, merge
+from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.telemetry import Damaged, Telemetry
+from f1stream.sources.livetiming.timing import CarTiming, Parts
+from f1stream.sources.livetiming.values import instant_ms, whole
+from models import Entry, Lap, LapCount, Message, RaceControl, SessionStatus, TyreChange
+
+RACES = {"Race"}
+"""The feed's types of session that are a race, the sprint among them."""
+UNKNOWN_COMPOUNDS = {"UNKNOWN", "TEST_UNKNOWN"}
+
+
+@dataclass
+class Tally:
+    """What came, and what of it could not be used."""
+
+    messages: Counter[str] = field(default_factory=Counter)
+    damaged: Counter[str] = field(default_factory=Counter)
+    unknown_topics: Counter[str] = field(default_factory=Counter)
+    unknown_fields: Counter[str] = field(default_factory=Counter)
+    """As ``TimingData.Lines.#.Something``."""
+
+
+@dataclass
+class Parser:
+    """One session's feed. ``t0_ms``: Unix ms, by the feed's clock of sending, of session time 0."""
+
+    t0_ms: int
+    state: dict[str, Any] = field(default_factory=dict)
+    """Of the topics that are sent as changes: everything so far."""
+    book: LapBook = field(default_factory=LapBook)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    timing: defaultdict[str, CarTiming] = field(default_factory=lambda: defaultdict(CarTiming))
+    parts: Parts = field(default_factory=Parts)
+    tally: Tally = field(default_factory=Tally)
+    total_laps: int | None = None
+    _sets: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """By car, the set of tyres last told: (stint, compound)."""
+    _lag_ms: int | None = None
+    """The same from the session clock, where there are no samples to tell it."""
+
+    @property
+    def t0_utc_ms(self) -> int:
+        """The UTC instant (Unix ms) of session time 0: samples and official times happen before they are sent."""
+        lag = self.telemetry.lag_ms if self.telemetry.lag_ms is not None else self._lag_ms
+        return self.t0_ms - (lag or 0)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The feed's ``SessionInfo`` so far."""
+        told = self.state.get("SessionInfo")
+        return told if isinstance(told, dict) else {}
+
+    def take(self, message: FeedMessage) -> list[Lap | Message]:
+        """What becomes known with one message."""
+        at_ms = message.sent_ms - self.t0_ms
+        self.tally.messages[message.topic] += 1
+        facts: list[Lap | Message] = []
+        read = READERS.get(message.topic)
+        if read is None:
+            if message.topic not in SILENT:
+                self.tally.unknown_topics[message.topic] += 1
+        else:
+            try:
+                facts += read(self, message, at_ms)
+            except (Damaged, KeyError, TypeError, ValueError, AttributeError, ValidationError):
+                self.tally.damaged[message.topic] += 1
+            else:
+                self._count_unknown(message)
+        return [*facts, *self.book.due(at_ms)]
+
+    def finish(self) -> list[Lap | Message]:
+        """What is left when the session is over."""
+        return list(self.book.finish())
+
+    def entries(self) -> list[Entry]:
+        """Every car that was told whole, in grid order where that is known, else as the feed lists them."""
+        drivers = self.state.get("DriverList")
+        lines = self.state.get("TimingAppData", {}).get("Lines", {})
+        found = []
+        for number, told in drivers.items() if isinstance(drivers, dict) else ():
+            if isinstance(told, dict) and isinstance(told.get("Tla"), str):
+                grid = whole(lines.get(number, {}).get("GridPos"))
+                entry = Entry(
+                    driver_number=number, tla=told["Tla"], name=str(told.get("FullName", told["Tla"])),
+                    team=str(told.get("TeamName", "")), team_color=str(told.get("TeamColour") or "808080"),
+                    grid_position=grid or None,
+                )  # fmt: skip
+                found.append((grid or 99, whole(told.get("Line")) or 99, entry))
+        return [entry for *_, entry in sorted(found, key=lambda each: each[:2])]
+
+    def _count_unknown(self, message: FeedMessage) -> None:
+        if message.topic in KNOWN:
+            for name in names(message.data) - KNOWN[message.topic]:
+                self.tally.unknown_fields[f"{message.topic}.{name}"] += 1
+
+    # -- readers, one a topic ---------------------------------------------------------------------------
+
+    def _merge(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        before = None if message.snapshot else self.state.get(message.topic)
+        if not isinstance(message.data, dict):
+            raise Damaged("it is no object")
+        self.state[message.topic] = merge(before, message.data)
+        return []
+
+    def _session_info(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        self._merge(message, at_ms)
+        self.book.is_race = self.info.get("Type") in RACES
+        return []
+
+    def _driver_list(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        self._merge(message, at_ms)
+        self.book.entries = {entry.driver_number: entry for entry in self.entries()}
+        return []
+
+    def _timing_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        facts: list[Lap | Message] = [*self.parts.take(message.data, at_ms)]
+        lines = message.data.get("Lines", {})
+        for number, line in lines.items():
+            self.book.take_timing(number, line, at_ms, snapshot=message.snapshot)
+            if number in self.book.entries:
+                facts += self.timing[number].take(number, line, at_ms, self.book.cars[number].laps, self.parts.part)
+        return facts
+
+    def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        self._merge(message, at_ms)
+        self.book.entries = {entry.driver_number: entry for entry in self.entries()}
+        facts: list[Lap | Message] = []
+        for number, line in message.data.get("Lines", {}).items():
+            self.book.take_tyres(number, line, at_ms)
+            if number in self.book.entries and line.get("Stints"):
+                facts += self._new_set(number, at_ms)
+        return facts
+
+    def _new_set(self, number: str, at_ms: int) -> list[Lap | Message]:
+        """A new stint is a new set of tyres only if they were changed; its compound may be corrected later."""
+        stints = [stint for _, stint in indexed(self.state["TimingAppData"]["Lines"][number]["Stints"]) if stint]
+        if not stints:
+            return []
+        stint, count = stints[-1], len(stints)
+        compound, told = stint.get("Compound"), self._sets.get(number)
+        is_new = count == 1 or stint.get("TyresNotChanged") in ("0", 0) or (told is not None and told[0] == count)
+        if not isinstance(compound, str) or compound in UNKNOWN_COMPOUNDS or not is_new or told == (count, compound):
+            return []
+        self._sets[number] = (count, compound)
+        return [
+            TyreChange(
+                session_time_ms=at_ms, driver_number=number, lap=self.book.cars[number].laps.lap_number,
+                compound=compound, tyre_life=whole(stint.get("StartLaps")), fresh=stint.get("New") in ("true", True),
+            )
+        ]  # fmt: skip
+
+    def _session_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        facts = bulletins.session_status(message.data, at_ms)
+        for fact in facts:
+            if isinstance(fact, SessionStatus):
+                before = self.state.get("SessionStatus")
+                if fact.status == "Started":
+                    if self.book.started_ms is None:
+                        self.book.started_ms, self.book.t0_utc_ms = at_ms, self.t0_utc_ms
+                    elif before == "Aborted":
+                        self.book.restarts.append(at_ms)
+                self.state["SessionStatus"] = fact.status
+        return list(facts)
+
+    def _track_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        facts = bulletins.track_status(message.data, at_ms)
+        self.book.statuses.append((at_ms, str(message.data["Status"])))
+        return list(facts)
+
+    def _race_control(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        facts = bulletins.race_control(message.data, at_ms)
+        for fact in facts:
+            if isinstance(fact, RaceControl):
+                self.book.take_race_control(fact.message, at_ms)
+        return list(facts)
+
+    def _lap_count(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        facts = bulletins.lap_count(message.data, at_ms, self.total_laps)
+        for fact in facts:
+            if isinstance(fact, LapCount):
+                self.total_laps = fact.total_laps
+        self.total_laps = whole(message.data.get("TotalLaps")) or self.total_laps
+        return list(facts)
+
+    def _clock(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        self._merge(message, at_ms)
+        utc_ms = instant_ms(message.data.get("Utc"))
+        if utc_ms is not None:
+            lag = message.sent_ms - utc_ms
+            self._lag_ms = lag if self._lag_ms is None else min(self._lag_ms, lag)
+        return list(bulletins.clock(self.state["ExtrapolatedClock"], at_ms))
+
+    def _weather(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        return list(bulletins.weather(message.data, at_ms))
+
+    def _team_radio(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        return [fact for fact in bulletins.team_radio(message.data, at_ms)
+                if getattr(fact, "driver_number", None) in self.book.entries]  # fmt: skip
+
+    def _car_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        self.telemetry.take_car_data(message.data, message.sent_ms)
+        return []
+
+    def _positions(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        self.telemetry.take_positions(message.data, message.sent_ms)
+        return []
+
+
+READERS: dict[str, Callable[[Parser, FeedMessage, int], list[Lap | Message]]] = {
+    "SessionInfo": Parser._session_info,
+    "DriverList": Parser._driver_list,
+    "TimingData": Parser._timing_data,
+    "TimingAppData": Parser._timing_app_data,
+    "SessionStatus": Parser._session_status,
+    "SessionData": Parser._merge,
+    "TrackStatus": Parser._track_status,
+    "RaceControlMessages": Parser._race_control,
+    "WeatherData": Parser._weather,
+    "LapCount": Parser._lap_count,
+    "ExtrapolatedClock": Parser._clock,
+    "TeamRadio": Parser._team_radio,
+    "TimingStats": Parser._merge,
+    "TopThree": Parser._merge,
+    "CarData.z": Parser._car_data,
+    "Position.z": Parser._positions,
+}

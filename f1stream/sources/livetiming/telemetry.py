@@ -1,0 +1,165 @@
+"""``CarData.z`` and ``Position.z``: unpacked, and merged per car onto one clock."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from f1stream.sources.livetiming.values import instant_ms, number, whole
+from f1stream.sources.session import Columns
+
+LARGEST_BYTES = 4 * 2**20
+"""Of a message unpacked; the feed's have some tens of kB."""
+CHANNELS = {"rpm": "0", "speed": "2", "gear": "3", "throttle": "4", "brake": "5", "drs": "45"}
+NO_DATA = 104
+"""The feed's code for a value that was not measured, of throttle and brake."""
+OFF_TRACK = "OffTrack"
+
+
+class Damaged(ValueError):
+    """A message that is not what its topic has; the text says how."""
+
+
+def unpack(packed: Any) -> Any:
+    """The JSON in a ``.z`` message: base64 of raw deflate. Raises Damaged."""
+    try:
+        inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+        text = inflater.decompress(base64.b64decode(packed, validate=True), LARGEST_BYTES)
+        if inflater.unconsumed_tail:
+            raise Damaged(f"it unpacks to more than {LARGEST_BYTES} bytes")
+        return json.loads(text)
+    except (TypeError, ValueError, zlib.error, binascii.Error, RecursionError) as error:
+        raise Damaged(f"it cannot be unpacked: {error}") from error
+
+
+@dataclass
+class CarTrace:
+    """One car's samples as they came: columns by instant (Unix ms, UTC)."""
+
+    car: list[tuple[int, float, float, int, float, bool, int | None]] = field(default_factory=list)
+    """(utc, rpm, speed km/h, gear, throttle %, brake, drs)."""
+    places: list[tuple[int, float, float, float, str | None]] = field(default_factory=list)
+    """(utc, x, y, z in 1/10 m, status)."""
+
+
+@dataclass
+class Telemetry:
+    """Every car's samples that were not given out yet."""
+
+    traces: defaultdict[str, CarTrace] = field(default_factory=lambda: defaultdict(CarTrace))
+    damaged: int = 0
+    """Entries that had not what they should."""
+    lag_ms: int | None = None
+    """By how much the feed's clock of sending is behind that of its samples: the least delay that was seen."""
+
+    def take_car_data(self, packed: Any, sent_ms: int) -> None:
+        """A ``CarData.z`` message. Raises Damaged."""
+        for utc_ms, cars in self._entries(packed, "Entries", "Utc", "Cars", sent_ms):
+            for car, told in cars.items():
+                channels = told.get("Channels") if isinstance(told, dict) else None
+                sample = _car_sample(utc_ms, channels) if isinstance(channels, dict) else None
+                if sample is None:
+                    self.damaged += 1
+                else:
+                    self.traces[car].car.append(sample)
+
+    def take_positions(self, packed: Any, sent_ms: int) -> None:
+        """A ``Position.z`` message. Raises Damaged."""
+        for utc_ms, cars in self._entries(packed, "Position", "Timestamp", "Entries", sent_ms):
+            for car, told in cars.items():
+                place = _place(utc_ms, told) if isinstance(told, dict) else None
+                if place is None:
+                    self.damaged += 1
+                else:
+                    self.traces[car].places.append(place)
+
+    def _entries(
+        self, packed: Any, listed: str, instant: str, cars: str, sent_ms: int
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        data = unpack(packed)
+        entries = data.get(listed) if isinstance(data, dict) else None
+        if not isinstance(entries, list):
+            raise Damaged(f"it has no list {listed}")
+        for entry in entries:
+            utc_ms = instant_ms(entry.get(instant)) if isinstance(entry, dict) else None
+            if utc_ms is None or not isinstance(entry.get(cars), dict):
+                self.damaged += 1
+                continue
+            delay = sent_ms - utc_ms
+            self.lag_ms = delay if self.lag_ms is None else min(self.lag_ms, delay)
+            yield utc_ms, entry[cars]
+
+    def merged(self, t0_utc_ms: int) -> dict[str, Columns]:
+        """Take all that is here, by car: a sample at every instant of either topic, values between them interpolated.
+
+        Session time in ms since ``t0_utc_ms``. Of a car without positions x, y, z are 0, without car data the rest.
+        """
+        taken, self.traces = self.traces, defaultdict(CarTrace)
+        return {car: _merged(trace, t0_utc_ms) for car, trace in taken.items()}
+
+
+def _car_sample(
+    utc_ms: int, channels: dict[str, Any]
+) -> tuple[int, float, float, int, float, bool, int | None] | None:
+    rpm, speed, throttle = (number(channels.get(CHANNELS[name])) for name in ("rpm", "speed", "throttle"))
+    gear, brake = whole(channels.get(CHANNELS["gear"])), number(channels.get(CHANNELS["brake"]))
+    if rpm is None or speed is None or throttle is None or gear is None or brake is None:
+        return None
+    drs = whole(channels.get(CHANNELS["drs"]))  # from 2026 there is none
+    return utc_ms, rpm, speed, gear, throttle, 0 < brake < NO_DATA, drs
+
+
+def _place(utc_ms: int, told: dict[str, Any]) -> tuple[int, float, float, float, str | None] | None:
+    x, y, z = (number(told.get(name)) for name in ("X", "Y", "Z"))
+    if x is None or y is None or z is None:
+        return None
+    status = told.get("Status")
+    if isinstance(status, str) and status.isdecimal():  # as older feeds have it
+        status = OFF_TRACK if int(status) else "OnTrack"
+    return utc_ms, x, y, z, status if isinstance(status, str) else None
+
+
+def _merged(trace: CarTrace, t0_utc_ms: int) -> Columns:
+    car = _in_order(trace.car)
+    places = _in_order([place for place in trace.places if place[1:4] != (0, 0, 0)])  # no fix
+    at_car = np.array([sample[0] for sample in car], dtype=np.int64)
+    at_place = np.array([place[0] for place in places], dtype=np.int64)
+    at = np.union1d(at_car, at_place)
+
+    def between(known: npt.NDArray[np.int64], values: list[float]) -> npt.NDArray[np.float64]:
+        return np.interp(at, known, values) if values else np.zeros(len(at))
+
+    def as_before(known: npt.NDArray[np.int64], values: list[Any], otherwise: Any) -> npt.NDArray[Any]:
+        if not values:
+            return np.full(len(at), otherwise, dtype=object)
+        last = np.maximum(np.searchsorted(known, at, side="right") - 1, 0)
+        return np.array(values, dtype=object)[last]
+
+    columns: Columns = {
+        "session_time_ms": at - t0_utc_ms,
+        "x": between(at_place, [place[1] for place in places]).round(1),
+        "y": between(at_place, [place[2] for place in places]).round(1),
+        "z": between(at_place, [place[3] for place in places]).round(1),
+        "speed": between(at_car, [sample[2] for sample in car]).round(1),
+        "rpm": between(at_car, [sample[1] for sample in car]).round(1),
+        "throttle": between(at_car, [sample[4] for sample in car]).round(1),
+        "brake": as_before(at_car, [sample[5] for sample in car], otherwise=False).astype(bool),
+        "gear": as_before(at_car, [sample[3] for sample in car], 0).astype(np.int64),
+        "drs": as_before(at_car, [sample[6] for sample in car], None),
+        "status": as_before(at_place, [place[4] or "OnTrack" for place in places], OFF_TRACK),
+    }
+    return columns
+
+
+def _in_order(samples: list[Any]) -> list[Any]:
+    """By instant, the later of two at the same one."""
+    return list({sample[0]: sample for sample in sorted(samples, key=lambda sample: sample[0])}.values())

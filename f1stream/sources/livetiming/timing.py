@@ -1,0 +1,96 @@
+"""``TimingData``: facts of the cars that have a time of their own, and what the feed's own timing shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from f1stream.sources.livetiming.car_laps import CarLaps
+from f1stream.sources.livetiming.merge import indexed, merge
+from f1stream.sources.livetiming.values import duration_ms, gap, whole
+from models import Message, PitIn, PitOut, Retirement, SectorTime, SessionPart, Timing
+
+SHOWN = {"Position", "GapToLeader", "IntervalToPositionAhead", "Stats", "KnockedOut", "Stopped"}
+"""Of a car's line, what makes its timing."""
+
+
+@dataclass
+class CarTiming:
+    """What the feed shows of one car."""
+
+    line: dict[str, Any] = field(default_factory=dict)
+    in_pit: bool | None = None
+    retired: bool = False
+    told: Timing | None = None
+
+    def take(self, number: str, change: dict[str, Any], at_ms: int, laps: CarLaps, part: int) -> list[Message]:
+        """The facts in a change of its line; ``laps`` has taken it. ``part`` of a qualifying, from 1; else 0."""
+        self.line = merge(self.line, change)
+        facts: list[Message] = list(_sectors(number, change, at_ms, laps))
+        in_pit = change.get("InPit")
+        if isinstance(in_pit, bool) and in_pit != self.in_pit:
+            if self.in_pit is not None or not in_pit:  # they begin in the pits
+                kind = PitIn if in_pit else PitOut
+                facts.append(kind(session_time_ms=at_ms, driver_number=number, lap=laps.lap_number))
+            self.in_pit = in_pit
+        if change.get("Retired") is True and not self.retired:
+            self.retired = True
+            facts.append(Retirement(session_time_ms=at_ms, driver_number=number))
+        if change.keys() & SHOWN:
+            shown = self._shown(number, at_ms, part)
+            if self.told is None or shown != self.told.model_copy(update={"session_time_ms": at_ms}):
+                self.told = shown
+                facts.append(shown)
+        return facts
+
+    def _shown(self, number: str, at_ms: int, part: int) -> Timing:
+        line = self.line
+        interval = line.get("IntervalToPositionAhead")
+        gap_text, interval_text = (
+            line.get("GapToLeader"),
+            interval.get("Value") if isinstance(interval, dict) else None,
+        )
+        for of_part, stat in indexed(line.get("Stats")):  # a qualifying's; of a car that is out, its last ones
+            is_shown = of_part + 1 == part if line.get("KnockedOut") is not True else stat.get("TimeDiffToFastest")
+            if isinstance(stat, dict) and is_shown:
+                gap_text, interval_text = stat.get("TimeDiffToFastest"), stat.get("TimeDifftoPositionAhead")
+        gap_ms, gap_laps = gap(gap_text)
+        interval_ms, interval_laps = gap(interval_text)
+        return Timing(
+            session_time_ms=at_ms, driver_number=number, position=whole(line.get("Position")),
+            gap_ms=gap_ms, gap_laps=gap_laps, interval_ms=interval_ms, interval_laps=interval_laps,
+            knocked_out=line.get("KnockedOut") is True, stopped=line.get("Stopped") is True,
+        )  # fmt: skip
+
+
+def _sectors(number: str, change: dict[str, Any], at_ms: int, laps: CarLaps) -> list[SectorTime]:
+    found = []
+    if isinstance(change.get("Sectors"), dict):
+        for nth, sector in indexed(change["Sectors"]):
+            time_ms = duration_ms(sector.get("Value")) if isinstance(sector, dict) else None
+            if time_ms is not None and nth < 3:
+                lap = laps.lap_number_at(at_ms, nth)
+                told = {"session_time_ms": at_ms, "driver_number": number, "lap": lap, "sector": nth + 1}
+                found.append(SectorTime.model_validate(told | {"time_ms": time_ms}))
+    return found
+
+
+@dataclass
+class Parts:
+    """The parts of a qualifying."""
+
+    entries: dict[int, int] = field(default_factory=dict)
+    """By part, counted from 0: how many cars take part."""
+    part: int = 0
+
+    def take(self, data: dict[str, Any], at_ms: int) -> list[Message]:
+        """The facts in a ``TimingData`` message about the session as a whole."""
+        for part, cars in indexed(data.get("NoEntries")):
+            if count := whole(cars):
+                self.entries[part] = count
+        now = whole(data.get("SessionPart"))
+        if not now or now == self.part:
+            return []
+        self.part = now
+        entries, goes_on = self.entries.get(now - 1), self.entries.get(now)
+        return [SessionPart(session_time_ms=at_ms, part=now, entries=entries, goes_on=goes_on)]

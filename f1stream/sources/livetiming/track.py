@@ -1,0 +1,34 @@
+"""The track's line, learned from a lap that was driven."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from f1stream.sources.session import Columns
+
+SHORTEST_DM, LONGEST_DM = 25_000.0, 80_000.0
+"""Of a circuit, in 1/10 m: Monaco has 3.3 km, Spa 7.0."""
+STEP_DM = 100.0
+FARTHEST_APART_DM = 1_500.0
+"""A longer way between two samples is a hole."""
+
+
+def outline(columns: Columns, start_ms: int, end_ms: int) -> list[tuple[float, float]] | None:
+    """The line (X, Y in 1/10 m) of a lap, a point every 10 m; None where its samples do not make a lap."""
+    at = columns["session_time_ms"]
+    if len(at) == 0 or not np.any(columns["x"]):
+        return None
+    inside = (at > start_ms) & (at < end_ms)
+    times = np.concatenate(([start_ms], at[inside], [end_ms]))
+    x, y = np.interp(times, at, columns["x"]), np.interp(times, at, columns["y"])
+    x, y = np.append(x, x[0]), np.append(y, y[0])
+    steps = np.hypot(np.diff(x), np.diff(y))
+    length = float(steps.sum())
+    if not SHORTEST_DM < length < LONGEST_DM or steps.max() > FARTHEST_APART_DM:
+        return None
+    along = np.concatenate(([0.0], np.cumsum(steps)))
+    where = np.arange(0.0, length, STEP_DM)
+    return [
+        (round(px, 1), round(py, 1))
+        for px, py in zip(np.interp(where, along, x).tolist(), np.interp(where, along, y).tolist(), strict=True)
+    ]
