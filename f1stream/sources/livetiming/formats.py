@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from f1stream.sources.livetiming.message import BadMessage, FeedMessage, checked
+from f1stream.sources.livetiming.message import TOPICS, BadMessage, FeedMessage, checked
 from f1stream.sources.livetiming.times import offset_ms, utc_ms
 
 OFFSET_BYTES = len("HH:MM:SS.mmm")
@@ -31,7 +31,9 @@ SNAPSHOT = "snapshot"
 UNDATED = -1
 """``sent_ms`` of a snapshot whose line does not tell its time."""
 MEMBER = re.compile(r'\s*,?\s*"([^"\\]{1,100})"\s*:\s*')
-LATER_MEMBER = re.compile(r'[}\]]\s*,\s*("[A-Za-z0-9]{1,60}(?:\.z)?"\s*:\s*[{\["])')
+AFTER_MEMBER = re.compile(r"\s*[,}]")
+KNOWN_MEMBER = re.compile(rf'"(?:{"|".join(map(re.escape, TOPICS))})"\s*:\s*(?:[{{\[]|"[A-Za-z0-9+/]{{20}})')
+"""Where the state of a topic begins that is known; some topics' names are those of short texts within others."""
 
 
 def stream_line(topic: str, line: bytes) -> tuple[int, FeedMessage]:
@@ -101,12 +103,15 @@ def subscribe_answer(text: str) -> Iterator[FeedMessage | BadMessage]:
     while member := MEMBER.match(text, at):
         try:
             data, at = decoder.raw_decode(text, member.end())
+            whole = AFTER_MEMBER.match(text, at) is not None
         except (ValueError, RecursionError):
+            whole = False
+        if not whole:
             yield BadMessage("a topic's state is no JSON: cut off or garbled")
-            later = LATER_MEMBER.search(text, member.end())
+            later = KNOWN_MEMBER.search(text, member.end())
             if later is None:
                 return
-            at = later.start(1)
+            at = later.start()
             continue
         if member[1] == "R" and isinstance(data, dict):  # classic SignalR's envelope
             yield from (_state(topic, state) for topic, state in data.items())

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 TOPIC = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,60}(\.z)?")
+TOPICS = (
+    "Heartbeat", "AudioStreams", "DriverList", "ExtrapolatedClock", "RaceControlMessages", "SessionInfo",
+    "SessionStatus", "TeamRadio", "TimingAppData", "TimingStats", "TrackStatus", "WeatherData", "Position.z",
+    "CarData.z", "ContentStreams", "SessionData", "TimingData", "TopThree", "RcmSeries", "LapCount",
+)  # fmt: skip
+"""What the feed has to say about a session. Without an F1TV token CarData.z and Position.z stay silent."""
 
 
 @dataclass(frozen=True, slots=True)

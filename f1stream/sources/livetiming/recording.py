@@ -102,9 +102,10 @@ def _open(path: Path, damaged: Callable[[Damage], None]) -> Recording:
             return _of_streams(path, {match[1]: path}, damaged)
     except OSError as error:
         raise SourceError(f"{path} cannot be read ({error.strerror or error}): look at its rights.") from None
-    beside = None
-    if path.name.removesuffix(".gz") in capture.LIVE:
-        beside = capture.beside(path.parent, capture.SUBSCRIBE)
+    name = path.name.removesuffix(".gz")
+    if name in capture.SUBSCRIBE:
+        return Recording(path, lambda report: capture.messages(None, path, report), None, damaged)
+    beside = capture.beside(path.parent, capture.SUBSCRIBE) if name in capture.LIVE else None
     return Recording(path, lambda report: capture.messages(path, beside, report), None, damaged)
 
 

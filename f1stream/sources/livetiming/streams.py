@@ -37,7 +37,9 @@ class Clock(NamedTuple):
 
 def find(folder: Path) -> dict[str, Path]:
     """The streams of a folder by topic; of one that is there twice, the plain file."""
-    found = {match[1]: path for path in sorted(folder.iterdir(), reverse=True) if (match := NAME.fullmatch(path.name))}
+    found = {
+        match[1]: path for path in sorted(folder.iterdir(), reverse=True) if (match := NAME.fullmatch(path.name))
+    }
     return dict(sorted(found.items()))
 
 
