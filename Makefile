@@ -4,13 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint sqlfluff format types diagram faults bench kafka lock clean
+.PHONY: help setup demo test lint sqlfluff format types diagram faults fuzz bench kafka lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
 	@echo "make test    lint, types and tests"
 	@echo "make setup   only prepare the environment in .venv"
-	@echo "make lint | sqlfluff | format | types | diagram | faults | bench | kafka | lock | clean"
+	@echo "make lint | sqlfluff | format | types | diagram | faults | fuzz | bench | kafka | lock | clean"
 
 setup: .venv/.ready
 
@@ -55,6 +55,10 @@ diagram: setup
 # The long matrix: every fault several times, ten million samples waiting. CI runs each fault once, in `make test`.
 faults: setup kafka
 	F1STREAM_FAULTS=long $(BIN)/pytest tests/faults $(ARGS)
+
+# Recordings made worse at random, 1,000 times and more; CI does 50.
+fuzz: setup
+	F1STREAM_FUZZ=1000 $(BIN)/pytest tests/sources/livetiming/test_damage.py $(ARGS)
 
 # Apache Kafka's jars, for tests (Java 17 and Maven).
 kafka:

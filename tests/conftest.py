@@ -12,6 +12,8 @@ import pytest
 from figures import figures
 
 from f1stream.sources.archive import read_archive
+from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.session import Session
 
 os.environ.setdefault("F1STREAM_JOLPICA_URL", "http://127.0.0.1:9/ergast/f1")
@@ -40,6 +42,21 @@ def archive_path() -> Path:
 def aus_session(archive_path: Path) -> Session:
     """The same, read."""
     return read_archive(archive_path)
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder with the recordings of the live timing."""
+    for name in ("mexico2025_qualifying", "livetiming_frozen"):
+        if not (DATA / name).is_dir():
+            missing(f"the recordings at {DATA / name} are not there")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def mexico_feed(recordings: Path) -> list[FeedMessage]:
+    """The feed of the 2025 Mexico City Grand Prix's whole qualifying."""
+    return list(open_recording(recordings / "mexico2025_qualifying" / "raw"))
 
 
 FIRST_LAP, LAST_LAP = 30, 36
