@@ -120,8 +120,8 @@ class Frames:
     def _race_changed(self, tally: Tally | None) -> None:
         race = self._race
         part = race.parts and (len(race.parts.entries), race.parts.goes_on)
-        session = (race.status, race.suspended, race.track_status, race.track_message, race.lap, race.total_laps, part,
-                   race.clock, race.weather, race.race_control, race.bests.fastest(), tally)  # fmt: skip
+        session = (race.status, race.suspended, race.track_status, race.track_message, race.lap, race.total_laps,
+                   part, race.clock, race.weather, race.race_control, race.bests.fastest(), tally)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
             self._session = session

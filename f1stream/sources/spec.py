@@ -1,4 +1,4 @@
-"""What users write for a source: ``archive:PATH`` or ``sim:cars=22,laps=57,seed=1,sessions=1``."""
+"""What users write for a source: ``archive:PATH``, ``recording:PATH`` or ``sim:cars=22,laps=57,seed=1,sessions=1``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from f1stream.sources.archive import read_archive, require_archive
+from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.simulator import SimOptions, simulate
 
-KINDS = "archive:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
+KINDS = "archive:PATH, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
 
 
 def open_source(spec: str) -> list[Callable[[], Session]]:
@@ -19,6 +21,9 @@ def open_source(spec: str) -> list[Callable[[], Session]]:
         folder = Path(rest).expanduser()
         require_archive(folder)
         return [lambda: read_archive(folder)]
+    if kind == "recording" and rest:
+        recording = open_recording(Path(rest).expanduser())
+        return [lambda: as_session(recording, f"recording:{recording.path.name}")[0]]
     if kind == "sim":
         options = SimOptions.parse(rest)
         return [_simulated(options, options.seed + nth) for nth in range(options.sessions)]
