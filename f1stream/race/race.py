@@ -211,6 +211,7 @@ class Race:
         self.started_ms = at
         for car in self.cars.values():
             car.line_ms = at
+            car.visits.clear()  # laps to the grid go through the pit lane
             if self.places is not None:
                 car.line_up(self.places.length_m)
 
