@@ -71,10 +71,13 @@ class Settings(BaseSettings):
     )
 
     fastf1_cache: Path = Field(
-        Path(user_cache_dir("f1stream", appauthor=False)) / "fastf1", description="Folder for what FastF1 has downloaded."
+        Path(user_cache_dir("f1stream", appauthor=False)) / "fastf1",
+        description="Folder for what FastF1 has downloaded.",
     )
     fastf1_url: str = Field(
-        "", pattern=r"^(https?://.+)?$", description="A mirror to ask instead of the servers FastF1 knows; see README."
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="A mirror to ask instead of the servers FastF1 knows; see README.",
     )
 
     dbt_target: Literal["", "dev", "pr", "staging", "prod"] = Field(

@@ -1,9 +1,10 @@
 """Which car is ahead, and how far: FastF1's rule (``Telemetry.calculate_driver_ahead``) for a whole session.
 
 Every car's speed is integrated from the finish line on, over the laps that count; the car ahead is the nearest with a
-greater distance at the same instant. A car whose distance does not change is not there. FastF1 works it out lap by lap with
-data frames, a third of a second each; here the same numbers come from arrays. It also fails for laps in which another car has
-samples of its own time (most first laps): here those samples do not matter.
+greater distance at the same instant. A car whose distance does not change is not there. FastF1 works it out lap by
+lap with data frames, a third of a second each; here the same numbers come from arrays. It also fails for laps in which
+another car has samples of its own time (most first laps): here those samples do not matter. On a race's first lap
+distances begin at the cars' grid slots, so gaps are short of the slots between them, as FastF1's are.
 """
 
 from __future__ import annotations

@@ -37,15 +37,24 @@ class Servers(HTTPAdapter):
         self.failed: dict[str, str] = {}
         """Servers that could not be reached, and why."""
 
-    def send(self, request: Any, *args: Any, timeout: Any = None, **kwargs: Any) -> Any:  # type: ignore[misc]
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
         """As requests does it. ``https://server/path`` is asked of a mirror as ``{mirror}/server/path``."""
-        server = urlsplit(request.url).hostname or ""
-        if self._mirror and request.url.startswith("https://"):
+        address = str(request.url)
+        server = urlsplit(address).hostname or ""
+        if self._mirror and address.startswith("https://"):
             request = request.copy()
-            request.url = f"{self._mirror}/{request.url.removeprefix('https://')}"
-            kwargs["proxies"] = requests.utils.get_environ_proxies(request.url)
+            request.url = f"{self._mirror}/{address.removeprefix('https://')}"
+            proxies = requests.utils.get_environ_proxies(request.url)
         try:
-            answer = super().send(request, *args, timeout=timeout or (CONNECT_S, READ_S), **kwargs)
+            answer = super().send(request, stream, timeout or (CONNECT_S, READ_S), verify, cert, proxies)
         except requests.RequestException as error:
             self.failed[server] = type(error).__name__
             raise

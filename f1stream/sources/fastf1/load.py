@@ -12,30 +12,27 @@ from f1stream.sources.session import SourceError
 ENDED = {"Finalised", "Ends"}
 STEPS = 12
 """About so many times FastF1 says that it fetches something."""
+NEEDED = {
+    "laps": "_laps", "session information": "_session_info", "session status": "_session_status",
+    "track status": "_track_status", "car data": "_car_data", "positions": "_pos_data",
+}  # fmt: skip
+"""Weather, race control, results and grid are left out where they are missing."""
 LOADS_MORE_SOON = "it is usually complete half an hour after the session; try again then"
 
 
 def load(client: FastF1, session: Any, wanted: Wanted, livedata: Any = None) -> None:
     """Load ``session`` completely (``livedata``: from a recording). Raises SourceError.
 
-    FastF1 only warns of what it could not load and goes on without; what an archive cannot be without is looked for here.
+    FastF1 only warns of what it could not load and goes on without; what an archive cannot be without is looked for.
     """
     session.load(livedata=livedata)
-    missing = [
-        name
-        for name, attribute in (
-            ("laps", "_laps"), ("session information", "_session_info"), ("session status", "_session_status"),
-            ("track status", "_track_status"), ("weather", "_weather_data"), ("race control", "_race_control_messages"),
-            ("telemetry", "_car_data"), ("positions", "_pos_data"),
-        )
-        if not len(getattr(session, attribute, ()))
-    ]  # fmt: skip
-    if missing == ["weather"] or missing == ["race control"]:
-        missing = []
+    missing = [what for what, attribute in NEEDED.items() if not len(getattr(session, attribute, ()))]
     if missing or session.t0_date is None or session.session_start_time is None:
         what = f"The {words(wanted)}"
         lacking = ", ".join(missing) or "a clock"
-        raise client.unreachable(what) or SourceError(f"{what} is not to be had (yet): no {lacking}; {LOADS_MORE_SOON}.")
+        raise client.unreachable(what) or SourceError(
+            f"{what} is not to be had (yet): no {lacking}; {LOADS_MORE_SOON}."
+        )
     if not ENDED & set(session.session_status["Status"]):
         raise SourceError(f"The {words(wanted)} has not ended yet; {LOADS_MORE_SOON}.")
 

@@ -124,7 +124,9 @@ def _calendar(client: FastF1, year: int) -> Any:
     try:
         calendar = client.module.get_event_schedule(year, include_testing=False)
     except ValueError:
-        raise client.unreachable(f"The calendar of {year}") or SourceError(f"There is no calendar of {year}.") from None
+        raise client.unreachable(f"The calendar of {year}") or SourceError(
+            f"There is no calendar of {year}."
+        ) from None
     if calendar.empty:
         raise SourceError(f"There is no calendar of {year}.")
     return calendar
@@ -135,7 +137,9 @@ def _names(event: Any) -> list[str]:
 
 
 def _utc(date: Any) -> datetime | None:
-    return None if date is None or date != date else date.to_pydatetime().replace(tzinfo=UTC)  # NaT is not itself
+    import pandas as pd  # noqa: PLC0415 - FastF1's
+
+    return None if pd.isna(date) else date.to_pydatetime().replace(tzinfo=UTC)
 
 
 def _plain(text: str) -> str:
