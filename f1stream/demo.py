@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -58,6 +58,8 @@ class Demo:
     from_ms: int | None = None
     to_ms: int | None = None
     keep: bool = False
+    session: str = field(init=False, default="")
+    """The source that is replayed, once it is at hand."""
 
     def prepare(self) -> None:
         """Before anything is started: the ports, and the session, fetched if it is to be. Call it before ``run``.
@@ -69,7 +71,7 @@ class Demo:
         if self.source is not None:
             open_source(self.source)
         self._claim_ports()
-        self._session = self._session_at_hand()
+        self.session = self._session_at_hand()
 
     def _session_at_hand(self) -> str:
         """The source to replay: no ``fastf1:`` any more, so that nothing waits for it later."""
@@ -164,8 +166,8 @@ class Demo:
         await self._ready(schedule, s.schedule_port)
         self._say("schedule", f"ready, health on http://{s.web_host}:{s.schedule_port}/health")
         pace = "full speed" if self.speed == "max" else f"{self.speed}x"
-        simulated = "  [yellow]SIMULATED[/yellow]" if self._session.startswith("sim") else ""
-        self._say("source", f"{self._session} at {pace}{simulated}")
+        simulated = "  [yellow]SIMULATED[/yellow]" if self.session.startswith("sim") else ""
+        self._say("source", f"{self.session} at {pace}{simulated}")
         page = f"http://{_shown(s.web_host)}:{s.web_port}/"
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all.\n")
         season = asyncio.create_task(self._tell_of_the_season())
@@ -244,7 +246,7 @@ class Demo:
     def _start_source(self) -> Child:
         self._counts.unlink(missing_ok=True)
         self._published_at = time.monotonic()
-        command = [sys.executable, "-m", "f1stream", "replay", self._session]
+        command = [sys.executable, "-m", "f1stream", "replay", self.session]
         command += ["--speed", self.speed, "--counts", str(self._counts)]
         for option, value in (("--packet-ms", self.packet_ms), ("--from", self.from_ms), ("--to", self.to_ms)):
             if value is not None:

@@ -1,10 +1,11 @@
 """Which car is ahead, and how far: FastF1's rule (``Telemetry.calculate_driver_ahead``) for a whole session.
 
 Every car's speed is integrated from the finish line on, over the laps that count; the car ahead is the nearest with a
-greater distance at the same instant. A car whose distance does not change is not there. FastF1 works it out lap by
-lap with data frames, a third of a second each; here the same numbers come from arrays. It also fails for laps in which
-another car has samples of its own time (most first laps): here those samples do not matter. On a race's first lap
-distances begin at the cars' grid slots, so gaps are short of the slots between them, as FastF1's are.
+greater distance at the same instant. A car whose distance does not change is not there.
+
+FastF1 works it out lap by lap with data frames, a third of a second each; here the same numbers come from arrays. It
+also fails for laps in which another car has samples of its own time (most first laps): here those do not matter. On a
+race's first lap distances begin at the grid slots, so gaps are short of the slots in between, as FastF1's are.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class _Car:
         at = self.at[begin:stop]
         if not len(at):
             return None
-        seconds = np.diff(at - starts.min(), prepend=0) / 1e9
+        seconds = np.diff((at - starts.min()) / 1e9, prepend=0)  # as FastF1 does, to the last bit
         metres = np.cumsum(self.speed[begin:stop] / 3.6 * seconds)
         shown = slice(np.searchsorted(at, from_ns), np.searchsorted(at, to_ns, "right"))
         return at[shown], metres[shown]

@@ -20,7 +20,7 @@ from f1stream.sources.session import SourceError
 CONNECT_S, READ_S = 5.0, 60.0
 """FastF1 itself waits for ever."""
 REACHABLE_WITHIN_S = 3.0
-LIVETIMING = "https://livetiming.formula1.com/static/"
+LIVETIMING = "livetiming.formula1.com"
 OTHERWISE = "archive:PATH replays what you have, sim: makes a race up"
 
 
@@ -73,11 +73,15 @@ class FastF1:
     remarks: list[str] = field(default_factory=list)
     """What FastF1 warned of."""
 
-    def unreachable(self, what: str) -> SourceError | None:
-        """The sentence for ``what`` that could not be had because servers do not answer; None when they all did."""
-        if not self.servers.failed:
+    def unreachable(self, what: str, *needed: str) -> SourceError | None:
+        """The sentence for ``what`` that could not be had because servers do not answer; None when they all did.
+
+        ``needed``: servers whose silence counts; by default that of any.
+        """
+        silent = {server: why for server, why in self.servers.failed.items() if not needed or server in needed}
+        if not silent:
             return None
-        who = ", ".join(f"{server} ({why})" for server, why in self.servers.failed.items())
+        who = ", ".join(f"{server} ({why})" for server, why in silent.items())
         return SourceError(f"{what} cannot be had: no answer from {who}. Is there a network? Until then {OTHERWISE}.")
 
 
@@ -140,9 +144,7 @@ def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> 
 
 def reachable(settings: Settings, within_s: float = REACHABLE_WITHIN_S) -> bool:
     """Whether the live timing server, or the mirror, answers at all; takes at most ``within_s`` seconds."""
-    address = LIVETIMING
-    if settings.fastf1_url:
-        address = f"{settings.fastf1_url.rstrip('/')}/{LIVETIMING.removeprefix('https://')}"
+    address = f"{settings.fastf1_url.rstrip('/') or 'https:/'}/{LIVETIMING}/static/"
     answered: list[bool] = []
 
     def ask() -> None:

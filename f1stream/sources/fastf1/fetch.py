@@ -121,8 +121,8 @@ def write(
 def becoming(folder: Path) -> Iterator[Path]:
     """An empty folder beside ``folder`` that takes its place at the end.
 
-    An error, or a kill, leaves ``folder`` as it was. Raises SourceError when ``folder`` is there and no archive, or is
-    being fetched already.
+    An error, or a kill, leaves ``folder`` as it was. Raises SourceError when ``folder`` is there and no archive, or
+    is being fetched already.
     """
     if folder.exists() and not (folder / "session.json").exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SourceError(f"{folder} is there and is no session archive: name another folder.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from f1stream.sources.fastf1.client import FastF1
+from f1stream.sources.fastf1.client import LIVETIMING, FastF1
 from f1stream.sources.fastf1.schedule import Wanted, words
 from f1stream.sources.session import SourceError
 
@@ -30,7 +30,7 @@ def load(client: FastF1, session: Any, wanted: Wanted, livedata: Any = None) -> 
     if missing or session.t0_date is None or session.session_start_time is None:
         what = f"The {words(wanted)}"
         lacking = ", ".join(missing) or "a clock"
-        raise client.unreachable(what) or SourceError(
+        raise client.unreachable(what, LIVETIMING) or SourceError(
             f"{what} is not to be had (yet): no {lacking}; {LOADS_MORE_SOON}."
         )
     if not ENDED & set(session.session_status["Status"]):

@@ -22,6 +22,9 @@ WEATHER_COLUMNS = (
     "AirTemp", "Humidity", "Pressure", "Rainfall", "TrackTemp", "WindDirection", "WindSpeed", "Time",
 )  # fmt: skip
 NO_COLOR = "808080"
+PIT_LANE_START_S = 60
+LAST = 99
+"""After every place of a grid."""
 NOTHING = {None, "", "nan", "None"}
 """Words of FastF1's for a text it does not have."""
 Row = dict[str, Any]
@@ -69,16 +72,23 @@ def drivers(session: Any) -> list[Row]:
 
 
 def grid(session: Any) -> list[Row]:
-    """The starting grid of a race or sprint, starts from the pit lane (Jolpica's grid 0) last; others have none."""
+    """The starting grid of a race or sprint; other sessions have none.
+
+    Of a start from the pit lane Jolpica says the last places, or 0; it shows in a first lap that leaves the pits just
+    after the start (a restart takes longer). Such a car has no grid position, but keeps its place in the order.
+    """
+    first = session.laps[session.laps["LapNumber"] == 1]
+    late = (first["PitOutTime"] - session.session_start_time).dt.total_seconds().between(0, PIT_LANE_START_S)
+    from_pit_lane = set(first.loc[late, "DriverNumber"])
     places = [
-        {
-            "GridPosition": place or None, "PitLaneStart": place == 0,
-            "DriverNumber": row["DriverNumber"], "Driver": row["Abbreviation"],
-        }
+        (place or LAST, row["DriverNumber"], row["Abbreviation"], place == 0 or row["DriverNumber"] in from_pit_lane)
         for _, row in session.results.iterrows()
         if (place := plain(row["GridPosition"])) is not None
-    ]  # fmt: skip
-    return sorted(places, key=lambda row: (row["PitLaneStart"], row["GridPosition"] or 0))
+    ]
+    return [
+        {"GridPosition": None if pits else place, "PitLaneStart": pits, "DriverNumber": number, "Driver": driver}
+        for place, number, driver, pits in sorted(places)
+    ]
 
 
 def results(session: Any) -> list[Row]:

@@ -58,6 +58,8 @@ def samples(session: Any, step: Callable[[], None], note: Callable[[str], None])
     if not frames:
         return SCHEMA.empty_table(), AHEAD_SCHEMA.empty_table()
     rows = pd.concat(frames, ignore_index=True)
+    # FastF1 interpolates the distance to a car ahead also where there is none.
+    rows.loc[rows["DriverAhead"] == "", "DistanceToDriverAhead"] = np.nan
     rows["session_time_ms"] = _ms(rows["SessionTime"])
     rows = rows.sort_values(["session_time_ms", "order", "Lap"], kind="stable", ignore_index=True)
     return _table(rows, SCHEMA), _table(rows, AHEAD_SCHEMA)
