@@ -72,7 +72,14 @@ def parse_speed(text: str) -> float | None:
 
 @app.command()
 def demo(
-    source: Annotated[str, typer.Option(help=f"Where the session comes from: {KINDS}.", metavar="SRC")] = "sim:",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Where the session comes from: {KINDS}. By default the 2025 Australian Grand Prix, fetched at the "
+            "first start, or a simulated race where it cannot be had.",
+            metavar="SRC",
+        ),
+    ] = None,
     speed: Speed = "1",
     exit_when_done: Annotated[bool, typer.Option(help="Run the session through, then stop.")] = False,
     report: Annotated[Path | None, typer.Option(help="With --exit-when-done: write a JSON report there.")] = None,
@@ -90,7 +97,46 @@ def demo(
         raise typer.BadParameter("--report goes with --exit-when-done.")
     parse_speed(speed)  # the source is started with it later: a wrong one is told now
     plan = Demo(source, speed, exit_when_done, report, packet_ms, from_ms, to_ms, keep)
+    try:
+        plan.prepare()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     raise SystemExit(_run(plan.run()))
+
+
+@app.command()
+def fetch(
+    year: Annotated[int, typer.Argument(help="The season, from 2018.")],
+    event: Annotated[str, typer.Argument(help="Name of the event, country or place, or part of it; or the round.")],
+    session: Annotated[str, typer.Argument(help="FP1, FP2, FP3, Q, SQ, SS, S or R, or the full name.")],
+    to: Annotated[
+        Path | None, typer.Option(help="The archive's folder; by default one in F1STREAM_HOME/archives.")
+    ] = None,
+) -> None:
+    """Fetch a past session with FastF1 into a session archive, which archive:PATH replays."""
+    from f1stream.sources.fastf1.fetch import fetch as fetch_session  # noqa: PLC0415 - as the functions it calls
+    from f1stream.sources.fastf1.schedule import Wanted  # noqa: PLC0415
+
+    try:
+        fetched = fetch_session(settings(), Wanted(year, event, session).checked(), to)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    for note in fetched.notes:
+        print(note)  # noqa: T201
+    print(  # noqa: T201
+        f"{fetched.name}: {fetched.samples:,} samples and {fetched.laps:,} laps in {fetched.folder}. "
+        f"Watch it: f1stream demo --source archive:{fetched.folder}"
+    )
+
+
+@app.command()
+def sessions(
+    year: Annotated[int | None, typer.Argument(help="The season, from 2018; by default this year's.")] = None,
+) -> None:
+    """The sessions of a season: which can be fetched, which are here already, which are still to come."""
+    from f1stream.sources.fastf1.commands import season  # noqa: PLC0415
+
+    season(settings(), year)
 
 
 @app.command()

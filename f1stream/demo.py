@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -22,13 +22,19 @@ from f1stream.kafka import create_topics
 from f1stream.processes import Child, Children
 from f1stream.report import Outcome, Rows, as_json, collect, loaded
 from f1stream.settings import EMBEDDED_HOST, Settings, settings
+from f1stream.sources.fastf1.client import reachable
+from f1stream.sources.fastf1.fetch import fetch, kept
+from f1stream.sources.fastf1.schedule import Wanted, words
 from f1stream.sources.publish import Counts
+from f1stream.sources.session import SourceError
 from f1stream.sources.spec import open_source
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
 
 READY_WITHIN_S = 60.0
 INTERRUPTED = 130
+SHOWN_RACE = Wanted(2025, "Australian Grand Prix", "Race")
+"""What is shown when nothing else is asked for: rain, three safety cars, six cars out."""
 
 
 class ChildFailed(Exception):
@@ -43,7 +49,8 @@ class ChildFailed(Exception):
 class Demo:
     """One run of the demo."""
 
-    source: str
+    source: str | None
+    """None: the 2025 Australian Grand Prix, or a simulated race where it cannot be had."""
     speed: str
     exit_when_done: bool
     report: Path | None
@@ -51,17 +58,53 @@ class Demo:
     from_ms: int | None = None
     to_ms: int | None = None
     keep: bool = False
+    session: str = field(init=False, default="")
+    """The source that is replayed, once it is at hand."""
+
+    def prepare(self) -> None:
+        """Before anything is started: the ports, and the session, fetched if it is to be. Call it before ``run``.
+
+        Raises SourceError and PortTaken.
+        """
+        self._settings: Settings = settings()
+        self._console = Console(stderr=False, highlight=False)
+        if self.source is not None:
+            open_source(self.source)
+        self._claim_ports()
+        self.session = self._session_at_hand()
+
+    def _session_at_hand(self) -> str:
+        """The source to replay: no ``fastf1:`` any more, so that nothing waits for it later."""
+        kind, _, named = (self.source or "").partition(":")
+        if kind == "fastf1":
+            return f"archive:{self._fetched(Wanted.parse(named))}"
+        if self.source is not None:
+            return self.source
+        here = kept(self._settings, SHOWN_RACE)
+        try:
+            if here is None and not reachable(self._settings):
+                raise SourceError("there is no network")
+            return f"archive:{here or self._fetched(SHOWN_RACE)}"
+        except SourceError as error:
+            self._say("source", f"{words(SHOWN_RACE)}, cannot be had ({error}); a simulated race instead")
+            return "sim:"
+
+    def _fetched(self, wanted: Wanted) -> Path:
+        here = kept(self._settings, wanted)
+        if here is None:
+            self._say("source", f"fetching {words(wanted)}, once: a minute or two")
+            fetched = fetch(self._settings, wanted, again=False)
+            for note in fetched.notes:
+                self._say("source", note)
+            here = fetched.folder
+        return here
 
     async def run(self) -> int:
-        """Run until it is done or told to stop; returns the exit code. Raises SourceError and PortTaken."""
-        self._settings: Settings = settings()
+        """Run until it is done or told to stop; returns the exit code."""
         if self._settings.embedded_warehouse:
             port = free_port(self._settings.embedded_warehouse_port)
             self._settings = self._settings.model_copy(update={"embedded_warehouse_port": port})
-        self._console = Console(stderr=False, highlight=False)
         self._began = time.monotonic()
-        open_source(self.source)  # a source that cannot be is told before anything is started
-        self._claim_ports()
         logs = self._settings.home / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         self._counts = logs / "published.jsonl"
@@ -123,8 +166,8 @@ class Demo:
         await self._ready(schedule, s.schedule_port)
         self._say("schedule", f"ready, health on http://{s.web_host}:{s.schedule_port}/health")
         pace = "full speed" if self.speed == "max" else f"{self.speed}x"
-        simulated = "  [yellow]SIMULATED[/yellow]" if self.source.startswith("sim") else ""
-        self._say("source", f"{self.source} at {pace}{simulated}")
+        simulated = "  [yellow]SIMULATED[/yellow]" if self.session.startswith("sim") else ""
+        self._say("source", f"{self.session} at {pace}{simulated}")
         page = f"http://{_shown(s.web_host)}:{s.web_port}/"
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all.\n")
         season = asyncio.create_task(self._tell_of_the_season())
@@ -203,7 +246,7 @@ class Demo:
     def _start_source(self) -> Child:
         self._counts.unlink(missing_ok=True)
         self._published_at = time.monotonic()
-        command = [sys.executable, "-m", "f1stream", "replay", self.source]
+        command = [sys.executable, "-m", "f1stream", "replay", self.session]
         command += ["--speed", self.speed, "--counts", str(self._counts)]
         for option, value in (("--packet-ms", self.packet_ms), ("--from", self.from_ms), ("--to", self.to_ms)):
             if value is not None:
@@ -214,7 +257,8 @@ class Demo:
         return self._children.start(name, [sys.executable, "-m", "f1stream", name])
 
     def _say(self, name: str, state: str) -> None:
-        pid = next((child.process.pid for child in self._children.children if child.name == name), None)
+        started = self._children.children if hasattr(self, "_children") else ()
+        pid = next((child.process.pid for child in started if child.name == name), None)
         self._console.print(f"  {name:<11}{state}" + (f"  pid {pid}" if pid else ""))
 
     async def _ready(self, child: Child, port: int) -> None:

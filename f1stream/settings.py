@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from platformdirs import user_cache_dir
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -67,6 +68,16 @@ class Settings(BaseSettings):
     jolpica_timeout_seconds: float = Field(30.0, gt=0, description="Longest wait for one answer.")
     jolpica_retry_seconds: float = Field(
         60.0, gt=0, description="Longest pause between attempts, unless the API asks for a longer one."
+    )
+
+    fastf1_cache: Path = Field(
+        Path(user_cache_dir("f1stream", appauthor=False)) / "fastf1",
+        description="Folder for what FastF1 has downloaded.",
+    )
+    fastf1_url: str = Field(
+        "",
+        pattern=r"^(https?://.+)?$",
+        description="A mirror to ask instead of the servers FastF1 knows; see README.",
     )
 
     dbt_target: Literal["", "dev", "pr", "staging", "prod"] = Field(

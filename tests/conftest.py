@@ -17,6 +17,7 @@ from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.session import Session
 
 os.environ.setdefault("F1STREAM_JOLPICA_URL", "http://127.0.0.1:9/ergast/f1")
+os.environ.setdefault("F1STREAM_FASTF1_URL", "http://127.0.0.1:9")
 """Nothing answers there: what is tested asks no server of others."""
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

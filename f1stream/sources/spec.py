@@ -1,17 +1,25 @@
-"""What users write for a source: ``archive:PATH``, ``recording:PATH`` or ``sim:cars=22,laps=57,seed=1,sessions=1``."""
+"""What users write for a source.
+
+``archive:PATH``, ``fastf1:YEAR/EVENT/SESSION``, ``recording:PATH`` or ``sim:cars=22,laps=57,seed=1,sessions=1``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+from f1stream.settings import settings
 from f1stream.sources.archive import read_archive, require_archive
+from f1stream.sources.fastf1.fetch import at_hand
+from f1stream.sources.fastf1.schedule import Wanted
 from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.simulator import SimOptions, simulate
 
-KINDS = "archive:PATH, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
+KINDS = (
+    "archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
+)
 
 
 def open_source(spec: str) -> list[Callable[[], Session]]:
@@ -21,6 +29,9 @@ def open_source(spec: str) -> list[Callable[[], Session]]:
         folder = Path(rest).expanduser()
         require_archive(folder)
         return [lambda: read_archive(folder)]
+    if kind == "fastf1":
+        wanted = Wanted.parse(rest)
+        return [lambda: read_archive(at_hand(settings(), wanted))]
     if kind == "recording" and rest:
         recording = open_recording(Path(rest).expanduser())
         return [lambda: as_session(recording, f"recording:{recording.path.name}")[0]]

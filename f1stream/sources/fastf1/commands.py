@@ -1,0 +1,38 @@
+"""``f1stream sessions``: what there is of a season."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from f1stream.settings import Settings
+from f1stream.sources.fastf1.fetch import kept
+from f1stream.sources.fastf1.schedule import AGO, SHORT, Wanted, weekends
+
+
+def season(settings: Settings, year: int | None) -> None:
+    """Print a season's events and their sessions. Raises SourceError."""
+    now = datetime.now(UTC)
+    year = year or now.year
+    table = Table("round", "event", "place", "last day", "to be fetched", "here", "to come")
+    for weekend in weekends(settings, year):
+        here, ready, later = [], [], []
+        for name, begins in weekend.sessions:
+            if kept(settings, Wanted(year, weekend.event, name)):
+                here.append(SHORT[name])
+            elif begins is None or begins + AGO < now:
+                ready.append(SHORT[name])
+            else:
+                later.append(SHORT[name])
+        days = [begins for _, begins in weekend.sessions if begins is not None]
+        table.add_row(
+            str(weekend.round_number), weekend.event, weekend.location, f"{max(days):%Y-%m-%d}" if days else "",
+            " ".join(ready), " ".join(here), " ".join(later),
+        )  # fmt: skip
+    console = Console()
+    console.print(table)
+    console.print(
+        f"Fetch one: f1stream fetch {year} EVENT SESSION, or watch it: f1stream demo --source fastf1:{year}/…"
+    )

@@ -1,0 +1,166 @@
+"""From FastF1 into a session archive: whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from f1stream.settings import Settings
+from f1stream.sources.fastf1 import tables
+from f1stream.sources.fastf1.client import fastf1
+from f1stream.sources.fastf1.load import STEPS, corners, load
+from f1stream.sources.fastf1.schedule import Wanted, find, words
+from f1stream.sources.fastf1.telemetry import samples
+from f1stream.sources.session import SourceError
+
+ROWS_IN_A_GROUP = 100_000
+MERGING = "Merging car data and positions, lap by lap"
+
+
+@dataclass
+class Fetched:
+    """An archive on disk, and what is to be said about it."""
+
+    folder: Path
+    name: str
+    """``2025 Australian Grand Prix, Race``."""
+    laps: int
+    samples: int
+    notes: list[str] = field(default_factory=list)
+    """A sentence for each thing that could not be had."""
+
+
+def archives(settings: Settings) -> Path:
+    """Where archives are kept."""
+    return settings.home.expanduser() / "archives"
+
+
+def kept(settings: Settings, wanted: Wanted) -> Path | None:
+    """The archive of a session, if it is there under the name that was asked."""
+    folder = archives(settings) / wanted.folder
+    return folder if (folder / "session.json").exists() else None
+
+
+def at_hand(settings: Settings, wanted: Wanted) -> Path:
+    """The archive of a session, fetched if it is not there. Raises SourceError."""
+    there = kept(settings, wanted)
+    return there or fetch(settings, wanted, again=False).folder
+
+
+def fetch(settings: Settings, wanted: Wanted, to: Path | None = None, *, again: bool = True) -> Fetched:
+    """Fetch a session into the folder ``to``, or F1STREAM_HOME/archives/NAME. Raises SourceError.
+
+    The folder appears when it is complete. One that is there is replaced, unless it is no archive; with
+    ``again=False`` an archive that is there stays.
+    """
+    with _progress() as (tell, steps), fastf1(settings, tell) as client:
+        session, proper = find(client, wanted)
+        folder = archives(settings) / proper.folder if to is None else to.expanduser()
+        if not again and (folder / "session.json").exists():
+            return Fetched(folder, words(proper), 0, 0)
+        with becoming(folder) as partial:
+            load(client, session, proper)
+            steps(len(session.laps))
+            done = write(session, partial, tell, lambda note: corners(client, session, note))
+    done.folder, done.name = folder, words(proper)
+    if client.remarks:
+        done.notes.append(f"FastF1 had {len(client.remarks)} remarks, in {client.log}.")
+    return done
+
+
+def write(
+    session: Any,
+    folder: Path,
+    step: Callable[[str], None] = lambda _: None,
+    find_corners: Callable[[Callable[[str], None]], Any] = lambda _: None,
+) -> Fetched:
+    """Write a loaded FastF1 session into an empty folder, as a session archive."""
+    notes: list[str] = []
+    telemetry, ahead = samples(session, lambda: step(MERGING), notes.append)
+    pq.write_table(telemetry, folder / "telemetry.parquet", compression="zstd", row_group_size=ROWS_IN_A_GROUP)
+    pq.write_table(ahead, folder / "driver_ahead.parquet", compression="zstd", row_group_size=ROWS_IN_A_GROUP)
+    laps = tables.laps(session, notes.append)
+    (folder / "laps.jsonl").write_text("".join(json.dumps(lap, ensure_ascii=False) + "\n" for lap in laps))
+    grid = tables.grid(session)
+    if not grid and session.name in session._RACE_LIKE_SESSIONS:
+        notes.append("Jolpica has no result of it (yet): the grid is left out.")
+    for what, rows in (("weather", tables.weather(session)), ("race control", tables.race_control(session))):
+        if not rows:
+            notes.append(f"There is nothing of {what}: it is left out.")
+    outline = tables.outline(session, telemetry)
+    if outline is None:
+        notes.append("No timed lap has positions: the track's outline is left out.")
+    files = {
+        "session": tables.session_facts(session),
+        "drivers": tables.drivers(session),
+        "grid": grid,
+        "results": tables.results(session),
+        "race_control": tables.race_control(session),
+        "weather": tables.weather(session),
+        "track_status": tables.statuses(session.track_status, "Status", "Message"),
+        "track_outline": outline,
+        "corners": find_corners(notes.append),
+    }
+    for name, content in files.items():
+        if content is not None:
+            (folder / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    return Fetched(folder, "", len(laps), telemetry.num_rows, notes)
+
+
+@contextmanager
+def becoming(folder: Path) -> Iterator[Path]:
+    """An empty folder beside ``folder`` that takes its place at the end.
+
+    An error, or a kill, leaves ``folder`` as it was. Raises SourceError when ``folder`` is there and no archive, or
+    is being fetched already.
+    """
+    if folder.exists() and not (folder / "session.json").exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SourceError(f"{folder} is there and is no session archive: name another folder.")
+    partial, old = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "old"))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
+            if old.exists() and not folder.exists():  # killed between the two renames
+                old.rename(folder)
+            for left_behind in (partial, old):
+                shutil.rmtree(left_behind, ignore_errors=True)
+            partial.mkdir()
+            try:
+                yield partial
+                if folder.exists():
+                    folder.rename(old)
+                partial.rename(folder)
+            finally:
+                for left_behind in (partial, old):
+                    shutil.rmtree(left_behind, ignore_errors=True)
+    except Timeout:
+        raise SourceError(f"{folder} is being fetched by another process: wait for it.") from None
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be written: {error}.") from None
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Callable[[str], None], Callable[[int], None]]]:
+    """A bar: what is being done (a step each), and how many steps are still to come."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Asking for the calendar", total=STEPS)
+
+        def tell(said: str) -> None:
+            advance = said.startswith(("Fetching", MERGING))
+            progress.update(task, advance=int(advance), description=said.partition("\n")[0][:60])
+
+        def more(steps: int) -> None:
+            progress.update(task, total=progress.tasks[task].completed + steps)
+
+        yield tell, more

@@ -1,0 +1,57 @@
+"""A session's frames, by FastF1, all of them or a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from f1stream.sources.fastf1.client import LIVETIMING, FastF1
+from f1stream.sources.fastf1.schedule import Wanted, words
+from f1stream.sources.session import SourceError
+
+ENDED = {"Finalised", "Ends"}
+STEPS = 12
+"""About so many times FastF1 says that it fetches something."""
+NEEDED = {
+    "laps": "_laps", "session information": "_session_info", "session status": "_session_status",
+    "track status": "_track_status", "car data": "_car_data", "positions": "_pos_data",
+}  # fmt: skip
+"""Weather, race control, results and grid are left out where they are missing."""
+LOADS_MORE_SOON = "it is usually complete half an hour after the session; try again then"
+
+
+def load(client: FastF1, session: Any, wanted: Wanted, livedata: Any = None) -> None:
+    """Load ``session`` completely (``livedata``: from a recording). Raises SourceError.
+
+    FastF1 only warns of what it could not load and goes on without; what an archive cannot be without is looked for.
+    """
+    session.load(livedata=livedata)
+    missing = [what for what, attribute in NEEDED.items() if not len(getattr(session, attribute, ()))]
+    if missing or session.t0_date is None or session.session_start_time is None:
+        what = f"The {words(wanted)}"
+        lacking = ", ".join(missing) or "a clock"
+        raise client.unreachable(what, LIVETIMING) or SourceError(
+            f"{what} is not to be had (yet): no {lacking}; {LOADS_MORE_SOON}."
+        )
+    if not ENDED & set(session.session_status["Status"]):
+        raise SourceError(f"The {words(wanted)} has not ended yet; {LOADS_MORE_SOON}.")
+
+
+def corners(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[str, list[Any]] | None:
+    """The circuit's corners: number (with its letter, ``9A``), X, Y in 1/10 m, angle in degrees, distance in m.
+
+    They come from a server of others; without them ``note`` gets the reason.
+    """
+    import requests  # noqa: PLC0415 - as slow as FastF1, which needs it
+
+    try:
+        found = session.get_circuit_info().corners
+    except (AttributeError, LookupError, TypeError, ValueError, requests.RequestException) as error:
+        why = ", ".join(client.servers.failed) or type(error).__name__
+        note(f"The circuit's corners could not be had ({why}) and are left out.")
+        return None
+    named = zip(found["Number"], found["Letter"], strict=True)
+    return {
+        "CornerNumber": [f"{number}{letter}" if letter else int(number) for number, letter in named],
+        **{name: [float(value) for value in found[name]] for name in ("X", "Y", "Angle", "Distance")},
+    }
