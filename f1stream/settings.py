@@ -95,6 +95,19 @@ class Settings(BaseSettings):
     schedule_port: int = Field(6068, description="Port of the scheduler's health and metrics, on web_host.")
     schedule_file: Path | None = Field(None, description="When jobs are due, kept there; by default in home.")
 
+    live_url: str = Field(
+        "wss://livetiming.formula1.com/signalrcore", pattern=r"^(wss?|https?)://",
+        description="The live timing's SignalR Core hub.",
+    )  # fmt: skip
+    live_renew_minutes: float = Field(
+        110.0, gt=0, description="Age at which a connection is replaced, overlapping; the feed cuts it after 120."
+    )
+    live_retry_seconds: float = Field(30.0, gt=0, description="Longest pause between attempts to connect.")
+    f1tv_token: SecretStr = SecretStr("")
+    """An F1TV subscription's token (a JWT): without it there are no car data and positions."""
+    f1tv_token_file: Path | None = None
+    """A file that holds it, read again at each connection: for a token that is changed while this runs."""
+
     def environment(self) -> dict[str, str]:
         """What a child process needs to have the same settings; secrets included, so never to be shown."""
         values = {name: getattr(self, name) for name in self.model_fields_set}

@@ -9,6 +9,7 @@ import random
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -209,10 +210,10 @@ def test_what_is_made_worse_at_random_costs_only_itself(
     lines = [line for lines in files.values() for line in lines if line.strip(" \t\r")]
     assert len(messages) + counts.damaged.total() == len(lines)
     assert counts.messages.total() == len(messages)
-    assert all(a.sent_ms <= b.sent_ms for a, b in zip(messages, messages[1:], strict=False))
+    assert all(a.sent_ms <= b.sent_ms for a, b in pairwise(messages))
     wholly = Counter(line for lines in files.values() for line in lines if line in untouched)
     got = Counter(same(message)[:2] for message in messages)
-    assert not Counter({key: n for key, n in _content(files, wholly).items()}) - got
+    assert not _content(files, wholly) - got
 
 
 def _content(files: dict[str, list[str]], wholly: Counter[str]) -> Counter[tuple[str, str]]:

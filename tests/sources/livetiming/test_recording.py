@@ -6,6 +6,7 @@ import ast
 import gzip
 import json
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def same(message: FeedMessage) -> tuple[str, str, int]:
 
 
 def in_time(messages: list[FeedMessage]) -> bool:
-    return all(a.sent_ms <= b.sent_ms for a, b in zip(messages, messages[1:], strict=False))
+    return all(a.sent_ms <= b.sent_ms for a, b in pairwise(messages))
 
 
 def test_every_stream_of_mexico_has_as_many_messages_as_its_index_says(recordings: Path) -> None:

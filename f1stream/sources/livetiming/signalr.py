@@ -1,0 +1,235 @@
+"""One connection to an ASP.NET SignalR Core hub that has a method ``Subscribe`` and sends ``feed``.
+
+The protocol is small, and the libraries for it do not fit: pysignalr 1.3.3 reconnects by itself (nothing can overlap),
+ends at a record that is no JSON, never notices a silent server, and has the token only after negotiating;
+signalrcore 1.0.2 runs in threads. Source: the Hub Protocol and Transport Protocols in ``dotnet/aspnetcore``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import aiohttp
+import orjson
+from pydantic import SecretStr
+from yarl import URL
+
+from f1stream.sources.livetiming.message import BadMessage, FeedMessage, checked
+from f1stream.sources.livetiming.times import utc_ms
+
+END = "\x1e"
+"""Ends each record."""
+INVOCATION, COMPLETION, PING, CLOSE = 1, 3, 6, 7
+OPEN_SECONDS = 15.0
+"""Longest wait for each step up to being subscribed."""
+PING_SECONDS = 15.0
+SILENT_SECONDS = 30.0
+"""A server that says nothing for so long, not even that it is there, is lost. Both as in Microsoft's clients."""
+MAX_RECORD_BYTES = 16_000_000
+"""The answer to subscribing is the greatest; it had 0.1 MB in 2024."""
+MAX_NEGOTIATION_BYTES = 100_000
+
+Damaged = Callable[[str, bytes], None]
+"""Takes what is wrong with a record, and the record."""
+
+
+class Lost(Exception):
+    """There is no connection, or no longer; its text says why."""
+
+
+class Refused(Lost):
+    """The server does not let us in (401, 403)."""
+
+
+@dataclass
+class Connection:
+    """Connected and subscribed."""
+
+    http: aiohttp.ClientSession
+    ws: aiohttp.ClientWebSocketResponse
+    damaged: Damaged
+    silent_s: float
+    snapshot: dict[str, Any] = field(default_factory=dict)
+    """The answer to subscribing: each topic's whole state."""
+    _waiting: list[FeedMessage] = field(default_factory=list)
+    """What was sent before that answer."""
+    _rest: str = ""
+    _pinging: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        topics: Sequence[str],
+        token: SecretStr | None,
+        damaged: Damaged,
+        silent_s: float = SILENT_SECONDS,
+    ) -> Connection:
+        """Negotiate, connect, shake hands, subscribe. Raises Lost and Refused.
+
+        Cookies of the negotiation go with the connection: the feed's load balancer needs them to find its server.
+        """
+        headers = {"User-Agent": f"f1stream/{version('f1stream')}"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token.get_secret_value()}"
+        http = aiohttp.ClientSession(headers=headers)
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                address = await _negotiated(http, URL(url))
+                ws = await http.ws_connect(
+                    address, max_msg_size=MAX_RECORD_BYTES, timeout=aiohttp.ClientWSTimeout(ws_close=5.0)
+                )
+            connection = cls(http, ws, damaged, silent_s)
+            async with asyncio.timeout(OPEN_SECONDS):
+                await connection._begin(topics)
+        except BaseException as error:
+            await http.close()
+            raise _told(error) from None
+        connection._pinging = asyncio.create_task(connection._ping())
+        return connection
+
+    async def messages(self) -> AsyncIterator[FeedMessage]:
+        """What the feed sends. It ends by raising Lost."""
+        for message in self._waiting:
+            yield message
+        self._waiting.clear()
+        while True:
+            for record in await self._records():
+                if (fed := self._message(record)) is not None:
+                    yield fed
+
+    async def close(self) -> None:
+        """Leave; may be called often."""
+        if self._pinging is not None:
+            self._pinging.cancel()
+        with suppress(aiohttp.ClientError, TimeoutError, OSError):
+            await self.ws.close()
+        await self.http.close()
+
+    async def _begin(self, topics: Sequence[str]) -> None:
+        await self._send({"protocol": "json", "version": 1})
+        records = await self._records()
+        while not records:
+            records = await self._records()
+        if error := records.pop(0).get("error"):
+            raise Lost(f"it speaks another protocol ({error})")
+        await self._send(
+            {"type": INVOCATION, "invocationId": "1", "target": "Subscribe", "arguments": [list(topics)]}
+        )
+        while True:
+            for at, record in enumerate(records):
+                if record.get("type") == COMPLETION and record.get("invocationId") == "1":
+                    if not isinstance(record.get("result"), dict):
+                        raise Lost(f"it would not subscribe us ({record.get('error') or 'no state in its answer'})")
+                    self.snapshot = record["result"]
+                    self._waiting += [m for later in records[at + 1 :] if (m := self._message(later)) is not None]
+                    return
+                if (message := self._message(record)) is not None:
+                    self._waiting.append(message)
+            records = await self._records()
+
+    def _message(self, record: dict[str, Any]) -> FeedMessage | None:
+        """A record's, when it has one. Raises Lost when it says good-bye."""
+        kind = record.get("type")
+        if kind == CLOSE:
+            raise Lost(f"the feed closed it ({record.get('error') or 'without a reason'})")
+        if kind != INVOCATION or record.get("target") != "feed":
+            return None
+        try:
+            return _fed(record.get("arguments"))
+        except BadMessage as bad:
+            self.damaged(str(bad), orjson.dumps(record))
+            return None
+
+    async def _records(self) -> list[dict[str, Any]]:
+        """The records of the next frame; one that is not whole waits for the next."""
+        try:
+            frame = await self.ws.receive(timeout=self.silent_s)
+        except TimeoutError:
+            raise Lost(f"nothing was heard for {self.silent_s:g} s") from None
+        if frame.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+            raise Lost(_why(frame, self.ws))
+        text = frame.data if isinstance(frame.data, str) else frame.data.decode(errors="replace")
+        *whole, self._rest = (self._rest + text).split(END)
+        if len(self._rest) > MAX_RECORD_BYTES:
+            raise Lost(f"a record is longer than {MAX_RECORD_BYTES:,} bytes")
+        return [record for text in whole if (record := self._record(text)) is not None]
+
+    def _record(self, text: str) -> dict[str, Any] | None:
+        try:
+            record = orjson.loads(text)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            self.damaged("it is no JSON object: cut off or garbled", text.encode(errors="replace"))
+            return None
+        return record
+
+    async def _send(self, record: dict[str, Any]) -> None:
+        await self.ws.send_str(orjson.dumps(record).decode() + END)
+
+    async def _ping(self) -> None:
+        with suppress(aiohttp.ClientError, OSError):  # whoever receives is told
+            while True:
+                await asyncio.sleep(PING_SECONDS)
+                await self._send({"type": PING})
+
+
+async def _negotiated(http: aiohttp.ClientSession, url: URL) -> URL:
+    """The websocket's address."""
+    secure = url.scheme in ("wss", "https")
+    address = (url / "negotiate").with_scheme("https" if secure else "http").update_query(negotiateVersion="1")
+    async with http.post(address) as answer:
+        if answer.status in (401, 403):
+            raise Refused(f"HTTP {answer.status}")
+        if answer.status != 200:
+            raise Lost(f"HTTP {answer.status} when negotiating")
+        try:
+            told = orjson.loads(await _body(answer))
+            identity = told.get("connectionToken") or told["connectionId"]
+        except (ValueError, AttributeError, KeyError):
+            raise Lost("its answer to negotiating is none") from None
+    return url.with_scheme("wss" if secure else "ws").update_query(id=str(identity))
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    body = b""
+    async for part in answer.content.iter_any():
+        body += part
+        if len(body) > MAX_NEGOTIATION_BYTES:
+            raise Lost("its answer to negotiating does not end")
+    return body
+
+
+def _fed(arguments: Any) -> FeedMessage:
+    if not isinstance(arguments, list) or len(arguments) != 3:
+        raise BadMessage("it has not three parts: topic, data, time")
+    topic, data, utc = arguments
+    sent_ms = utc_ms(utc)
+    if sent_ms is None:
+        raise BadMessage("its time is none")
+    return checked(topic, data, sent_ms)
+
+
+def _why(frame: aiohttp.WSMessage, ws: aiohttp.ClientWebSocketResponse) -> str:
+    if frame.type is aiohttp.WSMsgType.ERROR:
+        return f"it broke ({frame.data})"
+    return f"the feed closed it (code {ws.close_code})"
+
+
+def _told(error: BaseException) -> BaseException:
+    """What went wrong, as Lost; what is not about the connection as it is. Never with our headers."""
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return (Refused if error.status in (401, 403) else Lost)(f"HTTP {error.status} when connecting")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Lost(f"no connection ({error.os_error or error})")
+    if isinstance(error, TimeoutError):
+        return Lost(f"no answer within {OPEN_SECONDS:g} s")
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return Lost(f"no connection ({type(error).__name__})")
+    return error

@@ -1,0 +1,74 @@
+"""The F1TV token: whose it is and whether it is genuine is for the feed to tell; we look only at when it ends."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import time
+
+import orjson
+from pydantic import SecretStr
+
+from f1stream.settings import Settings
+
+log = logging.getLogger(__name__)
+MAX_TOKEN_BYTES = 64_000
+
+
+def ends_at(token: SecretStr | str) -> int | None:
+    """The Unix ms at which a JWT ends, by its ``exp`` (RFC 7519), unverified; None when it does not tell."""
+    parts = _text(token).split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return int(claims["exp"] * 1000)
+    except (ValueError, TypeError, KeyError, OverflowError, binascii.Error):
+        return None
+
+
+class Tokens:
+    """The token to connect with: what is set, or what its file holds by now."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._set, self._file = settings.f1tv_token, settings.f1tv_token_file
+        self._refused = ""
+
+    def current(self) -> SecretStr | None:
+        """None without one, and (said in the log) when it has ended or was refused: what is public comes without."""
+        token = self._read()
+        if not token:
+            return None
+        ends_ms = ends_at(token)
+        if token == self._refused:
+            return None
+        if ends_ms is not None and ends_ms <= time.time() * 1000:
+            log.warning(
+                "The F1TV token has ended: without car data and positions until there is a new one, taken at the next "
+                "connection. Set F1STREAM_F1TV_TOKEN_FILE to change it while this runs."
+            )
+            return None
+        return SecretStr(token)
+
+    def refuse(self, token: SecretStr) -> None:
+        """The feed does not take this one: it is not sent again."""
+        self._refused = token.get_secret_value()
+        log.warning("The feed refused the F1TV token: without car data and positions until there is another one.")
+
+    def _read(self) -> str:
+        if self._file is None:
+            return _text(self._set)
+        try:
+            with self._file.expanduser().open(encoding="utf-8") as file:
+                return _text(file.read(MAX_TOKEN_BYTES))
+        except (OSError, UnicodeDecodeError) as error:
+            log.warning(
+                "%s with the F1TV token cannot be read (%s).", self._file, getattr(error, "strerror", "no text")
+            )
+            return ""
+
+
+def _text(token: SecretStr | str) -> str:
+    text = token.get_secret_value() if isinstance(token, SecretStr) else token
+    return text.strip().removeprefix("Bearer ").strip()
