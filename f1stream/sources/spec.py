@@ -17,9 +17,7 @@ from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.simulator import SimOptions, simulate
 
-KINDS = (
-    "archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
-)
+KINDS = "archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
 
 
 def open_source(spec: str) -> list[Callable[[], Session]]:

@@ -8,9 +8,20 @@ DELETED = "_deleted"
 """A change's list of names that the state loses."""
 
 
+class Misfit(ValueError):
+    """A change that does not fit the state: an object where a value was, or the other way round."""
+
+
 def merge(state: Any, change: Any) -> Any:
-    """The state after ``change``. Lists change by index, sent as a dict; what is no dict replaces what was there."""
+    """The state after ``change``, in a copy. Lists change by index, sent as a dict; values replace each other.
+
+    Raises Misfit: a damaged change must not make the state one that good changes do not fit.
+    """
+    if state is not None and isinstance(state, dict | list) != isinstance(change, dict | list):
+        raise Misfit("an object stands where a value was, or the other way round")
     if not isinstance(change, dict):
+        if isinstance(state, dict):
+            return merge(state, {str(index): value for index, value in indexed(change)})
         return change
     if isinstance(state, list):
         return _merge_list(state, change)

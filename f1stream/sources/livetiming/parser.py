@@ -19,8 +19,9 @@ from f1stream.sources.livetiming.lap_book import LapBook
 from f1stream.sources.livetiming.merge import indexed, merge
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.telemetry import Damaged, Telemetry
+from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts
-from f1stream.sources.livetiming.values import instant_ms, whole
+from f1stream.sources.livetiming.values import whole
 from models import Entry, Lap, LapCount, Message, RaceControl, SessionStatus, TyreChange
 
 RACES = {"Race"}
@@ -118,6 +119,7 @@ class Parser:
         before = None if message.snapshot else self.state.get(message.topic)
         if not isinstance(message.data, dict):
             raise Damaged("it is no object")
+        _lines(message.data)
         self.state[message.topic] = merge(before, message.data)
         return []
 
@@ -133,8 +135,7 @@ class Parser:
 
     def _timing_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         facts: list[Lap | Message] = [*self.parts.take(message.data, at_ms)]
-        lines = message.data.get("Lines", {})
-        for number, line in lines.items():
+        for number, line in _lines(message.data).items():
             self.book.take_timing(number, line, at_ms, snapshot=message.snapshot)
             if number in self.book.entries:
                 facts += self.timing[number].take(number, line, at_ms, self.book.cars[number].laps, self.parts.part)
@@ -144,7 +145,7 @@ class Parser:
         self._merge(message, at_ms)
         self.book.entries = {entry.driver_number: entry for entry in self.entries()}
         facts: list[Lap | Message] = []
-        for number, line in message.data.get("Lines", {}).items():
+        for number, line in _lines(message.data).items():
             self.book.take_tyres(number, line, at_ms)
             if number in self.book.entries and line.get("Stints"):
                 facts += self._new_set(number, at_ms)
@@ -203,9 +204,9 @@ class Parser:
 
     def _clock(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._merge(message, at_ms)
-        utc_ms = instant_ms(message.data.get("Utc"))
-        if utc_ms is not None:
-            lag = message.sent_ms - utc_ms
+        counted_at_ms = utc_ms(message.data.get("Utc"))
+        if counted_at_ms is not None:
+            lag = message.sent_ms - counted_at_ms
             self._lag_ms = lag if self._lag_ms is None else min(self._lag_ms, lag)
         return list(bulletins.clock(self.state["ExtrapolatedClock"], at_ms))
 
@@ -223,6 +224,16 @@ class Parser:
     def _positions(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self.telemetry.take_positions(message.data, message.sent_ms)
         return []
+
+
+def _lines(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The cars' lines in a message. Raises Damaged before any of them is applied."""
+    lines = data.get("Lines", {})
+    if isinstance(lines, list):  # as TopThree has them
+        lines = {str(index): line for index, line in enumerate(lines)}
+    if not isinstance(lines, dict) or not all(isinstance(line, dict) for line in lines.values()):
+        raise Damaged("its Lines are no objects")
+    return lines
 
 
 READERS: dict[str, Callable[[Parser, FeedMessage, int], list[Lap | Message]]] = {

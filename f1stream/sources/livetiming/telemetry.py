@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from f1stream.sources.livetiming.values import instant_ms, number, whole
+from f1stream.sources.livetiming.times import utc_ms
+from f1stream.sources.livetiming.values import number, whole
 from f1stream.sources.session import Columns
 
 LARGEST_BYTES = 4 * 2**20
@@ -63,10 +64,10 @@ class Telemetry:
 
     def take_car_data(self, packed: Any, sent_ms: int) -> None:
         """A ``CarData.z`` message. Raises Damaged."""
-        for utc_ms, cars in self._entries(packed, "Entries", "Utc", "Cars", sent_ms):
+        for at_ms, cars in self._entries(packed, "Entries", "Utc", "Cars", sent_ms):
             for car, told in cars.items():
                 channels = told.get("Channels") if isinstance(told, dict) else None
-                sample = _car_sample(utc_ms, channels) if isinstance(channels, dict) else None
+                sample = _car_sample(at_ms, channels) if isinstance(channels, dict) else None
                 if sample is None:
                     self.damaged += 1
                 else:
@@ -74,9 +75,9 @@ class Telemetry:
 
     def take_positions(self, packed: Any, sent_ms: int) -> None:
         """A ``Position.z`` message. Raises Damaged."""
-        for utc_ms, cars in self._entries(packed, "Position", "Timestamp", "Entries", sent_ms):
+        for at_ms, cars in self._entries(packed, "Position", "Timestamp", "Entries", sent_ms):
             for car, told in cars.items():
-                place = _place(utc_ms, told) if isinstance(told, dict) else None
+                place = _place(at_ms, told) if isinstance(told, dict) else None
                 if place is None:
                     self.damaged += 1
                 else:
@@ -90,13 +91,13 @@ class Telemetry:
         if not isinstance(entries, list):
             raise Damaged(f"it has no list {listed}")
         for entry in entries:
-            utc_ms = instant_ms(entry.get(instant)) if isinstance(entry, dict) else None
-            if utc_ms is None or not isinstance(entry.get(cars), dict):
+            at_ms = utc_ms(entry.get(instant)) if isinstance(entry, dict) else None
+            if at_ms is None or not isinstance(entry.get(cars), dict):
                 self.damaged += 1
                 continue
-            delay = sent_ms - utc_ms
+            delay = sent_ms - at_ms
             self.lag_ms = delay if self.lag_ms is None else min(self.lag_ms, delay)
-            yield utc_ms, entry[cars]
+            yield at_ms, entry[cars]
 
     def merged(self, t0_utc_ms: int) -> dict[str, Columns]:
         """Take all that is here, by car: a sample at every instant of either topic, values between them interpolated.
@@ -108,24 +109,24 @@ class Telemetry:
 
 
 def _car_sample(
-    utc_ms: int, channels: dict[str, Any]
+    at_ms: int, channels: dict[str, Any]
 ) -> tuple[int, float, float, int, float, bool, int | None] | None:
     rpm, speed, throttle = (number(channels.get(CHANNELS[name])) for name in ("rpm", "speed", "throttle"))
     gear, brake = whole(channels.get(CHANNELS["gear"])), number(channels.get(CHANNELS["brake"]))
     if rpm is None or speed is None or throttle is None or gear is None or brake is None:
         return None
     drs = whole(channels.get(CHANNELS["drs"]))  # from 2026 there is none
-    return utc_ms, rpm, speed, gear, throttle, 0 < brake < NO_DATA, drs
+    return at_ms, rpm, speed, gear, throttle, 0 < brake < NO_DATA, drs
 
 
-def _place(utc_ms: int, told: dict[str, Any]) -> tuple[int, float, float, float, str | None] | None:
+def _place(at_ms: int, told: dict[str, Any]) -> tuple[int, float, float, float, str | None] | None:
     x, y, z = (number(told.get(name)) for name in ("X", "Y", "Z"))
     if x is None or y is None or z is None:
         return None
     status = told.get("Status")
     if isinstance(status, str) and status.isdecimal():  # as older feeds have it
         status = OFF_TRACK if int(status) else "OnTrack"
-    return utc_ms, x, y, z, status if isinstance(status, str) else None
+    return at_ms, x, y, z, status if isinstance(status, str) else None
 
 
 def _merged(trace: CarTrace, t0_utc_ms: int) -> Columns:

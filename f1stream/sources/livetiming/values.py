@@ -1,14 +1,12 @@
-"""How the feed writes times, gaps and instants."""
+"""How the feed writes durations, gaps and numbers."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 _DURATION = re.compile(r"\+?(?:(?:(\d+):)?(\d{1,2}):)?(\d{1,2})\.(\d{1,3})")
 _LAPS = re.compile(r"\+?(\d+) ?L(?:AP|APS)?", re.IGNORECASE)
-_INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?Z?")
 
 
 def duration_ms(text: Any) -> int | None:
@@ -24,18 +22,6 @@ def gap(text: Any) -> tuple[int | None, int | None]:
     """A gap as (ms, laps): ``+1.234`` is ms, ``1L`` and ``+1 LAP`` are laps, ``LAP 12`` (the leader) is neither."""
     told = _LAPS.fullmatch(text) if isinstance(text, str) else None
     return (None, int(told[1])) if told else (duration_ms(text), None)
-
-
-def instant_ms(text: Any) -> int | None:
-    """An instant such as ``2025-10-25T20:46:41.1110449Z`` in Unix ms; the feed's are UTC, with or without the Z."""
-    told = _INSTANT.fullmatch(text) if isinstance(text, str) else None
-    if told is None:
-        return None
-    try:
-        whole = datetime.fromisoformat(told[1]).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-    return int(whole.timestamp()) * 1000 + int((told[2] or "0")[:3].ljust(3, "0"))
 
 
 def whole(value: Any) -> int | None:
