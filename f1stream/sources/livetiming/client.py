@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -35,7 +34,7 @@ OVERLAP_SECONDS = 30.0
 KEPT_AHEAD = 20_000
 """Messages of the new connection that may wait for the old one."""
 TOUCH_SECONDS = 5.0
-"""When the old one is lost in the middle of this, so long the new one may take to show whether anything is missing."""
+"""When the old one is lost meanwhile, so long may the new one take to show whether something is missing."""
 SHORT_SECONDS = 10.0
 """Who loses connections as soon as they are made waits longer each time."""
 PAUSE_SECONDS = 0.5
@@ -77,24 +76,25 @@ class Live:
         """
         running = asyncio.create_task(self._run())
         try:
-            while True:
-                if self._queue.empty():
-                    getting = asyncio.create_task(self._queue.get())
-                    await asyncio.wait({getting, running}, return_when=asyncio.FIRST_COMPLETED)
-                    if not getting.done():
-                        getting.cancel()
-                        running.result()  # a mistake of ours: it raises
-                        return
-                    message = getting.result()
-                else:
-                    message = self._queue.get_nowait()
+            while (message := await self._next(running)) is not None:
                 metrics.MESSAGES.labels(message.topic if message.topic in TOPICS else "other").inc()
                 yield message
         finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await running
+            await _ended(running)
             metrics.CONNECTED.set(0)
+
+    async def _next(self, running: asyncio.Task[None]) -> FeedMessage | None:
+        if not self._queue.empty():
+            return self._queue.get_nowait()
+        getting = asyncio.create_task(self._queue.get())
+        try:
+            await asyncio.wait({getting, running}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            getting.cancel()  # does nothing to one that is done
+        if getting.done() and not getting.cancelled():
+            return getting.result()
+        running.result()  # a mistake of ours: it raises
+        return None
 
     async def _run(self) -> None:
         """One connection after the other."""

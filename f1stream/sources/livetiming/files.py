@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 MAX_LINE_BYTES = 8_000_000
@@ -23,7 +24,10 @@ def lines(path: Path, report: Report) -> Iterator[tuple[int, bytes]]:
     are reported; what comes before them is given. The last line may be cut off. Raises OSError.
     """
     number, rest, too_long = 0, b"", False
-    for chunk in _bytes(path, lambda reason: report(number + 1, reason, b"")):
+    for chunk in _bytes(path):
+        if isinstance(chunk, str):
+            report(number + 1, chunk, b"")
+            continue
         *whole, rest = (rest + chunk).split(b"\n") if b"\n" in chunk else [rest + chunk]
         for line in whole:
             number += 1
@@ -49,34 +53,38 @@ def _given(number: int, line: bytes, report: Report) -> Iterator[tuple[int, byte
         yield number, line
 
 
-def _bytes(path: Path, report: Callable[[str], None]) -> Iterator[bytes]:
+def _bytes(path: Path) -> Iterator[bytes | str]:
+    """The file's bytes, unpacked; a text says what is wrong with it at that point."""
     with path.open("rb") as file:
-        first = file.read(CHUNK_BYTES)
-        if not first.startswith(GZIP_MAGIC):
-            while first:
-                yield first
-                first = file.read(CHUNK_BYTES)
-            return
-        packed = _Gzip(report)
-        while first and not packed.over:
-            yield from packed.unpacked(first)
-            first = file.read(CHUNK_BYTES)
-        packed.end()
+        chunk = file.read(CHUNK_BYTES)
+        packed = _Gzip() if chunk.startswith(GZIP_MAGIC) else None
+        while chunk and not (packed and packed.over):
+            if packed is None:
+                yield chunk
+            else:
+                yield from packed.unpacked(chunk)
+            chunk = file.read(CHUNK_BYTES)
+        if packed is not None and not packed.whole:
+            yield "compressed data is damaged from here on" if packed.over else "compressed data is cut off here"
 
 
 class _Gzip:
     """Gzip, as far as it can be read: also of several members, cut off, or damaged in the middle."""
 
-    def __init__(self, report: Callable[[str], None]) -> None:
-        self._report = report
+    def __init__(self) -> None:
         self._member = zlib.decompressobj(wbits=31)
         self.over = False
         """Nothing more can be read."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether all there should be has been read."""
+        return self._member.eof and not self.over
+
     def unpacked(self, data: bytes) -> Iterator[bytes]:
         """What so many more bytes of the file hold, 64 kB at a time."""
         full = False
-        while (data or full) and not self.over:
+        while data or full:
             if self._member.eof:
                 if not data.strip(b"\0"):
                     return  # padding
@@ -87,23 +95,15 @@ class _Gzip:
             except zlib.error:
                 self.over = True
                 yield _as_far_as_it_goes(before, data)
-                self._report("compressed data is damaged from here on")
                 return
             yield made
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             full = len(made) == CHUNK_BYTES and not self._member.eof
 
-    def end(self) -> None:
-        """The file ends here."""
-        if not self.over and not self._member.eof:
-            self._report("compressed data is cut off here")
-
 
 def _as_far_as_it_goes(member: zlib._Decompress, data: bytes) -> bytes:
     made = []
-    try:
+    with suppress(zlib.error):
         for at in range(len(data)):
             made.append(member.decompress(data[at : at + 1]))
-    except zlib.error:
-        pass
     return b"".join(made)

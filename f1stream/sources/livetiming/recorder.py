@@ -19,36 +19,32 @@ class Recorder:
     """Appends ``[topic, data, utc]`` to a file: what ``open_recording`` and FastF1 read.
 
     A topic's whole state has a fourth part, "snapshot"; FastF1 passes such lines over, as it does with its own. Each
-    line goes to the system whole and at once, so a kill leaves whole lines; one that a full disk cuts off is counted by
-    readers and costs only itself. Not for several processes.
+    line goes to the system whole and at once, so a kill leaves whole lines; one that a full disk cuts off is counted
+    by readers and costs only itself. Not for several processes.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
         """Open the file. Raises SourceError when it is there and not to be appended to, or cannot be made."""
         self.path = path.expanduser()
+        if self.path.exists() and not append:
+            raise SourceError(f"{path} is there already: take another name, or append to it.")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab" if append else "xb", buffering=0)
             self._cut = append and _is_cut(self.path)
             """The last line has no end."""
-        except FileExistsError:
-            raise SourceError(f"{path} is there already: take another name, or append to it.") from None
         except OSError as error:
-            raise SourceError(
-                f"{path} cannot be written ({error.strerror}): look at its folder and rights."
-            ) from None
+            raise SourceError(f"{path} cannot be written ({error.strerror}): look at its folder.") from None
 
     def write(self, message: FeedMessage) -> None:
         """Note a message. Raises SourceError when it cannot be written."""
         parts = [message.topic, message.data, utc_text(message.sent_ms), *([SNAPSHOT] if message.snapshot else [])]
         # FastF1 takes every ' for a ", wherever it is
-        line = orjson.dumps(parts).replace(b"'", b"\\u0027") + b"\n"
+        line = (b"\n" if self._cut else b"") + orjson.dumps(parts).replace(b"'", b"\\u0027") + b"\n"
         try:
-            if self._cut:
-                line, self._cut = b"\n" + line, False
             written = self._file.write(line)
-            self._cut = written < len(line)
-            if self._cut:
+            self._cut = written < len(line) and (written > 0 or self._cut)
+            if written < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise SourceError(

@@ -1,6 +1,6 @@
 """One connection to an ASP.NET SignalR Core hub that has a method ``Subscribe`` and sends ``feed``.
 
-The protocol is small, and the libraries for it do not fit: pysignalr 1.3.3 reconnects by itself (nothing can overlap),
+The protocol is small, and the libraries for it do not fit: pysignalr 1.3.3 reconnects by itself, without overlap,
 ends at a record that is no JSON, never notices a silent server, and has the token only after negotiating;
 signalrcore 1.0.2 runs in threads. Source: the Hub Protocol and Transport Protocols in ``dotnet/aspnetcore``.
 """

@@ -45,8 +45,8 @@ class Tokens:
             return None
         if ends_ms is not None and ends_ms <= time.time() * 1000:
             log.warning(
-                "The F1TV token has ended: without car data and positions until there is a new one, taken at the next "
-                "connection. Set F1STREAM_F1TV_TOKEN_FILE to change it while this runs."
+                "The F1TV token has ended: without car data and positions until there is a new one, which is taken "
+                "at the next connection. Set F1STREAM_F1TV_TOKEN_FILE to change it while this runs."
             )
             return None
         return SecretStr(token)
