@@ -192,6 +192,21 @@ async def _replay(
 
 
 @app.command()
+def live(
+    record: Annotated[Path | None, typer.Option(help="Also write what the feed says there, to be replayed.")] = None,
+    append: Annotated[bool, typer.Option("--append", help="To a recording that was begun before.")] = False,
+) -> None:
+    """Publish the session that is on, from the official live timing, until it ends."""
+    from f1stream.sources.livetiming.follow import follow  # noqa: PLC0415
+
+    counts = _run(follow(settings(), record, append=append))
+    print(  # noqa: T201
+        f"{counts.session_key}: {counts.samples:,} samples, {counts.laps:,} laps and {counts.messages:,} messages "
+        "published."
+    )
+
+
+@app.command()
 def race() -> None:
     """The race worker: packets, laps and messages in, frames out."""
     _run(_ready_broker())

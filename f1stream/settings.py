@@ -102,6 +102,12 @@ class Settings(BaseSettings):
     live_renew_minutes: float = Field(
         110.0, gt=0, description="Age at which a connection is replaced, overlapping; the feed cuts it after 120."
     )
+    live_port: int = Field(6069, description="Port of the live client's metrics, on loopback.")
+    live_hold_back_seconds: float = Field(
+        3.0,
+        ge=0,
+        description="So much later than they come frames are made: stragglers are raced, not only archived.",
+    )
     live_retry_seconds: float = Field(30.0, gt=0, description="Longest pause between attempts to connect.")
     f1tv_token: SecretStr = SecretStr("")
     """An F1TV subscription's token (a JWT): without it there are no car data and positions."""

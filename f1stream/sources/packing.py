@@ -25,6 +25,41 @@ class Published:
     record: Packet | Lap | Message
 
 
+class Stamper:
+    """Numbers the records of a run, by topic and key, in the order in which they are published."""
+
+    def __init__(self, session_key: str, epoch: int, t0_utc_ms: int, source: str) -> None:
+        self.session_key, self._epoch, self._t0_utc_ms, self._source = session_key, epoch, t0_utc_ms, source
+        self._seqs: Counter[tuple[str, bytes]] = Counter()
+
+    def fact(self, emitted_ms: int, record: Lap | Message) -> Published:
+        """A message, or a lap, that becomes known at ``emitted_ms``."""
+        if isinstance(record, Lap):
+            return self._published(topics.LAPS, topics.car_key(self.session_key, record.driver_number), emitted_ms,
+                                   record)  # fmt: skip
+        return self._published(topics.MESSAGES, self.session_key.encode(), emitted_ms, record)
+
+    def packet(self, packet: Packet) -> Published:
+        """A packet, which names how many laps and messages were published before it."""
+        key = topics.car_key(self.session_key, packet.driver_number)
+        laps, messages = self._seqs[topics.LAPS, key], self._seqs[topics.MESSAGES, self.session_key.encode()]
+        return self._published(topics.TELEMETRY, key, packet.until_ms, packet, laps, messages)
+
+    def _published(
+        self,
+        topic: str,
+        key: bytes,
+        emitted_ms: int,
+        record: Packet | Lap | Message,
+        laps: int = 0,
+        messages: int = 0,
+    ) -> Published:
+        seq = self._seqs[topic, key]
+        self._seqs[topic, key] = seq + 1
+        stamp = Stamp(self._epoch, seq, emitted_ms, laps, messages, self._t0_utc_ms, self._source)
+        return Published(topic, key, stamp, record)
+
+
 def pack(
     session: Session, epoch: int, packet_ms: int, from_ms: int | None = None, to_ms: int | None = None
 ) -> Iterator[Published]:
@@ -38,38 +73,25 @@ def pack(
     end = -(-min(session.end_ms, to_ms or session.end_ms) // FRAME_MS) * FRAME_MS
     told = _known(session, info.model_copy(update={"start_ms": begin}), begin, end)
     next_told = next(told, None)
-    seqs: Counter[tuple[str, bytes]] = Counter()
+    stamper = Stamper(session.session_key, epoch, session.t0_utc_ms, info.source)
     instants = [begin, *range(begin + packet_ms, end, packet_ms), end]
     # One search a car for all packets: one a packet would cost more than everything else here.
     cuts = {
         number: columns["session_time_ms"].searchsorted(np.array(instants), side="right").tolist()
         for number, columns in session.telemetry.items()
     }
-    session_key = session.session_key.encode()
-
-    def stamp(topic: str, key: bytes, emitted_ms: int, laps: int = 0, messages: int = 0) -> Stamp:
-        seq = seqs[topic, key]
-        seqs[topic, key] = seq + 1
-        return Stamp(epoch, seq, emitted_ms, laps, messages, session.t0_utc_ms, info.source)
-
     for nth, until in enumerate(instants[1:]):
         while next_told is not None and next_told[0] <= until:
-            emitted_ms, record = next_told
-            topic, key = topics.MESSAGES, session_key
-            if isinstance(record, Lap):
-                topic, key = topics.LAPS, topics.car_key(session.session_key, record.driver_number)
-            yield Published(topic, key, stamp(topic, key, emitted_ms), record)
+            yield stamper.fact(*next_told)
             next_told = next(told, None)
         for number, columns in session.telemetry.items():
-            key = topics.car_key(session.session_key, number)
             first, last = cuts[number][nth : nth + 2]
             packet = Packet(
                 driver_number=number,
                 until_ms=until,
                 **{name: column[first:last].tolist() for name, column in columns.items()},
             )
-            named = stamp(topics.TELEMETRY, key, until, seqs[topics.LAPS, key], seqs[topics.MESSAGES, session_key])
-            yield Published(topics.TELEMETRY, key, named, packet)
+            yield stamper.packet(packet)
 
 
 def _known(session: Session, info: SessionInfo, begin: int, end: int) -> Iterator[tuple[int, Lap | Message]]:

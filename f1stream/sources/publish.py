@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from f1stream import topics
 from f1stream.kafka import unreachable
 from f1stream.settings import Settings
-from f1stream.sources.packing import pack
+from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from models import Packet
 
@@ -56,6 +56,17 @@ class Counts:
     messages: int = 0
     seconds: float = 0.0
 
+    def add(self, item: Published) -> None:
+        """Count a record."""
+        self.records += 1
+        if isinstance(item.record, Packet):
+            self.packets += 1
+            self.samples += len(item.record.session_time_ms)
+        elif item.topic == topics.LAPS:
+            self.laps += 1
+        else:
+            self.messages += 1
+
     def as_dict(self) -> dict[str, Any]:
         """For a report."""
         return asdict(self)
@@ -66,6 +77,14 @@ def packet_ms_for(speed: float | None) -> int:
     if speed is None:
         return 3_000
     return 250 if speed <= 10 else 1_000
+
+
+def producer_for(settings: Settings, linger_ms: int) -> AIOKafkaProducer:
+    """A producer that loses nothing and writes nothing twice, where the broker can tell."""
+    return AIOKafkaProducer(
+        **settings.kafka_client(), linger_ms=linger_ms, max_batch_size=512 * 1024,
+        enable_idempotence=not settings.embedded,
+    )  # fmt: skip
 
 
 async def publish(
@@ -85,12 +104,7 @@ async def publish(
     Raises BrokerError when the broker cannot be reached.
     """
     counts = Counts(session.session_key, epoch if epoch is not None else time.time_ns() // 1_000_000)
-    producer = AIOKafkaProducer(
-        **settings.kafka_client(),
-        linger_ms=0 if speed is not None and speed <= 10 else BULK_LINGER_MS,
-        max_batch_size=512 * 1024,
-        enable_idempotence=not settings.embedded,
-    )
+    producer = producer_for(settings, 0 if speed is not None and speed <= 10 else BULK_LINGER_MS)
     began = time.monotonic()
     try:
         await producer.start()
@@ -107,7 +121,7 @@ async def publish(
                 await pace.until(last)
             value = topics.encode(item.record)
             sent.append(await producer.send(item.topic, value, key=item.key, headers=item.stamp.headers()))
-            _count(counts, item.topic, item.record)
+            counts.add(item)
             if len(sent) >= SEND_AHEAD:
                 await asyncio.gather(*sent)
                 sent.clear()
@@ -118,14 +132,3 @@ async def publish(
         await producer.stop()
     counts.seconds = time.monotonic() - began
     return counts
-
-
-def _count(counts: Counts, topic: str, record: object) -> None:
-    counts.records += 1
-    if isinstance(record, Packet):
-        counts.packets += 1
-        counts.samples += len(record.session_time_ms)
-    elif topic == topics.LAPS:
-        counts.laps += 1
-    else:
-        counts.messages += 1

@@ -45,6 +45,8 @@ class CarLaps:
     rows: list[Row] = field(default_factory=lambda: [Row()])
     bests: list[list[int]] = field(default_factory=lambda: [[]])
     """By part of the session: lap times that were the car's best when they were set, and were not taken back."""
+    laps_before: int = 0
+    """Laps that it had driven when we began to listen."""
     _counted: int = 0
     """The feed's own count."""
     _has_left: bool = False
@@ -55,7 +57,7 @@ class CarLaps:
         """Apply a change of the car's line; returns whether a lap has ended. ``snapshot``: all of it at once."""
         count = whole(line.get("NumberOfLaps"))
         if snapshot:
-            self._counted, self._has_left = count or 0, not line.get("InPit", True)
+            self._begin_late(count or 0, is_in=line.get("InPit", True) is True)
             return False
         if count is not None and count < self._counted:
             self._late = True  # of a lap that is over: the feed sometimes goes back in time
@@ -77,12 +79,20 @@ class CarLaps:
     @property
     def lap_number(self) -> int:
         """The lap it is on; before it has left the pits, 1."""
-        return max(len(self.rows) - (not self.rows[0].is_told and len(self.rows) > 1), 1)
+        return self.laps_before + max(len(self.rows) - (not self.rows[0].is_told and len(self.rows) > 1), 1)
 
     def lap_number_at(self, at_ms: int, sector: int) -> int:
         """The lap of which ``sector`` (from 0), told at ``at_ms``, is one."""
         before = len(self.rows) > 1 and self.rows[-2].sectors_at[sector] == at_ms
         return max(self.lap_number - before, 1)
+
+    def _begin_late(self, count: int, *, is_in: bool) -> None:
+        """We have just begun to listen, or again after a loss: ``count`` laps are driven."""
+        if self._has_left:
+            self.rows += [Row() for _ in range(count - self._counted)]  # nobody knows when the one before ended
+        else:
+            self.laps_before, self._has_left = count, count > 0 or not is_in
+        self._counted = max(count, self._counted)
 
     def _row_at(self, at_ms: int) -> Row:
         """The lap to which a value belongs that comes now."""

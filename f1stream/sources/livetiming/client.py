@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any
 
 import orjson
@@ -68,7 +68,7 @@ class Live:
         """Connections in a row that were soon lost."""
         self._handover: Handover | None = None
 
-    async def messages(self) -> AsyncIterator[FeedMessage]:
+    async def messages(self) -> AsyncGenerator[FeedMessage]:
         """First each topic's state (``snapshot``), then what changes, as the feed sends it; it never ends.
 
         After a loss the states come again, because what was sent meanwhile is missing. A snapshot has the newest time

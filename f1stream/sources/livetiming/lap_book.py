@@ -119,10 +119,11 @@ class LapBook:
             if stint_number is not None:
                 driven[stint_number] += 1
             deleted = car.deleted.get(lap.lap_time_ms) if lap.lap_time_ms is not None else None
+            lap_number = car.laps.laps_before + lap.number
             laps.append(self._record(
-                number, n + 1, lap, stint_number, stint, driven[stint_number] if stint_number is not None else 0,
+                number, lap_number, lap, stint_number, stint, 0 if stint_number is None else driven[stint_number],
                 statuses[n], is_best=n in bests and deleted is None, deleted=deleted,
-                is_accurate=_is_accurate(settled, statuses, n), position=self._position(number, n + 1, lap),
+                is_accurate=_is_accurate(settled, statuses, n), position=self._position(number, lap_number, lap),
             ))  # fmt: skip
         return laps
 

@@ -55,6 +55,8 @@ class Parser:
     total_laps: int | None = None
     _sets: dict[str, tuple[int, str]] = field(default_factory=dict)
     """By car, the set of tyres last told: (stint, compound)."""
+    _seen: set[tuple[str, ...]] = field(default_factory=set)
+    """Messages of race control and the radio: after a loss of the connection the feed tells all of them again."""
     _lag_ms: int | None = None
     """The same from the session clock, where there are no samples to tell it."""
 
@@ -69,6 +71,11 @@ class Parser:
         """The feed's ``SessionInfo`` so far."""
         told = self.state.get("SessionInfo")
         return told if isinstance(told, dict) else {}
+
+    @property
+    def key(self) -> str:
+        """The session's key, as the feed has it."""
+        return str(self.info.get("Key", "recording"))
 
     def take(self, message: FeedMessage) -> list[Lap | Message]:
         """What becomes known with one message."""
@@ -171,6 +178,8 @@ class Parser:
 
     def _session_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         facts = bulletins.session_status(message.data, at_ms)
+        if message.snapshot and message.data["Status"] == self.state.get("SessionStatus"):
+            return []
         for fact in facts:
             if isinstance(fact, SessionStatus):
                 before = self.state.get("SessionStatus")
@@ -188,7 +197,7 @@ class Parser:
         return list(facts)
 
     def _race_control(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        facts = bulletins.race_control(message.data, at_ms)
+        facts = bulletins.race_control(self._unseen(message.data, "Messages", "Utc", "Message"), at_ms)
         for fact in facts:
             if isinstance(fact, RaceControl):
                 self.book.take_race_control(fact.message, at_ms)
@@ -214,8 +223,18 @@ class Parser:
         return list(bulletins.weather(message.data, at_ms))
 
     def _team_radio(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        return [fact for fact in bulletins.team_radio(message.data, at_ms)
-                if getattr(fact, "driver_number", None) in self.book.entries]  # fmt: skip
+        facts = bulletins.team_radio(self._unseen(message.data, "Captures", "Path"), at_ms)
+        return [fact for fact in facts if getattr(fact, "driver_number", None) in self.book.entries]
+
+    def _unseen(self, data: dict[str, Any], listed: str, *names: str) -> dict[str, Any]:
+        """``data`` with those of its list that were not told before, told apart by the fields ``names``."""
+        news = {}
+        for index, told in indexed(data.get(listed)):
+            identity = (listed, *(str(told.get(name)) for name in names))
+            if identity not in self._seen:
+                self._seen.add(identity)
+                news[str(index)] = told
+        return {listed: news}
 
     def _car_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self.telemetry.take_car_data(message.data, message.sent_ms)

@@ -15,6 +15,8 @@ from f1stream.sources.livetiming.car_laps import Row
 class Settled:
     """A lap with its times made to agree with each other. Session time and durations in ms."""
 
+    number: int
+    """From 1, among those that we know of."""
     end_ms: int
     lap_time_ms: int | None
     sectors: list[int | None]
@@ -41,7 +43,7 @@ def settle(rows: list[Row], *, is_over: bool) -> list[Settled]:
     at = [list(row.sectors_at) for row in told]
     _synchronise(ends, times, sectors, at)
     return [
-        Settled(end, times[n], sectors[n], at[n], told[n].pit_in_ms, told[n].pit_out_ms, dict(told[n].speeds))
+        Settled(n + 1, end, times[n], sectors[n], at[n], told[n].pit_in_ms, told[n].pit_out_ms, dict(told[n].speeds))
         for n, end in enumerate(ends)
         if end is not None
     ]

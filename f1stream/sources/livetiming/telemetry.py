@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import zlib
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -49,7 +50,21 @@ class CarTrace:
     car: list[tuple[int, float, float, int, float, bool, int | None]] = field(default_factory=list)
     """(utc, rpm, speed km/h, gear, throttle %, brake, drs)."""
     places: list[tuple[int, float, float, float, str | None]] = field(default_factory=list)
-    """(utc, x, y, z in 1/10 m, status)."""
+    """(utc, x, y, z in 1/10 m, status); none where there was no fix."""
+    _given: set[int] = field(default_factory=set)
+    """Instants, of those still here to interpolate from, that were given out."""
+
+    def give(self, t0_utc_ms: int, until: int | None) -> Columns:
+        """The samples up to the instant ``until`` that were not given out; what is later may lie beyond them."""
+        car, places = _in_order(self.car), _in_order(self.places)
+        known: set[int] = {sample[0] for sample in car} | {place[0] for place in places}
+        at = sorted(known - self._given)
+        at = at if until is None else [instant for instant in at if instant <= until]
+        columns = _between(np.array(at, dtype=np.int64), car, places, t0_utc_ms)
+        self.car, self.places = _rest(car, until), _rest(places, until)
+        kept: set[int] = {sample[0] for sample in self.car} | {place[0] for place in self.places}
+        self._given = kept if until is None else {instant for instant in kept if instant <= until}
+        return columns
 
 
 @dataclass
@@ -80,7 +95,7 @@ class Telemetry:
                 place = _place(at_ms, told) if isinstance(told, dict) else None
                 if place is None:
                     self.damaged += 1
-                else:
+                elif place[1:4] != (0, 0, 0):  # no fix
                     self.traces[car].places.append(place)
 
     def _entries(
@@ -99,13 +114,14 @@ class Telemetry:
             self.lag_ms = delay if self.lag_ms is None else min(self.lag_ms, delay)
             yield at_ms, entry[cars]
 
-    def merged(self, t0_utc_ms: int) -> dict[str, Columns]:
-        """Take all that is here, by car: a sample at every instant of either topic, values between them interpolated.
+    def merged(self, t0_utc_ms: int, until_ms: int | None = None) -> dict[str, Columns]:
+        """Give out what was not given out yet, by car, up to ``until_ms`` of session time; late samples among it.
 
-        Session time in ms since ``t0_utc_ms``. Of a car without positions x, y, z are 0, without car data the rest.
+        A sample at every instant of either topic, values between them interpolated. Session time in ms since
+        ``t0_utc_ms``. Of a car without positions x, y, z are 0, without car data the rest.
         """
-        taken, self.traces = self.traces, defaultdict(CarTrace)
-        return {car: _merged(trace, t0_utc_ms) for car, trace in taken.items()}
+        until = None if until_ms is None else until_ms + t0_utc_ms
+        return {car: trace.give(t0_utc_ms, until) for car, trace in self.traces.items()}
 
 
 def _car_sample(
@@ -129,12 +145,9 @@ def _place(at_ms: int, told: dict[str, Any]) -> tuple[int, float, float, float, 
     return at_ms, x, y, z, status if isinstance(status, str) else None
 
 
-def _merged(trace: CarTrace, t0_utc_ms: int) -> Columns:
-    car = _in_order(trace.car)
-    places = _in_order([place for place in trace.places if place[1:4] != (0, 0, 0)])  # no fix
+def _between(at: npt.NDArray[np.int64], car: list[Any], places: list[Any], t0_utc_ms: int) -> Columns:
     at_car = np.array([sample[0] for sample in car], dtype=np.int64)
     at_place = np.array([place[0] for place in places], dtype=np.int64)
-    at = np.union1d(at_car, at_place)
 
     def between(known: npt.NDArray[np.int64], values: list[float]) -> npt.NDArray[np.float64]:
         return np.interp(at, known, values) if values else np.zeros(len(at))
@@ -159,6 +172,12 @@ def _merged(trace: CarTrace, t0_utc_ms: int) -> Columns:
         "status": as_before(at_place, [place[4] or "OnTrack" for place in places], OFF_TRACK),
     }
     return columns
+
+
+def _rest(samples: list[Any], until: int | None) -> list[Any]:
+    """What is still needed when everything up to ``until`` was given out: the last of it, and what is later."""
+    given = len(samples) if until is None else bisect_right(samples, until, key=lambda sample: sample[0])
+    return samples[max(given - 1, 0) :]
 
 
 def _in_order(samples: list[Any]) -> list[Any]:

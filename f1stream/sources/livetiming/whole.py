@@ -48,16 +48,17 @@ def as_session(messages: Iterable[FeedMessage], source: str) -> tuple[Session, T
     t0_utc_ms, entries = parser.t0_utc_ms, parser.entries()
     telemetry = _telemetry(parser, t0_utc_ms, [entry.driver_number for entry in entries], laps)
     start_ms = parser.book.started_ms if parser.book.started_ms is not None else 0
-    info = _info(parser, t0_utc_ms, start_ms, source)
+    info = session_info(parser, t0_utc_ms, max(start_ms - PREAMBLE_MS, 0), source)
     last = [int(columns["session_time_ms"][-1]) for columns in telemetry.values() if len(columns["session_time_ms"])]
     return Session(
-        session_key=str(parser.info.get("Key", "recording")), t0_utc_ms=t0_utc_ms, start_ms=start_ms,
+        session_key=parser.key, t0_utc_ms=t0_utc_ms, start_ms=start_ms,
         end_ms=max([at_ms, *last]), telemetry=telemetry, laps=laps, laps_known_ms=known,
         messages=[info, Entries(session_time_ms=0, entries=entries), *_track(telemetry, laps, known), *facts],
     ), parser.tally  # fmt: skip
 
 
-def _info(parser: Parser, t0_utc_ms: int, start_ms: int, source: str) -> SessionInfo:
+def session_info(parser: Parser, t0_utc_ms: int, start_ms: int, source: str) -> SessionInfo:
+    """What the feed says of the session; its run starts at ``start_ms``."""
     told = parser.info
     meeting = _object(told, "Meeting")
     country, circuit = _object(meeting, "Country"), _object(meeting, "Circuit")
@@ -66,7 +67,7 @@ def _info(parser: Parser, t0_utc_ms: int, start_ms: int, source: str) -> Session
         session_time_ms=0, name=name, type="Sprint" if name == "Sprint" else str(told.get("Type", "Race")),
         meeting=str(meeting.get("Name", "")), location=str(meeting.get("Location", "")),
         country_code=str(country.get("Code", "")), circuit=str(circuit.get("ShortName", "")),
-        total_laps=parser.total_laps, t0_utc_ms=t0_utc_ms, start_ms=max(start_ms - PREAMBLE_MS, 0), source=source,
+        total_laps=parser.total_laps, t0_utc_ms=t0_utc_ms, start_ms=start_ms, source=source,
     )  # fmt: skip
 
 

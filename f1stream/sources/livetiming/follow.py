@@ -1,0 +1,93 @@
+"""``f1stream live``: the official feed into the topics, and into a file, until the session ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from contextlib import AsyncExitStack, aclosing, closing
+from pathlib import Path
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from prometheus_client import start_http_server
+
+from f1stream import topics
+from f1stream.kafka import create_topics, unreachable
+from f1stream.settings import Settings
+from f1stream.sources.livetiming.client import Live
+from f1stream.sources.livetiming.live import LiveRun
+from f1stream.sources.livetiming.recorder import Recorder
+from f1stream.sources.packing import Published
+from f1stream.sources.publish import SEND_AHEAD, Counts, producer_for
+
+log = logging.getLogger(__name__)
+TELLS_EVERY_S = 60.0
+
+
+async def follow(settings: Settings, record: Path | None = None, *, append: bool = False) -> Counts:
+    """Publish the session that is on; return when the feed says that it has ended, or at Ctrl-C or SIGTERM.
+
+    ``record``: a file for what the feed says, as it says it. Raises BrokerError and SourceError.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    await create_topics(settings)
+    epoch = time.time_ns() // 1_000_000
+    run = LiveRun(epoch, round(settings.live_hold_back_seconds * 1000), "live:f1")
+    counts = Counts("live", epoch)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    producer = producer_for(settings, 0)
+    async with AsyncExitStack() as stack:
+        server, _ = start_http_server(settings.live_port, "127.0.0.1")
+        stack.callback(server.shutdown)
+        recorder = stack.enter_context(closing(Recorder(record, append=append))) if record is not None else None
+        try:
+            stack.push_async_callback(producer.stop)
+            await producer.start()
+            messages = await stack.enter_async_context(aclosing(Live(settings).messages()))
+            following = asyncio.create_task(_follow(messages, run, producer, counts, recorder))
+            stopping = asyncio.create_task(stopped.wait())
+            await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not following.done():
+                following.cancel()
+                await asyncio.wait({following})
+            if not following.cancelled():
+                await following
+        except (KafkaError, OSError) as error:
+            raise unreachable(settings, error) from error
+    return counts
+
+
+async def _follow(messages: Any, run: LiveRun, producer: Any, counts: Counts, recorder: Recorder | None) -> None:
+    sent: list[asyncio.Future[Any]] = []
+    tells_at = 0.0
+    async for message in messages:
+        if recorder is not None:
+            recorder.write(message)
+        for item in run.take(message):
+            sent.append(await _send(producer, item))
+            counts.add(item)
+        if len(sent) >= SEND_AHEAD or run.ended:
+            await asyncio.gather(*sent)
+            sent.clear()
+        else:
+            sent = [each for each in sent if not each.done() or each.result() is None]
+        if run.parser is not None and run.parser.info:
+            counts.session_key = run.parser.key
+        if time.monotonic() >= tells_at:
+            tells_at = time.monotonic() + TELLS_EVERY_S
+            log.info("Session %s: %s samples, %s laps, %s messages so far.", counts.session_key, counts.samples,
+                     counts.laps, counts.messages)  # fmt: skip
+        if run.ended:
+            return
+
+
+async def _send(producer: Any, item: Published) -> asyncio.Future[Any]:
+    future: asyncio.Future[Any] = await producer.send(
+        item.topic, topics.encode(item.record), key=item.key, headers=item.stamp.headers()
+    )
+    return future

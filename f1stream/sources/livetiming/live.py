@@ -1,0 +1,126 @@
+"""The feed as it comes, as the records of a run: what ``whole`` makes of a recording, made while it happens."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.parser import Parser
+from f1stream.sources.livetiming.track import outline
+from f1stream.sources.livetiming.whole import session_info
+from f1stream.sources.packing import Published, Stamper
+from f1stream.sources.session import Columns
+from models import Entries, Lap, Message, Packet, SessionEnd, SessionStatus, Track
+from models.frame import FRAME_MS
+from models.packet import COLUMNS
+
+PACKET_MS = 400
+"""Packets tell so much of each car: the feed itself sends samples in bursts of a second or so."""
+WAITS_MS = 5_000
+"""The session begins when it is known who drives and when samples happen; without samples, so much later."""
+KEPT_MS = 240_000
+"""Samples are kept so long, to draw the track from the first lap at speed."""
+
+REQUIRED = ("session_time_ms", "x", "y", "z", "speed", "rpm", "throttle", "brake", "gear")
+_NOTHING = np.array([])
+
+
+class LiveRun:
+    """One session of the live feed. ``epoch``: when it was begun (Unix ms)."""
+
+    def __init__(self, epoch: int, hold_back_ms: int, source: str) -> None:
+        self.ended = False
+        self.parser: Parser | None = None
+        self._epoch, self._hold_back_ms, self._source = epoch, hold_back_ms, source
+        self._stamper: Stamper | None = None
+        self._t0_utc_ms = 0
+        self._waiting: list[Lap | Message] = []
+        """What was told before the session could begin."""
+        self._until_ms = 0
+        self._cars: list[str] = []
+        self._recent: dict[str, deque[tuple[int, float, float]]] = {}
+        self._has_track = False
+
+    def take(self, message: FeedMessage) -> Iterator[Published]:
+        """The records that one message makes, in the order in which they are to be published."""
+        self.parser = self.parser or Parser(message.sent_ms)
+        at_ms = message.sent_ms - self.parser.t0_ms
+        facts = self.parser.take(message)
+        if self._stamper is None:
+            self._waiting += facts
+            if not self._can_begin(at_ms):
+                return
+            yield from self._begin(at_ms)
+            facts, self._waiting = self._waiting, []
+        assert self._stamper is not None  # noqa: S101
+        for fact in facts:
+            yield from self._fact(at_ms, fact)
+        if any(isinstance(fact, SessionStatus) and fact.status == "Ends" for fact in facts):
+            yield from self.end(at_ms)
+        elif at_ms - self._hold_back_ms >= self._until_ms + PACKET_MS:
+            yield from self._packets(at_ms - self._hold_back_ms)
+
+    def end(self, at_ms: int) -> Iterator[Published]:
+        """What is left, and the end of the run."""
+        if self.parser is None or self._stamper is None or self.ended:
+            return
+        self.ended = True
+        end = -(-max(at_ms, self._until_ms + FRAME_MS) // FRAME_MS) * FRAME_MS
+        for fact in self.parser.finish():
+            yield from self._fact(end, fact)
+        yield self._stamper.fact(end, SessionEnd(session_time_ms=end))
+        yield from self._packets(end)
+
+    def _can_begin(self, at_ms: int) -> bool:
+        assert self.parser is not None  # noqa: S101
+        knows = bool(self.parser.info) and bool(self.parser.entries())
+        return knows and (self.parser.telemetry.lag_ms is not None or at_ms >= WAITS_MS)
+
+    def _begin(self, at_ms: int) -> Iterator[Published]:
+        assert self.parser is not None  # noqa: S101
+        self._t0_utc_ms, entries = self.parser.t0_utc_ms, self.parser.entries()
+        self._cars = [entry.driver_number for entry in entries]
+        begin = max(at_ms - self._hold_back_ms, 0) // FRAME_MS * FRAME_MS
+        self._until_ms = begin
+        info = session_info(self.parser, self._t0_utc_ms, begin, self._source)
+        self._stamper = Stamper(self.parser.key, self._epoch, self._t0_utc_ms, self._source)
+        yield self._stamper.fact(begin, info)
+        yield self._stamper.fact(begin, Entries(session_time_ms=begin, entries=entries))
+
+    def _fact(self, at_ms: int, fact: Lap | Message) -> Iterator[Published]:
+        assert self._stamper is not None  # noqa: S101
+        if getattr(fact, "driver_number", None) not in (None, *self._cars):
+            return  # somebody who came later than the list of entries
+        yield self._stamper.fact(at_ms, fact)
+        if isinstance(fact, Lap) and fact.is_accurate and not self._has_track and fact.start_ms is not None:
+            line = outline(self._path(fact.driver_number), fact.start_ms, fact.end_ms)
+            if line is not None:
+                self._has_track = True
+                yield self._stamper.fact(at_ms, Track(session_time_ms=at_ms, outline=line))
+
+    def _packets(self, until_ms: int) -> Iterator[Published]:
+        assert self.parser is not None and self._stamper is not None  # noqa: S101
+        self._until_ms = until_ms = max(until_ms // FRAME_MS * FRAME_MS, self._until_ms)
+        merged = self.parser.telemetry.merged(self._t0_utc_ms, until_ms)
+        for car in self._cars:
+            columns = merged.get(car)
+            if columns is None:
+                columns = dict.fromkeys(REQUIRED, _NOTHING)
+            elif not self._has_track:
+                self._remember(car, columns)
+            told = {name: columns[name].tolist() for name in COLUMNS if name in columns}
+            yield self._stamper.packet(Packet(driver_number=car, until_ms=until_ms, **told))
+
+    def _remember(self, car: str, columns: Columns) -> None:
+        kept = self._recent.setdefault(car, deque())
+        kept.extend(zip(*(columns[name].tolist() for name in ("session_time_ms", "x", "y")), strict=True))
+        while kept and kept[0][0] < self._until_ms - KEPT_MS:
+            kept.popleft()
+
+    def _path(self, car: str) -> Columns:
+        kept = sorted(self._recent.get(car, ()))
+        return {name: np.array([sample[nth] for sample in kept])
+                for nth, name in enumerate(("session_time_ms", "x", "y"))}  # fmt: skip

@@ -1,0 +1,118 @@
+"""``f1stream live`` against a local feed that plays a whole qualifying: topics and recording have all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from livetiming_server import LiveTimingServer
+from rig import Rig, free_port
+
+from f1stream import topics
+from f1stream.kafka import log_ends
+from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.whole import as_session
+from f1stream.topics import Stamp
+from f1stream.warehouse.loader import Partition
+from models import Lap, Packet, SessionEnd, SessionInfo
+
+DECODE = {
+    topics.TELEMETRY: topics.decode_packet, topics.LAPS: topics.decode_lap, topics.MESSAGES: topics.decode_message
+}  # fmt: skip
+NAMES = tuple(DECODE)
+UNTIL_MS = 1_400_000
+"""The first minutes of Q1 are enough, with the state before it."""
+
+
+@pytest.fixture(scope="module")
+def stretch(mexico_feed: list[FeedMessage]) -> list[FeedMessage]:
+    """The feed until some minutes into Q1, and the feed's word that it is over."""
+    t0_ms = mexico_feed[0].sent_ms
+    told = [message for message in mexico_feed if message.sent_ms < t0_ms + UNTIL_MS]
+    return [*told, FeedMessage("SessionStatus", {"Status": "Ends"}, t0_ms + UNTIL_MS)]
+
+
+def started(rig: Rig, server: LiveTimingServer, record: Path) -> subprocess.Popen[str]:
+    """``f1stream live`` on the local feed."""
+    environment = rig.environment() | {"F1STREAM_LIVE_URL": server.url, "F1STREAM_LIVE_PORT": str(free_port())}
+    return subprocess.Popen(
+        [sys.executable, "-m", "f1stream", "live", "--record", str(record)],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+async def everything(rig: Rig) -> list[tuple[str, bytes, Any, Any]]:
+    """(topic, key, stamp, record) of every record in the topics."""
+    partitions = [Partition(name, n) for name in NAMES for n in range(rig.settings.topic_partitions)]
+    expected = sum((await log_ends(rig.settings, partitions)).values())
+    found: list[tuple[str, bytes, Any, Any]] = []
+    async with asyncio.timeout(60), rig.reader(*NAMES) as reader:
+        while len(found) < expected:
+            for batch in (await reader.getmany(timeout_ms=500)).values():
+                found += [
+                    (each.topic, each.key, Stamp.read(each.headers), DECODE[each.topic](each.value)) for each in batch
+                ]
+    return found
+
+
+async def test_all_that_the_feed_says_is_in_the_topics_and_in_the_recording(
+    stretch: list[FeedMessage], tmp_path: Path
+) -> None:
+    rig = Rig(tmp_path / "home", partitions=4)
+    try:
+        await rig.start()
+        with LiveTimingServer(stretch, speed=200) as server:
+            record = tmp_path / "record.jsonl"
+            live = started(rig, server, record)
+            out, errors = await asyncio.to_thread(live.communicate, None, 120)
+        assert live.returncode == 0, errors
+        told = await everything(rig)
+    finally:
+        await asyncio.to_thread(rig.stop)
+    replayed, _ = as_session(open_recording(record), "recording:record")
+    whole, _ = as_session(stretch, "recording:stretch")
+    packets = [record for topic, _, _, record in told if topic == topics.TELEMETRY]
+    samples = sum(len(packet.session_time_ms) for packet in packets if isinstance(packet, Packet))
+    assert f"{samples:,} samples" in out
+    assert samples == whole.samples() == replayed.samples()
+    laps = {(lap.driver_number, lap.lap_number): lap.lap_time_ms for *_, lap in told if isinstance(lap, Lap)}
+    assert laps == {(lap.driver_number, lap.lap_number): lap.lap_time_ms for lap in whole.laps}
+    assert len(laps) > 20
+    infos = [record for *_, record in told if isinstance(record, SessionInfo)]
+    assert [(info.name, info.source) for info in infos] == [("Qualifying", "live:f1")]
+    assert sum(isinstance(record, SessionEnd) for *_, record in told) == 1
+    by_key: dict[tuple[str, bytes], list[int]] = {}
+    for topic, key, stamp, _ in told:
+        by_key.setdefault((topic, key), []).append(stamp.seq)
+    assert all(seqs == list(range(len(seqs))) for seqs in by_key.values()), (
+        "no record is missing, none is there twice"
+    )
+
+
+async def test_ctrl_c_ends_it_at_once_and_what_was_said_is_kept(stretch: list[FeedMessage], tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "home", partitions=4)
+    try:
+        await rig.start()
+        with LiveTimingServer(stretch, speed=50) as server:
+            record = tmp_path / "record.jsonl"
+            live = started(rig, server, record)
+            async with asyncio.timeout(60):
+                while not record.exists() or record.stat().st_size < 400_000:
+                    await asyncio.sleep(0.1)
+            live.send_signal(signal.SIGINT)
+            _, errors = await asyncio.to_thread(live.communicate, None, 15)
+        assert live.returncode == 0, errors
+        kept = list(open_recording(record))
+        assert len(kept) > 100
+        told = await everything(rig)
+        assert not any(isinstance(record, SessionEnd) for *_, record in told), "the session has not ended"
+    finally:
+        await asyncio.to_thread(rig.stop)

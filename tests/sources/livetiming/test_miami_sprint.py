@@ -1,0 +1,76 @@
+"""The Miami sprint of 2025 from its timing alone: an aborted start, a drying track, a safety car to the flag."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pipeline import Run, run
+
+from f1stream.sources.livetiming.parser import Tally
+from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.session import Session
+
+FROZEN = "livetiming_frozen"
+SPRINT = "2025-05-04_Miami__2025-05-03_Sprint"
+
+
+@pytest.fixture(scope="module")
+def parsed(recordings: Path) -> tuple[Session, Tally]:
+    return as_session(open_recording(recordings / FROZEN / SPRINT), "recording:miami")
+
+
+@pytest.fixture(scope="module")
+def raced(parsed: tuple[Session, Tally]) -> Run:
+    return run(parsed[0], 3_000)
+
+
+def test_the_order_at_the_flag_is_the_feeds_but_for_a_penalty(raced: Run) -> None:
+    """VER was 4th at the flag and was given ten seconds, which only the feed's order has."""
+    race = raced.race.race
+    assert race is not None
+    positions = {number: car.timing.position for number, car in race.cars.items() if car.timing is not None}
+    official = sorted(positions, key=lambda number: positions[number] or 99)
+    assert [number for number in race.order if number != "1"] == [number for number in official if number != "1"]
+    assert (race.order.index("1") + 1, positions["1"]) == (4, 17)
+
+
+def test_gaps_made_of_laps_are_the_official_ones(raced: Run) -> None:
+    race = raced.race.race
+    assert race is not None
+    apart = [
+        abs(gap - car.timing.gap_ms)
+        for number, car in race.cars.items()
+        if number != "1" and car.finished and car.timing is not None and car.timing.gap_ms is not None
+        and (gap := race.gaps[number].ms) is not None
+    ]  # fmt: skip
+    assert len(apart) == 15
+    assert max(apart) <= 50
+
+
+def test_visits_before_the_start_are_no_stops_and_every_finisher_made_one(raced: Run) -> None:
+    race = raced.race.race
+    assert race is not None
+    assert {len(car.stops()) for car in race.cars.values() if car.finished} == {1, 2}
+    assert {number for number, car in race.cars.items() if car.finished and len(car.stops()) == 2} == {"12"}
+
+
+def test_who_did_not_finish_is_retired(raced: Run) -> None:
+    race = raced.race.race
+    assert race is not None
+    assert {number for number, car in race.cars.items() if car.retired} == {"14", "16", "55"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["2025-03-16_Australian__2025-03-16_Race", "2025-04-13_Bahrain__2025-04-13_Race", SPRINT,
+     "2025-07-06_British__2025-07-06_Race", "2026-03-15_Chinese__2026-03-15_Race"],
+)  # fmt: skip
+def test_no_field_of_the_small_streams_goes_unnoticed(recordings: Path, name: str) -> None:
+    session, tally = as_session(open_recording(recordings / FROZEN / name), "recording:x")
+    assert not tally.damaged
+    assert not tally.unknown_topics
+    assert not tally.unknown_fields
+    entries = next(message for message in session.messages if message.kind == "entries")
+    assert len(entries.entries) == (22 if name.startswith("2026") else 20)
