@@ -236,3 +236,37 @@ async def test_the_page_is_accessible_and_fits(
     picture = pictures / f"page-{theme}-{viewport['width']}x{viewport['height']}.png"
     assert len(await page.screenshot(path=picture)) > 10_000
     assert errors == []
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_a_qualifying_is_shown_by_best_lap_with_its_cut_and_what_is_left_of_it(
+    browser: Browser, stage: Stage, pictures: Path, viewport: dict[str, int]
+) -> None:
+    stage.head = {"name": "Qualifying"}
+    changes = {
+        "4": {"best_lap_ms": 75_586, "laps_down": 0},
+        "81": {"best_lap_ms": 75_848, "official_gap_ms": 262, "official_interval_ms": 262},
+        "1": {"best_lap_ms": 76_900, "status": "eliminated", "laps_down": 0, "interval_laps": 0},
+    }
+    stage.put(60, changes=changes, part=2, goes_on=1, clock_ms=754_000, clock_at_ms=1_800, clock_runs=True, lap=0)
+    page, errors = await opened(browser, stage, viewport=viewport)
+    await until(page, "document.querySelectorAll('#rows tr').length === 3")
+    await until(page, "document.getElementById('lap-name').textContent === 'Q2'")
+    # 12:34 were left at 1.8 s, and the newest frame is 10 s later; the page may show one of two seconds before.
+    assert await page.inner_text("#lap") in {"12:24", "12:25", "12:26", "12:27"}
+    shown = {
+        await row.get_attribute("data-car"): (
+            await row.get_attribute("data-cut"), await row.locator("[data-col=gap]").inner_text(),
+            await row.locator(".tag").text_content(),
+        )
+        for row in await page.locator("#rows tr").all()
+    }  # fmt: skip
+    assert shown["4"] == ("last", "LEADER", "")
+    assert shown["81"][:2] == ("below", "+0.262")
+    assert shown["1"][::2] == ("", "OUT")
+    assert "1:15.586" in await page.inner_text("#rows tr:first-child")
+    title = await page.locator('#rows tr[data-car="81"] [data-col=gap]').get_attribute("title")
+    assert title is not None
+    assert title.startswith("official; measured")
+    assert errors == []
+    await page.screenshot(path=pictures / f"qualifying-{viewport['width']}.png")

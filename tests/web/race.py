@@ -24,14 +24,14 @@ def outline(points: int = 120) -> list[tuple[int, int]]:
     ]
 
 
-def head(session: str = "test_race", epoch: int = 1, simulated: bool = True) -> Head:
+def head(session: str = "test_race", epoch: int = 1, simulated: bool = True, name: str = "Race") -> Head:
     return Head(
         kind="head",  # encode_frames leaves out what was not set
         session_key=session,
         epoch=epoch,
         t=0,
         info=SessionInfo(
-            session_time_ms=0, name="Race", type="Race", meeting="Test Grand Prix", location="Nowhere",
+            session_time_ms=0, name=name, type=name, meeting="Test Grand Prix", location="Nowhere",
             country_code="TST", circuit="Oval", total_laps=9, t0_utc_ms=1_700_000_000_000, start_ms=0,
             source="test", simulated=simulated,
         ),
