@@ -134,11 +134,12 @@ class Live:
             try:
                 await _first(giving, opening)
                 if not opening.done():
-                    continue
+                    metrics.CONNECTED.set(0)
+                    await asyncio.wait({opening})  # it may be subscribed already: what is sent to it is not lost
                 new = opening.result()
                 keeping = asyncio.create_task(self._keep(new, handover))
                 await _first(giving, keeping, handover.met.wait(), timeout=self._overlap_s)
-                if not keeping.done():
+                if giving.done() or not keeping.done():
                     handed = await self._handed_over(handover, old, giving, new, keeping)
                     replaced = True
                     return new, handed
