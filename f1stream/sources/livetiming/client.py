@@ -71,9 +71,12 @@ class Live:
     async def messages(self) -> AsyncIterator[FeedMessage]:
         """First each topic's state (``snapshot``), then what changes, as the feed sends it; it never ends.
 
-        After a loss the states come again, because what was sent meanwhile is missing. A snapshot has the newest time
-        that it tells itself. Whoever stops listening closes the iterator (``contextlib.aclosing``).
+        After a loss the states come again, because what was sent meanwhile is missing. States have the newest time that
+        they tell or that was given before; changes have the feed's own, which runs back by up to a second at times. What
+        is wrong with the connection is in the log and the metrics. For one listener, who closes the iterator
+        (``contextlib.aclosing``).
         """
+        self._queue = asyncio.Queue(AHEAD)
         running = asyncio.create_task(self._run())
         try:
             while (message := await self._next(running)) is not None:
@@ -125,8 +128,8 @@ class Live:
     async def _renewed(self, old: Connection, giving: asyncio.Task[None]) -> tuple[Connection, Rest]:
         """The connection that replaces ``old``, which is closed. Raises Lost when ``old`` is lost before that."""
         while True:
-            if giving.done():
-                await giving
+            if (lost := _lost(giving)) is not None:
+                raise lost
             self._handover = handover = Handover()
             opening = asyncio.create_task(self._open())
             keeping: asyncio.Task[None] | None = None
@@ -139,11 +142,12 @@ class Live:
                 new = opening.result()
                 keeping = asyncio.create_task(self._keep(new, handover))
                 await _first(giving, keeping, handover.met.wait(), timeout=self._overlap_s)
-                if giving.done() or not keeping.done():
+                lost = _lost(keeping)
+                if lost is None or giving.done():
                     handed = await self._handed_over(handover, old, giving, new, keeping)
                     replaced = True
                     return new, handed
-                log.warning("The connection that was to replace another was lost: %s.", keeping.exception())
+                log.warning("The connection that was to replace another was lost: %s.", lost)
                 await _first(giving, timeout=PAUSE_SECONDS)
             finally:
                 self._handover = None
@@ -161,13 +165,14 @@ class Live:
         new: Connection,
         keeping: asyncio.Task[None],
     ) -> Rest:
-        lost = giving.done()
-        if lost and not handover.touched:
+        lost = _lost(giving)
+        if lost is not None and not handover.touched:
             await _first(keeping, handover.came.wait(), timeout=TOUCH_SECONDS)
         await _ended(giving)
         await _ended(keeping)
         await old.close()
-        if lost and not handover.touched:
+        if lost is not None and not handover.touched:
+            log.warning("The connection to the live timing was lost while another replaced it: %s.", lost)
             metrics.RECONNECTS.inc()
             await self._give_states(new)
             return Rest([], handover.kept)
@@ -251,6 +256,16 @@ async def _first(*things: asyncio.Task[Any] | Coroutine[Any, Any, Any], timeout:
         for task, thing in waited.items():
             if task is not thing:
                 task.cancel()
+
+
+def _lost(task: asyncio.Task[None]) -> Lost | None:
+    """Why a connection's task is over; None while it is not. What is no loss but a mistake of ours is raised."""
+    if not task.done():
+        return None
+    error = task.exception()
+    if not isinstance(error, Lost):
+        raise error or AssertionError("a connection's messages never end by themselves")
+    return error
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:

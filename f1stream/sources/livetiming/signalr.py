@@ -184,7 +184,7 @@ async def _negotiated(http: aiohttp.ClientSession, url: URL) -> URL:
     """The websocket's address."""
     secure = url.scheme in ("wss", "https")
     address = (url / "negotiate").with_scheme("https" if secure else "http").update_query(negotiateVersion="1")
-    async with http.post(address) as answer:
+    async with http.post(address, allow_redirects=False) as answer:
         if answer.status in (401, 403):
             raise Refused(f"HTTP {answer.status}")
         if answer.status != 200:

@@ -169,7 +169,7 @@ async def test_what_is_no_message_is_told_and_costs_only_itself() -> None:
 
 
 async def test_slow_listener_loses_nothing() -> None:
-    with LiveTimingServer(changes(6_000, padding="x" * 2_000)) as server:
+    with LiveTimingServer(changes(3_000, padding="x" * 4_000)) as server:
         async with listening(Live(settings(server))) as listener:
             listener.wait_s = 0.0001
             assert list(map(same, await listener.whole(server))) == list(map(same, server.messages))
