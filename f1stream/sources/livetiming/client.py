@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 AHEAD = 2_000
 """Messages that may wait for the listener; then the feed has to. At its busiest it sends some 20 a second."""
 OVERLAP_SECONDS = 30.0
-"""Longest time with two connections, where the feed says too little for them to meet."""
+"""So long two connections may take to meet. Where the feed says too little for that, the old one has said everything
+when it said something more after this time, be it a ping."""
 KEPT_AHEAD = 20_000
 """Messages of the new connection that may wait for the old one."""
 TOUCH_SECONDS = 5.0
@@ -71,10 +72,10 @@ class Live:
     async def messages(self) -> AsyncIterator[FeedMessage]:
         """First each topic's state (``snapshot``), then what changes, as the feed sends it; it never ends.
 
-        After a loss the states come again, because what was sent meanwhile is missing. States have the newest time that
-        they tell or that was given before; changes have the feed's own, which runs back by up to a second at times. What
-        is wrong with the connection is in the log and the metrics. For one listener, who closes the iterator
-        (``contextlib.aclosing``).
+        After a loss the states come again, because what was sent meanwhile is missing. States have the newest time
+        that they tell or that was given before; changes have the feed's own, which runs back by up to a second at
+        times. What is wrong with the connection is in the log and the metrics. For one listener, who closes the
+        iterator (``contextlib.aclosing``).
         """
         self._queue = asyncio.Queue(AHEAD)
         running = asyncio.create_task(self._run())
@@ -141,7 +142,7 @@ class Live:
                     await asyncio.wait({opening})  # it may be subscribed already: what is sent to it is not lost
                 new = opening.result()
                 keeping = asyncio.create_task(self._keep(new, handover))
-                await _first(giving, keeping, handover.met.wait(), timeout=self._overlap_s)
+                await self._both(handover, old, giving, keeping)
                 lost = _lost(keeping)
                 if lost is None or giving.done():
                     handed = await self._handed_over(handover, old, giving, new, keeping)
@@ -156,6 +157,15 @@ class Live:
                 await _ended(opening)
                 if not replaced and not opening.cancelled() and opening.exception() is None:
                     await opening.result().close()
+
+    async def _both(
+        self, handover: Handover, old: Connection, giving: asyncio.Task[None], keeping: asyncio.Task[None]
+    ) -> None:
+        """Return when the old connection is not needed any more, or one of the two is lost."""
+        await _first(giving, keeping, handover.met.wait(), timeout=self._overlap_s)
+        enough = old.taken + 2  # what is in hand, and one more; a listener who takes nothing for long delays both
+        while not (giving.done() or keeping.done() or handover.met.is_set() or old.taken >= enough):
+            await _first(giving, keeping, handover.met.wait(), timeout=0.05)
 
     async def _handed_over(
         self,
