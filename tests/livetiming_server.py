@@ -70,6 +70,8 @@ class LiveTimingServer:
         """Of every negotiation."""
         self.refusals: list[int] = []
         """Statuses to answer the next negotiations with."""
+        self.sticky = True
+        """As the load balancer before the feed: whoever has not its cookie is at the wrong server."""
         self.split = False
         """Records come in two frames, and two in one."""
         self.played = threading.Event()
@@ -125,16 +127,18 @@ class LiveTimingServer:
         if self.tokens is not None and self._token(request) not in ("", *self.tokens):
             return web.Response(status=401)
         identity = secrets.token_urlsafe(16) + "+/="
-        answer = web.json_response(
-            {"negotiateVersion": 1, "connectionId": "public", "connectionToken": identity,
-             "availableTransports": [{"transport": "WebSockets", "transferFormats": ["Text", "Binary"]}]}
-        )  # fmt: skip
+        told: dict[str, Any] = {"negotiateVersion": 0, "connectionId": identity}
+        if request.query.get("negotiateVersion") == "1":
+            told = {"negotiateVersion": 1, "connectionId": "public", "connectionToken": identity}
+        told["availableTransports"] = [{"transport": "WebSockets", "transferFormats": ["Text", "Binary"]}]
+        answer = web.json_response(told)
         answer.set_cookie("AWSALBCORS", secrets.token_hex(8) + identity[:4].encode().hex())
         return answer
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
         cookie, identity = request.cookies.get("AWSALBCORS", ""), request.query.get("id", "")
-        if not cookie.endswith(identity[:4].encode().hex()) or not identity.endswith("+/="):
+        sticky = cookie.endswith(identity[:4].encode().hex()) or not self.sticky
+        if not sticky or not identity.endswith("+/="):
             return web.Response(status=404, text="another server negotiated that")
         ws = web.WebSocketResponse()
         await ws.prepare(request)

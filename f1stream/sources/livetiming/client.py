@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 AHEAD = 2_000
 """Messages that may wait for the listener; then the feed has to. At its busiest it sends some 20 a second."""
 OVERLAP_SECONDS = 30.0
-"""Longest time with two connections, where the feed says too little for them to meet."""
+"""So long two connections may take to meet. Where the feed says too little for that, the old one has said everything
+when it said something more after this time, be it a ping."""
 KEPT_AHEAD = 20_000
 """Messages of the new connection that may wait for the old one."""
 TOUCH_SECONDS = 5.0
@@ -71,9 +72,12 @@ class Live:
     async def messages(self) -> AsyncGenerator[FeedMessage]:
         """First each topic's state (``snapshot``), then what changes, as the feed sends it; it never ends.
 
-        After a loss the states come again, because what was sent meanwhile is missing. A snapshot has the newest time
-        that it tells itself. Whoever stops listening closes the iterator (``contextlib.aclosing``).
+        After a loss the states come again, because what was sent meanwhile is missing. States have the newest time
+        that they tell or that was given before; changes have the feed's own, which runs back by up to a second at
+        times. What is wrong with the connection is in the log and the metrics. For one listener, who closes the
+        iterator (``contextlib.aclosing``).
         """
+        self._queue = asyncio.Queue(AHEAD)
         running = asyncio.create_task(self._run())
         try:
             while (message := await self._next(running)) is not None:
@@ -125,8 +129,8 @@ class Live:
     async def _renewed(self, old: Connection, giving: asyncio.Task[None]) -> tuple[Connection, Rest]:
         """The connection that replaces ``old``, which is closed. Raises Lost when ``old`` is lost before that."""
         while True:
-            if giving.done():
-                await giving
+            if (lost := _lost(giving)) is not None:
+                raise lost
             self._handover = handover = Handover()
             opening = asyncio.create_task(self._open())
             keeping: asyncio.Task[None] | None = None
@@ -134,15 +138,17 @@ class Live:
             try:
                 await _first(giving, opening)
                 if not opening.done():
-                    continue
+                    metrics.CONNECTED.set(0)
+                    await asyncio.wait({opening})  # it may be subscribed already: what is sent to it is not lost
                 new = opening.result()
                 keeping = asyncio.create_task(self._keep(new, handover))
-                await _first(giving, keeping, handover.met.wait(), timeout=self._overlap_s)
-                if not keeping.done():
+                await self._both(handover, old, giving, keeping)
+                lost = _lost(keeping)
+                if lost is None or giving.done():
                     handed = await self._handed_over(handover, old, giving, new, keeping)
                     replaced = True
                     return new, handed
-                log.warning("The connection that was to replace another was lost: %s.", keeping.exception())
+                log.warning("The connection that was to replace another was lost: %s.", lost)
                 await _first(giving, timeout=PAUSE_SECONDS)
             finally:
                 self._handover = None
@@ -152,6 +158,15 @@ class Live:
                 if not replaced and not opening.cancelled() and opening.exception() is None:
                     await opening.result().close()
 
+    async def _both(
+        self, handover: Handover, old: Connection, giving: asyncio.Task[None], keeping: asyncio.Task[None]
+    ) -> None:
+        """Return when the old connection is not needed any more, or one of the two is lost."""
+        await _first(giving, keeping, handover.met.wait(), timeout=self._overlap_s)
+        enough = old.taken + 2  # what is in hand, and one more; a listener who takes nothing for long delays both
+        while not (giving.done() or keeping.done() or handover.met.is_set() or old.taken >= enough):
+            await _first(giving, keeping, handover.met.wait(), timeout=0.05)
+
     async def _handed_over(
         self,
         handover: Handover,
@@ -160,13 +175,14 @@ class Live:
         new: Connection,
         keeping: asyncio.Task[None],
     ) -> Rest:
-        lost = giving.done()
-        if lost and not handover.touched:
+        lost = _lost(giving)
+        if lost is not None and not handover.touched:
             await _first(keeping, handover.came.wait(), timeout=TOUCH_SECONDS)
         await _ended(giving)
         await _ended(keeping)
         await old.close()
-        if lost and not handover.touched:
+        if lost is not None and not handover.touched:
+            log.warning("The connection to the live timing was lost while another replaced it: %s.", lost)
             metrics.RECONNECTS.inc()
             await self._give_states(new)
             return Rest([], handover.kept)
@@ -250,6 +266,16 @@ async def _first(*things: asyncio.Task[Any] | Coroutine[Any, Any, Any], timeout:
         for task, thing in waited.items():
             if task is not thing:
                 task.cancel()
+
+
+def _lost(task: asyncio.Task[None]) -> Lost | None:
+    """Why a connection's task is over; None while it is not. What is no loss but a mistake of ours is raised."""
+    if not task.done():
+        return None
+    error = task.exception()
+    if not isinstance(error, Lost):
+        raise error or AssertionError("a connection's messages never end by themselves")
+    return error
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:

@@ -40,7 +40,7 @@ class Damage:
     file: str
     """Name of the file, or ``live`` for what came over the wire."""
     line: int
-    """Line in the file, from 1; over the wire, messages received so far."""
+    """Line in the file, from 1; 0 where there are no lines. Over the wire they are counted."""
     reason: str
     """One of a few."""
     raw: bytes = b""

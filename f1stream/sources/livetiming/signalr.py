@@ -56,6 +56,8 @@ class Connection:
     silent_s: float
     snapshot: dict[str, Any] = field(default_factory=dict)
     """The answer to subscribing: each topic's whole state."""
+    taken: int = 0
+    """Frames of which everything has been taken; pings are frames too."""
     _waiting: list[FeedMessage] = field(default_factory=list)
     """What was sent before that answer."""
     _rest: str = ""
@@ -102,6 +104,7 @@ class Connection:
             for record in await self._records():
                 if (fed := self._message(record)) is not None:
                     yield fed
+            self.taken += 1
 
     async def close(self) -> None:
         """Leave; may be called often."""
@@ -184,7 +187,7 @@ async def _negotiated(http: aiohttp.ClientSession, url: URL) -> URL:
     """The websocket's address."""
     secure = url.scheme in ("wss", "https")
     address = (url / "negotiate").with_scheme("https" if secure else "http").update_query(negotiateVersion="1")
-    async with http.post(address) as answer:
+    async with http.post(address, allow_redirects=False) as answer:
         if answer.status in (401, 403):
             raise Refused(f"HTTP {answer.status}")
         if answer.status != 200:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
@@ -168,7 +169,7 @@ async def test_what_is_no_message_is_told_and_costs_only_itself() -> None:
 
 
 async def test_slow_listener_loses_nothing() -> None:
-    with LiveTimingServer(changes(6_000, padding="x" * 2_000)) as server:
+    with LiveTimingServer(changes(3_000, padding="x" * 4_000)) as server:
         async with listening(Live(settings(server))) as listener:
             listener.wait_s = 0.0001
             assert list(map(same, await listener.whole(server))) == list(map(same, server.messages))
@@ -312,6 +313,30 @@ async def test_at_50_times_the_pace_with_losses_and_renewals_all_that_was_sent_c
         f"{reconnects:.0f} losses; lag p50 {lags[len(lags) // 2] * 1000:.1f} ms, p99 "
         f"{lags[len(lags) * 99 // 100] * 1000:.1f} ms, max {lags[-1] * 1000:.1f} ms"
     )
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whichever_connections_are_lost_and_renewed_all_that_was_sent_comes_once(
+    mexico_feed: list[FeedMessage], seed: int
+) -> None:
+    """Any one of two connections, or both, at any time: while one is opened, kept, or handed over."""
+    dice = random.Random(seed)
+    messages = mexico_feed[ON_TRACK]
+    breaks = {dice.randrange(len(messages)): dice.choice(["close", "goodbye"]) for _ in range(dice.randrange(1, 8))}
+    with LiveTimingServer(messages, speed=200, breaks=breaks, waits=seed % 2 == 0) as server:
+
+        def lose_one(_: int) -> None:
+            if dice.random() < 0.004 and (alive := [client for client in server.clients if not client.ended]):
+                client = dice.choice(alive)
+                client.ended = "close"
+                asyncio.get_running_loop().create_task(client.ws.close())
+
+        server.before = lose_one
+        live = Live(settings(server, live_renew_minutes=dice.choice([0.02, 0.1, 0.3]) / 60), overlap_s=0.5)
+        async with listening(live) as listener:
+            got = list(map(same, await listener.whole(server)))
+    assert got == [same(messages[index]) for index in server.sent]
+    assert len(server.clients) > 3
 
 
 def token(seconds: float, name: str = "somebody") -> str:
