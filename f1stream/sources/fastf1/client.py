@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -131,7 +132,9 @@ def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> 
     before, logger.propagate = logger.handlers[:], False
     logger.handlers[:] = [_Remarks(client.remarks, tell), log]
     try:
-        yield client
+        with warnings.catch_warnings():  # those of FastF1 and pandas are not for our users
+            warnings.simplefilter("ignore")
+            yield client
     except module.exceptions.RateLimitExceededError as error:
         raise SourceError(
             f"FastF1 has asked its servers as often as it may for now ({error}): try again in an hour. "

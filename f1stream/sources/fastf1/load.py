@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from f1stream.sources.fastf1.ahead import arrays_instead_of_frames
 from f1stream.sources.fastf1.client import LIVETIMING, FastF1
 from f1stream.sources.fastf1.schedule import Wanted, words
 from f1stream.sources.session import SourceError
@@ -45,7 +46,8 @@ def corners(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[s
     import requests  # noqa: PLC0415 - as slow as FastF1, which needs it
 
     try:
-        found = session.get_circuit_info().corners
+        with arrays_instead_of_frames(session):
+            found = session.get_circuit_info().corners
     except (AttributeError, LookupError, TypeError, ValueError, requests.RequestException) as error:
         why = ", ".join(client.servers.failed) or type(error).__name__
         note(f"The circuit's corners could not be had ({why}) and are left out.")
