@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rig import free_port
 
 from f1stream.demo import Demo
-from f1stream.embedded.ports import free_port
 from f1stream.settings import settings
 from f1stream.sources.session import SourceError
 
