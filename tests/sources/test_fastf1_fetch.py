@@ -134,10 +134,12 @@ def test_session_without_car_data_is_told_and_leaves_nothing(mexico: FastF1Serve
 
 def test_session_that_still_runs_is_told(mexico: FastF1Servers, settings: Settings) -> None:
     stream = f"{LIVETIMING}{MEXICO}SessionStatus.jsonStream"
-    lines = mexico.answers[stream].split(b"\r\n")
-    mexico.answers[stream] = b"\r\n".join([*lines[:-3], b""])
+    whole = mexico.answers[stream]
+    mexico.answers[stream] = b"\r\n".join([*whole.split(b"\r\n")[:-3], b""])
     with pytest.raises(SourceError, match="has not ended yet"):
         fetch(settings, QUALIFYING)
+    mexico.answers[stream] = whole
+    assert fetch(settings, QUALIFYING).laps > 30, "the early answer is not in the cache"
 
 
 def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(

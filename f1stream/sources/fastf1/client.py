@@ -87,7 +87,7 @@ class FastF1:
 
 
 class _Remarks(logging.Handler):
-    """FastF1's own words: each to ``tell``, warnings kept too."""
+    """FastF1's own words: what it does goes to ``tell``, what it warns of is kept."""
 
     def __init__(self, kept: list[str], tell: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
@@ -97,7 +97,8 @@ class _Remarks(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:
             self._kept.append(record.getMessage())
-        self._tell(record.getMessage())
+        else:
+            self._tell(record.getMessage())
 
 
 @contextmanager

@@ -24,8 +24,20 @@ LOADS_MORE_SOON = "it is usually complete half an hour after the session; try ag
 def load(client: FastF1, session: Any, wanted: Wanted, livedata: Any = None) -> None:
     """Load ``session`` completely (``livedata``: from a recording). Raises SourceError.
 
-    FastF1 only warns of what it could not load and goes on without; what an archive cannot be without is looked for.
+    What was answered too early is forgotten, or it would be the answer for the next 12 hours.
     """
+    try:
+        _load(client, session, wanted, livedata)
+    except SourceError:
+        api = client.module._api
+        for page in api.pages.values():
+            for server in (api.base_url, api.base_url_mirror):
+                client.module.Cache.delete_response(f"{server}{session.api_path}{page}")
+        raise
+
+
+def _load(client: FastF1, session: Any, wanted: Wanted, livedata: Any) -> None:
+    """FastF1 only warns of what it could not load and goes on without; what an archive needs is looked for."""
     session.load(livedata=livedata)
     missing = [what for what, attribute in NEEDED.items() if not len(getattr(session, attribute, ()))]
     if missing or session.t0_date is None or session.session_start_time is None:
