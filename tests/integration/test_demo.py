@@ -167,6 +167,18 @@ def test_impossible_source_is_one_sentence_and_exit_code_2(
     assert "Traceback" not in ended.stderr
 
 
+def test_without_a_network_a_race_is_simulated(environment: dict[str, str]) -> None:
+    demo = RunningDemo(environment)
+    try:
+        demo.wait_for("Watch it on")
+        assert "a simulated race instead" in " ".join(demo.told.split())
+        assert "SIMULATED" in demo.told
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.process.wait(30) == 0
+    finally:
+        demo.process.kill()
+
+
 def test_unreachable_broker_is_one_sentence_and_exit_code_2(environment: dict[str, str]) -> None:
     for command in ("race", "topics"):
         ended = subprocess.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class FastF1:
 
 
 class _Remarks(logging.Handler):
-    """FastF1's own words: each to ``tell``, warnings kept too."""
+    """FastF1's own words: what it does goes to ``tell``, what it warns of is kept."""
 
     def __init__(self, kept: list[str], tell: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
@@ -96,7 +97,8 @@ class _Remarks(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:
             self._kept.append(record.getMessage())
-        self._tell(record.getMessage())
+        else:
+            self._tell(record.getMessage())
 
 
 @contextmanager
@@ -131,7 +133,9 @@ def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> 
     before, logger.propagate = logger.handlers[:], False
     logger.handlers[:] = [_Remarks(client.remarks, tell), log]
     try:
-        yield client
+        with warnings.catch_warnings():  # those of FastF1 and pandas are not for our users
+            warnings.simplefilter("ignore")
+            yield client
     except module.exceptions.RateLimitExceededError as error:
         raise SourceError(
             f"FastF1 has asked its servers as often as it may for now ({error}): try again in an hour. "

@@ -72,6 +72,7 @@ def fetch(settings: Settings, wanted: Wanted, to: Path | None = None, *, again: 
             load(client, session, proper)
             steps(len(session.laps))
             done = write(session, partial, tell, lambda note: corners(client, session, note))
+        tell(f"{words(proper)}, fetched")
     done.folder, done.name = folder, words(proper)
     if client.remarks:
         done.notes.append(f"FastF1 had {len(client.remarks)} remarks, in {client.log}.")

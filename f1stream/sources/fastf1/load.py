@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from f1stream.sources.fastf1.ahead import arrays_instead_of_frames
 from f1stream.sources.fastf1.client import LIVETIMING, FastF1
 from f1stream.sources.fastf1.schedule import Wanted, words
 from f1stream.sources.session import SourceError
@@ -23,8 +24,20 @@ LOADS_MORE_SOON = "it is usually complete half an hour after the session; try ag
 def load(client: FastF1, session: Any, wanted: Wanted, livedata: Any = None) -> None:
     """Load ``session`` completely (``livedata``: from a recording). Raises SourceError.
 
-    FastF1 only warns of what it could not load and goes on without; what an archive cannot be without is looked for.
+    What was answered too early is forgotten, or it would be the answer for the next 12 hours.
     """
+    try:
+        _load(client, session, wanted, livedata)
+    except SourceError:
+        api = client.module._api
+        for page in api.pages.values():
+            for server in (api.base_url, api.base_url_mirror):
+                client.module.Cache.delete_response(f"{server}{session.api_path}{page}")
+        raise
+
+
+def _load(client: FastF1, session: Any, wanted: Wanted, livedata: Any) -> None:
+    """FastF1 only warns of what it could not load and goes on without; what an archive needs is looked for."""
     session.load(livedata=livedata)
     missing = [what for what, attribute in NEEDED.items() if not len(getattr(session, attribute, ()))]
     if missing or session.t0_date is None or session.session_start_time is None:
@@ -45,7 +58,8 @@ def corners(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[s
     import requests  # noqa: PLC0415 - as slow as FastF1, which needs it
 
     try:
-        found = session.get_circuit_info().corners
+        with arrays_instead_of_frames(session):
+            found = session.get_circuit_info().corners
     except (AttributeError, LookupError, TypeError, ValueError, requests.RequestException) as error:
         why = ", ".join(client.servers.failed) or type(error).__name__
         note(f"The circuit's corners could not be had ({why}) and are left out.")

@@ -75,11 +75,12 @@ def grid(session: Any) -> list[Row]:
     """The starting grid of a race or sprint; other sessions have none.
 
     Of a start from the pit lane Jolpica says the last places, or 0; it shows in a first lap that leaves the pits just
-    after the start (a restart takes longer). Such a car has no grid position, but keeps its place in the order.
+    after the start (a restart takes longer), unless most do: then the race began behind the safety car from there.
+    Such a car has no grid position, but keeps its place in the order.
     """
     first = session.laps[session.laps["LapNumber"] == 1]
     late = (first["PitOutTime"] - session.session_start_time).dt.total_seconds().between(0, PIT_LANE_START_S)
-    from_pit_lane = set(first.loc[late, "DriverNumber"])
+    from_pit_lane = set(first.loc[late, "DriverNumber"]) if late.mean() < 0.5 else set()
     places = [
         (place or LAST, row["DriverNumber"], row["Abbreviation"], place == 0 or row["DriverNumber"] in from_pit_lane)
         for _, row in session.results.iterrows()

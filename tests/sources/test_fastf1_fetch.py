@@ -1,0 +1,403 @@
+"""Fetching through FastF1's own requests: from servers on loopback, and from none."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import DATA, missing
+from fastf1_server import CIRCUITS, LIVETIMING, SCHEDULES, FastF1Servers, made_up_samples
+
+from f1stream.settings import Settings
+from f1stream.sources.archive import read_archive
+from f1stream.sources.fastf1 import client as fastf1_client
+from f1stream.sources.fastf1.client import fastf1, reachable
+from f1stream.sources.fastf1.fetch import at_hand, becoming, fetch, kept
+from f1stream.sources.fastf1.schedule import Wanted, weekends
+from f1stream.sources.session import SourceError
+from models import Entries, LapCount, SessionInfo, Track
+
+pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
+MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
+MIAMI = "2025/2025-05-04_Miami_Grand_Prix/2025-05-03_Sprint/"
+QUALIFYING = Wanted(2025, "Mexico", "Q")
+
+
+@pytest.fixture
+def servers() -> Iterator[FastF1Servers]:
+    """A calendar, and nothing else yet."""
+    schedule = DATA / "livetiming_frozen" / "schedule_2025.json"
+    if not schedule.exists():
+        missing(f"the recorded calendar at {schedule} is not there")
+    with FastF1Servers() as servers:
+        servers.answers[f"{SCHEDULES}schedule_2025.json"] = schedule.read_bytes()
+        yield servers
+
+
+@pytest.fixture
+def settings(servers: FastF1Servers, tmp_path: Path) -> Settings:
+    return Settings(
+        _env_file=None, home=tmp_path / "home", fastf1_cache=tmp_path / "cache", fastf1_url=servers.url,
+        jolpica_url=f"{servers.url}/jolpica",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Settings:
+    """Without a network: nothing listens at the addresses that are asked."""
+    return Settings(
+        _env_file=None, home=tmp_path / "home", fastf1_cache=tmp_path / "cache", fastf1_url="http://127.0.0.1:9",
+        jolpica_url="http://127.0.0.1:9/jolpica",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def mexico(servers: FastF1Servers) -> FastF1Servers:
+    """The qualifying, of two cars."""
+    recording = DATA / "mexico2025_qualifying" / "raw"
+    if not recording.is_dir():
+        missing(f"the recorded session at {recording} is not there")
+    servers.serve_streams(MEXICO, recording, {"4", "27"})
+    servers.answers[f"{CIRCUITS}65/2025"] = json.dumps({
+        "rotation": 36.0,
+        "corners": [
+            {"trackPosition": {"x": 100.0, "y": 200.0}, "number": 1, "angle": 12.0},
+            {"trackPosition": {"x": 900.5, "y": -40.0}, "number": 1, "letter": "A", "angle": 14.5},
+        ],
+    }).encode()  # fmt: skip
+    return servers
+
+
+def test_qualifying_is_fetched_once_and_then_at_hand(mexico: FastF1Servers, settings: Settings) -> None:
+    fetched = fetch(settings, QUALIFYING)
+    assert fetched.folder == settings.home / "archives" / "2025-mexico-city-grand-prix-qualifying"
+    session = read_archive(fetched.folder)
+    assert (len(session.laps), session.samples()) == (fetched.laps, fetched.samples)
+    assert {lap.driver for lap in session.laps} == {"NOR", "HUL"}
+    assert min(len(columns["session_time_ms"]) for columns in session.telemetry.values()) > 15_000
+    track = next(m for m in session.messages if isinstance(m, Track))
+    assert track.corners == (("1", 100.0, 200.0), ("1A", 900.5, -40.0))
+    corners = json.loads((fetched.folder / "corners.json").read_text())
+    assert corners["Angle"] == [12.0, 14.5]
+    assert all(0 < metres < 4_400 for metres in corners["Distance"])
+    assert not any("corners" in note for note in fetched.notes)
+
+    mexico.answers.clear()
+    asked = len(mexico.asked)
+    assert at_hand(settings, Wanted(2025, "Mexico City Grand Prix", "qualifying")) == fetched.folder
+    assert len(mexico.asked) == asked, "nothing is asked for what is here"
+    assert at_hand(settings, QUALIFYING) == fetched.folder, "another name for it, from the calendar in the cache"
+    assert sorted(path.name for path in fetched.folder.parent.iterdir() if "lock" not in path.name) == [
+        fetched.folder.name
+    ]
+
+
+def test_no_account_is_ever_asked_for(
+    mexico: FastF1Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fastf1.internals import f1account
+
+    def signs_in(*_: object) -> None:
+        pytest.fail("FastF1 signs in")
+
+    monkeypatch.setattr(f1account.token_manager, "_default_auth_func", signs_in)
+    monkeypatch.setattr(f1account.token_manager, "get_stored", signs_in)
+    del mexico.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
+    with pytest.raises(SourceError):
+        fetch(settings, QUALIFYING)
+    timing = [headers for path, headers in mexico.asked if path.startswith(LIVETIMING)]
+    assert timing
+    assert not any("Authorization" in headers for headers in timing)
+    assert {path.split("/")[1] for path, _ in mexico.asked} <= {
+        "raw.githubusercontent.com", "livetiming.formula1.com", "livetiming-mirror.fastf1.dev", "jolpica",
+    }  # fmt: skip
+
+
+def test_session_without_car_data_is_told_and_leaves_nothing(mexico: FastF1Servers, settings: Settings) -> None:
+    del mexico.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
+    with pytest.raises(
+        SourceError, match=r"2025 Mexico City Grand Prix, Qualifying is not to be had .*: no car data"
+    ) as e:
+        fetch(settings, QUALIFYING)
+    assert "\n" not in str(e.value)
+    assert kept(settings, Wanted(2025, "Mexico City Grand Prix", "Q")) is None
+    assert [path.suffix for path in (settings.home / "archives").iterdir()] in ([], [".lock"])
+
+
+def test_session_that_still_runs_is_told(mexico: FastF1Servers, settings: Settings) -> None:
+    stream = f"{LIVETIMING}{MEXICO}SessionStatus.jsonStream"
+    whole = mexico.answers[stream]
+    mexico.answers[stream] = b"\r\n".join([*whole.split(b"\r\n")[:-3], b""])
+    with pytest.raises(SourceError, match="has not ended yet"):
+        fetch(settings, QUALIFYING)
+    mexico.answers[stream] = whole
+    assert fetch(settings, QUALIFYING).laps > 30, "the early answer is not in the cache"
+
+
+def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
+    servers: FastF1Servers, settings: Settings
+) -> None:
+    """The Miami sprint: real timing and result of three cars; its car data are not recorded, so those are made up."""
+    recording = DATA / "livetiming_frozen" / "2025-05-04_Miami__2025-05-03_Sprint"
+    answer = DATA / "jolpica" / "captured" / "2025" / "6" / "sprint.json"
+    if not (recording.is_dir() and answer.exists()):
+        missing(f"the recorded session at {recording} is not there")
+    numbers = {"4", "81", "14"}
+    servers.serve_streams(MIAMI, recording, numbers)
+    result = json.loads(answer.read_text())
+    race = result["MRData"]["RaceTable"]["Races"][0]
+    race["SprintResults"] = [row for row in race["SprintResults"] if row["number"] in numbers]
+    servers.answers["/jolpica/2025/6/sprint.json"] = json.dumps(result).encode()
+    cars, places = made_up_samples(numbers, datetime(2025, 5, 3, 15, 4), 2 * 3600)
+    servers.answers[f"{LIVETIMING}{MIAMI}CarData.z.jsonStream"] = cars
+    servers.answers[f"{LIVETIMING}{MIAMI}Position.z.jsonStream"] = places
+
+    fetched = fetch(settings, Wanted(2025, "6", "Sprint"), settings.home / "here")
+    assert fetched.folder == settings.home / "here"
+    assert any("corners" in note for note in fetched.notes)
+    assert any("weather" in note for note in fetched.notes)
+    assert not (fetched.folder / "corners.json").exists()
+    session = read_archive(fetched.folder)
+    info = next(m for m in session.messages if isinstance(m, SessionInfo))
+    assert (info.name, info.meeting, info.total_laps) == ("Sprint", "Miami Grand Prix", 18)
+    told = {row["Driver"]["code"]: row for row in race["SprintResults"]}
+    entries = next(m for m in session.messages if isinstance(m, Entries)).entries
+    assert [e.tla for e in entries] == sorted(told, key=lambda tla: int(told[tla]["grid"]))
+    assert all(lap.pit_out_ms for lap in session.laps if lap.lap_number == 1), "it began behind the safety car"
+    assert {e.tla: str(e.grid_position) for e in entries} == {tla: row["grid"] for tla, row in told.items()}
+    results = {row["Abbreviation"]: row for row in json.loads((fetched.folder / "results.json").read_text())}
+    assert {tla: row["ClassifiedPosition"] for tla, row in results.items()} == {
+        tla: row["positionText"] for tla, row in told.items()
+    }
+    assert {tla: row["Points"] for tla, row in results.items()} == {
+        tla: int(row["points"]) for tla, row in told.items()
+    }
+    laps = {tla: [lap for lap in session.laps if lap.driver == tla] for tla in told}
+    assert {tla: max(lap.lap_number for lap in own if not lap.generated) for tla, own in laps.items()} == {
+        tla: int(row["laps"]) for tla, row in told.items()
+    }
+    assert len(laps["ALO"]) < len(laps["NOR"]), "he retired"
+    assert all(lap.start_ms == session.start_ms for own in laps.values() for lap in own if lap.lap_number == 1)
+    assert max(m.lap for m in session.messages if isinstance(m, LapCount)) == 18
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (Wanted(2025, "Zzzyzx", "R"), r"2025 has no event 'Zzzyzx'.*f1stream sessions 2025"),
+        (Wanted(2025, "77", "R"), r"2025 has no event '77'"),
+        (Wanted(2025, "Monza", "Sprint"), r"2025 Italian Grand Prix has no Sprint, but FP1, FP2, FP3, Q, R"),
+        (Wanted(2031, "Monza", "R"), r"no calendar of 2031"),
+    ],
+)
+def test_what_does_not_exist_is_told(settings: Settings, wanted: Wanted, sentence: str) -> None:
+    with pytest.raises(SourceError, match=sentence) as error:
+        fetch(settings, wanted)
+    assert "\n" not in str(error.value)
+    assert not (settings.home / "archives").exists()
+
+
+@pytest.mark.parametrize(
+    ("year", "event", "session", "sentence"),
+    [
+        (2017, "Monza", "R", "no timing data of 2017: it begins with 2018"),
+        (2025, "Monza", "FP9", "'FP9' is not a session"),
+    ],
+)
+def test_what_never_existed_is_told_without_asking(year: int, event: str, session: str, sentence: str) -> None:
+    with pytest.raises(SourceError, match=sentence):
+        Wanted(year, event, session).checked()
+
+
+@pytest.mark.parametrize("text", ["", "2025", "2025/Australia", "25/Australia/R", "2025//R", "2025/Australia/R/1"])
+def test_form_of_a_source_is_told(text: str) -> None:
+    with pytest.raises(SourceError, match="fastf1:YEAR/EVENT/SESSION"):
+        Wanted.parse(text)
+
+
+def test_session_to_come_is_told_with_its_time(servers: FastF1Servers, settings: Settings) -> None:
+    calendar = servers.answers[f"{SCHEDULES}schedule_2025.json"]
+    servers.answers[f"{SCHEDULES}schedule_2099.json"] = calendar.replace(b"2025-", b"2099-")
+    sentence = r"2099 Italian Grand Prix, Race has not been run yet: it begins on 2099-09-07 at 13:00 UTC"
+    with pytest.raises(SourceError, match=sentence):
+        fetch(settings, Wanted(2099, "Monza", "R"))
+
+
+def test_season_is_listed(settings: Settings) -> None:
+    season = weekends(settings, 2025)
+    assert [weekend.round_number for weekend in season] == list(range(1, 25))
+    assert season[5].event == "Miami Grand Prix"
+    assert [name for name, _ in season[5].sessions] == [
+        "Practice 1", "Sprint Qualifying", "Sprint", "Qualifying", "Race",
+    ]  # fmt: skip
+    assert dict(season[0].sessions)["Race"] == datetime(2025, 3, 16, 4, tzinfo=UTC)
+
+
+def test_without_a_network_it_is_one_sentence(nowhere: Settings) -> None:
+    with pytest.raises(SourceError, match=r"calendar of 2025 cannot be had: no answer from .*archive:PATH") as error:
+        fetch(nowhere, QUALIFYING)
+    assert "\n" not in str(error.value)
+    assert not reachable(nowhere)
+
+
+def test_network_that_goes_away_is_told(servers: FastF1Servers, settings: Settings, nowhere: Settings) -> None:
+    weekends(settings, 2025)  # the calendar is in the cache
+    with pytest.raises(SourceError, match=r"Qualifying cannot be had: no answer from livetiming\.formula1\.com"):
+        fetch(nowhere, QUALIFYING)
+
+
+def test_servers_that_answer_are_reachable_and_silent_ones_are_given_up(
+    servers: FastF1Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reachable(settings), "404 is an answer"
+    monkeypatch.setattr(fastf1_client.requests, "head", lambda *_, **__: signal.pause())
+    assert not reachable(settings, within_s=0.1)
+
+
+def test_limit_of_requests_is_told_in_one_sentence(settings: Settings) -> None:
+    with (
+        pytest.raises(SourceError, match=r"as often as it may for now \(any API: 500 calls/h\)") as error,
+        fastf1(settings) as client,
+    ):
+        raise client.module.exceptions.RateLimitExceededError("any API: 500 calls/h")
+    assert "\n" not in str(error.value)
+
+
+def test_cache_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(SourceError, match="F1STREAM_FASTF1_CACHE"),
+        fastf1(Settings(_env_file=None, fastf1_cache=tmp_path / "file" / "cache")),
+    ):
+        pass
+
+
+def an_archive(folder: Path, says: str) -> None:
+    (folder / "session.json").write_text(says)
+
+
+def test_archive_appears_whole_and_replaces_an_older_one(tmp_path: Path) -> None:
+    folder = tmp_path / "race"
+    for says in ("first", "second"):
+        with becoming(folder) as partial:
+            an_archive(partial, says)
+            assert not folder.exists() or (folder / "session.json").read_text() == "first"
+        assert (folder / "session.json").read_text() == says
+
+
+def test_error_leaves_what_was_there(tmp_path: Path) -> None:
+    folder = tmp_path / "race"
+    with becoming(folder) as partial:
+        an_archive(partial, "first")
+    with pytest.raises(SourceError, match="gone"), becoming(folder) as partial:
+        an_archive(partial, "half")
+        raise SourceError("gone")
+    assert (folder / "session.json").read_text() == "first"
+    assert {path.name for path in tmp_path.iterdir()} <= {"race", ".race.lock"}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from f1stream.sources.fastf1.fetch import becoming
+folder, when = Path(sys.argv[1]), sys.argv[2]
+rename = Path.rename
+def killed(self, target):
+    if when == "renaming" and self.name.endswith(".partial"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+Path.rename = killed
+with becoming(folder) as partial:
+    (partial / "session.json").write_text("half")
+    if when == "writing":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("when", ["writing", "renaming"])
+@pytest.mark.parametrize("before", [False, True])
+def test_kill_leaves_no_half_archive(tmp_path: Path, when: str, before: bool) -> None:
+    folder = tmp_path / "race"
+    if before:
+        with becoming(folder) as partial:
+            an_archive(partial, "whole")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(folder), when], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    if folder.exists():
+        assert (folder / "session.json").read_text() == "whole"
+    with pytest.raises(SourceError), becoming(folder):  # the next one finds what the killed one had put aside
+        raise SourceError("no network")
+    assert folder.exists() == before
+    assert not before or (folder / "session.json").read_text() == "whole"
+    with becoming(folder) as partial:
+        an_archive(partial, "new")
+    assert (folder / "session.json").read_text() == "new"
+
+
+def test_folder_that_is_no_archive_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "one.txt").write_text("dear")
+    with pytest.raises(SourceError, match="is no session archive"), becoming(tmp_path / "letters"):
+        pytest.fail("it was entered")
+    assert (tmp_path / "letters" / "one.txt").read_text() == "dear"
+
+
+def test_two_do_not_fetch_the_same(tmp_path: Path) -> None:
+    with becoming(tmp_path / "race") as partial:
+        with pytest.raises(SourceError, match="another process"), becoming(tmp_path / "race"):
+            pytest.fail("it was entered")
+        an_archive(partial, "first")
+    assert (tmp_path / "race" / "session.json").exists()
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "f1stream", *arguments], env=os.environ | environment, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    return {name: str(value) for name, value in settings.environment().items()}
+
+
+def test_commands_tell_errors_in_one_sentence_with_exit_code_2(nowhere: Settings) -> None:
+    for arguments in (
+        ("fetch", "2025", "Australia", "R"), ("sessions", "2025"), ("replay", "fastf1:2025/Australia/R"),
+        ("fetch", "2025", "Australia", "X"), ("fetch", "1999", "Australia", "R"),
+    ):  # fmt: skip
+        ended = command(*arguments, **environment(nowhere))
+        assert ended.returncode == 2, ended.stderr
+        assert ended.stderr.splitlines()[-1].startswith("f1stream: ")
+        assert "Traceback" not in ended.stderr
+
+
+def test_commands_fetch_and_list(mexico: FastF1Servers, settings: Settings) -> None:
+    ended = command("fetch", "2025", "Mexico City", "Q", **environment(settings))
+    assert ended.returncode == 0, ended.stderr
+    folder = settings.home / "archives" / "2025-mexico-city-grand-prix-qualifying"
+    rows = pq.read_metadata(folder / "telemetry.parquet").num_rows
+    assert f"2025 Mexico City Grand Prix, Qualifying: {rows:,} samples" in ended.stdout
+    assert f"--source archive:{folder}" in ended.stdout
+    listed = command("sessions", "2025", COLUMNS="200", **environment(settings))
+    assert listed.returncode == 0, listed.stderr
+    row = next(line for line in listed.stdout.splitlines() if "Mexico City" in line)
+    assert [cell.strip() for cell in row.strip("│").split("│")] == [
+        "20", "Mexico City Grand Prix", "Mexico City", "2025-10-26", "FP1 FP2 FP3 R", "Q", "",
+    ]  # fmt: skip
+
+
+def test_what_fastf1_has_parsed_is_not_kept_for_ever(mexico: FastF1Servers, settings: Settings) -> None:
+    """It would be there still when a session that was fetched too early is complete."""
+    del mexico.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
+    with pytest.raises(SourceError):
+        fetch(settings, QUALIFYING)
+    assert list(settings.fastf1_cache.rglob("*.ff1pkl")) == []
