@@ -37,6 +37,7 @@ def test_home_folder_may_be_abbreviated(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("spec", ["", "archive", "archive:", "kafka:here", "/a/path"])
 def test_unknown_source_is_told_what_is_known(spec: str) -> None:
     with pytest.raises(
-        SourceError, match=r"is not a source\. Known are: archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:"
+        SourceError,
+        match=r"is not a source\. Known are: archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:",
     ):
         open_source(spec)
