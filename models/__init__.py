@@ -13,6 +13,7 @@ from models.message import (
     Entry,
     LapCount,
     Message,
+    Notice,
     PitIn,
     PitOut,
     RaceControl,
@@ -35,7 +36,7 @@ from models.update import CarUpdate, LapUpdate, Updates
 
 __all__ = [
     "CarState", "CarUpdate", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap", "LapCount", "LapUpdate",
-    "Marts", "Message", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow", "Retirement",
+    "Marts", "Message", "Notice", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow", "Retirement",
     "Round", "Season", "SectorTime", "SessionClock", "SessionEnd", "SessionInfo", "SessionPart",
     "SessionResult", "SessionStatus", "StandingRow", "TeamRadio", "Timing", "Track", "TrackStatus",
     "TyreChange", "Updates", "Weather",

@@ -99,6 +99,11 @@ class RaceState(Record):
     """What was left of the session at ``clock_at_ms``, as the feed counts it."""
     clock_at_ms: int | None = None
     clock_runs: bool = False
+    overtaking_aid: Literal["DRS", "OVERTAKE"] | None = None
+    """What race control enables and disables for all: DRS, from 2026 the overtake mode."""
+    overtaking_enabled: bool | None = None
+    notices: tuple[str, ...] = ()
+    """What is amiss with the source, as sentences."""
     fastest_lap: FastestLap | None = None
     air_temp: float | None = None
     track_temp: float | None = None

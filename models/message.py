@@ -204,6 +204,15 @@ class TeamRadio(_Fact):
     """Below the session's own address."""
 
 
+class Notice(_Fact):
+    """Something that viewers should know of the source itself, such as a topic that is silent."""
+
+    kind: Literal["notice"] = "notice"
+    about: str
+    text: str | None
+    """One sentence; None when it is well again."""
+
+
 class SessionEnd(_Fact):
     """The last message of a run: every car's last packet ends at ``session_time_ms``."""
 
@@ -213,7 +222,7 @@ class SessionEnd(_Fact):
 Message = Annotated[
     SessionInfo | Entries | Track | SessionStatus | TrackStatus | RaceControl | Weather | LapCount
     | PitIn | PitOut | TyreChange | SectorTime | Retirement | SessionPart | Timing | SessionClock | TeamRadio
-    | SessionEnd,
+    | Notice | SessionEnd,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """Every kind of message, told apart by ``kind``."""

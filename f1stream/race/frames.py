@@ -121,7 +121,8 @@ class Frames:
         race = self._race
         part = race.parts and (len(race.parts.entries), race.parts.goes_on)
         session = (race.status, race.suspended, race.track_status, race.track_message, race.lap, race.total_laps,
-                   part, race.clock, race.weather, race.race_control, race.bests.fastest(), tally)  # fmt: skip
+                   part, race.clock, race.overtaking, race.notices, race.weather, race.race_control,
+                   race.bests.fastest(), tally)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
             self._session = session
@@ -145,6 +146,9 @@ class Frames:
             clock_ms=None if clock is None else clock.remaining_ms,
             clock_at_ms=None if clock is None else clock.session_time_ms,
             clock_runs=clock is not None and clock.running,
+            overtaking_aid=race.overtaking and race.overtaking[0],
+            overtaking_enabled=race.overtaking and race.overtaking[1],
+            notices=tuple(race.notices.values()),
             fastest_lap=fastest and FastestLap(driver_number=fastest[0], lap=fastest[1], ms=fastest[2]),
             air_temp=None if weather is None else weather.air_temp,
             track_temp=None if weather is None else weather.track_temp,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -23,6 +23,7 @@ from models import (
     LapCount,
     LapUpdate,
     Message,
+    Notice,
     PitIn,
     PitOut,
     RaceControl,
@@ -43,6 +44,11 @@ STOPPED_MS = 120_000
 FLAG_MS = 1_000
 """The feed's word for the end of the race and the leader's crossing lie no further apart."""
 SHOWN_MESSAGES = 20
+OVERTAKING: dict[str, tuple[Literal["DRS", "OVERTAKE"], bool]] = {
+    "DRS ENABLED": ("DRS", True), "DRS DISABLED": ("DRS", False),
+    "OVERTAKE ENABLED": ("OVERTAKE", True), "OVERTAKE DISABLED": ("OVERTAKE", False),
+}  # fmt: skip
+"""Messages of race control for the whole track; those for a zone of it are left to the log."""
 
 
 class Compared(NamedTuple):
@@ -88,6 +94,9 @@ class Race:
     parts: Parts | None = None
     """Of a practice or qualifying, in which the order is by best lap; None in a race."""
     clock: SessionClock | None = None
+    overtaking: tuple[Literal["DRS", "OVERTAKE"], bool] | None = None
+    """The aid to overtaking that race control spoke of last, and whether it is enabled."""
+    notices: dict[str, str] = field(default_factory=dict)
     status: str = "Inactive"
     started_ms: int | None = None
     suspended: bool = False
@@ -169,10 +178,14 @@ class Race:
                 # Frames leave out what was never set: set all, as it will be when read back from a checkpoint.
                 whole = RaceControl.model_validate(message.model_dump())
                 self.race_control = [*self.race_control, whole][-SHOWN_MESSAGES:]
+                self.overtaking = OVERTAKING.get(message.message, self.overtaking)
                 if message.message.startswith("ABORTED START"):
                     self._abort_start()
             case Weather():
                 self.weather = message
+            case Notice():
+                kept = {about: text for about, text in self.notices.items() if about != message.about}
+                self.notices = kept | ({message.about: message.text} if message.text else {})
             case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement() | Timing():
                 if (car := self.cars.get(message.driver_number)) is not None:
                     self.touched.add(car.number)

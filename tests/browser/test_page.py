@@ -248,7 +248,10 @@ async def test_a_qualifying_is_shown_by_best_lap_with_its_cut_and_what_is_left_o
         "81": {"best_lap_ms": 75_848, "official_gap_ms": 262, "official_interval_ms": 262},
         "1": {"best_lap_ms": 76_900, "status": "eliminated", "laps_down": 0, "interval_laps": 0},
     }
-    stage.put(60, changes=changes, part=2, goes_on=1, clock_ms=754_000, clock_at_ms=1_800, clock_runs=True, lap=0)
+    stage.put(
+        60, changes=changes, part=2, goes_on=1, clock_ms=754_000, clock_at_ms=1_800, clock_runs=True, lap=0,
+        overtaking_aid="DRS", overtaking_enabled=True, notices=("The feed sends no car data.", "Nor positions."),
+    )  # fmt: skip
     page, errors = await opened(browser, stage, viewport=viewport)
     await until(page, "document.querySelectorAll('#rows tr').length === 3")
     await until(page, "document.getElementById('lap-name').textContent === 'Q2'")
@@ -268,5 +271,8 @@ async def test_a_qualifying_is_shown_by_best_lap_with_its_cut_and_what_is_left_o
     title = await page.locator('#rows tr[data-car="81"] [data-col=gap]').get_attribute("title")
     assert title is not None
     assert title.startswith("official; measured")
+    assert await page.inner_text("#notices") == "The feed sends no car data. Nor positions."
+    assert await page.text_content("#aid-fact") == "DRSenabled"
+    assert await page.is_visible("#aid-fact") == (viewport == DESKTOP)
     assert errors == []
     await page.screenshot(path=pictures / f"qualifying-{viewport['width']}.png")

@@ -8,7 +8,7 @@ import pytest
 from oval import GRID_SLOT_M, LAP_M, LAP_MS, SAMPLE_MS, Oval
 
 from f1stream.race.race import STOPPED_MS, Race
-from models import LapCount, PitIn, PitOut, RaceControl, Retirement, SectorTime, TyreChange
+from models import LapCount, Notice, PitIn, PitOut, RaceControl, Retirement, SectorTime, TyreChange
 
 MEASURED_MS = 60
 """Line crossings are interpolated between samples, and a start from standing is sudden here."""
@@ -516,3 +516,21 @@ def test_a_race_read_back_goes_on_as_if_nothing_had_happened() -> None:
     copy = Race.load(oval.race.dump())
     assert copy == oval.race
     assert copy.dump() == oval.race.dump()
+
+
+def test_drs_and_the_overtake_mode_are_what_race_control_said_last() -> None:
+    race = Race.of([])
+    for text, expected in (
+        ("DRS ENABLED", ("DRS", True)), ("DRS DISABLED IN ZONE 1", ("DRS", True)), ("DRS DISABLED", ("DRS", False)),
+        ("OVERTAKE ENABLED", ("OVERTAKE", True)), ("OVERTAKE DISABLED", ("OVERTAKE", False)),
+    ):  # fmt: skip
+        race.tell(RaceControl(session_time_ms=0, category="Other", message=text))
+        assert race.overtaking == expected
+
+
+def test_a_notice_stands_until_it_is_taken_back() -> None:
+    race = Race.of([])
+    race.tell(Notice(session_time_ms=0, about="Position.z", text="No positions."))
+    race.tell(Notice(session_time_ms=0, about="TimingData", text="No timing."))
+    race.tell(Notice(session_time_ms=9, about="Position.z", text=None))
+    assert race.notices == {"TimingData": "No timing."}

@@ -60,6 +60,11 @@ export function renderPicture(picture, rate) {
   $("weather-fact").hidden = race.air_temp == null && race.track_temp == null;
   text("weather", `${degrees(race.air_temp)} / ${degrees(race.track_temp)}`);
   text("rain", race.rainfall == null ? "" : race.rainfall ? "rain" : "dry");
+  $("notices").hidden = !race.notices?.length;
+  text("notices", (race.notices ?? []).join(" "));
+  $("aid-fact").hidden = race.overtaking_aid == null;
+  text("aid-name", race.overtaking_aid === "OVERTAKE" ? "Overtake" : "DRS");
+  text("aid", race.overtaking_enabled ? "enabled" : "disabled");
   const [kind, sentence, more] = banner(race);
   $("banner").dataset.status = kind;
   text("banner-text", sentence);

@@ -10,4 +10,5 @@ RECONNECTS = Counter("f1stream_live_reconnects", "Connections made because one w
 RENEWALS = Counter("f1stream_live_renewals", "Connections made to replace one before the feed cuts it.")
 FAILURES = Counter("f1stream_live_failures", "Attempts to connect that failed.")
 CONNECTED = Gauge("f1stream_live_connected", "1 while subscribed to the feed.")
+SILENT = Gauge("f1stream_live_silent", "1 while a topic that should speak does not.", ["topic"])
 TOKEN_ENDS = Gauge("f1stream_live_token_ends_seconds", "When the F1TV token in use ends (Unix s); 0 without one.")

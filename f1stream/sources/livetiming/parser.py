@@ -18,6 +18,7 @@ from f1stream.sources.livetiming.fields import KNOWN, SILENT, names
 from f1stream.sources.livetiming.lap_book import LapBook
 from f1stream.sources.livetiming.merge import indexed, merge
 from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.silence import Silence
 from f1stream.sources.livetiming.telemetry import Damaged, Telemetry
 from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts
@@ -52,6 +53,9 @@ class Parser:
     timing: defaultdict[str, CarTiming] = field(default_factory=lambda: defaultdict(CarTiming))
     parts: Parts = field(default_factory=Parts)
     tally: Tally = field(default_factory=Tally)
+    silence: Silence = field(default_factory=Silence)
+    on_since_ms: int | None = None
+    """Since when the session is on."""
     total_laps: int | None = None
     _sets: dict[str, tuple[int, str]] = field(default_factory=dict)
     """By car, the set of tyres last told: (stint, compound)."""
@@ -93,6 +97,7 @@ class Parser:
                 self.tally.damaged[message.topic] += 1
             else:
                 self._count_unknown(message)
+        facts += self.silence.take(message.topic, at_ms, self.on_since_ms)
         return [*facts, *self.book.due(at_ms)]
 
     def finish(self) -> list[Lap | Message]:
@@ -189,6 +194,7 @@ class Parser:
                     elif before == "Aborted":
                         self.book.restarts.append(at_ms)
                 self.state["SessionStatus"] = fact.status
+                self.on_since_ms = at_ms if fact.status == "Started" else None
         return list(facts)
 
     def _track_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
