@@ -24,6 +24,7 @@ WAITS_MS = 5_000
 KEPT_MS = 240_000
 """Samples are kept so long, to draw the track from the first lap at speed."""
 
+OVER = {"Finalised", "Ends"}
 REQUIRED = ("session_time_ms", "x", "y", "z", "speed", "rpm", "throttle", "brake", "gear")
 _NOTHING = np.array([])
 
@@ -46,6 +47,11 @@ class LiveRun:
 
     def take(self, message: FeedMessage) -> Iterator[Published]:
         """The records that one message makes, in the order in which they are to be published."""
+        if self.parser is not None and self.parser.info and self._is_of_another(message):
+            yield from self.end(message.sent_ms - self.parser.t0_ms)
+            if self.ended:
+                return
+            self.parser, self._waiting = None, []  # what was there before was over
         self.parser = self.parser or Parser(message.sent_ms)
         at_ms = message.sent_ms - self.parser.t0_ms
         facts = self.parser.take(message)
@@ -74,9 +80,16 @@ class LiveRun:
         yield self._stamper.fact(end, SessionEnd(session_time_ms=end))
         yield from self._packets(end)
 
-    def _can_begin(self, at_ms: int) -> bool:
+    def _is_of_another(self, message: FeedMessage) -> bool:
         assert self.parser is not None  # noqa: S101
-        knows = bool(self.parser.info) and bool(self.parser.entries())
+        told = message.data.get("Key") if message.topic == "SessionInfo" and isinstance(message.data, dict) else None
+        return told is not None and str(told) != self.parser.key
+
+    def _can_begin(self, at_ms: int) -> bool:
+        """Between two sessions the feed still tells the last one, which is over."""
+        assert self.parser is not None  # noqa: S101
+        is_over = self.parser.state.get("SessionStatus") in OVER
+        knows = bool(self.parser.info) and bool(self.parser.entries()) and not is_over
         return knows and (self.parser.telemetry.lag_ms is not None or at_ms >= WAITS_MS)
 
     def _begin(self, at_ms: int) -> Iterator[Published]:

@@ -11,8 +11,8 @@ EXPECTED = {
     "CarData.z": (15_000, "car data"), "Position.z": (15_000, "positions of the cars"),
     "TimingData": (60_000, "timing"),
 }  # fmt: skip
-"""By topic: the longest silence (ms) while a session is on, and what is missing then. The feed sends the first two four
-times a second, timing as cars pass."""
+"""By topic: the longest silence (ms) while a session is on, and what is missing then. The feed sends the first two
+four times a second, timing as cars pass."""
 SUBSCRIBERS_ONLY = {"CarData.z", "Position.z"}
 
 

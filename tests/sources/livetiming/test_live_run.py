@@ -1,0 +1,123 @@
+"""The live feed as a run, record by record: the same as of a recording, begun when there is something to begin."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import pairwise
+
+import pytest
+
+from f1stream import topics
+from f1stream.sources.livetiming.live import LiveRun
+from f1stream.sources.livetiming.merge import merge
+from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.packing import Published
+from models import Entries, Lap, Packet, SessionEnd, SessionInfo, Track
+
+HOLD_BACK_MS = 3_000
+
+
+def published(run: LiveRun, messages: list[FeedMessage]) -> list[Published]:
+    return [item for message in messages for item in run.take(message)]
+
+
+@pytest.fixture(scope="module")
+def told(mexico_feed: list[FeedMessage]) -> list[Published]:
+    return published(LiveRun(1, HOLD_BACK_MS, "live:f1"), mexico_feed)
+
+
+def test_samples_and_laps_are_those_of_the_recording(told: list[Published], mexico_feed: list[FeedMessage]) -> None:
+    session, _ = as_session(mexico_feed, "recording:x")
+    assert (
+        sum(len(item.record.session_time_ms) for item in told if isinstance(item.record, Packet)) == session.samples()
+    )
+    laps = {
+        (lap.driver_number, lap.lap_number): lap for lap in (item.record for item in told) if isinstance(lap, Lap)
+    }
+    expected = {(lap.driver_number, lap.lap_number): lap for lap in session.laps}
+    assert laps.keys() == expected.keys()
+    for key, lap in laps.items():
+        assert lap.model_copy(update={"start_utc": None}) == expected[key].model_copy(update={"start_utc": None})
+
+
+def test_records_are_numbered_without_holes_and_known_in_order(told: list[Published]) -> None:
+    by_key: dict[tuple[str, bytes], list[Published]] = {}
+    for item in told:
+        by_key.setdefault((item.topic, item.key), []).append(item)
+    assert len(by_key) == 41
+    for items in by_key.values():
+        assert [item.stamp.seq for item in items] == list(range(len(items)))
+        assert all(a.stamp.emitted_ms <= b.stamp.emitted_ms for a, b in pairwise(items))
+
+
+def test_it_begins_with_the_session_and_its_cars_and_ends_with_its_end(told: list[Published]) -> None:
+    facts = [item.record for item in told if item.topic == topics.MESSAGES]
+    assert isinstance(facts[0], SessionInfo)
+    assert isinstance(facts[1], Entries)
+    assert isinstance(facts[-1], SessionEnd)
+    assert sum(isinstance(fact, Track) for fact in facts) == 1
+    last = {item.key: item.record for item in told if isinstance(item.record, Packet)}
+    assert {packet.until_ms for packet in last.values()} == {facts[-1].session_time_ms}
+
+
+def test_cars_are_told_up_to_so_long_before_now_that_stragglers_have_come(mexico_feed: list[FeedMessage]) -> None:
+    run = LiveRun(1, HOLD_BACK_MS, "live:f1")
+    packets = 0
+    for message in mexico_feed[:3_000]:
+        for item in run.take(message):
+            if isinstance(item.record, Packet):
+                packets += 1
+                assert item.record.until_ms <= message.sent_ms - mexico_feed[0].sent_ms - HOLD_BACK_MS
+    assert packets > 1_000
+
+
+def test_a_session_that_is_over_is_not_begun_and_the_next_one_is(mexico_feed: list[FeedMessage]) -> None:
+    """Who connects between two sessions is told the last one's state first."""
+    t0_ms = mexico_feed[0].sent_ms
+    before = [
+        FeedMessage(
+            "SessionInfo", {"Key": 1, "Type": "Practice", "Name": "Practice 3"}, t0_ms - 60_000, snapshot=True
+        ),
+        FeedMessage("DriverList", {"4": {"Tla": "NOR"}}, t0_ms - 60_000, snapshot=True),
+        FeedMessage("SessionStatus", {"Status": "Ends"}, t0_ms - 60_000, snapshot=True),
+        FeedMessage("Heartbeat", {}, t0_ms - 30_000),
+    ]
+    run = LiveRun(1, HOLD_BACK_MS, "live:f1")
+    assert published(run, before) == []
+    told = published(run, mexico_feed[:2_000])
+    assert isinstance(told[0].record, SessionInfo)
+    assert {item.key for item in told if item.topic == topics.MESSAGES} == {b"9873"}
+    assert told[0].record.name == "Qualifying"
+
+
+def test_another_session_ends_the_one_that_was_on(mexico_feed: list[FeedMessage]) -> None:
+    run = LiveRun(1, HOLD_BACK_MS, "live:f1")
+    told = published(run, mexico_feed[:2_000])
+    last_ms = mexico_feed[1_999].sent_ms
+    told += run.take(FeedMessage("SessionInfo", {"Key": 9999, "Type": "Race", "Name": "Race"}, last_ms))
+    assert run.ended
+    assert sum(isinstance(item.record, SessionEnd) for item in told) == 1
+    assert list(run.take(FeedMessage("Heartbeat", {}, last_ms))) == []
+
+
+def test_a_loss_in_the_middle_tells_nothing_twice(mexico_feed: list[FeedMessage]) -> None:
+    """After it the feed sends every state whole: messages of race control and statuses are not new for that."""
+    times = [message.sent_ms - mexico_feed[0].sent_ms for message in mexico_feed]
+    half, end = bisect_right(times, 1_300_000), bisect_right(times, 1_800_000)
+    feed = mexico_feed[:end]
+    state: dict[str, object] = {}
+    for message in feed[:half]:
+        if not message.topic.endswith(".z"):
+            state[message.topic] = merge(state.get(message.topic), message.data)
+    again = [FeedMessage(topic, data, mexico_feed[half].sent_ms, snapshot=True) for topic, data in state.items()]
+    plain, lost = LiveRun(1, HOLD_BACK_MS, "x"), LiveRun(1, HOLD_BACK_MS, "x")
+    one, other = published(plain, feed), published(lost, feed[:half] + again + feed[half:])
+    for kind in ("race_control", "session_status", "team_radio", "pit_in", "pit_out"):
+        assert [item.record for item in other if getattr(item.record, "kind", "") == kind] == [
+            item.record for item in one if getattr(item.record, "kind", "") == kind
+        ], kind
+    laps = [{(item.record.driver_number, item.record.lap_number): item.record.lap_time_ms
+             for item in items if isinstance(item.record, Lap)} for items in (one, other)]  # fmt: skip
+    assert laps[0] == laps[1]
+    assert len(laps[0]) > 50
