@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -15,55 +14,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import DATA, missing
+from fastf1_mexico import known, loaded, ms
 
-from f1stream.settings import Settings
 from f1stream.sources.archive import DECIMALS, read_archive
-from f1stream.sources.fastf1.client import fastf1
 from f1stream.sources.fastf1.fetch import write
-from f1stream.sources.fastf1.load import load
-from f1stream.sources.fastf1.schedule import Wanted
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from models import Entries, RaceControl, SessionInfo, SessionStatus, Track, TrackStatus, Weather
 
-WANTED = Wanted(2025, "Mexico City Grand Prix", "Qualifying")
-T0 = datetime(2025, 10, 25, 20, 46, 26)
-"""FastF1's instants are UTC without saying so."""
 pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
 COMPARED = ("NOR", "HUL", "ALO")
 """Drivers whose samples are compared with FastF1's own, which take a third of a second a lap."""
-
-
-def mexico_session() -> Any:
-    """FastF1's session, built without its calendar, not loaded."""
-    import pandas as pd
-    from fastf1.core import Session as FastF1Session
-    from fastf1.events import Event
-
-    event = {
-        "RoundNumber": 20, "Country": "Mexico", "Location": "Mexico City", "OfficialEventName": "",
-        "EventDate": pd.Timestamp("2025-10-26"), "EventName": WANTED.event, "EventFormat": "conventional",
-        "F1ApiSupport": True,
-    }  # fmt: skip
-    for number, name in enumerate(("Practice 1", "Practice 2", "Practice 3", "Qualifying", "Race"), 1):
-        event |= {f"Session{number}": name, f"Session{number}Date": pd.NaT, f"Session{number}DateUtc": pd.NaT}
-    event |= {
-        "Session4Date": pd.Timestamp("2025-10-25 15:00:00-06:00"),
-        "Session4DateUtc": pd.Timestamp(2025, 10, 25, 21),
-    }
-    return FastF1Session(Event(event, year=2025), "Qualifying", f1_api_support=True)
-
-
-def recorded(path: Path) -> Any:
-    """The recording as FastF1's ``livedata``; FastF1 itself does not find out when this one began."""
-    from fastf1.livetiming.data import LiveTimingData
-
-    class Recording(LiveTimingData):  # type: ignore[misc]
-        def _try_set_correct_start_date(self, data: Any) -> None:
-            self._start_date = T0
-
-    return Recording(str(path))
 
 
 @dataclass
@@ -77,27 +38,11 @@ class Converted:
 
 @pytest.fixture(scope="module")
 def mexico(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Converted]:
-    recording = DATA / "mexico2025_qualifying" / "derived_live.jsonl.gz"
-    if not recording.exists():
-        missing(f"the recorded session at {recording} is not there")
     folder = tmp_path_factory.mktemp("mexico")
-    (folder / "live.txt").write_bytes(gzip.decompress(recording.read_bytes()))
     (folder / "archive").mkdir()
-    session = mexico_session()
-    with fastf1(Settings(_env_file=None, fastf1_cache=folder / "cache")) as client:
-        load(client, session, WANTED, livedata=recorded(folder / "live.txt"))
+    with loaded(folder) as session:
         write(session, folder / "archive")
         yield Converted(session, folder / "archive", read_archive(folder / "archive"))
-
-
-def ms(column: Any) -> list[int | None]:
-    """FastF1's times in milliseconds."""
-    return [None if value is None else round(value.total_seconds() * 1000) for value in known(column)]
-
-
-def known(column: Any) -> list[Any]:
-    """Its values, None for what is not known."""
-    return column.astype(object).where(column.notna(), None).tolist()  # type: ignore[no-any-return]
 
 
 def test_all_laps_with_all_fields(mexico: Converted) -> None:

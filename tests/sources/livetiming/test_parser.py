@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import random
 from collections.abc import Iterator
@@ -11,13 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import DATA, missing
+from fastf1_mexico import known, loaded, ms
 from pipeline import run
-from sources.test_fastf1 import WANTED, known, mexico_session, ms, recorded
 
-from f1stream.settings import Settings
-from f1stream.sources.fastf1.client import fastf1
-from f1stream.sources.fastf1.load import load
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser import Parser, Tally
 from f1stream.sources.livetiming.whole import as_session
@@ -51,15 +46,8 @@ def session(parsed: tuple[Session, Tally]) -> Session:
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """FastF1's session, from the same recording."""
-    recording = DATA / "mexico2025_qualifying" / "derived_live.jsonl.gz"
-    if not recording.exists():
-        missing(f"the recorded session at {recording} is not there")
-    folder = tmp_path_factory.mktemp("theirs")
-    (folder / "live.txt").write_bytes(gzip.decompress(recording.read_bytes()))
-    loaded = mexico_session()
-    with fastf1(Settings(_env_file=None, fastf1_cache=folder / "cache")) as client:
-        load(client, loaded, WANTED, livedata=recorded(folder / "live.txt"))
-        yield loaded
+    with loaded(tmp_path_factory.mktemp("theirs")) as session:
+        yield session
 
 
 def last_told(session: Session) -> dict[tuple[str, int], Lap]:
