@@ -315,6 +315,24 @@ async def test_at_50_times_the_pace_with_losses_and_renewals_all_that_was_sent_c
     )
 
 
+async def test_server_that_says_goodbye_on_both_connections_and_stays_is_left() -> None:
+    """In the middle of a handover; it goes on to send pings on both."""
+    messages = changes(400)
+    with LiveTimingServer(messages, speed=20, waits=True) as server:
+
+        def goodbye_to_both(index: int) -> None:
+            alive = [client for client in server.clients if not client.ended and client.subscribed_at is not None]
+            if len(alive) == 2:
+                server.breaks[index] = "goodbye"
+
+        server.before = goodbye_to_both
+        live = Live(settings(server, live_renew_minutes=0.05 / 60), overlap_s=5)
+        async with listening(live) as listener:
+            got = list(map(same, await listener.whole(server)))
+        assert [client.ended for client in server.clients].count("goodbye") >= 2
+    assert got == list(map(same, messages))
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_whichever_connections_are_lost_and_renewed_all_that_was_sent_comes_once(
     mexico_feed: list[FeedMessage], seed: int
