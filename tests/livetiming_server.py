@@ -114,8 +114,12 @@ class LiveTimingServer:
         self._ready.set()
         self._loop.run_forever()
         playing.cancel()
-        self._loop.run_until_complete(asyncio.gather(playing, return_exceptions=True))
         self._loop.run_until_complete(runner.cleanup())
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(playing, *left, return_exceptions=True))
+        self._loop.close()
 
     def _token(self, request: web.Request) -> str:
         return request.headers.get("Authorization", "").removeprefix("Bearer ")

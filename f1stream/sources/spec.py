@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from f1stream.settings import settings
 from f1stream.sources.archive import read_archive, require_archive
 from f1stream.sources.fastf1.fetch import at_hand
 from f1stream.sources.fastf1.schedule import Wanted
-from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.recording import Recording, open_recording
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.simulator import SimOptions, simulate
 
+log = logging.getLogger(__name__)
 KINDS = "archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
+TOLD = 10
+"""So many names are told at the most."""
 
 
 def open_source(spec: str) -> list[Callable[[], Session]]:
@@ -32,11 +36,24 @@ def open_source(spec: str) -> list[Callable[[], Session]]:
         return [lambda: read_archive(at_hand(settings(), wanted))]
     if kind == "recording" and rest:
         recording = open_recording(Path(rest).expanduser())
-        return [lambda: as_session(recording, f"recording:{recording.path.name}")[0]]
+        return [lambda: _recorded(recording)]
     if kind == "sim":
         options = SimOptions.parse(rest)
         return [_simulated(options, options.seed + nth) for nth in range(options.sessions)]
     raise SourceError(f"{spec!r} is not a source. Known are: {KINDS}.")
+
+
+def _recorded(recording: Recording) -> Session:
+    session, tally = as_session(recording, f"recording:{recording.path.name}")
+    lines, refused = recording.counts.damaged.total(), tally.damaged.total()
+    if lines or refused:
+        log.warning(
+            "%s: %d lines could not be read and %d messages were not what their topic has; the rest is whole.",
+            recording.path, lines, refused,
+        )  # fmt: skip
+    if new := [*tally.unknown_topics, *tally.unknown_fields]:
+        log.warning("%s: the feed has what we do not know: %s.", recording.path, ", ".join(sorted(new)[:TOLD]))
+    return session
 
 
 def _simulated(options: SimOptions, seed: int) -> Callable[[], Session]:

@@ -41,3 +41,19 @@ def test_unknown_source_is_told_what_is_known(spec: str) -> None:
         match=r"is not a source\. Known are: archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:",
     ):
         open_source(spec)
+
+
+def test_a_recording_s_damage_is_told_and_the_rest_is_replayed(
+    recordings: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = recordings / "livetiming_frozen" / "2025-04-13_Bahrain__2025-04-13_Race"
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    with (tmp_path / "TrackStatus.jsonStream").open("ab") as track_status:
+        lines = ['00:59:00.000{"Status":', '00:59:01.000{"Message":"AllClear"}', '00:59:02.000{"Status":"1","New":1}']
+        track_status.write("".join(line + "\n" for line in lines).encode())
+    (whole,), (damaged,) = open_source(f"recording:{folder}"), open_source(f"recording:{tmp_path}")
+    plain, told = whole(), damaged()
+    assert len(told.messages) == len(plain.messages) + 1
+    assert "1 lines could not be read and 1 messages were not what their topic has" in caplog.text
+    assert "TrackStatus.New" in caplog.text

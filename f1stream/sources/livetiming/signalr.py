@@ -61,6 +61,8 @@ class Connection:
     _waiting: list[FeedMessage] = field(default_factory=list)
     """What was sent before that answer."""
     _rest: str = ""
+    _lost: Lost | None = None
+    """Why it is over: a server that said good-bye may still be there for a while."""
     _pinging: asyncio.Task[None] | None = None
 
     @classmethod
@@ -96,15 +98,20 @@ class Connection:
         return connection
 
     async def messages(self) -> AsyncIterator[FeedMessage]:
-        """What the feed sends. It ends by raising Lost."""
+        """What the feed sends. It ends by raising Lost, whenever it is asked again too."""
         for message in self._waiting:
             yield message
         self._waiting.clear()
-        while True:
-            for record in await self._records():
-                if (fed := self._message(record)) is not None:
-                    yield fed
-            self.taken += 1
+        try:
+            while self._lost is None:
+                for record in await self._records():
+                    if (fed := self._message(record)) is not None:
+                        yield fed
+                self.taken += 1
+        except Lost as lost:
+            self._lost = lost
+            raise
+        raise self._lost
 
     async def close(self) -> None:
         """Leave; may be called often."""

@@ -21,7 +21,8 @@ from livetiming_server import LiveTimingServer, merge
 from f1stream.settings import Settings
 from f1stream.sources.livetiming import metrics
 from f1stream.sources.livetiming.client import Live
-from f1stream.sources.livetiming.message import Damage, FeedMessage
+from f1stream.sources.livetiming.message import TOPICS, Damage, FeedMessage
+from f1stream.sources.livetiming.signalr import Connection, Lost
 
 ON_TRACK = slice(3_000, 6_000)
 """Cars are on the track: 15 messages a second and more."""
@@ -313,6 +314,20 @@ async def test_at_50_times_the_pace_with_losses_and_renewals_all_that_was_sent_c
         f"{reconnects:.0f} losses; lag p50 {lags[len(lags) // 2] * 1000:.1f} ms, p99 "
         f"{lags[len(lags) * 99 // 100] * 1000:.1f} ms, max {lags[-1] * 1000:.1f} ms"
     )
+
+
+async def test_connection_that_was_said_goodbye_to_is_over_though_the_server_is_still_there() -> None:
+    """It may have been said while another task listened; the server goes on to send pings."""
+    with LiveTimingServer(changes(9), breaks={5: "goodbye"}) as server:
+        connection = await Connection.open(server.url, TOPICS, None, lambda *_: None)
+        got: list[FeedMessage] = []
+        for _ in range(2):
+            with pytest.raises(Lost, match="Server is shutting down"):
+                async with asyncio.timeout(10):
+                    async for message in connection.messages():
+                        got.append(message)
+        await connection.close()
+    assert list(map(same, got)) == list(map(same, server.messages[:5]))
 
 
 @pytest.mark.parametrize("seed", range(4))
