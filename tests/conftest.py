@@ -46,6 +46,14 @@ def aus_session(archive_path: Path) -> Session:
 
 
 @pytest.fixture(scope="session")
+def jolpica_data() -> Path:
+    """The folder of data, with the recorded answers of the Jolpica API in it."""
+    if not (DATA / "jolpica").is_dir():
+        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
+    return DATA
+
+
+@pytest.fixture(scope="session")
 def recordings() -> Path:
     """The folder with the recordings of the live timing."""
     for name in ("mexico2025_qualifying", "livetiming_frozen"):

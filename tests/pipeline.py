@@ -8,7 +8,7 @@ from typing import Any
 
 from f1stream import topics
 from f1stream.race.driver import Driver
-from f1stream.race.race import Compared
+from f1stream.race.places import Compared
 from f1stream.race.session import SessionRace
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session

@@ -120,8 +120,7 @@ class Frames:
     def _race_changed(self, tally: Tally | None) -> None:
         race = self._race
         part = race.parts and (len(race.parts.entries), race.parts.goes_on)
-        session = (race.status, race.suspended, race.track_status, race.track_message, race.lap, race.total_laps,
-                   part, race.clock, race.overtaking, race.notices, race.weather, race.race_control,
+        session = (race.status, race.suspended, race.lap, race.total_laps, part, race.bulletins.parts(),
                    race.bests.fastest(), tally)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
@@ -133,12 +132,13 @@ class Frames:
     def _race_state(self, tally: Tally | None) -> RaceState:
         race = self._race
         fastest = race.bests.fastest()
-        weather, parts, clock = race.weather, race.parts, race.clock
+        parts, told = race.parts, race.bulletins
+        weather, clock = told.weather, told.clock
         return RaceState.model_construct(
             status=race.status,
             suspended=race.suspended,
-            track_status=race.track_status,
-            track_message=race.track_message,
+            track_status=told.track_status,
+            track_message=told.track_message,
             lap=race.lap,
             total_laps=race.total_laps,
             part=None if parts is None else len(parts.entries),
@@ -146,14 +146,14 @@ class Frames:
             clock_ms=None if clock is None else clock.remaining_ms,
             clock_at_ms=None if clock is None else clock.session_time_ms,
             clock_runs=clock is not None and clock.running,
-            overtaking_aid=race.overtaking and race.overtaking[0],
-            overtaking_enabled=race.overtaking and race.overtaking[1],
-            notices=tuple(race.notices.values()),
+            overtaking_aid=told.overtaking and told.overtaking[0],
+            overtaking_enabled=told.overtaking and told.overtaking[1],
+            notices=tuple(told.notices.values()),
             fastest_lap=fastest and FastestLap(driver_number=fastest[0], lap=fastest[1], ms=fastest[2]),
             air_temp=None if weather is None else weather.air_temp,
             track_temp=None if weather is None else weather.track_temp,
             rainfall=None if weather is None else weather.rainfall,
-            race_control=tuple(race.race_control),
+            race_control=tuple(told.race_control),
             ended=tally is not None,
             tally=tally,
         )

@@ -24,6 +24,16 @@ class Place(NamedTuple):
     time_ms: int
 
 
+class Compared(NamedTuple):
+    """One car at one place of one lap: when it was measured there, and officially."""
+
+    car: str
+    place: int
+    lap: int
+    measured_ms: int
+    official_ms: int
+
+
 @dataclass(slots=True)
 class Places:
     """What has been learned of one circuit."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Literal, NamedTuple
 
 from pydantic import TypeAdapter
 
 from f1stream.race.bests import Bests
+from f1stream.race.bulletins import Bulletins
 from f1stream.race.car import LINES, RETHINK, Car, Visit
+from f1stream.race.columns import Columns
 from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
-from f1stream.race.places import FINISH, PIT_FINISH, Place, Places
+from f1stream.race.places import FINISH, PIT_FINISH, Compared, Place, Places
 from f1stream.race.progress import Progress
 from f1stream.race.timed import RACES, Parts, distances
 from models import (
@@ -23,64 +24,22 @@ from models import (
     LapCount,
     LapUpdate,
     Message,
-    Notice,
     PitIn,
     PitOut,
     RaceControl,
     Retirement,
     SectorTime,
-    SessionClock,
     SessionInfo,
     SessionPart,
     SessionStatus,
     Timing,
-    TrackStatus,
     TyreChange,
-    Weather,
 )
 
 STOPPED_MS = 120_000
 """A car that crosses no line for so long, out of the pits and with the race on, is out of it until it does."""
 FLAG_MS = 1_000
 """The feed's word for the end of the race and the leader's crossing lie no further apart."""
-SHOWN_MESSAGES = 20
-OVERTAKING: dict[str, tuple[Literal["DRS", "OVERTAKE"], bool]] = {
-    "DRS ENABLED": ("DRS", True), "DRS DISABLED": ("DRS", False),
-    "OVERTAKE ENABLED": ("OVERTAKE", True), "OVERTAKE DISABLED": ("OVERTAKE", False),
-}  # fmt: skip
-"""Messages of race control for the whole track; those for a zone of it are left to the log."""
-
-
-class Compared(NamedTuple):
-    """One car at one place of one lap: when it was measured there, and officially."""
-
-    car: str
-    place: int
-    lap: int
-    measured_ms: int
-    official_ms: int
-
-
-@dataclass(slots=True)
-class Columns:
-    """What changes all the time, by car in grid order: a frame's columns are copies of these."""
-
-    x: list[int | None] = field(default_factory=list)
-    y: list[int | None] = field(default_factory=list)
-    speed: list[int | None] = field(default_factory=list)
-    seen_ms: list[int | None] = field(default_factory=list)
-    gap: list[int | None] = field(default_factory=list)
-    interval: list[int | None] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, cars: int) -> Columns:
-        """Nothing known of so many cars."""
-        unknown: list[int | None] = [None] * cars
-        return cls(*(unknown.copy() for _ in range(6)))
-
-    def put(self, car: int, x: int | None, y: int | None, speed: int, t: int) -> None:
-        """A sample at session time ``t``."""
-        self.x[car], self.y[car], self.speed[car], self.seen_ms[car] = x, y, speed, t
 
 
 @dataclass(slots=True)
@@ -93,20 +52,13 @@ class Race:
     total_laps: int | None = None
     parts: Parts | None = None
     """Of a practice or qualifying, in which the order is by best lap; None in a race."""
-    clock: SessionClock | None = None
-    overtaking: tuple[Literal["DRS", "OVERTAKE"], bool] | None = None
-    """The aid to overtaking that race control spoke of last, and whether it is enabled."""
-    notices: dict[str, str] = field(default_factory=dict)
     status: str = "Inactive"
     started_ms: int | None = None
     suspended: bool = False
     resumed_ms: int = 0
     flag_ms: int | None = None
     """When the leader took the chequered flag."""
-    track_status: str = "1"
-    track_message: str = "AllClear"
-    weather: Weather | None = None
-    race_control: list[RaceControl] = field(default_factory=list)
+    bulletins: Bulletins = field(default_factory=Bulletins)
     bests: Bests = field(default_factory=Bests)
     order: list[str] = field(default_factory=list)
     gaps: dict[str, Distance] = field(default_factory=dict)
@@ -160,6 +112,7 @@ class Race:
 
     def tell(self, message: Message) -> None:
         """Apply one message."""
+        self.bulletins.tell(message)
         match message:
             case SessionInfo():
                 self.total_laps = message.total_laps
@@ -168,24 +121,10 @@ class Race:
                 self.total_laps = message.total_laps
             case SessionPart():
                 self._begin_part(message)
-            case SessionClock():
-                self.clock = message
             case SessionStatus():
                 self._session_status(message.status, message.session_time_ms)
-            case TrackStatus():
-                self.track_status, self.track_message = message.status, message.message
-            case RaceControl():
-                # Frames leave out what was never set: set all, as it will be when read back from a checkpoint.
-                whole = RaceControl.model_validate(message.model_dump())
-                self.race_control = [*self.race_control, whole][-SHOWN_MESSAGES:]
-                self.overtaking = OVERTAKING.get(message.message, self.overtaking)
-                if message.message.startswith("ABORTED START"):
-                    self._abort_start()
-            case Weather():
-                self.weather = message
-            case Notice():
-                kept = {about: text for about, text in self.notices.items() if about != message.about}
-                self.notices = kept | ({message.about: message.text} if message.text else {})
+            case RaceControl() if message.message.startswith("ABORTED START"):
+                self._abort_start()
             case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement() | Timing():
                 if (car := self.cars.get(message.driver_number)) is not None:
                     self.touched.add(car.number)
@@ -423,9 +362,7 @@ class Race:
         ranked = parts.rank(list(self.cars.values()), self.bests)
         self.order = [car.number for car, _ in ranked]
         for number, (gap, interval) in distances(ranked, self.bests).items():
-            car = self.cars[number]
-            self.gaps[number], self.intervals[number] = gap, interval
-            self.columns.gap[car.grid], self.columns.interval[car.grid] = gap.ms, interval.ms
+            self._apart(self.cars[number], gap, interval)
         for car, part in ranked:
             eliminated = part + 1 < len(parts.entries)
             if car.eliminated != eliminated:
@@ -437,8 +374,11 @@ class Race:
         leads = ahead is None
         gap = UNKNOWN if car.retired else LEADER if leads else behind(car, leader)
         interval = UNKNOWN if car.retired or ahead is None else behind(car, ahead)
+        self._apart(car, gap, interval)
+
+    def _apart(self, car: Car, gap: Distance, interval: Distance) -> None:
         self.gaps[car.number], self.intervals[car.number] = gap, interval
-        self.columns.gap[car.grid], self.columns.interval[car.grid] = gap.ms, interval.ms
+        self.columns.apart(car.grid, gap.ms, interval.ms)
 
     def _coast(self, now: int) -> None:
         if self.places is None or self.started_ms is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -87,6 +88,29 @@ def producer_for(settings: Settings, linger_ms: int) -> AIOKafkaProducer:
     )  # fmt: skip
 
 
+class Outbox:
+    """Records on their way to the broker, so many at a time, and the counts of them."""
+
+    def __init__(self, producer: AIOKafkaProducer, counts: Counts) -> None:
+        self._producer, self._counts = producer, counts
+        self._sent: deque[asyncio.Future[Any]] = deque()
+
+    async def put(self, item: Published) -> None:
+        """Send a record, waiting while too many are on their way. Raises KafkaError when one before could not be."""
+        future = await self._producer.send(
+            item.topic, topics.encode(item.record), key=item.key, headers=item.stamp.headers()
+        )
+        self._sent.append(future)
+        self._counts.add(item)
+        while self._sent and (self._sent[0].done() or len(self._sent) > SEND_AHEAD):
+            await self._sent.popleft()
+
+    async def empty(self) -> None:
+        """Return when all is delivered. Raises KafkaError."""
+        while self._sent:
+            await self._sent.popleft()
+
+
 async def publish(
     session: Session,
     settings: Settings,
@@ -111,7 +135,7 @@ async def publish(
     except (KafkaError, OSError) as error:
         raise unreachable(settings, error) from error
     pace = Pace(speed)
-    sent: list[asyncio.Future[Any]] = []
+    outbox = Outbox(producer, counts)
     last = None
     try:
         for item in pack(session, counts.epoch, packet_ms or packet_ms_for(speed), from_ms, to_ms):
@@ -119,13 +143,8 @@ async def publish(
                 last = item.stamp.emitted_ms
                 progress(last)
                 await pace.until(last)
-            value = topics.encode(item.record)
-            sent.append(await producer.send(item.topic, value, key=item.key, headers=item.stamp.headers()))
-            counts.add(item)
-            if len(sent) >= SEND_AHEAD:
-                await asyncio.gather(*sent)
-                sent.clear()
-        await asyncio.gather(*sent)
+            await outbox.put(item)
+        await outbox.empty()
     except KafkaError as error:
         raise unreachable(settings, error) from error
     finally:

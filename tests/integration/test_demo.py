@@ -305,15 +305,13 @@ def test_five_sessions_at_once_are_accounted_for(environment: dict[str, str], tm
     assert json.loads(told.read_text())["session_key"] == "sim-1,sim-2,sim-3,sim-4,sim-5"
 
 
-def test_result_and_standings_are_on_the_page_after_the_session(environment: dict[str, str]) -> None:
+def test_result_and_standings_are_on_the_page_after_the_session(
+    environment: dict[str, str], jolpica_data: Path
+) -> None:
     """From the marts: the order of the simulator's own truth, and the season's standings from a Jolpica beside it."""
-    from conftest import DATA, missing
-
-    if not (DATA / "jolpica").is_dir():
-        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
     year, source = datetime.now(UTC).year, "sim:laps=3,cars=8"
     with JolpicaServer() as server:
-        server.answers = season_of(year, 2, DATA)
+        server.answers = season_of(year, 2, jolpica_data)
         demo = RunningDemo(environment | {"F1STREAM_JOLPICA_URL": server.url}, "--source", source, "--speed", "max")
         try:
             demo.wait_for("Marts built")

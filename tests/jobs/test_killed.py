@@ -30,15 +30,11 @@ PATIENCE_S = 300.0
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[JolpicaServer]:
+def server(jolpica_data: Path) -> Iterator[JolpicaServer]:
     """A running season of which two rounds have been held."""
-    from conftest import DATA, missing
-
-    if not (DATA / "jolpica").is_dir():
-        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
     with JolpicaServer() as server:
         # of this year, which is what the scheduler follows; their dates are old ones, so both have been held
-        server.answers = season_of(datetime.now(UTC).year, 2, DATA)
+        server.answers = season_of(datetime.now(UTC).year, 2, jolpica_data)
         yield server
 
 

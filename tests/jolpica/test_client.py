@@ -44,17 +44,8 @@ async def api(settings: Settings, tmp_path: Path) -> AsyncIterator[Jolpica]:
 
 
 @pytest.fixture
-def data() -> Path:
-    from conftest import DATA, missing
-
-    if not (DATA / "jolpica").is_dir():
-        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
-    return DATA
-
-
-@pytest.fixture
-def results(server: JolpicaServer, data: Path) -> dict[str, Any]:
-    server.answers["2025/1/results"] = captured(data, "2025/1/results")
+def results(server: JolpicaServer, jolpica_data: Path) -> dict[str, Any]:
+    server.answers["2025/1/results"] = captured(jolpica_data, "2025/1/results")
     return server.answers["2025/1/results"]
 
 
@@ -70,14 +61,14 @@ async def test_every_page_of_a_race_s_laps_is_read(server: JolpicaServer, api: J
     assert rows[0]["Race"]["raceName"] == "Australian Grand Prix"
 
 
-async def test_every_recorded_answer_has_the_shape_we_rely_on(data: Path) -> None:
+async def test_every_recorded_answer_has_the_shape_we_rely_on(jolpica_data: Path) -> None:
     read = 0
-    for line in (data / "jolpica" / "index.jsonl").read_text().splitlines():
+    for line in (jolpica_data / "jolpica" / "index.jsonl").read_text().splitlines():
         entry = json.loads(line)
         name = entry["url"].split("?")[0].removesuffix(".json").rstrip("/").rpartition("/")[2].lower()
         if name not in BY_NAME:
             continue
-        answer = json.loads((data / "jolpica" / entry["file"]).read_text())["MRData"]
+        answer = json.loads((jolpica_data / "jolpica" / entry["file"]).read_text())["MRData"]
         if answer["total"] == "0":
             continue
         resource = BY_NAME[name]
@@ -88,11 +79,11 @@ async def test_every_recorded_answer_has_the_shape_we_rely_on(data: Path) -> Non
     assert read > 1_000
 
 
-async def test_every_answer_of_a_whole_season_has_that_shape(data: Path) -> None:
+async def test_every_answer_of_a_whole_season_has_that_shape(jolpica_data: Path) -> None:
     from jolpica_server import season_2024
 
     names = set()
-    for path, answer in season_2024(data).items():
+    for path, answer in season_2024(jolpica_data).items():
         resource = BY_NAME[path.rpartition("/")[2]]
         names.add(resource.name)
         for row in resource.rows(answer):

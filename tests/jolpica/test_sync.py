@@ -35,12 +35,8 @@ AFTER_THE_SEASON = datetime(2024, 12, 20, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def season() -> dict[str, Any]:
-    from conftest import DATA, missing
-
-    if not (DATA / "jolpica").is_dir():
-        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
-    return season_2024(DATA)
+def season(jolpica_data: Path) -> dict[str, Any]:
+    return season_2024(jolpica_data)
 
 
 @pytest.fixture

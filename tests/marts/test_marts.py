@@ -29,20 +29,11 @@ INCREMENTAL = ("fact_laps", "fact_lap_telemetry", "fact_lap_corners")
 
 
 @pytest.fixture(scope="module")
-def data() -> Path:
-    from conftest import DATA, missing
-
-    if not (DATA / "jolpica").is_dir():
-        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
-    return DATA
-
-
-@pytest.fixture(scope="module")
-def marts(tmp_path_factory: pytest.TempPathFactory, data: Path, aus_session: Session) -> Iterator[MartsRig]:
+def marts(tmp_path_factory: pytest.TempPathFactory, jolpica_data: Path, aus_session: Session) -> Iterator[MartsRig]:
     """Built twice on empty tables, then twice on the race and two seasons."""
     settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("home"), embedded_warehouse_port=free_port())
     with embedded_warehouse(settings), JolpicaServer() as server:
-        server.answers = season_2024(data) | season_2025(data)
+        server.answers = season_2024(jolpica_data) | season_2025(jolpica_data)
         with closing(Warehouse(settings)) as warehouse:
             list(create(warehouse, "F1STREAM"))
         rig = MartsRig(settings)
@@ -236,10 +227,10 @@ def test_gaps_at_the_finish_are_the_official_ones(marts: MartsRig, expected: dic
     ],
 )
 def test_standings_after_every_round_are_the_files(
-    marts: MartsRig, data: Path, mart: str, entity: str, kind: str, listed: str
+    marts: MartsRig, jolpica_data: Path, mart: str, entity: str, kind: str, listed: str
 ) -> None:
     told = set()
-    for path, answer in season_2024(data).items():
+    for path, answer in season_2024(jolpica_data).items():
         if path.endswith(f"/{kind}"):
             number = int(path.split("/")[1])
             for row in answer["StandingsTable"]["StandingsLists"][0][listed]:

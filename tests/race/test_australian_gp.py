@@ -20,8 +20,7 @@ import pytest
 from figures import figures
 from pipeline import Run, run
 
-from f1stream.race.places import FINISH, SECTOR_1, SECTOR_2
-from f1stream.race.race import Compared
+from f1stream.race.places import FINISH, SECTOR_1, SECTOR_2, Compared
 from f1stream.sources.session import Session
 from models import Lap
 

@@ -525,7 +525,7 @@ def test_drs_and_the_overtake_mode_are_what_race_control_said_last() -> None:
         ("OVERTAKE ENABLED", ("OVERTAKE", True)), ("OVERTAKE DISABLED", ("OVERTAKE", False)),
     ):  # fmt: skip
         race.tell(RaceControl(session_time_ms=0, category="Other", message=text))
-        assert race.overtaking == expected
+        assert race.bulletins.overtaking == expected
 
 
 def test_a_notice_stands_until_it_is_taken_back() -> None:
@@ -533,4 +533,4 @@ def test_a_notice_stands_until_it_is_taken_back() -> None:
     race.tell(Notice(session_time_ms=0, about="Position.z", text="No positions."))
     race.tell(Notice(session_time_ms=0, about="TimingData", text="No timing."))
     race.tell(Notice(session_time_ms=9, about="Position.z", text=None))
-    assert race.notices == {"TimingData": "No timing."}
+    assert race.bulletins.notices == {"TimingData": "No timing."}

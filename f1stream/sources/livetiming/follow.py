@@ -6,21 +6,20 @@ import asyncio
 import logging
 import signal
 import time
-from contextlib import AsyncExitStack, aclosing, closing
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
 from aiokafka.errors import KafkaError
 from prometheus_client import start_http_server
 
-from f1stream import topics
+from f1stream.embedded.broker import claim
 from f1stream.kafka import create_topics, unreachable
-from f1stream.settings import Settings
+from f1stream.settings import EMBEDDED_HOST, Settings
 from f1stream.sources.livetiming.client import Live
 from f1stream.sources.livetiming.live import LiveRun
 from f1stream.sources.livetiming.recorder import Recorder
-from f1stream.sources.packing import Published
-from f1stream.sources.publish import SEND_AHEAD, Counts, producer_for
+from f1stream.sources.publish import Counts, Outbox, producer_for
 
 log = logging.getLogger(__name__)
 TELLS_EVERY_S = 60.0
@@ -32,6 +31,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
     ``record``: a file for what the feed says, as it says it. Raises BrokerError and SourceError.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    claim(EMBEDDED_HOST, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
     await create_topics(settings)
     epoch = time.time_ns() // 1_000_000
     run = LiveRun(epoch, round(settings.live_hold_back_seconds * 1000), "live:f1")
@@ -41,9 +41,9 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     producer = producer_for(settings, 0)
     async with AsyncExitStack() as stack:
-        server, _ = start_http_server(settings.live_port, "127.0.0.1")
+        server, _ = start_http_server(settings.live_port, EMBEDDED_HOST)
         stack.callback(server.shutdown)
-        recorder = stack.enter_context(closing(Recorder(record, append=append))) if record is not None else None
+        recorder = stack.enter_context(Recorder(record, append=append)) if record is not None else None
         try:
             stack.push_async_callback(producer.stop)
             await producer.start()
@@ -63,19 +63,13 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
 
 
 async def _follow(messages: Any, run: LiveRun, producer: Any, counts: Counts, recorder: Recorder | None) -> None:
-    sent: list[asyncio.Future[Any]] = []
+    outbox = Outbox(producer, counts)
     tells_at = 0.0
     async for message in messages:
         if recorder is not None:
             recorder.write(message)
         for item in run.take(message):
-            sent.append(await _send(producer, item))
-            counts.add(item)
-        if len(sent) >= SEND_AHEAD or run.ended:
-            await asyncio.gather(*sent)
-            sent.clear()
-        else:
-            sent = [each for each in sent if not each.done() or each.result() is None]
+            await outbox.put(item)
         if run.parser is not None and run.parser.info:
             counts.session_key = run.parser.key
         if time.monotonic() >= tells_at:
@@ -83,11 +77,5 @@ async def _follow(messages: Any, run: LiveRun, producer: Any, counts: Counts, re
             log.info("Session %s: %s samples, %s laps, %s messages so far.", counts.session_key, counts.samples,
                      counts.laps, counts.messages)  # fmt: skip
         if run.ended:
+            await outbox.empty()
             return
-
-
-async def _send(producer: Any, item: Published) -> asyncio.Future[Any]:
-    future: asyncio.Future[Any] = await producer.send(
-        item.topic, topics.encode(item.record), key=item.key, headers=item.stamp.headers()
-    )
-    return future

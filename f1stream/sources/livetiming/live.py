@@ -25,8 +25,6 @@ KEPT_MS = 240_000
 """Samples are kept so long, to draw the track from the first lap at speed."""
 
 OVER = {"Finalised", "Ends"}
-REQUIRED = ("session_time_ms", "x", "y", "z", "speed", "rpm", "throttle", "brake", "gear")
-_NOTHING = np.array([])
 
 
 class LiveRun:
@@ -108,8 +106,8 @@ class LiveRun:
         if getattr(fact, "driver_number", None) not in (None, *self._cars):
             return  # somebody who came later than the list of entries
         yield self._stamper.fact(at_ms, fact)
-        if isinstance(fact, Lap) and fact.is_accurate and not self._has_track and fact.start_ms is not None:
-            line = outline(self._path(fact.driver_number), fact.start_ms, fact.end_ms)
+        if isinstance(fact, Lap) and fact.is_accurate and not self._has_track:
+            line = outline(self._path(fact.driver_number), fact)
             if line is not None:
                 self._has_track = True
                 yield self._stamper.fact(at_ms, Track(session_time_ms=at_ms, outline=line))
@@ -117,12 +115,10 @@ class LiveRun:
     def _packets(self, until_ms: int) -> Iterator[Published]:
         assert self.parser is not None and self._stamper is not None  # noqa: S101
         self._until_ms = until_ms = max(until_ms // FRAME_MS * FRAME_MS, self._until_ms)
-        merged = self.parser.telemetry.merged(self._t0_utc_ms, until_ms)
+        merged = self.parser.telemetry.merged(self._cars, self._t0_utc_ms, until_ms)
         for car in self._cars:
-            columns = merged.get(car)
-            if columns is None:
-                columns = dict.fromkeys(REQUIRED, _NOTHING)
-            elif not self._has_track:
+            columns = merged[car]
+            if not self._has_track:
                 self._remember(car, columns)
             told = {name: columns[name].tolist() for name in COLUMNS if name in columns}
             yield self._stamper.packet(Packet(driver_number=car, until_ms=until_ms, **told))

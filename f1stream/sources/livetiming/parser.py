@@ -18,8 +18,9 @@ from f1stream.sources.livetiming.fields import KNOWN, SILENT, names
 from f1stream.sources.livetiming.lap_book import LapBook
 from f1stream.sources.livetiming.merge import indexed, merge
 from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.packed import Damaged
 from f1stream.sources.livetiming.silence import Silence
-from f1stream.sources.livetiming.telemetry import Damaged, Telemetry
+from f1stream.sources.livetiming.telemetry import Telemetry
 from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts
 from f1stream.sources.livetiming.values import whole
@@ -155,7 +156,6 @@ class Parser:
 
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._merge(message, at_ms)
-        self.book.entries = {entry.driver_number: entry for entry in self.entries()}
         facts: list[Lap | Message] = []
         for number, line in _lines(message.data).items():
             self.book.take_tyres(number, line, at_ms)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import zlib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,32 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from f1stream.sources.livetiming.packed import Damaged, unpack
 from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.values import number, whole
 from f1stream.sources.session import Columns
 
-LARGEST_BYTES = 4 * 2**20
-"""Of a message unpacked; the feed's have some tens of kB."""
 CHANNELS = {"rpm": "0", "speed": "2", "gear": "3", "throttle": "4", "brake": "5", "drs": "45"}
 NO_DATA = 104
 """The feed's code for a value that was not measured, of throttle and brake."""
 OFF_TRACK = "OffTrack"
-
-
-class Damaged(ValueError):
-    """A message that is not what its topic has; the text says how."""
-
-
-def unpack(packed: Any) -> Any:
-    """The JSON in a ``.z`` message: base64 of raw deflate. Raises Damaged."""
-    try:
-        inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-        text = inflater.decompress(base64.b64decode(packed, validate=True), LARGEST_BYTES)
-        if inflater.unconsumed_tail:
-            raise Damaged(f"it unpacks to more than {LARGEST_BYTES} bytes")
-        return json.loads(text)
-    except (TypeError, ValueError, zlib.error, binascii.Error, RecursionError) as error:
-        raise Damaged(f"it cannot be unpacked: {error}") from error
 
 
 @dataclass
@@ -114,14 +93,16 @@ class Telemetry:
             self.lag_ms = delay if self.lag_ms is None else min(self.lag_ms, delay)
             yield at_ms, entry[cars]
 
-    def merged(self, t0_utc_ms: int, until_ms: int | None = None) -> dict[str, Columns]:
+    def merged(self, cars: list[str], t0_utc_ms: int, until_ms: int | None = None) -> dict[str, Columns]:
         """Give out what was not given out yet, by car, up to ``until_ms`` of session time; late samples among it.
+
+        Of ``cars`` without samples there are empty columns.
 
         A sample at every instant of either topic, values between them interpolated. Session time in ms since
         ``t0_utc_ms``. Of a car without positions x, y, z are 0, without car data the rest.
         """
         until = None if until_ms is None else until_ms + t0_utc_ms
-        return {car: trace.give(t0_utc_ms, until) for car, trace in self.traces.items()}
+        return {car: self.traces[car].give(t0_utc_ms, until) for car in dict.fromkeys([*cars, *self.traces])}
 
 
 def _car_sample(

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
+from f1stream.sources.livetiming.packed import Damaged, unpack
 
 UTC_TEXT = re.compile(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)(Z|[+-]\d\d:\d\d)?")
 """With 0 to 7 digits of a second, mostly with Z; race control has neither. 0001-01-01 means that there is none."""
 OFFSET = re.compile(rb"(\d\d):([0-5]\d):([0-5]\d)\.(\d{3})")
 HEARTBEAT_LEAD_MS = 2_050
 """So much later than the time at which it is sent is a Heartbeat's Utc: the median of both captures of 2024."""
-MAX_UNPACKED_BYTES = 4_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 
@@ -80,9 +76,8 @@ def _entries(data: Any) -> Iterable[Any]:
 
 
 def _unpacked(data: Any) -> Any:
-    """What a ``.z`` text holds (base64 of raw deflate); None when it cannot be unpacked, or is huge."""
+    """What a ``.z`` text holds; None when it cannot be unpacked."""
     try:
-        packed = base64.b64decode(data, validate=True)
-        return orjson.loads(zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, MAX_UNPACKED_BYTES))
-    except (TypeError, ValueError, binascii.Error, zlib.error):
+        return unpack(data)
+    except Damaged:
         return None

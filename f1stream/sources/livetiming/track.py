@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from f1stream.sources.session import Columns
+from models import Lap
 
 SHORTEST_DM, LONGEST_DM = 25_000.0, 80_000.0
 """Of a circuit, in 1/10 m: Monaco has 3.3 km, Spa 7.0."""
@@ -13,13 +14,13 @@ FARTHEST_APART_DM = 1_500.0
 """A longer way between two samples is a hole."""
 
 
-def outline(columns: Columns, start_ms: int, end_ms: int) -> list[tuple[float, float]] | None:
-    """The line (X, Y in 1/10 m) of a lap, a point every 10 m; None where its samples do not make a lap."""
+def outline(columns: Columns, lap: Lap) -> list[tuple[float, float]] | None:
+    """The line (X, Y in 1/10 m) of a lap, a point every 10 m; None where it was not driven at speed or has holes."""
     at = columns["session_time_ms"]
-    if len(at) == 0 or not np.any(columns["x"]):
+    if not lap.is_accurate or lap.start_ms is None or len(at) == 0 or not np.any(columns["x"]):
         return None
-    inside = (at > start_ms) & (at < end_ms)
-    times = np.concatenate(([start_ms], at[inside], [end_ms]))
+    inside = (at > lap.start_ms) & (at < lap.end_ms)
+    times = np.concatenate(([lap.start_ms], at[inside], [lap.end_ms]))
     x, y = np.interp(times, at, columns["x"]), np.interp(times, at, columns["y"])
     x, y = np.append(x, x[0]), np.append(y, y[0])
     steps = np.hypot(np.diff(x), np.diff(y))

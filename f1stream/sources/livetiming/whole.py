@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from f1stream.sources.livetiming.laps_driven import annotate
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser import Parser, Tally
@@ -77,11 +75,11 @@ def _object(told: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _telemetry(parser: Parser, t0_utc_ms: int, cars: list[str], laps: list[Lap]) -> dict[str, Columns]:
-    merged = parser.telemetry.merged(t0_utc_ms)
+    merged = parser.telemetry.merged(cars, t0_utc_ms)
     newest = {(lap.driver_number, lap.lap_number): lap for lap in laps}
     found: dict[str, Columns] = {}
     for car in cars:
-        columns = merged.get(car, {name: np.array([]) for name in COLUMNS})
+        columns = merged[car]
         annotate(columns, [lap for (number, _), lap in newest.items() if number == car])
         found[car] = {name: columns[name] for name in COLUMNS if name in columns}
     return found
@@ -90,8 +88,7 @@ def _telemetry(parser: Parser, t0_utc_ms: int, cars: list[str], laps: list[Lap])
 def _track(telemetry: dict[str, Columns], laps: list[Lap], known: list[int]) -> list[Track]:
     """The line of the first lap that was driven at speed, told when that lap was known."""
     for lap, at_ms in zip(laps, known, strict=True):
-        if lap.is_accurate and lap.start_ms is not None:
-            line = outline(telemetry[lap.driver_number], lap.start_ms, lap.end_ms)
-            if line is not None:
-                return [Track(session_time_ms=at_ms, outline=line)]
+        line = outline(telemetry[lap.driver_number], lap)
+        if line is not None:
+            return [Track(session_time_ms=at_ms, outline=line)]
     return []

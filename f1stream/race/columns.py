@@ -1,0 +1,31 @@
+"""What changes with every sample, by car: the columns of a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Columns:
+    """What changes all the time, by car in grid order: a frame's columns are copies of these."""
+
+    x: list[int | None] = field(default_factory=list)
+    y: list[int | None] = field(default_factory=list)
+    speed: list[int | None] = field(default_factory=list)
+    seen_ms: list[int | None] = field(default_factory=list)
+    gap: list[int | None] = field(default_factory=list)
+    interval: list[int | None] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, cars: int) -> Columns:
+        """Nothing known of so many cars."""
+        unknown: list[int | None] = [None] * cars
+        return cls(*(unknown.copy() for _ in range(6)))
+
+    def put(self, car: int, x: int | None, y: int | None, speed: int, t: int) -> None:
+        """A sample at session time ``t``."""
+        self.x[car], self.y[car], self.speed[car], self.seen_ms[car] = x, y, speed, t
+
+    def apart(self, car: int, gap: int | None, interval: int | None) -> None:
+        """Behind the leader and behind the car ahead, ms."""
+        self.gap[car], self.interval[car] = gap, interval
