@@ -93,6 +93,7 @@ class Settings(BaseSettings):
 
     archive_port: int = Field(6067, description="Port of the archive worker's health and metrics, on web_host.")
     schedule_port: int = Field(6068, description="Port of the scheduler's health and metrics, on web_host.")
+    schedule_live: bool = Field(True, description="Whether the scheduler starts the live client before each session.")
     schedule_file: Path | None = Field(None, description="When jobs are due, kept there; by default in home.")
 
     live_url: str = Field(

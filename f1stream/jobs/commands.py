@@ -21,7 +21,7 @@ def jobs(context: typer.Context) -> None:
     """The jobs, when each is due, and the latest runs."""
     if context.invoked_subcommand is not None:
         return
-    from f1stream.jobs.scheduler import on_file  # noqa: PLC0415 - APScheduler and the connector are slow to import
+    from f1stream.jobs.scheduler import LIVE, on_file  # noqa: PLC0415 - APScheduler and the connector are slow to import
     from f1stream.jobs.work import JOBS  # noqa: PLC0415
 
     console = Console()
@@ -29,6 +29,7 @@ def jobs(context: typer.Context) -> None:
     table = Table("job", "runs", "next (UTC)", "to be tried again because")
     for job in JOBS.values():
         table.add_row(job.name, job.when, _told(due.get(job.name)), failing.get(job.name, ""))
+    table.add_row(LIVE, "the live timing, from 15 minutes before each session to its end", _told(due.get(LIVE)), "")
     console.print(table)
     if not due:
         console.print("No scheduler has run here yet: `f1stream schedule` starts it.")

@@ -19,9 +19,10 @@ from apscheduler.triggers.cron import CronTrigger
 
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs import times
+from f1stream.jobs.live import LiveClient
 from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
-from f1stream.jobs.times import FAR, AfterSessions, OnRaceDays
+from f1stream.jobs.times import FAR, LIVE_AT_MOST, LIVE_BEFORE, AtSessions, OnRaceDays
 from f1stream.jobs.work import JOBS, Done, do
 from f1stream.settings import Settings
 from f1stream.warehouse.errors import WarehouseError
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 CRON = {"season": "0 0 */2 * *", "weekly": "0 4 * * mon"}
+LIVE = "live"
+"""Not a job like the others: it follows a session for hours, beside them, and leaves nothing to be tried again."""
 AGAIN = "again"
 """The next attempt at what was not complete. There is one: a run does what a lesser one left undone."""
 GUARD = "guard:"
@@ -47,7 +50,7 @@ class Last:
 
 
 class JobScheduler:
-    """The one of this process. Jobs run in a thread of their own, one after the other."""
+    """The one of this process. Jobs run one after the other in a thread of their own, the live client in another."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -55,9 +58,10 @@ class JobScheduler:
         self.last: dict[str, Last] = {}
         self.counts: dict[tuple[str, str], int] = {}
         """Runs by job and how they ended."""
+        self.live = LiveClient(settings)
         self._scheduler = _Scheduler(
             jobstores={"default": SQLAlchemyJobStore(url=f"sqlite:///{file_of(settings)}")},
-            executors={"default": _Guarded(self)},
+            executors={"default": _Guarded(self), LIVE: ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
             timezone=UTC,
         )
@@ -81,10 +85,15 @@ class JobScheduler:
         if self._scheduler.get_job("session") is None:
             self._follow([], since=now)
             self._put("first", "date", run_date=now)
+        live = self._scheduler.get_job(LIVE)
+        if live is not None:  # a session that is on is followed, whether or not the last process did
+            self._forget(LIVE)
+            self._follow_live(live.trigger.starts)
         self._scheduler.resume()
 
     def stop(self) -> None:
-        """Start nothing more; a run that is on is not waited for."""
+        """Start nothing more; a run that is on is not waited for, and the live client is ended."""
+        self.live.stop()
         self._scheduler.shutdown(wait=False)
 
     @property
@@ -104,15 +113,17 @@ class JobScheduler:
 
     def running(self) -> list[str]:
         """Jobs that run, or wait for the one that does."""
-        return [due.args[0] for due in self._scheduler.get_jobs() if due.id.startswith(GUARD)]
+        runs = [due.args[0] for due in self._scheduler.get_jobs() if due.id.startswith(GUARD)]
+        return [*runs, *([LIVE] if self.live.on else [])]
 
     def failing(self) -> dict[str, str]:
         """Jobs whose last run was not complete, and why; from the file, so that a restart does not hide them."""
-        return {
+        failing = {
             due.args[0]: due.args[2]
             for due in self._scheduler.get_jobs()
             if due.id == AGAIN or (due.id.startswith(GUARD) and due.args[1] > 1)
         }
+        return failing | ({LIVE: self.live.error} if self.live.error else {})
 
     def guard(self, due: Due) -> None:
         """Note on file that a run begins, before APScheduler takes it off."""
@@ -128,8 +139,7 @@ class JobScheduler:
         except Exception as error:  # whatever it is, it must be seen and tried again
             log.exception("job %s failed", name)
             done = Done(Ended.FAILED, errors=[f"{type(error).__name__}: {error}"], owes_build=owes_build)
-        last = self.last[name] = Last(done.ended, datetime.now(UTC), time.monotonic() - began)
-        self.counts[name, str(done.ended)] = self.counts.get((name, str(done.ended)), 0) + 1
+        last = self._note(name, done.ended, began)
         if done.sessions is not None:
             self._follow(done.sessions)
         if done.ended is not Ended.COMPLETE:
@@ -142,12 +152,40 @@ class JobScheduler:
         said = " ".join(done.sentences + done.errors)
         log.log(level, "%s, attempt %d: %s in %.0f s. %s", name, attempt, done.ended, last.seconds, said)
 
+    def run_live(self) -> None:
+        """Follow the session that is on, until it has ended."""
+        began = time.monotonic()
+        log.info("%s: following the live timing.", LIVE)
+        ended = self.live.follow(self._session_on)
+        last = self._note(LIVE, ended, began)
+        level = logging.WARNING if self.live.error else logging.INFO
+        log.log(level, "%s: %s after %.0f s. %s", LIVE, ended, last.seconds, self.live.error)
+
+    def _session_on(self) -> datetime | None:
+        due = self._scheduler.get_job(LIVE)
+        return times.session_on(due.trigger.starts, datetime.now(UTC)) if due else None
+
+    def _note(self, name: str, ended: Ended, began: float) -> Last:
+        last = self.last[name] = Last(ended, datetime.now(UTC), time.monotonic() - began)
+        self.counts[name, str(ended)] = self.counts.get((name, str(ended)), 0) + 1
+        return last
+
     def _follow(self, starts: list[datetime], since: datetime | None = None) -> None:
         """Place what depends on the calendar. What was attended to before stays so."""
         known = self._scheduler.get_job("session")
         attended = since or (known.trigger.since if known else datetime.now(UTC))
-        self._put("session", AfterSessions(starts, attended))
+        self._put("session", AtSessions(starts, attended))
         self._put("calendar", OnRaceDays(starts))
+        self._follow_live(starts)
+
+    def _follow_live(self, starts: list[datetime]) -> None:
+        known = self._scheduler.get_job(LIVE)
+        if not self.settings.schedule_live:
+            self._forget(LIVE)
+            return
+        attended = known.trigger.since if known else datetime.now(UTC) - LIVE_AT_MOST - LIVE_BEFORE
+        trigger = AtSessions(starts, attended, -LIVE_BEFORE)
+        self._scheduler.add_job(_run_live, trigger, [LIVE], id=LIVE, replace_existing=True, executor=LIVE)
 
     def _try_again(self, name: str, attempt: int, error: str, *, owes_build: bool, at: datetime) -> None:
         if self._replaces_again(name):
@@ -192,6 +230,11 @@ _here: JobScheduler | None = None
 def _run(name: str, attempt: int, _error: str, owes_build: bool) -> None:
     if _here is not None:
         _here.run(name, attempt, owes_build=owes_build)
+
+
+def _run_live(_name: str) -> None:
+    if _here is not None:
+        _here.run_live()
 
 
 def file_of(settings: Settings) -> Path:

@@ -10,6 +10,10 @@ from apscheduler.triggers.base import BaseTrigger
 
 from f1stream.jolpica.plan import PUBLISHED_AFTER
 
+LIVE_BEFORE = timedelta(minutes=15)
+"""The live client is there so long before a session, which may begin early by the feed's clock."""
+LIVE_AT_MOST = timedelta(hours=4)
+"""After a session's start, and longer than any lasted: the client ends when the feed says so, or then."""
 FAR = timedelta(days=3650)
 """So far away is what is not due, but stays on file."""
 
@@ -26,13 +30,18 @@ def pause(attempt: int, *, failed: bool) -> timedelta:
     return min(first * doubled, longest)
 
 
-def after_session(starts: Sequence[datetime], since: datetime) -> datetime | None:
-    """When the next session after ``since`` has its results; None without one.
+def next_at(starts: Sequence[datetime], offset: timedelta, since: datetime) -> datetime | None:
+    """The first time after ``since`` that lies ``offset`` from a session's start; None without one.
 
     ``since`` is when this was last attended to, so that neither a late start of ours nor a session that was moved
     forward is passed over.
     """
-    return min((start + PUBLISHED_AFTER for start in starts if start + PUBLISHED_AFTER > since), default=None)
+    return min((start + offset for start in starts if start + offset > since), default=None)
+
+
+def session_on(starts: Sequence[datetime], now: datetime) -> datetime | None:
+    """When the session starts, or has, for which the live client should be there; None when there is none."""
+    return max((start for start in starts if start - LIVE_BEFORE <= now < start + LIVE_AT_MOST), default=None)
 
 
 def next_look_at_the_calendar(starts: Sequence[datetime], now: datetime) -> datetime:
@@ -50,17 +59,18 @@ def next_look_at_the_calendar(starts: Sequence[datetime], now: datetime) -> date
 
 
 @dataclass
-class AfterSessions(BaseTrigger):  # type: ignore[misc]
-    """When each session's results are due."""
+class AtSessions(BaseTrigger):  # type: ignore[misc]
+    """So long after each session's start: when its results are due, or, with less than nothing, before it begins."""
 
     starts: list[datetime]
     since: datetime
     """What was due until then has been attended to. Kept on file with the job."""
+    offset: timedelta = PUBLISHED_AFTER
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, _now: datetime) -> datetime:
         """As APScheduler asks."""
         self.since = max(self.since, previous_fire_time or self.since)
-        return after_session(self.starts, self.since) or self.since + FAR
+        return next_at(self.starts, self.offset, self.since) or self.since + FAR
 
 
 @dataclass

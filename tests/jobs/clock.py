@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from time_machine import Traveller
 
@@ -38,10 +38,13 @@ class FakedTime:
     def _ended(self) -> int:
         return sum(self.jobs.counts.values())
 
+    def _is_due(self) -> bool:
+        return min(self.jobs.next_runs().values()) <= datetime.now(UTC)
+
     def settle(self, ended: int = 0) -> None:
-        """Run what is due now, and wait until more than ``ended`` runs have ended and none is on."""
+        """Run what is due now, and wait until more than ``ended`` runs have ended and none is on or still due."""
         self.jobs._scheduler.wakeup()
         deadline = time.monotonic() + LONGEST_RUN_S
-        while self._ended() <= ended or self.jobs.running():
+        while self._ended() <= ended or self.jobs.running() or self._is_due():
             assert time.monotonic() < deadline, f"still running: {self.jobs.running()}"
             time.sleep(0.002)

@@ -37,12 +37,8 @@ IMOLA = 7
 
 
 @pytest.fixture(scope="module")
-def season() -> dict[str, Any]:
-    from conftest import DATA, missing
-
-    if not (DATA / "jolpica").is_dir():
-        missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
-    return season_2024(DATA)
+def season(jolpica_data: Path) -> dict[str, Any]:
+    return season_2024(jolpica_data)
 
 
 @pytest.fixture
@@ -85,7 +81,7 @@ def settings(tmp_path: Path, server: JolpicaServer, monkeypatch: pytest.MonkeyPa
     """With a warehouse, and without the API's limits: those have tests of their own."""
     settings = Settings(
         _env_file=None, home=tmp_path, embedded_warehouse_port=free_port(), embedded_broker_port=free_port(),
-        jolpica_url=server.url, jolpica_retry_seconds=0.01,
+        jolpica_url=server.url, jolpica_retry_seconds=0.01, schedule_live=False,
     )  # fmt: skip
     unlimited = client.shared_bucket
     monkeypatch.setattr(client, "shared_bucket", lambda home: unlimited(home, (Rate(100_000, 1_000),)))

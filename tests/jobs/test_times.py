@@ -7,7 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from f1stream.jobs.times import FAR, AfterSessions, OnRaceDays, after_session, next_look_at_the_calendar, pause
+from f1stream.jobs.times import (
+    FAR,
+    LIVE_BEFORE,
+    AtSessions,
+    OnRaceDays,
+    next_at,
+    next_look_at_the_calendar,
+    pause,
+    session_on,
+)
+from f1stream.jolpica.plan import PUBLISHED_AFTER
 
 
 def at(text: str) -> datetime:
@@ -29,19 +39,19 @@ def test_pauses_double_up_to_a_longest(attempt: int, failed: bool, waits: timede
 
 
 def test_results_are_due_four_hours_after_each_session_starts() -> None:
-    assert after_session([SUNDAY, FRIDAY], since=at("2024-02-20 00:00")) == at("2024-03-01 15:30")
-    assert after_session([SUNDAY, FRIDAY], since=at("2024-03-01 15:30")) == at("2024-03-03 19:00")
-    assert after_session([SUNDAY, FRIDAY], since=at("2024-03-03 19:00")) is None
+    assert next_at([SUNDAY, FRIDAY], PUBLISHED_AFTER, since=at("2024-02-20 00:00")) == at("2024-03-01 15:30")
+    assert next_at([SUNDAY, FRIDAY], PUBLISHED_AFTER, since=at("2024-03-01 15:30")) == at("2024-03-03 19:00")
+    assert next_at([SUNDAY, FRIDAY], PUBLISHED_AFTER, since=at("2024-03-03 19:00")) is None
 
 
 def test_a_session_that_was_moved_forward_is_not_passed_over() -> None:
     """At 10:00 it is told that Friday's session was at 03:00: what was due at 07:00 is due at once."""
-    trigger = AfterSessions([at("2024-03-01 03:00")], since=at("2024-02-29 12:00"))
+    trigger = AtSessions([at("2024-03-01 03:00")], since=at("2024-02-29 12:00"))
     assert trigger.get_next_fire_time(None, at("2024-03-01 10:00")) == at("2024-03-01 07:00")
 
 
 def test_a_trigger_on_file_knows_what_was_attended_to() -> None:
-    trigger = AfterSessions([FRIDAY, SUNDAY], since=at("2024-02-20 00:00"))
+    trigger = AtSessions([FRIDAY, SUNDAY], since=at("2024-02-20 00:00"))
     first = trigger.get_next_fire_time(None, at("2024-02-20 00:00"))
     again = pickle.loads(pickle.dumps(trigger))
     assert again.get_next_fire_time(first, first) == at("2024-03-03 19:00")
@@ -59,3 +69,18 @@ def test_the_calendar_is_looked_at_every_hour_of_race_days_and_at_midnight_befor
     assert next_look_at_the_calendar(starts, at("2024-03-03 23:00")) == at("2024-03-04 00:00")
     assert next_look_at_the_calendar([], at("2024-12-20 05:00")) == at("2024-12-21 00:00")
     assert OnRaceDays(starts).get_next_fire_time(FRIDAY, SUNDAY) == at("2024-03-01 12:00")
+
+
+def test_the_live_client_is_due_a_quarter_of_an_hour_before_each_session() -> None:
+    trigger = AtSessions([SUNDAY, FRIDAY], since=at("2024-02-20 00:00"), offset=-LIVE_BEFORE)
+    first = trigger.get_next_fire_time(None, at("2024-02-20 00:00"))
+    assert first == at("2024-03-01 11:15")
+    assert trigger.get_next_fire_time(first, first) == at("2024-03-03 14:45")
+
+
+def test_a_session_is_on_from_before_its_start_until_long_after_it_and_the_later_one_counts() -> None:
+    later = FRIDAY + timedelta(hours=3, minutes=30)
+    told = [session_on([FRIDAY, later], at(f"2024-03-01 {when}")) for when in ("11:14", "11:15", "14:44", "14:45")]
+    assert told == [None, FRIDAY, FRIDAY, later]
+    assert session_on([FRIDAY], at("2024-03-01 15:29")) == FRIDAY
+    assert session_on([FRIDAY], at("2024-03-01 15:30")) is None

@@ -1,0 +1,203 @@
+"""The scheduler starts the live client before each session of the calendar, and ends it with the session."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+import time_machine
+from jolpica_server import JolpicaServer, season_2024, season_of
+from livetiming_server import LiveTimingServer
+from pyrate_limiter import Rate
+from rig import Rig, free_port
+
+from f1stream import topics
+from f1stream.embedded.running import embedded_warehouse
+from f1stream.jobs import live, work
+from f1stream.jobs.live import LiveClient
+from f1stream.jobs.runs import Ended
+from f1stream.jobs.scheduler import JobScheduler
+from f1stream.jobs.serve import health
+from f1stream.jobs.times import LIVE_AT_MOST, LIVE_BEFORE, session_on
+from f1stream.jolpica import client
+from f1stream.jolpica.plan import SESSIONS
+from f1stream.marts.build import Build
+from f1stream.settings import Settings
+from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.recording import open_recording
+from jobs.clock import FakedTime
+from models import SessionEnd
+
+PATIENCE_S = 90.0
+UNTIL_MS = 1_000_000
+"""The feed's state before Q1 and its first minutes."""
+
+
+@pytest.fixture(scope="module")
+def stretch(mexico_feed: list[FeedMessage]) -> list[FeedMessage]:
+    t0_ms = mexico_feed[0].sent_ms
+    told = [message for message in mexico_feed if message.sent_ms < t0_ms + UNTIL_MS]
+    return [*told, FeedMessage("SessionStatus", {"Status": "Ends"}, t0_ms + UNTIL_MS)]
+
+
+@pytest.fixture
+def nothing_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No dbt, and no limit of the API: those have tests of their own."""
+    unlimited = client.shared_bucket
+    monkeypatch.setattr(client, "shared_bucket", lambda home: unlimited(home, (Rate(100_000, 1_000),)))
+    monkeypatch.setattr(work, "build", lambda _: Build(0, 0, [], 0.0))
+    monkeypatch.setattr(work, "read", lambda *_: [])
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> Iterator[Rig]:  # type: ignore[misc]
+    rig = Rig(tmp_path / "rig", partitions=2)
+    try:
+        await rig.start()
+        yield rig
+    finally:
+        await asyncio.to_thread(rig.stop)
+
+
+def until(what: str, holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S:.0f} s: {what}"
+        time.sleep(0.05)
+
+
+def with_a_race_at(start: datetime, data: Path) -> dict[str, dict[str, object]]:
+    """A season of which one race is left."""
+    answers = season_of(start.year, 2, data)
+    races = answers[f"{start.year}/races"]["RaceTable"]["Races"]
+    races[1] |= {"date": f"{start:%Y-%m-%d}", "time": f"{start:%H:%M:%SZ}"}
+    return answers
+
+
+def following(rig: Rig, server: LiveTimingServer, **more: object) -> Settings:
+    return rig.settings.model_copy(
+        update={"live_url": server.url, "live_port": free_port(), "live_retry_seconds": 0.2, **more}
+    )
+
+
+async def test_a_session_of_the_calendar_is_followed_and_recorded_until_the_feed_says_that_it_has_ended(
+    rig: Rig, stretch: list[FeedMessage], jolpica_data: Path, nothing_built: None
+) -> None:
+    start = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=10)
+    with JolpicaServer() as jolpica, LiveTimingServer(stretch, speed=300) as feed:
+        jolpica.answers = with_a_race_at(start, jolpica_data)
+        settings = following(rig, feed, jolpica_url=jolpica.url)
+        with embedded_warehouse(settings):
+            jobs = JobScheduler(settings)
+            try:
+                jobs.start()
+                await asyncio.to_thread(until, "the live client runs", lambda: "live" in jobs.running())
+                await asyncio.to_thread(until, "the live client has ended", lambda: "live" in jobs.last)
+                told = await asyncio.to_thread(health, jobs)
+            finally:
+                jobs.stop()
+    assert told["last"]["live"]["outcome"] == "complete"
+    assert "live" not in told["failing"]
+    recording = settings.home / "recordings" / f"{start:%Y-%m-%dT%H%MZ}.jsonl"
+    said = [(message.topic, message.data) for message in open_recording(recording) if not message.snapshot]
+    assert len(said) > 500
+    assert said == [(message.topic, message.data) for message in stretch][-len(said) :], "nothing is missing"
+
+    async with asyncio.timeout(60), rig.reader(topics.MESSAGES) as reader:
+        ends = 0
+        while not ends:
+            for batch in (await reader.getmany(timeout_ms=500)).values():
+                ends += sum(isinstance(topics.decode_message(each.value), SessionEnd) for each in batch)
+
+
+async def test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_recording(
+    rig: Rig, stretch: list[FeedMessage]
+) -> None:
+
+    start = datetime.now(UTC)
+    with LiveTimingServer(stretch, speed=100) as feed:
+        followed = LiveClient(following(rig, feed))
+        ended: list[Ended] = []
+        thread = threading.Thread(target=lambda: ended.append(followed.follow(lambda: start)))
+        thread.start()
+        recording = followed._settings.home / "recordings" / f"{start:%Y-%m-%dT%H%MZ}.jsonl"
+        await asyncio.to_thread(
+            until, "something is recorded", lambda: recording.exists() and recording.stat().st_size > 50_000
+        )
+        (child,) = [each for each in psutil.Process().children() if "f1stream.jobs.live" in each.cmdline()]
+        child.kill()
+        await asyncio.to_thread(thread.join, PATIENCE_S)
+    assert ended == [Ended.COMPLETE]
+    assert followed.error == ""
+    told = [(message.topic, message.snapshot) for message in open_recording(recording)]
+    assert ("SessionInfo", True) in told[10:], "in the middle, the second client was told the state"
+
+
+async def test_without_a_broker_it_is_said_and_tried_again_until_the_session_is_over(rig: Rig) -> None:
+    settings = rig.settings.model_copy(update={"embedded_broker_port": free_port(), "live_retry_seconds": 0.1})
+    tries = iter([datetime.now(UTC)] * 60)
+    followed = LiveClient(settings)
+    assert await asyncio.to_thread(followed.follow, lambda: next(tries, None)) is Ended.FAILED
+    assert "No Kafka broker answers" in followed.error
+    assert not followed.on
+
+
+async def test_nothing_of_it_is_left_when_it_is_stopped(rig: Rig) -> None:
+
+    with LiveTimingServer([]) as feed:
+        followed = LiveClient(following(rig, feed))
+        thread = threading.Thread(target=followed.follow, args=[lambda: datetime.now(UTC)])
+        thread.start()
+        await asyncio.to_thread(until, "it has connected", lambda: feed.clients)
+        followed.stop()
+        await asyncio.to_thread(thread.join, 30)
+    assert not thread.is_alive()
+    assert not [each for each in psutil.Process().children() if "f1stream.jobs.live" in each.cmdline()]
+
+
+def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_start_too(
+    tmp_path: Path, jolpica_data: Path, nothing_built: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first race week, with a faked clock; the scheduler is stopped in a session, and started again in it."""
+    called: list[datetime] = []
+
+    def follow(_: LiveClient, session: Callable[[], datetime | None]) -> Ended:
+        assert session() is not None
+        called.append(datetime.now(UTC))
+        return Ended.COMPLETE
+
+    monkeypatch.setattr(live.LiveClient, "follow", follow)
+    begins, ends = datetime(2024, 2, 25, 12, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
+    with JolpicaServer() as jolpica, time_machine.travel(begins, tick=False) as clock:
+        jolpica.answers = season_2024(jolpica_data)
+        starts = [
+            datetime.fromisoformat(f"{each['date']}T{each['time']}")
+            for race in jolpica.answers["2024/races"]["RaceTable"]["Races"]
+            for each in (race, *(race[name] for name in SESSIONS if name in race))
+        ]
+        wanted = sorted(start - LIVE_BEFORE for start in starts if begins < start < ends)
+        settings = Settings(
+            _env_file=None, home=tmp_path, embedded_warehouse_port=free_port(), embedded_broker_port=free_port(),
+            jolpica_url=jolpica.url, jolpica_retry_seconds=0.01,
+        )  # fmt: skip
+        with embedded_warehouse(settings):
+            jobs = JobScheduler(settings)
+            jobs.start()
+            FakedTime(jobs, clock).until(ends)
+            jobs.stop()
+            assert called == wanted
+            assert len(wanted) == 5
+            clock.move_to(wanted[-1] + timedelta(hours=1), tick=False)
+            assert session_on(starts, datetime.now(UTC)) == wanted[-1] + LIVE_BEFORE
+            jobs = JobScheduler(settings)
+            jobs.start()
+            until("the session that is on is followed", lambda: len(called) == len(wanted) + 1)
+            until("nothing runs any more", lambda: not jobs.running())
+            jobs.stop()
+    assert LIVE_BEFORE < LIVE_AT_MOST
