@@ -13,6 +13,7 @@ from models.message import (
     Entry,
     LapCount,
     Message,
+    MiniSector,
     Notice,
     PitIn,
     PitOut,
@@ -36,8 +37,8 @@ from models.update import CarUpdate, LapUpdate, Updates
 
 __all__ = [
     "CarState", "CarUpdate", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap", "LapCount", "LapUpdate",
-    "Marts", "Message", "Notice", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow", "Retirement",
-    "Round", "Season", "SectorTime", "SessionClock", "SessionEnd", "SessionInfo", "SessionPart",
+    "Marts", "Message", "MiniSector", "Notice", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow",
+    "Retirement", "Round", "Season", "SectorTime", "SessionClock", "SessionEnd", "SessionInfo", "SessionPart",
     "SessionResult", "SessionStatus", "StandingRow", "TeamRadio", "Timing", "Track", "TrackStatus",
     "TyreChange", "Updates", "Weather",
 ]  # fmt: skip

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from models.base import Record
 from models.message import Entry, RaceControl, SessionInfo
 
@@ -134,6 +136,9 @@ class Frame(Record):
     """Milliseconds behind the car ahead at the last timing line crossed."""
     cars: dict[str, CarState]
     race: RaceState
+    along: list[int | None] = Field(default_factory=list)
+    """Only where nobody tells positions: how much of a lap's time a car has behind it, in 1/10,000, as estimated from
+    the mini-sectors that it passed; null for one in the pits or out."""
 
 
 class Head(Record):

@@ -153,6 +153,16 @@ class SectorTime(_Fact):
     """How long it took, where the feed says so."""
 
 
+class MiniSector(_Fact):
+    """A car ended a mini-sector, as the feed's timing colours it. Told where there are no positions."""
+
+    kind: Literal["mini_sector"] = "mini_sector"
+    driver_number: str
+    sector: Literal[1, 2, 3]
+    mini_sector: int
+    """Counted from 1 within the sector."""
+
+
 class Retirement(_Fact):
     """A car is out of the race."""
 
@@ -221,8 +231,8 @@ class SessionEnd(_Fact):
 
 Message = Annotated[
     SessionInfo | Entries | Track | SessionStatus | TrackStatus | RaceControl | Weather | LapCount
-    | PitIn | PitOut | TyreChange | SectorTime | Retirement | SessionPart | Timing | SessionClock | TeamRadio
-    | Notice | SessionEnd,
+    | PitIn | PitOut | TyreChange | SectorTime | MiniSector | Retirement | SessionPart | Timing | SessionClock
+    | TeamRadio | Notice | SessionEnd,
     Field(discriminator="kind"),
 ]  # fmt: skip
 """Every kind of message, told apart by ``kind``."""

@@ -44,7 +44,7 @@ class Frames:
 
     def _frame(self, kind: Literal["key", "delta"], t: int, cars: dict[str, CarState], session: RaceState) -> Frame:
         columns = self._race.columns
-        return Frame.model_construct(
+        frame = Frame.model_construct(
             kind=kind,
             t=t,
             key_t=t if self.keyframe is None or kind == "key" else self.keyframe.t,
@@ -57,6 +57,8 @@ class Frames:
             cars=cars,
             race=session,
         )
+        along = self._race.along(t)
+        return frame.model_copy(update={"along": along}) if along else frame
 
     def _place(self) -> None:
         race = self._race

@@ -15,6 +15,7 @@ from f1stream.race.bests import Bests
 from f1stream.race.bulletins import Bulletins
 from f1stream.race.car import LINES, RETHINK, Car, Visit
 from f1stream.race.columns import Columns
+from f1stream.race.mini_sectors import MiniSectors
 from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
 from f1stream.race.places import FINISH, PIT_FINISH, Compared, Place, Places
 from f1stream.race.progress import Progress
@@ -24,6 +25,7 @@ from models import (
     LapCount,
     LapUpdate,
     Message,
+    MiniSector,
     PitIn,
     PitOut,
     RaceControl,
@@ -59,6 +61,8 @@ class Race:
     flag_ms: int | None = None
     """When the leader took the chequered flag."""
     bulletins: Bulletins = field(default_factory=Bulletins)
+    mini_sectors: MiniSectors = field(default_factory=MiniSectors)
+    """Where cars are as long as there is no line to find their positions on."""
     bests: Bests = field(default_factory=Bests)
     order: list[str] = field(default_factory=list)
     gaps: dict[str, Distance] = field(default_factory=dict)
@@ -125,6 +129,9 @@ class Race:
                 self._session_status(message.status, message.session_time_ms)
             case RaceControl() if message.message.startswith("ABORTED START"):
                 self._abort_start()
+            case MiniSector() if self.places is None and message.driver_number in self.cars:
+                mini = f"{message.sector}.{message.mini_sector}"
+                self.mini_sectors.passes(message.driver_number, mini, message.session_time_ms)
             case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement() | Timing():
                 if (car := self.cars.get(message.driver_number)) is not None:
                     self.touched.add(car.number)
@@ -216,6 +223,8 @@ class Race:
             for other in self.cars.values():
                 other.next_m = RETHINK
         car.seen_at.clear()
+        if self.places is None and lap.official and lap.lap_time_ms is not None and not lap.deleted:
+            self.mini_sectors.learn(car.number, lap.end_ms, lap.lap_time_ms)
         if lap.official and first_told:
             self._official(car, Place(FINISH, lap.lap_number, lap.end_ms))
         if self.official and lap.official:
@@ -244,6 +253,17 @@ class Race:
         if measured is None or official is None or measured[0] != official[0]:
             return
         self.compared.append(Compared(car.number, place, measured[0], measured[1], official[1]))
+
+    def along(self, now: int) -> list[int | None]:
+        """By car in grid order, as estimated: 1/10,000 of a lap's time; empty where cars are measured."""
+        if self.places is not None or not self.mini_sectors.observed:
+            return []
+        told: list[int | None] = []
+        for car in self.cars.values():
+            gone = car.in_pit or car.retired or car.eliminated
+            share = None if gone else self.mini_sectors.along(car.number, now)
+            told.append(None if share is None else int(share * 10_000))
+        return told
 
     # -- where the cars are ----------------------------------------------------------------------------
 

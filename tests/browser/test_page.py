@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import time
 from pathlib import Path
 
@@ -236,6 +238,30 @@ async def test_the_page_is_accessible_and_fits(
     picture = pictures / f"page-{theme}-{viewport['width']}x{viewport['height']}.png"
     assert len(await page.screenshot(path=picture)) > 10_000
     assert errors == []
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_without_positions_cars_go_round_a_ring_and_the_page_says_why(
+    browser: Browser, stage: Stage, pictures: Path, viewport: dict[str, int]
+) -> None:
+    stage.head = {"drawn": False}
+    notice = "The feed sends no positions of the cars: they are for F1TV subscribers."
+    stage.race(estimated=True, notices=(notice,))
+    page, errors = await opened(browser, stage, viewport=viewport)
+    await until(page, "Object.keys(window.f1stream.positions).length === 3")
+    before = await page.evaluate("window.f1stream.positions")
+    await asyncio.sleep(2)
+    after = await page.evaluate("window.f1stream.positions")
+    for car, place in after.items():
+        assert math.isclose(math.hypot(place["x"], place["y"]), 3000, rel_tol=0.01), "it is on the ring"
+        moved = math.hypot(place["x"] - before[car]["x"], place["y"] - before[car]["y"])
+        assert 200 < moved < 1_500, "it goes on: two seconds are a thirtieth of its lap"
+    assert (await page.inner_text("#map-note")).startswith("Estimated: without positions")
+    assert await page.inner_text("#notices") == notice
+    assert await page.locator(".tag", has_text="STALE").count() == 0
+    assert {await cell.text_content() for cell in await page.locator("[data-col=update]").all()} >= {"est."}
+    assert errors == []
+    await page.screenshot(path=pictures / f"estimated-{viewport['width']}.png")
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])

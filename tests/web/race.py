@@ -24,7 +24,9 @@ def outline(points: int = 120) -> list[tuple[int, int]]:
     ]
 
 
-def head(session: str = "test_race", epoch: int = 1, simulated: bool = True, name: str = "Race") -> Head:
+def head(
+    session: str = "test_race", epoch: int = 1, simulated: bool = True, name: str = "Race", drawn: bool = True
+) -> Head:
     return Head(
         kind="head",  # encode_frames leaves out what was not set
         session_key=session,
@@ -40,7 +42,7 @@ def head(session: str = "test_race", epoch: int = 1, simulated: bool = True, nam
                   grid_position=i + 1)
             for i, (n, tla, team, color) in enumerate(CARS)
         ],
-        outline=outline(),
+        outline=outline() if drawn else None,
     )  # fmt: skip
 
 
@@ -56,8 +58,13 @@ def cars(t: int) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
-def frame(number: int, changes: dict[str, dict[str, Any]] | None = None, **race: Any) -> Frame:
-    """Frame ``number``; ``changes`` go over the cars' states and ``race`` over the race's."""
+def frame(
+    number: int, changes: dict[str, dict[str, Any]] | None = None, *, estimated: bool = False, **race: Any
+) -> Frame:
+    """Frame ``number``; ``changes`` go over the cars' states and ``race`` over the race's.
+
+    ``estimated``: without samples, cars placed by their mini-sectors.
+    """
     t = number * FRAME_MS
     key_t = t // KEYFRAME_MS * KEYFRAME_MS
     angles = [2 * math.pi * (t / LAP_MS - i * 0.08) for i in range(len(CARS))]
@@ -71,7 +78,7 @@ def frame(number: int, changes: dict[str, dict[str, Any]] | None = None, **race:
         before = cars(key_t)
         states = {n: {f: v for f, v in s.items() if before[n].get(f) != v} for n, s in states.items()}
         states = {n: s for n, s in states.items() if s}
-    return Frame(
+    told = Frame(
         kind="key" if t == key_t else "delta",
         t=t,
         key_t=key_t,
@@ -84,6 +91,11 @@ def frame(number: int, changes: dict[str, dict[str, Any]] | None = None, **race:
         cars={n: CarState(**s) for n, s in states.items()},
         race=RaceState(**race),
     )
+    if not estimated:
+        return told
+    unknown = [None] * len(CARS)
+    along = [round(angle / (2 * math.pi) * 10_000) % 10_000 for angle in angles]
+    return told.model_copy(update={"x": unknown, "y": unknown, "speed": unknown, "age": unknown, "along": along})
 
 
 def head_record(**named: Any) -> FramesRecord:

@@ -9,6 +9,7 @@ import { ResultPanel } from "./result.js";
 import { StandingsPanel } from "./standings.js";
 import { Race } from "./state.js";
 import { Tower } from "./tower.js";
+import { isEstimated } from "./track.js";
 
 const TABLE_MS = 200; // the table and the panels change at most this often
 const STILL_MS = 1000; // with reduced motion the cars step instead of gliding
@@ -68,8 +69,6 @@ function draw(now) {
       shownHead = around.from.head;
       renderHead(shownHead);
       $("main").dataset.empty = "false";
-      text("map-note", "The track's line is not known yet: only the cars are shown.");
-      $("map-note").hidden = Boolean(shownHead.outline);
     }
     const silence = now - frameAt;
     if (!calm.matches || now - mapAt > STILL_MS) {
@@ -82,11 +81,21 @@ function draw(now) {
       tower.render(shown, silence);
       renderPicture(shown, clock.rate);
       log.render(shown.race);
+      renderMapNote(shown);
       result.render(shown, marts);
       standings.render(shown, marts);
     }
   }
   renderPill(now);
+}
+
+function renderMapNote(picture) {
+  const estimated = isEstimated(picture);
+  $("map-note").hidden = Boolean(picture.head.outline);
+  $("map-note").dataset.estimated = String(estimated);
+  text("map-note", estimated
+    ? "Estimated: without positions a lap is drawn as a ring of its time, and cars are placed by their mini-sectors."
+    : "The track's line is not known yet: only the cars are shown.");
 }
 
 function renderPill(now) {

@@ -2,8 +2,8 @@
 
 import { teamColor } from "./format.js";
 import { placeLabels } from "./labels.js";
-import { carStatus } from "./state.js";
-import { Track, between } from "./track.js";
+import { carStatus, signalAge } from "./state.js";
+import { RING, Track, between, isEstimated, onRing } from "./track.js";
 
 const FLAG_COLORS = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
 const MARGIN = 38; // px, so that labels at the edge have room
@@ -38,14 +38,16 @@ export class TrackMap {
   draw({ from, to, part }, silence) {
     if (to.head !== from.head) [to, part] = [from, 0]; // the columns may have changed
     const head = from.head;
-    if (head.outline !== this.outline) {
-      this.outline = head.outline;
-      this.track = head.outline?.length > 2 ? new Track(head.outline) : null;
+    const estimated = isEstimated(from);
+    const outline = estimated ? RING.points : head.outline;
+    if (outline !== this.outline) {
+      this.outline = outline;
+      this.track = estimated ? RING : outline?.length > 2 ? new Track(outline) : null;
       this.dirty = true;
     }
     this.positions = {};
     head.cars.forEach((entry, i) => {
-      const place = between(this.track, from, to, i, part);
+      const place = estimated ? onRing(from, to, i, part) : between(this.track, from, to, i, part);
       if (place) this.positions[entry.driver_number] = place;
     });
     if (!this.track) this.grow();
@@ -211,7 +213,7 @@ export class TrackMap {
       const car = picture.cars[entry.driver_number] ?? {};
       if (!place) return [];
       const [x, y] = this.screen(place.x, place.y);
-      const { code } = carStatus(car, picture.age[i], over ? 0 : silence);
+      const { code } = carStatus(car, signalAge(picture, i), over ? 0 : silence);
       return [{ id: entry.driver_number, text: entry.tla, color: teamColor(entry.team_color), second, x, y, code, position: car.position || 99 }];
     });
     return cars.sort((a, b) => a.position - b.position);

@@ -74,6 +74,11 @@ export function carStatus(car, sampleAge, silence) {
   return { code, label: LABELS[code] ?? "", age };
 }
 
+/** Ms since car `i` was last heard of; where the source has no samples of any car, their absence says nothing. */
+export function signalAge(picture, i) {
+  return picture.age[i] ?? (picture.age.every((age) => age == null) ? 0 : null);
+}
+
 /** Whether the order is by best lap, as in practice and qualifying, and not by who is ahead on track. */
 export function byTime(race) {
   return race.part != null;

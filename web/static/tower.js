@@ -1,7 +1,7 @@
 // The timing table: one row per car, in race order. Text from the feed only ever becomes textContent.
 
 import { NONE, age, gap, lapTime, teamColor } from "./format.js";
-import { byTime, carStatus, raceOrder } from "./state.js";
+import { byTime, carStatus, raceOrder, signalAge } from "./state.js";
 
 const COLUMNS = ["pos", "driver", "gap", "interval", "lap", "last", "tyre", "stops", "speed", "update"];
 const COMPOUNDS = { SOFT: "S", MEDIUM: "M", HARD: "H", INTERMEDIATE: "I", WET: "W" };
@@ -31,7 +31,7 @@ export class Tower {
     for (const i of order) {
       const entry = picture.head.cars[i];
       const car = picture.cars[entry.driver_number] ?? {};
-      const status = carStatus(car, picture.age[i], over ? 0 : silence);
+      const status = carStatus(car, signalAge(picture, i), over ? 0 : silence);
       const row = this.rows.get(entry.driver_number) ?? this.addRow(entry);
       row.render(picture, i, car, status, leader);
       leader = false;
@@ -92,7 +92,7 @@ class Row {
     this.once("cut", cut(car, picture.race), (where) => (this.element.dataset.cut = where));
     this.text("lap", car.lap ?? NONE);
     this.text("stops", car.stops ?? 0);
-    this.text("update", age(status.age));
+    this.text("update", picture.age[i] == null && picture.along?.[i] != null ? "est." : age(picture.age[i] == null ? null : status.age));
     const [ms, mark] = byTime(picture.race) ? [car.best_lap_ms, leader && car.best_lap_ms ? "overall" : null] : [car.last_lap_ms, car.last_lap_mark];
     this.once("last", `${ms} ${mark}`, () => this.cells.last.replaceChildren(...timed(ms, mark)));
     this.once("tyre", `${car.compound} ${car.tyre_age}`, () => this.cells.tyre.replaceChildren(...tyre(car.compound, car.tyre_age)));

@@ -55,6 +55,28 @@ export class Track {
   }
 }
 
+const RADIUS = 3000;
+
+/** Where nobody tells positions: a lap as a ring, clockwise from the top, divided by the time that it takes. */
+export const RING = new Track(
+  Array.from({ length: 180 }, (_, i) => [RADIUS * Math.sin((i * Math.PI) / 90), RADIUS * Math.cos((i * Math.PI) / 90)]),
+);
+
+/** Whether cars are placed by estimate: `along`, 1/10,000 of a lap's time, instead of positions. */
+export function isEstimated(picture) {
+  return Boolean(picture.along?.length) && !picture.head.outline && picture.x.every((x) => x == null);
+}
+
+/** Where car `i` is on the ring between two pictures; null when it is not known. */
+export function onRing(from, to, i, part) {
+  const [a, b] = [from.along[i], to.along?.[i]];
+  if (a == null) return null;
+  const way = b == null ? 0 : (((b - a) % 10000) + 10000) % 10000;
+  const ahead = way < 5000 ? way * part : 0; // backwards is an estimate made anew
+  const { x, y } = RING.place(((a + ahead) / 10000) * RING.length, 0);
+  return { x, y };
+}
+
 /** Where car `i` is between two pictures: `{x, y}`, or null when it is not known. */
 export function between(track, from, to, i, part) {
   const [ax, ay, bx, by] = [from.x[i], from.y[i], to.x[i], to.y[i]];

@@ -22,7 +22,7 @@ from f1stream.sources.livetiming.packed import Damaged
 from f1stream.sources.livetiming.silence import Silence
 from f1stream.sources.livetiming.telemetry import Telemetry
 from f1stream.sources.livetiming.times import utc_ms
-from f1stream.sources.livetiming.timing import CarTiming, Parts
+from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
 from models import Entry, Lap, LapCount, Message, RaceControl, SessionStatus, TyreChange
 
@@ -152,6 +152,8 @@ class Parser:
             self.book.take_timing(number, line, at_ms, snapshot=message.snapshot)
             if number in self.book.entries:
                 facts += self.timing[number].take(number, line, at_ms, self.book.cars[number].laps, self.parts.part)
+                if "Position.z" in self.silence.silent and not message.snapshot:
+                    facts += mini_sectors(number, line, at_ms)
         return facts
 
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:

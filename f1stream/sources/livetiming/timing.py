@@ -8,7 +8,7 @@ from typing import Any
 from f1stream.sources.livetiming.car_laps import CarLaps
 from f1stream.sources.livetiming.merge import indexed, merge
 from f1stream.sources.livetiming.values import duration_ms, gap, whole
-from models import Message, PitIn, PitOut, Retirement, SectorTime, SessionPart, Timing
+from models import Message, MiniSector, PitIn, PitOut, Retirement, SectorTime, SessionPart, Timing
 
 SHOWN = {"Position", "GapToLeader", "IntervalToPositionAhead", "Stats", "KnockedOut", "Stopped"}
 """Of a car's line, what makes its timing."""
@@ -72,6 +72,17 @@ def _sectors(number: str, change: dict[str, Any], at_ms: int, laps: CarLaps) -> 
                 lap = laps.lap_number_at(at_ms, nth)
                 told = {"session_time_ms": at_ms, "driver_number": number, "lap": lap, "sector": nth + 1}
                 found.append(SectorTime.model_validate(told | {"time_ms": time_ms}))
+    return found
+
+
+def mini_sectors(number: str, change: dict[str, Any], at_ms: int) -> list[MiniSector]:
+    """Those that a car ended, by a change of its line: they are coloured then, and cleared in the next lap."""
+    found = []
+    for nth, sector in indexed(change.get("Sectors")):
+        for mini, told in indexed(sector.get("Segments")) if isinstance(sector, dict) and nth < 3 else ():
+            if isinstance(told, dict) and whole(told.get("Status")):
+                part = {"sector": nth + 1, "mini_sector": mini + 1}
+                found.append(MiniSector.model_validate({"session_time_ms": at_ms, "driver_number": number} | part))
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastf1_mexico import known, loaded, ms
+from figures import figures
 from pipeline import run
 
 from f1stream.sources.livetiming.message import FeedMessage
@@ -180,6 +181,35 @@ def test_without_car_data_and_positions_order_gaps_and_laps_are_the_same(
     assert one is not None
     assert other is not None
     assert (one.order, one.gaps, one.intervals) == (other.order, other.gaps, other.intervals)
+
+
+def test_without_positions_cars_are_where_their_mini_sectors_say(mexico_feed: list[FeedMessage]) -> None:
+    """Held against the official times of the laps: how much of its own time a car had behind it at each frame."""
+    withheld, _ = as_session([message for message in mexico_feed if message.topic not in TELEMETRY], "recording:x")
+    made = run(withheld, 3_000)
+    assert made.race.race is not None
+    columns = {number: nth for nth, number in enumerate(made.race.race.cars)}
+    best = min(lap.lap_time_ms for lap in withheld.laps if lap.lap_time_ms)
+    off: list[float] = []
+    for lap in last_told(withheld).values():
+        if not lap.is_accurate or lap.lap_time_ms is None or lap.lap_time_ms > best * 1.1:
+            continue
+        for frame in made.frames:
+            share = (frame.t - (lap.end_ms - lap.lap_time_ms)) / lap.lap_time_ms
+            if 0 < share < 1 and frame.along and (told := frame.along[columns[lap.driver_number]]) is not None:
+                off.append(abs((told / 10_000 - share + 0.5) % 1 - 0.5))
+    off.sort()
+    middle, most = off[len(off) // 2], off[len(off) * 95 // 100]
+    figures.append(
+        f"cars placed by mini-sectors: off by {middle:.2%} of a lap (median), {most:.2%} (95 %), {len(off):,} places"
+    )
+    assert len(off) > 20_000
+    assert middle < 0.005
+    assert most < 0.02
+
+
+def test_with_positions_nothing_is_estimated(session: Session) -> None:
+    assert not any(message.kind == "mini_sector" for message in session.messages)
 
 
 @pytest.mark.parametrize("seed", range(8))
