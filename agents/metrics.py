@@ -15,6 +15,11 @@ MEASURED = Histogram(
     "Difference between measured and official times at the finish and sector lines.",
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0),
 )
+GAP_ERROR = Histogram(
+    "f1stream_race_gap_error_seconds",
+    "Difference between our gap to the leader and the feed's own, at the moment when the feed tells it.",
+    buckets=(0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0),
+)
 
 ROWS = Counter("f1stream_archive_rows", "Rows loaded, by table.", ["table"])
 WAITING = Gauge("f1stream_archive_waiting_rows", "Rows in memory when the present flush began.")

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from agents.health import Vitals, serve_health
-from agents.metrics import FRAMES, HELD, MEASURED, SAMPLES, SESSION_TIME, UPDATES
+from agents.metrics import FRAMES, GAP_ERROR, HELD, MEASURED, SAMPLES, SESSION_TIME, UPDATES
 from agents.worker import (
     Batch,
     Receipt,
@@ -317,6 +317,9 @@ def measure(key: bytes, live: Live) -> None:
         for place in session.race.compared:
             MEASURED.observe(abs(place.official_ms - place.measured_ms) / 1000)
         session.race.compared.clear()
+        for error_ms in session.race.gap_errors:
+            GAP_ERROR.observe(abs(error_ms) / 1000)
+        session.race.gap_errors.clear()
 
 
 def settle(live: Live) -> None:

@@ -158,6 +158,7 @@ class MiniSector(_Fact):
 
     kind: Literal["mini_sector"] = "mini_sector"
     driver_number: str
+    lap: int
     sector: Literal[1, 2, 3]
     mini_sector: int
     """Counted from 1 within the sector."""

@@ -24,6 +24,7 @@ class Run:
     race: SessionRace
     made: list[Head | Frame] = field(default_factory=list)
     compared: list[Compared] = field(default_factory=list)
+    gap_errors: list[int] = field(default_factory=list)
 
     @property
     def frames(self) -> list[Frame]:
@@ -75,6 +76,8 @@ def _advance(result: Run, drivers: dict[bytes, Driver]) -> None:
     if result.race.race is not None:
         result.compared += result.race.race.compared
         result.race.race.compared.clear()
+        result.gap_errors += result.race.race.gap_errors
+        result.race.race.gap_errors.clear()
 
 
 def frame_bytes(frames: list[Head | Frame]) -> dict[int, bytes]:

@@ -8,14 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import median
 
+from f1stream.race.car import LINES
+
 KEPT = 9
 """Observations per mini-sector; their median is where it ends."""
 REMEMBERED = 60
 """Passages kept by car: two laps and more, because a lap's time comes after the lap."""
+ENOUGH = 5
+"""So many observations make a line."""
 QUICK = 1.07
 """Laps are learned from up to so many times the best one."""
 LATE_MS = 500
-"""The feed tells the last mini-sector about when it tells the lap."""
+"""The last mini-sector of a lap is told so long after the lap's end at most."""
 SLOWEST = 3.0
 """A car drives at most so many times a quick lap's time for a lap; a slower one waits for its next mini-sector."""
 
@@ -30,6 +34,8 @@ class MiniSectors:
     """By car: its latest passages, (mini-sector, session time), oldest first."""
     lap_ms: int | None = None
     """The best lap so far."""
+    lines: dict[str, int] = field(default_factory=dict)
+    """The timing line that stands for the end of a mini-sector: the same for good, wherever that end is found."""
 
     def passes(self, car: str, mini: str, at_ms: int) -> None:
         """A car ended a mini-sector."""
@@ -44,10 +50,12 @@ class MiniSectors:
         self.lap_ms = min(lap_ms, self.lap_ms or lap_ms)
         begin = end_ms - lap_ms
         for mini, at_ms in self.passed.get(car, ()):
-            if begin < at_ms <= end_ms + LATE_MS:
+            if begin + LATE_MS < at_ms <= end_ms + LATE_MS:
                 seen = self.observed.setdefault(mini, [])
                 seen.append(min((at_ms - begin) / lap_ms, 1.0))
                 del seen[:-KEPT]
+        if not self.lines and min(map(len, self.observed.values()), default=0) >= ENOUGH:
+            self.lines = {mini: round(self.end_of(mini) * LINES) for mini in self.observed}
 
     def along(self, car: str, now: int) -> float | None:
         """How much of a lap the car has behind it at session time ``now``, 0 <= share < 1; None when unknown.

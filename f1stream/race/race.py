@@ -78,6 +78,8 @@ class Race:
     """Cars of which anything but place and distance has changed since the last frame."""
     compared: list[Compared] = field(default_factory=list)
     """Measured against official times since the last frame: how good the measuring is."""
+    gap_errors: list[int] = field(default_factory=list)
+    """Likewise measured gaps to the leader against the feed's own, when it told them (ms, signed)."""
 
     @classmethod
     def of(cls, entries: list[Entry], official: bool = True) -> Race:
@@ -130,8 +132,7 @@ class Race:
             case RaceControl() if message.message.startswith("ABORTED START"):
                 self._abort_start()
             case MiniSector() if self.places is None and message.driver_number in self.cars:
-                mini = f"{message.sector}.{message.mini_sector}"
-                self.mini_sectors.passes(message.driver_number, mini, message.session_time_ms)
+                self._mini_sector(self.cars[message.driver_number], message)
             case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement() | Timing():
                 if (car := self.cars.get(message.driver_number)) is not None:
                     self.touched.add(car.number)
@@ -206,6 +207,7 @@ class Race:
                     self._official(car, Place(message.sector, message.lap, at))
             case Timing():
                 car.timing = message
+                self._compare_gap(car, message)
             case Retirement():
                 car.retired, car.stopped = True, False
                 self.moved.add(car.number)
@@ -254,6 +256,14 @@ class Race:
             return
         self.compared.append(Compared(car.number, place, measured[0], measured[1], official[1]))
 
+    def _mini_sector(self, car: Car, message: MiniSector) -> None:
+        """Its end is as good as a timing line, as long as it is the same line for all."""
+        mini = f"{message.sector}.{message.mini_sector}"
+        self.mini_sectors.passes(car.number, mini, message.session_time_ms)
+        line = self.mini_sectors.lines.get(mini, LINES)
+        if self.started_ms is not None and self.parts is None and line < LINES:  # the lap's end has an official time
+            self._crosses(car, (message.lap - 1) * LINES + line, message.session_time_ms)
+
     def along(self, now: int) -> list[int | None]:
         """By car in grid order, as estimated: 1/10,000 of a lap's time; empty where cars are measured."""
         if self.places is not None or not self.mini_sectors.observed:
@@ -264,6 +274,13 @@ class Race:
             share = None if gone else self.mini_sectors.along(car.number, now)
             told.append(None if share is None else int(share * 10_000))
         return told
+
+    def _compare_gap(self, car: Car, told: Timing) -> None:
+        measured = self.gaps[car.number]
+        if self.started_ms is None or self.suspended or self.parts is not None or car.in_pit or car.finished:
+            return
+        if told.gap_ms is not None and measured.ms is not None and measured.laps == 0 and self.order[0] != car.number:
+            self.gap_errors.append(measured.ms - told.gap_ms)
 
     # -- where the cars are ----------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import pytest
 from oval import GRID_SLOT_M, LAP_M, LAP_MS, SAMPLE_MS, Oval
 
 from f1stream.race.race import STOPPED_MS, Race
-from models import LapCount, Notice, PitIn, PitOut, RaceControl, Retirement, SectorTime, TyreChange
+from models import LapCount, Notice, PitIn, PitOut, RaceControl, Retirement, SectorTime, Timing, TyreChange
 
 MEASURED_MS = 60
 """Line crossings are interpolated between samples, and a start from standing is sudden here."""
@@ -66,6 +66,26 @@ def test_the_gap_off_the_grid_is_the_time_between_two_cars_at_a_line() -> None:
     oval.start()
     oval.go(20)
     assert oval.race.gaps["81"].ms == pytest.approx(GRID_SLOT_M / 20 * 1_000, abs=MEASURED_MS)
+
+
+def test_the_feeds_own_gap_is_held_against_ours() -> None:
+    """Not before the start, not for the leader, not in the pits: there the feed and we mean different things."""
+    oval = Oval("4", "81")
+
+    def told(number: str, gap_ms: int | None) -> None:
+        oval.tell(Timing(session_time_ms=oval.now, driver_number=number, gap_ms=gap_ms))
+
+    told("81", 900)
+    oval.start()
+    oval.go(20)
+    ours = oval.race.gaps["81"].ms
+    assert ours is not None
+    told("4", None)
+    told("81", ours - 70)
+    told("81", ours + 30)
+    oval.tell(PitIn(session_time_ms=oval.now, driver_number="81", lap=1))
+    told("81", ours)
+    assert oval.race.gap_errors == [70, -30]
 
 
 def test_an_overtake_changes_the_order() -> None:

@@ -151,9 +151,10 @@ class Parser:
         for number, line in _lines(message.data).items():
             self.book.take_timing(number, line, at_ms, snapshot=message.snapshot)
             if number in self.book.entries:
+                before = self.timing[number].line
                 facts += self.timing[number].take(number, line, at_ms, self.book.cars[number].laps, self.parts.part)
                 if "Position.z" in self.silence.silent and not message.snapshot:
-                    facts += mini_sectors(number, line, at_ms)
+                    facts += mini_sectors(number, before, line, at_ms, self.book.cars[number].laps)
         return facts
 
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:

@@ -19,8 +19,8 @@ class Recorder:
     """Appends ``[topic, data, utc]`` to a file: what ``open_recording`` and FastF1 read.
 
     A topic's whole state has a fourth part, "snapshot"; FastF1 passes such lines over, as it does with its own. Each
-    line goes to the system whole and at once, so a kill leaves whole lines; one that a full disk cuts off is counted
-    by readers and costs only itself. Not for several processes.
+    line goes to the system at once: a kill or a full disk can cut off the last one, which costs only itself and is
+    counted by readers. Not for several processes.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:

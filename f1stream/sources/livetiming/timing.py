@@ -75,15 +75,31 @@ def _sectors(number: str, change: dict[str, Any], at_ms: int, laps: CarLaps) -> 
     return found
 
 
-def mini_sectors(number: str, change: dict[str, Any], at_ms: int) -> list[MiniSector]:
-    """Those that a car ended, by a change of its line: they are coloured then, and cleared in the next lap."""
-    found = []
-    for nth, sector in indexed(change.get("Sectors")):
-        for mini, told in indexed(sector.get("Segments")) if isinstance(sector, dict) and nth < 3 else ():
-            if isinstance(told, dict) and whole(told.get("Status")):
-                part = {"sector": nth + 1, "mini_sector": mini + 1}
-                found.append(MiniSector.model_validate({"session_time_ms": at_ms, "driver_number": number} | part))
+def mini_sectors(
+    number: str, before: dict[str, Any], change: dict[str, Any], at_ms: int, laps: CarLaps
+) -> list[MiniSector]:
+    """Those that a car ended, by a change of its line: coloured then, and cleared in the next lap.
+
+    A colour that becomes another one was a best and is none any more, or the other way round: nothing was passed.
+    """
+    found, coloured = [], _colours(before)
+    for (nth, mini), colour in _colours(change).items():
+        if colour and not coloured.get((nth, mini)):
+            lap = laps.lap_number_at(at_ms, nth)
+            part = {"driver_number": number, "lap": lap, "sector": nth + 1, "mini_sector": mini + 1}
+            found.append(MiniSector.model_validate({"session_time_ms": at_ms} | part))
     return found
+
+
+def _colours(line: dict[str, Any]) -> dict[tuple[int, int], int | None]:
+    """By sector and mini-sector, counted from 0: the feed's code; 0 is none."""
+    return {
+        (nth, mini): whole(told.get("Status"))
+        for nth, sector in indexed(line.get("Sectors"))
+        if isinstance(sector, dict) and nth < 3
+        for mini, told in indexed(sector.get("Segments"))
+        if isinstance(told, dict)
+    }
 
 
 @dataclass

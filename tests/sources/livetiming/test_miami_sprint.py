@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from figures import figures
 from pipeline import Run, run
 
 from f1stream.sources.livetiming.parser import Tally
@@ -47,6 +48,17 @@ def test_gaps_made_of_laps_are_the_official_ones(raced: Run) -> None:
     ]  # fmt: skip
     assert len(apart) == 15
     assert max(apart) <= 50
+
+
+def test_between_the_finish_lines_gaps_are_measured_at_mini_sectors(raced: Run) -> None:
+    """Held against the feed's own at each moment when it told one, stops, flags and the safety car included."""
+    apart = sorted(abs(error) for error in raced.gap_errors)
+    middle, most = apart[len(apart) // 2], apart[len(apart) * 3 // 4]
+    figures.append(
+        f"gaps without positions: {middle} ms (median), {most} ms (75 %) from the feed's own, {len(apart):,} times"
+    )
+    assert len(apart) > 7_000
+    assert middle < 250
 
 
 def test_visits_before_the_start_are_no_stops_and_every_finisher_made_one(raced: Run) -> None:

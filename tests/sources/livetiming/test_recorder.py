@@ -94,7 +94,7 @@ for n in range(10**9):
 """
 
 
-def test_kill_leaves_whole_lines(tmp_path: Path) -> None:
+def test_a_kill_costs_at_most_the_line_that_it_cuts(tmp_path: Path) -> None:
     path = tmp_path / "session.jsonl"
     counts: Counter[int] = Counter()
     for _ in range(3):
@@ -107,6 +107,6 @@ def test_kill_leaves_whole_lines(tmp_path: Path) -> None:
         writer.wait()
     recording = open_recording(path)
     counts.update(message.data["n"] for message in recording)
-    assert not recording.counts.damaged
+    assert sum(recording.counts.damaged.values()) <= 3
     assert counts[0] == 3
     assert sorted(counts) == list(range(max(counts) + 1))
