@@ -254,6 +254,22 @@ def broker() -> None:
 
 
 @app.command()
+def doctor() -> None:
+    """Check configuration, broker, topics, warehouse, rights, clock and token. Exit code 1 when one needs mending."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from f1stream.doctor import examine  # noqa: PLC0415 - slow to import
+
+    console, colors = Console(highlight=False), {"ok": "green", "warning": "yellow", "problem": "red"}
+    problems = 0
+    for finding in examine(settings()):
+        problems += finding.level == "problem"
+        console.print(f"[{colors[finding.level]}]{finding.level:8}[/] {finding.about:14}", end="")
+        console.print(finding.text, markup=False, soft_wrap=True)
+    raise SystemExit(1 if problems else 0)
+
+
+@app.command()
 def topics() -> None:
     """Create the topics, where they do not exist yet."""
     created = _run(_ready_broker())
