@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Coroutine
 from contextlib import nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -204,6 +205,17 @@ def live(
         f"{counts.session_key}: {counts.samples:,} samples, {counts.laps:,} laps and {counts.messages:,} messages "
         "published."
     )
+
+
+@app.command(hidden=True)
+def whole(start: Annotated[datetime, typer.Argument(help="When the session started (UTC).")]) -> None:
+    """Publish a past session as fast as possible: the scheduler does so after each, and holes are filled."""
+    from f1stream.sources.fastf1.fetch import at_hand  # noqa: PLC0415
+    from f1stream.sources.fastf1.schedule import starting_at  # noqa: PLC0415
+
+    _run(_ready_broker())
+    wanted = starting_at(settings(), start.replace(tzinfo=UTC))
+    replay(f"archive:{at_hand(settings(), wanted)}", "max")
 
 
 @app.command()

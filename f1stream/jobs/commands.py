@@ -21,7 +21,8 @@ def jobs(context: typer.Context) -> None:
     """The jobs, when each is due, and the latest runs."""
     if context.invoked_subcommand is not None:
         return
-    from f1stream.jobs.scheduler import LIVE, on_file  # noqa: PLC0415 - APScheduler and the connector are slow to import
+    from f1stream.jobs.scheduler import LIVE, WHOLE, on_file  # noqa: PLC0415 - APScheduler and the connector are slow to import
+    from f1stream.jobs.times import WHOLE_AFTER  # noqa: PLC0415
     from f1stream.jobs.work import JOBS  # noqa: PLC0415
 
     console = Console()
@@ -29,6 +30,8 @@ def jobs(context: typer.Context) -> None:
     table = Table("job", "runs", "next (UTC)", "to be tried again because")
     for job in JOBS.values():
         table.add_row(job.name, job.when, _told(due.get(job.name)), failing.get(job.name, ""))
+    when = f"{WHOLE_AFTER.seconds // 3600} hours after each session starts: all of it, as it was published"
+    table.add_row(WHOLE, when, _told(due.get(WHOLE)), failing.get(WHOLE, ""))
     table.add_row(LIVE, "the live timing, from 15 minutes before each session to its end", _told(due.get(LIVE)), "")
     console.print(table)
     if not due:

@@ -17,12 +17,14 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_RUNNING
 from apscheduler.triggers.cron import CronTrigger
 
+from f1stream.embedded.ports import listens
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs import times
+from f1stream.jobs.child import Child
 from f1stream.jobs.live import LiveClient
 from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
-from f1stream.jobs.times import FAR, LIVE_AT_MOST, LIVE_BEFORE, AtSessions, OnRaceDays
+from f1stream.jobs.times import FAR, LIVE_AT_MOST, LIVE_BEFORE, WHOLE_AFTER, AtSessions, OnRaceDays
 from f1stream.jobs.work import JOBS, Done, do
 from f1stream.settings import Settings
 from f1stream.warehouse.errors import WarehouseError
@@ -33,6 +35,11 @@ logging.getLogger("apscheduler").setLevel(logging.ERROR)
 CRON = {"season": "0 0 */2 * *", "weekly": "0 4 * * mon"}
 LIVE = "live"
 """Not a job like the others: it follows a session for hours, beside them, and leaves nothing to be tried again."""
+WHOLE = "whole"
+"""The session once more, as published after its end: with what the feed did not send or a loss cost. A new run."""
+WHOLE_OWED = "whole-owed"
+"""The one that is on, or has to be tried again. There is one: a later session takes its place."""
+WHOLE_ATTEMPTS = 10
 AGAIN = "again"
 """The next attempt at what was not complete. There is one: a run does what a lesser one left undone."""
 GUARD = "guard:"
@@ -59,9 +66,10 @@ class JobScheduler:
         self.counts: dict[tuple[str, str], int] = {}
         """Runs by job and how they ended."""
         self.live = LiveClient(settings)
+        self._whole = Child(settings, "whole")
         self._scheduler = _Scheduler(
             jobstores={"default": SQLAlchemyJobStore(url=f"sqlite:///{file_of(settings)}")},
-            executors={"default": _Guarded(self), LIVE: ThreadPoolExecutor(1)},
+            executors={"default": _Guarded(self), LIVE: ThreadPoolExecutor(1), WHOLE: ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
             timezone=UTC,
         )
@@ -80,7 +88,7 @@ class JobScheduler:
                 name, attempt, *_ = due.args
                 self._try_again(name, attempt + 1, INTERRUPTED, owes_build=True, at=now)
                 due.remove()
-            elif due.id == AGAIN:
+            elif due.id in (AGAIN, WHOLE_OWED):
                 due.modify(next_run_time=now)
         if self._scheduler.get_job("session") is None:
             self._follow([], since=now)
@@ -94,6 +102,7 @@ class JobScheduler:
     def stop(self) -> None:
         """Start nothing more; a run that is on is not waited for, and the live client is ended."""
         self.live.stop()
+        self._whole.stopped.set()
         self._scheduler.shutdown(wait=False)
 
     @property
@@ -121,7 +130,7 @@ class JobScheduler:
         failing = {
             due.args[0]: due.args[2]
             for due in self._scheduler.get_jobs()
-            if due.id == AGAIN or (due.id.startswith(GUARD) and due.args[1] > 1)
+            if due.id == AGAIN or ((due.id.startswith(GUARD) or due.id == WHOLE_OWED) and due.args[1] > 1)
         }
         return failing | ({LIVE: self.live.error} if self.live.error else {})
 
@@ -154,12 +163,46 @@ class JobScheduler:
 
     def run_live(self) -> None:
         """Follow the session that is on, until it has ended."""
+        if not self._has_broker():
+            return
         began = time.monotonic()
         log.info("%s: following the live timing.", LIVE)
         ended = self.live.follow(self._session_on)
         last = self._note(LIVE, ended, began)
         level = logging.WARNING if self.live.error else logging.INFO
         log.log(level, "%s: %s after %.0f s. %s", LIVE, ended, last.seconds, self.live.error)
+
+    def run_whole(self, attempt: int = 1, start: datetime | None = None) -> None:
+        """Publish the session that started at ``start``, by default the latest one, as it is published."""
+        if not self._has_broker():
+            return
+        began = time.monotonic()
+        trigger = self._scheduler.get_job(WHOLE).trigger
+        start = start or times.latest(trigger.starts, WHOLE_AFTER, datetime.now(UTC))
+        if start is None:
+            return
+        self._owe_whole(attempt, INTERRUPTED, start, datetime.now(UTC) + FAR)
+        code = self._whole.run("whole", f"{start:%Y-%m-%dT%H:%M:%S}")
+        if code is None:  # we are being stopped: it is tried again at the next start
+            return
+        last = self._note(WHOLE, Ended.COMPLETE if code == 0 else Ended.FAILED, began)
+        said = self._whole.last_words()
+        if code == 0 or attempt >= WHOLE_ATTEMPTS:
+            self._forget(WHOLE_OWED)
+        else:
+            self._owe_whole(attempt + 1, said, start, last.at + times.pause(attempt, failed=False))
+        level = logging.INFO if code == 0 else logging.WARNING
+        log.log(level, "%s, attempt %d: %s in %.0f s. %s", WHOLE, attempt, last.ended, last.seconds, said)
+
+    def _has_broker(self) -> bool:
+        """The facts and marts are kept without one too; a broker that was named must be there."""
+        return not self.settings.embedded or listens(self.settings.embedded_broker_port)
+
+    def _owe_whole(self, attempt: int, error: str, start: datetime, at: datetime) -> None:
+        self._scheduler.add_job(
+            _run_whole, "date", [WHOLE, attempt, error, start], id=WHOLE_OWED, replace_existing=True, executor=WHOLE,
+            run_date=at,
+        )  # fmt: skip
 
     def _session_on(self) -> datetime | None:
         due = self._scheduler.get_job(LIVE)
@@ -181,8 +224,15 @@ class JobScheduler:
     def _follow_live(self, starts: list[datetime]) -> None:
         known = self._scheduler.get_job(LIVE)
         if not self.settings.schedule_live:
-            self._forget(LIVE)
+            for id_ in (LIVE, WHOLE, WHOLE_OWED):
+                self._forget(id_)
             return
+        whole = self._scheduler.get_job(WHOLE)
+        since = whole.trigger.since if whole else datetime.now(UTC)
+        self._scheduler.add_job(
+            _run_whole, AtSessions(starts, since, WHOLE_AFTER), [WHOLE], id=WHOLE, replace_existing=True,
+            executor=WHOLE,
+        )  # fmt: skip
         attended = known.trigger.since if known else datetime.now(UTC) - LIVE_AT_MOST - LIVE_BEFORE
         trigger = AtSessions(starts, attended, -LIVE_BEFORE)
         self._scheduler.add_job(_run_live, trigger, [LIVE], id=LIVE, replace_existing=True, executor=LIVE)
@@ -235,6 +285,11 @@ def _run(name: str, attempt: int, _error: str, owes_build: bool) -> None:
 def _run_live(_name: str) -> None:
     if _here is not None:
         _here.run_live()
+
+
+def _run_whole(_name: str, attempt: int = 1, _error: str = "", start: datetime | None = None) -> None:
+    if _here is not None:
+        _here.run_whole(attempt, start)
 
 
 def file_of(settings: Settings) -> Path:

@@ -14,6 +14,8 @@ LIVE_BEFORE = timedelta(minutes=15)
 """The live client is there so long before a session, which may begin early by the feed's clock."""
 LIVE_AT_MOST = timedelta(hours=4)
 """After a session's start, and longer than any lasted: the client ends when the feed says so, or then."""
+WHOLE_AFTER = timedelta(hours=3)
+"""After a session's start its published streams are complete: before the marts are built from them."""
 FAR = timedelta(days=3650)
 """So far away is what is not due, but stays on file."""
 
@@ -37,6 +39,11 @@ def next_at(starts: Sequence[datetime], offset: timedelta, since: datetime) -> d
     forward is passed over.
     """
     return min((start + offset for start in starts if start + offset > since), default=None)
+
+
+def latest(starts: Sequence[datetime], offset: timedelta, now: datetime) -> datetime | None:
+    """When the last session started of which that lies ``offset`` ago and more; None when there was none."""
+    return max((start for start in starts if start + offset <= now), default=None)
 
 
 def session_on(starts: Sequence[datetime], now: datetime) -> datetime | None:

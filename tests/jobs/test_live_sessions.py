@@ -19,12 +19,13 @@ from rig import Rig, free_port
 
 from f1stream import topics
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.jobs import live, work
+from f1stream.jobs import work
+from f1stream.jobs.child import Child
 from f1stream.jobs.live import LiveClient
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.scheduler import JobScheduler
 from f1stream.jobs.serve import health
-from f1stream.jobs.times import LIVE_AT_MOST, LIVE_BEFORE, session_on
+from f1stream.jobs.times import LIVE_AT_MOST, LIVE_BEFORE, WHOLE_AFTER, session_on
 from f1stream.jolpica import client
 from f1stream.jolpica.plan import SESSIONS
 from f1stream.marts.build import Build
@@ -130,7 +131,7 @@ async def test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_re
         await asyncio.to_thread(
             until, "something is recorded", lambda: recording.exists() and recording.stat().st_size > 50_000
         )
-        (child,) = [each for each in psutil.Process().children() if "f1stream.jobs.live" in each.cmdline()]
+        (child,) = [each for each in psutil.Process().children() if "f1stream.jobs.child" in each.cmdline()]
         child.kill()
         await asyncio.to_thread(thread.join, PATIENCE_S)
     assert ended == [Ended.COMPLETE]
@@ -148,6 +149,17 @@ async def test_without_a_broker_it_is_said_and_tried_again_until_the_session_is_
     assert not followed.on
 
 
+def test_where_there_is_no_broker_at_all_nothing_is_followed(tmp_path: Path) -> None:
+    """Facts and marts are kept without one too: that is no failure."""
+    jobs = JobScheduler(Settings(_env_file=None, home=tmp_path, embedded_broker_port=free_port()))
+    jobs._scheduler.start(paused=True)
+    jobs._follow([datetime.now(UTC)], since=datetime.now(UTC))
+    jobs.run_live()
+    jobs.run_whole()
+    jobs.stop()
+    assert (jobs.counts, jobs.failing()) == ({}, {})
+
+
 async def test_nothing_of_it_is_left_when_it_is_stopped(rig: Rig) -> None:
 
     with LiveTimingServer([]) as feed:
@@ -158,7 +170,7 @@ async def test_nothing_of_it_is_left_when_it_is_stopped(rig: Rig) -> None:
         followed.stop()
         await asyncio.to_thread(thread.join, 30)
     assert not thread.is_alive()
-    assert not [each for each in psutil.Process().children() if "f1stream.jobs.live" in each.cmdline()]
+    assert not [each for each in psutil.Process().children() if "f1stream.jobs.child" in each.cmdline()]
 
 
 def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_start_too(
@@ -166,13 +178,21 @@ def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_star
 ) -> None:
     """The first race week, with a faked clock; the scheduler is stopped in a session, and started again in it."""
     called: list[datetime] = []
+    published: list[tuple[datetime, str]] = []
+
+    def publish(_: Child, *arguments: str) -> int:
+        published.append((datetime.now(UTC), arguments[-1]))
+        return 0
 
     def follow(_: LiveClient, session: Callable[[], datetime | None]) -> Ended:
         assert session() is not None
         called.append(datetime.now(UTC))
         return Ended.COMPLETE
 
-    monkeypatch.setattr(live.LiveClient, "follow", follow)
+    monkeypatch.setattr(LiveClient, "follow", follow)
+    monkeypatch.setattr(Child, "run", publish)
+    monkeypatch.setattr("f1stream.jobs.scheduler.listens", lambda _: True)
+    monkeypatch.setattr(Child, "last_words", lambda _: "")
     begins, ends = datetime(2024, 2, 25, 12, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
     with JolpicaServer() as jolpica, time_machine.travel(begins, tick=False) as clock:
         jolpica.answers = season_2024(jolpica_data)
@@ -193,6 +213,8 @@ def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_star
             jobs.stop()
             assert called == wanted
             assert len(wanted) == 5
+            begun = [at + LIVE_BEFORE for at in wanted]
+            assert published == [(start + WHOLE_AFTER, f"{start:%Y-%m-%dT%H:%M:%S}") for start in begun]
             clock.move_to(wanted[-1] + timedelta(hours=1), tick=False)
             assert session_on(starts, datetime.now(UTC)) == wanted[-1] + LIVE_BEFORE
             jobs = JobScheduler(settings)

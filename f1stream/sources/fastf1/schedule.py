@@ -120,6 +120,20 @@ def weekends(settings: Settings, year: int) -> list[Weekend]:
     ]  # fmt: skip
 
 
+def starting_at(settings: Settings, start: datetime) -> Wanted:
+    """The session that starts at ``start`` (UTC), or half an hour from it at most. Raises SourceError."""
+    found = [
+        (abs(begins - start), weekend.event, name)
+        for weekend in weekends(settings, start.year)
+        for name, begins in weekend.sessions
+        if begins is not None and abs(begins - start) <= AGO
+    ]
+    if not found:
+        raise SourceError(f"FastF1's calendar has no session that starts on {start:%Y-%m-%d at %H:%M} UTC.")
+    _, event, name = min(found)
+    return Wanted(start.year, event, name)
+
+
 def _calendar(client: FastF1, year: int) -> Any:
     try:
         calendar = client.module.get_event_schedule(year, include_testing=False)

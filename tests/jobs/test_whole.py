@@ -1,0 +1,141 @@
+"""After each session the scheduler publishes it once more, from what is published of it: holes are filled."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastf1_server import CIRCUITS, SCHEDULES, FastF1Servers
+from rig import Rig
+
+from f1stream import topics
+from f1stream.jobs.scheduler import WHOLE, WHOLE_OWED, JobScheduler
+from f1stream.jobs.times import WHOLE_AFTER, latest
+from f1stream.settings import Settings
+from f1stream.sources.fastf1.schedule import starting_at
+from f1stream.sources.session import SourceError
+from models import SessionEnd, SessionInfo
+
+MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
+QUALIFYING = datetime(2025, 10, 25, 21, tzinfo=UTC)
+PATIENCE_S = 180.0
+
+
+@pytest.fixture
+def servers(recordings: Path) -> Iterator[FastF1Servers]:
+    with FastF1Servers() as servers:
+        calendar = recordings / "livetiming_frozen" / "schedule_2025.json"
+        servers.answers[f"{SCHEDULES}schedule_2025.json"] = calendar.read_bytes()
+        yield servers
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    rig = Rig(tmp_path / "rig", partitions=2)
+    try:
+        await rig.start()
+        yield rig
+    finally:
+        await asyncio.to_thread(rig.stop)
+
+
+def until(what: str, holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S:.0f} s: {what}"
+        time.sleep(0.05)
+
+
+def with_fastf1(settings: Settings, servers: FastF1Servers, folder: Path) -> Settings:
+    return settings.model_copy(
+        update={
+            "fastf1_cache": folder / "cache", "fastf1_url": servers.url, "jolpica_url": f"{servers.url}/jolpica",
+            "schedule_live": True,
+        }
+    )  # fmt: skip
+
+
+def test_a_session_is_found_by_when_it_starts(servers: FastF1Servers, tmp_path: Path) -> None:
+    settings = with_fastf1(Settings(_env_file=None, home=tmp_path), servers, tmp_path)
+    for moved in (timedelta(), timedelta(minutes=20), -timedelta(minutes=20)):
+        found = starting_at(settings, QUALIFYING + moved)
+        assert (found.event, found.name) == ("Mexico City Grand Prix", "Qualifying")
+    with pytest.raises(SourceError, match="no session that starts on 2025-10-25 at 23:00 UTC"):
+        starting_at(settings, QUALIFYING + timedelta(hours=2))
+
+
+def test_the_latest_session_that_is_over_is_meant() -> None:
+    practice = QUALIFYING - timedelta(hours=4)
+    starts = [QUALIFYING, practice]
+    assert latest(starts, WHOLE_AFTER, QUALIFYING) == practice
+    assert latest(starts, WHOLE_AFTER, QUALIFYING + WHOLE_AFTER) == QUALIFYING
+    assert latest(starts, WHOLE_AFTER, practice) is None
+
+
+async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_again_after_a_restart(
+    rig: Rig, servers: FastF1Servers, recordings: Path, tmp_path: Path
+) -> None:
+    """First it is not published yet: that is told, and owed. Then it is, and a scheduler that starts publishes it."""
+    settings = with_fastf1(rig.settings, servers, tmp_path)
+    jobs = JobScheduler(settings)
+    jobs._scheduler.start(paused=True)
+    jobs._follow([QUALIFYING], since=datetime.now(UTC))
+    await asyncio.to_thread(jobs.run_whole)
+    assert jobs.counts == {(WHOLE, "failed"): 1}
+    assert "Mexico City Grand Prix" in jobs.failing()[WHOLE]
+    owed = jobs._scheduler.get_job(WHOLE_OWED)
+    assert owed.args[1] == 2
+    assert owed.args[3] == QUALIFYING
+    assert timedelta(minutes=25) < owed.next_run_time - datetime.now(UTC) < timedelta(minutes=35)
+    jobs.stop()
+
+    servers.serve_streams(MEXICO, recordings / "mexico2025_qualifying" / "raw", {"4", "27"})
+    servers.answers[f"{CIRCUITS}65/2025"] = json.dumps({"rotation": 36.0, "corners": []}).encode()
+    jobs = JobScheduler(settings)
+    jobs.live.stop()  # it is not about the feed here
+    jobs.start()
+    try:
+        await asyncio.to_thread(until, "it is published", lambda: WHOLE in jobs.last)
+        assert jobs.counts[WHOLE, "complete"] == 1
+        assert WHOLE not in jobs.failing()
+        assert jobs._scheduler.get_job(WHOLE_OWED) is None
+    finally:
+        jobs.stop()
+    told = []
+    async with asyncio.timeout(60), rig.reader(topics.MESSAGES) as reader:
+        while not any(isinstance(message, SessionEnd) for message in told):
+            for batch in (await reader.getmany(timeout_ms=500)).values():
+                told += [topics.decode_message(each.value) for each in batch]
+    infos = [message for message in told if isinstance(message, SessionInfo)]
+    assert [(info.meeting, info.name) for info in infos] == [("Mexico City Grand Prix", "Qualifying")]
+
+
+def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_client(tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    settings = Settings(
+        _env_file=None,
+        home=tmp_path,
+        fastf1_url=nowhere,
+        fastf1_cache=tmp_path / "cache",
+        jolpica_url=nowhere,
+        broker="127.0.0.1:9",
+    )
+    jobs = JobScheduler(settings)
+    jobs._scheduler.start(paused=True)
+    jobs._follow([QUALIFYING], since=datetime.now(UTC))
+    jobs.run_whole(9)
+    assert jobs._scheduler.get_job(WHOLE_OWED) is not None
+    assert "No Kafka broker answers" in jobs.failing()[WHOLE]
+    jobs.run_whole(10)
+    assert jobs._scheduler.get_job(WHOLE_OWED) is None
+    jobs.stop()
+    jobs = JobScheduler(settings.model_copy(update={"schedule_live": False}))
+    jobs._scheduler.start(paused=True)
+    jobs._follow([QUALIFYING])
+    assert {due.id for due in jobs._scheduler.get_jobs()} == {"session", "calendar"}
+    jobs.stop()
