@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from figures import figures
+from rig import Rig
 
 from f1stream.sources.archive import read_archive
 from f1stream.sources.livetiming.message import FeedMessage
@@ -43,6 +44,17 @@ def archive_path() -> Path:
 def aus_session(archive_path: Path) -> Session:
     """The same, read."""
     return read_archive(archive_path)
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """A broker of its own with our topics, of three partitions each."""
+    made = Rig(tmp_path / "rig", partitions=3)
+    try:
+        await made.start()
+        yield made
+    finally:
+        await asyncio.to_thread(made.stop)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,16 +24,6 @@ from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
 
 HOUR_S = 3600
-
-
-@pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    rig = Rig(tmp_path / "home", partitions=3)
-    try:
-        await rig.start()
-        yield rig
-    finally:
-        await asyncio.to_thread(rig.stop)
 
 
 def levels(findings: list[Finding]) -> dict[str, str]:

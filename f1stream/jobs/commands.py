@@ -21,7 +21,8 @@ def jobs(context: typer.Context) -> None:
     """The jobs, when each is due, and the latest runs."""
     if context.invoked_subcommand is not None:
         return
-    from f1stream.jobs.scheduler import LIVE, WHOLE, on_file  # noqa: PLC0415 - APScheduler and the connector are slow to import
+    from f1stream.jobs.scheduler import on_file  # noqa: PLC0415 - APScheduler and the connector are slow to import
+    from f1stream.jobs.sessions import LIVE, WHOLE  # noqa: PLC0415
     from f1stream.jobs.times import WHOLE_AFTER  # noqa: PLC0415
     from f1stream.jobs.work import JOBS  # noqa: PLC0415
 

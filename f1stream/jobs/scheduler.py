@@ -17,14 +17,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_RUNNING
 from apscheduler.triggers.cron import CronTrigger
 
-from f1stream.embedded.ports import listens
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs import times
-from f1stream.jobs.child import Child
-from f1stream.jobs.live import LiveClient
 from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
-from f1stream.jobs.times import FAR, LIVE_AT_MOST, LIVE_BEFORE, WHOLE_AFTER, AtSessions, OnRaceDays
+from f1stream.jobs.sessions import INTERRUPTED, LIVE, WHOLE, Sessions
+from f1stream.jobs.times import FAR, AtSessions, OnRaceDays
 from f1stream.jobs.work import JOBS, Done, do
 from f1stream.settings import Settings
 from f1stream.warehouse.errors import WarehouseError
@@ -33,18 +31,10 @@ log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 CRON = {"season": "0 0 */2 * *", "weekly": "0 4 * * mon"}
-LIVE = "live"
-"""Not a job like the others: it follows a session for hours, beside them, and leaves nothing to be tried again."""
-WHOLE = "whole"
-"""The session once more, as published after its end: with what the feed did not send or a loss cost. A new run."""
-WHOLE_OWED = "whole-owed"
-"""The one that is on, or has to be tried again. There is one: a later session takes its place."""
-WHOLE_ATTEMPTS = 10
 AGAIN = "again"
 """The next attempt at what was not complete. There is one: a run does what a lesser one left undone."""
 GUARD = "guard:"
 """Before the name of a job that is due, queued or running: what is found at a start was interrupted."""
-INTERRUPTED = "The process ended in the run."
 
 
 @dataclass(slots=True)
@@ -57,7 +47,7 @@ class Last:
 
 
 class JobScheduler:
-    """The one of this process. Jobs run one after the other in a thread of their own, the live client in another."""
+    """The one of this process. Jobs run one after the other, in a thread of their own."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -65,14 +55,13 @@ class JobScheduler:
         self.last: dict[str, Last] = {}
         self.counts: dict[tuple[str, str], int] = {}
         """Runs by job and how they ended."""
-        self.live = LiveClient(settings)
-        self._whole = Child(settings, "whole")
         self._scheduler = _Scheduler(
             jobstores={"default": SQLAlchemyJobStore(url=f"sqlite:///{file_of(settings)}")},
             executors={"default": _Guarded(self), LIVE: ThreadPoolExecutor(1), WHOLE: ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
             timezone=UTC,
         )
+        self.sessions = Sessions(settings, self._scheduler, self._note)
 
     def start(self) -> None:
         """Begin: what came due meanwhile is run once, what had failed or was interrupted is tried again."""
@@ -88,21 +77,17 @@ class JobScheduler:
                 name, attempt, *_ = due.args
                 self._try_again(name, attempt + 1, INTERRUPTED, owes_build=True, at=now)
                 due.remove()
-            elif due.id in (AGAIN, WHOLE_OWED):
+            elif due.id == AGAIN:
                 due.modify(next_run_time=now)
         if self._scheduler.get_job("session") is None:
             self._follow([], since=now)
             self._put("first", "date", run_date=now)
-        live = self._scheduler.get_job(LIVE)
-        if live is not None:  # a session that is on is followed, whether or not the last process did
-            self._forget(LIVE)
-            self._follow_live(live.trigger.starts)
+        self.sessions.start()
         self._scheduler.resume()
 
     def stop(self) -> None:
-        """Start nothing more; a run that is on is not waited for, and the live client is ended."""
-        self.live.stop()
-        self._whole.stopped.set()
+        """Start nothing more; a run that is on is not waited for, and what is done of a session is ended."""
+        self.sessions.stop()
         self._scheduler.shutdown(wait=False)
 
     @property
@@ -123,16 +108,16 @@ class JobScheduler:
     def running(self) -> list[str]:
         """Jobs that run, or wait for the one that does."""
         runs = [due.args[0] for due in self._scheduler.get_jobs() if due.id.startswith(GUARD)]
-        return [*runs, *([LIVE] if self.live.on else [])]
+        return [*runs, *([LIVE] if self.sessions.live.on else [])]
 
     def failing(self) -> dict[str, str]:
         """Jobs whose last run was not complete, and why; from the file, so that a restart does not hide them."""
         failing = {
             due.args[0]: due.args[2]
             for due in self._scheduler.get_jobs()
-            if due.id == AGAIN or ((due.id.startswith(GUARD) or due.id == WHOLE_OWED) and due.args[1] > 1)
+            if due.id == AGAIN or (due.id.startswith(GUARD) and due.args[1] > 1)
         }
-        return failing | ({LIVE: self.live.error} if self.live.error else {})
+        return failing | self.sessions.failing()
 
     def guard(self, due: Due) -> None:
         """Note on file that a run begins, before APScheduler takes it off."""
@@ -161,53 +146,6 @@ class JobScheduler:
         said = " ".join(done.sentences + done.errors)
         log.log(level, "%s, attempt %d: %s in %.0f s. %s", name, attempt, done.ended, last.seconds, said)
 
-    def run_live(self) -> None:
-        """Follow the session that is on, until it has ended."""
-        if not self._has_broker():
-            return
-        began = time.monotonic()
-        log.info("%s: following the live timing.", LIVE)
-        ended = self.live.follow(self._session_on)
-        last = self._note(LIVE, ended, began)
-        level = logging.WARNING if self.live.error else logging.INFO
-        log.log(level, "%s: %s after %.0f s. %s", LIVE, ended, last.seconds, self.live.error)
-
-    def run_whole(self, attempt: int = 1, start: datetime | None = None) -> None:
-        """Publish the session that started at ``start``, by default the latest one, as it is published."""
-        if not self._has_broker():
-            return
-        began = time.monotonic()
-        trigger = self._scheduler.get_job(WHOLE).trigger
-        start = start or times.latest(trigger.starts, WHOLE_AFTER, datetime.now(UTC))
-        if start is None:
-            return
-        self._owe_whole(attempt, INTERRUPTED, start, datetime.now(UTC) + FAR)
-        code = self._whole.run("whole", f"{start:%Y-%m-%dT%H:%M:%S}")
-        if code is None:  # we are being stopped: it is tried again at the next start
-            return
-        last = self._note(WHOLE, Ended.COMPLETE if code == 0 else Ended.FAILED, began)
-        said = self._whole.last_words()
-        if code == 0 or attempt >= WHOLE_ATTEMPTS:
-            self._forget(WHOLE_OWED)
-        else:
-            self._owe_whole(attempt + 1, said, start, last.at + times.pause(attempt, failed=False))
-        level = logging.INFO if code == 0 else logging.WARNING
-        log.log(level, "%s, attempt %d: %s in %.0f s. %s", WHOLE, attempt, last.ended, last.seconds, said)
-
-    def _has_broker(self) -> bool:
-        """The facts and marts are kept without one too; a broker that was named must be there."""
-        return not self.settings.embedded or listens(self.settings.embedded_broker_port)
-
-    def _owe_whole(self, attempt: int, error: str, start: datetime, at: datetime) -> None:
-        self._scheduler.add_job(
-            _run_whole, "date", [WHOLE, attempt, error, start], id=WHOLE_OWED, replace_existing=True, executor=WHOLE,
-            run_date=at,
-        )  # fmt: skip
-
-    def _session_on(self) -> datetime | None:
-        due = self._scheduler.get_job(LIVE)
-        return times.session_on(due.trigger.starts, datetime.now(UTC)) if due else None
-
     def _note(self, name: str, ended: Ended, began: float) -> Last:
         last = self.last[name] = Last(ended, datetime.now(UTC), time.monotonic() - began)
         self.counts[name, str(ended)] = self.counts.get((name, str(ended)), 0) + 1
@@ -219,23 +157,7 @@ class JobScheduler:
         attended = since or (known.trigger.since if known else datetime.now(UTC))
         self._put("session", AtSessions(starts, attended))
         self._put("calendar", OnRaceDays(starts))
-        self._follow_live(starts)
-
-    def _follow_live(self, starts: list[datetime]) -> None:
-        known = self._scheduler.get_job(LIVE)
-        if not self.settings.schedule_live:
-            for id_ in (LIVE, WHOLE, WHOLE_OWED):
-                self._forget(id_)
-            return
-        whole = self._scheduler.get_job(WHOLE)
-        since = whole.trigger.since if whole else datetime.now(UTC)
-        self._scheduler.add_job(
-            _run_whole, AtSessions(starts, since, WHOLE_AFTER), [WHOLE], id=WHOLE, replace_existing=True,
-            executor=WHOLE,
-        )  # fmt: skip
-        attended = known.trigger.since if known else datetime.now(UTC) - LIVE_AT_MOST - LIVE_BEFORE
-        trigger = AtSessions(starts, attended, -LIVE_BEFORE)
-        self._scheduler.add_job(_run_live, trigger, [LIVE], id=LIVE, replace_existing=True, executor=LIVE)
+        self.sessions.place(starts)
 
     def _try_again(self, name: str, attempt: int, error: str, *, owes_build: bool, at: datetime) -> None:
         if self._replaces_again(name):
@@ -280,16 +202,6 @@ _here: JobScheduler | None = None
 def _run(name: str, attempt: int, _error: str, owes_build: bool) -> None:
     if _here is not None:
         _here.run(name, attempt, owes_build=owes_build)
-
-
-def _run_live(_name: str) -> None:
-    if _here is not None:
-        _here.run_live()
-
-
-def _run_whole(_name: str, attempt: int = 1, _error: str = "", start: datetime | None = None) -> None:
-    if _here is not None:
-        _here.run_whole(attempt, start)
 
 
 def file_of(settings: Settings) -> Path:

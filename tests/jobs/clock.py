@@ -1,4 +1,4 @@
-"""A scheduler whose clock is ours: time stands still, and jumps to when the next job is due."""
+"""Waiting, and a scheduler whose clock is ours: time stands still, and jumps to when the next job is due."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from time_machine import Traveller
 from f1stream.jobs.scheduler import JobScheduler
 
 LONGEST_RUN_S = 120
+PATIENCE_S = 180.0
+
+
+def until(what: str, holds: Callable[[], object]) -> None:
+    """Wait for it, by the real clock."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S:.0f} s: {what}"
+        time.sleep(0.05)
 
 
 class FakedTime:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,10 +31,9 @@ from f1stream.marts.build import Build
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording import open_recording
-from jobs.clock import FakedTime
+from jobs.clock import PATIENCE_S, FakedTime, until
 from models import SessionEnd
 
-PATIENCE_S = 90.0
 UNTIL_MS = 1_000_000
 """The feed's state before Q1 and its first minutes."""
 
@@ -54,23 +52,6 @@ def nothing_built(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "shared_bucket", lambda home: unlimited(home, (Rate(100_000, 1_000),)))
     monkeypatch.setattr(work, "build", lambda _: Build(0, 0, [], 0.0))
     monkeypatch.setattr(work, "read", lambda *_: [])
-
-
-@pytest.fixture
-async def rig(tmp_path: Path) -> Iterator[Rig]:  # type: ignore[misc]
-    rig = Rig(tmp_path / "rig", partitions=2)
-    try:
-        await rig.start()
-        yield rig
-    finally:
-        await asyncio.to_thread(rig.stop)
-
-
-def until(what: str, holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_S:.0f} s: {what}"
-        time.sleep(0.05)
 
 
 def with_a_race_at(start: datetime, data: Path) -> dict[str, dict[str, object]]:
@@ -154,8 +135,8 @@ def test_where_there_is_no_broker_at_all_nothing_is_followed(tmp_path: Path) -> 
     jobs = JobScheduler(Settings(_env_file=None, home=tmp_path, embedded_broker_port=free_port()))
     jobs._scheduler.start(paused=True)
     jobs._follow([datetime.now(UTC)], since=datetime.now(UTC))
-    jobs.run_live()
-    jobs.run_whole()
+    jobs.sessions.follow()
+    jobs.sessions.publish()
     jobs.stop()
     assert (jobs.counts, jobs.failing()) == ({}, {})
 
@@ -191,7 +172,7 @@ def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_star
 
     monkeypatch.setattr(LiveClient, "follow", follow)
     monkeypatch.setattr(Child, "run", publish)
-    monkeypatch.setattr("f1stream.jobs.scheduler.listens", lambda _: True)
+    monkeypatch.setattr("f1stream.jobs.sessions.listens", lambda _: True)
     monkeypatch.setattr(Child, "last_words", lambda _: "")
     begins, ends = datetime(2024, 2, 25, 12, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
     with JolpicaServer() as jolpica, time_machine.travel(begins, tick=False) as clock:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,16 +13,17 @@ from fastf1_server import CIRCUITS, SCHEDULES, FastF1Servers
 from rig import Rig
 
 from f1stream import topics
-from f1stream.jobs.scheduler import WHOLE, WHOLE_OWED, JobScheduler
+from f1stream.jobs.scheduler import JobScheduler
+from f1stream.jobs.sessions import WHOLE, WHOLE_OWED
 from f1stream.jobs.times import WHOLE_AFTER, latest
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.schedule import starting_at
 from f1stream.sources.session import SourceError
+from jobs.clock import until
 from models import SessionEnd, SessionInfo
 
 MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
 QUALIFYING = datetime(2025, 10, 25, 21, tzinfo=UTC)
-PATIENCE_S = 180.0
 
 
 @pytest.fixture
@@ -32,23 +32,6 @@ def servers(recordings: Path) -> Iterator[FastF1Servers]:
         calendar = recordings / "livetiming_frozen" / "schedule_2025.json"
         servers.answers[f"{SCHEDULES}schedule_2025.json"] = calendar.read_bytes()
         yield servers
-
-
-@pytest.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    rig = Rig(tmp_path / "rig", partitions=2)
-    try:
-        await rig.start()
-        yield rig
-    finally:
-        await asyncio.to_thread(rig.stop)
-
-
-def until(what: str, holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_S:.0f} s: {what}"
-        time.sleep(0.05)
 
 
 def with_fastf1(settings: Settings, servers: FastF1Servers, folder: Path) -> Settings:
@@ -85,7 +68,7 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
     jobs = JobScheduler(settings)
     jobs._scheduler.start(paused=True)
     jobs._follow([QUALIFYING], since=datetime.now(UTC))
-    await asyncio.to_thread(jobs.run_whole)
+    await asyncio.to_thread(jobs.sessions.publish)
     assert jobs.counts == {(WHOLE, "failed"): 1}
     assert "Mexico City Grand Prix" in jobs.failing()[WHOLE]
     owed = jobs._scheduler.get_job(WHOLE_OWED)
@@ -97,7 +80,7 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
     servers.serve_streams(MEXICO, recordings / "mexico2025_qualifying" / "raw", {"4", "27"})
     servers.answers[f"{CIRCUITS}65/2025"] = json.dumps({"rotation": 36.0, "corners": []}).encode()
     jobs = JobScheduler(settings)
-    jobs.live.stop()  # it is not about the feed here
+    jobs.sessions.live.stop()  # it is not about the feed here
     jobs.start()
     try:
         await asyncio.to_thread(until, "it is published", lambda: WHOLE in jobs.last)
@@ -128,10 +111,10 @@ def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_clien
     jobs = JobScheduler(settings)
     jobs._scheduler.start(paused=True)
     jobs._follow([QUALIFYING], since=datetime.now(UTC))
-    jobs.run_whole(9)
+    jobs.sessions.publish(9)
     assert jobs._scheduler.get_job(WHOLE_OWED) is not None
     assert "No Kafka broker answers" in jobs.failing()[WHOLE]
-    jobs.run_whole(10)
+    jobs.sessions.publish(10)
     assert jobs._scheduler.get_job(WHOLE_OWED) is None
     jobs.stop()
     jobs = JobScheduler(settings.model_copy(update={"schedule_live": False}))
