@@ -29,7 +29,9 @@ class MiniSectors:
     """Of one session. A mini-sector is told as ``sector.mini``, both from 1."""
 
     observed: dict[str, list[float]] = field(default_factory=dict)
-    """By mini-sector: where it ends, 0 < share <= 1."""
+    """By mini-sector: where it was seen to end, 0 < share <= 1."""
+    ends: dict[str, float] = field(default_factory=dict)
+    """Where it ends, by the median of these."""
     passed: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
     """By car: its latest passages, (mini-sector, session time), oldest first."""
     lap_ms: int | None = None
@@ -54,25 +56,22 @@ class MiniSectors:
                 seen = self.observed.setdefault(mini, [])
                 seen.append(min((at_ms - begin) / lap_ms, 1.0))
                 del seen[:-KEPT]
+                self.ends[mini] = median(seen)
         if not self.lines and min(map(len, self.observed.values()), default=0) >= ENOUGH:
-            self.lines = {mini: round(self.end_of(mini) * LINES) for mini in self.observed}
+            self.lines = {mini: round(end * LINES) for mini, end in self.ends.items()}
 
     def along(self, car: str, now: int) -> float | None:
         """How much of a lap the car has behind it at session time ``now``, 0 <= share < 1; None when unknown.
 
         From its last mini-sector it goes on at the pace of that one, but never beyond the next that it has not ended.
         """
-        known = [(self.end_of(mini), at_ms) for mini, at_ms in self.passed.get(car, ())[-2:] if mini in self.observed]
+        known = [(self.ends[mini], at_ms) for mini, at_ms in self.passed.get(car, ())[-2:] if mini in self.ends]
         if self.lap_ms is None or not known:
             return None
         at, since = known[-1]
-        ends = [self.end_of(mini) for mini in self.observed]
+        ends = self.ends.values()
         following = min((end for end in ends if end > at), default=1.0 + min(ends))
         pace = float(self.lap_ms)
         if len(known) == 2 and (share := (at - known[0][0]) % 1.0):
             pace = min(max((since - known[0][1]) / share, pace), pace * SLOWEST)
         return min(at + (now - since) / pace, following) % 1.0
-
-    def end_of(self, mini: str) -> float:
-        """Where it ends."""
-        return median(self.observed[mini])

@@ -266,7 +266,7 @@ class Race:
 
     def along(self, now: int) -> list[int | None]:
         """By car in grid order, as estimated: 1/10,000 of a lap's time; empty where cars are measured."""
-        if self.places is not None or not self.mini_sectors.observed:
+        if self.places is not None or not self.mini_sectors.ends:
             return []
         told: list[int | None] = []
         for car in self.cars.values():
