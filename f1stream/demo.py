@@ -113,9 +113,8 @@ class Demo:
         if self._settings.embedded_warehouse and not self.keep:  # what is scheduled is forgotten with what was loaded
             schedule = Path(self._scratch.name) / "schedule.sqlite"
             self._settings = self._settings.model_copy(update={"schedule_file": schedule})
-        self._settings = self._settings.model_copy(
-            update={"schedule_live": False}
-        )  # the demo shows what was asked for
+        # the demo shows what was asked for, and no session that happens to be on
+        self._settings = self._settings.model_copy(update={"schedule_live": False})
         self._children = Children(logs, self._settings.environment())
         work = asyncio.current_task()
         loop = asyncio.get_running_loop()

@@ -19,9 +19,8 @@ import snowflake.connector
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from f1stream import topics
 from f1stream.embedded.ports import listens
-from f1stream.kafka import unreachable
+from f1stream.kafka import partitions, unreachable
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.token import Tokens, ends_at
 from f1stream.warehouse.connection import Warehouse, sentence
@@ -91,9 +90,9 @@ async def broker(settings: Settings) -> list[Finding]:
     finally:
         await admin.close()
     answers = Finding("broker", "ok", f"Kafka answers at {','.join(settings.bootstrap)}.")
-    if missing := [name for name in topics.ALL if name not in there]:
+    wanted = partitions(settings)
+    if missing := [name for name in wanted if name not in there]:
         return [answers, Finding("topics", "problem", f"Not there: {', '.join(missing)}. Run `f1stream topics`.")]
-    wanted = {name: 1 if name == topics.MARTS else settings.topic_partitions for name in topics.ALL}
     if other := [f"{name} ({there[name]})" for name, count in wanted.items() if there[name] != count]:
         text = (
             f"With other numbers of partitions than F1STREAM_TOPIC_PARTITIONS={settings.topic_partitions}: "

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
 from f1stream import topics
+from f1stream.embedded.ports import listens
 from f1stream.settings import Settings
 
 HOUR_MS = 3_600_000
@@ -32,6 +33,16 @@ def unreachable(settings: Settings, error: object) -> BrokerError:
     return BrokerError(f"No Kafka broker answers at {where} ({error}). {hint}")
 
 
+def has_broker(settings: Settings) -> bool:
+    """Whether there is one to talk to: facts and marts are kept without, but one that was named must be there."""
+    return not settings.embedded or listens(settings.embedded_broker_port)
+
+
+def partitions(settings: Settings) -> dict[str, int]:
+    """How many each topic has."""
+    return {name: 1 if name == topics.MARTS else settings.topic_partitions for name in topics.ALL}
+
+
 async def create_topics(settings: Settings) -> list[str]:
     """Create the topics that do not exist yet, and say which. Raises BrokerError.
 
@@ -46,13 +57,8 @@ async def create_topics(settings: Settings) -> list[str]:
     configs = {name: {"retention.ms": str(hours * HOUR_MS)} for name, hours in retention.items()}
     configs[topics.MARTS] = {"cleanup.policy": "compact"}  # the newest of each key is all there is to know
     wanted = [
-        NewTopic(
-            name,
-            1 if name == topics.MARTS else settings.topic_partitions,
-            settings.topic_replication,
-            topic_configs=configs.get(name, {}),
-        )
-        for name in topics.ALL
+        NewTopic(name, count, settings.topic_replication, topic_configs=configs.get(name, {}))
+        for name, count in partitions(settings).items()
     ]
     admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=10_000)
     try:

@@ -23,6 +23,13 @@ from f1stream.sources.livetiming.times import utc_text
 END = "\x1e"
 
 
+def ending_at(feed: Sequence[FeedMessage], until_ms: int) -> list[FeedMessage]:
+    """The first ``until_ms`` of a recorded feed, and its word that the session is over."""
+    t0_ms = feed[0].sent_ms
+    told = [message for message in feed if message.sent_ms < t0_ms + until_ms]
+    return [*told, FeedMessage("SessionStatus", {"Status": "Ends"}, t0_ms + until_ms)]
+
+
 @dataclass(eq=False)
 class Client:
     """One connection, as the server sees it."""

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from apscheduler.schedulers.base import BaseScheduler
 
-from f1stream.embedded.ports import listens
 from f1stream.jobs import times
 from f1stream.jobs.child import Child
 from f1stream.jobs.live import LiveClient
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.times import FAR, LIVE_AT_MOST, LIVE_BEFORE, WHOLE_AFTER, AtSessions
+from f1stream.kafka import has_broker
 from f1stream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Sessions:
 
     def follow(self) -> None:
         """Follow the session that is on, until it has ended."""
-        if not self._has_broker():
+        if not has_broker(self._settings):
             return
         began = time.monotonic()
         log.info("%s: following the live timing.", LIVE)
@@ -92,7 +92,7 @@ class Sessions:
         """Publish the session that started at ``start``, by default the latest one, as it is published."""
         due = self._scheduler.get_job(WHOLE)
         start = start or (due and times.latest(due.trigger.starts, WHOLE_AFTER, datetime.now(UTC)))
-        if start is None or not self._has_broker():
+        if start is None or not has_broker(self._settings):
             return
         began = time.monotonic()
         self._owe(attempt, INTERRUPTED, start, datetime.now(UTC) + FAR)
@@ -116,10 +116,6 @@ class Sessions:
     def _on(self) -> datetime | None:
         due = self._scheduler.get_job(LIVE)
         return times.session_on(due.trigger.starts, datetime.now(UTC)) if due else None
-
-    def _has_broker(self) -> bool:
-        """The facts and marts are kept without one too; a broker that was named must be there."""
-        return not self._settings.embedded or listens(self._settings.embedded_broker_port)
 
 
 _here: Sessions | None = None

@@ -14,8 +14,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from f1stream import topics
-from f1stream.embedded.ports import listens
-from f1stream.kafka import create_topics, unreachable
+from f1stream.kafka import create_topics, has_broker, unreachable
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from models import ResultRow, Round, Season, SessionResult, StandingRow
@@ -115,7 +114,7 @@ async def publish(settings: Settings, records: list[SessionResult | Season]) -> 
 
     Raises BrokerError when a broker is set and does not answer.
     """
-    if settings.embedded and not listens(settings.embedded_broker_port):
+    if not has_broker(settings):
         return False
     await create_topics(settings)
     producer = AIOKafkaProducer(**settings.kafka_client(), max_request_size=topics.MAX_VALUE_BYTES)

@@ -57,8 +57,20 @@ class Frames:
             cars=cars,
             race=session,
         )
-        along = self._race.along(t)
+        along = self._along(t)
         return frame.model_copy(update={"along": along}) if along else frame
+
+    def _along(self, t: int) -> list[int | None]:
+        """By car, as estimated: 1/10,000 of a lap's time; empty where cars are measured."""
+        race = self._race
+        if race.places is not None or not race.mini_sectors.ends:
+            return []
+        told: list[int | None] = []
+        for car in race.cars.values():
+            gone = car.in_pit or car.retired or car.eliminated
+            share = None if gone else race.mini_sectors.along(car.number, t)
+            told.append(None if share is None else int(share * 10_000))
+        return told
 
     def _place(self) -> None:
         race = self._race

@@ -264,17 +264,6 @@ class Race:
         if self.started_ms is not None and self.parts is None and line < LINES:  # the lap's end has an official time
             self._crosses(car, (message.lap - 1) * LINES + line, message.session_time_ms)
 
-    def along(self, now: int) -> list[int | None]:
-        """By car in grid order, as estimated: 1/10,000 of a lap's time; empty where cars are measured."""
-        if self.places is not None or not self.mini_sectors.ends:
-            return []
-        told: list[int | None] = []
-        for car in self.cars.values():
-            gone = car.in_pit or car.retired or car.eliminated
-            share = None if gone else self.mini_sectors.along(car.number, now)
-            told.append(None if share is None else int(share * 10_000))
-        return told
-
     def _compare_gap(self, car: Car, told: Timing) -> None:
         measured = self.gaps[car.number]
         if self.started_ms is None or self.suspended or self.parts is not None or car.in_pit or car.finished:

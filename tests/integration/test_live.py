@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from livetiming_server import LiveTimingServer
+from livetiming_server import LiveTimingServer, ending_at
 from rig import Rig, free_port
 
 from f1stream import topics
@@ -34,9 +34,7 @@ UNTIL_MS = 1_400_000
 @pytest.fixture(scope="module")
 def stretch(mexico_feed: list[FeedMessage]) -> list[FeedMessage]:
     """The feed until some minutes into Q1, and the feed's word that it is over."""
-    t0_ms = mexico_feed[0].sent_ms
-    told = [message for message in mexico_feed if message.sent_ms < t0_ms + UNTIL_MS]
-    return [*told, FeedMessage("SessionStatus", {"Status": "Ends"}, t0_ms + UNTIL_MS)]
+    return ending_at(mexico_feed, UNTIL_MS)
 
 
 def started(rig: Rig, server: LiveTimingServer, record: Path) -> subprocess.Popen[str]:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import time_machine
 from jolpica_server import JolpicaServer, season_2024, season_of
-from livetiming_server import LiveTimingServer
+from livetiming_server import LiveTimingServer, ending_at
 from pyrate_limiter import Rate
 from rig import Rig, free_port
 
@@ -40,9 +40,7 @@ UNTIL_MS = 1_000_000
 
 @pytest.fixture(scope="module")
 def stretch(mexico_feed: list[FeedMessage]) -> list[FeedMessage]:
-    t0_ms = mexico_feed[0].sent_ms
-    told = [message for message in mexico_feed if message.sent_ms < t0_ms + UNTIL_MS]
-    return [*told, FeedMessage("SessionStatus", {"Status": "Ends"}, t0_ms + UNTIL_MS)]
+    return ending_at(mexico_feed, UNTIL_MS)
 
 
 @pytest.fixture
@@ -172,7 +170,7 @@ def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_star
 
     monkeypatch.setattr(LiveClient, "follow", follow)
     monkeypatch.setattr(Child, "run", publish)
-    monkeypatch.setattr("f1stream.jobs.sessions.listens", lambda _: True)
+    monkeypatch.setattr("f1stream.jobs.sessions.has_broker", lambda _: True)
     monkeypatch.setattr(Child, "last_words", lambda _: "")
     begins, ends = datetime(2024, 2, 25, 12, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
     with JolpicaServer() as jolpica, time_machine.travel(begins, tick=False) as clock:
