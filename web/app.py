@@ -19,6 +19,8 @@ from web.viewers import Viewers
 STATIC = Path(__file__).parent / "static"
 TAPE_BYTES = 256 * 2**20
 """Memory for the tapes: a race of two and a half hours takes about 60 MB."""
+TAPE_DISK_BYTES = 8 * 2**30
+"""Disk for what memory has no room for: more than a hundred races."""
 STOP_S = 2.0
 """How long open requests may take when the server stops."""
 
@@ -35,16 +37,16 @@ SECURITY = {
 
 def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     """The application; ``feed`` None reads Kafka as the settings say."""
-    source = feed or StreamReader(Shelf(TAPE_BYTES), settings)
+    source = feed or StreamReader(Shelf(TAPE_BYTES, TAPE_DISK_BYTES), settings)
     metrics = Metrics()
-    viewers = Viewers(source, metrics)
+    viewers = Viewers(source, metrics, settings.web_viewers, settings.web_viewers_per_address)
     metrics.watch(source, lambda: len(viewers))
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         await source.start()
-        ticker = asyncio.create_task(viewers.tick(), name="viewers-tick")
+        waker = asyncio.create_task(viewers.wake(), name="viewers-wake")
         yield
-        ticker.cancel()
+        waker.cancel()
         await source.stop()
 
     async def close_viewers(_: web.Application) -> None:

@@ -1,12 +1,15 @@
-"""Every session's tape, the newest run of each, within a limit of memory."""
+"""Every session's tape, the newest run of each, within limits of memory and disk."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from web.tape import Tape
+
+log = logging.getLogger(__name__)
 
 SILENT_MS = 600_000
 """A tape that got nothing for this much longer than the newest one counts as finished when room is needed."""
@@ -27,10 +30,11 @@ class FramesRecord:
 
 
 class Shelf:
-    """The tapes by session. ``limit`` is in bytes of memory, over all of them."""
+    """The tapes by session. ``limit`` is in bytes of memory, ``disk_limit`` of disk, over all of them."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, disk_limit: int = 0) -> None:
         self.limit = limit
+        self.disk_limit = disk_limit
         self._tapes: dict[str, Tape] = {}
 
     def __iter__(self) -> Iterator[Tape]:
@@ -68,19 +72,34 @@ class Shelf:
             self._make_room()
         return new
 
+    @property
+    def disk_size(self) -> int:
+        """Bytes of disk that all tapes take."""
+        return sum(tape.spool.size for tape in self._tapes.values())
+
     def _make_room(self) -> None:
-        """Drop finished sessions, the oldest first, then the oldest stretches of the longest tape."""
+        """What memory has no room for goes to disk, the oldest session first; what disk has none for is forgotten."""
         size = self.size
         while size > self.limit:
-            newest_ms = max(tape.arrived_ms for tape in self._tapes.values())
-            finished = [
-                tape
-                for tape in self._tapes.values()
-                if tape.arrived_ms < newest_ms and (tape.ended or tape.arrived_ms < newest_ms - SILENT_MS)
-            ]
-            if finished:
-                oldest = min(finished, key=lambda tape: tape.arrived_ms)
-                del self._tapes[oldest.session_key]
-            elif not max(self._tapes.values(), key=lambda tape: tape.size).drop_oldest():
+            by_age = sorted(self._tapes.values(), key=lambda tape: tape.arrived_ms)
+            room = self.disk_size < self.disk_limit
+            if not ((room and self._spill(by_age)) or self._forget(by_age)):
                 return
             size = self.size
+
+    def _spill(self, by_age: list[Tape]) -> bool:
+        try:
+            return any(tape.spill_oldest() for tape in by_age)
+        except OSError as error:
+            log.warning("the disk takes no more of the tapes (%s); the oldest are forgotten", error)
+            self.disk_limit = self.disk_size
+            return False
+
+    def _forget(self, by_age: list[Tape]) -> bool:
+        """Finished sessions, the oldest first, then the oldest stretches of the longest tape."""
+        newest_ms = by_age[-1].arrived_ms
+        for tape in by_age:
+            if tape.arrived_ms < newest_ms and (tape.ended or tape.arrived_ms < newest_ms - SILENT_MS):
+                del self._tapes[tape.session_key]
+                return True
+        return max(by_age, key=lambda tape: tape.size).drop_oldest()

@@ -17,6 +17,7 @@ from tests.web.marts import BUILT_MS, result, season
 from tests.web.race import frames_record, head_record
 from web import viewers
 from web.app import create_app, serve
+from web.cursor import Cursor
 from web.feed import Feed
 from web.shelf import Shelf
 
@@ -95,14 +96,14 @@ async def test_a_full_speed_replay_is_shown_in_jumps_with_the_keyframe_first(cli
 
 async def test_a_slow_viewer_gets_the_newest_picture_and_not_a_queue(feed: Feed) -> None:
     race(feed, 10)
-    cursor = viewers.Cursor()
+    cursor = Cursor()
     cursor.follow(feed.shelf.newest())
-    assert len(list(cursor.advance(8))) == 3
+    assert len(list(cursor.advance(cursor.target(0, 0), 8))) == 3
     feed.take([frames_record(10, 400)])
-    sent = [orjson.loads(message) for message in cursor.advance(8)]
+    sent = [orjson.loads(message) for message in cursor.advance(cursor.target(0, 0), 8)]
     assert [(message["kind"], message["t"] // 200) for message in sent] == [("key", 400), ("delta", 409)]
     assert cursor.skipped == 399
-    assert cursor.behind == 0
+    assert cursor.behind(cursor.target(0, 0)) == 0
 
 
 async def test_a_new_run_starts_the_viewer_anew(client: Client, feed: Feed) -> None:
