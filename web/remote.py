@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 SLOWEST, FASTEST = 0.25, 16.0
 LONGEST_DELAY_MS = 600_000
 LATEST_MS = 7 * 24 * 3_600_000
 """No session's clock comes so far."""
 
-At = Annotated[int, Field(ge=-LATEST_MS, le=LATEST_MS)]
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")  # noqa: TRY004 - pydantic wants it so
+    return value
+
+
+At = Annotated[int, BeforeValidator(_no_bool), Field(ge=-LATEST_MS, le=LATEST_MS)]
 Speed = Annotated[float, Field(ge=SLOWEST, le=FASTEST)]
 
 

@@ -21,7 +21,7 @@ class Spool:
         """Keep ``value``; returns where."""
         if self._file is None:
             file, name = tempfile.mkstemp(prefix="f1stream-tape-", dir=self._folder)
-            os.unlink(name)
+            Path(name).unlink()
             self._file = file
         at, written = self.size, 0
         while written < len(value):
