@@ -1,5 +1,6 @@
 // Wires the page together: messages in, one clock, and everything shown follows it.
 
+import { Charts } from "./charts/charts.js";
 import { SessionClock } from "./clock.js";
 import { Connection, truth } from "./connection.js";
 import { Deck } from "./deck.js";
@@ -8,6 +9,8 @@ import { listenToKeys } from "./keys.js";
 import { TrackMap } from "./map.js";
 import { Marts } from "./marts.js";
 import { RaceControlLog, renderHead, renderPicture, text } from "./panels.js";
+import { PitWindow } from "./pit-window.js";
+import { Radio } from "./radio.js";
 import { Remote, SPEEDS } from "./remote.js";
 import { ResultPanel } from "./result.js";
 import { Selection } from "./selection.js";
@@ -27,7 +30,6 @@ const history = new History();
 const selection = new Selection();
 const map = new TrackMap($("map"));
 const tower = new Tower($("rows"), selection);
-const log = new RaceControlLog($("messages"));
 const marts = new Marts();
 const result = new ResultPanel();
 const standings = new StandingsPanel();
@@ -49,6 +51,10 @@ const remote = new Remote({
   shown: () => clock.playhead,
   onChange: () => (tableAt = 0),
 });
+const log = new RaceControlLog($("messages"), remote);
+const radio = new Radio(remote);
+const charts = new Charts();
+const pitWindow = new PitWindow(selection);
 const tape = new TapeBar(remote, history);
 fillSpeeds(SPEEDS);
 new Deck(() => window.dispatchEvent(new Event("themechange")));
@@ -87,7 +93,7 @@ function take(message) {
 /** Another session, or another run of it. */
 function beginAnew() {
   clock.reset(remote.mode === "play" ? remote.speed : null);
-  for (const each of [map, tower, log, result, standings, history]) each.reset();
+  for (const each of [map, tower, log, radio, charts, pitWindow, result, standings, history]) each.reset();
   shown = null;
 }
 
@@ -111,9 +117,13 @@ function draw(now) {
     if (now - tableAt > TABLE_MS) {
       tableAt = now;
       shown = around.from;
+      const view = { picture: shown, t, horizon: remote.reveal ? Infinity : t, history, selection };
       tower.render(shown, silence, history.laps(t));
       renderPicture(shown, clock.rate);
-      log.render(shown.race);
+      log.render(view);
+      radio.render(view);
+      pitWindow.render(shown);
+      charts.render(view, now);
       renderMapNote(shown);
       result.render(shown, marts);
       standings.render(shown, marts);
