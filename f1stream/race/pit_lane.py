@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import hypot
 
 STEP_DM = 150.0
@@ -44,7 +45,7 @@ class PitLane:
     def leaves(self, car: str) -> None:
         """A car was told to be at the exit line: if its path is good, it is the line."""
         path = self.paths.pop(car, [])
-        length = sum(_apart(one, other) for one, other in zip(path, path[1:], strict=False))
+        length = sum(_apart(one, other) for one, other in pairwise(path))
         if not self.line and SHORTEST_DM <= length <= LONGEST_DM:
             every = -(-len(path) // MOST_POINTS)
             self.line = path[::every]

@@ -233,7 +233,8 @@ SAME = {
     "nGear": "o.gear", "Distance": "o.distance", "RelativeDistance": "o.relative_distance",
     "DriverAhead": "o.driver_ahead", "DistanceToDriverAhead": "o.distance_to_driver_ahead",
 }  # fmt: skip
-"""The archive's columns and the warehouse's (of the feed's codes this archive has only open and closed); the other two, Lap and session_time_ms, are what rows are joined by."""
+"""The archive's columns and the warehouse's; the other two, Lap and session_time_ms, are what rows are joined by.
+Of the feed's codes for DRS this archive has only open and closed."""
 
 
 def assert_telemetry_is_the_archives(environment: dict[str, str], archive: Path) -> None:

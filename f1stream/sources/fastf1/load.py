@@ -51,7 +51,7 @@ def _load(client: FastF1, session: Any, wanted: Wanted, livedata: Any) -> None:
 
 
 def circuit(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[str, Any]:
-    """What others know of the circuit, as an archive's ``corners`` and ``circuit``; without it ``note`` gets the reason.
+    """The circuit as others know it: an archive's ``corners`` and ``circuit``; without it ``note`` gets the reason.
 
     Of a corner its number (with its letter, ``9A``), X, Y in 1/10 m, angle in degrees, distance in m. Of the map how
     far it is turned (degrees, counterclockwise), and where the marshals' sectors begin.
