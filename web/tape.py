@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 
 from models.frame import FRAME_MS
+from web.history import History
+from web.telemetry import Telemetry
 
 OBJECT_BYTES = 41
 """What CPython keeps for a ``bytes`` object and its place in a list, beyond its length."""
@@ -44,6 +46,8 @@ class Tape:
         """When its latest frame arrived, Unix ms."""
         self.size = 0
         """Bytes of memory that its frames and heads take."""
+        self.history = History()
+        self.telemetry = Telemetry()
         self._stretches: list[Stretch] = []
         self._heads: list[tuple[int, bytes]] = []
         self._seen = -1
