@@ -36,6 +36,8 @@ class Shelf:
         self.limit = limit
         self.disk_limit = disk_limit
         self._tapes: dict[str, Tape] = {}
+        self._dropped: dict[str, int] = {}
+        """The run of a session that was dropped: what is read of it later, from another topic, is not kept."""
 
     def __iter__(self) -> Iterator[Tape]:
         """The tapes that can be shown (a head has come), in the order in which their sessions appeared."""
@@ -43,8 +45,8 @@ class Shelf:
 
     @property
     def size(self) -> int:
-        """Bytes of memory that all tapes take."""
-        return sum(tape.size for tape in self._tapes.values())
+        """Bytes of memory that all tapes take, with what was told of their sessions besides frames."""
+        return sum(tape.size + tape.history.size + tape.telemetry.size for tape in self._tapes.values())
 
     def get(self, session_key: str) -> Tape | None:
         """The tape of a session; None when there is none to show."""
@@ -55,21 +57,29 @@ class Shelf:
         """The tape with the greatest epoch, the earliest seen of equal ones."""
         return max(self, key=lambda tape: tape.epoch, default=None)
 
+    def run(self, session_key: str, epoch: int) -> Tape | None:
+        """The tape of a run, a new one when its epoch is the greatest of the session; None for an older run's."""
+        tape = self._tapes.get(session_key)
+        if tape is not None and tape.epoch == epoch:
+            return tape
+        if epoch <= max(self._dropped.get(session_key, -1), tape.epoch if tape else -1):
+            return None
+        made = self._tapes[session_key] = Tape(session_key, epoch)
+        return made
+
     def append(self, record: FramesRecord) -> int:
         """Keep a record; returns how many heads and frames in it were new.
 
         A greater epoch of a session takes the place of the smaller, whose late frames are dropped.
         """
-        tape = self._tapes.get(record.session_key)
-        if tape is None or record.epoch > tape.epoch:
-            tape = self._tapes[record.session_key] = Tape(record.session_key, record.epoch)
-        elif record.epoch < tape.epoch:
+        tape = self.run(record.session_key, record.epoch)
+        if tape is None:
             return 0
         if record.kind == "head":
             return int(tape.append_head(record.seq, record.value))
         new = tape.append(record.seq, record.value.split(b"\n"), record.keys, record.arrived_ms)
         if new:
-            self._make_room()
+            self.make_room()
         return new
 
     @property
@@ -77,11 +87,11 @@ class Shelf:
         """Bytes of disk that all tapes take."""
         return sum(tape.spool.size for tape in self._tapes.values())
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
         """What memory has no room for goes to disk, the oldest session first; what disk has none for is forgotten."""
         size = self.size
         while size > self.limit:
-            by_age = sorted(self._tapes.values(), key=lambda tape: tape.arrived_ms)
+            by_age = sorted(self._tapes.values(), key=_told_ms)
             room = self.disk_size < self.disk_limit
             if not ((room and self._spill(by_age)) or self._forget(by_age)):
                 return
@@ -97,9 +107,15 @@ class Shelf:
 
     def _forget(self, by_age: list[Tape]) -> bool:
         """Finished sessions, the oldest first, then the oldest stretches of the longest tape."""
-        newest_ms = by_age[-1].arrived_ms
+        newest_ms = _told_ms(by_age[-1])
         for tape in by_age:
-            if tape.arrived_ms < newest_ms and (tape.ended or tape.arrived_ms < newest_ms - SILENT_MS):
+            if _told_ms(tape) < newest_ms and (tape.ended or _told_ms(tape) < newest_ms - SILENT_MS):
+                self._dropped[tape.session_key] = tape.epoch
                 del self._tapes[tape.session_key]
                 return True
         return max(by_age, key=lambda tape: tape.size).drop_oldest()
+
+
+def _told_ms(tape: Tape) -> int:
+    """When its latest frame arrived; of a run of which none has come yet, when the run began (Unix ms)."""
+    return tape.arrived_ms if tape.latest is not None else tape.epoch

@@ -18,6 +18,7 @@ import orjson
 from models.frame import FRAME_MS
 from web.history import History
 from web.spool import Spool
+from web.telemetry import Telemetry
 
 OBJECT_BYTES = 41
 """What CPython keeps for a ``bytes`` object and its place in a list, beyond its length."""
@@ -82,6 +83,7 @@ class Tape:
         """Bytes of memory that its frames and heads take."""
         self.spool = Spool()
         self.history = History()
+        self.telemetry = Telemetry()
         self._stretches: list[Stretch] = []
         self._spilled = 0
         """How many of the stretches are on disk: the oldest ones."""
