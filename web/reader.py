@@ -1,4 +1,8 @@
-"""Tails topics ``frames`` and ``marts`` from their beginnings, without a consumer group, onto tapes and results."""
+"""Tails the topics that the page shows, from their beginnings and without a consumer group.
+
+Frames go onto the tapes, laps and messages into their histories, marts to the results; telemetry has a connection of
+its own, so that its bulk does not stand in the way of the frames.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,15 +18,17 @@ from aiokafka.errors import KafkaError
 
 from f1stream import topics
 from f1stream.settings import Settings
-from models import Season, SessionResult
+from models import Lap, Message, Season, SessionResult
 from web.feed import Feed
+from web.history import Fact
 from web.shelf import FramesRecord, Shelf
+from web.telemetry import read_packet
 
 log = logging.getLogger(__name__)
 
-TOPICS = (topics.FRAMES, topics.MARTS)
-READ = " and ".join(TOPICS)
-"""For the log."""
+SHOWN = (topics.FRAMES, topics.MARTS, topics.LAPS, topics.MESSAGES)
+"""What makes the picture: the server is caught up when these are read."""
+Batches = dict[TopicPartition, list[Any]]
 
 POLL_MS = 50
 """How long the broker may hold a fetch; the embedded one holds it for half of that whatever comes."""
@@ -35,22 +42,93 @@ BACKOFF_S = (0.5, 1.0, 2.0, 4.0)
 
 
 class StreamReader(Feed):
-    """A feed from Kafka. It reconnects for as long as it is not stopped, and goes on where it was."""
+    """A feed from Kafka."""
 
     def __init__(self, shelf: Shelf, settings: Settings) -> None:
         super().__init__(shelf)
+        self._shown = Tail(SHOWN, settings, self._take, self._look)
+        self._samples = Tail((topics.TELEMETRY,), settings, self._take, lambda: None)
+
+    async def start(self) -> None:
+        """Start reading in the background; a broker that is away is waited for."""
+        self._shown.start()
+        self._samples.start()
+
+    async def stop(self) -> None:
+        """Stop reading and close the connections."""
+        await asyncio.gather(self._shown.stop(), self._samples.stop())
+
+    def _look(self) -> None:
+        """The connection has changed: everybody is to know."""
+        tail = self._shown
+        self.connected, self.lag, self.caught_up = tail.connected, tail.lag, tail.caught_up
+        self.ring()
+
+    def _take(self, batches: Batches) -> None:
+        now_ms = int(time.time() * 1000)
+        frames: list[FramesRecord] = []
+        facts: list[Fact] = []
+        marts: list[SessionResult | Season] = []
+        for partition, batch in batches.items():
+            for message in batch:
+                # What lay in the topic before we came is as old as Kafka says, not as new as our reading.
+                arrived_ms = now_ms if self.caught_up else min(now_ms, message.timestamp)
+                try:
+                    match partition.topic:
+                        case topics.MARTS:
+                            marts.append(read_marts(message.key, message.value))
+                        case topics.FRAMES:
+                            frames.append(read_record(message.key, message.headers, message.value, arrived_ms))
+                        case topics.TELEMETRY:
+                            stamp = topics.Stamp.read(message.headers)
+                            self.take_packet(read_packet(message.key or b"", stamp, message.value))
+                        case _:
+                            facts.append(read_fact(partition.topic, message.key, message.headers, message.value))
+                except ValueError as error:
+                    self.bad_records += 1
+                    log.warning(
+                        "%s partition %d offset %d cannot be shown: %s",
+                        partition.topic,
+                        partition.partition,
+                        message.offset,
+                        error,
+                    )
+        self.take_marts(marts)
+        self.take_facts(facts)
+        self.take(frames)
+
+
+class Tail:
+    """Reads topics. It reconnects for as long as it is not stopped, and goes on where it was.
+
+    ``take`` gets what is read, ``look`` is called when ``connected``, ``lag`` or ``caught_up`` has changed.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        settings: Settings,
+        take: Callable[[Batches], None],
+        look: Callable[[], None],
+    ) -> None:
+        self.connected = self.caught_up = False
+        self.lag = 0
+        self._names = tuple(names)
+        self._told = " and ".join(names)
         self._settings = settings
+        self._take = take
+        self._look = look
         self._positions: dict[TopicPartition, int] = {}
         self._task: asyncio.Task[None] | None = None
         self._answered = False
         """Whether the present connection got as far as the topics."""
 
-    async def start(self) -> None:
-        """Start reading in the background; a broker that is away is waited for."""
-        self._task = asyncio.create_task(self._run(), name="reader")
+    def start(self) -> None:
+        """Begin, in the background."""
+        self._task = asyncio.create_task(self._run(), name=f"reader of {self._told}")
 
     async def stop(self) -> None:
-        """Stop reading and close the connection."""
+        """Stop and close the connection."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -69,20 +147,20 @@ class StreamReader(Feed):
                 log.log(
                     logging.DEBUG if failures else logging.WARNING,
                     "reading topics %s from %s failed (%s: %s); trying again",
-                    READ,
+                    self._told,
                     ", ".join(self._settings.bootstrap),
                     type(error).__name__,
                     error,
                 )
             except Exception:
-                log.exception("reading topics %s failed; trying again", READ)
+                log.exception("reading topics %s failed; trying again", self._told)
             failures = 0 if self._answered else failures + 1
             self._say(connected=False)
             await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
 
     def _say(self, *, connected: bool) -> None:
         self._answered = self.connected = connected
-        self.ring()
+        self._look()
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -101,16 +179,19 @@ class StreamReader(Feed):
                 await consumer.start()
             partitions = await self._partitions(consumer)
             await self._resume(consumer, partitions)
-            log.info("reading topics %s, %d partitions", READ, len(partitions))
+            log.info("reading topics %s, %d partitions", self._told, len(partitions))
             self._say(connected=True)
             check = asyncio.create_task(self._check(consumer, partitions))
             while not check.done():
                 batches = await consumer.getmany(timeout_ms=1000, max_records=POLL_RECORDS)
                 self._take(batches)
+                for partition, batch in batches.items():
+                    if batch:
+                        self._positions[partition] = batch[-1].offset + 1
             await check
         finally:
             self.connected = False  # at once: closing a connection to a lost broker takes its time
-            self.ring()
+            self._look()
             if check:
                 check.cancel()
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
@@ -118,25 +199,26 @@ class StreamReader(Feed):
                     await consumer.stop()
 
     async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        """Every partition of the topics, assigned to this consumer, once both topics exist.
+        """Every partition of the topics, assigned to this consumer, once all topics exist.
 
         Subscribing before would make the broker create them by itself, with partitions of its own choice.
         """
         told = False
         while True:
             async with asyncio.timeout(ANSWER_S):
-                missing = [name for name in TOPICS if name not in await consumer.topics()]
+                missing = [name for name in self._names if name not in await consumer.topics()]
             if not missing:
                 break
             if not told:
                 log.info("waiting for topics %s; `f1stream topics` creates them", " and ".join(missing))
                 told = True
             self.connected = True  # to a broker on which nothing has been raced yet
+            self._look()
             await asyncio.sleep(BACKOFF_S[0])
-        consumer.subscribe(list(TOPICS))
+        consumer.subscribe(list(self._names))
         async with asyncio.timeout(ANSWER_S):
             # Metadata may bring one topic before the other; aiokafka has no event for it.
-            while {each.topic for each in consumer.assignment()} != set(TOPICS):  # noqa: ASYNC110
+            while {each.topic for each in consumer.assignment()} != set(self._names):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return sorted(consumer.assignment())
 
@@ -163,34 +245,8 @@ class StreamReader(Feed):
             self.lag = sum(max(0, ends[each] - self._positions.get(each, 0)) for each in partitions)
             if not self.caught_up and self.lag == 0:
                 self.caught_up = True
-                self.ring()
+            self._look()
             await asyncio.sleep(CHECK_S if self.caught_up else CHECK_S / 20)
-
-    def _take(self, batches: dict[TopicPartition, list[Any]]) -> None:
-        now_ms = int(time.time() * 1000)
-        frames: list[FramesRecord] = []
-        marts: list[SessionResult | Season] = []
-        for partition, batch in batches.items():
-            for message in batch:
-                # What lay in the topic before we came is as old as Kafka says, not as new as our reading.
-                arrived_ms = now_ms if self.caught_up else min(now_ms, message.timestamp)
-                try:
-                    if partition.topic == topics.MARTS:
-                        marts.append(read_marts(message.key, message.value))
-                    else:
-                        frames.append(read_record(message.key, message.headers, message.value, arrived_ms))
-                except ValueError as error:
-                    self.bad_records += 1
-                    log.warning(
-                        "%s partition %d offset %d cannot be shown: %s",
-                        partition.topic,
-                        partition.partition,
-                        message.offset,
-                        error,
-                    )
-                self._positions[partition] = message.offset + 1
-        self.take_marts(marts)
-        self.take(frames)
 
 
 def _cancelled() -> bool:
@@ -220,6 +276,17 @@ def read_record(key: bytes | None, headers: topics.Headers, value: bytes | None,
     if value.count(b"\n") + 1 != count:
         raise topics.BadRecord(f"the value has not the {count} lines that its headers say")
     return FramesRecord(key.decode(), "frames", epoch, seq, keys, value, arrived_ms)
+
+
+def read_fact(topic: str, key: bytes | None, headers: topics.Headers, value: bytes | None) -> Fact:
+    """A record of topic ``laps`` or ``messages``. Raises ValueError (``topics.BadRecord``), as a sentence."""
+    if not key:
+        raise topics.BadRecord("the key is empty")
+    stamp = topics.Stamp.read(headers)
+    of_car = topic == topics.LAPS
+    session_key = topics.session_of(key)[0] if of_car else key.decode()
+    record: Lap | Message = topics.decode_lap(value) if of_car else topics.decode_message(value)
+    return Fact(session_key, stamp.epoch, topic, key, stamp.seq, stamp.emitted_ms, record)
 
 
 def read_marts(key: bytes | None, value: bytes | None) -> SessionResult | Season:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from f1stream.topics import encode_frames
-from models import CarState, Frame, Head, RaceState
+from models import CarState, Frame, Head, Lap, RaceState
 from models.frame import FRAME_MS, KEYFRAME_MS
 from models.message import Entry, RaceControl, SessionInfo
 from web.shelf import FramesRecord
@@ -110,3 +110,10 @@ def frames_record(
     keys = frozenset(number for number in numbers if number % KEY_FRAMES == 0)
     value = encode_frames([frame(number, **named) for number in numbers])
     return FramesRecord(session, "frames", epoch, first, keys, value, arrived_ms)
+
+
+def lap(number: str, lap_number: int, **known: Any) -> Lap:
+    """A lap of which only ``known`` is known."""
+    unknown = dict.fromkeys(Lap.model_fields) | {"end_ms": lap_number * LAP_MS, "generated": False}
+    who = {"driver": number, "driver_number": number, "team": "Test", "lap_number": lap_number}
+    return Lap(**(unknown | who | known))

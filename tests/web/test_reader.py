@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from rig import Rig
@@ -13,9 +14,9 @@ from f1stream import topics
 from f1stream.embedded import broker
 from f1stream.kafka import create_topics
 from f1stream.settings import Settings
-from models import Frame, Head
+from models import Frame, Head, Packet, Weather
 from tests.web.marts import BUILT_MS, result, season
-from tests.web.race import frame, head
+from tests.web.race import frame, head, lap
 from web.reader import StreamReader, read_marts
 from web.shelf import Shelf
 
@@ -82,6 +83,42 @@ def race() -> list[Sent]:
         (topics.FRAMES, key, topics.encode_frames([first]), topics.head_headers(1, first)),
         (topics.FRAMES, key, topics.encode_frames(frames), topics.frame_headers(1, frames)),
     ]
+
+
+def facts() -> list[Sent]:
+    """A message, a lap and a packet of the same run, and one of each that cannot be read."""
+    stamp = topics.Stamp(epoch=1, seq=0, emitted_ms=400).headers()
+    told = Weather(session_time_ms=300, air_temp=1, track_temp=2, humidity=3, pressure=4, rainfall=False,
+                   wind_direction=5, wind_speed=6)  # fmt: skip
+    samples = Packet(driver_number="4", until_ms=400, session_time_ms=[100, 300], x=[1, 2], y=[1, 2], z=[0, 0],
+                     speed=[200, 210], rpm=[1, 1], throttle=[99, 100], brake=[False, True], gear=[7, 8])  # fmt: skip
+    driven = lap("4", 1, end_ms=380)
+    return [
+        (topics.MESSAGES, b"test_race", topics.encode(told), stamp),
+        (topics.LAPS, b"test_race:4", topics.encode(driven), stamp),
+        (topics.TELEMETRY, b"test_race:4", topics.encode(samples), stamp),
+        (topics.MESSAGES, b"test_race", b"{}", stamp),
+        (topics.LAPS, b"test_race:4", b"{}", stamp),
+        (topics.TELEMETRY, b"test_race:4", b"{}", stamp),
+        (topics.TELEMETRY, b"test_race:4", topics.encode(samples), []),
+    ]
+
+
+async def test_laps_messages_and_samples_are_there_by_the_time_at_which_they_became_known(rig: Rig) -> None:
+    await create_topics(rig.settings)
+    await send(rig, *race(), *facts())
+    reader = StreamReader(Shelf(10**6), rig.settings)
+    await reader.start()
+    try:
+        await until(lambda: reader.caught_up and reader.bad_records == 4)
+        tape = reader.shelf.get("test_race")
+        assert tape is not None
+        assert tape.history.between(0, 399) == []
+        kinds = [orjson.loads(entry)["kind"] for entry in tape.history.between(0, 400)]
+        assert sorted(kinds) == ["lap", "weather"]
+        assert tape.telemetry.lap("4", 0, 400).speed.tolist() == [200, 210]
+    finally:
+        await reader.stop()
 
 
 def marts(built_ms: int = BUILT_MS) -> list[Sent]:
