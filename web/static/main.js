@@ -2,6 +2,7 @@
 
 import { Charts } from "./charts/charts.js";
 import { SessionClock } from "./clock.js";
+import { Compare } from "./compare.js";
 import { Connection, truth } from "./connection.js";
 import { Deck } from "./deck.js";
 import { History } from "./history.js";
@@ -28,7 +29,7 @@ const race = new Race();
 const clock = new SessionClock();
 const history = new History();
 const selection = new Selection();
-const map = new TrackMap($("map"));
+const map = new TrackMap($("map"), selection);
 const tower = new Tower($("rows"), selection);
 const marts = new Marts();
 const result = new ResultPanel();
@@ -54,6 +55,7 @@ const remote = new Remote({
 const log = new RaceControlLog($("messages"), remote);
 const radio = new Radio(remote);
 const charts = new Charts();
+const compare = new Compare(selection, (places) => (map.points = places));
 const pitWindow = new PitWindow(selection);
 const tape = new TapeBar(remote, history);
 fillSpeeds(SPEEDS);
@@ -93,7 +95,7 @@ function take(message) {
 /** Another session, or another run of it. */
 function beginAnew() {
   clock.reset(remote.mode === "play" ? remote.speed : null);
-  for (const each of [map, tower, log, radio, charts, pitWindow, result, standings, history]) each.reset();
+  for (const each of [map, tower, log, radio, charts, compare, pitWindow, result, standings, history]) each.reset();
   shown = null;
 }
 
@@ -124,6 +126,7 @@ function draw(now) {
       radio.render(view);
       pitWindow.render(shown);
       charts.render(view, now);
+      compare.render(view);
       renderMapNote(shown);
       result.render(shown, marts);
       standings.render(shown, marts);

@@ -7,10 +7,14 @@ import { RING, Track, between, isEstimated, onRing } from "./track.js";
 
 const FLAG_COLORS = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
 const MARGIN = 38; // px, so that labels at the edge have room
+const TRAIL_MS = 6000; // of session time: what selected cars draw behind them
 
 export class TrackMap {
-  constructor(canvas) {
+  constructor(canvas, selection) {
     this.canvas = canvas;
+    this.selection = selection;
+    this.trails = new Map(); // of selected cars: [{t, x, y}] in the feed's 1/10 m
+    this.points = []; // {x, y, color}: places that another panel points at
     this.context = canvas.getContext("2d");
     this.ground = document.createElement("canvas"); // track and corners, drawn when they change
     this.track = null;
@@ -31,6 +35,8 @@ export class TrackMap {
     this.positions = {};
     this.memory.clear();
     this.offsets.clear();
+    this.trails.clear();
+    this.points = [];
     this.dirty = true;
   }
 
@@ -51,12 +57,31 @@ export class TrackMap {
       if (place) this.positions[entry.driver_number] = place;
     });
     if (!this.track) this.grow();
-    if (from.race.track_status !== this.flag) {
-      this.flag = from.race.track_status;
+    this.flag = from.race.track_status;
+    const { sector_lines: lines, yellow_sectors: yellow, pit_lane: lane } = from.race;
+    const ground = JSON.stringify([this.flag, lines, yellow, lane?.length]);
+    if (ground !== this.groundOf) {
+      this.groundOf = ground;
+      this.race = from.race;
       this.dirty = true;
     }
+    this.follow(from.t + part * (to.t - from.t));
     if (this.dirty && !this.prepare(head)) return;
     this.paint(from, silence);
+  }
+
+  /** Where selected cars have just been; a jump begins anew. */
+  follow(t) {
+    for (const number of this.trails.keys()) if (!this.selection.has(number)) this.trails.delete(number);
+    for (const number of this.selection.numbers) {
+      const place = this.positions[number];
+      const trail = this.trails.get(number) ?? [];
+      const last = trail.at(-1);
+      if (last && (t < last.t || t - last.t > TRAIL_MS)) trail.length = 0;
+      if (place && (!last || t > last.t)) trail.push({ t, ...place });
+      while (trail.length && t - trail[0].t > TRAIL_MS) trail.shift();
+      this.trails.set(number, trail);
+    }
   }
 
   /** Without an outline the view is what the cars have covered so far. */
@@ -81,7 +106,7 @@ export class TrackMap {
     const style = getComputedStyle(this.canvas);
     this.color = (name) => style.getPropertyValue(name).trim();
     this.colors = Object.fromEntries(["--text", "--muted", "--panel", "--label", "--track", "--track-edge", "--bg"].map((name) => [name, this.color(name)]));
-    this.fit();
+    this.fit(this.track === RING ? null : head.rotation);
     const context = this.ground.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
@@ -92,24 +117,22 @@ export class TrackMap {
     return true;
   }
 
-  /** Scale and turn by a quarter where the track then fills the panel better. Y points up in the feed. */
-  fit() {
+  /** Scale, and turn as the official map is turned, else by a quarter where the track then fills the panel better. Y points up in the feed. */
+  fit(rotation) {
     const points = this.track ? this.track.points : [[this.seen?.left ?? 0, this.seen?.top ?? 0], [this.seen?.right ?? 1, this.seen?.bottom ?? 1]];
-    const xs = points.map((point) => point[0]);
-    const ys = points.map((point) => point[1]);
-    const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
     const margin = this.small ? 26 : MARGIN;
     const [width, height] = [this.width - 2 * margin, this.height - 2 * margin];
-    const [w, h] = [Math.max(1000, right - left), Math.max(1000, high - low)];
-    const straight = Math.min(width / w, height / h);
-    const turned = Math.min(width / h, height / w);
-    const turn = turned > straight * 1.12;
-    const scale = turn ? turned : straight;
-    const [mx, my] = [(left + right) / 2, (low + high) / 2];
-    this.screen = (x, y) => {
-      const [dx, dy] = turn ? [(y - my) * scale, (x - mx) * scale] : [(x - mx) * scale, -(y - my) * scale];
-      return [this.width / 2 + dx, this.height / 2 + dy];
+    const turned = (degrees) => {
+      const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+      const xs = points.map(([x, y]) => x * cos - y * sin);
+      const ys = points.map(([x, y]) => x * sin + y * cos);
+      const [left, right, low, high] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+      const scale = Math.min(width / Math.max(1000, right - left), height / Math.max(1000, high - low));
+      return { cos, sin, scale, mx: (left + right) / 2, my: (low + high) / 2 };
     };
+    const [straight, quarter] = [turned(0), turned(-90)];
+    const { cos, sin, scale, mx, my } = rotation != null ? turned(rotation) : quarter.scale > straight.scale * 1.12 ? quarter : straight;
+    this.screen = (x, y) => [this.width / 2 + (x * cos - y * sin - mx) * scale, this.height / 2 - (x * sin + y * cos - my) * scale];
   }
 
   paintTrack(context, head) {
@@ -117,6 +140,7 @@ export class TrackMap {
     this.track.points.forEach(([x, y], i) => path[i ? "lineTo" : "moveTo"](...this.screen(x, y)));
     path.closePath();
     context.lineJoin = context.lineCap = "round";
+    this.paintPitLane(context);
     const wide = this.small ? 7 : 11;
     const flag = FLAG_COLORS[this.flag];
     for (const [width, color] of [
@@ -127,7 +151,9 @@ export class TrackMap {
       context.strokeStyle = color;
       context.stroke(path);
     }
+    this.paintYellow(context, head, wide);
     this.paintFinish(context, wide);
+    this.paintSectors(context, wide);
     if (this.small) return;
     context.font = "600 10px system-ui, sans-serif";
     context.textAlign = "center";
@@ -146,6 +172,99 @@ export class TrackMap {
       const [ox, oy] = this.screen(off.x, off.y);
       const length = Math.hypot(ox - px, oy - py) || 1;
       context.fillText(name, px + ((ox - px) / length) * 17, py + ((oy - py) / length) * 17);
+    }
+  }
+
+  paintPitLane(context) {
+    const lane = this.race?.pit_lane ?? [];
+    if (lane.length < 2) return;
+    context.beginPath();
+    lane.forEach(([x, y], i) => context[i ? "lineTo" : "moveTo"](...this.screen(x, y)));
+    context.lineWidth = this.small ? 2 : 3;
+    context.strokeStyle = this.colors["--track-edge"];
+    context.stroke();
+    context.setLineDash([4, 4]);
+    context.lineWidth = 1.2;
+    context.strokeStyle = this.colors["--muted"];
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  /** The marshals' sectors under yellow, where it is known where they begin. */
+  paintYellow(context, head, wide) {
+    const begins = head.marshal_sectors ?? [];
+    for (const { sector, double } of this.race?.yellow_sectors ?? []) {
+      const i = begins.findIndex(([number]) => number === sector);
+      if (i < 0) continue;
+      const from = this.track.project(begins[i][1], begins[i][2]).along;
+      const next = begins[(i + 1) % begins.length];
+      const to = this.track.project(next[1], next[2]).along;
+      const length = (to - from + this.track.length) % this.track.length;
+      context.beginPath();
+      for (let s = 0; s <= length; s += 100) {
+        const { x, y } = this.track.place(from + s, 0);
+        context[s ? "lineTo" : "moveTo"](...this.screen(x, y));
+      }
+      context.lineWidth = double ? wide : wide * 0.6;
+      context.strokeStyle = this.color("--yellow");
+      context.stroke();
+    }
+  }
+
+  /** Where the first and the second sector end. */
+  paintSectors(context, wide) {
+    if (this.track === RING) return;
+    (this.race?.sector_lines ?? []).forEach((metres, i) => {
+      if (metres == null) return;
+      const side = (aside) => {
+        const { x, y } = this.track.place(metres * 10, aside);
+        return this.screen(x, y);
+      };
+      const [[ax, ay], [bx, by]] = [side(100), side(-100)];
+      const length = Math.hypot(bx - ax, by - ay) || 1;
+      const [ux, uy] = [((bx - ax) / length) * (wide / 2 + 3), ((by - ay) / length) * (wide / 2 + 3)];
+      const [x, y] = [(ax + bx) / 2, (ay + by) / 2];
+      context.beginPath();
+      context.moveTo(x - ux, y - uy);
+      context.lineTo(x + ux, y + uy);
+      context.lineWidth = 2;
+      context.strokeStyle = this.colors["--text"];
+      context.stroke();
+      if (this.small) return;
+      context.font = "700 9px system-ui, sans-serif";
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      context.fillStyle = this.colors["--muted"];
+      context.fillText(`S${i + 1}`, x + ux * 2.1, y + uy * 2.1);
+    });
+  }
+
+  /** What selected cars have driven in the last seconds. */
+  paintTrails(context) {
+    for (const { number, color } of this.selection.cars) {
+      const trail = this.trails.get(number) ?? [];
+      context.strokeStyle = color;
+      context.lineCap = "round";
+      for (let i = 1; i < trail.length; i++) {
+        context.globalAlpha = (0.75 * i) / trail.length;
+        context.lineWidth = 1 + (4 * i) / trail.length;
+        context.beginPath();
+        context.moveTo(...this.screen(trail[i - 1].x, trail[i - 1].y));
+        context.lineTo(...this.screen(trail[i].x, trail[i].y));
+        context.stroke();
+      }
+    }
+    context.globalAlpha = 1;
+  }
+
+  /** Places that another panel points at. */
+  paintPoints(context) {
+    for (const { x, y, color } of this.points) {
+      context.beginPath();
+      context.arc(...this.screen(x, y), 7, 0, Math.PI * 2);
+      context.lineWidth = 3;
+      context.strokeStyle = color;
+      context.stroke();
     }
   }
 
@@ -174,7 +293,9 @@ export class TrackMap {
     context.drawImage(this.ground, 0, 0);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     const cars = this.visible(picture, silence);
+    this.paintTrails(context);
     for (const car of [...cars].reverse()) this.paintCar(context, car);
+    this.paintPoints(context);
     const font = this.small ? 10 : 11;
     context.font = `700 ${font}px system-ui, sans-serif`;
     context.textAlign = "center";
@@ -214,13 +335,13 @@ export class TrackMap {
       if (!place) return [];
       const [x, y] = this.screen(place.x, place.y);
       const { code } = carStatus(car, signalAge(picture, i), over ? 0 : silence);
-      return [{ id: entry.driver_number, text: entry.tla, color: teamColor(entry.team_color), second, x, y, code, position: car.position || 99 }];
+      return [{ id: entry.driver_number, text: entry.tla, color: teamColor(entry.team_color), second, x, y, code, position: car.position || 99, chosen: this.selection.has(entry.driver_number) }];
     });
-    return cars.sort((a, b) => a.position - b.position);
+    return cars.sort((a, b) => b.chosen - a.chosen || a.position - b.position);
   }
 
-  paintCar(context, { x, y, color, second, code }) {
-    const radius = this.small ? 4 : 5;
+  paintCar(context, { x, y, color, second, code, chosen }) {
+    const radius = (this.small ? 4 : 5) + (chosen ? 2 : 0);
     const gone = code === "retired" || code === "out";
     context.globalAlpha = gone ? 0.45 : code === "stale" ? 0.6 : 1;
     context.lineWidth = 2;
@@ -236,7 +357,7 @@ export class TrackMap {
       context.beginPath();
       context.arc(x, y, code === "pit" ? radius - 1.5 : radius, 0, Math.PI * 2);
       context.fillStyle = color;
-      context.strokeStyle = this.colors["--bg"];
+      context.strokeStyle = this.colors[chosen ? "--text" : "--bg"];
       context.fill();
       context.stroke();
       if (second) {

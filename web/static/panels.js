@@ -99,7 +99,13 @@ function banner(race) {
   const [kind, sentence] = STATUS[race.track_status] ?? ["clear", race.track_message || "Track status unknown"];
   if (race.status === "Finished" || race.status === "Finalised" || race.status === "Ends") return ["over", "Chequered flag", kind === "clear" ? "" : sentence];
   if (race.status === "Inactive" && kind === "clear") return ["clear", "Before the start", ""];
-  return [kind, sentence, ""];
+  return [kind, sentence, yellows(race)];
+}
+
+/** The marshals' sectors under yellow, for maps that do not have them and for ears. */
+function yellows({ yellow_sectors: sectors }) {
+  if (!sectors?.length) return "";
+  return `${sectors.length === 1 ? "Sector" : "Sectors"} ${sectors.map(({ sector, double }) => `${sector}${double ? " (double)" : ""}`).join(", ")}`;
 }
 
 function degrees(value) {

@@ -91,8 +91,9 @@ export function laptimes(view) {
       hovertemplate: `${car.entry.tla} lap %{x}: %{text}<extra></extra>`,
     });
   });
-  const normal = lines.flatMap((each) => each.y).filter((seconds) => seconds < fastest * SLOW);
-  const top = Math.max(fastest * 1.02, ...normal);
+  const drawn = lines.flatMap((each) => each.y).sort((a, b) => a - b);
+  const limit = Math.max(fastest * SLOW, drawn[drawn.length >> 1]);
+  const top = Math.max(fastest * 1.02, ...drawn.filter((seconds) => seconds <= limit));
   const annotations = names(lines, top - fastest);
   return {
     traces: lines, label: `Lap times of ${wanted.map((car) => car.entry.tla).join(", ")}`,
