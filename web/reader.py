@@ -1,7 +1,7 @@
 """Tails the topics that the page shows, from their beginnings and without a consumer group.
 
-Frames go onto the tapes, laps and messages into their histories, marts to the results; telemetry has a connection of
-its own, so that its bulk does not stand in the way of the frames.
+Frames go onto the tapes and marts to the results. Laps and messages go into the histories, samples to the telemetry:
+they have a connection of their own, so that their bulk does not stand in the way of the frames.
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ from web.telemetry import read_packet
 
 log = logging.getLogger(__name__)
 
-SHOWN = (topics.FRAMES, topics.MARTS, topics.LAPS, topics.MESSAGES)
+SHOWN = (topics.FRAMES, topics.MARTS)
 """What makes the picture: the server is caught up when these are read."""
+TOLD = (topics.LAPS, topics.MESSAGES, topics.TELEMETRY)
+"""What can come a little later."""
 Batches = dict[TopicPartition, list[Any]]
 
 POLL_MS = 50
-"""How long the broker may hold a fetch; the embedded one holds it for half of that whatever comes."""
+"""How long the broker may hold a fetch of what is shown; the embedded one holds it for half of that whatever comes."""
+TOLD_POLL_MS = 1000
+"""Likewise of the rest: every fetch asks for all partitions, and that costs the embedded broker most."""
 FETCH_BYTES = 8_000_000
 PARTITION_FETCH_BYTES = 2_000_000
 POLL_RECORDS = 500
@@ -46,17 +50,17 @@ class StreamReader(Feed):
 
     def __init__(self, shelf: Shelf, settings: Settings) -> None:
         super().__init__(shelf)
-        self._shown = Tail(SHOWN, settings, self._take, self._look)
-        self._samples = Tail((topics.TELEMETRY,), settings, self._take, lambda: None)
+        self._shown = Tail(SHOWN, POLL_MS, settings, self._take, self._look)
+        self._rest = Tail(TOLD, TOLD_POLL_MS, settings, self._take, lambda: None)
 
     async def start(self) -> None:
         """Start reading in the background; a broker that is away is waited for."""
         self._shown.start()
-        self._samples.start()
+        self._rest.start()
 
     async def stop(self) -> None:
         """Stop reading and close the connections."""
-        await asyncio.gather(self._shown.stop(), self._samples.stop())
+        await asyncio.gather(self._shown.stop(), self._rest.stop())
 
     def _look(self) -> None:
         """The connection has changed: everybody is to know."""
@@ -107,6 +111,7 @@ class Tail:
     def __init__(
         self,
         names: Sequence[str],
+        poll_ms: int,
         settings: Settings,
         take: Callable[[Batches], None],
         look: Callable[[], None],
@@ -115,6 +120,7 @@ class Tail:
         self.lag = 0
         self._names = tuple(names)
         self._told = " and ".join(names)
+        self._poll_ms = poll_ms
         self._settings = settings
         self._take = take
         self._look = look
@@ -167,7 +173,7 @@ class Tail:
             group_id=None,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
-            fetch_max_wait_ms=POLL_MS,
+            fetch_max_wait_ms=self._poll_ms,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
             metadata_max_age_ms=30_000,
