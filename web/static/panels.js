@@ -76,7 +76,9 @@ export function renderPicture(picture, rate) {
 function renderLocal({ t0_utc_ms: zero, gmt_offset_ms: offset }, t) {
   const now = new Date(zero + t);
   text("local", now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }));
-  text("at-track", offset == null ? "" : `${new Date(zero + t + offset).toISOString().slice(11, 16)} at the track`);
+  const there = offset == null ? "" : `${new Date(zero + t + offset).toISOString().slice(11, 16)} at the track`;
+  text("at-track", there);
+  $("local-fact").title = there;
 }
 
 /** How far the session is: laps in a race, else the part and what is left of it. */

@@ -37,6 +37,7 @@ export class Tower {
   render(picture, silence, laps) {
     const order = raceOrder(picture);
     const { race } = picture;
+    this.body.parentElement.dataset.timed = String(byTime(race));
     this.source.hidden = !race.mini_source;
     if (race.mini_source && this.source.textContent !== MINI_SOURCES[race.mini_source]) this.source.textContent = MINI_SOURCES[race.mini_source];
     const leader = order.length ? picture.head.cars[order[0]].driver_number : null;
