@@ -36,6 +36,19 @@ class Stop(Record):
     stationary_ms: int | None
 
 
+class Stint(Record):
+    """A stretch on one set of tyres, as far as it has been driven."""
+
+    compound: str
+    first_lap: int
+    laps: int
+    """Completed on it in this session."""
+    tyre_life_before: int | None
+    """Laps on the set when the stint began."""
+    fresh: bool | None
+    """It had not been used before; None where nobody told."""
+
+
 class CarState(Record):
     """What changes now and then about a car."""
 
@@ -55,6 +68,8 @@ class CarState(Record):
     """``SOFT``, ``MEDIUM``, ``HARD``, ``INTERMEDIATE``, ``WET``."""
     tyre_age: int | None = None
     """Laps completed on the set."""
+    stints: tuple[Stint, ...] = ()
+    """All of them, the present one last."""
     stops: int = 0
     """Pit stops that changed tyres, suspensions not counted."""
     pit_stops: tuple[Stop, ...] = ()

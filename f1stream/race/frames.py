@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from f1stream.race.car import Car, Visit
 from f1stream.race.race import Race
+from f1stream.race.tyres import stints
 from models import CarState, Frame, RaceState
 from models.frame import KEYFRAME_MS, CarStatus, FastestLap, Stop, Tally
 
@@ -105,6 +106,7 @@ class Frames:
             sectors=(car.sectors[0], car.sectors[1], car.sectors[2]),
             compound=car.compound,
             tyre_age=car.tyre_age(),
+            stints=stints(car.sets, car.lap),
             stops=len(stops),
             pit_stops=tuple(_stop(stop) for stop in stops),
             speed_trap=car.speed_trap,

@@ -198,9 +198,7 @@ class Race:
                 if car.visits and car.visits[-1].out_ms is None:
                     car.visits[-1].out_ms = at
             case TyreChange():
-                if car.visits:
-                    car.visits[-1].changed = True
-                car.compound, car.set_laps, car.set_from = message.compound, message.tyre_life, message.lap
+                car.fit(message, racing=self.started_ms is not None)
             case SectorTime():
                 self.bests.sector(car, message.sector, message.time_ms)
                 if message.sector != 3:  # the third ends at the finish line: the lap's record tells
