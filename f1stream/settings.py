@@ -89,6 +89,10 @@ class Settings(BaseSettings):
 
     web_host: str = Field("127.0.0.1", description="Address the page listens on.")
     web_port: int = Field(8000, description="Port the page listens on.")
+    web_viewers: int = Field(5000, ge=1, description="Open pages that one server takes.")
+    web_viewers_per_address: int = Field(
+        50, ge=1, description="Open pages from one address; more where a proxy stands in front."
+    )
     race_port: int = Field(6066, description="Port of the race worker's health and metrics, on web_host.")
 
     archive_port: int = Field(6067, description="Port of the archive worker's health and metrics, on web_host.")

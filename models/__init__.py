@@ -5,7 +5,7 @@ X, Y and Z tenths of a metre as the feed has them, speeds km/h.
 """
 
 from models.dead_letter import DeadLetter
-from models.frame import CarState, Frame, Head, RaceState
+from models.frame import CarState, Frame, Head, RaceState, YellowSector
 from models.lap import Lap
 from models.marts import Marts, ResultRow, Round, Season, SessionResult, StandingRow
 from models.message import (
@@ -40,5 +40,5 @@ __all__ = [
     "Marts", "Message", "MiniSector", "Notice", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow",
     "Retirement", "Round", "Season", "SectorTime", "SessionClock", "SessionEnd", "SessionInfo", "SessionPart",
     "SessionResult", "SessionStatus", "StandingRow", "TeamRadio", "Timing", "Track", "TrackStatus",
-    "TyreChange", "Updates", "Weather",
+    "TyreChange", "Updates", "Weather", "YellowSector",
 ]  # fmt: skip

@@ -75,11 +75,21 @@ class CarState(Record):
     pit_stops: tuple[Stop, ...] = ()
     speed_trap: int | None = None
     """The car's highest speed at the trap."""
+    mini_sectors: str = ""
+    """How the mini-sectors were that the car has behind it on its lap, a character each: ``p`` the best of all so
+    far, ``g`` its own best, ``y`` slower, ``-`` not known. After a lap's end they stay until the next one's first."""
     official_gap_ms: int | None = None
     """Behind the leader as the feed's own timing has it, where it has; likewise below."""
     official_gap_laps: int | None = None
     official_interval_ms: int | None = None
     official_interval_laps: int | None = None
+
+
+class YellowSector(Record):
+    """A marshals' sector under yellow flags."""
+
+    sector: int
+    double: bool
 
 
 class FastestLap(Record):
@@ -127,6 +137,16 @@ class RaceState(Record):
     rainfall: bool | None = None
     race_control: tuple[RaceControl, ...] = ()
     """The latest messages, oldest first."""
+    yellow_sectors: tuple[YellowSector, ...] = ()
+    """By number; none under a red flag, which holds everywhere."""
+    sector_lines: tuple[int | None, int | None] = (None, None)
+    """Metres along the reference line at which sectors 1 and 2 end, as learned so far."""
+    pit_lane: tuple[tuple[int, int], ...] = ()
+    """X, Y (1/10 m) from the entry line to the exit line, as a car drove it; empty until one has."""
+    mini_sectors: tuple[int, int, int] | None = None
+    """How many each sector has; None until there are any."""
+    mini_source: Literal["feed", "lines"] | None = None
+    """Whose mini-sectors they are: the feed's own, or stretches between our timing lines."""
     ended: bool = False
     """This is the last frame of the run."""
     tally: Tally | None = None
@@ -151,9 +171,12 @@ class Frame(Record):
     """Milliseconds behind the car ahead at the last timing line crossed."""
     cars: dict[str, CarState]
     race: RaceState
-    along: list[int | None] = Field(default_factory=list)
-    """Only where nobody tells positions: how much of a lap's time a car has behind it, in 1/10,000, as estimated from
-    the mini-sectors that it passed; null for one in the pits or out."""
+    # No default_factory: of one, model_construct reads the signature each time, which takes longer than all else.
+    along: list[int | None] = Field(default=[])
+    """Only where there is no reference line: how much of a lap's time a car has behind it, in 1/10,000, as estimated
+    from the mini-sectors that it passed; null for one in the pits or out."""
+    drs: list[int | None] = Field(default=[])
+    """1 open, 0 closed, null unknown; left out until a car tells."""
 
 
 class Head(Record):
@@ -169,3 +192,7 @@ class Head(Record):
     outline: list[tuple[int, int]] | None
     """The track's reference line from the finish line on, 1/10 m; null until it is known."""
     corners: tuple[tuple[str, float, float], ...] = ()
+    rotation: float | None = None
+    """Degrees by which the official map is turned, counterclockwise."""
+    marshal_sectors: tuple[tuple[int, float, float], ...] = ()
+    """Number, and X, Y where it begins."""

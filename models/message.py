@@ -31,6 +31,10 @@ class SessionInfo(_Fact):
     """Where this run of the session begins: the first frame is at or after it."""
     source: str
     simulated: bool = False
+    gmt_offset_ms: int | None = None
+    """The track's local time is so much ahead of UTC; None where nobody says."""
+    path: str | None = None
+    """Where Formula 1 keeps the session's files, below https://livetiming.formula1.com/static/; ends with ``/``."""
 
 
 class Entry(Record):
@@ -61,6 +65,10 @@ class Track(_Fact):
     """X, Y in driving direction; closed from the last point to the first."""
     corners: tuple[tuple[str, float, float], ...] = ()
     """Name, X, Y."""
+    rotation: float | None = None
+    """Degrees by which the official map is turned, counterclockwise; None where nobody says."""
+    marshal_sectors: tuple[tuple[int, float, float], ...] = ()
+    """Number, and X, Y where it begins."""
 
 
 class SessionStatus(_Fact):
@@ -153,15 +161,25 @@ class SectorTime(_Fact):
     """How long it took, where the feed says so."""
 
 
+MiniSectorCount = Annotated[int, Field(ge=1, le=99)]
+
+
 class MiniSector(_Fact):
-    """A car ended a mini-sector, as the feed's timing colours it. Told where there are no positions."""
+    """The feed's timing colours a mini-sector that a car ended, or changes what it has coloured."""
 
     kind: Literal["mini_sector"] = "mini_sector"
     driver_number: str
     lap: int
     sector: Literal[1, 2, 3]
-    mini_sector: int
-    """Counted from 1 within the sector."""
+    mini_sector: Annotated[int, Field(ge=0, le=99)]
+    """Counted from 1 within the sector; 0 only for what was cleared as a whole."""
+    mark: Literal["overall", "personal", "slower"] | None = None
+    """None for a colour that means none of these, as in the pits."""
+    change: Literal["passed", "recoloured", "cleared"] = "passed"
+    """``passed``: the car ended it now. ``recoloured``: another car was better since, or somebody looked again.
+    ``cleared``: the colours of the lap before, which stood after this one, are gone."""
+    counts: tuple[MiniSectorCount, MiniSectorCount, MiniSectorCount] | None = None
+    """How many mini-sectors each sector has."""
 
 
 class Retirement(_Fact):
@@ -212,7 +230,7 @@ class TeamRadio(_Fact):
     kind: Literal["team_radio"] = "team_radio"
     driver_number: str
     path: str
-    """Below the session's own address."""
+    """Below ``SessionInfo.path``: ``TeamRadio/OLIBEA01_87_20250316_150501.mp3``."""
 
 
 class Notice(_Fact):

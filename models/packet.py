@@ -8,6 +8,9 @@ from pydantic import model_validator
 
 from models.base import Record
 
+OPEN_DRS = frozenset({10, 12, 14})
+"""Source: FastF1's ``car_data``; in Mexico 2025 cars at over 300 km/h had 8 or one of these, never 0 or 1."""
+
 
 class Packet(Record):
     """0..n samples of one car in time order, and the promise that it has no other sample up to ``until_ms``.
@@ -32,6 +35,7 @@ class Packet(Record):
     gear: list[int]
     """As recorded: corrupt car data has gears up to 128."""
     drs: list[int | None] | None = None
+    """The feed's codes: ``OPEN_DRS`` is open; 8 allowed to; 0 and 1 closed. From 2026 cars have none."""
     status: list[str] | None = None
     """``OnTrack`` or ``OffTrack``, where the feed says so."""
     lap: list[int] | None = None

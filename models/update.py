@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from models.base import Record
 
 
@@ -38,6 +40,8 @@ class CarUpdate(Record):
     x: list[float]
     y: list[float]
     speed: list[float]
+    drs: list[int | None] = Field(default=[])
+    """1 open, 0 closed, null unknown; empty when no packet of the run has it."""
     laps: list[LapUpdate]
 
 

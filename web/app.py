@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
@@ -17,8 +18,11 @@ from web.shelf import Shelf
 from web.viewers import Viewers
 
 STATIC = Path(__file__).parent / "static"
+PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 TAPE_BYTES = 256 * 2**20
 """Memory for the tapes: a race of two and a half hours takes about 60 MB."""
+TAPE_DISK_BYTES = 8 * 2**30
+"""Disk for what memory has no room for: more than a hundred races."""
 STOP_S = 2.0
 """How long open requests may take when the server stops."""
 
@@ -35,16 +39,16 @@ SECURITY = {
 
 def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     """The application; ``feed`` None reads Kafka as the settings say."""
-    source = feed or StreamReader(Shelf(TAPE_BYTES), settings)
+    source = feed or StreamReader(Shelf(TAPE_BYTES, TAPE_DISK_BYTES), settings)
     metrics = Metrics()
-    viewers = Viewers(source, metrics)
+    viewers = Viewers(source, metrics, settings.web_viewers, settings.web_viewers_per_address)
     metrics.watch(source, lambda: len(viewers))
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         await source.start()
-        ticker = asyncio.create_task(viewers.tick(), name="viewers-tick")
+        waker = asyncio.create_task(viewers.wake(), name="viewers-wake")
         yield
-        ticker.cancel()
+        waker.cancel()
         await source.stop()
 
     async def close_viewers(_: web.Application) -> None:
@@ -53,6 +57,7 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     app = web.Application(client_max_size=16_384)
     app.add_routes([web.get("/", _page), web.get("/ws", viewers.handle), *Api(source, metrics).routes()])
     app.router.add_static("/static/", STATIC)
+    app.router.add_get("/vendor/plotly.min.js", _plotly)
     app.on_response_prepare.append(_secure)
     app.on_shutdown.append(close_viewers)
     app.cleanup_ctx.append(run)
@@ -72,6 +77,13 @@ async def serve(settings: Settings) -> None:
 
 async def _page(_: web.Request) -> web.FileResponse:
     return web.FileResponse(STATIC / "index.html")
+
+
+async def _plotly(_: web.Request) -> web.FileResponse:
+    """The charts' library, from the package that is installed."""
+    response = web.FileResponse(PLOTLY)
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    return response
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:

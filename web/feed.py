@@ -1,12 +1,14 @@
-"""What the page's server knows of topics ``frames`` and ``marts``, and the bell that wakes those who wait."""
+"""What the page's server knows of a session's topics and ``marts``, and the bell that wakes those who wait."""
 
 from __future__ import annotations
 
 import asyncio
 
 from models import Season, SessionResult
+from web.history import Fact
 from web.results import Results
 from web.shelf import FramesRecord, Shelf
+from web.telemetry import Packet
 
 
 class Feed:
@@ -39,6 +41,21 @@ class Feed:
         """Put records on the tapes and tell those who wait."""
         if sum(self.shelf.append(record) for record in records):
             self.ring()
+
+    def take_facts(self, facts: list[Fact]) -> None:
+        """Put laps and messages into the histories of their runs and tell those who wait."""
+        new = 0
+        for fact in facts:
+            run = self.shelf.run(fact.session_key, fact.epoch)
+            new += run is not None and run.history.keep(fact)
+        if new:
+            self.ring()
+
+    def take_packet(self, packet: Packet) -> None:
+        """Keep a car's samples. Nobody waits for them. Raises BadRecord when they are out of order."""
+        run = self.shelf.run(packet.session_key, packet.epoch)
+        if run is not None:
+            run.telemetry.append(packet)
 
     def take_marts(self, records: list[SessionResult | Season]) -> None:
         """Keep what the marts say. Nobody is woken for it: the next status tells."""

@@ -1,12 +1,15 @@
-"""Every session's tape, the newest run of each, within a limit of memory."""
+"""Every session's tape, the newest run of each, within limits of memory and disk."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from web.tape import Tape
+
+log = logging.getLogger(__name__)
 
 SILENT_MS = 600_000
 """A tape that got nothing for this much longer than the newest one counts as finished when room is needed."""
@@ -27,11 +30,14 @@ class FramesRecord:
 
 
 class Shelf:
-    """The tapes by session. ``limit`` is in bytes of memory, over all of them."""
+    """The tapes by session. ``limit`` is in bytes of memory, ``disk_limit`` of disk, over all of them."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, disk_limit: int = 0) -> None:
         self.limit = limit
+        self.disk_limit = disk_limit
         self._tapes: dict[str, Tape] = {}
+        self._dropped: dict[str, int] = {}
+        """The run of a session that was dropped: what is read of it later, from another topic, is not kept."""
 
     def __iter__(self) -> Iterator[Tape]:
         """The tapes that can be shown (a head has come), in the order in which their sessions appeared."""
@@ -39,8 +45,8 @@ class Shelf:
 
     @property
     def size(self) -> int:
-        """Bytes of memory that all tapes take."""
-        return sum(tape.size for tape in self._tapes.values())
+        """Bytes of memory that all tapes take, with what was told of their sessions besides frames."""
+        return sum(tape.size + tape.history.size + tape.telemetry.size for tape in self._tapes.values())
 
     def get(self, session_key: str) -> Tape | None:
         """The tape of a session; None when there is none to show."""
@@ -51,36 +57,65 @@ class Shelf:
         """The tape with the greatest epoch, the earliest seen of equal ones."""
         return max(self, key=lambda tape: tape.epoch, default=None)
 
+    def run(self, session_key: str, epoch: int) -> Tape | None:
+        """The tape of a run, a new one when its epoch is the greatest of the session; None for an older run's."""
+        tape = self._tapes.get(session_key)
+        if tape is not None and tape.epoch == epoch:
+            return tape
+        if epoch <= max(self._dropped.get(session_key, -1), tape.epoch if tape else -1):
+            return None
+        made = self._tapes[session_key] = Tape(session_key, epoch)
+        return made
+
     def append(self, record: FramesRecord) -> int:
         """Keep a record; returns how many heads and frames in it were new.
 
         A greater epoch of a session takes the place of the smaller, whose late frames are dropped.
         """
-        tape = self._tapes.get(record.session_key)
-        if tape is None or record.epoch > tape.epoch:
-            tape = self._tapes[record.session_key] = Tape(record.session_key, record.epoch)
-        elif record.epoch < tape.epoch:
+        tape = self.run(record.session_key, record.epoch)
+        if tape is None:
             return 0
         if record.kind == "head":
             return int(tape.append_head(record.seq, record.value))
         new = tape.append(record.seq, record.value.split(b"\n"), record.keys, record.arrived_ms)
         if new:
-            self._make_room()
+            self.make_room()
         return new
 
-    def _make_room(self) -> None:
-        """Drop finished sessions, the oldest first, then the oldest stretches of the longest tape."""
+    @property
+    def disk_size(self) -> int:
+        """Bytes of disk that all tapes take."""
+        return sum(tape.spool.size for tape in self._tapes.values())
+
+    def make_room(self) -> None:
+        """What memory has no room for goes to disk, the oldest session first; what disk has none for is forgotten."""
         size = self.size
         while size > self.limit:
-            newest_ms = max(tape.arrived_ms for tape in self._tapes.values())
-            finished = [
-                tape
-                for tape in self._tapes.values()
-                if tape.arrived_ms < newest_ms and (tape.ended or tape.arrived_ms < newest_ms - SILENT_MS)
-            ]
-            if finished:
-                oldest = min(finished, key=lambda tape: tape.arrived_ms)
-                del self._tapes[oldest.session_key]
-            elif not max(self._tapes.values(), key=lambda tape: tape.size).drop_oldest():
+            by_age = sorted(self._tapes.values(), key=_told_ms)
+            room = self.disk_size < self.disk_limit
+            if not ((room and self._spill(by_age)) or self._forget(by_age)):
                 return
             size = self.size
+
+    def _spill(self, by_age: list[Tape]) -> bool:
+        try:
+            return any(tape.spill_oldest() for tape in by_age)
+        except OSError as error:
+            log.warning("the disk takes no more of the tapes (%s); the oldest are forgotten", error)
+            self.disk_limit = self.disk_size
+            return False
+
+    def _forget(self, by_age: list[Tape]) -> bool:
+        """Finished sessions, the oldest first, then the oldest stretches of the longest tape."""
+        newest_ms = _told_ms(by_age[-1])
+        for tape in by_age:
+            if _told_ms(tape) < newest_ms and (tape.ended or _told_ms(tape) < newest_ms - SILENT_MS):
+                self._dropped[tape.session_key] = tape.epoch
+                del self._tapes[tape.session_key]
+                return True
+        return max(by_age, key=lambda tape: tape.size).drop_oldest()
+
+
+def _told_ms(tape: Tape) -> int:
+    """When its latest frame arrived; of a run of which none has come yet, when the run began (Unix ms)."""
+    return tape.arrived_ms if tape.latest is not None else tape.epoch

@@ -1,29 +1,35 @@
 """The viewers on ``/ws``: each a cursor on a tape, sent frames as the bytes that came from Kafka.
 
-There is no queue per viewer: a task waits for the bell, looks how far its cursor is behind and sends the next
-frames, or jumps to the newest one when that is too far or a full-speed replay runs faster than eyes do.
+There is no queue per viewer: a task waits until something is due, looks how far its cursor is behind and sends the
+next frames, or jumps to the newest one when that is too far or the session runs faster than eyes do.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections import Counter
 from typing import Any
 
 import orjson
 from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from models.frame import FRAME_MS
+from web.cursor import Cursor
 from web.feed import Feed
 from web.metrics import Metrics
+from web.remote import Button, Refused, first, read
 from web.tape import Tape
 
 log = logging.getLogger(__name__)
 
-MAX_VIEWERS = 500
 MAX_MESSAGE_BYTES = 4096
+CLOSE_BYTES = 120
+"""A reason for closing may have 123 bytes."""
+PRESSED = 50
+"""Buttons that may wait until what is being sent is sent."""
 HEARTBEAT_S = 20.0
 CLOSE_S = 1.0
 """How long a viewer may take to answer a close: the server stops without those who do not."""
@@ -32,106 +38,100 @@ FRAME_S = 0.04
 """A viewer is sent one frame in this time on average …"""
 BURST = 8
 """… and so many at once: a worker's batch at normal speed arrives whole."""
+SOONEST_S = 0.005
+"""Timers are not set for less: nobody sees the difference."""
 SLOW_S = 0.25
 """A viewer whose connection held a send for this long is slow."""
 SILENT_MS = 30_000
 """A viewer who chose no session moves on to a newer one when theirs has ended or is silent for so long."""
 
 
-class Cursor:
-    """Where a viewer is on a tape and what they have been sent; no I/O."""
-
-    def __init__(self) -> None:
-        self.tape: Tape | None = None
-        self.number: int | None = None
-        """The last frame sent."""
-        self.skipped = 0
-        self._key: int | None = None
-        self._head: bytes | None = None
-
-    def follow(self, tape: Tape | None) -> None:
-        """Go to a tape; on another one than before everything is sent anew."""
-        if tape is not self.tape:
-            self.tape, self.number, self._key, self._head = tape, None, None, None
-
-    @property
-    def behind(self) -> int:
-        """How many frames of the tape have not been sent."""
-        latest = self.tape.latest if self.tape else None
-        return 0 if latest is None else latest - (-1 if self.number is None else self.number)
-
-    def advance(self, budget: int) -> Iterator[bytes]:
-        """The messages to send next: every frame if at most ``budget`` are left, else the newest.
-
-        A head goes before the first frame that it holds for, a keyframe before the first delta that needs it.
-        """
-        if self.tape is None:
-            return
-        latest = self.tape.latest
-        if latest is None:
-            yield from self._due_head(0)
-            return
-        first = latest if self.number is None or self.behind > budget else self.number + 1
-        if self.number is not None:
-            self.skipped += max(0, first - self.number - 1)
-        for number in range(first, latest + 1):
-            stretch = self.tape.stretch_of(number)
-            if stretch is None or number > stretch.last:
-                continue  # a hole
-            yield from self._due_head(number)
-            self.number = number
-            if stretch.start != self._key:
-                self._key = stretch.start
-                yield stretch.frames[0]
-            if number != stretch.start:
-                yield stretch.frames[number - stretch.start]
-
-    def _due_head(self, number: int) -> Iterator[bytes]:
-        head = self.tape.head_of(number) if self.tape else None
-        if head is not None and head is not self._head:
-            self._head = head
-            yield head
-
-
 class Viewer:
     """One open websocket. ``session_key`` None: the newest session."""
 
-    def __init__(self, ws: web.WebSocketResponse, feed: Feed, metrics: Metrics, session_key: str | None):
+    def __init__(
+        self, ws: web.WebSocketResponse, feed: Feed, metrics: Metrics, session_key: str | None, first: Button
+    ) -> None:
         self.ws = ws
+        self.wake = asyncio.Event()
+        """Something may be due that the clock does not tell."""
         self._feed = feed
         self._metrics = metrics
         self._session_key = session_key
         self._cursor = Cursor()
+        self._cursor.press(first)
+        self._pressed: list[Button] = []
         self._tokens = float(BURST)
         self._tokens_at = time.monotonic()
         self._slow = False
         self._done = False
         """Their session has ended or is silent."""
+        self._status_at = 0.0
+
+    @property
+    def live(self) -> bool:
+        """Whether they wait for what comes."""
+        return self._cursor.mode == "live"
+
+    def press(self, button: Button) -> bool:
+        """Do it as soon as what is being sent is sent. False when too many wait for that."""
+        self._pressed.append(button)
+        self.wake.set()
+        return len(self._pressed) <= PRESSED
 
     async def run(self) -> None:
         """Send until the connection closes or the task is cancelled."""
-        status_at = 0.0
         while not self.ws.closed:
-            bell = self._feed.bell
+            self.wake.clear()
             self._cursor.follow(self._choose())
+            await self._obey()
+            mode = self._cursor.mode
+            target = self._cursor.target(time.monotonic(), now_ms())
+            if self._cursor.mode != mode:
+                await self._send(orjson.dumps(self._cursor.moved(None)))
             tokens = self._refill()
             if tokens >= 1:
-                await self._send_frames(int(tokens))
-            if time.monotonic() >= status_at:
-                status_at = time.monotonic() + STATUS_S * 0.9
+                await self._send_frames(target, int(tokens))
+            if time.monotonic() >= self._status_at:
+                self._status_at = time.monotonic() + STATUS_S * 0.9
                 await self._send(orjson.dumps(self._status()))
-            if self._cursor.behind and self._tokens < 1:
-                await asyncio.sleep((1 - self._tokens) * FRAME_S)
-            else:
-                await bell.wait()
+            await self._wait()
+
+    async def _obey(self) -> None:
+        pressed, self._pressed = self._pressed, []
+        for button in pressed:
+            try:
+                self._cursor.press(button)
+            except Refused as refused:
+                await self._send(orjson.dumps({"kind": "refused", "id": button.id, "error": str(refused)}))
+                continue
+            self._status_at = 0.0
+            await self._send(orjson.dumps(self._cursor.moved(button.id)))
+
+    async def _wait(self) -> None:
+        """Until a frame is due, by the clock or because it came, or a button is pressed."""
+        target = self._cursor.target(time.monotonic(), now_ms())
+        if self._cursor.behind(target) > 0 and self._tokens < 1:
+            seconds: float | None = (1 - self._tokens) * FRAME_S
+        else:
+            seconds = self._cursor.due_in(time.monotonic(), now_ms())
+        if seconds is None:
+            await self.wake.wait()
+            return
+        timer = asyncio.get_running_loop().call_later(max(seconds, SOONEST_S), self.wake.set)
+        try:
+            await self.wake.wait()
+        finally:
+            timer.cancel()
 
     def _choose(self) -> Tape | None:
         if self._session_key is not None:
-            return self._feed.shelf.get(self._session_key)
+            # A place in the past may not have been read yet.
+            return self._feed.shelf.get(self._session_key) if self._feed.caught_up or self.live else None
         current = self._cursor.tape
         if current is not None:
             run = self._feed.shelf.get(current.session_key)
-            if run is not None and (run is not current or not self._done):
+            if run is not None and (run is not current or not self._done or not self.live):
                 return run
         # While the topic's past is being read the newest session is not known yet.
         return self._feed.shelf.newest() if self._feed.caught_up else None
@@ -142,14 +142,17 @@ class Viewer:
         self._tokens_at = now
         return self._tokens
 
-    async def _send_frames(self, budget: int) -> None:
+    async def _send_frames(self, target: int | None, budget: int) -> None:
         started, skipped = time.monotonic(), self._cursor.skipped
-        for message in self._cursor.advance(budget):
+        for message in self._cursor.advance(target, budget):
             await self._send(message)
             self._tokens -= 1
             self._metrics.sent.inc()
-        reason = "slow viewer" if self._slow else "fast replay"
-        self._metrics.skipped.labels(reason).inc(self._cursor.skipped - skipped)
+        for message in self._cursor.log():
+            await self._send(message)
+        if self._cursor.skipped > skipped:
+            reason = "slow viewer" if self._slow else "fast replay"
+            self._metrics.skipped.labels(reason).inc(self._cursor.skipped - skipped)
         self._slow = time.monotonic() - started > SLOW_S
 
     async def _send(self, message: bytes) -> None:
@@ -157,16 +160,23 @@ class Viewer:
         await self.ws.send_frame(message, WSMsgType.TEXT)
 
     def _status(self) -> dict[str, Any]:
-        tape = self._cursor.tape
+        tape, number = self._cursor.tape, self._cursor.number
         age_ms = max(0, now_ms() - tape.arrived_ms) if tape and tape.arrived_ms else None
         ended = tape.ended if tape else False
         self._done = ended or (age_ms or 0) > SILENT_MS
+        span = tape.range() if tape else None
+        edge = self._cursor.edge(now_ms())
+        behind = 0 if edge is None or number is None else max(0, edge - number)
         return {
             "kind": "status",
             "reader": "connected" if self._feed.connected else "disconnected",
             "session": tape.session_key if tape else None,
             "epoch": tape.epoch if tape else None,
-            "behind_ms": self._cursor.behind * FRAME_MS if tape and self._cursor.number is not None else None,
+            "mode": self._cursor.mode,
+            "t": None if number is None else number * FRAME_MS,
+            "from_ms": span[0] if span else None,
+            "to_ms": span[1] if span else None,
+            "behind_ms": None if tape is None or number is None else behind * FRAME_MS,
             "worker_age_ms": age_ms,
             "ended": ended,
             "sessions": [each.session_key for each in self._feed.shelf],
@@ -175,51 +185,93 @@ class Viewer:
 
 
 class Viewers:
-    """All open websockets."""
+    """All open websockets. ``most`` of them at once, ``per_address`` from one address."""
 
-    def __init__(self, feed: Feed, metrics: Metrics) -> None:
+    def __init__(self, feed: Feed, metrics: Metrics, most: int, per_address: int) -> None:
         self._feed = feed
         self._metrics = metrics
-        self._open: set[web.WebSocketResponse] = set()
+        self._most = most
+        self._per_address = per_address
+        self._addresses: Counter[str] = Counter()
+        self._open: dict[web.WebSocketResponse, Viewer] = {}
 
     def __len__(self) -> int:
-        return len(self._open)
+        return self._addresses.total()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """``GET /ws?session=KEY``. 403 for another site's page, 503 when there are too many viewers."""
-        origin = request.headers.get("Origin")
-        if origin is not None and origin.partition("://")[2] != request.host:
-            raise web.HTTPForbidden(text="this page may not connect here: its origin is another host")
-        if len(self._open) >= MAX_VIEWERS:
-            raise web.HTTPServiceUnavailable(text=f"all {MAX_VIEWERS} places are taken; try again later")
+        """``GET /ws?session=KEY&at=MS&speed=X&delay_ms=N``; ``web.remote`` says what a viewer may send.
+
+        400 for a place that cannot be, 403 for another site's page, 429 for too many from one address, 503 when
+        all places are taken.
+        """
+        _same_origin(request)
+        try:
+            first_button = first(dict(request.query))
+        except Refused as refused:
+            raise web.HTTPBadRequest(text=f"{refused}.") from None
+        address = request.remote or ""
+        if self._addresses.total() >= self._most:
+            raise web.HTTPServiceUnavailable(text=f"All {self._most} places are taken; try again later.")
+        if self._addresses[address] >= self._per_address:
+            raise web.HTTPTooManyRequests(text=f"{self._per_address} connections are open from your address already.")
         ws = web.WebSocketResponse(
             timeout=CLOSE_S, heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES, compress=False
         )
-        self._open.add(ws)
+        self._addresses[address] += 1
         sender: asyncio.Task[None] | None = None
         try:
             await ws.prepare(request)
-            viewer = Viewer(ws, self._feed, self._metrics, request.query.get("session"))
+            viewer = self._open[ws] = Viewer(
+                ws, self._feed, self._metrics, request.query.get("session"), first_button
+            )
             sender = asyncio.create_task(_send_all(viewer), name="viewer")
-            async for _ in ws:
-                pass  # nothing is expected; reading answers pings and notices the end
+            await _listen(ws, viewer)
         finally:
-            self._open.discard(ws)
+            self._open.pop(ws, None)
+            self._addresses[address] -= 1
+            self._addresses += Counter()  # addresses without connections are forgotten
             if sender:
                 sender.cancel()
                 await asyncio.gather(sender, return_exceptions=True)
         return ws
 
-    async def tick(self) -> None:
-        """Wake every viewer for their status, once a second, until cancelled."""
+    async def wake(self) -> None:
+        """Wake who waits for what comes whenever something came, and once a second everybody, until cancelled."""
+        tick_at = time.monotonic() + STATUS_S
         while True:
-            await asyncio.sleep(STATUS_S)
-            self._feed.ring()
+            bell = self._feed.bell
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, tick_at - time.monotonic())):
+                    await bell.wait()
+            tick = time.monotonic() >= tick_at
+            if tick:
+                tick_at = time.monotonic() + STATUS_S
+            for viewer in self._open.values():
+                if tick or viewer.live:
+                    viewer.wake.set()
 
     async def close(self) -> None:
         """Say goodbye to everybody."""
         going = [ws.close(code=WSCloseCode.GOING_AWAY, message=b"server is stopping") for ws in self._open]
         await asyncio.gather(*going, return_exceptions=True)
+
+
+def _same_origin(request: web.Request) -> None:
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.partition("://")[2] != request.host:
+        raise web.HTTPForbidden(text="This page may not connect here: its origin is another host.")
+
+
+async def _listen(ws: web.WebSocketResponse, viewer: Viewer) -> None:
+    """Hear the viewer until the connection ends. Who talks nonsense, or all the time, is shown the door."""
+    async for message in ws:
+        try:
+            if message.type is not WSMsgType.TEXT:
+                raise Refused("messages are JSON as text")
+            if not viewer.press(read(message.data)):
+                raise Refused(f"more than {PRESSED} messages are waiting; slow down")
+        except Refused as refused:
+            await ws.close(code=WSCloseCode.POLICY_VIOLATION, message=str(refused).encode()[:CLOSE_BYTES])
 
 
 async def _send_all(viewer: Viewer) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from models import Message, Notice, RaceControl, SessionClock, TrackStatus, Weather
+from f1stream.race.flags import flagged
+from models import Message, Notice, RaceControl, SessionClock, TrackStatus, Weather, YellowSector
 
 SHOWN_MESSAGES = 20
 OVERTAKING: dict[str, tuple[Literal["DRS", "OVERTAKE"], bool]] = {
@@ -23,6 +24,7 @@ class Bulletins:
     track_message: str = "AllClear"
     weather: Weather | None = None
     race_control: list[RaceControl] = field(default_factory=list)
+    yellow: list[YellowSector] = field(default_factory=list)
     overtaking: tuple[Literal["DRS", "OVERTAKE"], bool] | None = None
     """The aid to overtaking that race control spoke of last, and whether it is enabled."""
     clock: SessionClock | None = None
@@ -41,6 +43,7 @@ class Bulletins:
                 whole = RaceControl.model_validate(message.model_dump())
                 self.race_control = [*self.race_control, whole][-SHOWN_MESSAGES:]
                 self.overtaking = OVERTAKING.get(message.message, self.overtaking)
+                self.yellow = flagged(self.yellow, message)
             case SessionClock():
                 self.clock = message
             case Notice():
@@ -51,5 +54,5 @@ class Bulletins:
 
     def parts(self) -> tuple[Any, ...]:
         """All of it, to see whether anything has changed."""
-        return (self.track_status, self.track_message, self.weather, self.race_control, self.overtaking, self.clock,
-                self.notices)  # fmt: skip
+        return (self.track_status, self.track_message, self.weather, self.race_control, self.yellow, self.overtaking,
+                self.clock, self.notices)  # fmt: skip

@@ -15,16 +15,17 @@ class Columns:
     seen_ms: list[int | None] = field(default_factory=list)
     gap: list[int | None] = field(default_factory=list)
     interval: list[int | None] = field(default_factory=list)
+    drs: list[int | None] = field(default_factory=list)
 
     @classmethod
     def of(cls, cars: int) -> Columns:
         """Nothing known of so many cars."""
         unknown: list[int | None] = [None] * cars
-        return cls(*(unknown.copy() for _ in range(6)))
+        return cls(*(unknown.copy() for _ in range(7)))
 
-    def put(self, car: int, x: int | None, y: int | None, speed: int, t: int) -> None:
+    def put(self, car: int, x: int | None, y: int | None, speed: int, t: int, drs: int | None) -> None:
         """A sample at session time ``t``."""
-        self.x[car], self.y[car], self.speed[car], self.seen_ms[car] = x, y, speed, t
+        self.x[car], self.y[car], self.speed[car], self.seen_ms[car], self.drs[car] = x, y, speed, t, drs
 
     def apart(self, car: int, gap: int | None, interval: int | None) -> None:
         """Behind the leader and behind the car ahead, ms."""

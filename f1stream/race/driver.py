@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from f1stream.race.session import Hole
 from models import CarUpdate, Lap, LapUpdate, Packet
+from models.packet import OPEN_DRS
 
 T = TypeVar("T")
 
@@ -131,7 +132,7 @@ class Driver:
             last_seq=run[-1].seq,
             until_ms=run[-1].emitted_ms,
             messages=run[-1].names_messages,
-            t=[], x=[], y=[], speed=[],
+            t=[], x=[], y=[], speed=[], drs=[],
             laps=laps,
         )  # fmt: skip
         since = -1
@@ -139,6 +140,8 @@ class Driver:
             if packet.record is not None:
                 _append(update, packet.record, since, packet.emitted_ms)
             since = packet.emitted_ms
+        if not any(drs is not None for drs in update.drs):
+            update.drs.clear()
         return update, done
 
 
@@ -149,6 +152,10 @@ def _append(update: CarUpdate, packet: Packet, since: int, until: int) -> None:
     update.x.extend(packet.x[own])
     update.y.extend(packet.y[own])
     update.speed.extend(packet.speed[own])
+    if packet.drs is None:
+        update.drs.extend([None] * (len(update.t) - len(update.drs)))
+    else:
+        update.drs.extend(None if code is None else int(code in OPEN_DRS) for code in packet.drs[own])
 
 
 def lap_update(lap: Lap, emitted_ms: int) -> LapUpdate:

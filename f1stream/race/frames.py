@@ -58,8 +58,12 @@ class Frames:
             cars=cars,
             race=session,
         )
-        along = self._along(t)
-        return frame.model_copy(update={"along": along}) if along else frame
+        some = {
+            "along": self._along(t),
+            "drs": [] if columns.drs.count(None) == len(columns.drs) else columns.drs.copy(),
+        }
+        some = {name: column for name, column in some.items() if column}
+        return frame.model_copy(update=some) if some else frame
 
     def _along(self, t: int) -> list[int | None]:
         """By car, as estimated: 1/10,000 of a lap's time; empty where cars are measured."""
@@ -110,6 +114,7 @@ class Frames:
             stops=len(stops),
             pit_stops=tuple(_stop(stop) for stop in stops),
             speed_trap=car.speed_trap,
+            mini_sectors=self._race.colours.told.get(car.number, ""),
             official_gap_ms=timing.gap_ms if timing else None,
             official_gap_laps=timing.gap_laps if timing else None,
             official_interval_ms=timing.interval_ms if timing else None,
@@ -137,7 +142,8 @@ class Frames:
         race = self._race
         part = race.parts and (len(race.parts.entries), race.parts.goes_on)
         session = (race.status, race.suspended, race.lap, race.total_laps, part, race.bulletins.parts(),
-                   race.bests.fastest(), tally)  # fmt: skip
+                   race.bests.fastest(), tally, race.places and race.places.sector_lines(), race.pit_lane.line,
+                   race.colours.counts, race.colours.source)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
             self._session = session
@@ -170,6 +176,11 @@ class Frames:
             track_temp=None if weather is None else weather.track_temp,
             rainfall=None if weather is None else weather.rainfall,
             race_control=tuple(told.race_control),
+            yellow_sectors=tuple(told.yellow),
+            sector_lines=(None, None) if race.places is None else race.places.sector_lines(),
+            pit_lane=tuple(race.pit_lane.line),
+            mini_sectors=race.colours.counts,
+            mini_source=race.colours.source,
             ended=tally is not None,
             tally=tally,
         )

@@ -14,6 +14,8 @@ FINISH, SECTOR_1, SECTOR_2, PIT_FINISH = range(4)
 KEPT = 99
 """Observations per place; their median is where it is."""
 FARTHEST_PIT_FINISH_M = 60.0
+SHOWN_M = 10
+"""What is shown is rounded, so that it does not change with every lap."""
 
 
 class Place(NamedTuple):
@@ -58,6 +60,14 @@ class Places:
     def position(self, place: int) -> float | None:
         """Metres from the start of the lap (for the pit lane from its end); None until learned."""
         return self._median[place]
+
+    def sector_lines(self) -> tuple[int | None, int | None]:
+        """The ends of sectors 1 and 2, rounded to ``SHOWN_M``."""
+        first, second = self._median[SECTOR_1], self._median[SECTOR_2]
+        return (
+            None if first is None else round(first / SHOWN_M) * SHOWN_M,
+            None if second is None else round(second / SHOWN_M) * SHOWN_M,
+        )
 
     def _settle(self, place: int) -> None:
         ordered: list[float] = []

@@ -14,11 +14,13 @@ from pydantic import TypeAdapter
 from f1stream.race.bests import Bests
 from f1stream.race.bulletins import Bulletins
 from f1stream.race.car import LINES, RETHINK, Car, Visit
+from f1stream.race.colours import JUMP_M, Colours
 from f1stream.race.columns import Columns
 from f1stream.race.mini_sectors import MiniSectors
 from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
+from f1stream.race.pit_lane import PitLane
 from f1stream.race.places import FINISH, PIT_FINISH, Compared, Place, Places
-from f1stream.race.progress import Progress
+from f1stream.race.progress import MS_PER_HOUR, Progress
 from f1stream.race.timed import RACES, Parts, distances
 from models import (
     Entry,
@@ -63,6 +65,8 @@ class Race:
     bulletins: Bulletins = field(default_factory=Bulletins)
     mini_sectors: MiniSectors = field(default_factory=MiniSectors)
     """Where cars are as long as there is no line to find their positions on."""
+    colours: Colours = field(default_factory=Colours)
+    pit_lane: PitLane = field(default_factory=PitLane)
     bests: Bests = field(default_factory=Bests)
     order: list[str] = field(default_factory=list)
     gaps: dict[str, Distance] = field(default_factory=dict)
@@ -113,6 +117,8 @@ class Race:
             car.seen_at.clear()
             car.awaited.clear()
         self.places = places
+        self.colours.lay_line()
+        self.touched.update(self.cars)
 
     # -- facts of the session --------------------------------------------------------------------------
 
@@ -131,8 +137,11 @@ class Race:
                 self._session_status(message.status, message.session_time_ms)
             case RaceControl() if message.message.startswith("ABORTED START"):
                 self._abort_start()
-            case MiniSector() if self.places is None and message.driver_number in self.cars:
-                self._mini_sector(self.cars[message.driver_number], message)
+            case MiniSector() if message.driver_number in self.cars:
+                self.colours.tell(message)
+                self.touched.add(message.driver_number)
+                if self.places is None and message.change == "passed":
+                    self._mini_sector(self.cars[message.driver_number], message)
             case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement() | Timing():
                 if (car := self.cars.get(message.driver_number)) is not None:
                     self.touched.add(car.number)
@@ -148,6 +157,7 @@ class Race:
             self.parts.entries.append(message.entries)
             told = {number: known[0] for number, car in self.cars.items() if (known := car.official_at[FINISH])}
             self.bests.begin_part(list(self.cars.values()), told)
+            self.colours.begin()
         self.moved.update(self.cars)
         self.touched.update(self.cars)
 
@@ -191,8 +201,11 @@ class Race:
             case PitIn():
                 car.in_pit, car.next_m = True, RETHINK
                 car.visits.append(Visit(message.lap, at, suspended=self.suspended))
+                self.colours.interrupt(car.number)
+                self.pit_lane.enters(car.number)
             case PitOut():
                 car.in_pit, car.standing_from, car.next_m = False, None, RETHINK
+                self.pit_lane.leaves(car.number)
                 if self.started_ms is not None:  # before the start it was on its way to the grid
                     self._leaves(car)
                 if car.visits and car.visits[-1].out_ms is None:
@@ -222,6 +235,8 @@ class Race:
                 self.places.learn(place, metres)
             for other in self.cars.values():
                 other.next_m = RETHINK
+            if self.colours.learn(self.places):
+                self.touched.update(self.cars)
         car.seen_at.clear()
         if self.places is None and lap.official and lap.lap_time_ms is not None and not lap.deleted:
             self.mini_sectors.learn(car.number, lap.end_ms, lap.lap_time_ms)
@@ -271,25 +286,28 @@ class Race:
 
     # -- where the cars are ----------------------------------------------------------------------------
 
-    def sample(self, car: Car, t: int, s: float, x: float, y: float, speed: float) -> None:
-        """Apply one sample: session time (ms), metres along the reference line, X, Y (1/10 m), km/h."""
+    def sample(self, car: Car, t: int, s: float, x: float, y: float, speed: float, drs: int | None = None) -> None:
+        """Apply one sample: session time (ms), metres along the reference line, X, Y (1/10 m), km/h, DRS open (1)."""
         if car.seen_ms is not None and t <= car.seen_ms:
             return
         there = x != 0 or y != 0  # the feed's way to say that it does not know
         car.seen_ms, car.coasted = t, False
-        self.columns.put(car.grid, int(x) if there else None, int(y) if there else None, int(speed), t)
+        self.columns.put(car.grid, int(x) if there else None, int(y) if there else None, int(speed), t, drs)
         if car.in_pit:
             car.stands(t, speed)
+            self.pit_lane.sample(car.number, x, y, speed)
         places = self.places
         if places is None:
             return
-        m0, t0 = car.progress.m, car.progress.t
+        m0, t0, speed0 = car.progress.m, car.progress.t, car.progress.speed
         m1 = car.progress.sample(t, s if there else None, speed, places.length_m)
         if m1 is None:
             return
         if m0 is None:
             car.found(places.length_m)
             return
+        if abs(m1 - m0 - (speed0 + speed) * 0.5 * (t - t0) / MS_PER_HOUR) > JUMP_M:
+            self.colours.interrupt(car.number)  # a hole in the data, or the car was elsewhere after all
         if car.awaited:
             car.sees(m0, t0, t, places)
         if m1 >= car.next_m and self.started_ms is not None:
@@ -305,9 +323,11 @@ class Race:
             self._compare(car, place.place)
 
     def _crosses(self, car: Car, line: int, time_ms: int) -> None:
-        laps = car.lap
+        laps, since = car.lap, car.line
         if not car.crosses(line, time_ms):
             return
+        if self.places is not None:
+            self.touched.update(self.colours.crosses(car, since))
         self.moved.add(car.number)
         if car.stopped:
             car.retired = car.stopped = False

@@ -46,6 +46,7 @@ class Arrivals:
     x: list[float] = field(default_factory=list)
     y: list[float] = field(default_factory=list)
     speed: list[float] = field(default_factory=list)
+    drs: list[int | None] = field(default_factory=list)
     laps: deque[LapUpdate] = field(default_factory=deque)
 
     def take(self, update: CarUpdate) -> bool:
@@ -59,6 +60,7 @@ class Arrivals:
         self.x += update.x[first:]
         self.y += update.y[first:]
         self.speed += update.speed[first:]
+        self.drs += update.drs[first:] if update.drs else [None] * (len(update.t) - first)
         self.laps.extend(lap for lap in update.laps if lap.emitted_ms > self.received_ms)
         self.seq, self.received_ms = update.last_seq, update.until_ms
         self.runs.append((update.last_seq, update.until_ms))
@@ -73,7 +75,7 @@ class Arrivals:
 
     def forget(self, samples: int) -> None:
         """Drop the first so many samples."""
-        del self.t[:samples], self.x[:samples], self.y[:samples], self.speed[:samples]
+        del self.t[:samples], self.x[:samples], self.y[:samples], self.speed[:samples], self.drs[:samples]
 
     def leave(self, until: int, done: int) -> int:
         """Forget what frames up to ``until`` hold; the last seq that lies wholly before (``done`` so far).
@@ -251,6 +253,8 @@ class SessionRace:
             cars=self.standing.entries.entries,
             outline=track and [(round(x), round(y)) for x, y in track.outline],
             corners=track.corners if track else (),
+            rotation=track.rotation if track else None,
+            marshal_sectors=track.marshal_sectors if track else (),
         )
 
     def _stretch(self, end: int) -> list[Head | Frame]:
@@ -272,7 +276,7 @@ class SessionRace:
                     self._count(laps=1)
                 n = at[i]
                 while n < upto[i] and car.t[n] <= self.t:
-                    race.sample(state, car.t[n], along[i][n], car.x[n], car.y[n], car.speed[n])
+                    race.sample(state, car.t[n], along[i][n], car.x[n], car.y[n], car.speed[n], car.drs[n])
                     n += 1
                 at[i] = n
             frames.append(self._frames.frame(self.t, self.tally if self.ended else None))

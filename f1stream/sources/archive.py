@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from f1stream.sources.livetiming.times import gmt_offset_ms
 from f1stream.sources.session import Columns, Session, SourceError
 from models import (
     Entries,
@@ -49,6 +50,8 @@ COLUMN_NAMES = {
 }  # fmt: skip
 """A packet's column: the archive's."""
 OPTIONAL = {"DRS", "Status", "Lap", "Distance", "RelativeDistance", "DriverAhead", "DistanceToDriverAhead"}
+OPEN = 12
+"""One of the feed's codes for open DRS; in them 1 is closed."""
 PREAMBLE_MS = 60_000
 """A replay starts so long before the session does."""
 
@@ -70,6 +73,7 @@ def read_archive(folder: Path) -> Session:
                 location=info["Meeting"]["Location"], country_code=info["Meeting"]["Country"]["Code"],
                 circuit=info["Meeting"]["Circuit"]["ShortName"], total_laps=side.get("total_laps"),
                 t0_utc_ms=t0_utc_ms, start_ms=start_ms - PREAMBLE_MS, source=f"archive:{folder.name}",
+                gmt_offset_ms=gmt_offset_ms(info.get("GmtOffset")), path=info.get("Path") or None,
             ),
             Entries(session_time_ms=0, entries=entries),
             *_track(folder),
@@ -154,6 +158,8 @@ def _read_telemetry(folder: Path) -> dict[str, Columns]:
     columns = {
         ours: _column(table[theirs], theirs) for ours, theirs in COLUMN_NAMES.items() if theirs in table.column_names
     }
+    if "drs" in columns and set(np.unique(columns["drs"])) == {0, 1}:
+        columns["drs"] = columns["drs"] * OPEN  # of an archive that has lost the codes
     return {
         str(number): {name: column[rows] for name, column in columns.items()}
         for number in np.unique(drivers)
@@ -201,11 +207,17 @@ def _track(folder: Path) -> Iterator[Track]:
     if not (folder / "track_outline.json").exists():
         return
     corners = _read_json(folder, "corners.json") if (folder / "corners.json").exists() else {}
+    circuit = _read_json(folder, "circuit.json") if (folder / "circuit.json").exists() else {}
     named = zip(corners.get("CornerNumber", []), corners.get("X", []), corners.get("Y", []), strict=True)
     yield Track(
         session_time_ms=0,
         outline=_read_json(folder, "track_outline.json")["points"],
         corners=tuple((str(number), round(x, 1), round(y, 1)) for number, x, y in named),
+        rotation=circuit.get("Rotation"),
+        marshal_sectors=tuple(
+            (sector["Number"], round(sector["X"], 1), round(sector["Y"], 1))
+            for sector in circuit.get("MarshalSectors", [])
+        ),
     )
 
 

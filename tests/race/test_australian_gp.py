@@ -22,7 +22,7 @@ from pipeline import Run, run
 
 from f1stream.race.places import FINISH, SECTOR_1, SECTOR_2, Compared
 from f1stream.sources.session import Session
-from models import Lap
+from models import Head, Lap
 
 APART_MS = 150
 SURE_FROM_LAP = 5
@@ -267,3 +267,156 @@ def test_car_that_never_starts_is_retired_and_nowhere(corrected: Run, aus_sessio
     assert race.order[-1] == "6"
     assert race.cars["6"].retired
     assert race.cars["6"].lap == 0
+
+
+# -- what the map and the tower show ---------------------------------------------------------------------------
+
+
+def test_pit_lane_runs_along_the_finish_straight(corrected: Run) -> None:
+    head = next(made for made in corrected.made if isinstance(made, Head))
+    assert head.outline is not None
+    line = np.array(next(frame for frame in reversed(corrected.frames) if frame.kind == "key").race.pit_lane)
+    assert 10 < len(line) <= 80
+    outline = np.array(head.outline)
+    away = np.sqrt(((line[:, None] - outline[None]) ** 2).sum(axis=2)).min(axis=1) / 10
+    assert away.max() < 60
+    assert np.sqrt(((line - outline[0]) ** 2).sum(axis=1)).min() / 10 < 60, "it passes the finish line"
+    ahead, track = line[-1] - line[0], outline[8] - outline[0]
+    assert ahead @ track / np.linalg.norm(ahead) / np.linalg.norm(track) > 0.9, "in driving direction"
+    steps = np.sqrt((np.diff(line, axis=0) ** 2).sum(axis=1)) / 10
+    assert steps.min() >= 14.9
+    assert steps.max() < 60
+
+
+def test_sector_lines_stand_where_official_times_were_taken(corrected: Run, aus_session: Session) -> None:
+    """Held against the distance that the recording's samples have at those times."""
+    told = next(frame for frame in reversed(corrected.frames) if frame.kind == "key").race.sector_lines
+    for sector, shown in enumerate(told, 1):
+        metres = []
+        for lap in aus_session.laps:
+            end_ms = (lap.sector1_end_ms, lap.sector2_end_ms)[sector - 1]
+            if lap.is_accurate and end_ms is not None:
+                columns = aus_session.telemetry[lap.driver_number]
+                own = columns["lap"] == lap.lap_number
+                metres.append(np.interp(end_ms, columns["session_time_ms"][own], columns["distance"][own]))
+        assert shown is not None
+        assert abs(shown - float(np.median(metres))) < 40
+    changes = {frame.race.sector_lines for frame in corrected.frames if frame.kind == "key"}
+    assert len(changes) < 8
+
+
+def test_nothing_is_told_of_what_the_recording_does_not_have(corrected: Run) -> None:
+    head = next(made for made in corrected.made if isinstance(made, Head))
+    assert (head.rotation, head.marshal_sectors) == (None, ())
+    assert (head.info.gmt_offset_ms, head.info.path) == (
+        11 * 3_600_000, "2025/2025-03-16_Australian_Grand_Prix/2025-03-16_Race/",
+    )  # fmt: skip
+
+
+def test_drs_is_open_only_when_race_control_allows_it(corrected: Run) -> None:
+    enabled, opened = False, {True: 0, False: 0}
+    for frame in corrected.frames:
+        if frame.kind == "key" or "overtaking_enabled" in frame.race.model_fields_set:
+            enabled = bool(frame.race.overtaking_enabled)
+        opened[enabled] += sum(
+            drs == 1 for drs, age in zip(frame.drs, frame.age, strict=bool(frame.drs)) if (age or 0) < 1_000
+        )
+    assert opened[True] > 5_000
+    assert opened[False] < 0.01 * opened[True]
+
+
+@pytest.fixture(scope="module")
+def mini_sectors(corrected: Run) -> dict[tuple[str, int], str]:
+    """By car and lap: its mini-sectors at the first frame after the lap."""
+    found: dict[tuple[str, int], str] = {}
+    key: dict[str, tuple[int, str]] = {}
+    for frame in corrected.frames:
+        for number, car in frame.cars.items():
+            lap, told = key.get(number, (0, ""))
+            lap = car.lap if "lap" in car.model_fields_set else lap
+            told = car.mini_sectors if "mini_sectors" in car.model_fields_set else told
+            if frame.kind == "key":
+                key[number] = (lap, told)
+            if len(told) == 24:
+                found.setdefault((number, lap), told)
+    return found
+
+
+@pytest.fixture(scope="module")
+def mini_times(
+    corrected: Run, aus_session: Session, laps: dict[tuple[str, int], Lap]
+) -> dict[tuple[str, int], list[float]]:
+    """The same from the recording, by its own distances: when a car was at those shares of its lap, ms apart."""
+    race = corrected.race.race
+    assert race is not None
+    shares = np.array([0, *race.colours.ends]) / 60
+    found = {}
+    for (number, lap_number), lap in laps.items():
+        columns = aus_session.telemetry[number]
+        own = columns["lap"] == lap_number
+        if lap_number >= SURE_FROM_LAP and not visits_pits(lap) and own.any():
+            share = columns["distance"][own] / columns["distance"][own][-1]
+            times = np.interp(shares, share, columns["session_time_ms"][own])
+            found[number, lap_number] = np.diff(times).tolist()
+    return found
+
+
+def test_mini_sectors_of_a_lap_add_up_to_it(
+    mini_times: dict[tuple[str, int], list[float]], laps: dict[tuple[str, int], Lap]
+) -> None:
+    """Or those that colours are held against below would be no measure."""
+    for (number, lap_number), times in mini_times.items():
+        time_ms = laps[number, lap_number].lap_time_ms
+        if time_ms is not None:
+            assert sum(times) == pytest.approx(time_ms, abs=200)
+
+
+def test_colours_are_those_of_the_recordings_own_distances(
+    mini_times: dict[tuple[str, int], list[float]], mini_sectors: dict[tuple[str, int], str],
+    laps: dict[tuple[str, int], Lap],
+) -> None:  # fmt: skip
+    """Where times are clearly apart: a car's distance is integrated, and some 100 ms off its position."""
+    sure_ms, right, wrong, without = 250, 0, 0, 0
+    own: dict[tuple[str, int], float] = {}
+    best: dict[int, float] = {}
+    for lap in sorted(mini_times, key=lambda lap: laps[lap].end_ms):
+        for nth, (ms, shown) in enumerate(zip(mini_times[lap], mini_sectors.get(lap, "-" * 24), strict=True)):
+            before, fastest = own.get((lap[0], nth), 1e9), best.get(nth, 1e9)
+            without += shown == "-"
+            if shown != "-" and lap[1] > SURE_FROM_LAP + 3:
+                if ms < before - sure_ms:
+                    is_right = shown in "gp" if ms > fastest - sure_ms else shown == "p"
+                    right, wrong = right + is_right, wrong + (not is_right)
+                elif ms > before + sure_ms:
+                    right, wrong = right + (shown == "y"), wrong + (shown != "y")
+            own[lap[0], nth], best[nth] = min(ms, before), min(ms, fastest)
+    figures.append(f"colours of mini-sectors: {right:,} right, {wrong:,} wrong, {without:,} without")
+    assert right > 4_500
+    assert wrong < 0.01 * right
+    assert without < 0.08 * 24 * len(mini_times)
+
+
+def test_one_car_at_most_is_the_best_of_a_mini_sector(corrected: Run) -> None:
+    most = 0
+    for frame in corrected.frames:
+        if frame.kind == "key":
+            purple = [{n for n, mark in enumerate(car.mini_sectors) if mark == "p"} for car in frame.cars.values()]
+            assert not any(one & other for one, other in combinations(purple, 2))
+            most = max(most, sum(map(len, purple)))
+    assert 12 < most <= 24
+
+
+def test_the_fastest_lap_was_slower_than_the_best_in_its_second_half(
+    expected: dict[str, Any], mini_times: dict[tuple[str, int], list[float]],
+    mini_sectors: dict[tuple[str, int], str], names: dict[str, str],
+) -> None:  # fmt: skip
+    """NOR's lap 43 was the best up to the second sector, and then lost what others had gained there."""
+    fastest = expected["fastest_lap"]
+    number = next(number for number, name in names.items() if name == fastest["driver"])
+    colours, times = mini_sectors[number, fastest["lap"]], mini_times[number, fastest["lap"]]
+    own = np.min([t for (car, lap), t in mini_times.items() if car == number and lap < fastest["lap"]], axis=0)
+    alike = [(ms < best) == (shown != "y") for ms, best, shown in zip(times, own, colours, strict=True)]
+    assert sum(alike) >= 21
+    assert colours[:12].count("y") <= 3
+    assert colours[12:].count("y") >= 8
+    assert colours.count("p") >= 5

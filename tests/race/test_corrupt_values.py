@@ -91,9 +91,9 @@ def test_negative_distance_comes_through_as_recorded(aus_session: Session) -> No
     assert min(told) == pytest.approx(-3.07)
 
 
-def test_the_rules_read_time_x_y_and_speed_only(aus_session: Session, spin: tuple[int, int]) -> None:
+def test_the_rules_read_time_x_y_speed_and_drs_only(aus_session: Session, spin: tuple[int, int]) -> None:
     """Whatever else a sample says, true, corrupt or nothing, the frames are the same bytes."""
-    read = {"session_time_ms", "x", "y", "speed"}
+    read = {"session_time_ms", "x", "y", "speed", "drs"}
     needed = {"z", "rpm", "throttle", "brake", "gear"}
 
     def nothing_else(columns: Columns) -> Columns:

@@ -229,3 +229,20 @@ def test_waiting_records_are_not_in_the_table() -> None:
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
     car.hand_on()
     assert car.dump() == empty
+
+
+def test_drs_is_open_or_closed_and_unknown_where_a_packet_has_none() -> None:
+    """Codes 0, 1 and 8 are closed, 10, 12 and 14 open."""
+    car = driver()
+    without = packet(1_000, 600)
+    codes = packet(2_000, 1_100, 1_200, 1_300, 1_400).model_copy(update={"drs": [8, 12, 1, None]})
+    car.take_packet(0, 1_000, 0, 0, without, "p0")
+    car.take_packet(1, 2_000, 0, 0, codes, "p1")
+    car.take_packet(2, 3_000, 0, 0, packet(3_000, 2_500), "p2")
+    run, _ = car.hand_on()
+    assert run is not None
+    assert run.drs == [None, 0, 1, 0, None, None]
+    car.take_packet(3, 4_000, 0, 0, packet(4_000, 3_500), "p3")
+    run, _ = car.hand_on()
+    assert run is not None
+    assert run.drs == []

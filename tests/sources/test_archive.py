@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from f1stream import topics
-from f1stream.sources.archive import COLUMN_NAMES, read_archive
+from f1stream.sources.archive import COLUMN_NAMES, OPEN, read_archive
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import open_source
@@ -32,6 +32,7 @@ def test_every_value_is_the_archives(archive_path: Path, aus_session: Session) -
             else:
                 read = np.array([np.nan if v is None else v for v in columns[ours]], dtype=np.float32)
                 stored = np.array([np.nan if v is None else v for v in recorded], dtype=np.float32)
+                stored = stored * OPEN if ours == "drs" else stored  # the feed's 1 is closed, this archive's is open
                 np.testing.assert_array_equal(read, stored, err_msg=f"{number} {ours}")
 
 

@@ -68,6 +68,7 @@ def mexico(servers: FastF1Servers) -> FastF1Servers:
     servers.serve_streams(MEXICO, recording, {"4", "27"})
     servers.answers[f"{CIRCUITS}65/2025"] = json.dumps({
         "rotation": 36.0,
+        "marshalSectors": [{"trackPosition": {"x": -20.0, "y": 70.25}, "number": 1}],
         "corners": [
             {"trackPosition": {"x": 100.0, "y": 200.0}, "number": 1, "angle": 12.0},
             {"trackPosition": {"x": 900.5, "y": -40.0}, "number": 1, "letter": "A", "angle": 14.5},
@@ -85,6 +86,9 @@ def test_qualifying_is_fetched_once_and_then_at_hand(mexico: FastF1Servers, sett
     assert min(len(columns["session_time_ms"]) for columns in session.telemetry.values()) > 15_000
     track = next(m for m in session.messages if isinstance(m, Track))
     assert track.corners == (("1", 100.0, 200.0), ("1A", 900.5, -40.0))
+    assert (track.rotation, track.marshal_sectors) == (36.0, ((1, -20.0, 70.2),))
+    info = next(m for m in session.messages if isinstance(m, SessionInfo))
+    assert (info.gmt_offset_ms, info.path) == (-6 * 3_600_000, MEXICO)
     corners = json.loads((fetched.folder / "corners.json").read_text())
     assert corners["Angle"] == [12.0, 14.5]
     assert all(0 < metres < 4_400 for metres in corners["Distance"])
@@ -165,6 +169,7 @@ def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
     assert any("corners" in note for note in fetched.notes)
     assert any("weather" in note for note in fetched.notes)
     assert not (fetched.folder / "corners.json").exists()
+    assert not (fetched.folder / "circuit.json").exists()
     session = read_archive(fetched.folder)
     info = next(m for m in session.messages if isinstance(m, SessionInfo))
     assert (info.name, info.meeting, info.total_laps) == ("Sprint", "Miami Grand Prix", 18)

@@ -149,6 +149,9 @@ def test_the_track_is_a_closed_line_that_does_not_touch_itself(sprint: Session) 
     along = np.minimum(along, len(points) - along)
     assert apart[along * 8 > 150].min() > 60
     assert len(track.corners) >= 10
+    assert [number for number, *_ in track.marshal_sectors] == list(range(1, 21))
+    assert track.marshal_sectors[0][1:] == track.outline[0]
+    assert {(x, y) for _, x, y in track.marshal_sectors[::2]} <= set(track.outline), "every 512 m"
 
 
 # Telemetry

@@ -17,6 +17,7 @@ from tests.web.marts import BUILT_MS, result, season
 from tests.web.race import frames_record, head_record
 from web import viewers
 from web.app import create_app, serve
+from web.cursor import Cursor
 from web.feed import Feed
 from web.shelf import Shelf
 
@@ -95,14 +96,14 @@ async def test_a_full_speed_replay_is_shown_in_jumps_with_the_keyframe_first(cli
 
 async def test_a_slow_viewer_gets_the_newest_picture_and_not_a_queue(feed: Feed) -> None:
     race(feed, 10)
-    cursor = viewers.Cursor()
+    cursor = Cursor()
     cursor.follow(feed.shelf.newest())
-    assert len(list(cursor.advance(8))) == 3
+    assert len(list(cursor.advance(cursor.target(0, 0), 8))) == 3
     feed.take([frames_record(10, 400)])
-    sent = [orjson.loads(message) for message in cursor.advance(8)]
+    sent = [orjson.loads(message) for message in cursor.advance(cursor.target(0, 0), 8)]
     assert [(message["kind"], message["t"] // 200) for message in sent] == [("key", 400), ("delta", 409)]
     assert cursor.skipped == 399
-    assert cursor.behind == 0
+    assert cursor.behind(cursor.target(0, 0)) == 0
 
 
 async def test_a_new_run_starts_the_viewer_anew(client: Client, feed: Feed) -> None:
@@ -168,15 +169,59 @@ async def test_another_sites_page_may_not_connect(client: Client) -> None:
     assert refused.value.status == 403
 
 
-async def test_a_viewer_beyond_the_limit_is_turned_away(
-    client: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(viewers, "MAX_VIEWERS", 0)
-    app = create_app(Settings(), feed)
-    async with TestClient(TestServer(app)) as full:
+@pytest.mark.parametrize(
+    ("limits", "status"), [({"web_viewers": 1}, 503), ({"web_viewers_per_address": 1}, 429)], ids=["all", "address"]
+)
+async def test_a_viewer_beyond_the_limit_is_turned_away(feed: Feed, limits: dict[str, int], status: int) -> None:
+    async with TestClient(TestServer(create_app(Settings(**limits), feed))) as full:
+        ws = await full.ws_connect("/ws")
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
             await full.ws_connect("/ws")
-    assert refused.value.status == 503
+        assert refused.value.status == status
+        await ws.close()
+        again = await full.ws_connect("/ws")
+        assert (await messages(again, 1, "status"))[0]["reader"] == "connected", "a place is free again"
+
+
+async def test_a_place_that_cannot_be_is_a_bad_request(client: Client) -> None:
+    answer = await client.get("/ws?at=tomorrow")
+    assert answer.status == 400
+    assert await answer.text() == "pause.t: Input should be a valid integer, unable to parse string as an integer."
+
+
+async def test_every_viewer_is_where_they_want_to_be(client: Client, feed: Feed) -> None:
+    race(feed, 400)
+    here, there = await client.ws_connect("/ws"), await client.ws_connect("/ws?at=11000")
+    assert (await messages(here, 3))[-1]["t"] == 399 * 200
+    assert [message["t"] for message in await messages(there, 3)] == [0, 10_000, 11_000]
+    await there.send_json({"id": 1, "do": "play", "t": 62_000, "speed": 4})
+    assert (await messages(there, 1, "moved"))[0] == {
+        "kind": "moved", "id": 1, "mode": "play", "t": 62_000, "speed": 4.0, "delay_ms": 0, "reveal": False,
+        "jump": True,
+    }  # fmt: skip
+    assert [message["t"] for message in await messages(there, 4)] == [60_000, 62_000, 62_200, 62_400]
+    feed.take([frames_record(400, 1)])
+    assert (await messages(here, 1))[0]["t"] == 400 * 200
+    await there.send_json({"id": 2, "do": "lap", "lap": 9})
+    assert (await messages(there, 1, "refused"))[0]["error"].startswith("lap 9 has not begun")
+
+
+async def test_a_viewer_is_live_again_when_playing_reaches_the_end(client: Client, feed: Feed) -> None:
+    race(feed, 400)
+    ws = await client.ws_connect(f"/ws?at={397 * 200}&speed=16")
+    await messages(ws, 3)
+    assert (await messages(ws, 1, "moved"))[0]["mode"] == "live"
+
+
+@pytest.mark.parametrize("frame", ["nonsense", '{"do":"play"}', b"\x00\xff", '{"id":1,"do":"pause","t":true}'])
+async def test_who_sends_nonsense_is_shown_the_door_with_a_sentence(client: Client, frame: str | bytes) -> None:
+    ws = await client.ws_connect("/ws")
+    await (ws.send_bytes(frame) if isinstance(frame, bytes) else ws.send_str(frame))
+    async with asyncio.timeout(5):
+        while (message := await ws.receive()).type is WSMsgType.TEXT:
+            pass
+    assert (message.type, ws.close_code) == (WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
+    assert message.extra
 
 
 async def test_a_message_that_is_too_long_ends_the_connection(client: Client) -> None:

@@ -143,6 +143,39 @@ def test_a_session_longer_than_memory_loses_its_beginning_only() -> None:
     assert tape.size == shelf.size
 
 
+def test_what_memory_has_no_room_for_comes_back_from_disk_as_it_was() -> None:
+    shelf, whole = Shelf(120_000, disk_limit=2**30), Shelf(2**30)
+    for each in (shelf, whole):
+        each.append(head_record())
+        for first in range(0, 40 * KEY_FRAMES, KEY_FRAMES):
+            each.append(frames_record(first, KEY_FRAMES))
+    tape, other = shelf.get("test_race"), whole.get("test_race")
+    assert tape is not None
+    assert other is not None
+    assert shelf.size <= 120_000 < shelf.disk_size
+    assert tape.range() == other.range()
+    for t in range(0, 40 * 10_000, 3_400):
+        assert tape.frame_at(t) == other.frame_at(t)
+        assert tape.state_at(t) == other.state_at(t)
+    assert tape.lap_at(5) == other.lap_at(5) == 4 * 60_000
+
+
+def test_a_full_disk_costs_the_oldest_pictures_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    shelf = Shelf(120_000, disk_limit=2**30)
+    shelf.append(head_record())
+    monkeypatch.setattr("web.spool.os.pwrite", full)
+    for first in range(0, 40 * KEY_FRAMES, KEY_FRAMES):
+        shelf.append(frames_record(first, KEY_FRAMES))
+    tape = shelf.get("test_race")
+    assert tape is not None
+    assert tape.latest == 40 * KEY_FRAMES - 1
+    assert shelf.size <= 120_000
+    assert tape.frame_at(0) is None
+
+
 HEADERS = [("kind", b"frames"), ("epoch", b"7"), ("seq", b"50"), ("count", b"2"), ("keys", b"50")]
 
 

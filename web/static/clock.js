@@ -13,11 +13,19 @@ export class SessionClock {
     this.reset();
   }
 
-  reset() {
+  /** Begin anew; `pace` is the session's rate where it is known, else null. */
+  reset(pace = null) {
+    this.held = null;
+    this.pace = pace;
     this.points = []; // {t, wall}: the newest frame of each batch
-    this.rate = 1;
+    this.rate = pace ?? 1;
     this.playhead = null;
     this.wall = 0;
+  }
+
+  /** Stand still at session time `t`. */
+  hold(t) {
+    this.held = this.playhead = t;
   }
 
   get newest() {
@@ -37,7 +45,7 @@ export class SessionClock {
       while (this.points.length > 3 && wall - this.points[1].wall > WINDOW_MS) this.points.shift();
     }
     const [first, end] = [this.points[0], this.newest];
-    if (end.wall - first.wall >= 150) this.rate = (end.t - first.t) / (end.wall - first.wall);
+    if (this.pace === null && end.wall - first.wall >= 150) this.rate = (end.t - first.t) / (end.wall - first.wall);
     if (this.playhead === null) this.playhead = t;
   }
 
@@ -51,6 +59,7 @@ export class SessionClock {
 
   /** The session time to show at wall time `wall`; null before the first frame. */
   at(wall) {
+    if (this.held !== null) return this.held;
     const newest = this.newest;
     if (!newest) return null;
     const passed = Math.max(0, wall - this.wall);

@@ -5,9 +5,9 @@ const BACKOFF_MS = [500, 1000, 2000, 4000, 8000];
 const SILENT_MS = 8000;
 
 export class Connection {
-  /** `onMessage(object)` gets every message, `onChange()` is called when `state` has changed. */
-  constructor({ session, onMessage, onChange }) {
-    this.session = session;
+  /** `query()` is what to ask for now; `onMessage(object)` gets every message, `onChange()` is called when `state` has changed. */
+  constructor({ query, onMessage, onChange }) {
+    this.query = query;
     this.state = "connecting"; // "open", "closed"
     this.everOpen = false;
     this.retryAt = 0; // performance.now() of the next try
@@ -24,8 +24,7 @@ export class Connection {
   open() {
     clearTimeout(this.timer);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const query = this.session ? `?session=${encodeURIComponent(this.session)}` : "";
-    const socket = new WebSocket(`${scheme}://${location.host}/ws${query}`);
+    const socket = new WebSocket(`${scheme}://${location.host}/ws?${this.query()}`);
     this.socket = socket;
     this.heardAt = performance.now();
     socket.onopen = () => {
@@ -70,12 +69,16 @@ export class Connection {
     if (this.state === "closed" && !this.socket) this.open();
   }
 
-  /** Watch another session from now on. */
-  choose(session) {
+  /** Ask anew, for something else. */
+  reopen() {
     const old = this.socket;
-    this.session = session;
     this.open();
     old?.close();
+  }
+
+  /** Tell the server something; what is said while there is no connection, the next one asks for. */
+  send(message) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
   change(state) {
@@ -84,14 +87,16 @@ export class Connection {
   }
 }
 
-/** What the pill says: `{state, text, more}`, from the connection, the server's last status and the session. */
-export function truth(connection, status, statusAge, ended, now) {
+/** What the pill says: `{state, text, more}`, from the connection, the server's last status, the session and the remote control. */
+export function truth(connection, status, statusAge, ended, now, remote) {
   if (connection.state === "closed") {
     const seconds = Math.max(0, Math.ceil((connection.retryAt - now) / 1000));
     return { state: "down", text: "Disconnected, retrying", more: seconds ? `in ${seconds} s` : "" };
   }
   if (connection.state === "connecting" || !status) return { state: "connecting", text: "Connecting", more: "" };
   if (statusAge > 3500) return { state: "wait", text: "Server is not answering", more: seconds(statusAge) };
+  if (remote.mode === "pause") return { state: "past", text: "Paused", more: "" };
+  if (remote.mode === "play") return { state: "past", text: "Playing", more: remote.speed === 1 ? "" : `${remote.speed}×` };
   if (ended) return { state: "over", text: "Session over", more: "" };
   if (status.reader !== "connected") return { state: "down", text: "Kafka is unreachable", more: "" };
   if (status.session == null) return { state: "wait", text: "Waiting for a session", more: "" };
@@ -99,7 +104,7 @@ export function truth(connection, status, statusAge, ended, now) {
   const age = status.worker_age_ms + statusAge;
   if (age > 30000) return { state: "down", text: "Race worker is gone", more: seconds(age) };
   if (age > 5000) return { state: "wait", text: "Waiting for data", more: seconds(age) };
-  return { state: "live", text: "Live", more: "" };
+  return { state: "live", text: "Live", more: remote.delay ? `${(remote.delay / 1000).toFixed(1)} s later` : "" };
 }
 
 function seconds(ms) {

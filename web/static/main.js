@@ -1,13 +1,22 @@
 // Wires the page together: messages in, one clock, and everything shown follows it.
 
+import { Charts } from "./charts/charts.js";
 import { SessionClock } from "./clock.js";
 import { Connection, truth } from "./connection.js";
+import { Deck } from "./deck.js";
+import { History } from "./history.js";
+import { listenToKeys } from "./keys.js";
 import { TrackMap } from "./map.js";
 import { Marts } from "./marts.js";
 import { RaceControlLog, renderHead, renderPicture, text } from "./panels.js";
+import { PitWindow } from "./pit-window.js";
+import { Radio } from "./radio.js";
+import { Remote, SPEEDS } from "./remote.js";
 import { ResultPanel } from "./result.js";
+import { Selection } from "./selection.js";
 import { StandingsPanel } from "./standings.js";
 import { Race } from "./state.js";
+import { TapeBar, fillSpeeds } from "./tape.js";
 import { Tower } from "./tower.js";
 import { isEstimated } from "./track.js";
 
@@ -17,14 +26,16 @@ const STILL_MS = 1000; // with reduced motion the cars step instead of gliding
 const $ = (id) => document.getElementById(id);
 const race = new Race();
 const clock = new SessionClock();
+const history = new History();
+const selection = new Selection();
 const map = new TrackMap($("map"));
-const tower = new Tower($("rows"));
-const log = new RaceControlLog($("messages"));
+const tower = new Tower($("rows"), selection);
 const marts = new Marts();
 const result = new ResultPanel();
 const standings = new StandingsPanel();
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
 
+let connection = null;
 let status = null; // the server's latest status
 let statusAt = 0;
 let frameAt = 0; // performance.now() when the newest frame came
@@ -35,6 +46,19 @@ let tableAt = 0;
 let mapAt = 0;
 let pill = {};
 
+const remote = new Remote({
+  send: (button) => connection?.send(button),
+  shown: () => clock.playhead,
+  onChange: () => (tableAt = 0),
+});
+const log = new RaceControlLog($("messages"), remote);
+const radio = new Radio(remote);
+const charts = new Charts();
+const pitWindow = new PitWindow(selection);
+const tape = new TapeBar(remote, history);
+fillSpeeds(SPEEDS);
+new Deck(() => window.dispatchEvent(new Event("themechange")));
+
 function take(message) {
   const now = performance.now();
   if (message.kind === "status") {
@@ -42,21 +66,35 @@ function take(message) {
     statusAt = now;
     marts.built(message.marts);
     renderSessions(message);
+  } else if (message.kind === "moved") {
+    if (remote.moved(message)) {
+      race.jump();
+      clock.reset(message.mode === "play" ? message.speed : null);
+    } else if (message.id === null) clock.pace = null;
+    if (!message.reveal) history.forget(message.t);
+  } else if (message.kind === "refused") {
+    remote.refused(message);
+    text("announce", message.error);
+    text("tape-note", message.error);
+  } else if (message.kind === "log") {
+    history.take(message.entries);
   } else if (message.kind === "head") {
-    if (race.takeHead(message)) {
-      clock.reset();
-      map.reset();
-      tower.reset();
-      log.reset();
-      result.reset();
-      standings.reset();
-      shown = null;
-    }
-  } else if (message.kind === "key" || message.kind === "delta") {
+    if (race.takeHead(message)) beginAnew();
+  } else if ((message.kind === "key" || message.kind === "delta") && remote.settled) {
     frameAt = now;
     frames += 1;
-    if (race.takeFrame(message)) clock.arrived(message.t, now);
+    const picture = race.takeFrame(message);
+    if (!picture) return;
+    if (remote.mode === "pause") clock.hold(message.t);
+    else clock.arrived(message.t, now);
   }
+}
+
+/** Another session, or another run of it. */
+function beginAnew() {
+  clock.reset(remote.mode === "play" ? remote.speed : null);
+  for (const each of [map, tower, log, radio, charts, pitWindow, result, standings, history]) each.reset();
+  shown = null;
 }
 
 /** One image of the display. */
@@ -68,9 +106,10 @@ function draw(now) {
     if (shownHead !== around.from.head) {
       shownHead = around.from.head;
       renderHead(shownHead);
+      selection.know(shownHead);
       $("main").dataset.empty = "false";
     }
-    const silence = now - frameAt;
+    const silence = remote.mode === "pause" ? 0 : now - frameAt;
     if (!calm.matches || now - mapAt > STILL_MS) {
       mapAt = now;
       map.draw(calm.matches ? { ...around, to: around.from, part: 0 } : around, silence);
@@ -78,15 +117,26 @@ function draw(now) {
     if (now - tableAt > TABLE_MS) {
       tableAt = now;
       shown = around.from;
-      tower.render(shown, silence);
+      const view = { picture: shown, t, horizon: remote.reveal ? Infinity : t, history, selection };
+      tower.render(shown, silence, history.laps(t));
       renderPicture(shown, clock.rate);
-      log.render(shown.race);
+      log.render(view);
+      radio.render(view);
+      pitWindow.render(shown);
+      charts.render(view, now);
       renderMapNote(shown);
       result.render(shown, marts);
       standings.render(shown, marts);
+      renderTape(t, now);
     }
   }
   renderPill(now);
+}
+
+function renderTape(t, now) {
+  const span = status?.from_ms == null ? [t, t] : [status.from_ms, Math.max(status.to_ms, t)];
+  tape.render(t, span, remote.reveal ? Infinity : t, selection.cars);
+  remote.address(race.head?.session_key, selection.codes, now);
 }
 
 function renderMapNote(picture) {
@@ -100,7 +150,7 @@ function renderMapNote(picture) {
 
 function renderPill(now) {
   const over = status?.session === race.head?.session_key && Boolean(shown?.race.ended);
-  pill = truth(connection, status, now - statusAt, over, now);
+  pill = truth(connection, status, now - statusAt, over, now, remote);
   $("pill").dataset.state = pill.state;
   text("pill-text", pill.text);
   text("pill-more", pill.more);
@@ -126,18 +176,28 @@ async function renderSessions({ sessions, session }) {
   }
 }
 
-const connection = new Connection({
-  session: new URLSearchParams(location.search).get("session"),
+connection = new Connection({
+  query: () => remote.query(),
   onMessage: take,
   onChange: () => {
-    if (connection?.state === "open") [status, statusAt] = [null, performance.now()];
+    if (connection?.state === "open") {
+      [status, statusAt] = [null, performance.now()];
+      race.jump();
+      history.reset();
+      clock.reset(remote.mode === "play" ? remote.speed : null);
+      if (remote.reveal) remote.setReveal(true);
+    }
   },
 });
 
 $("session").addEventListener("change", (event) => {
-  history.replaceState(null, "", `?session=${encodeURIComponent(event.target.value)}`);
-  connection.choose(event.target.value);
+  Object.assign(remote, { session: event.target.value, mode: "live", t: null });
+  clock.reset();
+  remote.address(event.target.value, [], performance.now(), true);
+  connection.reopen();
 });
+
+listenToKeys({ remote, selection, tower });
 
 $("columns").addEventListener("click", (event) => {
   const all = event.currentTarget.getAttribute("aria-pressed") !== "true";
@@ -163,6 +223,12 @@ window.f1stream = Object.freeze({
   },
   get clock() {
     return { t: clock.playhead, rate: clock.rate, newest: clock.newest?.t ?? null };
+  },
+  get remote() {
+    return { mode: remote.mode, speed: remote.speed, delay: remote.delay, reveal: remote.reveal, settled: remote.settled };
+  },
+  get history() {
+    return history.entries.map((entry) => ({ ...entry }));
   },
   get frames() {
     return frames;

@@ -48,6 +48,7 @@ export function renderPicture(picture, rate) {
   const { race, head } = picture;
   renderProgress(race, head.info, picture.t);
   text("clock", clock(picture.t));
+  renderLocal(head.info, picture.t);
   $("rate").hidden = !pace(rate) || race.ended;
   text("rate", pace(rate));
   const fastest = race.fastest_lap;
@@ -69,6 +70,13 @@ export function renderPicture(picture, rate) {
   $("banner").dataset.status = kind;
   text("banner-text", sentence);
   text("banner-more", more);
+}
+
+/** The time of day, where the viewer is and where the track is. */
+function renderLocal({ t0_utc_ms: zero, gmt_offset_ms: offset }, t) {
+  const now = new Date(zero + t);
+  text("local", now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false }));
+  text("at-track", offset == null ? "" : `${new Date(zero + t + offset).toISOString().slice(11, 16)} at the track`);
 }
 
 /** How far the session is: laps in a race, else the part and what is left of it. */
@@ -98,45 +106,94 @@ function degrees(value) {
   return value == null ? NONE : `${Math.round(value)}°`;
 }
 
-/** The race control log, newest first, and the voice of the page for screen readers. */
+const MOST = 200; // messages in the log
+const NEW_MS = 6000; // what became known longer ago is no news
+
+/** The race control log, newest first, the voice of the page for screen readers, and its sound. */
 export class RaceControlLog {
-  constructor(list) {
+  constructor(list, remote) {
     this.list = list;
+    this.remote = remote;
+    this.sound = new Sound($("sound"));
     this.reset();
   }
 
   reset() {
     this.list.replaceChildren();
-    this.seen = new Set();
-    this.first = true;
+    this.shown = "";
+    this.items = new Map();
+    this.told = null; // session time up to which everything has been told
     this.banner = "";
     $("no-messages").hidden = false;
   }
 
-  render(race) {
-    const said = [];
-    for (const message of race.race_control ?? []) {
-      const key = `${message.session_time_ms} ${message.message}`;
-      if (this.seen.has(key)) continue;
-      this.seen.add(key);
-      this.list.prepend(item(message));
-      said.push(message.message);
+  /** Messages known at the view's horizon; those later than the picture are revealed ones. */
+  render({ picture, history, horizon, t }) {
+    const known = history.messages(horizon, "race_control");
+    const messages = known.length ? known : (picture.race.race_control ?? []).map((message) => ({ t: message.session_time_ms, ...message }));
+    const shown = `${messages.length} ${messages.at(-1)?.t} ${messages.at(-1)?.message}`;
+    if (shown !== this.shown) {
+      this.shown = shown;
+      this.items = new Map(messages.slice(-MOST).map((message) => [message, this.items.get(message) ?? this.item(message)]));
+      this.list.replaceChildren(...[...this.items.values()].reverse());
+      $("no-messages").hidden = messages.length > 0;
     }
-    while (this.list.children.length > 200) this.list.lastElementChild.remove();
-    $("no-messages").hidden = this.list.children.length > 0;
+    for (const [message, made] of this.items) made.dataset.later = String(message.t > t);
+    this.speak(messages, t);
+  }
+
+  /** Say what is new, unless the viewer has just come here. */
+  speak(messages, t) {
+    const going = this.told !== null && t >= this.told && t - this.told < NEW_MS;
+    const fresh = going ? messages.filter((message) => message.t > this.told && message.t <= t) : [];
+    this.told = t;
+    const said = fresh.map((message) => message.message);
     const now = $("banner-text").textContent;
-    if (now !== this.banner) said.push(now);
+    if (now !== this.banner && going) said.push(now);
     this.banner = now;
-    // What was there when the page opened is read from the log, not shouted.
-    if (said.length && !this.first) text("announce", said.slice(-3).join(". "));
-    this.first = false;
+    if (said.length) text("announce", said.slice(-3).join(". "));
+    if (fresh.length) this.sound.play(fresh.at(-1));
+  }
+
+  item(message) {
+    const flag = element("i", "flag");
+    flag.dataset.flag = (message.flag ?? (message.category === "SafetyCar" ? "SAFETY" : "NONE")).replaceAll(" ", "-");
+    const when = element("button", "moment", clock(message.session_time_ms));
+    when.type = "button";
+    when.title = "Go there";
+    when.addEventListener("click", () => this.remote.seek(message.session_time_ms));
+    const place = element("span", "when", [when]);
+    if (message.lap != null) place.append(element("span", "", `Lap ${message.lap}`));
+    return element("li", "", [flag, place, element("span", "said", message.message)]);
   }
 }
 
-function item(message) {
-  const flag = element("i", "flag");
-  flag.dataset.flag = (message.flag ?? (message.category === "SafetyCar" ? "SAFETY" : "NONE")).replaceAll(" ", "-");
-  const when = element("span", "when", [element("time", "", clock(message.session_time_ms))]);
-  if (message.lap != null) when.append(element("span", "", `Lap ${message.lap}`));
-  return element("li", "", [flag, when, element("span", "said", message.message)]);
+const TONES = { RED: [330, 330, 330], YELLOW: [660, 660], "DOUBLE YELLOW": [660, 660], GREEN: [520, 780], CLEAR: [520, 780] };
+
+/** A short tone for a message, once the viewer has asked for it. */
+class Sound {
+  constructor(button) {
+    this.on = false;
+    button.addEventListener("click", () => {
+      this.on = !this.on;
+      button.setAttribute("aria-pressed", String(this.on));
+      if (this.on) this.play({ flag: "GREEN" }); // and browsers want a click first
+    });
+  }
+
+  play({ flag }) {
+    if (!this.on) return;
+    this.audio ??= new AudioContext();
+    const start = this.audio.currentTime;
+    (TONES[flag] ?? [600]).forEach((pitch, i) => {
+      const [tone, volume] = [this.audio.createOscillator(), this.audio.createGain()];
+      const at = start + i * 0.16;
+      tone.frequency.value = pitch;
+      volume.gain.setValueAtTime(0.12, at);
+      volume.gain.exponentialRampToValueAtTime(0.001, at + 0.14);
+      tone.connect(volume).connect(this.audio.destination);
+      tone.start(at);
+      tone.stop(at + 0.15);
+    });
+  }
 }

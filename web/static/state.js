@@ -15,11 +15,14 @@ export class Race {
   takeHead(head) {
     const other = head.session_key !== this.head?.session_key || head.epoch !== this.head?.epoch;
     this.head = head;
-    if (other) {
-      this.key = null;
-      this.pictures = [];
-    }
+    if (other) this.jump();
     return other;
+  }
+
+  /** The pictures that come next are of another place. */
+  jump() {
+    this.key = null;
+    this.pictures = [];
   }
 
   /** The merged picture of a frame; null when it cannot be placed or is not new. */

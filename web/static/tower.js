@@ -1,18 +1,30 @@
 // The timing table: one row per car, in race order. Text from the feed only ever becomes textContent.
 
 import { NONE, age, gap, lapTime, teamColor } from "./format.js";
+import { penaltyCell } from "./penalties.js";
 import { byTime, carStatus, raceOrder, signalAge } from "./state.js";
 
-const COLUMNS = ["pos", "driver", "gap", "interval", "lap", "last", "tyre", "stops", "speed", "update"];
+const COLUMNS = ["pos", "driver", "gap", "interval", "last", "best", "s1", "s2", "s3", "tyre", "stops", "speed", "lap", "penalty", "update"];
 const COMPOUNDS = { SOFT: "S", MEDIUM: "M", HARD: "H", INTERMEDIATE: "I", WET: "W" };
 const FASTEST_KMH = 360; // the end of the little speed bars
+const GLIDE_MS = 450; // rows that change places
+const MINI_SOURCES = { feed: "mini-sectors from the feed", lines: "mini-sectors from our own timing lines" };
 
 export class Tower {
-  constructor(body) {
+  constructor(body, selection) {
     this.body = body;
-    this.lapTimeName = document.getElementById("lap-time-name");
+    this.selection = selection;
     this.rows = new Map();
     this.order = "";
+    this.seconds = false; // gaps of lapped cars
+    this.source = document.getElementById("mini-source");
+    this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+    selection.onChange(() => this.select());
+    const button = document.getElementById("seconds");
+    button.addEventListener("click", () => {
+      this.seconds = !this.seconds;
+      button.setAttribute("aria-pressed", String(this.seconds));
+    });
   }
 
   reset() {
@@ -21,41 +33,64 @@ export class Tower {
     this.order = "";
   }
 
-  /** Show a picture; `silence` is ms of wall time since the newest frame. */
-  render(picture, silence) {
+  /** Show a picture; `silence` is ms of wall time since the newest frame, `laps` what `History.laps` has of it. */
+  render(picture, silence, laps) {
     const order = raceOrder(picture);
-    const over = picture.race.ended;
-    const name = byTime(picture.race) ? "BEST LAP" : "LAST LAP";
-    if (this.lapTimeName.textContent !== name) this.lapTimeName.textContent = name;
-    let leader = true;
-    for (const i of order) {
+    const { race } = picture;
+    this.source.hidden = !race.mini_source;
+    if (race.mini_source && this.source.textContent !== MINI_SOURCES[race.mini_source]) this.source.textContent = MINI_SOURCES[race.mini_source];
+    const leader = order.length ? picture.head.cars[order[0]].driver_number : null;
+    order.forEach((i, place) => {
       const entry = picture.head.cars[i];
       const car = picture.cars[entry.driver_number] ?? {};
-      const status = carStatus(car, signalAge(picture, i), over ? 0 : silence);
+      const status = carStatus(car, signalAge(picture, i), race.ended ? 0 : silence);
       const row = this.rows.get(entry.driver_number) ?? this.addRow(entry);
-      row.render(picture, i, car, status, leader);
-      leader = false;
-    }
-    const numbers = order.map((i) => picture.head.cars[i].driver_number);
-    if (numbers.join() !== this.order) {
-      this.order = numbers.join();
-      for (const [number, row] of this.rows) if (!numbers.includes(number)) this.rows.delete(number) && row.element.remove();
-      numbers.forEach((number, place) => {
-        const { element } = this.rows.get(number);
-        if (this.body.children[place] !== element) this.body.insertBefore(element, this.body.children[place] ?? null);
-      });
+      const seconds = this.seconds && car.laps_down > 0 ? secondsBehind(laps, leader, entry.driver_number) : null;
+      row.render(picture, i, car, status, place === 0, seconds);
+    });
+    this.arrange(order.map((i) => picture.head.cars[i].driver_number));
+  }
+
+  /** Rows in order; those that change places glide there. */
+  arrange(numbers) {
+    if (numbers.join() === this.order) return;
+    const glide = this.order && !this.calm.matches && document.visibilityState === "visible";
+    this.order = numbers.join();
+    const before = new Map(glide ? [...this.rows].map(([number, row]) => [number, row.element.offsetTop]) : []);
+    for (const [number, row] of this.rows) if (!numbers.includes(number)) this.rows.delete(number) && row.element.remove();
+    numbers.forEach((number, place) => {
+      const { element } = this.rows.get(number);
+      if (this.body.children[place] !== element) this.body.insertBefore(element, this.body.children[place] ?? null);
+    });
+    for (const [number, top] of before) {
+      const row = this.rows.get(number);
+      const moved = row ? top - row.element.offsetTop : 0;
+      if (moved) row.element.animate([{ transform: `translateY(${moved}px)` }, { transform: "none" }], { duration: GLIDE_MS, easing: "ease-out" });
     }
   }
 
   addRow(entry) {
-    const row = new Row(entry);
+    const row = new Row(entry, () => this.selection.toggle(entry.driver_number));
     this.rows.set(entry.driver_number, row);
+    this.select();
     return row;
+  }
+
+  select() {
+    for (const [number, row] of this.rows) row.select(this.selection.has(number));
   }
 }
 
+/** Seconds behind the leader at the end of the car's last lap, as the laps say; null when they do not. */
+function secondsBehind(laps, leader, number) {
+  const own = laps?.get(number)?.findLast((lap) => !lap.made);
+  const theirs = own && laps.get(leader)?.find((lap) => lap.lap === own.lap);
+  return theirs ? own.end - theirs.end : null;
+}
+
 class Row {
-  constructor(entry) {
+  constructor(entry, pick) {
+    this.entry = entry;
     this.element = element("tr");
     this.element.dataset.car = entry.driver_number;
     this.element.style.setProperty("--team", teamColor(entry.team_color));
@@ -70,39 +105,82 @@ class Row {
     }
     this.tag = element("span", "tag");
     const name = element("span", "names", [element("b", "tla", entry.tla), element("span", "name", surname(entry.name))]);
-    this.cells.driver.append(element("span", "driver", [element("span", "number", entry.driver_number), name, this.tag]));
+    this.button = element("button", "driver", [element("span", "number", entry.driver_number), name, this.tag]);
+    this.button.type = "button";
+    this.button.setAttribute("aria-pressed", "false");
+    this.cells.driver.append(this.button);
     this.cells.driver.title = `${entry.name}, ${entry.team}`;
+    this.element.addEventListener("click", pick);
     this.bar = element("i", "speed-bar");
+    this.drs = element("span", "drs", "DRS");
+    this.drs.hidden = true;
     this.speed = element("span");
-    this.cells.speed.append(this.speed, this.bar);
+    this.cells.speed.append(this.drs, this.speed, this.bar);
   }
 
-  render(picture, i, car, status, leader) {
-    const { gap: gaps, interval, speed } = picture;
+  select(on) {
+    this.element.dataset.selected = String(on);
+    this.button.setAttribute("aria-pressed", String(on));
+  }
+
+  render(picture, i, car, status, leader, seconds) {
+    const { gap: gaps, interval, speed, race } = picture;
     const out = status.code === "retired" || status.code === "out";
     this.once("status", status.code, () => {
       this.element.dataset.status = status.code;
       this.tag.textContent = status.label;
       this.tag.hidden = !status.label;
     });
-    this.text("pos", car.position || NONE);
+    this.once("pos", `${car.position} ${this.entry.grid_position}`, () => this.cells.pos.replaceChildren(...place(car.position, byTime(race) ? null : this.entry)));
     const measured = { gap: out && gaps[i] == null && !car.laps_down ? NONE : gap(gaps[i], car.laps_down), interval: gap(interval[i], car.interval_laps) };
-    this.distance("gap", leader ? "LEADER" : null, measured.gap, car.official_gap_ms, car.official_gap_laps);
-    this.distance("interval", leader ? lapOf(picture.race) : null, measured.interval, car.official_interval_ms, car.official_interval_laps);
-    this.once("cut", cut(car, picture.race), (where) => (this.element.dataset.cut = where));
+    const far = seconds === null ? null : gap(seconds, 0);
+    this.distance("gap", leader ? "LEADER" : far, measured.gap, car.official_gap_ms, car.official_gap_laps);
+    this.distance("interval", leader ? lapOf(race) : null, measured.interval, car.official_interval_ms, car.official_interval_laps);
+    this.once("cut", cut(car, race), (where) => (this.element.dataset.cut = where));
     this.text("lap", car.lap ?? NONE);
-    this.text("stops", car.stops ?? 0);
     this.text("update", picture.age[i] == null && picture.along?.[i] != null ? "est." : age(picture.age[i] == null ? null : status.age));
-    const [ms, mark] = byTime(picture.race) ? [car.best_lap_ms, leader && car.best_lap_ms ? "overall" : null] : [car.last_lap_ms, car.last_lap_mark];
-    this.once("last", `${ms} ${mark}`, () => this.cells.last.replaceChildren(...timed(ms, mark)));
-    this.once("tyre", `${car.compound} ${car.tyre_age}`, () => this.cells.tyre.replaceChildren(...tyre(car.compound, car.tyre_age)));
-    this.once("stop-list", JSON.stringify(car.pit_stops ?? []), () => {
-      this.cells.stops.title = (car.pit_stops ?? []).map(stopText).join("\n");
-    });
+    this.once("last", `${car.last_lap_ms} ${car.last_lap_mark}`, () => this.cells.last.replaceChildren(...timed(car.last_lap_ms, car.last_lap_mark)));
+    const best = car.best_lap_ms && race.fastest_lap?.driver_number === this.entry.driver_number ? "overall" : null;
+    this.once("best", `${car.best_lap_ms} ${best}`, () => this.cells.best.replaceChildren(...timed(car.best_lap_ms, best)));
+    this.sectors(car, race.mini_sectors);
+    this.once("tyre", JSON.stringify([car.compound, car.tyre_age, car.stints?.length]), () => this.cells.tyre.replaceChildren(...tyre(car)));
+    this.once("stops", JSON.stringify([car.stops, car.pit_stops]), () => this.stops(car));
+    this.once("penalty", JSON.stringify([car.penalties, car.position_with_penalties]), () => penaltyCell(this.cells.penalty, car));
+    this.once("drs", picture.drs?.[i] === 1 && !out, (open) => (this.drs.hidden = !open));
     this.once("speed", speed[i], () => {
       this.speed.textContent = speed[i] ?? NONE;
       this.bar.style.setProperty("--part", Math.min(1, (speed[i] ?? 0) / FASTEST_KMH).toFixed(3));
     });
+  }
+
+  /** Sector times with their marks, and the mini-sectors of the lap under them. */
+  sectors(car, sizes) {
+    let from = 0;
+    for (const sector of [1, 2, 3]) {
+      const { ms, mark } = car.sectors?.[sector - 1] ?? {};
+      const size = sizes?.[sector - 1] ?? 0;
+      const minis = (car.mini_sectors ?? "").slice(from, from + size);
+      from += size;
+      this.once(`s${sector}`, `${ms} ${mark} ${minis} ${size}`, () => {
+        const bars = element("span", "minis", Array.from({ length: size }, (_, k) => {
+          const bar = element("i");
+          if (minis[k]) bar.dataset.m = minis[k];
+          return bar;
+        }));
+        bars.setAttribute("aria-hidden", "true");
+        const time = element("span", mark ?? "", ms == null ? (size ? "" : NONE) : lapTime(ms));
+        const told = mark ? [element("span", "sr", mark === "overall" ? " best of all" : " personal best")] : [];
+        this.cells[`s${sector}`].replaceChildren(time, ...told, bars);
+      });
+    }
+  }
+
+  stops(car) {
+    const last = car.pit_stops?.at(-1);
+    const seconds = (ms) => (ms / 1000).toFixed(1);
+    const told = last?.pit_lane_ms == null ? "" : seconds(last.pit_lane_ms) + (last.stationary_ms == null ? "" : ` · ${seconds(last.stationary_ms)}`);
+    this.cells.stops.replaceChildren(String(car.stops ?? 0), ...(told ? [element("span", "sub", told)] : []));
+    this.cells.stops.title = (car.pit_stops ?? []).map(stopText).join("\n");
   }
 
   text(column, value) {
@@ -122,6 +200,13 @@ class Row {
     this.shown[name] = value;
     change(value);
   }
+}
+
+/** The position, and how many places it is from the grid's. */
+function place(position, entry) {
+  const gained = position && entry?.grid_position ? entry.grid_position - position : 0;
+  if (!gained) return [String(position || NONE)];
+  return [String(position), sign(`${gained > 0 ? "▲" : "▼"}${Math.abs(gained)}`, `change ${gained > 0 ? "gained" : "lost"}`, `${Math.abs(gained)} ${gained > 0 ? "gained" : "lost"}`)];
 }
 
 /** What stands beside the three letters; the whole name is the cell's title. */
@@ -153,16 +238,27 @@ export function sign(letter, kind, meaning) {
   return element("span", "", [sighted, element("span", "sr", ` ${meaning}`)]);
 }
 
-function tyre(compound, laps) {
+function tyre({ compound, tyre_age: laps, stints }) {
   if (!compound) return [NONE];
   const known = COMPOUNDS[compound];
   const letter = element("i", "compound", known ?? "?");
   letter.dataset.compound = known ? compound : "UNKNOWN";
   letter.setAttribute("aria-hidden", "true");
-  const name = compound[0] + compound.slice(1).toLowerCase();
-  const set = element("span", "tyre", [letter, element("span", "sr", `${name} `), element("span", "tyre-age", laps ?? NONE), element("span", "sr", " laps")]);
-  set.title = laps == null ? name : `${name}, ${laps} laps`;
+  const past = (stints ?? []).slice(0, -1).map((stint) => {
+    const dot = element("i");
+    dot.dataset.compound = stint.compound;
+    return dot;
+  });
+  const before = element("span", "past", past);
+  before.setAttribute("aria-hidden", "true");
+  const set = element("span", "tyre", [before, letter, element("span", "sr", `${named(compound)} `), element("span", "tyre-age", laps ?? NONE), element("span", "sr", " laps")]);
+  const history = (stints ?? []).map((stint) => `${named(stint.compound)}: ${stint.laps} laps from lap ${stint.first_lap}${stint.fresh === false ? ", used" : ""}`);
+  set.title = history.length ? history.join("\n") : laps == null ? named(compound) : `${named(compound)}, ${laps} laps`;
   return [set];
+}
+
+function named(compound) {
+  return compound ? compound[0] + compound.slice(1).toLowerCase() : "Unknown";
 }
 
 function stopText(stop) {

@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from f1stream.settings import Settings
 from f1stream.sources.fastf1 import tables
 from f1stream.sources.fastf1.client import fastf1
-from f1stream.sources.fastf1.load import STEPS, corners, load
+from f1stream.sources.fastf1.load import STEPS, circuit, load
 from f1stream.sources.fastf1.schedule import Wanted, find, words
 from f1stream.sources.fastf1.telemetry import samples
 from f1stream.sources.session import SourceError
@@ -71,7 +71,7 @@ def fetch(settings: Settings, wanted: Wanted, to: Path | None = None, *, again: 
         with becoming(folder) as partial:
             load(client, session, proper)
             steps(len(session.laps))
-            done = write(session, partial, tell, lambda note: corners(client, session, note))
+            done = write(session, partial, tell, lambda note: circuit(client, session, note))
         tell(f"{words(proper)}, fetched")
     done.folder, done.name = folder, words(proper)
     if client.remarks:
@@ -83,7 +83,7 @@ def write(
     session: Any,
     folder: Path,
     step: Callable[[str], None] = lambda _: None,
-    find_corners: Callable[[Callable[[str], None]], Any] = lambda _: None,
+    find_circuit: Callable[[Callable[[str], None]], dict[str, Any]] = lambda _: {},
 ) -> Fetched:
     """Write a loaded FastF1 session into an empty folder, as a session archive."""
     notes: list[str] = []
@@ -110,7 +110,7 @@ def write(
         "weather": tables.weather(session),
         "track_status": tables.statuses(session.track_status, "Status", "Message"),
         "track_outline": outline,
-        "corners": find_corners(notes.append),
+        **find_circuit(notes.append),
     }
     for name, content in files.items():
         if content is not None:

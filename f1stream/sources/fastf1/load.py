@@ -50,22 +50,31 @@ def _load(client: FastF1, session: Any, wanted: Wanted, livedata: Any) -> None:
         raise SourceError(f"The {words(wanted)} has not ended yet; {LOADS_MORE_SOON}.")
 
 
-def corners(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[str, list[Any]] | None:
-    """The circuit's corners: number (with its letter, ``9A``), X, Y in 1/10 m, angle in degrees, distance in m.
+def circuit(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[str, Any]:
+    """The circuit as others know it: an archive's ``corners`` and ``circuit``; without it ``note`` gets the reason.
 
-    They come from a server of others; without them ``note`` gets the reason.
+    Of a corner its number (with its letter, ``9A``), X, Y in 1/10 m, angle in degrees, distance in m. Of the map how
+    far it is turned (degrees, counterclockwise), and where the marshals' sectors begin.
     """
     import requests  # noqa: PLC0415 - as slow as FastF1, which needs it
 
     try:
         with arrays_instead_of_frames(session):
-            found = session.get_circuit_info().corners
+            found = session.get_circuit_info()
+        corners, sectors = found.corners, found.marshal_sectors
     except (AttributeError, LookupError, TypeError, ValueError, requests.RequestException) as error:
         why = ", ".join(client.servers.failed) or type(error).__name__
         note(f"The circuit's corners could not be had ({why}) and are left out.")
-        return None
-    named = zip(found["Number"], found["Letter"], strict=True)
+        return {}
+    named = zip(corners["Number"], corners["Letter"], strict=True)
+    begins = zip(sectors["Number"], sectors["X"], sectors["Y"], strict=True)
     return {
-        "CornerNumber": [f"{number}{letter}" if letter else int(number) for number, letter in named],
-        **{name: [float(value) for value in found[name]] for name in ("X", "Y", "Angle", "Distance")},
+        "corners": {
+            "CornerNumber": [f"{number}{letter}" if letter else int(number) for number, letter in named],
+            **{name: [float(value) for value in corners[name]] for name in ("X", "Y", "Angle", "Distance")},
+        },
+        "circuit": {
+            "Rotation": float(found.rotation),
+            "MarshalSectors": [{"Number": int(number), "X": float(x), "Y": float(y)} for number, x, y in begins],
+        },
     }

@@ -153,8 +153,9 @@ class Parser:
             if number in self.book.entries:
                 before = self.timing[number].line
                 facts += self.timing[number].take(number, line, at_ms, self.book.cars[number].laps, self.parts.part)
-                if "Position.z" in self.silence.silent and not message.snapshot:
-                    facts += mini_sectors(number, before, line, at_ms, self.book.cars[number].laps)
+                if "Sectors" in line:
+                    after, laps = self.timing[number].line, self.book.cars[number].laps
+                    facts += mini_sectors(number, before, after, at_ms, laps, snapshot=message.snapshot)
         return facts
 
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:

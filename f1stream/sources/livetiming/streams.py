@@ -14,7 +14,7 @@ from f1stream.sources.livetiming import files
 from f1stream.sources.livetiming.formats import dated, stream_line
 from f1stream.sources.livetiming.message import BadMessage, FeedMessage
 from f1stream.sources.livetiming.order import Placed, in_order
-from f1stream.sources.livetiming.times import HEARTBEAT_LEAD_MS, own_times, utc_ms
+from f1stream.sources.livetiming.times import HEARTBEAT_LEAD_MS, gmt_offset_ms, own_times, utc_ms
 
 NAME = re.compile(r"(.+)\.jsonStream(?:\.gz)?")
 CLOCKS = ("Heartbeat", "ExtrapolatedClock", "SessionData", "CarData.z", "Position.z", "RaceControlMessages")
@@ -69,11 +69,8 @@ def _scheduled_ms(info: FeedMessage) -> int | None:
     if not isinstance(info.data, dict):
         return None
     start = utc_ms(info.data.get("StartDate"))
-    gmt_offset = re.fullmatch(r"(-?)(\d\d):(\d\d):(\d\d)", str(info.data.get("GmtOffset")))
-    if start is None or gmt_offset is None:
-        return None
-    hours, minutes, seconds = (int(part) for part in gmt_offset.groups()[1:])
-    return start - ((hours * 60 + minutes) * 60 + seconds) * 1000 * (-1 if gmt_offset[1] else 1)
+    ahead = gmt_offset_ms(info.data.get("GmtOffset"))
+    return None if start is None or ahead is None else start - ahead
 
 
 def merged(streams: dict[str, Path], t0_ms: int, report: ReportIn) -> Iterator[FeedMessage]:

@@ -12,6 +12,7 @@ from f1stream.sources.livetiming.packed import Damaged, unpack
 UTC_TEXT = re.compile(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)(Z|[+-]\d\d:\d\d)?")
 """With 0 to 7 digits of a second, mostly with Z; race control has neither. 0001-01-01 means that there is none."""
 OFFSET = re.compile(rb"(\d\d):([0-5]\d):([0-5]\d)\.(\d{3})")
+GMT_OFFSET = re.compile(r"(-?)(\d\d):([0-5]\d):([0-5]\d)")
 HEARTBEAT_LEAD_MS = 2_050
 """So much later than the time at which it is sent is a Heartbeat's Utc: the median of both captures of 2024."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +43,15 @@ def offset_ms(line: bytes) -> int | None:
         return None
     hours, minutes, seconds, ms = (int(part) for part in found.groups())
     return ((hours * 60 + minutes) * 60 + seconds) * 1000 + ms
+
+
+def gmt_offset_ms(text: Any) -> int | None:
+    """A session's ``GmtOffset``, ``11:00:00`` or ``-04:00:00``: by how much the track's time is ahead of UTC."""
+    found = GMT_OFFSET.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        return None
+    hours, minutes, seconds = (int(part) for part in found.groups()[1:])
+    return ((hours * 60 + minutes) * 60 + seconds) * 1000 * (-1 if found[1] else 1)
 
 
 def own_times(topic: str, data: Any) -> Iterator[int]:

@@ -12,6 +12,10 @@ from models import Message, MiniSector, PitIn, PitOut, Retirement, SectorTime, S
 
 SHOWN = {"Position", "GapToLeader", "IntervalToPositionAhead", "Stats", "KnockedOut", "Stopped"}
 """Of a car's line, what makes its timing."""
+MARKS: dict[int, str] = {2048: "slower", 2049: "personal", 2051: "overall"}
+"""The feed's codes of colours. 2064 is the pit lane's; 2050 and 2052, some ten times a session, nobody explains."""
+MOST_MINI_SECTORS = 50
+"""Of a sector; circuits have up to 12."""
 
 
 @dataclass
@@ -76,19 +80,34 @@ def _sectors(number: str, change: dict[str, Any], at_ms: int, laps: CarLaps) -> 
 
 
 def mini_sectors(
-    number: str, before: dict[str, Any], change: dict[str, Any], at_ms: int, laps: CarLaps
+    number: str, before: dict[str, Any], after: dict[str, Any], at_ms: int, laps: CarLaps, *, snapshot: bool
 ) -> list[MiniSector]:
-    """Those that a car ended, by a change of its line: coloured then, and cleared in the next lap.
+    """What the feed colours otherwise ``after`` a change of a car's line: one that it ended, or an earlier one anew.
 
-    A colour that becomes another one was a best and is none any more, or the other way round: nothing was passed.
+    Some seconds into a lap the feed clears the lap before, from its second mini-sector on; the first one keeps its
+    colour, or has got its new one. Of a snapshot nobody knows when its mini-sectors were passed.
     """
-    found, coloured = [], _colours(before)
-    for (nth, mini), colour in _colours(change).items():
-        if colour and not coloured.get((nth, mini)):
-            lap = laps.lap_number_at(at_ms, nth)
-            part = {"driver_number": number, "lap": lap, "sector": nth + 1, "mini_sector": mini + 1}
-            found.append(MiniSector.model_validate({"session_time_ms": at_ms} | part))
-    return found
+    was, now = _colours(before), _colours(after)
+    last = max((place for place, colour in now.items() if colour), default=(0, -1))
+    counts = tuple(1 + max((mini for nth, mini in now if nth == sector), default=-1) for sector in range(3))
+
+    def told(place: tuple[int, int], change: str) -> MiniSector:
+        nth, mini = place
+        return MiniSector.model_validate({
+            "session_time_ms": at_ms, "driver_number": number, "lap": laps.lap_number_at(at_ms, nth),
+            "sector": nth + 1, "mini_sector": mini + 1, "mark": MARKS.get(now.get(place) or 0), "change": change,
+            "counts": counts if all(counts) else None,
+        })  # fmt: skip
+
+    found, cleared = [], False
+    for place, colour in sorted(now.items()):
+        if (was.get(place) or 0) == (colour or 0):
+            continue
+        if place > last:
+            cleared = True
+        else:
+            found.append(told(place, "recoloured" if was.get(place) or snapshot else "passed"))
+    return [*found, told(last, "cleared")] if cleared else found
 
 
 def _colours(line: dict[str, Any]) -> dict[tuple[int, int], int | None]:
@@ -98,7 +117,7 @@ def _colours(line: dict[str, Any]) -> dict[tuple[int, int], int | None]:
         for nth, sector in indexed(line.get("Sectors"))
         if isinstance(sector, dict) and nth < 3
         for mini, told in indexed(sector.get("Segments"))
-        if isinstance(told, dict)
+        if isinstance(told, dict) and mini < MOST_MINI_SECTORS
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from f1stream.sources.livetiming.laps_driven import annotate
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser import Parser, Tally
+from f1stream.sources.livetiming.times import gmt_offset_ms
 from f1stream.sources.livetiming.track import outline
 from f1stream.sources.session import Columns, Session, SourceError
 from models import Entries, Lap, Message, SessionInfo, Track
@@ -66,7 +67,14 @@ def session_info(parser: Parser, t0_utc_ms: int, start_ms: int, source: str) -> 
         meeting=str(meeting.get("Name", "")), location=str(meeting.get("Location", "")),
         country_code=str(country.get("Code", "")), circuit=str(circuit.get("ShortName", "")),
         total_laps=parser.total_laps, t0_utc_ms=t0_utc_ms, start_ms=start_ms, source=source,
+        gmt_offset_ms=gmt_offset_ms(told.get("GmtOffset")), path=session_path(told),
     )  # fmt: skip
+
+
+def session_path(told: dict[str, Any]) -> str | None:
+    """The ``Path`` of a ``SessionInfo``."""
+    path = told.get("Path")
+    return path if isinstance(path, str) and path else None
 
 
 def _object(told: dict[str, Any], name: str) -> dict[str, Any]:

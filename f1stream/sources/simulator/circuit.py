@@ -92,6 +92,14 @@ class Circuit:
             points.append((number, round(float(x) * 10, 1), round(float(y) * 10, 1)))
         return points
 
+    def marshal_sector_points(self) -> list[tuple[int, float, float]]:
+        """Number, X and Y (1/10 m) where each marshals' sector begins."""
+        at: Floats = np.arange(MARSHAL_SECTORS, dtype=np.float64) * (self.length / MARSHAL_SECTORS)
+        return [
+            (number, round(float(x) * 10, 1), round(float(y) * 10, 1))
+            for number, (x, y) in enumerate(zip(self.at(self.x, at), self.at(self.y, at), strict=True), 1)
+        ]
+
     def corner_before(self, s: float) -> str:
         """The number of the last corner at or before ``s``."""
         return next((number for number, at in reversed(self.corners) if at <= s), self.corners[-1][0])

@@ -29,6 +29,8 @@ from models import (
     Weather,
 )
 
+GMT_OFFSET_MS = 3_600_000
+"""Halvard is an hour ahead of UTC."""
 INFO_BEFORE_START_MS = 20_000
 """The run begins this long before lights out."""
 
@@ -138,10 +140,13 @@ def messages_of(
         SessionInfo(
             session_time_ms=begin, name="Race", type="Race", meeting="Simulated Grand Prix", location="Halvard",
             country_code="SIM", circuit=race.circuit.name, total_laps=race.laps, t0_utc_ms=bulletin.t0_utc_ms,
-            start_ms=begin, source=source, simulated=True,
+            start_ms=begin, source=source, simulated=True, gmt_offset_ms=GMT_OFFSET_MS,
         ),
         Entries(session_time_ms=begin, entries=[driver.entry for driver in race.drivers]),
-        Track(session_time_ms=begin, outline=race.circuit.outline(), corners=race.circuit.corner_points()),
+        Track(
+            session_time_ms=begin, outline=race.circuit.outline(), corners=race.circuit.corner_points(),
+            marshal_sectors=race.circuit.marshal_sector_points(),
+        ),
     ]  # fmt: skip
     told: list[Message] = [*bulletin.messages, *_lap_counts(race, truth, bulletin), *_weather(begin, end, rng)]
     for car in range(len(race.drivers)):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from pathlib import Path
 
 import pytest
 from figures import figures
 from pipeline import Run, run
 
+from f1stream.sources.livetiming.merge import indexed
 from f1stream.sources.livetiming.parser import Tally
 from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.livetiming.whole import as_session
@@ -59,6 +61,35 @@ def test_between_the_finish_lines_gaps_are_measured_at_mini_sectors(raced: Run) 
     )
     assert len(apart) > 7_000
     assert middle < 250
+
+
+def test_mini_sectors_are_the_feeds_own_at_every_frame(recordings: Path, raced: Run) -> None:
+    """Held against the feed's segments, put together here anew."""
+    marks = {0: "-", 2048: "y", 2049: "g", 2051: "p"}
+    segments: dict[str, dict[tuple[int, int], int]] = {}
+    shown: dict[str, str] = {}
+    feed = list(open_recording(recordings / FROZEN / SPRINT))
+    waiting = deque((m.sent_ms - feed[0].sent_ms, m.data) for m in feed if m.topic == "TimingData")
+    key: dict[str, str] = {}
+    colours: Counter[str] = Counter()
+    for frame in raced.frames:
+        while waiting and waiting[0][0] <= frame.t:
+            for number, line in waiting.popleft()[1].get("Lines", {}).items():
+                for nth, sector in indexed(line.get("Sectors")):
+                    for mini, segment in indexed(sector.get("Segments")):
+                        segments.setdefault(number, {})[nth, mini] = segment["Status"]
+                of_car = sorted(segments.get(number, {}).items())
+                text = "".join(marks.get(code, "-") for _, code in of_car)
+                lit = max((n for n, (_, code) in enumerate(of_car, 1) if code), default=0)
+                shown[number] = text[:lit]
+        told = {n: car.mini_sectors for n, car in frame.cars.items() if "mini_sectors" in car.model_fields_set}
+        key = told if frame.kind == "key" else key
+        assert key | told == {number: shown.get(number, "") for number in key}, frame.t
+        if frame.kind == "key":
+            colours.update("".join(told.values()))
+            assert (frame.race.mini_sectors, frame.race.mini_source) == ((9, 9, 8), "feed")
+    assert colours["y"] > colours["g"] > colours["p"] > 20
+    assert len(raced.frames) > 10_000
 
 
 def test_visits_before_the_start_are_no_stops_and_every_finisher_made_one(raced: Run) -> None:

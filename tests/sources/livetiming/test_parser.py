@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser import Parser, Tally
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
-from models import Frame, Lap, SessionPart, Timing
+from models import Frame, Lap, SessionInfo, SessionPart, Timing
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
 FIELDS = {
@@ -209,7 +210,29 @@ def test_without_positions_cars_are_where_their_mini_sectors_say(mexico_feed: li
 
 
 def test_with_positions_nothing_is_estimated(session: Session) -> None:
-    assert not any(message.kind == "mini_sector" for message in session.messages)
+    """Mini-sectors are told for their colours; the line is known as soon as they would place a car."""
+    assert any(message.kind == "mini_sector" for message in session.messages)
+    assert not any(frame.along for frame in run(session, 3_000).frames)
+
+
+def test_drs_is_open_on_straights_only(session: Session) -> None:
+    told = Counter(
+        (drs, (speed or 0) > 200)
+        for frame in run(session, 3_000).frames
+        for drs, speed in zip(frame.drs, frame.speed, strict=bool(frame.drs))
+    )
+    assert told[1, True] > 5_000
+    assert told[1, False] < 0.1 * told[1, True]
+    assert told[None, True] == 0
+
+
+def test_session_says_where_it_is_kept_and_what_time_it_is_there(session: Session) -> None:
+    info = session.messages[0]
+    assert isinstance(info, SessionInfo)
+    assert info.gmt_offset_ms == -6 * 3_600_000
+    assert info.path == "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
+    radio = next(message for message in session.messages if message.kind == "team_radio")
+    assert radio.path == "TeamRadio/ALEALB01_23_20251025_155858.mp3"
 
 
 @pytest.mark.parametrize("seed", range(8))

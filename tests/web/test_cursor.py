@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.frame import FRAME_MS
+from tests.web.race import LAP_MS, frames_record, head_record
+from web.cursor import Cursor
+from web.remote import Lap, Live, Pause, Play, Refused
+from web.shelf import Shelf
+from web.tape import Tape
+
+ARRIVED_MS = 1_000_000
+FRAMES = 1_000
+
+
+@pytest.fixture(scope="module")
+def tape() -> Tape:
+    """200 s of a race, a frame each 200 ms of wall time from ARRIVED_MS on."""
+    shelf = Shelf(2**26)
+    shelf.append(head_record())
+    for number in range(FRAMES):
+        shelf.append(frames_record(number, arrived_ms=ARRIVED_MS + number * FRAME_MS))
+    made = shelf.get("test_race")
+    assert made is not None
+    return made
+
+
+def at(tape: Tape, *buttons: Live | Play | Pause | Lap) -> Cursor:
+    cursor = Cursor()
+    cursor.follow(tape)
+    for button in buttons:
+        cursor.press(button)
+    return cursor
+
+
+def sent(cursor: Cursor, now: float, now_ms: int = ARRIVED_MS + FRAMES * FRAME_MS, budget: int = 8) -> list[int]:
+    """The session times of the frames that are sent now."""
+    messages = [orjson.loads(message) for message in cursor.advance(cursor.target(now, now_ms), budget)]
+    return [message["t"] for message in messages if message["kind"] != "head"]
+
+
+def test_a_pause_shows_the_picture_of_that_time_and_no_other(tape: Tape) -> None:
+    cursor = at(tape, Pause(id=1, do="pause", t=63_450))
+    assert sent(cursor, 0.0) == [60_000, 63_400]
+    assert sent(cursor, 100.0) == []
+    assert cursor.due_in(100.0, 0) is None
+
+
+@pytest.mark.parametrize("speed", [0.25, 1.0, 4.0, 16.0])
+def test_playing_goes_on_at_its_speed(tape: Tape, speed: float) -> None:
+    cursor = at(tape, Play(id=1, do="play", t=20_000, speed=speed))
+    sent(cursor, 50.0)
+    for step in range(1, 40):
+        times = sent(cursor, 50.0 + step / 8)
+        assert cursor.t == (20_000 + step * 125 * speed) // FRAME_MS * FRAME_MS
+        assert all(t <= 20_000 + step * 125 * speed for t in times)
+        wait = cursor.due_in(50.0 + step / 8, 0)
+        assert wait is not None
+        assert 0 < wait <= FRAME_MS / 1000 / speed + 1e-6
+
+
+def test_who_plays_on_to_the_live_picture_is_live(tape: Tape) -> None:
+    cursor = at(tape, Play(id=1, do="play", t=198_000, speed=16))
+    sent(cursor, 0.0)
+    assert cursor.mode == "play"
+    sent(cursor, 1.0)
+    assert (cursor.mode, cursor.t) == ("live", (FRAMES - 1) * FRAME_MS)
+
+
+@given(delay_ms=st.integers(0, 100_000), since_ms=st.integers(0, 150_000))
+def test_a_delayed_viewer_sees_what_had_arrived_then(tape: Tape, delay_ms: int, since_ms: int) -> None:
+    cursor = at(tape, Live(id=1, do="live", delay_ms=delay_ms))
+    now_ms = ARRIVED_MS + 50_000 + since_ms
+    due = 50_000 + since_ms - delay_ms
+    times = sent(cursor, 0.0, now_ms, budget=1)
+    if due < 0:
+        assert times == []
+    else:
+        assert times[-1] == min(due // FRAME_MS, FRAMES - 1) * FRAME_MS if delay_ms else (FRAMES - 1) * FRAME_MS
+    if delay_ms and 0 <= due < 198_000:
+        wait = cursor.due_in(0.0, now_ms)
+        assert wait is not None
+        assert 0 < wait <= FRAME_MS / 1000
+
+
+def test_a_lap_is_gone_to_at_its_first_picture(tape: Tape) -> None:
+    for lap in (1, 2, 3):
+        cursor = at(tape, Pause(id=1, do="pause", t=7_000), Lap(id=2, do="lap", lap=lap))
+        sent(cursor, 0.0)
+        assert (cursor.mode, cursor.t) == ("pause", (lap - 1) * LAP_MS)
+    cursor = at(tape, Lap(id=1, do="lap", lap=2))
+    assert cursor.mode == "play", "who was live goes on from there"
+    with pytest.raises(Refused, match="lap 7 has not begun"):
+        at(tape, Lap(id=1, do="lap", lap=7))
+
+
+def test_a_pause_before_or_after_the_tape_shows_its_first_or_last_picture(tape: Tape) -> None:
+    assert sent(at(tape, Pause(id=1, do="pause", t=-5_000)), 0.0) == [0]
+    assert sent(at(tape, Pause(id=1, do="pause", t=1 << 29)), 0.0)[-1] == (FRAMES - 1) * FRAME_MS
+
+
+def test_after_a_jump_the_keyframe_is_sent_again(tape: Tape) -> None:
+    cursor = at(tape, Pause(id=1, do="pause", t=61_000))
+    assert sent(cursor, 0.0) == [60_000, 61_000]
+    cursor.press(Pause(id=2, do="pause", t=61_200))
+    assert cursor.moved(2)["jump"] is True
+    assert sent(cursor, 0.0) == [60_000, 61_200]
+
+
+PRESSED = st.tuples(
+    st.sampled_from(["play", "pause"]),
+    st.integers(0, 199_000),
+    st.sampled_from([0.25, 1.0, 16.0]),
+    st.integers(1, 3_000),
+)
+
+
+@given(buttons=st.lists(PRESSED, max_size=6))
+def test_nothing_later_than_the_cursor_is_ever_sent(tape: Tape, buttons: list[tuple[str, int, float, int]]) -> None:
+    cursor, now = at(tape), 10.0
+    for do, t, speed, wait_ms in buttons:
+        play = Play(id=1, do="play", t=t, speed=speed) if do == "play" else Pause(id=1, do="pause", t=t)
+        cursor.press(play)
+        began = now
+        for _ in range(3):
+            latest = t + (now - began) * 1000 * (speed if do == "play" else 0)
+            assert all(each <= latest for each in sent(cursor, now)) or cursor.mode == "live"
+            now += wait_ms / 1000

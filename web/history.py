@@ -1,0 +1,175 @@
+"""What was told of a session besides its frames: laps and messages, each with the time at which it became known.
+
+Entries are kept as the bytes that viewers are sent. Laps come from other partitions than messages, so an entry can
+arrive after others that became known later. No Kafka, no I/O.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import orjson
+
+from models import Lap, Message
+
+KINDS = frozenset({
+    "session_status", "track_status", "race_control", "weather", "lap_count", "pit_in", "pit_out", "tyre_change",
+    "team_radio", "retirement", "session_part", "notice",
+})  # fmt: skip
+"""The messages that are kept; the others are in the frames, or too many."""
+ENTRY_BYTES = 33 + 8 * 5 + 16
+"""What CPython keeps for an entry beyond its length: the object, its places in the lists, its number among those seen."""
+ABORTED = "ABORTED START"
+"""What race control begins with when a start is none."""
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A record of topic ``laps`` or ``messages``. Its identity is its topic, key, epoch and seq."""
+
+    session_key: str
+    epoch: int
+    topic: str
+    key: bytes
+    seq: int
+    known_ms: int
+    """Session time at which it became known."""
+    record: Lap | Message
+
+
+class History:
+    """The entries of one run of a session, in the order of the time ``t`` at which they became known."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes of memory."""
+        self._in_order = _Timeline()
+        self._by_kind: dict[str, _Timeline] = defaultdict(_Timeline)
+        self._arrived: list[tuple[int, bytes]] = []
+        self._seen: dict[tuple[str, bytes], set[int]] = defaultdict(set)
+        self._starts: tuple[int, dict[int, int]] = (0, {})
+
+    @property
+    def arrivals(self) -> int:
+        """How many entries have ever arrived."""
+        return len(self._arrived)
+
+    def keep(self, fact: Fact) -> bool:
+        """Keep a lap or a message of ``KINDS``. False for another message, and for one that was kept before."""
+        seen = self._seen[fact.topic, fact.key]
+        if fact.seq in seen or not is_kept(fact.record):
+            return False
+        seen.add(fact.seq)
+        entry = entry_of(fact.record, fact.known_ms)
+        value = orjson.dumps(entry)
+        self._in_order.add(fact.known_ms, value)
+        self._by_kind[entry["kind"]].add(fact.known_ms, value)
+        self._arrived.append((fact.known_ms, value))
+        self.size += len(value) + ENTRY_BYTES
+        return True
+
+    def between(self, after_ms: int, until_ms: int) -> list[bytes]:
+        """The entries that became known after ``after_ms`` and not later than ``until_ms``, in that order."""
+        return self._in_order.between(after_ms, until_ms)
+
+    def late(self, since: int, until_ms: int) -> list[bytes]:
+        """Of the entries that arrived as number ``since`` or later, those known by ``until_ms``, in order of time."""
+        known = [entry for entry in self._arrived[since:] if entry[0] <= until_ms]
+        return [value for _, value in sorted(known, key=lambda entry: entry[0])]
+
+    def messages(self, kind: str, at: int | None = None) -> list[bytes]:
+        """The messages of a kind known at ``at`` (None: all)."""
+        return self._by_kind[kind].until(at) if kind in self._by_kind else []
+
+    def laps(self, at: int | None = None) -> dict[str, dict[int, Entry]]:
+        """The laps known at ``at`` by car and number, each as its last revision of then."""
+        found: dict[str, dict[int, Entry]] = {}
+        for value in self.messages("lap", at):
+            lap = orjson.loads(value)
+            found.setdefault(lap["car"], {})[lap["lap"]] = lap
+        return found
+
+    def lap_start(self, lap: int) -> int | None:
+        """Session time at which the leader begins a lap; None while that is not known.
+
+        Lap 1 begins when the session starts, after an aborted start with the next one; another lap where the first
+        car ended the one before.
+        """
+        if self._starts[0] != self.arrivals:
+            self._starts = (self.arrivals, self._lap_starts())
+        return self._starts[1].get(lap)
+
+    def _lap_starts(self) -> dict[int, int]:
+        starts: dict[int, int] = {}
+        for driven in self.laps().values():
+            for number, lap in driven.items():
+                if "made" not in lap:  # the end of a lap that was made up is nobody's time
+                    starts[number + 1] = min(lap["end"], starts.get(number + 1, lap["end"]))
+        start = self._session_start(before=starts.get(2))
+        return starts if start is None else starts | {1: start}
+
+    def _session_start(self, before: int | None) -> int | None:
+        """When the session started, as the rules of the race have it: an aborted start in the first lap is none."""
+        told = [orjson.loads(value) for kind in ("race_control", "session_status") for value in self.messages(kind)]
+        start = None
+        for message in sorted(told, key=itemgetter("session_time_ms")):
+            at = message["session_time_ms"]
+            if before is not None and at >= before:
+                break
+            if message.get("status") == "Started" and message["kind"] == "session_status":
+                start = at if start is None else start
+            elif message.get("message", "").startswith(ABORTED):
+                start = None
+        return start
+
+
+class _Timeline:
+    """Entries in the order of their times; of equal times the one that came first is first."""
+
+    __slots__ = ("_times", "_values")
+
+    def __init__(self) -> None:
+        self._times: list[int] = []
+        self._values: list[bytes] = []
+
+    def add(self, t: int, value: bytes) -> None:
+        place = bisect_right(self._times, t)
+        self._times.insert(place, t)
+        self._values.insert(place, value)
+
+    def between(self, after_ms: int, until_ms: int) -> list[bytes]:
+        return self._values[bisect_right(self._times, after_ms) : bisect_right(self._times, until_ms)]
+
+    def until(self, at: int | None) -> list[bytes]:
+        return self._values[: None if at is None else bisect_right(self._times, at)]
+
+
+def is_kept(record: Lap | Message) -> bool:
+    """Whether a history keeps such a record."""
+    return isinstance(record, Lap) or record.kind in KINDS
+
+
+def entry_of(record: Lap | Message, known_ms: int) -> Entry:
+    """A record as viewers get it, with the time ``t`` at which it became known."""
+    if isinstance(record, Lap):
+        return _lap_entry(record, known_ms)
+    return {"t": known_ms, **record.model_dump(mode="json", exclude_none=True)}
+
+
+def _lap_entry(lap: Lap, known_ms: int) -> Entry:
+    flags = {
+        "in": lap.pit_in_ms is not None, "out": lap.pit_out_ms is not None, "deleted": bool(lap.deleted),
+        "made": lap.generated,
+    }  # fmt: skip
+    return {
+        "t": known_ms, "kind": "lap", "car": lap.driver_number, "lap": lap.lap_number, "ms": lap.lap_time_ms,
+        "end": lap.end_ms, "start": lap.start_ms, "pos": lap.position,
+        "s": [lap.sector1_ms, lap.sector2_ms, lap.sector3_ms], "tyre": lap.compound, "life": lap.tyre_life,
+        "stint": lap.stint, "fresh": lap.fresh_tyre, "status": lap.track_status,
+        **{name: True for name, holds in flags.items() if holds},
+    }  # fmt: skip
