@@ -19,6 +19,8 @@ KEYFRAME_MS = 10_000
 
 CarStatus = Literal["grid", "running", "pit", "retired", "finished", "eliminated"]
 Mark = Literal["personal", "overall"]
+PenaltyKind = Literal["incident", "time", "drive_through", "stop_go"]
+PenaltyState = Literal["noted", "investigated", "after_race", "given", "served"]
 
 
 class Sector(Record):
@@ -47,6 +49,20 @@ class Stint(Record):
     """Laps on the set when the stint began."""
     fresh: bool | None
     """It had not been used before; None where nobody told."""
+
+
+class Penalty(Record):
+    """What the stewards look at, or what they gave. An incident without consequences is not told any more."""
+
+    kind: PenaltyKind
+    state: PenaltyState
+    """``given``: not served yet, as far as they told."""
+    seconds: int | None
+    """Of a time penalty, or to stand still."""
+    reason: str
+    """In the stewards' words, empty where they gave none."""
+    lap: int | None
+    """On which it was first told: the incident, or the penalty."""
 
 
 class CarState(Record):
@@ -83,6 +99,10 @@ class CarState(Record):
     official_gap_laps: int | None = None
     official_interval_ms: int | None = None
     official_interval_laps: int | None = None
+    penalties: tuple[Penalty, ...] = ()
+    """Oldest first."""
+    position_with_penalties: int | None = None
+    """In the order if unserved time penalties were added now; None while no car of the race has any."""
 
 
 class YellowSector(Record):

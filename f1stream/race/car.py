@@ -212,11 +212,12 @@ class Car:
         if not racing:
             self.sets.clear()
         visit = self.visits[-1] if racing and self.visits else None
-        corrects = bool(self.sets) and (visit is None or visit.changed)
-        if corrects:
+        if self.sets and (visit is None or visit.changed):
             first_lap = self.sets.pop().first_lap
+        elif visit is None:
+            first_lap = max(told.lap, 1)
         else:
-            first_lap = max(told.lap, 1) if visit is None else visit.lap + 1
+            first_lap = visit.lap + 1
         self.sets.append(TyreSet(told.compound, first_lap, told.tyre_life, told.fresh))
         if self.visits:
             self.visits[-1].changed = True

@@ -18,6 +18,7 @@ from f1stream.race.colours import JUMP_M, Colours
 from f1stream.race.columns import Columns
 from f1stream.race.mini_sectors import MiniSectors
 from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
+from f1stream.race.penalties import Case, decided
 from f1stream.race.pit_lane import PitLane
 from f1stream.race.places import FINISH, PIT_FINISH, Compared, Place, Places
 from f1stream.race.progress import MS_PER_HOUR, Progress
@@ -63,6 +64,8 @@ class Race:
     flag_ms: int | None = None
     """When the leader took the chequered flag."""
     bulletins: Bulletins = field(default_factory=Bulletins)
+    cases: tuple[Case, ...] = ()
+    """Before the stewards; replaced, never changed in place."""
     mini_sectors: MiniSectors = field(default_factory=MiniSectors)
     """Where cars are as long as there is no line to find their positions on."""
     colours: Colours = field(default_factory=Colours)
@@ -137,6 +140,8 @@ class Race:
                 self._session_status(message.status, message.session_time_ms)
             case RaceControl() if message.message.startswith("ABORTED START"):
                 self._abort_start()
+            case RaceControl():
+                self._stewards(message)
             case MiniSector() if message.driver_number in self.cars:
                 self.colours.tell(message)
                 self.touched.add(message.driver_number)
@@ -148,6 +153,12 @@ class Race:
                     self._tell_of_car(car, message)
             case _:  # entries, track and end shape the stream of frames, not the race
                 pass
+
+    def _stewards(self, message: RaceControl) -> None:
+        before, self.cases = self.cases, decided(self.cases, message)
+        if self.cases is not before:
+            told = {number for case in (*before, *self.cases) for number in case.cars}
+            self.touched.update(told & self.cars.keys())
 
     def _begin_part(self, message: SessionPart) -> None:
         if self.parts is None:
