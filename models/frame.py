@@ -20,6 +20,7 @@ KEYFRAME_MS = 10_000
 CarStatus = Literal["grid", "running", "pit", "retired", "finished", "eliminated"]
 Mark = Literal["personal", "overall"]
 PenaltyKind = Literal["incident", "time", "drive_through", "stop_go"]
+PitCondition = Literal["green", "vsc", "sc"]
 PenaltyState = Literal["noted", "investigated", "after_race", "given", "served"]
 
 
@@ -120,6 +121,16 @@ class FastestLap(Record):
     ms: int
 
 
+class PitLoss(Record):
+    """What a pit stop costs against staying out: the median of the race's stops so far under one condition."""
+
+    condition: PitCondition
+    """Track status when the car came in: neither of the others, virtual safety car, safety car."""
+    loss_ms: int
+    stops: int
+    """How many it is the median of."""
+
+
 class Tally(Record):
     """What a run consisted of, as the race has seen it: to be held against what was published."""
 
@@ -152,6 +163,8 @@ class RaceState(Record):
     notices: tuple[str, ...] = ()
     """What is amiss with the source, as sentences."""
     fastest_lap: FastestLap | None = None
+    pit_loss: tuple[PitLoss, ...] = ()
+    """Where stops of this race tell."""
     air_temp: float | None = None
     track_temp: float | None = None
     rainfall: bool | None = None

@@ -72,6 +72,8 @@ class Car:
     """Of tyres, in the order in which they were put on; the last one is on the car."""
     lap_times: dict[str, int] = field(default_factory=dict)
     """Valid lap times by lap number (text, as JSON has it); a deleted lap is not among them."""
+    lap_ends: dict[str, int] = field(default_factory=dict)
+    """Session time at which each lap ended, official where that is known."""
     last_lap: tuple[int, int] | None = None
     """(lap number, ms)."""
     lap_end_ms: int | None = None

@@ -159,8 +159,8 @@ class Frames:
         race = self._race
         part = race.parts and (len(race.parts.entries), race.parts.goes_on)
         session = (race.status, race.suspended, race.lap, race.total_laps, part, race.bulletins.parts(),
-                   race.bests.fastest(), tally, race.places and race.places.sector_lines(), race.pit_lane.line,
-                   race.colours.counts, race.colours.source)  # fmt: skip
+                   race.bests.fastest(), race.pit_loss, tally, race.places and race.places.sector_lines(),
+                   race.pit_lane.line, race.colours.counts, race.colours.source)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
             self._session = session
@@ -189,6 +189,7 @@ class Frames:
             overtaking_enabled=told.overtaking and told.overtaking[1],
             notices=tuple(told.notices.values()),
             fastest_lap=fastest and FastestLap(driver_number=fastest[0], lap=fastest[1], ms=fastest[2]),
+            pit_loss=race.pit_loss,
             air_temp=None if weather is None else weather.air_temp,
             track_temp=None if weather is None else weather.track_temp,
             rainfall=None if weather is None else weather.rainfall,

@@ -128,7 +128,7 @@ def _served(cases: tuple[Case, ...], word: Word, lap: int | None) -> tuple[Case,
 
 
 def _meant(cases: Iterable[Case], word: Word) -> Case | None:
-    """The case of which ``word`` tells: what both tell is the same, and the more of it the better; then the oldest."""
+    """The case of which ``word`` tells: what both tell is the same, the more of it the better; then the oldest."""
 
     def agreement(case: Case) -> int:
         both = ((case.where, word.where), (case.at, word.at), (case.penalty.reason, word.reason))
@@ -161,9 +161,9 @@ def unserved_ms(cases: tuple[Case, ...]) -> dict[str, int]:
 def order_with(owed: dict[str, int], order: list[str], gaps: dict[str, Distance], retired: set[str]) -> list[str]:
     """First to last if what cars owe (``unserved_ms``) were added to their times now.
 
-    ``order`` and ``gaps`` (to the leader) are those on the track. Cars that have fewer laps stay behind those that have
-    more, as in a classification, and retired ones behind all. Gaps are of different moments and sometimes unknown:
-    a car is never taken to be ahead of one that it follows.
+    ``order`` and ``gaps`` (to the leader) are those on the track. Cars that have fewer laps stay behind those that
+    have more, as in a classification, and retired ones behind all. Gaps are of different moments and sometimes
+    unknown: a car is never taken to be ahead of one that it follows.
     """
     times: dict[str, tuple[int, int]] = {}
     laps = ms = 0

@@ -20,6 +20,7 @@ from f1stream.race.mini_sectors import MiniSectors
 from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
 from f1stream.race.penalties import Case, decided
 from f1stream.race.pit_lane import PitLane
+from f1stream.race.pit_loss import OF_STATUS, Condition, pit_loss
 from f1stream.race.places import FINISH, PIT_FINISH, Compared, Place, Places
 from f1stream.race.progress import MS_PER_HOUR, Progress
 from f1stream.race.timed import RACES, Parts, distances
@@ -38,8 +39,10 @@ from models import (
     SessionPart,
     SessionStatus,
     Timing,
+    TrackStatus,
     TyreChange,
 )
+from models.frame import PitLoss
 
 STOPPED_MS = 120_000
 """A car that crosses no line for so long, out of the pits and with the race on, is out of it until it does."""
@@ -66,6 +69,11 @@ class Race:
     bulletins: Bulletins = field(default_factory=Bulletins)
     cases: tuple[Case, ...] = ()
     """Before the stewards; replaced, never changed in place."""
+    conditions: list[tuple[int, Condition]] = field(default_factory=list)
+    """(session time, what it was from then on)."""
+    pit_loss: tuple[PitLoss, ...] = ()
+    stops_told: bool = False
+    """Something that can change ``pit_loss`` was told since it was last made."""
     mini_sectors: MiniSectors = field(default_factory=MiniSectors)
     """Where cars are as long as there is no line to find their positions on."""
     colours: Colours = field(default_factory=Colours)
@@ -132,6 +140,9 @@ class Race:
             case SessionInfo():
                 self.total_laps = message.total_laps
                 self.parts = None if message.type in RACES else Parts()
+            case TrackStatus():
+                self.conditions.append((message.session_time_ms, OF_STATUS.get(message.status, "green")))
+                self.stops_told = True
             case LapCount():
                 self.total_laps = message.total_laps
             case SessionPart():
@@ -208,6 +219,7 @@ class Race:
 
     def _tell_of_car(self, car: Car, message: PitIn | PitOut | TyreChange | SectorTime | Retirement | Timing) -> None:
         at = message.session_time_ms
+        self.stops_told |= isinstance(message, PitIn | PitOut | TyreChange)
         match message:
             case PitIn():
                 car.in_pit, car.next_m = True, RETHINK
@@ -271,6 +283,7 @@ class Race:
             if self.places is not None:
                 car.count_laps(place.lap, self.places.length_m)
             self._crosses(car, place.lap * LINES, place.time_ms)
+            self._lap_end(car, place.lap, place.time_ms)
             if car.corrects(place.lap * LINES, place.time_ms):
                 self.moved.update(self.cars)  # others are measured against that time
 
@@ -355,6 +368,7 @@ class Race:
             return
         begin = car.lap_end_ms if car.lap_end_ms is not None else self.started_ms
         car.last_lap, car.lap_end_ms = (car.lap, end - begin), end
+        self._lap_end(car, car.lap, end)
         if not self.official:
             self._lap_time(car, car.lap, end - begin)
         if self.flag_ms is None:
@@ -364,6 +378,11 @@ class Race:
             self._chequered(end)
         if self.flag_ms is not None and end >= self.flag_ms:
             car.finished = True
+
+    def _lap_end(self, car: Car, lap: int, at: int) -> None:
+        if car.lap_ends.get(str(lap)) != at:
+            car.lap_ends[str(lap)] = at
+            self.stops_told = True
 
     def _leaves(self, car: Car) -> None:
         if car.waits:
@@ -397,6 +416,9 @@ class Race:
         self._coast(now)
         if now % 1_000 == 0:
             self._retire(now)
+        if self.stops_told and self.parts is None:
+            self.stops_told = False
+            self.pit_loss = pit_loss(self.cars.values(), self.conditions)
         if not self.moved:
             return False
         if self.parts is not None:

@@ -131,12 +131,13 @@ def test_deleted_lap_times_and_penalties_of_the_grid_are_not_of_this_race() -> N
 
 
 def test_drive_through_and_stop_go() -> None:
+    drive_through = "DRIVE THROUGH PENALTY FOR CAR 41 (LIN) - YELLOW FLAG INFRINGEMENT (15:04:49)"
     told = [
-        say("FIA STEWARDS: DRIVE THROUGH PENALTY FOR CAR 41 (LIN) - YELLOW FLAG INFRINGEMENT (15:04:49)", 11),
+        say(f"FIA STEWARDS: {drive_through}", 11),
         say("FIA STEWARDS: 10 SECOND STOP/GO PENALTY FOR CAR 27 (HUL) - UNSAFE CONDITION", 12),
         say("FIA STEWARDS: STOP-AND-GO PENALTY FOR CAR 43 (COL) - STARTING PROCEDURE INFRINGEMENT", 12),
-        say("FIA STEWARDS: PENALTY SERVED - DRIVE THROUGH PENALTY FOR CAR 41 (LIN) - YELLOW FLAG INFRINGEMENT (15:04:49)"),
-    ]  # fmt: skip
+        say(f"FIA STEWARDS: PENALTY SERVED - {drive_through}", 13),
+    ]
     cases = after(told)
     assert short(cases, "41") == [("drive_through", None, "served", 11)]
     assert short(cases, "27") == [("stop_go", 10, "given", 12)]
