@@ -19,6 +19,9 @@ KEYFRAME_MS = 10_000
 
 CarStatus = Literal["grid", "running", "pit", "retired", "finished", "eliminated"]
 Mark = Literal["personal", "overall"]
+PenaltyKind = Literal["incident", "time", "drive_through", "stop_go"]
+PitCondition = Literal["green", "vsc", "sc"]
+PenaltyState = Literal["noted", "investigated", "after_race", "given", "served"]
 
 
 class Sector(Record):
@@ -34,6 +37,33 @@ class Stop(Record):
     lap: int
     pit_lane_ms: int | None
     stationary_ms: int | None
+
+
+class Stint(Record):
+    """A stretch on one set of tyres, as far as it has been driven."""
+
+    compound: str
+    first_lap: int
+    laps: int
+    """Completed on it in this session."""
+    tyre_life_before: int | None
+    """Laps on the set when the stint began."""
+    fresh: bool | None
+    """It had not been used before; None where nobody told."""
+
+
+class Penalty(Record):
+    """What the stewards look at, or what they gave. An incident without consequences is not told any more."""
+
+    kind: PenaltyKind
+    state: PenaltyState
+    """``given``: not served yet, as far as they told."""
+    seconds: int | None
+    """Of a time penalty, or to stand still."""
+    reason: str
+    """In the stewards' words, empty where they gave none."""
+    lap: int | None
+    """On which it was first told: the incident, or the penalty."""
 
 
 class CarState(Record):
@@ -55,6 +85,8 @@ class CarState(Record):
     """``SOFT``, ``MEDIUM``, ``HARD``, ``INTERMEDIATE``, ``WET``."""
     tyre_age: int | None = None
     """Laps completed on the set."""
+    stints: tuple[Stint, ...] = ()
+    """All of them, the present one last."""
     stops: int = 0
     """Pit stops that changed tyres, suspensions not counted."""
     pit_stops: tuple[Stop, ...] = ()
@@ -68,6 +100,10 @@ class CarState(Record):
     official_gap_laps: int | None = None
     official_interval_ms: int | None = None
     official_interval_laps: int | None = None
+    penalties: tuple[Penalty, ...] = ()
+    """Oldest first."""
+    position_with_penalties: int | None = None
+    """In the order if unserved time penalties were added now; None while no car of the race has any."""
 
 
 class YellowSector(Record):
@@ -83,6 +119,16 @@ class FastestLap(Record):
     driver_number: str
     lap: int
     ms: int
+
+
+class PitLoss(Record):
+    """What a pit stop costs against staying out: the median of the race's stops so far under one condition."""
+
+    condition: PitCondition
+    """Track status when the car came in: neither of the others, virtual safety car, safety car."""
+    loss_ms: int
+    stops: int
+    """How many it is the median of."""
 
 
 class Tally(Record):
@@ -117,6 +163,8 @@ class RaceState(Record):
     notices: tuple[str, ...] = ()
     """What is amiss with the source, as sentences."""
     fastest_lap: FastestLap | None = None
+    pit_loss: tuple[PitLoss, ...] = ()
+    """Where stops of this race tell."""
     air_temp: float | None = None
     track_temp: float | None = None
     rainfall: bool | None = None

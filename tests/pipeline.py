@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from f1stream import topics
-from f1stream.race.driver import Driver
+from f1stream.race.driver import Driver, lap_update
 from f1stream.race.places import Compared
+from f1stream.race.race import Race
 from f1stream.race.session import SessionRace
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
-from models import Frame, Head
+from models import Entries, Frame, Head, Lap
 
 EPOCH = 1
 
@@ -65,6 +66,23 @@ def run(
             _advance(result, drivers)
     _advance(result, drivers)
     return result
+
+
+def without_samples(session: Session, to_ms: int | None = None) -> Race:
+    """``session`` as its messages and laps alone tell it, in a moment; as it was known at ``to_ms``."""
+    (entries,) = (message for message in session.messages if isinstance(message, Entries))
+    race = Race.of(entries.entries)
+    facts = [(message.session_time_ms, message) for message in session.messages]
+    facts += [(lap.end_ms, lap) for lap in session.laps]
+    for at, fact in sorted(facts, key=lambda known: known[0]):
+        if to_ms is not None and at > to_ms:
+            break
+        if isinstance(fact, Lap):
+            race.complete(race.cars[fact.driver_number], lap_update(fact, at))
+        else:
+            race.tell(fact)
+        race.settle(at)
+    return race
 
 
 def _advance(result: Run, drivers: dict[bytes, Driver]) -> None:

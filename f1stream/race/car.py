@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places
 from f1stream.race.progress import MS_PER_HOUR, SILENCE_MS, Progress
-from models import Timing
+from f1stream.race.tyres import TyreSet, after_lap
+from models import Timing, TyreChange
 from models.frame import Sector
 
 LINES = 60
@@ -67,12 +68,12 @@ class Car:
     waits: bool = False
     """It starts from the pit lane and has not left it yet."""
     visits: list[Visit] = field(default_factory=list)
-    compound: str | None = None
-    set_laps: int | None = None
-    """Laps on the set when lap ``set_from`` began."""
-    set_from: int = 1
+    sets: list[TyreSet] = field(default_factory=list)
+    """Of tyres, in the order in which they were put on; the last one is on the car."""
     lap_times: dict[str, int] = field(default_factory=dict)
     """Valid lap times by lap number (text, as JSON has it); a deleted lap is not among them."""
+    lap_ends: dict[str, int] = field(default_factory=dict)
+    """Session time at which each lap ended, official where that is known."""
     last_lap: tuple[int, int] | None = None
     """(lap number, ms)."""
     lap_end_ms: int | None = None
@@ -205,15 +206,38 @@ class Car:
         elif self.visits:
             self.visits[-1].standing_ms = max(self.visits[-1].standing_ms, t - self.standing_from)
 
-    def wears(self, compound: str, laps: int | None, after_lap: int) -> None:
-        """The car is on ``compound``, with ``laps`` on the set at the end of ``after_lap``."""
-        self.compound = compound
-        if laps is not None:
-            self.set_laps, self.set_from = laps, after_lap + 1
+    def fit(self, told: TyreChange, racing: bool) -> None:
+        """Another set is on the car, or another one than was told: there is one change to a visit to the pit lane.
+
+        What was on the car before the race (``racing`` is False) it has not raced on.
+        """
+        if not racing:
+            self.sets.clear()
+        visit = self.visits[-1] if racing and self.visits else None
+        if self.sets and (visit is None or visit.changed):
+            first_lap = self.sets.pop().first_lap
+        elif visit is None:
+            first_lap = max(told.lap, 1)
+        else:
+            first_lap = visit.lap + 1
+        self.sets.append(TyreSet(told.compound, first_lap, told.tyre_life, told.fresh))
+        if self.visits:
+            self.visits[-1].changed = True
+
+    def wears(self, compound: str, laps: int | None, lap: int) -> None:
+        """The record of ``lap``: driven on ``compound``, with ``laps`` on the set at its end."""
+        after_lap(self.sets, compound, laps, lap, [visit.lap for visit in self.visits])
+
+    @property
+    def compound(self) -> str | None:
+        """Of the set that is on the car."""
+        return self.sets[-1].compound if self.sets else None
 
     def tyre_age(self) -> int | None:
         """Laps completed on the set."""
-        return None if self.set_laps is None else max(self.set_laps + self.lap + 1 - self.set_from, 0)
+        if not self.sets or self.sets[-1].life_before is None:
+            return None
+        return self.sets[-1].life_before + max(self.lap + 1 - self.sets[-1].first_lap, 0)
 
     def stops(self) -> list[Visit]:
         """The pit stops: visits that changed tyres while the race was on."""

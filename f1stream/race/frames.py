@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from f1stream.race.car import Car, Visit
+from f1stream.race.penalties import Case, of_car, order_with, unserved_ms
 from f1stream.race.race import Race
+from f1stream.race.tyres import stints
 from models import CarState, Frame, RaceState
 from models.frame import KEYFRAME_MS, CarStatus, FastestLap, Stop, Tally
 
@@ -17,7 +19,9 @@ class Frames:
         """``keyframe``: the last one made, when the race goes on after a restart."""
         self._race = race
         self.keyframe = keyframe
-        self._placed: dict[str, tuple[int, int, int]] = {}
+        self._placed: dict[str, tuple[int, int, int, int | None]] = {}
+        self._cases: tuple[Case, ...] = ()
+        """As of which cars are placed."""
         self._changed: dict[str, CarState] = {}
         self._session: tuple[Any, ...] = ()
         self._session_changed = RaceState.model_construct()
@@ -26,7 +30,7 @@ class Frames:
     def frame(self, t: int, tally: Tally | None = None) -> Frame:
         """The frame at ``t``; every fact known by then has been applied. ``tally``: it is the run's last."""
         race = self._race
-        if race.settle(t) or not self._placed:
+        if race.settle(t) or not self._placed or self._cases is not race.cases:
             self._place()
         if self.keyframe is None or t % KEYFRAME_MS == 0:
             cars = {number: self._car(car) for number, car in race.cars.items()}
@@ -78,11 +82,23 @@ class Frames:
 
     def _place(self) -> None:
         race = self._race
+        self._cases = race.cases
+        with_penalties = self._with_penalties()
         for position, number in enumerate(race.order, 1):
-            placed = (position, race.gaps[number].laps, race.intervals[number].laps)
+            gap, interval = race.gaps[number], race.intervals[number]
+            placed = (position, gap.laps, interval.laps, with_penalties.get(number))
             if self._placed.get(number) != placed:
                 self._placed[number] = placed
                 race.touched.add(number)
+
+    def _with_penalties(self) -> dict[str, int]:
+        """By car: its place if unserved time penalties were added; empty where there are none, or no race."""
+        race = self._race
+        owed = {} if race.parts is not None else unserved_ms(race.cases)
+        if owed.keys().isdisjoint(race.cars):
+            return {}
+        retired = {car.number for car in race.cars.values() if car.retired}
+        return {number: n for n, number in enumerate(order_with(owed, race.order, race.gaps, retired), 1)}
 
     def _car_changed(self, number: str) -> None:
         assert self.keyframe is not None  # noqa: S101
@@ -94,7 +110,7 @@ class Frames:
             self._changed.pop(number, None)
 
     def _car(self, car: Car) -> CarState:
-        position, laps_down, interval_laps = self._placed[car.number]
+        position, laps_down, interval_laps, with_penalties = self._placed[car.number]
         best, timing = self._best(car), car.timing
         stops = car.stops()
         return CarState.model_construct(
@@ -109,6 +125,7 @@ class Frames:
             sectors=(car.sectors[0], car.sectors[1], car.sectors[2]),
             compound=car.compound,
             tyre_age=car.tyre_age(),
+            stints=stints(car.sets, car.lap),
             stops=len(stops),
             pit_stops=tuple(_stop(stop) for stop in stops),
             speed_trap=car.speed_trap,
@@ -117,6 +134,8 @@ class Frames:
             official_gap_laps=timing.gap_laps if timing else None,
             official_interval_ms=timing.interval_ms if timing else None,
             official_interval_laps=timing.interval_laps if timing else None,
+            penalties=of_car(self._race.cases, car.number),
+            position_with_penalties=with_penalties,
         )
 
     def _best(self, car: Car) -> tuple[int, int] | None:
@@ -140,8 +159,8 @@ class Frames:
         race = self._race
         part = race.parts and (len(race.parts.entries), race.parts.goes_on)
         session = (race.status, race.suspended, race.lap, race.total_laps, part, race.bulletins.parts(),
-                   race.bests.fastest(), tally, race.places and race.places.sector_lines(), race.pit_lane.line,
-                   race.colours.counts, race.colours.source)  # fmt: skip
+                   race.bests.fastest(), race.pit_loss, tally, race.places and race.places.sector_lines(),
+                   race.pit_lane.line, race.colours.counts, race.colours.source)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
             self._session = session
@@ -170,6 +189,7 @@ class Frames:
             overtaking_enabled=told.overtaking and told.overtaking[1],
             notices=tuple(told.notices.values()),
             fastest_lap=fastest and FastestLap(driver_number=fastest[0], lap=fastest[1], ms=fastest[2]),
+            pit_loss=race.pit_loss,
             air_temp=None if weather is None else weather.air_temp,
             track_temp=None if weather is None else weather.track_temp,
             rainfall=None if weather is None else weather.rainfall,

@@ -18,7 +18,9 @@ from f1stream.race.colours import JUMP_M, Colours
 from f1stream.race.columns import Columns
 from f1stream.race.mini_sectors import MiniSectors
 from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
+from f1stream.race.penalties import Case, decided
 from f1stream.race.pit_lane import PitLane
+from f1stream.race.pit_loss import OF_STATUS, Condition, pit_loss
 from f1stream.race.places import FINISH, PIT_FINISH, Compared, Place, Places
 from f1stream.race.progress import MS_PER_HOUR, Progress
 from f1stream.race.timed import RACES, Parts, distances
@@ -37,8 +39,10 @@ from models import (
     SessionPart,
     SessionStatus,
     Timing,
+    TrackStatus,
     TyreChange,
 )
+from models.frame import PitLoss
 
 STOPPED_MS = 120_000
 """A car that crosses no line for so long, out of the pits and with the race on, is out of it until it does."""
@@ -63,6 +67,13 @@ class Race:
     flag_ms: int | None = None
     """When the leader took the chequered flag."""
     bulletins: Bulletins = field(default_factory=Bulletins)
+    cases: tuple[Case, ...] = ()
+    """Before the stewards; replaced, never changed in place."""
+    conditions: list[tuple[int, Condition]] = field(default_factory=list)
+    """(session time, what it was from then on)."""
+    pit_loss: tuple[PitLoss, ...] = ()
+    stops_told: bool = False
+    """Something that can change ``pit_loss`` was told since it was last made."""
     mini_sectors: MiniSectors = field(default_factory=MiniSectors)
     """Where cars are as long as there is no line to find their positions on."""
     colours: Colours = field(default_factory=Colours)
@@ -129,6 +140,9 @@ class Race:
             case SessionInfo():
                 self.total_laps = message.total_laps
                 self.parts = None if message.type in RACES else Parts()
+            case TrackStatus():
+                self.conditions.append((message.session_time_ms, OF_STATUS.get(message.status, "green")))
+                self.stops_told = True
             case LapCount():
                 self.total_laps = message.total_laps
             case SessionPart():
@@ -137,6 +151,8 @@ class Race:
                 self._session_status(message.status, message.session_time_ms)
             case RaceControl() if message.message.startswith("ABORTED START"):
                 self._abort_start()
+            case RaceControl():
+                self._stewards(message)
             case MiniSector() if message.driver_number in self.cars:
                 self.colours.tell(message)
                 self.touched.add(message.driver_number)
@@ -148,6 +164,12 @@ class Race:
                     self._tell_of_car(car, message)
             case _:  # entries, track and end shape the stream of frames, not the race
                 pass
+
+    def _stewards(self, message: RaceControl) -> None:
+        before, self.cases = self.cases, decided(self.cases, message)
+        if self.cases is not before:
+            told = {number for case in (*before, *self.cases) for number in case.cars}
+            self.touched.update(told & self.cars.keys())
 
     def _begin_part(self, message: SessionPart) -> None:
         if self.parts is None:
@@ -197,6 +219,7 @@ class Race:
 
     def _tell_of_car(self, car: Car, message: PitIn | PitOut | TyreChange | SectorTime | Retirement | Timing) -> None:
         at = message.session_time_ms
+        self.stops_told |= isinstance(message, PitIn | PitOut | TyreChange)
         match message:
             case PitIn():
                 car.in_pit, car.next_m = True, RETHINK
@@ -211,9 +234,7 @@ class Race:
                 if car.visits and car.visits[-1].out_ms is None:
                     car.visits[-1].out_ms = at
             case TyreChange():
-                if car.visits:
-                    car.visits[-1].changed = True
-                car.compound, car.set_laps, car.set_from = message.compound, message.tyre_life, message.lap
+                car.fit(message, racing=self.started_ms is not None)
             case SectorTime():
                 self.bests.sector(car, message.sector, message.time_ms)
                 if message.sector != 3:  # the third ends at the finish line: the lap's record tells
@@ -262,6 +283,7 @@ class Race:
             if self.places is not None:
                 car.count_laps(place.lap, self.places.length_m)
             self._crosses(car, place.lap * LINES, place.time_ms)
+            self._lap_end(car, place.lap, place.time_ms)
             if car.corrects(place.lap * LINES, place.time_ms):
                 self.moved.update(self.cars)  # others are measured against that time
 
@@ -346,6 +368,7 @@ class Race:
             return
         begin = car.lap_end_ms if car.lap_end_ms is not None else self.started_ms
         car.last_lap, car.lap_end_ms = (car.lap, end - begin), end
+        self._lap_end(car, car.lap, end)
         if not self.official:
             self._lap_time(car, car.lap, end - begin)
         if self.flag_ms is None:
@@ -355,6 +378,11 @@ class Race:
             self._chequered(end)
         if self.flag_ms is not None and end >= self.flag_ms:
             car.finished = True
+
+    def _lap_end(self, car: Car, lap: int, at: int) -> None:
+        if car.lap_ends.get(str(lap)) != at:
+            car.lap_ends[str(lap)] = at
+            self.stops_told = True
 
     def _leaves(self, car: Car) -> None:
         if car.waits:
@@ -388,6 +416,9 @@ class Race:
         self._coast(now)
         if now % 1_000 == 0:
             self._retire(now)
+        if self.stops_told and self.parts is None:
+            self.stops_told = False
+            self.pit_loss = pit_loss(self.cars.values(), self.conditions)
         if not self.moved:
             return False
         if self.parts is not None:

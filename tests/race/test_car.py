@@ -160,7 +160,7 @@ def test_the_longest_stay_of_a_visit_is_the_stop(car: Car) -> None:
 
 
 def test_tyres_age_by_a_lap_each_lap(car: Car) -> None:
-    car.wears("MEDIUM", 4, after_lap=10)
+    car.wears("MEDIUM", 4, lap=10)
     car.crosses(10 * LINES, 600_000)
     assert car.tyre_age() == 4
     car.crosses(13 * LINES, 780_000)
@@ -168,7 +168,7 @@ def test_tyres_age_by_a_lap_each_lap(car: Car) -> None:
 
 
 def test_the_age_of_a_set_nobody_told_is_unknown(car: Car) -> None:
-    car.wears("MEDIUM", None, after_lap=10)
+    car.wears("MEDIUM", None, lap=10)
     assert car.compound == "MEDIUM"
     assert car.tyre_age() is None
 
