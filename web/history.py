@@ -22,7 +22,7 @@ KINDS = frozenset({
 })  # fmt: skip
 """The messages that are kept; the others are in the frames, or too many."""
 ENTRY_BYTES = 33 + 8 * 5 + 16
-"""What CPython keeps for an entry beyond its length: the object, its places in the lists, its number among those seen."""
+"""What CPython keeps for an entry beyond its length: the object, its places in the lists, its number as seen."""
 ABORTED = "ABORTED START"
 """What race control begins with when a start is none."""
 Entry = dict[str, Any]
