@@ -25,7 +25,7 @@ class Marts:
         ]
 
     async def result(self, request: web.Request) -> web.Response:
-        """The result of a session that has ended (``models.SessionResult``), when the marts have been built with it."""
+        """The result of a session that has ended (``models.SessionResult``), once the marts have it."""
         key = request.match_info["key"]
         kept = self._feed.results.session(key)
         # A session that is on no tape any more has ended, but at which time nobody knows.
