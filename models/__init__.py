@@ -38,7 +38,7 @@ from models.update import CarUpdate, LapUpdate, Updates
 __all__ = [
     "CarState", "CarUpdate", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap", "LapCount", "LapUpdate",
     "Marts", "Message", "MiniSector", "Notice", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow",
-    "Retirement", "Round", "RoundResult", "Season", "SectorTime", "SessionClock", "SessionEnd", "SessionInfo", "SessionPart",
-    "SessionResult", "SessionStatus", "StandingRow", "TeamRadio", "Timing", "Track", "TrackStatus",
+    "Retirement", "Round", "RoundResult", "Season", "SectorTime", "SessionClock", "SessionEnd", "SessionInfo",
+    "SessionPart", "SessionResult", "SessionStatus", "StandingRow", "TeamRadio", "Timing", "Track", "TrackStatus",
     "TyreChange", "Updates", "Weather", "YellowSector",
 ]  # fmt: skip

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from aiohttp import web
 
+from models import Season, SessionInfo, SessionResult
 from web.api.answers import answer, unknown, wrong
 from web.api.asked import asked
 from web.feed import Feed
 from web.results import Kept
+from web.season import day_of, is_race, season_at
 
 
 class Marts:
-    """``result`` of a session and ``/api/seasons``."""
+    """``result`` of a session, the ``season`` around it, and ``/api/seasons``."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -20,6 +24,7 @@ class Marts:
         """Where."""
         return [
             web.get("/api/sessions/{key}/result", self.result),
+            web.get("/api/sessions/{key}/season", self.around),
             web.get("/api/seasons", self.seasons),
             web.get("/api/seasons/{year}", self.season),
         ]
@@ -35,6 +40,20 @@ class Marts:
         if kept is None:
             raise unknown(f"the marts have no result of session {key!r}; they are built after a session")
         return as_kept(kept)
+
+    async def around(self, request: web.Request) -> web.Response:
+        """The season around a session."""
+        about = asked(self._feed, request)
+        info = SessionInfo.model_validate(about.head["info"])
+        key, year = about.tape.session_key, day_of(info).year
+        if info.simulated:
+            raise unknown(f"session {key!r} is a simulated one: it counts for no season")
+        kept = self._feed.results.season(year)
+        if kept is None:
+            raise unknown(f"the marts have no season {year} yet; /api/seasons lists those they have")
+        over = is_race(info) and about.ended
+        result = self._feed.results.session(key) if over else None
+        return answer(season_at(_season(kept.value), info, _result(result.value) if result else None, over))
 
     async def seasons(self, _: web.Request) -> web.Response:
         """Every season that the marts have, the newest first."""
@@ -59,3 +78,12 @@ def as_kept(kept: Kept) -> web.Response:
     response = web.Response(body=kept.value, content_type="application/json")
     response.etag = kept.etag
     return response
+
+
+@lru_cache(maxsize=4)
+def _season(value: bytes) -> Season:
+    return Season.model_validate_json(value)
+
+
+def _result(value: bytes) -> SessionResult:
+    return SessionResult.model_validate_json(value)
