@@ -7,7 +7,7 @@ X, Y and Z tenths of a metre as the feed has them, speeds km/h.
 from models.dead_letter import DeadLetter
 from models.frame import CarState, Frame, Head, RaceState, YellowSector
 from models.lap import Lap
-from models.marts import Marts, ResultRow, Round, Season, SessionResult, StandingRow
+from models.marts import Marts, ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
 from models.message import (
     Entries,
     Entry,
@@ -38,7 +38,7 @@ from models.update import CarUpdate, LapUpdate, Updates
 __all__ = [
     "CarState", "CarUpdate", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap", "LapCount", "LapUpdate",
     "Marts", "Message", "MiniSector", "Notice", "Packet", "PitIn", "PitOut", "RaceControl", "RaceState", "ResultRow",
-    "Retirement", "Round", "Season", "SectorTime", "SessionClock", "SessionEnd", "SessionInfo", "SessionPart",
-    "SessionResult", "SessionStatus", "StandingRow", "TeamRadio", "Timing", "Track", "TrackStatus",
+    "Retirement", "Round", "RoundResult", "Season", "SectorTime", "SessionClock", "SessionEnd", "SessionInfo",
+    "SessionPart", "SessionResult", "SessionStatus", "StandingRow", "TeamRadio", "Timing", "Track", "TrackStatus",
     "TyreChange", "Updates", "Weather", "YellowSector",
 ]  # fmt: skip

@@ -61,6 +61,19 @@ class StandingRow(Record):
     wins: int
 
 
+class RoundResult(Record):
+    """One car in the result of an event's race, best first. Source: ``MARTS.FACT_RACE_RESULTS``."""
+
+    position: int | None
+    """None for a car that is not classified."""
+    position_text: str
+    driver_code: str | None
+    driver_name: str
+    team_name: str | None
+    points: float
+    status: str
+
+
 class Round(Record):
     """An event of the season, with the standings after it where it has been held."""
 
@@ -71,6 +84,8 @@ class Round(Record):
     status: Literal["scheduled", "held", "cancelled"]
     drivers: list[StandingRow]
     constructors: list[StandingRow]
+    results: list[RoundResult] = Field(default=[])
+    """Of its race; empty where it has not been held."""
 
 
 class Season(Record):

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from f1stream.settings import Settings
 from web.api import Api
+from web.api.answers import tidy
 from web.feed import Feed
 from web.metrics import Metrics
 from web.reader import StreamReader
@@ -56,7 +57,7 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     async def close_viewers(_: web.Application) -> None:
         await viewers.close()
 
-    app = web.Application(client_max_size=16_384)
+    app = web.Application(client_max_size=16_384, middlewares=[tidy])
     app.add_routes([web.get("/", _page), web.get("/ws", viewers.handle), *Api(source, metrics).routes()])
     app.router.add_static("/static/", STATIC)
     app.router.add_get("/vendor/plotly.min.js", _plotly)

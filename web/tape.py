@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -202,6 +202,21 @@ class Tape:
     def state_at(self, t: int) -> dict[str, Any] | None:
         """The whole picture at ``t`` as a keyframe of its own; None when ``t`` lies before the tape."""
         return self._merge(t // FRAME_MS)
+
+    def pictures(self, times: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """The whole picture at each of the times, which rise; a keyframe is decoded once for all that build on it."""
+        keyframe: tuple[Stretch, dict[str, Any]] | None = None
+        for t in times:
+            stretch = self.stretch_of(t // FRAME_MS)
+            if stretch is None:
+                continue
+            if keyframe is None or keyframe[0] is not stretch:
+                keyframe = stretch, orjson.loads(stretch.frame(stretch.start))
+            number = min(t // FRAME_MS, stretch.last)
+            if number == stretch.start:
+                yield keyframe[1]
+            else:
+                yield merged(keyframe[1], orjson.loads(stretch.frame(number)))
 
     def lap_at(self, lap: int) -> int | None:
         """Session time of the first frame in which the leader is on ``lap``; None when there is none yet."""

@@ -17,7 +17,7 @@ from f1stream import topics
 from f1stream.kafka import create_topics, has_broker, unreachable
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
-from models import ResultRow, Round, Season, SessionResult, StandingRow
+from models import ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
 
 Row = dict[str, Any]
 RESULTS = """
@@ -37,6 +37,17 @@ order by r.session_key, r.position_order
 EVENTS = """
 select event_key, season, round, event_name, race_date, event_status from {marts}.FACT_EVENTS
 where round is not null order by season, round
+"""
+ROUND_RESULTS = """
+select
+    r.event_key, r.position, r.position_text, coalesce(r.driver_code, d.driver_code) as driver_code,
+    coalesce(d.full_name, r.full_name) as driver_name, coalesce(c.constructor_name, r.team_name) as team_name,
+    r.points, r.status
+from {marts}.FACT_RACE_RESULTS r
+left join {marts}.DIM_DRIVER d on d.driver_key = r.driver_key
+left join {marts}.DIM_CONSTRUCTOR c on c.constructor_key = r.constructor_key
+where r.event_key is not null
+order by r.event_key, r.position_order
 """
 DRIVERS = """
 select s.event_key, s.position, d.full_name as name, d.driver_code as code, c.constructor_name as team_name,
@@ -89,13 +100,14 @@ def _result(row: Row) -> ResultRow:
 
 def _seasons(rows: Callable[[str], list[Row]], built_ms: int) -> list[Season]:
     drivers, constructors = _standings(rows(DRIVERS)), _standings(rows(CONSTRUCTORS))
+    results = _round_results(rows(ROUND_RESULTS))
     rounds: dict[int, list[Round]] = defaultdict(list)
     for event in rows(EVENTS):
         rounds[event["season"]].append(
             Round(
                 round=event["round"], event_name=event["event_name"], race_date=str(event["race_date"])[:10],
                 status=event["event_status"], drivers=drivers[event["event_key"]],
-                constructors=constructors[event["event_key"]],
+                constructors=constructors[event["event_key"]], results=results[event["event_key"]],
             )
         )  # fmt: skip
     return [Season(season=season, built_ms=built_ms, rounds=told) for season, told in rounds.items()]
@@ -106,6 +118,14 @@ def _standings(rows: list[Row]) -> dict[str, list[StandingRow]]:
     for row in rows:
         told = {name: row[name] for name in StandingRow.model_fields}
         found[row["event_key"]].append(StandingRow(**told | {"points": float(row["points"])}))
+    return found
+
+
+def _round_results(rows: list[Row]) -> dict[str, list[RoundResult]]:
+    found: dict[str, list[RoundResult]] = defaultdict(list)
+    for row in rows:
+        told = {name: row[name] for name in RoundResult.model_fields}
+        found[row["event_key"]].append(RoundResult(**told | {"points": float(row["points"])}))
     return found
 
 

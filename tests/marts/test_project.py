@@ -14,7 +14,7 @@ from marts_rig import run_dbt
 
 from f1stream.marts.diagram import FILE, tables
 from f1stream.marts.project import folder, profile
-from f1stream.marts.publish import CONSTRUCTORS, DRIVERS, EVENTS, RESULTS
+from f1stream.marts.publish import CONSTRUCTORS, DRIVERS, EVENTS, RESULTS, ROUND_RESULTS
 from f1stream.settings import Settings
 
 
@@ -143,6 +143,6 @@ def test_the_committed_diagram_is_what_the_manifest_says(manifest: dict[str, Any
 
 def test_the_page_s_exposure_names_the_marts_that_are_read_for_it(manifest: dict[str, Any]) -> None:
     (exposure,) = (each for each in manifest["exposures"].values() if each["name"] == "live_page")
-    queries = RESULTS + EVENTS + DRIVERS + CONSTRUCTORS
+    queries = RESULTS + EVENTS + ROUND_RESULTS + DRIVERS + CONSTRUCTORS
     read = {f"model.f1stream.{name.lower()}" for name in re.findall(r"\{marts\}\.(\w+)", queries)}
     assert set(exposure["depends_on"]["nodes"]) == read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models import ResultRow, Round, Season, SessionResult, StandingRow
+from models import ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
 
 BUILT_MS = 1_700_100_000_000
 THIS_ROUND = 3
@@ -48,6 +48,13 @@ def team(position: int, name: str, points: float, wins: int = 0) -> StandingRow:
     return StandingRow(position=position, name=name, code=None, team_name=None, points=points, wins=wins)
 
 
+def finisher(position: int, code: str, points: float) -> RoundResult:
+    return RoundResult(
+        position=position, position_text=str(position), driver_code=code, driver_name=f"First {code.title()}",
+        team_name=TEAMS[code], points=points, status="Finished",
+    )  # fmt: skip
+
+
 def season(held: int = THIS_ROUND, built_ms: int = BUILT_MS, year: int = 2023) -> Season:
     """Standings after each of ``held`` rounds: number 1 leads by more and more, until this round."""
     rounds = []
@@ -62,6 +69,7 @@ def season(held: int = THIS_ROUND, built_ms: int = BUILT_MS, year: int = 2023) -
                 status="held" if there else "scheduled",
                 drivers=[standing(1, first, 25.0 * number, number), standing(2, second, 10.5)] if there else [],
                 constructors=[team(1, TEAMS[first], 26.0 * number, number)] if there else [],
+                results=[finisher(1, first, 25.0), finisher(2, second, 18.0)] if there else [],
             )
         )
     return Season(season=year, built_ms=built_ms, rounds=rounds)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+from array import array
 from typing import Any
 
-from f1stream.topics import encode_frames
-from models import CarState, Frame, Head, Lap, RaceState
+from f1stream.topics import LAPS, MESSAGES, car_key, encode_frames
+from models import CarState, Frame, Head, Lap, Message, RaceState, SessionStatus, TeamRadio, Weather
 from models.frame import FRAME_MS, KEYFRAME_MS
 from models.message import Entry, RaceControl, SessionInfo
+from web.feed import Feed
+from web.history import Fact
 from web.shelf import FramesRecord
+from web.telemetry import UNKNOWN_DRS, Packet
 
 LAP_MS = 60_000
 CARS = (("1", "VER", "Red", "3671C6"), ("4", "NOR", "Orange", "FF8000"), ("81", "PIA", "Orange", "FF8000"))
+PACE_MS = {"4": LAP_MS, "1": LAP_MS + 500, "81": LAP_MS + 1_000}
+"""How long a lap takes whom."""
 KEY_FRAMES = KEYFRAME_MS // FRAME_MS
 
 
@@ -112,8 +118,62 @@ def frames_record(
     return FramesRecord(session, "frames", epoch, first, keys, value, arrived_ms)
 
 
-def lap(number: str, lap_number: int, **known: Any) -> Lap:
-    """A lap of which only ``known`` is known."""
-    unknown = dict.fromkeys(Lap.model_fields) | {"end_ms": lap_number * LAP_MS, "generated": False}
-    who = {"driver": number, "driver_number": number, "team": "Test", "lap_number": lap_number}
-    return Lap(**(unknown | who | known))
+def lap(car: str, number: int, known_ms: int | None = None, seq: int | None = None, **named: Any) -> Fact:
+    """A lap at a car's pace, known when it ends unless told otherwise."""
+    place, ms = [n for n, *_ in CARS].index(car), PACE_MS[car]
+    told: dict[str, Any] = dict.fromkeys(Lap.model_fields) | {
+        "driver": CARS[place][1], "driver_number": car, "team": CARS[place][2], "lap_number": number,
+        "start_ms": ms * (number - 1), "end_ms": ms * number, "lap_time_ms": ms, "sector1_ms": 20_000,
+        "sector2_ms": 20_000, "sector3_ms": ms - 40_000, "stint": 1, "tyre_life": number, "position": place + 1,
+        "compound": "SOFT", "fresh_tyre": True, "track_status": "1", "generated": False,
+    }  # fmt: skip
+    record = Lap(**told | named)
+    seq = number - 1 if seq is None else seq
+    return Fact("test_race", 1, LAPS, car_key("test_race", car), seq, known_ms or record.end_ms, record)
+
+
+def message(seq: int, record: Message, known_ms: int | None = None) -> Fact:
+    return Fact("test_race", 1, MESSAGES, b"test_race", seq, known_ms or record.session_time_ms, record)
+
+
+def messages() -> list[Fact]:
+    """What race control said, the weather and the radio, every 20 s of two minutes."""
+    told: list[Message] = [SessionStatus(session_time_ms=0, status="Started")]
+    for t in range(1_000, 120_000, 20_000):
+        told += [
+            RaceControl(session_time_ms=t, category="Other", message=f"CAR 4 AT {t}", driver_number="4", lap=1),
+            Weather(session_time_ms=t, air_temp=20.5, track_temp=31.0, humidity=50.0, pressure=1013.2, rainfall=False,
+                    wind_direction=90.0, wind_speed=1.5),
+            TeamRadio(session_time_ms=t, driver_number="81", path=f"TeamRadio/{t}.mp3"),
+        ]  # fmt: skip
+    return [message(seq, record) for seq, record in enumerate(told)]
+
+
+def packet(car: str, seq: int, first_ms: int, count: int, every_ms: int = 200, epoch: int = 1) -> Packet:
+    """Samples of a car that goes round the outline at an even pace."""
+    times = [first_ms + i * every_ms for i in range(count)]
+    angles = [2 * math.pi * t / PACE_MS[car] for t in times]
+    columns = (
+        array("i", times), array("f", [6000 * math.cos(a) for a in angles]),
+        array("f", [3000 * math.sin(a) for a in angles]), array("f", [170.5] * count),
+        array("B", [104 if not i else i % 101 for i in range(count)]), array("B", [i % 2 for i in range(count)]),
+        array("B", [i % 9 for i in range(count)]), array("B", [UNKNOWN_DRS if not i else 12 for i in range(count)]),
+    )  # fmt: skip
+    return Packet("test_race", car, epoch, seq, columns)
+
+
+def whole_race(feed: Feed, frames: int = 650, until_ms: int | None = None, **named: Any) -> None:
+    """Frames, laps, messages and samples of two laps of every car; the last frame says that it has ended.
+
+    ``until_ms``: only what was known by then, and it has not ended.
+    """
+    run = {name: named[name] for name in ("session", "epoch") if name in named}
+    feed.take([head_record(**named), frames_record(0, frames, **run)])
+    if until_ms is None:
+        feed.take([frames_record(frames, 1, ended=True, **run)])
+    facts = [lap(car, number) for car, *_ in CARS for number in (1, 2)] + messages()
+    feed.take_facts([fact for fact in facts if until_ms is None or fact.known_ms <= until_ms])
+    for car, *_ in CARS:
+        for seq, second in enumerate(range(0, 130_000 if until_ms is None else until_ms + 1, 1_000)):
+            count = 5 if until_ms is None else min(5, (until_ms - second) // 200 + 1)
+            feed.take_packet(packet(car, seq, second, count))

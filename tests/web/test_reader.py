@@ -92,7 +92,7 @@ def facts() -> list[Sent]:
                    wind_direction=5, wind_speed=6)  # fmt: skip
     samples = Packet(driver_number="4", until_ms=400, session_time_ms=[100, 300], x=[1, 2], y=[1, 2], z=[0, 0],
                      speed=[200, 210], rpm=[1, 1], throttle=[99, 100], brake=[False, True], gear=[7, 8])  # fmt: skip
-    driven = lap("4", 1, end_ms=380)
+    driven = lap("4", 1, end_ms=380).record
     return [
         (topics.MESSAGES, b"test_race", topics.encode(told), stamp),
         (topics.LAPS, b"test_race:4", topics.encode(driven), stamp),

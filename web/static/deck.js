@@ -3,7 +3,6 @@
 import { element } from "./tower.js";
 
 const KEY = "f1stream.panels";
-const HIDDEN = ["teams"]; // until somebody asks for them
 
 export class Deck {
   /** `onShow()` when a panel has come to light. */
@@ -36,8 +35,8 @@ export class Deck {
 function remembered() {
   try {
     const kept = JSON.parse(localStorage.getItem(KEY));
-    return Array.isArray(kept) ? kept : HIDDEN;
+    return Array.isArray(kept) ? kept : [];
   } catch {
-    return HIDDEN;
+    return [];
   }
 }

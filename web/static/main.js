@@ -119,7 +119,7 @@ function draw(now) {
     if (now - tableAt > TABLE_MS) {
       tableAt = now;
       shown = around.from;
-      const view = { picture: shown, t, horizon: remote.reveal ? Infinity : t, history, selection };
+      const view = { picture: shown, t, horizon: remote.reveal ? Infinity : t, history, selection, over: shown.race.ended || (remote.reveal && Boolean(status?.ended)) };
       tower.render(shown, silence, history.laps(t));
       renderPicture(shown, clock.rate);
       log.render(view);
@@ -128,8 +128,8 @@ function draw(now) {
       charts.render(view, now);
       compare.render(view);
       renderMapNote(shown);
-      result.render(shown, marts);
-      standings.render(shown, marts);
+      result.render(view, marts);
+      standings.render(view, marts, now);
       renderTape(t, now);
     }
   }

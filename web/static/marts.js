@@ -5,7 +5,7 @@ const AGAIN_MS = 5000; // after an answer that could not be read
 export class Marts {
   constructor() {
     this.version = null;
-    this.answers = new Map(); // path -> {version, body, asking, again}
+    this.answers = new Map(); // name -> {version, body, asking, again}
   }
 
   /** The server's status told which build it has; null: none, or it has not read that far since it started. */
@@ -13,11 +13,14 @@ export class Marts {
     if (version != null) this.version = version;
   }
 
-  /** What the API says at `path`: null where the marts do not have it, undefined while that is not known. */
-  get(path) {
+  /**
+   * What the API says at `path`: null where the marts do not have it, undefined while that is not known. Two paths of
+   * one `name` are two ways to ask the same.
+   */
+  get(path, name = path) {
     if (this.version === null) return null;
-    let answer = this.answers.get(path);
-    if (!answer) this.answers.set(path, (answer = { version: null, body: undefined, asking: false, again: 0 }));
+    let answer = this.answers.get(name);
+    if (!answer) this.answers.set(name, (answer = { version: null, body: undefined, asking: false, again: 0 }));
     if (answer.version !== this.version && !answer.asking && performance.now() >= answer.again) this.ask(path, answer);
     return answer.body;
   }
@@ -39,9 +42,14 @@ export class Marts {
   }
 }
 
-/** The result of a session, as `Marts.get` has it. */
+/** The result of a session that is over, as `Marts.get` has it. */
 export function resultOf(marts, head) {
-  return marts.get(`/api/sessions/${encodeURIComponent(head.session_key)}/result`);
+  return marts.get(addressOf(head, "result"));
+}
+
+/** What the API calls something of a session; `at` (session ms): as it was known then. */
+export function addressOf(head, what, at = null) {
+  return `/api/sessions/${encodeURIComponent(head.session_key)}/${what}${at === null ? "" : `?at=${Math.floor(at)}`}`;
 }
 
 /** Whether a session is the race of its event: only that one has a result, and standings after it. */

@@ -28,14 +28,14 @@ export class ResultPanel {
   }
 
   /** Show what may be known at a picture. */
-  render(picture, marts) {
-    const { head, race } = picture;
+  render({ picture, over }, marts) {
+    const { head } = picture;
     $("result").hidden = !isRace(head.info);
-    const result = race.ended && isRace(head.info) ? resultOf(marts, head) : null;
-    const now = [head, race.ended, result];
+    const result = over && isRace(head.info) ? resultOf(marts, head) : null;
+    const now = [head, over, result];
     if (now.every((each, i) => each === this.shown[i])) return;
     this.shown = now;
-    if (!race.ended) this.show([], ...BEFORE);
+    if (!over) this.show([], ...BEFORE);
     else if (!result) this.show([], ...(result === undefined ? LOADING : NOT_BUILT));
     else this.show(resultRows(result, new Colours(head)), sourceOf(result.rows), "");
   }

@@ -1,13 +1,15 @@
-// The standings of the season around a session: those before its event, and only after the flag those with it.
+// The season around a session, as the server says it may be known: standings, calendar, and what the standings would
+// be if the race ended now.
 
 import { NONE, teamColor } from "./format.js";
-import { Colours, isRace, resultOf } from "./marts.js";
+import { Colours, addressOf, isRace } from "./marts.js";
 import { text } from "./panels.js";
-import { driverCell, element } from "./tower.js";
+import { driverCell, element, sign } from "./tower.js";
 
-const DAY_MS = 86_400_000;
-const KINDS = ["drivers", "constructors"];
+const KINDS = ["drivers", "constructors", "calendar", "now"];
 const NOT_BUILT = "Not built yet: the marts are built after the session.";
+const NOW_MS = 5000; // what would be is asked for no more often
+const STATUSES = { scheduled: "", held: "held", cancelled: "cancelled" };
 
 const $ = (id) => document.getElementById(id);
 
@@ -20,90 +22,93 @@ export class StandingsPanel {
 
   reset() {
     this.shown = [];
-    this.show(null, null, "", "");
+    this.ifNow = { at: 0, body: undefined };
+    this.show([], "", "");
   }
 
   /** Show what may be known at a picture. A simulated race counts for no season. */
-  render(picture, marts) {
-    const { head, race } = picture;
-    const year = head.info.simulated ? NaN : dayOf(head.info).getUTCFullYear();
-    $("standings").hidden = Number.isNaN(year);
-    if (Number.isNaN(year)) return;
-    const over = race.ended && isRace(head.info);
-    const result = over ? resultOf(marts, head) : null; // it names the event, but is not asked for before the flag
-    const season = marts.get(`/api/seasons/${year}`);
-    const now = [head, over, result, season, this.kind];
-    if (now.every((each, i) => each === this.shown[i])) return;
-    this.shown = now;
-    if (!season) {
-      this.show(null, head, "", season === undefined ? "Loading the standings…" : NOT_BUILT);
-      return;
-    }
-    const { round, label, note } = standingsAt(season, eventOf(season, head.info, result), over);
-    this.show(round, head, label, note);
+  render({ picture, t, over }, marts, now) {
+    const { head } = picture;
+    $("standings").hidden = head.info.simulated;
+    if (head.info.simulated) return;
+    $("standings-now").hidden = !isRace(head.info) && !/sprint/i.test(head.info.name);
+    const season = marts.get(addressOf(head, "season", over ? null : t), `season ${head.session_key} ${over}`);
+    if (this.kind === "now" && season) this.ask(head, over ? null : t, now);
+    const state = [head, over, season, this.kind, this.ifNow.body];
+    if (state.every((each, i) => each === this.shown[i])) return;
+    this.shown = state;
+    if (!season) this.show([], "", season === undefined ? "Loading the standings…" : NOT_BUILT);
+    else if (this.kind === "calendar") this.show(season.rounds.map((round) => roundRow(round, season.round)), `Season ${season.season}`, "");
+    else if (this.kind === "now") this.showNow(head);
+    else this.show(season.standings ? standingRows(season.standings, this.kind, head) : [], season.label, season.note);
   }
 
-  show(round, head, label, note) {
+  async ask(head, at, now) {
+    if (this.asking || now - this.ifNow.at < NOW_MS) return;
+    this.asking = true;
+    try {
+      const response = await fetch(addressOf(head, "championship", at));
+      this.ifNow = { at: now, body: response.ok ? await response.json() : null };
+    } catch (error) {
+      console.warn(error.message);
+      this.ifNow.at = now;
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  showNow(head) {
+    const { body } = this.ifNow;
+    if (!body) this.show([], "", body === undefined ? "Loading…" : "It is not known what the standings were before this event.");
+    else this.show(standingRows(body, "drivers", head), body.label, "");
+  }
+
+  show(rows, label, note) {
     for (const kind of KINDS) $(`standings-${kind}`).setAttribute("aria-pressed", String(kind === this.kind));
     text("standings-label", label);
     text("standings-note", note);
     $("standings-note").parentElement.hidden = !note;
     $("standings-scroll").hidden = Boolean(note);
     $("standings-table").dataset.kind = this.kind;
-    text("standings-who", this.kind === "drivers" ? "DRIVER" : "TEAM");
-    $("standings-rows").replaceChildren(...(round ? standingRows(round, this.kind, head) : []));
+    text("standings-who", { constructors: "TEAM", calendar: "RACE" }[this.kind] ?? "DRIVER");
+    text("standings-wins", { calendar: "", now: "GAINED" }[this.kind] ?? "WINS");
+    text("standings-team", this.kind === "calendar" ? "WINNER" : "TEAM");
+    text("standings-points", this.kind === "calendar" ? "DATE" : "PTS");
+    $("standings-rows").replaceChildren(...rows);
   }
 }
 
-function dayOf(info) {
-  return new Date(info.t0_utc_ms + info.start_ms);
-}
-
-/**
- * The round of the calendar that a session belongs to; Infinity after the last. The result knows it. Before the flag
- * the date tells: an event's sessions end with its race, whose date may be the local one and so a day earlier.
- */
-export function eventOf(season, info, result) {
-  if (result?.round != null && result.season === season.season) return result.round;
-  const earliest = new Date(dayOf(info).getTime() - DAY_MS).toISOString().slice(0, 10);
-  return season.rounds.find((round) => round.status !== "cancelled" && round.race_date >= earliest)?.round ?? Infinity;
-}
-
-/** The standings to show with round `event` before it, or after it when it is `over`: `{round, label, note}`. */
-export function standingsAt(season, event, over) {
-  const told = season.rounds.filter((round) => round.drivers.length);
-  const here = over && told.find((round) => round.round === event);
-  if (here) return { round: here, label: `After this race, round ${here.round}`, note: "" };
-  const before = told.filter((round) => round.round < event).at(-1);
-  if (before) {
-    const label = over ? `Not yet with this race: after ${nameOf(before)}` : `Before this event: after ${nameOf(before)}`;
-    return { round: before, label, note: "" };
-  }
-  const first = !season.rounds.some((round) => round.round < event && round.status === "held");
-  if (!first) return { round: null, label: "", note: "The standings before this event are not known yet." };
-  const note = over ? "The season starts here: its first standings come with the official results." : "The season starts here: there are no standings before it.";
-  return { round: null, label: "", note };
-}
-
-function nameOf(round) {
-  return `round\u00a0${round.round}, ${round.event_name}`;
-}
-
-function standingRows(round, kind, head) {
+function standingRows(standings, kind, head) {
   const colours = new Colours(head);
-  colours.learn(round.drivers);
-  return round[kind].map((row) => {
+  colours.learn(standings.drivers);
+  return standings[kind].map((row) => {
     const color = kind === "drivers" ? (colours.byCode.get(row.code) ?? colours.byTeam.get(row.team_name)) : colours.byTeam.get(row.name);
+    const moved = row.position_before == null ? 0 : row.position_before - row.position;
+    const position = cell("pos", row.position ?? NONE);
+    if (moved) position.append(sign(moved > 0 ? "▲" : "▼", `change ${moved > 0 ? "gained" : "lost"}`, `${Math.abs(moved)} ${moved > 0 ? "gained" : "lost"}`));
     const made = element("tr", "", [
-      cell("pos", row.position ?? NONE),
+      position,
       driverCell(row.code, row.name, row.team_name),
       cell("team", row.team_name ?? ""),
-      cell("wins", row.wins),
+      cell("wins", row.gained == null ? row.wins : row.gained ? `+${row.gained}` : NONE),
       cell("points", row.points),
     ]);
     made.style.setProperty("--team", teamColor(color));
     return made;
   });
+}
+
+/** A round of the calendar; `here` is the session's own. */
+function roundRow(round, here) {
+  const made = element("tr", round.status === "cancelled" ? "unclassified" : "", [
+    cell("pos", round.round),
+    driverCell(null, round.event_name, null),
+    cell("team", round.winner ? `${round.winner.driver_name}` : STATUSES[round.status]),
+    cell("wins", ""),
+    cell("points", new Date(`${round.race_date}T12:00:00Z`).toLocaleDateString([], { day: "numeric", month: "short" })),
+  ]);
+  if (round.round === here) made.setAttribute("aria-current", "true");
+  return made;
 }
 
 function cell(column, content) {

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import LapCount, RaceControl, SectorTime, SessionStatus, TeamRadio
+from tests.web.race import lap, message, messages
+from web.history import ENTRY_BYTES, Fact, History
+
+EVERYTHING = 1 << 62
+
+
+def kept(*facts: Fact) -> History:
+    history = History()
+    for fact in facts:
+        history.keep(fact)
+    return history
+
+
+def times(entries: list[bytes]) -> list[int]:
+    return [orjson.loads(entry)["t"] for entry in entries]
+
+
+def test_entries_are_in_the_order_in_which_they_became_known_whatever_the_order_of_arrival() -> None:
+    history = kept(message(1, LapCount(session_time_ms=9_000, lap=1, total_laps=9)), lap("4", 1), lap("4", 2, 5_000))
+    assert times(history.between(-1, EVERYTHING)) == [5_000, 9_000, 60_000]
+    assert times(history.between(5_000, 9_000)) == [9_000]
+
+
+def test_of_equal_times_the_one_that_came_first_is_first() -> None:
+    first, second = (TeamRadio(session_time_ms=5, driver_number="4", path=path) for path in "ab")
+    told = kept(message(0, first), message(1, second)).messages("team_radio")
+    assert [orjson.loads(entry)["path"] for entry in told] == ["a", "b"]
+
+
+def test_a_record_that_comes_again_is_not_told_again() -> None:
+    history = History()
+    assert history.keep(lap("4", 1))
+    assert not history.keep(lap("4", 1))
+    assert history.keep(lap("81", 1)), "another car's first record is another one"
+    assert history.arrivals == 2
+
+
+def test_sectors_are_in_the_frames_and_are_not_kept() -> None:
+    history = History()
+    sector = SectorTime(session_time_ms=1, driver_number="4", lap=1, sector=1, time_ms=20_000)
+    assert not history.keep(message(0, sector))
+    assert (history.size, history.arrivals) == (0, 0)
+
+
+def test_its_size_is_that_of_its_entries() -> None:
+    history = kept(*messages())
+    assert history.size == sum(len(entry) + ENTRY_BYTES for entry in history.between(-1, EVERYTHING))
+
+
+def test_what_happened_earlier_than_it_became_known_is_known_only_then() -> None:
+    history = kept(message(0, RaceControl(session_time_ms=1_000, category="Other", message="NOTED"), known_ms=8_000))
+    assert history.messages("race_control", 7_999) == []
+    (told,) = history.messages("race_control", 8_000)
+    assert orjson.loads(told)["session_time_ms"] == 1_000
+
+
+def test_a_lap_is_as_its_last_revision_of_the_time() -> None:
+    history = kept(lap("4", 1), lap("4", 1, known_ms=90_000, seq=1, deleted=True))
+    assert history.laps(59_999) == {}
+    assert "deleted" not in history.laps(89_999)["4"][1]
+    assert history.laps(90_000)["4"][1]["deleted"]
+    assert history.laps()["4"][1]["deleted"]
+
+
+def test_a_lap_begins_where_the_first_car_ended_the_one_before() -> None:
+    started = message(0, SessionStatus(session_time_ms=700, status="Started"))
+    history = kept(lap("81", 1), lap("4", 1), started, lap("1", 1, generated=True, end_ms=3_000))
+    assert [history.lap_start(number) for number in (1, 2, 3)] == [700, 60_000, None]
+    history.keep(lap("4", 2))
+    assert history.lap_start(3) == 120_000
+
+
+@pytest.mark.parametrize("when", [5_000, 70_000])
+def test_an_aborted_start_is_none_if_the_first_lap_was_not_over(when: int) -> None:
+    told = [
+        SessionStatus(session_time_ms=700, status="Started"),
+        RaceControl(session_time_ms=when, category="Other", message="ABORTED START"),
+        SessionStatus(session_time_ms=when + 2_000, status="Started"),
+    ]
+    history = kept(lap("4", 1), *(message(seq, record) for seq, record in enumerate(told)))
+    assert history.lap_start(1) == (7_000 if when == 5_000 else 700)
+
+
+@given(
+    # (when it becomes known, whether the viewer looks after it has arrived, and how far the viewer then is)
+    st.lists(st.tuples(st.integers(1, 60), st.booleans(), st.integers(0, 12)), max_size=40)
+)
+def test_a_viewer_is_told_every_entry_exactly_once_whatever_the_order_of_arrival(
+    arriving: list[tuple[int, bool, int]],
+) -> None:
+    history, told, horizon, since = History(), [], 0, 0
+
+    def look(until: int) -> None:
+        nonlocal horizon, since
+        late = history.late(since, horizon)
+        new = history.between(horizon, until)
+        assert times(new) == sorted(times(new))
+        assert all(t <= horizon for t in times(late))
+        told.extend(late + new)
+        horizon, since = until, history.arrivals
+
+    for seq, (known_ms, looks, further) in enumerate(arriving):
+        history.keep(message(seq, TeamRadio(session_time_ms=known_ms, driver_number="4", path=str(seq))))
+        if looks:
+            look(horizon + further)
+            assert all(t <= horizon for t in times(told)), "nothing from later than the viewer is"
+    look(1_000)
+    paths = sorted(int(orjson.loads(entry)["path"]) for entry in told)
+    assert paths == list(range(len(arriving)))
+    everything = times(history.between(-1, 1_000))
+    assert all(earlier <= later for earlier, later in pairwise(everything))

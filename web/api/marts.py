@@ -1,0 +1,89 @@
+"""What the marts say: results and seasons as they are, and the season as it may be known at a time."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from aiohttp import web
+
+from models import Season, SessionInfo, SessionResult
+from web.api.answers import answer, unknown, wrong
+from web.api.asked import asked
+from web.feed import Feed
+from web.results import Kept
+from web.season import day_of, is_race, season_at
+
+
+class Marts:
+    """``result`` of a session, the ``season`` around it, and ``/api/seasons``."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where."""
+        return [
+            web.get("/api/sessions/{key}/result", self.result),
+            web.get("/api/sessions/{key}/season", self.around),
+            web.get("/api/seasons", self.seasons),
+            web.get("/api/seasons/{year}", self.season),
+        ]
+
+    async def result(self, request: web.Request) -> web.Response:
+        """The result of a session that has ended (``models.SessionResult``), once the marts have it."""
+        key = request.match_info["key"]
+        kept = self._feed.results.session(key)
+        # A session that is on no tape any more has ended, but at which time nobody knows.
+        on_tape = self._feed.shelf.get(key) is not None
+        if (on_tape or "at" in request.query) and not asked(self._feed, request).ended:
+            raise unknown(f"session {key!r} has not ended at that time: there is no result before the flag")
+        if kept is None:
+            raise unknown(f"the marts have no result of session {key!r}; they are built after a session")
+        return as_kept(kept)
+
+    async def around(self, request: web.Request) -> web.Response:
+        """The season around a session."""
+        about = asked(self._feed, request)
+        info = SessionInfo.model_validate(about.head["info"])
+        key, year = about.tape.session_key, day_of(info).year
+        if info.simulated:
+            raise unknown(f"session {key!r} is a simulated one: it counts for no season")
+        kept = self._feed.results.season(year)
+        if kept is None:
+            raise unknown(f"the marts have no season {year} yet; /api/seasons lists those they have")
+        over = is_race(info) and about.ended
+        result = self._feed.results.session(key) if over else None
+        return answer(season_at(_season(kept.value), info, _result(result.value) if result else None, over))
+
+    async def seasons(self, _: web.Request) -> web.Response:
+        """Every season that the marts have, the newest first."""
+        return answer(
+            {"seasons": [{"season": year, "built_ms": kept.built_ms} for year, kept in self._feed.results.seasons()]}
+        )
+
+    async def season(self, request: web.Request) -> web.Response:
+        """A season by rounds with the standings after each (``models.Season``)."""
+        try:
+            year = int(request.match_info["year"])
+        except ValueError:
+            raise wrong("a season is named by its year, as in /api/seasons/2025") from None
+        kept = self._feed.results.season(year)
+        if kept is None:
+            raise unknown(f"the marts have no season {year}; /api/seasons lists those they have")
+        return as_kept(kept)
+
+
+def as_kept(kept: Kept) -> web.Response:
+    """A record as the bytes that are kept, with the tag that they have already."""
+    response = web.Response(body=kept.value, content_type="application/json")
+    response.etag = kept.etag
+    return response
+
+
+@lru_cache(maxsize=4)
+def _season(value: bytes) -> Season:
+    return Season.model_validate_json(value)
+
+
+def _result(value: bytes) -> SessionResult:
+    return SessionResult.model_validate_json(value)

@@ -1,0 +1,50 @@
+"""The server itself: health, metrics, and the description of this API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from web.api.answers import answer
+from web.feed import Feed
+from web.metrics import Metrics
+
+OPENAPI = Path(__file__).parents[1] / "openapi.yaml"
+
+
+class Service:
+    """``/health``, ``/metrics`` and ``/api/openapi.yaml``."""
+
+    def __init__(self, feed: Feed, metrics: Metrics) -> None:
+        self._feed = feed
+        self._metrics = metrics
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where."""
+        return [
+            web.get("/health", self.health),
+            web.get("/metrics", self.metrics),
+            web.get("/api/openapi.yaml", self.openapi),
+        ]
+
+    async def health(self, _: web.Request) -> web.Response:
+        """200 while the broker answers, else 503."""
+        body = {
+            "status": "ok" if self._feed.connected else "no broker",
+            "reader": "connected" if self._feed.connected else "disconnected",
+            "caught_up": self._feed.caught_up,
+            "lag": self._feed.lag,
+        }
+        response = answer(body, 200 if self._feed.connected else 503)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """For Prometheus."""
+        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def openapi(self, _: web.Request) -> web.Response:
+        """This API, as OpenAPI."""
+        return web.Response(body=OPENAPI.read_bytes(), content_type="application/yaml")

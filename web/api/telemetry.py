@@ -1,0 +1,74 @@
+"""A car's samples of a lap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiohttp import web
+
+from f1stream.race.compare import Driven, Samples
+from web.api.answers import answer, unknown
+from web.api.asked import Asked, asked, required, whole
+from web.feed import Feed
+from web.history import Entry
+from web.telemetry import UNKNOWN_DRS
+
+
+class LapTelemetry:
+    """``telemetry?car=&lap=``."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+
+    def routes(self) -> list[web.RouteDef]:
+        """Where."""
+        return [web.get("/api/sessions/{key}/telemetry", self.telemetry)]
+
+    async def telemetry(self, request: web.Request) -> web.Response:
+        """The samples from the start of a lap to its end, column by column."""
+        about = asked(self._feed, request)
+        car = about.car(required(request.query.get("car"), "car is missing: tell a driver number"))
+        number = required(whole(request, "lap", "a lap"), "lap is missing: tell which one")
+        lap = about.lap(car, number)
+        driven = driven_of(about, lap, 0)
+        return answer(
+            {"car": car, "lap": number, "start_ms": driven.start_ms, "end_ms": driven.end_ms}
+            | columns_of(driven.samples)
+        )
+
+
+def driven_of(about: Asked, lap: Entry, margin_ms: int) -> Driven:
+    """A known lap with its samples, ``margin_ms`` before and after too, as far as they were known.
+
+    It begins its official lap time before its end, so that laps of the same time are of the same length. Raises
+    Unanswerable when nobody knows when it began.
+    """
+    end = lap["end"]
+    start = end - lap["ms"] if lap["ms"] is not None else lap["start"]
+    if start is None:
+        raise unknown(f"when lap {lap['lap']} of car {lap['car']} began is not known")
+    samples = about.tape.telemetry.lap(lap["car"], start - margin_ms, min(end + margin_ms, about.until))
+    return Driven(samples, start, end)
+
+
+def columns_of(samples: Samples) -> dict[str, Any]:
+    """Samples as JSON has them: what is no number of the sport is null."""
+    drs = samples.drs.tolist()
+    return {
+        "t": samples.t.tolist(),
+        "x": rounded(samples.x),
+        "y": rounded(samples.y),
+        "speed": rounded(samples.speed, 1),
+        "throttle": [value if value <= 100 else None for value in samples.throttle.tolist()],
+        "brake": [bool(value) for value in samples.brake.tolist()],
+        "gear": samples.gear.tolist(),
+        "drs": [None if value == UNKNOWN_DRS else value for value in drs],
+    }
+
+
+def rounded(column: Any, decimals: int = 0) -> list[Any]:
+    """Numbers as short as they make sense; whole ones without a point."""
+    wide = np.round(np.asarray(column, dtype=np.float64), decimals)
+    numbers: list[Any] = (wide if decimals else wide.astype(np.int64)).tolist()
+    return numbers

@@ -1,0 +1,97 @@
+"""The season around a session, as it may be known at a viewer's time. No I/O.
+
+The marts know a whole season, the session itself included. What is told of its own event and of later ones is only
+what the calendar says, until the session has ended as that event's race.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from models import Round, Season, SessionInfo, SessionResult
+
+AFTER_THE_LAST = 1 << 30
+"""The round of a session after the last race."""
+PODIUM = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """Which round's standings are shown, what stands above them, and instead of them when there are none."""
+
+    round: Round | None
+    label: str
+    note: str
+
+
+def is_race(info: SessionInfo) -> bool:
+    """Whether a session is the race of its event: only that one has a result, and standings after it."""
+    return info.type == "Race" and "sprint" not in info.name.lower()
+
+
+def day_of(info: SessionInfo) -> datetime:
+    """When a session's run begins, UTC."""
+    return datetime.fromtimestamp((info.t0_utc_ms + info.start_ms) / 1000, UTC)
+
+
+def event_of(season: Season, info: SessionInfo, result: SessionResult | None) -> int:
+    """The round of the calendar that a session belongs to; ``AFTER_THE_LAST`` after the last.
+
+    The result knows it. Before the flag, when it may not be asked, the date tells: an event's sessions end with its
+    race, whose date may be the local one and so a day earlier.
+    """
+    if result is not None and result.round is not None and result.season == season.season:
+        return result.round
+    earliest = (day_of(info) - timedelta(days=1)).date().isoformat()
+    coming = (each.round for each in season.rounds if each.status != "cancelled" and each.race_date >= earliest)
+    return next(coming, AFTER_THE_LAST)
+
+
+def standings_at(season: Season, event: int, over: bool) -> Standings:
+    """The standings to show with round ``event`` before it, or after it when it is ``over``."""
+    told = [each for each in season.rounds if each.drivers]
+    here = next((each for each in told if over and each.round == event), None)
+    if here is not None:
+        return Standings(here, f"After this race, round {here.round}", "")
+    before = next((each for each in reversed(told) if each.round < event), None)
+    if before is not None:
+        label = "Not yet with this race: after" if over else "Before this event: after"
+        return Standings(before, f"{label} {_named(before)}", "")
+    if any(each.round < event and each.status == "held" for each in season.rounds):
+        return Standings(None, "", "The standings before this event are not known yet.")
+    if over:
+        return Standings(None, "", "The season starts here: its first standings come with the official results.")
+    return Standings(None, "", "The season starts here: there are no standings before it.")
+
+
+def season_at(season: Season, info: SessionInfo, result: SessionResult | None, over: bool) -> dict[str, Any]:
+    """The season around a session. ``over``: it is its event's race and has ended; only then ``result`` is used."""
+    event = event_of(season, info, result if over else None)
+    shown = standings_at(season, event, over)
+    standings = shown.round and {
+        kind: [row.model_dump() for row in getattr(shown.round, kind)] for kind in ("drivers", "constructors")
+    }
+    return {
+        "season": season.season,
+        "round": None if event == AFTER_THE_LAST else event,
+        "label": shown.label,
+        "note": shown.note,
+        "standings": standings,
+        "rounds": [_round(each, event, over) for each in season.rounds],
+    }
+
+
+def _round(each: Round, event: int, over: bool) -> dict[str, Any]:
+    """A round; what has become of it, only for those before the event, and for the event itself when it is over."""
+    calendar = {"round": each.round, "event_name": each.event_name, "race_date": each.race_date}
+    if each.round > event or (each.round == event and not over):
+        return {**calendar, "status": "scheduled"}
+    podium = [row.model_dump() for row in each.results if row.position is not None and row.position <= PODIUM]
+    told = {"winner": podium[0], "podium": podium} if podium else {}
+    return {**calendar, "status": each.status, **told}
+
+
+def _named(each: Round) -> str:
+    return f"round\u00a0{each.round}, {each.event_name}"
