@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def test_stints_leave_out_no_lap(told: dict[str, tuple[Stint, ...]], driven: Rac
     assert len(laps) == 17  # three did not get through lap 1
     assert [sum(stint.laps for stint in mine) for mine in told.values()] == laps
     for mine in told.values():
-        for one, following in zip(mine, mine[1:], strict=False):
+        for one, following in pairwise(mine):
             assert one.first_lap + one.laps == following.first_lap
 
 
