@@ -74,6 +74,22 @@ class RoundResult(Record):
     status: str
 
 
+class ChampionshipRow(Record):
+    """A driver or a team in the championship if the race ended as it stands."""
+
+    position: int
+    position_before: int | None
+    """In the standings before the race; None for one that was in none."""
+    name: str
+    code: str | None
+    """Three letters, of a driver."""
+    team_name: str | None
+    """Of a driver: the present one."""
+    points: float
+    points_before: float
+    gained: float
+
+
 class Round(Record):
     """An event of the season, with the standings after it where it has been held."""
 
