@@ -33,7 +33,7 @@ TOLD = (topics.LAPS, topics.MESSAGES, topics.TELEMETRY)
 Batches = dict[TopicPartition, list[Any]]
 
 POLL_MS = 50
-"""How long the broker may hold a fetch of what is shown; the embedded one holds it for half of that whatever comes."""
+"""How long the broker may hold a fetch of what is shown; the embedded one takes half of that whatever comes."""
 TOLD_POLL_MS = 1000
 """Likewise of the rest: every fetch asks for all partitions, and that costs the embedded broker most."""
 FETCH_BYTES = 8_000_000

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from f1stream.race.points import Running, championship
 from models import Round, Season, SessionInfo, SessionResult
 
 AFTER_THE_LAST = 1 << 30
@@ -81,6 +82,46 @@ def season_at(season: Season, info: SessionInfo, result: SessionResult | None, o
         "standings": standings,
         "rounds": [_round(each, event, over) for each in season.rounds],
     }
+
+
+def championship_at(season: Season, info: SessionInfo, picture: dict[str, Any], cars: list[Any]) -> dict[str, Any]:
+    """The championships if the session ended as it is in ``picture``; ``cars`` are the head's.
+
+    The order is the one with the penalties that are not served yet; retired cars score nothing. Without standings
+    from before the event (its first round) everybody starts at 0. Raises ValueError when they are not known, or the season's points.
+    """
+    event = event_of(season, info, None)
+    before = standings_at(season, event, over=False).round
+    if before is None and any(each.round < event and each.status == "held" for each in season.rounds):
+        raise ValueError("the standings before this event are not known yet")
+    states = picture["cars"]
+    order = sorted(
+        (car for car in cars if states.get(car["driver_number"], {}).get("status") not in {"retired", None}),
+        key=lambda car: _place(states[car["driver_number"]]),
+    )
+    fastest = picture["race"].get("fastest_lap") or {}
+    codes = {car["driver_number"]: car["tla"] for car in cars}
+    drivers, constructors = championship(
+        before.drivers if before else [],
+        before.constructors if before else [],
+        [Running(car["tla"], car["name"], car["team"]) for car in order],
+        season=season.season,
+        sprint="sprint" in info.name.lower(),
+        fastest_lap=codes.get(fastest.get("driver_number", "")),
+    )
+    since = f"standings after {_named(before)}" if before else "no standings before this event"
+    return {
+        "season": season.season,
+        "t": picture["t"],
+        "label": f"If it ended now: {since}, and the points for this order",
+        "drivers": [row.model_dump() for row in drivers],
+        "constructors": [row.model_dump() for row in constructors],
+    }
+
+
+def _place(state: dict[str, Any]) -> int:
+    with_penalties: int | None = state.get("position_with_penalties")
+    return with_penalties or int(state.get("position") or 999)
 
 
 def _round(each: Round, event: int, over: bool) -> dict[str, Any]:

@@ -73,7 +73,7 @@ async def test_race_from_start_to_flag(tmp_path: Path) -> None:
         rig.stop()
 
 
-FINISHED = "[...document.querySelectorAll('tbody tr')].filter(row => row.textContent.includes('FINISHED')).length"
+FINISHED = "[...document.querySelectorAll('#rows tr')].filter(row => row.textContent.includes('FINISHED')).length"
 
 
 async def order_of_state(port: int, at: int | None = None) -> list[str]:
@@ -111,7 +111,7 @@ async def follow(pages: dict[str, Page], port: int, rig: Rig, worker: Any, start
 SHOWN_ORDER = """() => {
   const state = window.f1stream.state;
   const cars = Object.entries(state.cars).sort((a, b) => a[1].position - b[1].position).map(([number]) => number);
-  const rows = [...document.querySelectorAll('tbody tr')].map(row => row.dataset.car);
+  const rows = [...document.querySelectorAll('#rows tr')].map(row => row.dataset.car);
   if (JSON.stringify(rows) !== JSON.stringify(cars)) throw new Error(`table ${rows} but state ${cars}`);
   return [state.t, rows];
 }"""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -158,7 +157,7 @@ async def test_a_build_is_shown_when_it_comes_and_asked_for_once(browser: Browse
     assert shown[1][5] == "Disqualified"
     await page.wait_for_timeout(2500)
     paths = await asked(page)
-    assert (paths.count("/api/sessions/test_race/result"), paths.count("/api/seasons/2023")) == (2, 2)
+    assert (paths.count("/api/sessions/test_race/result"), paths.count("/api/sessions/test_race/season")) == (2, 2)
     assert errors == []
 
 
@@ -188,34 +187,6 @@ async def test_a_new_run_hides_the_result_again(browser: Browser, race: Stage) -
     await says(page, "standings-label", AFTER_TWO)
     assert await listed(page, "result") == []
     assert errors == []
-
-
-@pytest.mark.parametrize(
-    ("date", "race_date", "over", "label"),
-    [
-        ("2023-11-18T06:00Z", "2023-11-17", False, "Before this event: after round\u00a01, First"),
-        ("2023-11-16T10:00Z", "2023-11-19", False, "Before this event: after round\u00a01, First"),
-        ("2023-11-18T06:00Z", "2023-11-17", True, "After this race, round 2"),
-        ("2023-11-20T10:00Z", "2023-11-17", False, "Before this event: after round\u00a02, Second"),
-    ],
-    ids=["local date of the race", "practice", "after the flag", "later"],
-)
-async def test_an_event_is_found_by_its_date(
-    browser: Browser, stage: Stage, date: str, race_date: str, over: bool, label: str
-) -> None:
-    """A date may be the local one, a day before UTC's: the round of that race is still not shown before its flag."""
-    page, _ = await opened(browser, stage)
-    found: dict[str, Any] = await page.evaluate(
-        """async ([date, raceDate, over]) => {
-            const { eventOf, standingsAt } = await import("/static/standings.js");
-            const rounds = [["First", "2023-11-01"], ["Second", raceDate]].map(([event_name, race_date], i) => (
-                { round: i + 1, event_name, race_date, status: "held", drivers: [{}], constructors: [{}] }));
-            const info = { t0_utc_ms: Date.parse(date) - 5000, start_ms: 5000 };
-            return standingsAt({ season: 2023, rounds }, eventOf({ season: 2023, rounds }, info, null), over);
-        }""",
-        [date, race_date, over],
-    )
-    assert found["label"] == label
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

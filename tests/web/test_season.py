@@ -6,7 +6,7 @@ import pytest
 from models import Season, SessionInfo
 from tests.web.marts import THIS_ROUND, result, season
 from tests.web.race import head
-from web.season import AFTER_THE_LAST, day_of, event_of, is_race, season_at, standings_at
+from web.season import AFTER_THE_LAST, championship_at, day_of, event_of, is_race, season_at, standings_at
 
 DAY_MS = 86_400_000
 
@@ -97,3 +97,27 @@ def test_after_the_flag_the_race_itself_is_told_and_nothing_later() -> None:
 def test_a_session_after_the_last_race_is_of_no_round() -> None:
     told = season_at(season(held=4), info("Practice 1", days=20), None, over=False)
     assert (told["round"], told["rounds"][3]["status"]) == (None, "held")
+
+
+def test_the_championship_is_the_standings_before_the_event_and_the_points_for_the_order() -> None:
+    """PIA has a penalty that would cost a place; VER is out."""
+    info, cars = head(simulated=False).info, [entry.model_dump() for entry in head().cars]
+    states = {
+        "81": {"position": 1, "position_with_penalties": 2, "status": "running"},
+        "4": {"position": 2, "position_with_penalties": 1, "status": "running"},
+        "1": {"position": 3, "position_with_penalties": 3, "status": "retired"},
+    }
+    picture = {"t": 5, "cars": states, "race": {"fastest_lap": {"driver_number": "4", "lap": 1, "ms": 1}}}
+    made = championship_at(season(held=4), info, picture, cars)
+    drivers = {row["code"]: (row["position"], row["points"], row["gained"]) for row in made["drivers"]}
+    assert drivers == {"VER": (1, 50, 0), "NOR": (2, 36.5, 26), "PIA": (3, 18, 18)}
+    assert "after round\u00a02, Second Grand Prix" in made["label"]
+
+
+def test_there_is_no_championship_while_the_standings_before_are_not_known() -> None:
+    year = season(held=2)
+    bare = year.model_copy(
+        update={"rounds": [each.model_copy(update={"drivers": [], "constructors": []}) for each in year.rounds]}
+    )
+    with pytest.raises(ValueError, match="not known yet"):
+        championship_at(bare, head(simulated=False).info, {"t": 0, "cars": {}, "race": {}}, [])

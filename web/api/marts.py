@@ -6,16 +6,17 @@ from functools import lru_cache
 
 from aiohttp import web
 
+from f1stream.race.timed import RACES
 from models import Season, SessionInfo, SessionResult
 from web.api.answers import answer, unknown, wrong
-from web.api.asked import asked
+from web.api.asked import Asked, asked
 from web.feed import Feed
 from web.results import Kept
-from web.season import day_of, is_race, season_at
+from web.season import championship_at, day_of, is_race, season_at
 
 
 class Marts:
-    """``result`` of a session, the ``season`` around it, and ``/api/seasons``."""
+    """``result`` of a session, the ``season`` around it, its ``championship``, and ``/api/seasons``."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -25,6 +26,7 @@ class Marts:
         return [
             web.get("/api/sessions/{key}/result", self.result),
             web.get("/api/sessions/{key}/season", self.around),
+            web.get("/api/sessions/{key}/championship", self.championship),
             web.get("/api/seasons", self.seasons),
             web.get("/api/seasons/{year}", self.season),
         ]
@@ -44,16 +46,32 @@ class Marts:
     async def around(self, request: web.Request) -> web.Response:
         """The season around a session."""
         about = asked(self._feed, request)
+        info, season = self._season_of(about)
+        over = is_race(info) and about.ended
+        result = self._feed.results.session(about.tape.session_key) if over else None
+        return answer(season_at(season, info, _result(result.value) if result else None, over))
+
+    async def championship(self, request: web.Request) -> web.Response:
+        """The championships if a race or sprint ended as it stands."""
+        about = asked(self._feed, request)
+        info, season = self._season_of(about)
+        if info.type not in RACES:
+            raise unknown(f"session {about.tape.session_key!r} is no race: there are no points in it")
+        try:
+            return answer(championship_at(season, info, about.picture(), about.head["cars"]))
+        except ValueError as error:
+            raise unknown(str(error)) from None
+
+    def _season_of(self, about: Asked) -> tuple[SessionInfo, Season]:
+        """What a session is and its season in the marts. Raises Unanswerable."""
         info = SessionInfo.model_validate(about.head["info"])
-        key, year = about.tape.session_key, day_of(info).year
         if info.simulated:
-            raise unknown(f"session {key!r} is a simulated one: it counts for no season")
+            raise unknown(f"session {about.tape.session_key!r} is a simulated one: it counts for no season")
+        year = day_of(info).year
         kept = self._feed.results.season(year)
         if kept is None:
             raise unknown(f"the marts have no season {year} yet; /api/seasons lists those they have")
-        over = is_race(info) and about.ended
-        result = self._feed.results.session(key) if over else None
-        return answer(season_at(_season(kept.value), info, _result(result.value) if result else None, over))
+        return info, _season(kept.value)
 
     async def seasons(self, _: web.Request) -> web.Response:
         """Every season that the marts have, the newest first."""
