@@ -87,8 +87,8 @@ def season_at(season: Season, info: SessionInfo, result: SessionResult | None, o
 def championship_at(season: Season, info: SessionInfo, picture: dict[str, Any], cars: list[Any]) -> dict[str, Any]:
     """The championships if the session ended as it is in ``picture``; ``cars`` are the head's.
 
-    The order is the one with the penalties that are not served yet; retired cars score nothing. Without standings
-    from before the event (its first round) everybody starts at 0. Raises ValueError when they are not known, or the season's points.
+    The order is the one with the penalties that are not served yet; retired cars score nothing. In the first round
+    everybody starts at 0. Raises ValueError when the standings before or the season's points are not known.
     """
     event = event_of(season, info, None)
     before = standings_at(season, event, over=False).round
