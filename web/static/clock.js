@@ -6,6 +6,7 @@ const WINDOW_MS = 3000; // of wall time, for the rate
 const BATCH_MS = 12; // arrivals closer than this are one
 const DELAY_MS = 250; // of wall time behind the newest frame, at least
 const LONGEST_DELAY_MS = 4000;
+const PACED_DELAY_MS = 1000; // at most, when the server paces: four frames at a quarter of the session's pace
 const SNAP_MS = 2500; // of wall time: further away than this the clock jumps
 
 export class SessionClock {
@@ -46,7 +47,7 @@ export class SessionClock {
     }
     const [first, end] = [this.points[0], this.newest];
     if (this.pace === null && end.wall - first.wall >= 150) this.rate = (end.t - first.t) / (end.wall - first.wall);
-    if (this.playhead === null) this.playhead = t;
+    if (this.playhead === null) [this.playhead, this.floor, this.wall] = [t, t, wall];
   }
 
   longestGap() {
@@ -64,11 +65,11 @@ export class SessionClock {
     if (!newest) return null;
     const passed = Math.max(0, wall - this.wall);
     this.wall = wall;
-    const delay = Math.min(LONGEST_DELAY_MS, Math.max(DELAY_MS, 1.25 * this.longestGap()));
+    const delay = Math.min(this.pace === null ? LONGEST_DELAY_MS : PACED_DELAY_MS, Math.max(DELAY_MS, 1.25 * this.longestGap()));
     const target = this.edge(wall) - delay * this.rate;
     const error = (target - this.playhead) / this.rate; // ms of wall time
     if (Math.abs(error) > SNAP_MS + delay || passed > 1000) {
-      this.playhead = Math.min(target, newest.t);
+      this.playhead = Math.max(this.floor, Math.min(target, newest.t));
     } else {
       const steer = Math.max(-0.6, Math.min(0.6, error / 800));
       this.playhead = Math.min(newest.t, this.playhead + passed * this.rate * (1 + steer));

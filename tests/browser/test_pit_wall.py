@@ -1,0 +1,315 @@
+"""The whole page at moments of the 2025 Australian Grand Prix, against the recording's own laps and results."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, WebSocket
+
+from tests.browser.stage import (  # noqa: F401
+    DESKTOP,
+    PHONE,
+    Stage,
+    browser_fixture,
+    needs_chromium,
+    pictures_fixture,
+    until,
+)
+from tests.recorded_race import recorded
+from web.feed import Feed
+
+pytestmark = needs_chromium
+KEY = "9693"
+MOMENTS = {"the first safety car": 3, "green": 21, "the second safety car": 36, "rain": 47, "the last lap": 56}
+"""By name, the lap that the leader has just ended."""
+AFTER_MS = 2_000
+"""So long after that the page is looked at."""
+
+
+@pytest.fixture(scope="module")
+def feed(archive_path: Path) -> Feed:
+    return recorded(archive_path)
+
+
+@pytest.fixture
+async def stage(feed: Feed) -> AsyncIterator[Stage]:
+    made = Stage()
+    made.feed = feed
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@dataclass
+class Known:
+    """What the recording says had happened by a time."""
+
+    laps: list[dict[str, Any]]
+    expected: dict[str, Any]
+    race_control: list[dict[str, Any]]
+
+    def ended(self, t: int) -> dict[str, dict[str, Any]]:
+        """By car, its last lap that had ended by ``t``."""
+        found: dict[str, dict[str, Any]] = {}
+        for lap in self.laps:
+            if lap["Time"] <= t and not lap["FastF1Generated"]:
+                found[lap["DriverNumber"]] = lap
+        return found
+
+    def best(self, number: str, t: int) -> int | None:
+        times = [
+            lap["LapTime"]
+            for lap in self.laps
+            if lap["DriverNumber"] == number and lap["Time"] <= t and lap["LapTime"] and not lap["Deleted"]
+        ]
+        return min(times, default=None)
+
+
+@pytest.fixture(scope="module")
+def known(archive_path: Path) -> Known:
+    lines = (archive_path / "laps.jsonl").read_text().splitlines()
+    zero = json.loads((archive_path / "session.json").read_text())["t0_utc"]
+    told = json.loads((archive_path / "race_control.json").read_text())
+    laps = sorted((json.loads(line) for line in lines), key=lambda lap: lap["Time"])
+    return Known(
+        laps,
+        json.loads((archive_path / "expected.json").read_text()),
+        [each | {"Time": session_time(each["Time"], zero)} for each in told],
+    )
+
+
+def session_time(utc: str, zero: str) -> int:
+    return round((datetime.fromisoformat(utc) - datetime.fromisoformat(zero)).total_seconds() * 1000)
+
+
+async def at(browser: Browser, stage: Stage, t: int, more: str = "", **options: Any) -> Page:
+    """The page at a session time, standing still."""
+    page = await browser.new_page(**({"viewport": DESKTOP} | options))
+    await page.goto(f"{stage.address}/?session={KEY}&t={t}{more}")
+    await until(page, f"f1stream.state?.t === {t // 200 * 200} && f1stream.history.length > 10")
+    await page.wait_for_timeout(400)
+    return page
+
+
+def lap_text(ms: int) -> str:
+    return f"{ms // 60_000}:{ms % 60_000 / 1000:06.3f}"
+
+
+async def table(page: Page) -> dict[str, dict[str, str]]:
+    """By car, the cells of the timing table by column, in the order of the rows."""
+    found: list[tuple[str, dict[str, str]]] = await page.evaluate(
+        """() => [...document.querySelectorAll('#rows tr')].map(row => [row.dataset.car,
+            Object.fromEntries([...row.children].map(cell => [cell.dataset.col, cell.textContent]))])"""
+    )
+    return dict(found)
+
+
+async def chart(page: Page, name: str) -> list[dict[str, Any]]:
+    """The traces of a chart, once it is drawn."""
+    place = f"document.querySelector('[data-chart={name}]')"
+    await page.evaluate(f"{place}.scrollIntoView()")
+    await until(page, f"{place}.firstChild?.data", 20)
+    found: list[dict[str, Any]] = await page.evaluate(
+        f"{place}.firstChild.data.map(each => ({{ name: each.name, x: [...each.x], y: [...each.y], base: each.base }}))"
+    )
+    return found
+
+
+@pytest.mark.parametrize("lap", MOMENTS.values(), ids=MOMENTS.keys())
+async def test_every_panel_shows_what_the_recording_says(
+    browser: Browser, stage: Stage, known: Known, lap: int
+) -> None:
+    leader = known.expected["leader_per_lap"][lap - 1]
+    t = leader["end_ms"] + AFTER_MS
+    page = await at(browser, stage, t, "&drivers=NOR,VER")
+    ended = known.ended(t)
+    shown = await table(page)
+
+    assert await page.inner_text("#lap") == str(lap + 1)
+    first = next(iter(shown))
+    assert ended[first]["Driver"] == leader["leader"]
+    for number, told in ended.items():
+        cells = shown[number]
+        assert cells["lap"] == str(told["LapNumber"])
+        if told["LapTime"] is not None:
+            assert cells["last"].startswith(lap_text(told["LapTime"]))
+        best = known.best(number, t)
+        if best is not None:
+            assert cells["best"].startswith(lap_text(best))
+        stops = known.expected["pit_stops_tyre_change"][told["Driver"]]
+        assert cells["stops"].startswith(str(sum(in_lap <= told["LapNumber"] for in_lap in stops)))
+    running = [n for n in shown if n in ended and ended[n]["LapNumber"] == lap]
+    on_lap = {n: ended[n]["Time"] for n in running}
+    assert running[0] == min(on_lap, key=lambda n: on_lap[n])
+
+    messages = [each for each in known.race_control if each["Time"] <= t]
+    assert await page.evaluate("document.querySelector('#messages .said').textContent") == messages[-1]["Message"]
+
+    traces = {each["name"]: each for each in await chart(page, "trace")}
+    ends = {each["lap"]: each["end_ms"] for each in known.expected["leader_per_lap"]}
+    for number, told in ended.items():
+        behind = (told["Time"] - ends[told["LapNumber"]]) / 1000
+        assert traces[told["Driver"]]["x"][-1] == told["LapNumber"]
+        assert traces[told["Driver"]]["y"][-1] == pytest.approx(behind, abs=0.0005), number
+    positions = {each["name"]: each for each in await chart(page, "positions")}
+    for place, driver in enumerate(known.expected["position_table"][str(lap)], 1):
+        by_lap = dict(zip(positions[driver]["x"], positions[driver]["y"], strict=True))
+        assert by_lap.get(lap, place) == place
+    assert by_lap, "the last of them is drawn too"
+    times = {each["name"]: each for each in await chart(page, "laptimes")}
+    assert set(times) == {"NOR", "VER"}
+    assert times["NOR"]["y"][-1] == ended["4"]["LapTime"] / 1000
+    stints = [each for each in await chart(page, "strategy") if each["y"] == ["NOR"]]
+    assert sum(each["x"][0] for each in stints) == ended["4"]["LapNumber"]
+
+    await page.evaluate("document.getElementById('compare-chart').scrollIntoView()")
+    await until(page, "document.getElementById('compare-note').textContent.includes('slower')", 20)
+    note = await page.inner_text("#compare-note")
+    nor, ver = known.best("4", t), known.best("1", t)
+    assert nor is not None
+    assert ver is not None
+    assert lap_text(nor) in note
+    assert lap_text(ver) in note
+    assert f"{abs(nor - ver) / 1000:.3f} s" in note
+    await page.close()
+
+
+async def test_nothing_later_than_the_cursor_reaches_the_browser(
+    browser: Browser, stage: Stage, known: Known
+) -> None:
+    """Pages, pauses, laps and playing at 16x: every message and every answer is as old as the cursor, or older."""
+    page = await browser.new_page(viewport=DESKTOP)
+    told: list[str] = []
+    answers: list[tuple[str, str]] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda payload: told.append(str(payload)))
+
+    page.on("websocket", listen)
+
+    async def keep(response: Any) -> None:
+        if "/api/" in response.url:
+            answers.append((response.url, await response.text()))
+
+    page.on("response", lambda response: asyncio.ensure_future(keep(response)))
+    start = known.expected["leader_per_lap"][9]["end_ms"]
+    await page.goto(f"{stage.address}/?session={KEY}&t={start}&drivers=NOR,VER")
+    await until(page, "f1stream.state")
+    await page.evaluate("document.getElementById('compare-chart').scrollIntoView()")
+    await until(page, "document.getElementById('compare-note').textContent.includes('slower')", 20)
+    await page.keyboard.press("]")
+    for key in ("]", "]", "]", "k"):
+        await page.keyboard.press(key)
+    await page.wait_for_timeout(3_000)
+    await page.keyboard.press("k")
+    await until(page, "f1stream.remote.settled && f1stream.remote.mode === 'pause'")
+    await page.wait_for_timeout(500)
+    latest = max(json.loads(each).get("t", 0) for each in told if json.loads(each)["kind"] in {"key", "delta"})
+    assert start < latest < start + 120_000
+    entries = [entry for each in told for entry in json.loads(each).get("entries", [])]
+    assert len(entries) > 150
+    assert max(entry["t"] for entry in entries) <= latest
+    assert max(entry["lap"] for entry in entries if entry["kind"] == "lap") <= 11
+    assert answers
+    later = [each["Message"] for each in known.race_control if each["Time"] > latest]
+    text = "".join(told) + "".join(body for _, body in answers) + await page.inner_text("body")
+    earlier = {each["Message"] for each in known.race_control if each["Time"] <= latest}
+    assert not [message for message in later if message not in earlier and message in text]
+    winner_time = next(each["time"] for each in known.expected["final_classification"] if each["order"] == 1)
+    assert winner_time not in text
+    await page.close()
+
+
+async def test_scrubbing_to_a_lap_shows_that_lap_everywhere_and_revealing_shows_the_rest(
+    browser: Browser, stage: Stage, known: Known
+) -> None:
+    page = await at(browser, stage, known.expected["leader_per_lap"][40]["end_ms"])
+    before = known.expected["leader_per_lap"][11]["end_ms"]
+    await page.evaluate(
+        f"""() => {{
+            const bar = document.getElementById("bar");
+            bar.value = {before + 1_000};
+            bar.dispatchEvent(new Event("input"));
+            bar.dispatchEvent(new Event("change"));
+        }}"""
+    )
+    await until(page, f"f1stream.state?.t >= {before} && f1stream.state.t <= {before + 1_200}")
+    await page.wait_for_timeout(500)
+    assert await page.inner_text("#lap") == "13"
+    assert "Lap 13" in str(await page.get_attribute("#bar", "aria-valuetext"))
+    laps = {cells["lap"] for cells in (await table(page)).values()}
+    assert max(int(each) for each in laps) == 12
+    assert max(max(each["x"]) for each in await chart(page, "trace")) == 12
+    said = [each["Message"] for each in known.race_control if each["Time"] <= before + 1_200]
+    assert await page.evaluate("document.querySelector('#messages .said').textContent") == said[-1]
+    await page.keyboard.press("r")
+    await until(page, "f1stream.remote.reveal")
+    place = "document.querySelector('[data-chart=trace]').firstChild"
+    await until(page, f"Math.max(...{place}.data.map(each => Math.max(...each.x))) === 57", 15)
+    assert await page.evaluate("f1stream.state.t") <= before + 1_200, "the picture stays"
+    await page.keyboard.press("r")
+    await until(page, f"Math.max(...{place}.data.map(each => Math.max(...each.x))) === 12", 15)
+    await page.close()
+
+
+async def test_a_moment_can_be_shared_and_the_page_goes_where_it_is_told(
+    browser: Browser, stage: Stage, known: Known
+) -> None:
+    t = known.expected["leader_per_lap"][29]["end_ms"] // 200 * 200
+    page = await at(browser, stage, t, "&drivers=RUS")
+    await page.keyboard.press(".")
+    await until(page, f"f1stream.state.t === {t + 200}")
+    await until(page, f"location.search === '?session={KEY}&t={t + 200}&drivers=RUS'")
+    await page.click('tr[data-car="16"]')
+    await until(page, "location.search.endsWith('drivers=RUS,LEC')")
+    shared = page.url
+    other = await browser.new_page(viewport=PHONE)
+    await other.goto(shared)
+    await until(other, f"f1stream.state?.t === {t + 200}")
+    selected = await other.evaluate(
+        "[...document.querySelectorAll('tr[data-selected=true]')].map(row => row.dataset.car)"
+    )
+    assert set(selected) == {"63", "16"}
+    message = page.locator("#messages .moment").nth(4)
+    when = await message.inner_text()
+    await message.click()
+    await until(page, f"document.getElementById('clock').textContent === '{when}'")
+    assert await other.evaluate("f1stream.state.t") == t + 200, "viewers are independent"
+    await page.fill("#lap-number", "8")
+    await page.keyboard.press("Enter")
+    await until(page, "document.getElementById('lap').textContent === '8'")
+    await page.close()
+    await other.close()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_the_whole_page_is_accessible_and_fits(
+    browser: Browser, stage: Stage, pictures: Path, theme: str, viewport: dict[str, int]
+) -> None:
+    page = await at(browser, stage, 8_900_000, "&drivers=NOR,VER", viewport=viewport, color_scheme=theme)
+    for name in ("trace", "positions", "laptimes", "strategy", "weather"):
+        await chart(page, name)
+    await page.evaluate("document.getElementById('compare-chart').scrollIntoView()")
+    await until(page, "document.getElementById('compare-note').textContent.includes('slower')", 20)
+    found = await Axe().run(page)
+    serious = [each for each in found.response["violations"] if each["impact"] in {"serious", "critical"}]
+    assert serious == [], found.generate_report()
+    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide == 0
+    for panel in await page.locator("[data-panel]:visible").all():
+        name = await panel.get_attribute("data-panel")
+        await panel.scroll_into_view_if_needed()
+        await panel.screenshot(path=pictures / f"panel-{name}-{theme}-{viewport['width']}.png")
+    await page.keyboard.press("?")
+    await until(page, "document.getElementById('help').open")
+    await page.screenshot(path=pictures / f"keys-{theme}-{viewport['width']}.png")
+    await page.close()

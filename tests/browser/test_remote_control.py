@@ -1,0 +1,96 @@
+"""Every viewer holds the remote control: the tape on a small synthetic race."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from playwright.async_api import Browser
+
+from tests.browser.stage import Stage, browser_fixture, needs_chromium, opened, pill, stage_fixture, until  # noqa: F401
+
+pytestmark = needs_chromium
+
+
+async def test_a_delay_holds_to_a_fifth_of_a_second_and_is_remembered(browser: Browser, stage: Stage) -> None:
+    stage.put(100)
+    stage.race()
+    now, _ = await opened(browser, stage)
+    context = await browser.new_context()
+    later = await context.new_page()
+    await later.goto(f"{stage.address}/?delay=3.0")
+    await until(later, "f1stream.state")
+    await now.wait_for_timeout(4_000)
+    apart = []
+    for _ in range(40):
+        # Both are told at which wall time they were asked: the machine is busy.
+        here = await now.evaluate("[f1stream.clock.t, Date.now()]")
+        there = await later.evaluate("[f1stream.clock.t, Date.now()]")
+        apart.append((here[0] - there[0]) - (here[1] - there[1]))
+        await now.wait_for_timeout(50)
+    assert abs(median(apart) - 3_000) < 200
+    await later.keyboard.press("+")
+    await later.goto(stage.address)
+    await until(later, "f1stream.state && f1stream.remote.delay === 3100")
+    assert await later.input_value("#delay") == "3.1"
+    await context.close()
+
+
+async def test_a_lost_connection_keeps_the_cursor(browser: Browser, stage: Stage) -> None:
+    stage.put(600)
+    page, errors = await opened(browser, stage)
+    await page.goto(f"{stage.address}/?t=41000")
+    await until(page, "f1stream.state?.t === 41000")
+    await stage.stop()
+    await pill(page, "Disconnected, retrying")
+    await stage.start()
+    await pill(page, "Paused", 20)
+    assert await page.evaluate("f1stream.state.t") == 41_000
+    await page.keyboard.press("k")
+    await until(page, "f1stream.state.t > 42000")
+    before = await page.evaluate("f1stream.clock.t")
+    await stage.stop()
+    await pill(page, "Disconnected, retrying")
+    await stage.start()
+    await pill(page, "Playing", 20)
+    await until(page, f"f1stream.state.t > {before} && f1stream.state.t < {before} + 15000")
+    assert errors == []
+
+
+async def test_speeds_keys_and_the_way_back_to_live(browser: Browser, stage: Stage) -> None:
+    stage.put(900)
+    stage.race()
+    page, errors = await opened(browser, stage)
+    await pill(page, "Live")
+    await page.keyboard.press("Home")
+    await until(page, "f1stream.remote.mode === 'play' && f1stream.state.t < 20000")
+    for _ in range(2):
+        await page.keyboard.press("]")
+    await until(page, "f1stream.remote.speed === 4 && f1stream.remote.settled")
+    begin = await page.evaluate("[f1stream.clock.t, performance.now()]")
+    await page.wait_for_timeout(3_000)
+    end = await page.evaluate("[f1stream.clock.t, performance.now()]")
+    assert 3.0 < (end[0] - begin[0]) / (end[1] - begin[1]) < 5.0
+    await page.keyboard.press("Shift+ArrowRight")
+    await until(page, f"f1stream.state.t > {end[0]} + 50000")
+    await page.keyboard.press(" ")
+    await until(page, "f1stream.remote.mode === 'pause' && f1stream.remote.settled")
+    still = await page.evaluate("f1stream.clock.t")
+    await page.wait_for_timeout(600)
+    assert await page.evaluate("f1stream.clock.t") == still
+    await page.keyboard.press("l")
+    await pill(page, "Live")
+    await until(page, "f1stream.state.t > 178000")
+    assert errors == []
+
+
+async def test_panels_that_are_put_away_stay_away(browser: Browser, stage: Stage) -> None:
+    stage.put(30)
+    page, errors = await opened(browser, stage)
+    await until(page, "f1stream.state")
+    await page.keyboard.press("p")
+    await page.get_by_role("checkbox", name="Weather").uncheck()
+    assert not await page.is_visible("[data-panel=weather]")
+    await page.reload()
+    await until(page, "f1stream.state")
+    assert not await page.is_visible("[data-panel=weather]")
+    assert errors == []

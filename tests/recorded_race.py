@@ -1,0 +1,59 @@
+"""A recorded race on the page's shelf: its frames, laps, messages and samples, without Kafka."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from f1stream import topics
+from f1stream.sources.archive import read_archive
+from f1stream.sources.packing import pack
+from models import Frame, Head
+from tests.pipeline import EPOCH, run
+from web.feed import Feed
+from web.history import Fact
+from web.shelf import FramesRecord, Shelf
+from web.telemetry import read_packet
+
+PACKET_MS = 10_000
+BATCH = 50
+"""Frames in one record."""
+SHELF_BYTES = 2**28
+
+
+def recorded(folder: Path) -> Feed:
+    """Everything of a recorded session, as a server has it that has read all topics."""
+    feed = Feed(Shelf(SHELF_BYTES))
+    feed.connected = feed.caught_up = True
+    session = read_archive(folder)
+    for item in pack(session, EPOCH, PACKET_MS, None, None):
+        if item.topic == topics.TELEMETRY:
+            feed.take_packet(read_packet(item.key, item.stamp, topics.encode(item.record)))
+        else:
+            key, record, stamp = item.key, item.record, item.stamp
+            feed.take_facts([Fact(session.session_key, EPOCH, item.topic, key, stamp.seq, stamp.emitted_ms, record)])  # type: ignore[arg-type]
+    feed.take(list(records(session.session_key, run(session, PACKET_MS).made)))
+    return feed
+
+
+def records(key: str, made: list[Head | Frame]) -> list[FramesRecord]:
+    """Heads and frames as records of topic ``frames``."""
+    told: list[FramesRecord] = []
+    batch: list[Frame] = []
+
+    def flush() -> None:
+        if batch:
+            keys = frozenset(frame.t // 200 for frame in batch if frame.kind == "key")
+            value = topics.encode_frames(batch)
+            told.append(FramesRecord(key, "frames", EPOCH, batch[0].t // 200, keys, value, batch[-1].t))
+            batch.clear()
+
+    for each in made:
+        if isinstance(each, Head):
+            flush()
+            told.append(FramesRecord(key, "head", EPOCH, each.t // 200, frozenset(), topics.encode_frames([each]), 0))
+        else:
+            batch.append(each)
+            if len(batch) == BATCH:
+                flush()
+    flush()
+    return told
