@@ -118,7 +118,7 @@ async def chart(page: Page, name: str) -> list[dict[str, Any]]:
     await page.evaluate(f"{place}.scrollIntoView()")
     await until(page, f"{place}.firstChild?.data", 20)
     found: list[dict[str, Any]] = await page.evaluate(
-        f"{place}.firstChild.data.map(each => ({{ name: each.name, x: [...each.x], y: [...each.y], base: each.base }}))"
+        f"{place}.firstChild.data.map(({{ name, x, y, base }}) => ({{ name, x: [...x], y: [...y], base }}))"
     )
     return found
 
