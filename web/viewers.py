@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 import time
 from collections import Counter
 from typing import Any
@@ -40,6 +41,9 @@ BURST = 8
 """… and so many at once: a worker's batch at normal speed arrives whole."""
 SOONEST_S = 0.005
 """Timers are not set for less: nobody sees the difference."""
+WAITING_BYTES = 32 * 1024
+"""What of a viewer's frames waits in the kernel, some seconds' worth: by itself it would take megabytes, so that
+those who read slowly saw minutes too late what a jump to the newest frame shows at once."""
 SLOW_S = 0.25
 """A viewer whose connection held a send for this long is slow."""
 SILENT_MS = 30_000
@@ -221,6 +225,7 @@ class Viewers:
         sender: asyncio.Task[None] | None = None
         try:
             await ws.prepare(request)
+            _let_little_wait(ws)
             viewer = self._open[ws] = Viewer(
                 ws, self._feed, self._metrics, request.query.get("session"), first_button
             )
@@ -254,6 +259,12 @@ class Viewers:
         """Say goodbye to everybody."""
         going = [ws.close(code=WSCloseCode.GOING_AWAY, message=b"server is stopping") for ws in self._open]
         await asyncio.gather(*going, return_exceptions=True)
+
+
+def _let_little_wait(ws: web.WebSocketResponse) -> None:
+    connection = ws.get_extra_info("socket")
+    if connection is not None:  # the viewer may have gone already
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WAITING_BYTES)
 
 
 def _same_origin(request: web.Request) -> None:

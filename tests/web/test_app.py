@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from f1stream.settings import Settings
 from models import Frame, Season, SessionResult
+from models.message import RaceControl
 from tests.web.marts import BUILT_MS, result, season
 from tests.web.race import frames_record, head_record
 from web import viewers
@@ -104,6 +106,30 @@ async def test_a_slow_viewer_gets_the_newest_picture_and_not_a_queue(feed: Feed)
     assert [(message["kind"], message["t"] // 200) for message in sent] == [("key", 400), ("delta", 409)]
     assert cursor.skipped == 399
     assert cursor.behind(cursor.target(0, 0)) == 0
+
+
+async def test_little_waits_for_a_viewer_who_reads_nothing(client: Client, feed: Feed) -> None:
+    race(feed, 10)
+    receiving = socket.socket()
+    receiving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    receiving.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(receiving, ("127.0.0.1", client.port))
+    reader, writer = await asyncio.open_connection(sock=receiving, limit=4096)
+    writer.write(
+        b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    await reader.readuntil(b"}")
+    long = [RaceControl(session_time_ms=1, category="Other", message="x" * 60_000)]
+    for number in range(10, 40):
+        feed.take([frames_record(number, race_control=long)])
+        await asyncio.sleep(0.05)
+    newest, waited = b'"t":%d,' % (39 * 200), b""
+    async with asyncio.timeout(5):
+        while newest not in waited:
+            waited += await reader.read(65_536)
+    assert len(waited) < 600_000 < 30 * 60_000
+    writer.close()
 
 
 async def test_a_new_run_starts_the_viewer_anew(client: Client, feed: Feed) -> None:

@@ -1,0 +1,101 @@
+"""Two servers for ``tests.bench.viewers``, each a process: the page's own, and a dashboard as one writes it first.
+
+``python -m tests.bench.dashboard tape|naive FILE`` prints its port, reads FILE (a pickled ``Recorded``), and when a
+line comes on its standard input begins to be told what happens, in real time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from f1stream.settings import Settings
+from web.app import create_app
+from web.feed import Feed
+from web.shelf import FramesRecord, Shelf
+
+SHELF_BYTES = 2**28
+MOST = 5_000
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What has been, and what is to come: (session time in ms, frame) and (session time in ms, one car's sample)."""
+
+    past: list[FramesRecord]
+    frames: list[tuple[int, FramesRecord]]
+    samples: list[tuple[int, dict[str, Any]]]
+
+
+async def each_in_time(told: Iterable[tuple[int, Any]]) -> Any:
+    """Each of ``told`` when it is due; the first one now."""
+    began: float | None = None
+    for t, item in told:
+        began = time.monotonic() - t / 1000 if began is None else began
+        await asyncio.sleep(max(0.0, began + t / 1000 - time.monotonic()))
+        yield t, item
+
+
+async def tape(recorded: Recorded) -> tuple[web.Application, Any]:
+    """The page's server."""
+    feed = Feed(Shelf(SHELF_BYTES))
+    feed.connected = feed.caught_up = True
+    feed.take(recorded.past)
+
+    async def run() -> None:
+        async for _, record in each_in_time(recorded.frames):
+            feed.take([record])
+
+    return create_app(Settings(web_viewers=MOST, web_viewers_per_address=MOST), feed), run
+
+
+async def naive(recorded: Recorded) -> tuple[web.Application, Any]:
+    """Every sample is encoded for each viewer and sent to one after the other, without a tape."""
+    open_now: set[web.WebSocketResponse] = set()
+
+    async def handle(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        open_now.add(ws)
+        async for _ in ws:
+            pass
+        open_now.discard(ws)
+        return ws
+
+    async def run() -> None:
+        async for t, sample in each_in_time(recorded.samples):
+            for ws in list(open_now):
+                if not ws.closed:
+                    await ws.send_str(json.dumps({"kind": "sample", "t": t, **sample}))
+
+    app = web.Application()
+    app.add_routes([web.get("/ws", handle)])
+    return app, run
+
+
+async def main(kind: str, path: Path) -> None:
+    """Serve until standard input ends."""
+    app, run = await {"tape": tape, "naive": naive}[kind](pickle.loads(path.read_bytes()))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, backlog=MOST).start()
+    print(runner.addresses[0][1], flush=True)
+    telling: asyncio.Task[None] | None = None
+    while await asyncio.to_thread(sys.stdin.readline):
+        telling = asyncio.create_task(run())
+    if telling:
+        telling.cancel()
+    await runner.cleanup()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
