@@ -190,8 +190,8 @@ async def measure(name: str, server: Server, viewers: list[Viewer]) -> None:
     busy, looking = server.cpu() - cpu, sum(psutil.Process().cpu_times()[:2]) - own
     print(f"{name}")
     print(
-        f"  server: CPU {busy / seconds:.0%} of a core ({busy / seconds / everybody * 1e6:.0f} us a viewer and "
-        f"second), memory {server.told.memory_info().rss / 2**20:.0f} MB; the viewers' process: CPU {looking / seconds:.0%}"
+        f"  server: CPU {busy / seconds:.0%} of a core ({busy / seconds / everybody * 1e6:.0f} us a viewer and second), "
+        f"memory {server.told.memory_info().rss / 2**20:.0f} MB; the viewers' process: {looking / seconds:.0%}"
     )
     kinds = {
         "live": [v for v in viewers if v.began and not v.slow],
