@@ -1,4 +1,4 @@
-"""``make bench``: what the workers cost. Needs the recorded session in ``../shared/data``."""
+"""``make bench``: what the workers, the web and the page cost. Needs the recorded session in ``../shared/data``."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from archive_rig import ArchiveRig  # noqa: E402
 from kafka_cluster import Cluster  # noqa: E402
 from rig import Rig, free_port, wait_healthy  # noqa: E402
 
+from bench import page, viewers  # noqa: E402
 from f1stream import topics  # noqa: E402
 from f1stream.race.driver import Driver  # noqa: E402
 from f1stream.race.session import SessionRace  # noqa: E402
@@ -224,6 +225,8 @@ def main() -> None:
             asyncio.run(latency(session, cluster.environment()))
         finally:
             cluster.stop()
+    viewers.main(session)
+    asyncio.run(page.main())
 
 
 main()

@@ -190,7 +190,8 @@ async def measure(name: str, server: Server, viewers: list[Viewer]) -> None:
     busy, looking = server.cpu() - cpu, sum(psutil.Process().cpu_times()[:2]) - own
     print(f"{name}")
     print(
-        f"  server: CPU {busy / seconds:.0%} of a core ({busy / seconds / everybody * 1e6:.0f} us a viewer and second), "
+        f"  server: CPU {busy / seconds:.0%} of a core "
+        f"({busy / seconds / everybody * 1e6:.0f} us a viewer and second), "
         f"memory {server.told.memory_info().rss / 2**20:.0f} MB; the viewers' process: {looking / seconds:.0%}"
     )
     kinds = {
