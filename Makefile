@@ -18,7 +18,7 @@ setup: .venv/.ready
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("f1stream needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r deploy/locks/uv.txt
-	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes deploy/locks/uv.txt deploy/locks/dev.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes deploy/locks/uv.txt deploy/locks/dev.txt
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
