@@ -70,7 +70,7 @@ async def test_speeds_keys_and_the_way_back_to_live(browser: Browser, stage: Sta
     begin = await page.evaluate("[f1stream.clock.t, performance.now()]")
     await page.wait_for_timeout(3_000)
     end = await page.evaluate("[f1stream.clock.t, performance.now()]")
-    assert 3.0 < (end[0] - begin[0]) / (end[1] - begin[1]) < 5.0
+    assert 2.8 < (end[0] - begin[0]) / (end[1] - begin[1]) < 5.7, "four times, not the two or eight beside it"
     await page.keyboard.press("Shift+ArrowRight")
     await until(page, f"f1stream.state.t > {end[0]} + 50000")
     await page.keyboard.press(" ")
