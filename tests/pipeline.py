@@ -73,7 +73,7 @@ def without_samples(session: Session, to_ms: int | None = None) -> Race:
     (entries,) = (message for message in session.messages if isinstance(message, Entries))
     race = Race.of(entries.entries)
     facts = [(message.session_time_ms, message) for message in session.messages]
-    facts += [(lap.end_ms, lap) for lap in session.laps]
+    facts += session.laps_as_known()
     for at, fact in sorted(facts, key=lambda known: known[0]):
         if to_ms is not None and at > to_ms:
             break

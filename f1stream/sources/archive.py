@@ -1,7 +1,7 @@
 """``archive:PATH``: a session archive, a finished session in a folder.
 
-Facts that have a time of their own (pit in and out, tyre changes, sectors, retirement) are told at that time,
-not with the lap's record at its end.
+Facts that have a time of their own (pit in and out, tyre changes, sectors, retirement, a deleted time) are told
+at that time, not with the lap's record at its end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from f1stream.sources.deletions import deletion
 from f1stream.sources.livetiming.times import gmt_offset_ms
 from f1stream.sources.session import Columns, Session, SourceError
 from models import (
@@ -93,14 +94,16 @@ def read_archive(folder: Path) -> Session:
     missing: Columns = {name: np.array([]) for name in COLUMN_NAMES}
     telemetry = {e.driver_number: telemetry.get(e.driver_number, missing) for e in entries}
     last = [int(columns["session_time_ms"][-1]) for columns in telemetry.values() if len(columns["session_time_ms"])]
+    told = _as_they_became_known(laps, messages)
     return Session(
         session_key=str(info["Key"]),
         t0_utc_ms=t0_utc_ms,
         start_ms=start_ms,
         end_ms=max([*last, *(lap.end_ms for lap in laps), *(message.session_time_ms for message in messages)]),
         telemetry=telemetry,
-        laps=laps,
+        laps=[lap for _, lap in told],
         messages=messages,
+        laps_known_ms=[at_ms for at_ms, _ in told],
     )
 
 
@@ -135,6 +138,23 @@ def _read_laps(folder: Path) -> list[Lap]:
             where = ".".join(map(str, first["loc"]))
             raise SourceError(f"{path}, line {number}: {where}: {first['msg']}. Fetch the archive again.") from None
     return sorted(laps, key=lambda lap: lap.end_ms)
+
+
+def _as_they_became_known(laps: list[Lap], messages: list[Message]) -> list[tuple[int, Lap]]:
+    """Each lap at its end, as it counted then, and again when race control said that its time did not count."""
+    said: dict[tuple[str, int], int] = {}
+    for message in messages:
+        if isinstance(message, RaceControl) and (of := deletion(message.message)) and of.reason is not None:
+            said[of.driver_number, of.lap_time_ms] = message.session_time_ms
+    told: list[tuple[int, Lap]] = []
+    for lap in laps:
+        at_ms = said.get((lap.driver_number, lap.lap_time_ms or 0)) if lap.deleted else None
+        if at_ms is None or at_ms <= lap.end_ms:
+            told.append((lap.end_ms, lap))
+        else:
+            told.append((lap.end_ms, lap.model_copy(update={"deleted": False, "deleted_reason": None})))
+            told.append((at_ms, lap))
+    return sorted(told, key=lambda each: each[0])
 
 
 def _read_telemetry(folder: Path) -> dict[str, Columns]:

@@ -97,10 +97,9 @@ def pack(
 def _known(session: Session, info: SessionInfo, begin: int, end: int) -> Iterator[tuple[int, Lap | Message]]:
     """Messages and laps with the instant at which they are told."""
     messages = [info, *(message for message in session.messages if not isinstance(message, SessionInfo))]
-    known = session.laps_known_ms or [lap.end_ms for lap in session.laps]
     facts: list[tuple[int, int, Lap | Message]] = [
         *((max(message.session_time_ms, begin), 0, message) for message in messages),
-        *((max(known_ms, begin), 1, lap) for known_ms, lap in zip(known, session.laps, strict=True)),
+        *((max(known_ms, begin), 1, lap) for known_ms, lap in session.laps_as_known()),
         (end, 2, SessionEnd(session_time_ms=end)),
     ]
     facts.sort(key=lambda fact: fact[:2])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,13 +36,17 @@ class Session:
     telemetry: dict[str, Columns]
     """By driver number, one for every entry, also for cars without samples."""
     laps: list[Lap]
-    """Completed and revised laps, in the order they became known: each at its ``end_ms`` unless told otherwise."""
+    """Completed and revised laps, in the order they became known; the last revision of a lap counts."""
     messages: list[Message]
     """Told at their ``session_time_ms``; among them one SessionInfo, Entries and (if known) Track. No SessionEnd."""
     laps_known_ms: list[int] | None = None
-    """When each of ``laps`` became known."""
+    """When each of ``laps`` became known; None when each did at its end."""
     truth: Any = field(default=None, repr=False)
     """What really happened, where the source knows (the simulator)."""
+
+    def laps_as_known(self) -> Iterator[tuple[int, Lap]]:
+        """``laps``, each with the session time (ms) at which it became known."""
+        return zip(self.laps_known_ms or [lap.end_ms for lap in self.laps], self.laps, strict=True)
 
     def samples(self) -> int:
         """How many samples the session has."""

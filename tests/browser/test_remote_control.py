@@ -19,15 +19,16 @@ async def test_a_delay_holds_to_a_fifth_of_a_second_and_is_remembered(browser: B
     later = await context.new_page()
     await later.goto(f"{stage.address}/?delay=3.0")
     await until(later, "f1stream.state")
-    await now.wait_for_timeout(4_000)
-    apart = []
-    for _ in range(40):
+    apart: list[float] = []
+    for _ in range(400):  # a page that has just opened on a busy machine catches up first
         # Both are told at which wall time they were asked: the machine is busy.
         here = await now.evaluate("[f1stream.clock.t, Date.now()]")
         there = await later.evaluate("[f1stream.clock.t, Date.now()]")
         apart.append((here[0] - there[0]) - (here[1] - there[1]))
+        if len(apart) >= 100 and abs(median(apart[-40:]) - 3_000) < 200:
+            break
         await now.wait_for_timeout(50)
-    assert abs(median(apart) - 3_000) < 200
+    assert abs(median(apart[-40:]) - 3_000) < 200
     await later.keyboard.press("+")
     await later.goto(stage.address)
     await until(later, "f1stream.state && f1stream.remote.delay === 3100")

@@ -52,7 +52,9 @@ def results(server: JolpicaServer, jolpica_data: Path) -> dict[str, Any]:
 async def test_every_page_of_a_race_s_laps_is_read(server: JolpicaServer, api: Jolpica, aus_session: Any) -> None:
     race = {"season": "2025", "round": "1", "raceName": "Australian Grand Prix", "date": "2025-03-16",
             "Circuit": {"circuitId": "albert_park"}}  # fmt: skip
-    told = [(lap.lap_number, lap.driver, lap.position or 20, "1:30.000") for lap in aus_session.laps]
+    told = [
+        (lap.lap_number, lap.driver, lap.position or 20, "1:30.000") for lap in aus_session.laps if not lap.deleted
+    ]  # those are told twice
     server.answers["2025/1/laps"] = laps_answer(race, told)
     rows = await api.rows(Ask(2025, 1, "laps"))
     assert sorted((row["lap"], row["driverId"]) for row in rows) == sorted((str(lap[0]), lap[1]) for lap in told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from f1stream.sources.archive import COLUMN_NAMES, OPEN, read_archive
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import open_source
-from models import Packet, PitIn, Retirement, SectorTime, TyreChange
+from models import Packet, PitIn, RaceControl, Retirement, SectorTime, TyreChange
 
 
 def test_every_value_is_the_archives(archive_path: Path, aus_session: Session) -> None:
@@ -72,6 +73,25 @@ def test_facts_of_a_car_are_told_at_their_own_time(aus_session: Session) -> None
     assert any(isinstance(m, SectorTime) and m.session_time_ms == stop.sector1_end_ms for m in told)
     out = next(lap for lap in aus_session.laps if lap.driver == "NOR" and lap.lap_number == 35)
     assert [m.compound for m in told if isinstance(m, TyreChange) and m.session_time_ms == out.pit_out_ms] == ["HARD"]
+
+
+def test_a_lap_counts_until_race_control_deletes_its_time(aus_session: Session, archive_path: Path) -> None:
+    """The archive knows from the start: whoever follows the race must not."""
+    told: dict[tuple[str, int], list[tuple[int, bool]]] = defaultdict(list)
+    for at_ms, lap in aus_session.laps_as_known():
+        told[lap.driver, lap.lap_number].append((at_ms, bool(lap.deleted)))
+    revised = {key: each for key, each in told.items() if len(each) > 1}
+    lines = [json.loads(line) for line in (archive_path / "laps.jsonl").read_text().splitlines()]
+    assert revised.keys() == {(line["Driver"], line["LapNumber"]) for line in lines if line["Deleted"]}
+    assert len(revised) == 6
+    deleted_at = {
+        message.session_time_ms for message in aus_session.messages
+        if isinstance(message, RaceControl) and " DELETED - " in message.message
+    }  # fmt: skip
+    for (first_ms, counted), (then_ms, not_any_more) in [(first, then) for first, then in revised.values()]:
+        assert (counted, not_any_more) == (False, True)
+        assert first_ms < then_ms
+        assert then_ms in deleted_at
 
 
 def test_retirement_is_told_when_the_cars_samples_end(aus_session: Session) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from f1stream.sources.deletions import deletion
 from f1stream.sources.livetiming.car_laps import LATE_MS, CarLaps
 from f1stream.sources.livetiming.settle import Settled, settle
 from f1stream.sources.livetiming.tyres import Stint, Tyres
@@ -17,9 +17,6 @@ TOLERANCE_MS = 3
 """By so much the times of an accurate lap may disagree. Source: FastF1."""
 SAFETY_CAR, RED = "4", "5"
 ACCURATE_UNDER = {"1", "2", "12", "21"}
-DELETED = re.compile(r"CAR (\d{1,2}) .*TIME (\d:\d\d\.\d\d\d) DELETED - (.*)")
-REINSTATED = re.compile(r"CAR (\d{1,2}) .*TIME (\d:\d\d\.\d\d\d) .*REINSTATED")
-_CLOCK = re.compile(r"\d\d:\d\d:\d\d")
 
 
 @dataclass
@@ -65,13 +62,15 @@ class LapBook:
 
     def take_race_control(self, message: str, at_ms: int) -> None:
         """Lap times are deleted and reinstated by race control."""
-        if told := DELETED.match(message):
-            self.cars[told[1]].deleted[_ms(told[2])] = _CLOCK.sub("", told[3]).strip()
-        elif told := REINSTATED.match(message):
-            self.cars[told[1]].deleted.pop(_ms(told[2]), None)
-        else:
+        told = deletion(message)
+        if told is None:
             return
-        self.cars[told[1]].look_at.append(at_ms)
+        car = self.cars[told.driver_number]
+        if told.reason is not None:
+            car.deleted[told.lap_time_ms] = told.reason
+        else:
+            car.deleted.pop(told.lap_time_ms, None)
+        car.look_at.append(at_ms)
 
     def due(self, at_ms: int) -> list[Lap]:
         """Laps that have ended by now, or have changed since they were told, oldest first."""
@@ -191,11 +190,6 @@ class LapBook:
         if session_ms is None or self.t0_utc_ms is None:
             return None
         return datetime.fromtimestamp((self.t0_utc_ms + session_ms) / 1000, UTC)
-
-
-def _ms(text: str) -> int:
-    minutes, seconds, part = re.split("[:.]", text)
-    return (int(minutes) * 60 + int(seconds)) * 1000 + int(part)
 
 
 def _stint_at(stints: list[tuple[int, Stint]], at_ms: int) -> tuple[int, Stint] | tuple[None, None]:
