@@ -16,12 +16,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import aiohttp
 from jolpica_server import JolpicaServer
 from pyrate_limiter import Rate
 
 from f1stream import topics
-from f1stream.jolpica.client import Jolpica, shared_bucket
+from f1stream.jolpica.client import open_jolpica
 from f1stream.jolpica.landing import Landing
 from f1stream.jolpica.sync import Outcome, Sync
 from f1stream.settings import Settings
@@ -82,13 +81,8 @@ class MartsRig:
 
         async def work() -> Outcome:
             settings = self.settings.model_copy(update={"jolpica_url": server.url, "jolpica_retry_seconds": 0.05})
-            bucket = shared_bucket(self.settings.home, (Rate(100_000, 1_000),))
-            try:
-                async with aiohttp.ClientSession() as http:
-                    landing = Landing(self.warehouse)
-                    return await Sync(Jolpica(settings, http, bucket), landing, now=lambda: now).backfill(seasons)
-            finally:
-                bucket.close()
+            async with open_jolpica(settings, (Rate(100_000, 1_000),)) as api:
+                return await Sync(api, Landing(self.warehouse), now=lambda: now).backfill(seasons)
 
         return asyncio.run(work())
 

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import tenacity
 from pydantic import ValidationError
-from pyrate_limiter import Duration, Limiter, Rate, SQLiteBucket
+from pyrate_limiter import Duration, Limiter, Rate, SingleBucketFactory, SQLiteBucket
 
 from f1stream.jolpica.resources import Ask, Row
 from f1stream.settings import Settings
@@ -71,9 +71,11 @@ class _Garbled(_Later):
 def shared_bucket(home: Path, rates: tuple[Rate, ...] = RATES) -> SQLiteBucket:
     """What was asked lately, in a file: every process of this user asks out of one allowance, restarts included."""
     home.mkdir(parents=True, exist_ok=True)
-    return SQLiteBucket.init_from_file(
+    bucket: SQLiteBucket = SQLiteBucket.init_from_file(
         list(rates), table="jolpica", db_path=str(home / "jolpica-requests.sqlite"), use_file_lock=True
     )
+    bucket.leak(bucket.now())  # type: ignore[no-untyped-call]
+    return bucket
 
 
 class Jolpica:
@@ -83,7 +85,8 @@ class Jolpica:
         self._base = settings.jolpica_url.rstrip("/")
         self._longest_pause_s = settings.jolpica_retry_seconds
         self._http = http
-        self._limiter = Limiter(bucket)
+        # Old requests are forgotten when the file is opened: the limiter's own thread would outlive this.
+        self._limiter = Limiter(SingleBucketFactory(bucket, schedule_leak=False))
         self._not_before = 0.0
         self.requests = 0
         """How many were sent."""
@@ -204,9 +207,9 @@ def _page(ask: Ask, url: str, data: Any, body: str) -> tuple[Page, list[Row]]:
 
 
 @asynccontextmanager
-async def open_jolpica(settings: Settings) -> AsyncIterator[Jolpica]:
+async def open_jolpica(settings: Settings, rates: tuple[Rate, ...] = RATES) -> AsyncIterator[Jolpica]:
     """The API, for as long as it is needed."""
-    bucket = shared_bucket(settings.home)
+    bucket = shared_bucket(settings.home, rates)
     headers = {"User-Agent": f"f1stream/{version('f1stream')}", "Accept": "application/json"}
     timeout = aiohttp.ClientTimeout(total=settings.jolpica_timeout_seconds)
     try:

@@ -47,7 +47,7 @@ def stretch(mexico_feed: list[FeedMessage]) -> list[FeedMessage]:
 def nothing_built(monkeypatch: pytest.MonkeyPatch) -> None:
     """No dbt, and no limit of the API: those have tests of their own."""
     unlimited = client.shared_bucket
-    monkeypatch.setattr(client, "shared_bucket", lambda home: unlimited(home, (Rate(100_000, 1_000),)))
+    monkeypatch.setattr(client, "shared_bucket", lambda home, _: unlimited(home, (Rate(100_000, 1_000),)))
     monkeypatch.setattr(work, "build", lambda _: Build(0, 0, [], 0.0))
     monkeypatch.setattr(work, "read", lambda *_: [])
 

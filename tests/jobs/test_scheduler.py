@@ -84,7 +84,7 @@ def settings(tmp_path: Path, server: JolpicaServer, monkeypatch: pytest.MonkeyPa
         jolpica_url=server.url, jolpica_retry_seconds=0.01, schedule_live=False,
     )  # fmt: skip
     unlimited = client.shared_bucket
-    monkeypatch.setattr(client, "shared_bucket", lambda home: unlimited(home, (Rate(100_000, 1_000),)))
+    monkeypatch.setattr(client, "shared_bucket", lambda home, _: unlimited(home, (Rate(100_000, 1_000),)))
     with embedded_warehouse(settings):
         yield settings
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from jolpica_server import JolpicaServer, body, captured, laps_answer, slow, status
 from pyrate_limiter import Rate, SQLiteBucket
@@ -35,12 +35,9 @@ def settings(server: JolpicaServer, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def api(settings: Settings, tmp_path: Path) -> AsyncIterator[Jolpica]:
-    bucket = shared_bucket(tmp_path, (Rate(1_000, 1_000),))  # the limits have tests of their own
-    timeout = aiohttp.ClientTimeout(total=settings.jolpica_timeout_seconds)
-    async with aiohttp.ClientSession(timeout=timeout) as http:
-        yield Jolpica(settings, http, bucket)
-    bucket.close()
+async def api(settings: Settings) -> AsyncIterator[Jolpica]:
+    async with open_jolpica(settings, (Rate(1_000, 1_000),)) as api:  # the limits have tests of their own
+        yield api
 
 
 @pytest.fixture
@@ -200,6 +197,19 @@ async def test_no_more_than_four_requests_arrive_in_any_second(
     at = sorted(when for when, *_ in server.requests)
     assert len(at) == 18
     assert max(sum(1 for other in at if when <= other < when + 1.0) for when in at) <= 4
+
+
+async def test_nothing_of_it_outlives_its_use(
+    settings: Settings, server: JolpicaServer, results: dict[str, Any]
+) -> None:
+    """The limiter would keep a thread for every time that it is opened: the scheduler opens it for each run."""
+    before = set(threading.enumerate())
+    async with open_jolpica(settings) as api:
+        await api.rows(RESULTS)
+        limiters = [
+            thread for thread in threading.enumerate() if thread not in before and "leak" in thread.name.lower()
+        ]
+    assert limiters == []
 
 
 async def test_the_hour_s_allowance_is_kept_over_restarts(tmp_path: Path) -> None:

@@ -16,14 +16,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 from jolpica_server import JolpicaServer, body, season_2024, status
 from pyrate_limiter import Rate
 from rig import free_port
 
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.jolpica.client import Jolpica, Unreachable, shared_bucket
+from f1stream.jolpica.client import Unreachable, open_jolpica
 from f1stream.jolpica.landing import Landing
 from f1stream.jolpica.resources import ALL, Ask
 from f1stream.jolpica.sync import Sync
@@ -74,16 +73,14 @@ def until_belgium(server: JolpicaServer) -> JolpicaServer:
 
 
 @pytest.fixture
-def syncing(server: JolpicaServer, embedded: Settings, warehouse: Warehouse, tmp_path: Path) -> Callable[..., Any]:
+def syncing(server: JolpicaServer, embedded: Settings, warehouse: Warehouse) -> Callable[..., Any]:
     """A run at some time, without limits: those have tests of their own."""
 
     @asynccontextmanager
     async def open_sync(now: datetime = AFTER_THE_SEASON) -> AsyncIterator[Sync]:
         settings = embedded.model_copy(update={"jolpica_url": server.url, "jolpica_retry_seconds": 0.05})
-        bucket = shared_bucket(tmp_path, (Rate(100_000, 1_000),))
-        async with aiohttp.ClientSession() as http:
-            yield Sync(Jolpica(settings, http, bucket), Landing(warehouse), now=lambda: now)
-        bucket.close()
+        async with open_jolpica(settings, (Rate(100_000, 1_000),)) as api:
+            yield Sync(api, Landing(warehouse), now=lambda: now)
 
     return open_sync
 
