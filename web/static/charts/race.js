@@ -108,8 +108,8 @@ export function strategy(view) {
   const bars = order.flatMap((car) =>
     (view.picture.cars[car.number]?.stints ?? []).filter((stint) => stint.laps > 0).map((stint) => ({
       type: "bar", orientation: "h", y: [car.entry.tla], x: [stint.laps], base: [stint.first_lap - 1], width: 0.72,
-      marker: { opacity: car.out ? 1 : 0.3, color: color(COMPOUNDS[stint.compound] ?? "--muted"), line: { color: color("--panel"), width: 2 }, pattern: { shape: stint.fresh === false || stint.tyre_life_before > 0 ? "/" : "", size: 7, solidity: 0.3, fgcolor: color("--panel") } },
-      text: [String(stint.laps)], textposition: "inside", insidetextanchor: "middle", textangle: 0, insidetextfont: { color: car.out ? "#10151d" : color("--muted"), size: 11 },
+      marker: { opacity: car.out ? 1 : 0.3, color: color(COMPOUNDS[stint.compound] ?? "--muted"), line: { color: color("--panel"), width: 2 }, pattern: { shape: stint.fresh === false || stint.tyre_life_before > 0 ? "/" : "", size: 7, solidity: 0.3, fillmode: "overlay", fgcolor: color("--panel") } },
+      text: [String(stint.laps)], textposition: "inside", insidetextanchor: "middle", textangle: 0, constraintext: "none", insidetextfont: { color: car.out ? "#10151d" : color("--muted"), size: 10 },
       hovertemplate: `${car.entry.tla}: ${stint.compound.toLowerCase()}, ${stint.laps} laps from lap ${stint.first_lap}${stint.tyre_life_before ? `, ${stint.tyre_life_before} before` : ""}<extra></extra>`,
     })),
   );
