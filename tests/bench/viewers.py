@@ -265,9 +265,10 @@ def prepared(session: Session) -> Recorded:
     for each in made:
         if NOW_MS <= each.t < NOW_MS + SHOWN_S * 1000:
             frames += [(each.t, record) for record in records(session.session_key, [each])]
+    numbers = [name for name, values in next(iter(session.telemetry.values())).items() if values.dtype.kind in "iufb"]
     samples = sorted(
         (
-            (int(t), {"driver": number} | {name: float(values[n]) for name, values in columns.items()})
+            (int(t), {"driver": number} | {name: columns[name][n].item() for name in numbers})
             for number, columns in session.telemetry.items()
             for n, t in enumerate(columns["session_time_ms"])
             if NOW_MS <= t < NOW_MS + SHOWN_S * 1000
