@@ -221,7 +221,7 @@ async def on_tape(path: Path, start_ms: int) -> None:
     try:
         before = server.told.memory_info().rss
         chosen = random.Random(7)
-        past = [f"at={chosen.randrange(start_ms, NOW_MS - 2 * SHOWN_S * 1000)}" for _ in range(VIEWERS // 2)]
+        past = [f"at={chosen.randrange(start_ms, NOW_MS - 2 * SHOWN_S * 1000)}&speed=1" for _ in range(VIEWERS // 2)]
         viewers = await connected(server, [query for one in past for query in ("", one)])
         began = server.go()
         for viewer in viewers[::2]:

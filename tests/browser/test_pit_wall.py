@@ -102,6 +102,23 @@ async def at(browser: Browser, stage: Stage, t: int, more: str = "", **options: 
     return page
 
 
+async def test_who_goes_back_and_plays_keeps_the_history(browser: Browser, stage: Stage) -> None:
+    """It was told once and is not told again; what was revealed is."""
+    page = await at(browser, stage, 6_000_000)
+    known = await page.evaluate("f1stream.history.length")
+    await page.keyboard.press("Home")
+    await until(page, "f1stream.state?.t < 5_000_000")
+    assert await page.evaluate("f1stream.history.length") == known
+    await page.keyboard.press("R")
+    await until(page, f"f1stream.history.length > {known}")
+    await page.keyboard.press("R")
+    await until(page, f"f1stream.history.length < {known}")
+    few = await page.evaluate("f1stream.history.length")
+    await page.keyboard.press("End")
+    await until(page, f"f1stream.history.length > {max(known, few)}", 20)
+    await page.close()
+
+
 def lap_text(ms: int) -> str:
     return f"{ms // 60_000}:{ms % 60_000 / 1000:06.3f}"
 

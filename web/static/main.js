@@ -28,6 +28,7 @@ const $ = (id) => document.getElementById(id);
 const race = new Race();
 const clock = new SessionClock();
 const history = new History();
+let revealed = false;
 const selection = new Selection();
 const map = new TrackMap($("map"), selection);
 const tower = new Tower($("rows"), selection);
@@ -73,7 +74,9 @@ function take(message) {
       race.jump();
       clock.reset(message.mode === "play" ? message.speed : null);
     } else if (message.id === null) clock.pace = null;
-    if (!message.reveal) history.forget(message.t);
+    // What was told stays told, also when the cursor goes back; only what was revealed is told again.
+    if (revealed && !message.reveal) history.forget(message.t);
+    revealed = message.reveal;
   } else if (message.kind === "refused") {
     remote.refused(message);
     text("announce", message.error);
@@ -187,6 +190,7 @@ connection = new Connection({
       [status, statusAt] = [null, performance.now()];
       race.jump();
       history.reset();
+      revealed = false;
       clock.reset(remote.mode === "play" ? remote.speed : null);
       if (remote.reveal) remote.setReveal(true);
     }
