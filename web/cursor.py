@@ -171,8 +171,11 @@ class Cursor:
     def moved(self, button_id: int | None) -> dict[str, Any]:
         """The mode as told to the viewer; ``button_id`` None: it changed by itself.
 
-        ``jump``: what comes next is no continuation of what was sent.
+        ``jump``: what comes next is no continuation of what was sent. Unless all is revealed, the viewer forgets what
+        was told of later times: it will be told again.
         """
+        if not self.reveal:
+            self._told_ms = min(self._told_ms, self.t)
         return {
             "kind": "moved", "id": button_id, "mode": self.mode, "t": self.t, "speed": self.speed,
             "delay_ms": self.delay_ms, "reveal": self.reveal, "jump": self.number is None,

@@ -28,7 +28,6 @@ const $ = (id) => document.getElementById(id);
 const race = new Race();
 const clock = new SessionClock();
 const history = new History();
-let revealed = false;
 const selection = new Selection();
 const map = new TrackMap($("map"), selection);
 const tower = new Tower($("rows"), selection);
@@ -74,9 +73,7 @@ function take(message) {
       race.jump();
       clock.reset(message.mode === "play" ? message.speed : null);
     } else if (message.id === null) clock.pace = null;
-    // What was told stays told, also when the cursor goes back; only what was revealed is told again.
-    if (revealed && !message.reveal) history.forget(message.t);
-    revealed = message.reveal;
+    if (!message.reveal) history.forget(message.t);
   } else if (message.kind === "refused") {
     remote.refused(message);
     text("announce", message.error);
@@ -190,7 +187,6 @@ connection = new Connection({
       [status, statusAt] = [null, performance.now()];
       race.jump();
       history.reset();
-      revealed = false;
       clock.reset(remote.mode === "play" ? remote.speed : null);
       if (remote.reveal) remote.setReveal(true);
     }
