@@ -69,8 +69,6 @@ class Cursor:
                 self._begin(at)
             case Reveal():
                 self.reveal = button.on
-                if not button.on:  # the viewer forgets what lies later than this
-                    self._told_ms = min(self._told_ms, self.t)
 
     def _begin(self, t: int) -> None:
         self._from_ms = t
