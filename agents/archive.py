@@ -36,6 +36,7 @@ from agents.worker import (
     raw_topic,
 )
 from f1stream import topics
+from f1stream.logs import about
 from f1stream.race.session import Hole
 from f1stream.settings import settings
 from f1stream.topics import BadRecord
@@ -289,7 +290,7 @@ class Desk:
         message = next(
             receipt.event.message for receipt in self.held[lot.partition] if receipt.event.message.offset == offset
         )
-        log.error("%s[%d] at %d: %s", *lot.partition, offset, reason)
+        log.error("%s[%d] at %d: %s", *lot.partition, offset, reason, extra=about(message.key))
         await bury(dead_letters_topic, [(message, dead_letter(CONSUMER, message, reason))])
 
 

@@ -9,17 +9,8 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-STUCK_S = 30.0
-"""A partition that grew for so long while nothing of it was acknowledged is stuck."""
-
-
-@dataclass(slots=True)
-class Position:
-    """One partition, as last seen to move."""
-
-    end: int
-    acknowledged: int | None
-    since: float
+from f1stream import topics
+from f1stream.vitals import Lags, Progress, tell
 
 
 @dataclass
@@ -27,7 +18,7 @@ class Vitals:
     """What ``/health`` answers from."""
 
     app: Any
-    positions: dict[Any, Position] = field(default_factory=dict)
+    progress: Progress = field(default_factory=lambda: Progress("acknowledged"))
 
     def reason(self) -> str | None:
         """Why the worker is not healthy, as a sentence; None when it is."""
@@ -45,22 +36,27 @@ class Vitals:
                 return stuck
         return None
 
+    def lags(self) -> Lags:
+        """Of the partitions of our topics: a table's changelog is read only to recover."""
+        consumer = self.app._consumer
+        if consumer is None:
+            return {}
+        return {
+            (tp.topic, tp.partition): max(
+                (consumer.highwater(tp) or 0) - (consumer._committed_offset.get(tp) or 0), 0
+            )
+            for tp in consumer.assignment()
+            if tp.topic in topics.ALL
+        }
+
     def _stuck(self, consumer: Any, tp: Any, now: float) -> str | None:
         end, acknowledged = consumer.highwater(tp) or 0, consumer._committed_offset.get(tp)
-        seen = self.positions.get(tp)
-        if seen is None or acknowledged != seen.acknowledged or (acknowledged or 0) >= end:
-            self.positions[tp] = Position(end, acknowledged, now)
-            return None
-        if end > seen.end and now - seen.since > STUCK_S:
-            return (
-                f"{tp.topic}[{tp.partition}] has grown to {end} for {now - seen.since:.0f} s, "
-                f"and nothing after {acknowledged} is acknowledged."
-            )
-        return None
+        return self.progress.stuck(tp.topic, tp.partition, end, acknowledged, now)
 
 
 def serve_health(app: Any, vitals: Vitals) -> None:
     """Add the two routes to the worker's web server."""
+    tell(lags=vitals.lags)
 
     async def health(_: web.Request) -> web.Response:
         reason = vitals.reason()

@@ -6,6 +6,11 @@ from prometheus_client import Counter, Gauge, Histogram
 
 SAMPLES = Counter("f1stream_race_samples", "Telemetry samples that are in frames.")
 FRAMES = Counter("f1stream_race_frames", "Frames published.")
+LATENESS = Histogram(
+    "f1stream_race_frame_lateness_seconds",
+    "From a record's publication by the source to the delivery of the frames that it made possible.",
+    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+)
 UPDATES = Counter("f1stream_race_updates", "Records published from the drivers' to the sessions' stage.")
 DEAD = Counter("f1stream_dead_letters", "Records that could not be used, by who refused and topic.", ["by", "topic"])
 HELD = Gauge("f1stream_race_held_events", "Events taken and not acknowledged yet, by stage.", ["stage"])

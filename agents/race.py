@@ -9,6 +9,7 @@ that dies in between makes the same outputs again, and readers drop repeats by t
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from agents.health import Vitals, serve_health
-from agents.metrics import FRAMES, GAP_ERROR, HELD, MEASURED, SAMPLES, SESSION_TIME, UPDATES
+from agents.metrics import FRAMES, GAP_ERROR, HELD, LATENESS, MEASURED, SAMPLES, SESSION_TIME, UPDATES
 from agents.worker import (
     Batch,
     Receipt,
@@ -31,11 +32,14 @@ from agents.worker import (
     send_all,
 )
 from f1stream import topics
+from f1stream.logs import about
 from f1stream.race.driver import Driver
 from f1stream.race.session import SessionRace
 from f1stream.settings import settings
 from f1stream.topics import BadRecord, Stamp
 from models import CarUpdate, Frame, Head, Lap, Packet, Updates
+
+log = logging.getLogger("f1stream")
 
 FENCED = 0
 """Known by: for records of a run that a newer one has replaced. They are done with the newer run's first
@@ -91,7 +95,7 @@ async def per_driver(stream: Any) -> None:
             if run is not None:
                 runs.append((topics.session_of(key)[0], run))
         await bury(dead_letters_topic, batch.letters)
-        await send_updates(runs)
+        await send_updates(runs, batch.published_s)
         if not batch.is_current():
             continue
         for key, driver in touched.items():
@@ -137,8 +141,11 @@ def decoded(batch: Batch, event: Any, decode: Callable[[bytes | None], OfDriver]
     return record
 
 
-async def send_updates(runs: list[tuple[str, CarUpdate]]) -> None:
-    """Send a batch's runs, all of a session in one record unless that gets too large; wait for delivery."""
+async def send_updates(runs: list[tuple[str, CarUpdate]], published_s: float | None) -> None:
+    """Send a batch's runs, all of a session in one record unless that gets too large; wait for delivery.
+
+    They are as old as what they were made of: that tells how late frames are.
+    """
     sends = []
     for session_key, own in groupby(sorted(runs, key=lambda run: run[0]), key=lambda run: run[0]):
         parts: list[list[CarUpdate]] = [[]]
@@ -151,7 +158,7 @@ async def send_updates(runs: list[tuple[str, CarUpdate]]) -> None:
             samples += len(run.t)
         for entries in parts:
             value = topics.encode(Updates.model_construct(entries=entries))
-            sends.append(await updates_topic.send(key=session_key.encode(), value=value))
+            sends.append(await updates_topic.send(key=session_key.encode(), value=value, timestamp=published_s))
             UPDATES.inc()
     await send_all(sends)
 
@@ -201,6 +208,8 @@ async def per_session(stream: Any) -> None:
             sends += await send_frames(key, live.session, live.session.advance())
         await bury(dead_letters_topic, batch.letters)
         await send_all(sends)
+        if sends and batch.published_s is not None:
+            LATENESS.observe(max(time.time() - batch.published_s, 0.0))
         if not batch.is_current():
             continue
         await keep(touched)
@@ -219,7 +228,11 @@ def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live:
         if kept is not None and still is not None:
             session = SessionRace.restore(key.decode(), kept, still)
         live = sessions[key] = Live(session, -1 if session.t is None else session.t, counted=session.tally.samples)
+        log.info(
+            "Run %d is followed from session time %d ms on.", session.epoch, live.checkpoint_ms, extra=about(key)
+        )
     if epoch > live.session.epoch:
+        log.info("Run %d takes the place of run %d.", epoch, live.session.epoch, extra=about(key))
         fenced = [(FENCED, receipt) for _, receipt in live.waiting]
         live = sessions[key] = Live(SessionRace(key.decode(), epoch), waiting=fenced)
     return live
@@ -304,6 +317,9 @@ async def keep(touched: dict[bytes, Live]) -> None:
         if kept is not None and live.session.t is not None:
             races.keep(key, live.session.epoch, live.session.t, kept)
             live.checkpoint_ms = live.session.t
+            if live.session.ended:
+                log.info("Run %d has ended at session time %d ms.", live.session.epoch, live.session.t,
+                         extra=about(key))  # fmt: skip
     await races.delivered()
 
 

@@ -23,6 +23,7 @@ from mode.utils.queues import FlowControlEvent
 from agents.ending import end_process
 from agents.metrics import DEAD
 from agents.transport import EmbeddedTransport, Transport
+from f1stream.logs import about
 from f1stream.race.session import Hole
 from f1stream.settings import Settings
 from f1stream.topics import BadRecord, encode
@@ -295,8 +296,16 @@ class Batch:
 
     def refuse(self, event: Any, error: BadRecord) -> None:
         """A record that cannot be used goes to the dead letters."""
-        self.letters.append((event.message, dead_letter(self.consumer, event.message, str(error))))
-        DEAD.labels(self.consumer, event.message.topic).inc()
+        message = event.message
+        self.letters.append((message, dead_letter(self.consumer, message, str(error))))
+        DEAD.labels(self.consumer, message.topic).inc()
+        log.warning("%s[%d] at %d cannot be used: %s.", message.topic, message.partition, message.offset, error,
+                    extra=about(message.key))  # fmt: skip
+
+    @property
+    def published_s(self) -> float | None:
+        """When the newest of them was published, Unix seconds."""
+        return max((event.message.timestamp for event in self.events), default=None)
 
     def is_current(self) -> bool:
         """Whether the partitions are still ours: a worker that was away must not write."""

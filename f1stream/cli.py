@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from f1stream import logs
 from f1stream.embedded import broker as embedded_broker
 from f1stream.embedded.broker import PortTaken, claim
 from f1stream.embedded.running import embedded_warehouse
@@ -242,6 +243,7 @@ def web() -> None:
     claim(settings().web_host, settings().web_port, "F1STREAM_WEB_PORT", "the page")
     from web.app import serve  # noqa: PLC0415
 
+    logs.configure("web", settings())
     _run(serve(settings()))
 
 

@@ -20,6 +20,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="F1STREAM_", env_file=".env", extra="ignore")
 
     home: Path = Field(Path("~/.f1stream").expanduser(), description="Folder for data that is kept.")
+    log_format: Literal["text", "json"] = Field(
+        "text", description="What processes log: for people, or for machines."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
 
     broker: str = Field("", description="Kafka as host:port,host:port. Empty: the embedded broker.")
     broker_security: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"
@@ -107,7 +111,7 @@ class Settings(BaseSettings):
     live_renew_minutes: float = Field(
         110.0, gt=0, description="Age at which a connection is replaced, overlapping; the feed cuts it after 120."
     )
-    live_port: int = Field(6069, description="Port of the live client's metrics, on loopback.")
+    live_port: int = Field(6069, description="Port of the live client's metrics, on web_host.")
     live_hold_back_seconds: float = Field(
         3.0,
         ge=0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from f1stream.vitals import Lags
 from models import Season, SessionResult
 from web.history import Fact
 from web.results import Results
@@ -21,11 +22,18 @@ class Feed:
         """Whether the broker answered lately."""
         self.caught_up = False
         """Whether everything that was in the topics at the start has been read."""
-        self.lag = 0
-        """Records known to be in the topics and not read yet."""
+        self.lags: Lags = {}
+        """Records known to be in the topics and not read yet, by topic and partition."""
+        self.stuck: str | None = None
+        """What keeps growing and is not read, as a sentence."""
         self.bad_records = 0
         """Records that could not be used."""
         self._bell = asyncio.Event()
+
+    @property
+    def lag(self) -> int:
+        """All of ``lags``."""
+        return sum(self.lags.values())
 
     @property
     def bell(self) -> asyncio.Event:

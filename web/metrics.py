@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from f1stream.vitals import tell
 from web.feed import Feed
 
 
@@ -24,10 +25,10 @@ class Metrics:
 
     def watch(self, feed: Feed, viewers: Callable[[], int]) -> None:
         """Read these values whenever somebody asks for the metrics."""
+        tell(self._registry, lambda: feed.lags)
         self._gauge("viewers", "Open websockets.", viewers)
         self._gauge("tape_bytes", "Memory taken by the tapes, in bytes.", lambda: feed.shelf.size)
         self._gauge("reader_connected", "1 while the broker answers.", lambda: feed.connected)
-        self._gauge("reader_lag", "Records of topics frames and marts not read yet.", lambda: feed.lag)
         self._gauge("reader_bad_records", "Records that could not be shown.", lambda: feed.bad_records)
 
     def render(self) -> bytes:

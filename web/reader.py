@@ -17,7 +17,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from f1stream import topics
+from f1stream.logs import about
 from f1stream.settings import Settings
+from f1stream.vitals import Progress
 from models import Lap, Message, Season, SessionResult
 from web.feed import Feed
 from web.history import Fact
@@ -51,7 +53,7 @@ class StreamReader(Feed):
     def __init__(self, shelf: Shelf, settings: Settings) -> None:
         super().__init__(shelf)
         self._shown = Tail(SHOWN, POLL_MS, settings, self._take, self._look)
-        self._rest = Tail(TOLD, TOLD_POLL_MS, settings, self._take, lambda: None)
+        self._rest = Tail(TOLD, TOLD_POLL_MS, settings, self._take, self._look_at_rest)
 
     async def start(self) -> None:
         """Start reading in the background; a broker that is away is waited for."""
@@ -65,8 +67,13 @@ class StreamReader(Feed):
     def _look(self) -> None:
         """The connection has changed: everybody is to know."""
         tail = self._shown
-        self.connected, self.lag, self.caught_up = tail.connected, tail.lag, tail.caught_up
+        self.connected, self.caught_up = tail.connected, tail.caught_up
+        self._look_at_rest()
         self.ring()
+
+    def _look_at_rest(self) -> None:
+        self.lags = {**self._rest.lags, **self._shown.lags}
+        self.stuck = self._shown.stuck or self._rest.stuck
 
     def _take(self, batches: Batches) -> None:
         now_ms = int(time.time() * 1000)
@@ -96,6 +103,7 @@ class StreamReader(Feed):
                         partition.partition,
                         message.offset,
                         error,
+                        extra=about(message.key),
                     )
         self.take_marts(marts)
         self.take_facts(facts)
@@ -105,7 +113,8 @@ class StreamReader(Feed):
 class Tail:
     """Reads topics. It reconnects for as long as it is not stopped, and goes on where it was.
 
-    ``take`` gets what is read, ``look`` is called when ``connected``, ``lag`` or ``caught_up`` has changed.
+    ``take`` gets what is read; ``look`` is called when what it says of itself (``connected`` and the next three) has
+    changed.
     """
 
     def __init__(
@@ -117,7 +126,9 @@ class Tail:
         look: Callable[[], None],
     ) -> None:
         self.connected = self.caught_up = False
-        self.lag = 0
+        self.lags: dict[tuple[str, int], int] = {}
+        self.stuck: str | None = None
+        self._progress = Progress("read")
         self._names = tuple(names)
         self._told = " and ".join(names)
         self._poll_ms = poll_ms
@@ -248,8 +259,15 @@ class Tail:
         while True:
             async with asyncio.timeout(ANSWER_S):
                 ends = await consumer.end_offsets(partitions)
-            self.lag = sum(max(0, ends[each] - self._positions.get(each, 0)) for each in partitions)
-            if not self.caught_up and self.lag == 0:
+            positions = {each: self._positions.get(each, 0) for each in partitions}
+            self.lags = {(each.topic, each.partition): max(0, ends[each] - at) for each, at in positions.items()}
+            now = time.monotonic()
+            told = [
+                self._progress.stuck(each.topic, each.partition, ends[each], at, now)
+                for each, at in positions.items()
+            ]
+            self.stuck = next(filter(None, told), None)
+            if not self.caught_up and not any(self.lags.values()):
                 self.caught_up = True
             self._look()
             await asyncio.sleep(CHECK_S if self.caught_up else CHECK_S / 20)

@@ -16,9 +16,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from f1stream import logs
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs.scheduler import JobScheduler
 from f1stream.settings import Settings
+from f1stream.sources.livetiming.token import Tokens
+from f1stream.vitals import tell
 
 
 def health(jobs: JobScheduler) -> dict[str, Any]:
@@ -41,6 +44,7 @@ class JobMetrics(Collector):
 
     def __init__(self, jobs: JobScheduler) -> None:
         self._jobs = jobs
+        self._tokens = Tokens(jobs.settings)
 
     def collect(self) -> Iterator[Metric]:
         """As Prometheus asks."""
@@ -63,11 +67,17 @@ class JobMetrics(Collector):
             for name, value in values.items():
                 gauge.add_metric([name], value)
             yield gauge
+        # The live client tells it as well, but runs only while there is a session: too late for a new token.
+        yield GaugeMetricFamily(
+            "f1stream_live_token_ends_seconds", "When the F1TV token ends (Unix s); 0 without one.",
+            value=self._tokens.ends_s(),
+        )  # fmt: skip
 
 
 def create_app(jobs: JobScheduler) -> web.Application:
     """Its two routes. A job that fails does not make the process ill: a restart would not mend it."""
     registry = CollectorRegistry()
+    tell(registry)
     registry.register(JobMetrics(jobs))
 
     async def answer_health(_: web.Request) -> web.Response:
@@ -97,9 +107,7 @@ def schedule(settings: Settings) -> None:
 
     A run that is on is not waited for: what it landed is whole, and it is tried again at the next start.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for name in ("aiokafka", "snowflake", "apscheduler"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logs.configure("schedule", settings)
     with embedded_warehouse(settings):
         jobs = JobScheduler(settings)
         jobs.start()

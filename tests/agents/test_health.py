@@ -7,7 +7,8 @@ from typing import Any
 
 from faust.types import TP
 
-from agents.health import STUCK_S, Vitals
+from agents.health import Vitals
+from f1stream.vitals import STUCK_S
 
 PARTITION = TP("telemetry", 3)
 

@@ -347,17 +347,21 @@ async def test_health_is_good_only_while_the_broker_answers(client: Client, feed
     feed.connected = False
     answer = await client.get("/health")
     assert (answer.status, (await answer.json())["reader"]) == (503, "disconnected")
+    feed.connected, feed.stuck = True, "frames[2] has grown to 90 for 31 s, and nothing after 40 is read."
+    answer = await client.get("/health")
+    assert (answer.status, (await answer.json())["status"]) == (503, feed.stuck)
 
 
 async def test_metrics_count_viewers_and_bytes(client: Client, feed: Feed) -> None:
     race(feed)
+    feed.lags = {("frames", 2): 50}
     ws = await client.ws_connect("/ws")
     await messages(ws, 3)
     text = await (await client.get("/metrics")).text()
     assert "f1stream_web_viewers 1.0" in text
     assert "f1stream_web_frames_sent_total 3.0" in text
     assert f"f1stream_web_tape_bytes {float(feed.shelf.size)}" in text
-    assert "f1stream_web_reader_lag 0.0" in text
+    assert 'f1stream_lag_records{partition="2",topic="frames"} 50.0' in text
 
 
 async def test_the_page_comes_with_a_strict_policy(client: Client) -> None:

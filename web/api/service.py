@@ -30,14 +30,15 @@ class Service:
         ]
 
     async def health(self, _: web.Request) -> web.Response:
-        """200 while the broker answers, else 503."""
+        """200 while the broker answers and what comes is read, else 503."""
+        well = self._feed.connected and self._feed.stuck is None
         body = {
-            "status": "ok" if self._feed.connected else "no broker",
+            "status": "ok" if well else self._feed.stuck or "no broker",
             "reader": "connected" if self._feed.connected else "disconnected",
             "caught_up": self._feed.caught_up,
             "lag": self._feed.lag,
         }
-        response = answer(body, 200 if self._feed.connected else 503)
+        response = answer(body, 200 if well else 503)
         response.headers["Cache-Control"] = "no-store"
         return response
 

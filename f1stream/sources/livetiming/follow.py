@@ -13,13 +13,15 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from prometheus_client import start_http_server
 
+from f1stream import logs
 from f1stream.embedded.broker import claim
 from f1stream.kafka import create_topics, unreachable
-from f1stream.settings import EMBEDDED_HOST, Settings
+from f1stream.settings import Settings
 from f1stream.sources.livetiming.client import Live
 from f1stream.sources.livetiming.live import LiveRun
 from f1stream.sources.livetiming.recorder import Recorder
 from f1stream.sources.publish import Counts, Outbox, producer_for
+from f1stream.vitals import tell
 
 log = logging.getLogger(__name__)
 TELLS_EVERY_S = 60.0
@@ -30,8 +32,8 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
 
     ``record``: a file for what the feed says, as it says it. Raises BrokerError and SourceError.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    claim(EMBEDDED_HOST, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
+    logs.configure("live", settings)
+    claim(settings.web_host, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
     await create_topics(settings)
     epoch = time.time_ns() // 1_000_000
     run = LiveRun(epoch, round(settings.live_hold_back_seconds * 1000), "live:f1")
@@ -41,7 +43,8 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     producer = producer_for(settings, 0)
     async with AsyncExitStack() as stack:
-        server, _ = start_http_server(settings.live_port, EMBEDDED_HOST)
+        tell()
+        server, _ = start_http_server(settings.live_port, settings.web_host)
         stack.callback(server.shutdown)
         recorder = stack.enter_context(Recorder(record, append=append)) if record is not None else None
         try:
@@ -75,7 +78,7 @@ async def _follow(messages: Any, run: LiveRun, producer: Any, counts: Counts, re
         if time.monotonic() >= tells_at:
             tells_at = time.monotonic() + TELLS_EVERY_S
             log.info("Session %s: %s samples, %s laps, %s messages so far.", counts.session_key, counts.samples,
-                     counts.laps, counts.messages)  # fmt: skip
+                     counts.laps, counts.messages, extra={"session": counts.session_key})  # fmt: skip
         if run.ended:
             await outbox.empty()
             return

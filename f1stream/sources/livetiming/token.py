@@ -56,16 +56,20 @@ class Tokens:
         self._refused = token.get_secret_value()
         log.warning("The feed refused the F1TV token: without car data and positions until there is another one.")
 
-    def _read(self) -> str:
+    def ends_s(self) -> float:
+        """When it ends (Unix s), ended or not; 0 without one."""
+        return (ends_at(self._read(tells=False)) or 0) / 1000
+
+    def _read(self, *, tells: bool = True) -> str:
         if self._file is None:
             return _text(self._set)
         try:
             with self._file.expanduser().open(encoding="utf-8") as file:
                 return _text(file.read(MAX_TOKEN_BYTES))
         except (OSError, UnicodeDecodeError) as error:
-            log.warning(
-                "%s with the F1TV token cannot be read (%s).", self._file, getattr(error, "strerror", "no text")
-            )
+            if tells:
+                why = getattr(error, "strerror", "no text")
+                log.warning("%s with the F1TV token cannot be read (%s).", self._file, why)
             return ""
 
 

@@ -1,0 +1,54 @@
+"""What a process says while it runs: as text for people, or as one JSON object a line for whatever collects them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from types import TracebackType
+
+from pythonjsonlogger.json import JsonFormatter
+
+from f1stream.settings import Settings
+
+TEXT = "%(asctime)s %(levelname)s %(message)s"
+FIELDS = {"levelname": "level", "name": "logger", "exc_info": "exception"}
+"""Fields of the JSON, by the attribute of a record each comes from; ``time`` (UTC) and ``message`` beside them."""
+LIBRARIES = {
+    "aiokafka": "WARNING",
+    "faust": "WARNING",
+    "mode": "WARNING",
+    "apscheduler": "ERROR",
+    "snowflake": "ERROR",
+}
+"""They say more than anybody reads, some a line for each message."""
+
+
+def configure(process: str, settings: Settings) -> None:
+    """From now on this process logs to stderr; ``process`` is its name in the JSON."""
+    handler = logging.StreamHandler()
+    if settings.log_format == "json":
+        handler.setFormatter(
+            JsonFormatter(
+                ["levelname", "name", "message"], timestamp="time", rename_fields=FIELDS,
+                static_fields={"process": process}, json_ensure_ascii=False,
+            )
+        )  # fmt: skip
+        sys.excepthook = _uncaught
+    else:
+        handler.setFormatter(logging.Formatter(TEXT))
+    logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
+    for name, level in LIBRARIES.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def about(key: bytes | None) -> dict[str, str]:
+    """A Kafka record's key as fields of a log record: ``session``, and ``driver`` where it is a car's.
+
+    >>> log.warning("…", extra=about(message.key))
+    """
+    session, _, driver = (key or b"").decode(errors="replace").partition(":")
+    return {name: value for name, value in (("session", session), ("driver", driver)) if value}
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger("f1stream").critical("%s: %s", kind.__name__, error, exc_info=(kind, error, trace))

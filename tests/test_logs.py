@@ -1,0 +1,71 @@
+"""What processes log can be read by machines, and says whose it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from f1stream.logs import about
+
+SAYS = """
+import logging
+from f1stream import logs
+from f1stream.settings import Settings
+logs.configure("race", Settings(_env_file=None, log_format="{format}", log_level="{level}"))
+log = logging.getLogger("f1stream")
+log.info("hidden where only warnings are asked for")
+log.warning("telemetry[%d] at %d: no JSON, Pérez", 3, 90, extra=logs.about(b"9693:11"))
+logging.getLogger("aiokafka.cluster").info("for nobody")
+raise ValueError("the end")
+"""
+
+
+def lines(form: str, level: str = "INFO") -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SAYS.format(format=form, level=level)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    return done.stderr.splitlines()
+
+
+def test_json_has_one_object_a_line_with_session_and_driver_and_the_error_that_ended_it() -> None:
+    hidden, warning, end = (json.loads(line) for line in lines("json"))
+    assert hidden["level"] == "INFO"
+    told = {name: warning[name] for name in ("level", "process", "logger", "message", "session", "driver")}
+    assert told == {
+        "level": "WARNING", "process": "race", "logger": "f1stream", "message": "telemetry[3] at 90: no JSON, Pérez",
+        "session": "9693", "driver": "11",
+    }  # fmt: skip
+    at = datetime.fromisoformat(warning["time"])
+    assert at.tzinfo is not None
+    assert abs(at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert (end["level"], end["message"]) == ("CRITICAL", "ValueError: the end")
+    assert end["exception"].startswith("Traceback")
+
+
+def test_level_is_the_least_that_is_logged() -> None:
+    assert [json.loads(line)["level"] for line in lines("json", "WARNING")] == ["WARNING", "CRITICAL"]
+
+
+def test_text_is_for_people() -> None:
+    first, warning, trace, *_ = lines("text")
+    assert first.endswith("INFO hidden where only warnings are asked for")
+    assert warning.endswith("WARNING telemetry[3] at 90: no JSON, Pérez")
+    assert trace.startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (b"9693:4", {"session": "9693", "driver": "4"}),
+        (b"9693", {"session": "9693"}),
+        (None, {}),
+        (b"\xff", {"session": "�"}),
+    ],
+)
+def test_keys_say_whose_a_record_is(key: bytes | None, told: dict[str, str]) -> None:
+    assert about(key) == told
