@@ -15,9 +15,10 @@ FIELDS = {"levelname": "level", "name": "logger", "exc_info": "exception"}
 """Fields of the JSON, by the attribute of a record each comes from; ``time`` (UTC) and ``message`` beside them."""
 LIBRARIES = {
     "aiokafka": "WARNING",
+    "agents": "WARNING",  # where Faust's services are that we extend; our own loggers there are "f1stream"
+    "apscheduler": "ERROR",
     "faust": "WARNING",
     "mode": "WARNING",
-    "apscheduler": "ERROR",
     "snowflake": "ERROR",
 }
 """They say more than anybody reads, some a line for each message."""
