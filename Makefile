@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test coverage lint sqlfluff format types diagram faults fuzz bench kafka lock clean
+.PHONY: help setup demo test coverage lint sqlfluff format types diagram faults fuzz bench kafka streamlit streamlit-setup lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
 	@echo "make test    lint, types and tests"
 	@echo "make setup   only prepare the environment in .venv"
+	@echo "make streamlit   past sessions and standings from the marts: http://localhost:8501"
 	@echo "make lint | sqlfluff | format | types | diagram | coverage | faults | fuzz | bench | kafka | lock | clean"
 
 setup: .venv/.ready
@@ -25,11 +26,11 @@ setup: .venv/.ready
 demo: setup
 	@$(BIN)/f1stream demo $(ARGS)
 
-test: lint sqlfluff types
+test: lint sqlfluff types streamlit-setup
 	$(BIN)/pytest $(ARGS)
 
 # Apart from `make test`: measuring doubles the time of all that runs in the tests' own process.
-coverage: setup
+coverage: setup streamlit-setup
 	$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 lint: setup
@@ -47,6 +48,17 @@ sqlfluff: .venv-sqlfluff/.ready
 
 types: setup
 	$(BIN)/mypy
+
+# Streamlit needs other versions than we do, and much room: an environment of its own.
+.venv-streamlit/.ready: deploy/locks/streamlit.txt | setup
+	$(PYTHON) -m venv .venv-streamlit
+	VIRTUAL_ENV=.venv-streamlit $(BIN)/uv pip sync --quiet --require-hashes deploy/locks/streamlit.txt
+	@touch $@
+
+streamlit-setup: .venv-streamlit/.ready
+
+streamlit: streamlit-setup
+	@$(BIN)/python deploy/streamlit/local.py $(ARGS)
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -77,6 +89,7 @@ lock: setup
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml -o deploy/locks/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml --extra dev -o deploy/locks/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/sqlfluff.in -o deploy/locks/sqlfluff.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/streamlit.in -o deploy/locks/streamlit.txt
 
 clean:
-	rm -rf .venv .venv-sqlfluff .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-sqlfluff .venv-streamlit .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -146,3 +146,10 @@ def test_the_page_s_exposure_names_the_marts_that_are_read_for_it(manifest: dict
     queries = RESULTS + EVENTS + ROUND_RESULTS + DRIVERS + CONSTRUCTORS
     read = {f"model.f1stream.{name.lower()}" for name in re.findall(r"\{marts\}\.(\w+)", queries)}
     assert set(exposure["depends_on"]["nodes"]) == read
+
+
+def test_the_app_s_exposure_names_the_marts_that_it_asks(manifest: dict[str, Any]) -> None:
+    (exposure,) = (each for each in manifest["exposures"].values() if each["name"] == "streamlit_app")
+    app = Path(__file__).resolve().parents[2] / "deploy" / "streamlit"
+    asked = {name for file in app.glob("*.py") for name in re.findall(r"MARTS\.(\w+)", file.read_text())}
+    assert set(exposure["depends_on"]["nodes"]) == {f"model.f1stream.{name.lower()}" for name in asked}

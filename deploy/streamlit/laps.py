@@ -1,0 +1,87 @@
+"""Laps as they are shown and compared: functions of the marts' rows, without Streamlit and without a warehouse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+GRID = 400
+"""Points along the lap at which two laps are compared: one every 10 to 18 m."""
+LETTERS = {"SOFT": "S", "MEDIUM": "M", "HARD": "H", "INTERMEDIATE": "I", "WET": "W"}
+UNKNOWN = "?"
+
+
+def clock(milliseconds: float | None) -> str:
+    """A lap time, as 1:22.167; nothing where there is none."""
+    if milliseconds is None or pd.isna(milliseconds):
+        return ""
+    minutes, rest = divmod(round(milliseconds), 60_000)
+    return f"{minutes}:{rest // 1000:02d}.{rest % 1000:03d}"
+
+
+def letter(compound: str | None) -> str:
+    """A compound's letter, so that no colour has to be told from another."""
+    return LETTERS.get(str(compound), UNKNOWN)
+
+
+def in_order(laps: pd.DataFrame, session_type: str) -> list[str]:
+    """The drivers, the first of the session first: by distance and time in races, by the fastest lap elsewhere."""
+    by_driver = laps.groupby("driver_code")
+    if session_type in {"Race", "Sprint"}:
+        told = by_driver.agg(laps=("lap_number", "max"), end=("end_ms", "max"))
+        return list(told.sort_values(["laps", "end"], ascending=[False, True]).index)
+    return list(by_driver["lap_time_ms"].min().sort_values(na_position="last").index)
+
+
+def clean(laps: pd.DataFrame) -> pd.DataFrame:
+    """The laps that show pace: timed, under a clear track, and not into or out of the pit lane."""
+    driven = laps["lap_time_ms"].notna() & laps["is_green"].eq(True) & laps["is_accurate"].eq(True)
+    return laps[driven & ~laps["is_in_lap"].eq(True) & ~laps["is_out_lap"].eq(True)]
+
+
+def pace(laps: pd.DataFrame) -> pd.DataFrame:
+    """A row per team of clean laps: median and fastest (ms) and how many, the quickest median first."""
+    return (
+        laps.groupby("team_name", as_index=False)
+        .agg(
+            team_color=("team_color", "first"), median_ms=("lap_time_ms", "median"), best_ms=("lap_time_ms", "min"),
+            laps=("lap_time_ms", "size"),
+        )
+        .sort_values("median_ms", ignore_index=True)
+    )  # fmt: skip
+
+
+def trace(samples: pd.DataFrame, start_ms: int) -> pd.DataFrame:
+    """A lap's samples with seconds since its start and the share of its length; what cannot be is left out.
+
+    A live run's samples have no distance: it is the speed, integrated.
+    """
+    time_s = (samples["session_time_ms"] - start_ms) / 1e3
+    speed = samples["speed_kmh"].astype(float)
+    metres = samples["distance_m"].astype(float)
+    if metres.isna().any():
+        metres = (((speed + speed.shift()) / 2 / 3.6) * time_s.diff()).fillna(0.0).cumsum()
+    metres = (metres - metres.iloc[0]).cummax()
+    gear = samples["gear"].astype(float)
+    throttle = samples["throttle_percent"].astype(float)
+    return pd.DataFrame(
+        {
+            "time_s": time_s,
+            "metres": metres,
+            "share": metres / (metres.iloc[-1] or np.nan),
+            "speed": speed,
+            "throttle": throttle.where(throttle <= 100),  # 104: no data
+            "brake": samples["is_braking"].astype(float),
+            "gear": gear.where(gear.between(0, 8)),
+        }
+    )
+
+
+def delta(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """How many seconds the second lap is behind the first, at equal shares of their lengths.
+
+    Integrated lengths differ by some metres from lap to lap; shares make both laps end at the line.
+    """
+    share = np.linspace(0.0, 1.0, GRID + 1)
+    behind = np.interp(share, second["share"], second["time_s"]) - np.interp(share, first["share"], first["time_s"])
+    return pd.DataFrame({"metres": share * first["metres"].iloc[-1], "seconds": behind})

@@ -1,0 +1,1 @@
+"""The marts on a recorded race and recorded seasons: built once for all of these tests."""

@@ -1,0 +1,53 @@
+"""Streamlit's AppTest on the app, for tests in another environment: choices come by line, and what is shown goes.
+
+A choice is ``{label of a selector: the option to take}``. Run in .venv-streamlit; it imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).resolve().parents[2] / "deploy" / "streamlit"
+sys.path.insert(0, str(APP))
+
+
+def shown(app: AppTest) -> dict[str, Any]:
+    """What a viewer would see."""
+    return {
+        "selectors": {box.label: {"options": box.options, "value": box.options[box.index]} for box in app.selectbox},
+        "views": app.radio[0].options if app.radio else [],
+        "tables": [json.loads(table.value.to_json(orient="records")) for table in app.dataframe],
+        "charts": [json.loads(chart.proto.spec or chart.proto.figure.spec) for chart in app.get("plotly_chart")],
+        "sentences": [element.value for element in (*app.info, *app.caption, *app.warning)],
+        "errors": [element.value for element in (*app.exception, *app.error)],
+    }
+
+
+def choose(app: AppTest, label: str, option: str) -> None:
+    """As a click would."""
+    if label == "view":
+        app.radio[0].set_value(option).run()
+        return
+    (box,) = (box for box in app.selectbox if box.label == label)
+    box.select_index(box.options.index(option)).run()
+
+
+def main() -> None:
+    """Until there are no more lines."""
+    app = AppTest.from_file(str(APP / "streamlit_app.py"), default_timeout=60)
+    for line in sys.stdin:
+        app.run()
+        for label, option in json.loads(line).items():
+            choose(app, label, option)
+        print(json.dumps(shown(app)), flush=True)
+
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # of Streamlit, that it runs without a server
+    main()
