@@ -4,14 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test coverage lint sqlfluff format types diagram faults fuzz bench kafka streamlit streamlit-setup lock clean
+.PHONY: help setup demo test coverage lint sqlfluff format types checks diagram faults fuzz bench kafka streamlit streamlit-setup lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
 	@echo "make test    lint, types and tests"
 	@echo "make setup   only prepare the environment in .venv"
 	@echo "make streamlit   past sessions and standings from the marts: http://localhost:8501"
-	@echo "make lint | sqlfluff | format | types | diagram | coverage | faults | fuzz | bench | kafka | lock | clean"
+	@echo "make lint | sqlfluff | format | types | checks | diagram | coverage | faults | fuzz | bench | kafka | lock | clean"
 
 setup: .venv/.ready
 
@@ -26,7 +26,7 @@ setup: .venv/.ready
 demo: setup
 	@$(BIN)/f1stream demo $(ARGS)
 
-test: lint sqlfluff types streamlit-setup
+test: lint sqlfluff types checks streamlit-setup
 	$(BIN)/pytest $(ARGS)
 
 # Apart from `make test`: measuring doubles the time of all that runs in the tests' own process.
@@ -48,6 +48,17 @@ sqlfluff: .venv-sqlfluff/.ready
 
 types: setup
 	$(BIN)/mypy
+
+# checkov and zizmor have some hundred dependencies, none of them ours: an environment of their own.
+.venv-checks/.ready: deploy/locks/checks.txt | setup
+	$(PYTHON) -m venv .venv-checks
+	VIRTUAL_ENV=.venv-checks $(BIN)/uv pip sync --quiet --require-hashes deploy/locks/checks.txt
+	@touch $@
+
+# What runs in a cloud and in CI, read for known mistakes; neither asks a server.
+checks: .venv-checks/.ready
+	.venv-checks/bin/checkov --quiet --compact --skip-download --framework terraform dockerfile --directory deploy
+	$(if $(wildcard .github/workflows),.venv-checks/bin/zizmor --quiet --offline .github/workflows)
 
 # Streamlit needs other versions than we do, and much room: an environment of its own.
 .venv-streamlit/.ready: deploy/locks/streamlit.txt | setup
@@ -90,6 +101,7 @@ lock: setup
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml --extra dev -o deploy/locks/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/sqlfluff.in -o deploy/locks/sqlfluff.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/streamlit.in -o deploy/locks/streamlit.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/checks.in -o deploy/locks/checks.txt
 
 clean:
-	rm -rf .venv .venv-sqlfluff .venv-streamlit .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-sqlfluff .venv-streamlit .venv-checks .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
