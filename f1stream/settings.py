@@ -47,9 +47,11 @@ class Settings(BaseSettings):
     snowflake_password: SecretStr = SecretStr("")
     snowflake_private_key_file: Path | None = None
     """A key pair's private half (PEM, PKCS 8): instead of a password."""
+    snowflake_private_key: SecretStr = SecretStr("")
+    """The same, itself instead of its file: for secret stores that give variables and no files."""
     snowflake_private_key_passphrase: SecretStr = SecretStr("")
     snowflake_oauth_token: SecretStr = SecretStr("")
-    """Instead of both."""
+    """Instead of all of them."""
     snowflake_role: str = ""
     snowflake_warehouse: str = ""
     snowflake_database: str = Field("F1STREAM", pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")
@@ -152,6 +154,12 @@ class Settings(BaseSettings):
         client: dict[str, Any] = {"account": self.snowflake_account, "user": self.snowflake_user}
         if self.snowflake_oauth_token.get_secret_value():
             client |= {"authenticator": "oauth", "token": self.snowflake_oauth_token.get_secret_value()}
+        elif pem := self.snowflake_private_key.get_secret_value():
+            # The connector, and dbt, take what is between PEM's first and last line.
+            key = "".join(line.strip() for line in pem.splitlines() if not line.startswith("-----"))
+            client |= {"authenticator": "SNOWFLAKE_JWT", "private_key": key}
+            passphrase = self.snowflake_private_key_passphrase.get_secret_value()
+            client |= {"private_key_passphrase": passphrase.encode()} if passphrase else {}
         elif self.snowflake_private_key_file is not None:
             client |= {"authenticator": "SNOWFLAKE_JWT", "private_key_file": str(self.snowflake_private_key_file)}
             passphrase = self.snowflake_private_key_passphrase.get_secret_value()

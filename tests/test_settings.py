@@ -81,6 +81,7 @@ def test_setting_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 
 
 SECRET = "not to be seen"
+PEM = "-----BEGIN PRIVATE KEY-----\nbm90IHRv\nIGJlIHNlZW4=\n-----END PRIVATE KEY-----\n"
 
 
 @pytest.mark.parametrize(
@@ -94,10 +95,20 @@ SECRET = "not to be seen"
                 "private_key_file_pwd": SECRET,
             },
         ),
+        (
+            {
+                "snowflake_private_key": PEM,
+                "snowflake_private_key_passphrase": SECRET,
+            },
+            {
+                "authenticator": "SNOWFLAKE_JWT", "private_key": "bm90IHRvIGJlIHNlZW4=",
+                "private_key_passphrase": SECRET.encode(),
+            },
+        ),
         ({"snowflake_oauth_token": SECRET}, {"authenticator": "oauth", "token": SECRET}),
     ],
 )  # fmt: skip
-def test_snowflake_is_logged_in_to_in_each_of_three_ways(given: dict[str, str], expected: dict[str, str]) -> None:
+def test_snowflake_is_logged_in_to_in_each_of_four_ways(given: dict[str, str], expected: dict[str, str]) -> None:
     settings = Settings(
         _env_file=None, snowflake_account="org-account", snowflake_user="LOADER", snowflake_role="LOADER",
         snowflake_warehouse="LOADING", **given,
@@ -106,6 +117,7 @@ def test_snowflake_is_logged_in_to_in_each_of_three_ways(given: dict[str, str], 
         "account": "org-account", "user": "LOADER", "role": "LOADER", "warehouse": "LOADING", **expected,
     }  # fmt: skip
     assert SECRET not in repr(settings)
+    assert "bm90" not in repr(settings)
 
 
 def test_without_an_account_it_is_the_embedded_warehouse_on_loopback() -> None:

@@ -13,7 +13,9 @@ from typing import Any
 from f1stream.processes import ends_with_parent
 from f1stream.settings import Settings, settings
 
-SECRETS = {"password": "PASSWORD", "token": "TOKEN", "private_key_passphrase": "KEY_PASSPHRASE"}
+SECRETS = {
+    "password": "PASSWORD", "token": "TOKEN", "private_key": "KEY", "private_key_passphrase": "KEY_PASSPHRASE",
+}  # fmt: skip
 """Fields of a profile that dbt reads from the environment, under names that it never prints."""
 THREADS = 4
 NICENESS = 10
@@ -42,7 +44,8 @@ def profile(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
     environment = {}
     for name, variable in SECRETS.items():
         if name in output:
-            environment[f"DBT_ENV_SECRET_F1STREAM_{variable}"] = output[name]
+            value = output[name]
+            environment[f"DBT_ENV_SECRET_F1STREAM_{variable}"] = value.decode() if isinstance(value, bytes) else value
             output[name] = "{{ env_var('DBT_ENV_SECRET_F1STREAM_" + variable + "') }}"
     output |= {
         "type": "snowflake", "database": settings.snowflake_database, "threads": THREADS, "connect_retries": 1,

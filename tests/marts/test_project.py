@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from dbt.adapters.snowflake.auth import private_key_from_string
 from marts_rig import run_dbt
+from snowflake.connector.auth import AuthByKeyPair
 
 from f1stream.marts.diagram import FILE, tables
 from f1stream.marts.project import folder, profile
@@ -117,6 +121,28 @@ def test_a_key_pair_is_a_path_and_a_passphrase(tmp_path: Path) -> None:
     assert output["private_key_path"] == str(tmp_path / "key.p8")
     assert "authenticator" not in output
     assert environment == {"DBT_ENV_SECRET_F1STREAM_KEY_PASSPHRASE": "marked"}
+
+
+@pytest.mark.parametrize("passphrase", ["", "marked"])
+def test_a_private_key_from_the_environment_is_one_that_the_connector_and_dbt_load(passphrase: str) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    sealed = serialization.BestAvailableEncryption(b"marked") if passphrase else serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed).decode()
+    settings = Settings(
+        _env_file=None, snowflake_account="acme-1", snowflake_user="dbt", snowflake_private_key=pem,
+        snowflake_private_key_passphrase=passphrase,
+    )  # fmt: skip
+    client = settings.warehouse_client()
+    connector = AuthByKeyPair(client["private_key"], client.get("private_key_passphrase"))
+    connector.prepare(account="ACME-1", user="DBT")  # signs a token with it
+    told, environment = profile(settings)
+    output = told["f1stream"]["outputs"]["prod"]
+    assert output["private_key"] == "{{ env_var('DBT_ENV_SECRET_F1STREAM_KEY') }}"
+    assert client["private_key"] not in json.dumps(told)
+    loaded = private_key_from_string(
+        environment["DBT_ENV_SECRET_F1STREAM_KEY"], environment.get("DBT_ENV_SECRET_F1STREAM_KEY_PASSPHRASE")
+    )
+    assert loaded.private_numbers() == key.private_numbers()
 
 
 def test_a_pull_request_has_a_schema_of_its_own_and_production_its_layers() -> None:
