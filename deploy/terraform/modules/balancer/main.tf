@@ -1,0 +1,82 @@
+resource "aws_security_group" "this" {
+  name        = "${var.name}-balancer"
+  description = "The load balancer of the page"
+  vpc_id      = var.vpc_id
+}
+
+# Port 80 only tells browsers to come back to 443.
+resource "aws_vpc_security_group_ingress_rule" "this" {
+  for_each          = { for pair in setproduct([80, 443], var.allowed_cidrs) : "${pair[0]} ${pair[1]}" => pair }
+  security_group_id = aws_security_group.this.id
+  description       = "Who may open the page"
+  ip_protocol       = "tcp"
+  from_port         = each.value[0]
+  to_port           = each.value[0]
+  cidr_ipv4         = each.value[1]
+}
+
+resource "aws_lb" "this" {
+  #checkov:skip=CKV2_AWS_28: the page only reads and is open to the given addresses; who opens it to all should add a WAF
+  name                       = var.name
+  load_balancer_type         = "application"
+  internal                   = false
+  subnets                    = var.subnets
+  security_groups            = [aws_security_group.this.id]
+  drop_invalid_header_fields = true
+  enable_deletion_protection = var.deletion_protection
+  # A websocket that is paused says nothing but the server's ping, every 20 s.
+  idle_timeout = 300
+
+  access_logs {
+    bucket  = var.access_logs_bucket
+    enabled = var.access_logs_bucket != ""
+  }
+}
+
+# Websockets end and come back, and keep their place: a task need not wait long for them.
+resource "aws_lb_target_group" "web" {
+  name                 = "${var.name}-web"
+  vpc_id               = var.vpc_id
+  target_type          = "ip"
+  protocol             = "HTTP"
+  port                 = var.port
+  deregistration_delay = 30
+
+  health_check {
+    path                = "/health"
+    matcher             = "200"
+    interval            = 10
+    timeout             = 5
+    healthy_threshold   = 2
+    unhealthy_threshold = 3
+  }
+}
+
+resource "aws_lb_listener" "https" {
+  load_balancer_arn = aws_lb.this.arn
+  port              = 443
+  protocol          = "HTTPS"
+  ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+  certificate_arn   = var.certificate_arn
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.web.arn
+  }
+}
+
+resource "aws_lb_listener" "http" {
+  load_balancer_arn = aws_lb.this.arn
+  port              = 80
+  protocol          = "HTTP"
+
+  default_action {
+    type = "redirect"
+
+    redirect {
+      port        = "443"
+      protocol    = "HTTPS"
+      status_code = "HTTP_301"
+    }
+  }
+}

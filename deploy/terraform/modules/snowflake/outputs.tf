@@ -1,0 +1,10 @@
+output "logins" {
+  description = "User, role and warehouse of each process, as the settings name them."
+  value = {
+    for name, user in snowflake_service_user.all : lower(name) => {
+      user      = user.name
+      role      = user.default_role
+      warehouse = user.default_warehouse
+    }
+  }
+}

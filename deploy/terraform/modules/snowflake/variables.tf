@@ -1,0 +1,41 @@
+variable "database" {
+  description = "Name of the database, as in F1STREAM_SNOWFLAKE_DATABASE."
+  type        = string
+}
+
+variable "prefix" {
+  description = "What roles, warehouses and users begin with: they belong to the account, and two environments may share it."
+  type        = string
+}
+
+variable "warehouse_size" {
+  description = "Size of the three warehouses."
+  type        = string
+}
+
+variable "monthly_credits" {
+  description = "Credits a month after which the warehouses are suspended; a word is sent at 80 %."
+  type        = number
+}
+
+variable "retention_days" {
+  description = "Days of time travel."
+  type        = number
+}
+
+variable "pull_request_schemas" {
+  description = "Whether TRANSFORMER may make schemas: for dbt's targets dev, pr and staging."
+  type        = bool
+}
+
+variable "public_keys" {
+  description = "Public keys of the service users, each without PEM's first and last line; users without a key are not made."
+  type = object({
+    archive       = string
+    archive_next  = string
+    schedule      = string
+    schedule_next = string
+    pull_requests = string
+    reader        = string
+  })
+}

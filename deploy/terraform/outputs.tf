@@ -1,0 +1,51 @@
+output "page" {
+  description = "Where the page's name is to point to (CNAME)."
+  value       = module.balancer.address
+}
+
+output "registry" {
+  description = "Where images are pushed to."
+  value       = module.registry.url
+}
+
+output "cluster" {
+  description = "The cluster."
+  value       = module.cluster.arn
+}
+
+output "secrets" {
+  description = "Secrets that need a value before tasks can start."
+  value       = module.secrets.arns
+}
+
+output "nat_addresses" {
+  description = "Public addresses from which brokers and Snowflake are reached."
+  value       = module.network.nat_addresses
+}
+
+output "network" {
+  description = "For peering with the brokers' network: this one, its private route tables, and the services' groups."
+  value = {
+    vpc_id          = module.network.vpc_id
+    route_tables    = module.network.private_route_tables
+    security_groups = { for name, service in module.service : name => service.security_group }
+  }
+}
+
+output "metrics" {
+  description = "Where a Prometheus in this network finds the processes, and the group it has to be in."
+  value = {
+    targets        = { for name, port in local.ports : name => "${name}.${module.cluster.namespace}:${port}" }
+    security_group = module.cluster.metrics_security_group
+  }
+}
+
+output "log_groups" {
+  description = "Logs of each process."
+  value       = { for name, service in module.service : name => service.log_group }
+}
+
+output "snowflake_logins" {
+  description = "User, role and warehouse of each process."
+  value       = module.snowflake.logins
+}
