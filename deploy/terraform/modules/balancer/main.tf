@@ -27,9 +27,13 @@ resource "aws_lb" "this" {
   # A websocket that is paused says nothing but the server's ping, every 20 s.
   idle_timeout = 300
 
-  access_logs {
-    bucket  = var.access_logs_bucket
-    enabled = var.access_logs_bucket != ""
+  dynamic "access_logs" {
+    for_each = var.access_logs_bucket != "" ? [var.access_logs_bucket] : []
+
+    content {
+      bucket  = access_logs.value
+      enabled = true
+    }
   }
 }
 

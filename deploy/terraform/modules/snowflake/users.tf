@@ -7,7 +7,7 @@ locals {
     for name, user in {
       ARCHIVE       = { key = var.public_keys.archive, next = var.public_keys.archive_next, roles = ["LOADER"] }
       SCHEDULE      = { key = var.public_keys.schedule, next = var.public_keys.schedule_next, roles = ["TRANSFORMER", "LOADER"] }
-      PULL_REQUESTS = { key = var.public_keys.pull_requests, next = "", roles = ["TRANSFORMER"] }
+      PULL_REQUESTS = { key = var.pull_request_schemas ? var.public_keys.pull_requests : "", next = "", roles = ["TRANSFORMER"] }
       READER        = { key = var.public_keys.reader, next = "", roles = ["REPORTER"] }
     } : name => user if user.key != ""
   }
