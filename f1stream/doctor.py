@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 
 from f1stream.embedded.ports import listens
 from f1stream.kafka import partitions, unreachable
-from f1stream.settings import Settings
+from f1stream.settings import EMBEDDED_HOST, Settings
 from f1stream.sources.livetiming.token import Tokens, ends_at
 from f1stream.warehouse.connection import Warehouse, sentence
 from f1stream.warehouse.errors import WarehouseError
@@ -104,7 +104,8 @@ async def broker(settings: Settings) -> list[Finding]:
 
 def warehouse(settings: Settings) -> Iterator[Finding]:
     """Whether it answers, has the tables, and lets us do what the workers do."""
-    if settings.embedded_warehouse and not listens(settings.embedded_warehouse_port):
+    host, port = settings.embedded_warehouse_host, settings.embedded_warehouse_port
+    if settings.embedded_warehouse and host == EMBEDDED_HOST and not listens(port):
         text = "The embedded one, started by what needs it; F1STREAM_SNOWFLAKE_ACCOUNT makes it Snowflake."
         yield Finding("warehouse", "ok", text)
         return
@@ -112,7 +113,8 @@ def warehouse(settings: Settings) -> Iterator[Finding]:
         try:
             asked.execute("select 1")
         except snowflake.connector.Error as error:
-            yield Finding("warehouse", "problem", f"{sentence(error)} Check the F1STREAM_SNOWFLAKE_* settings.")
+            named = "EMBEDDED_WAREHOUSE" if settings.embedded_warehouse else "SNOWFLAKE"
+            yield Finding("warehouse", "problem", f"{sentence(error)} Check the F1STREAM_{named}_* settings.")
             return
         yield Finding("warehouse", "ok", "The embedded one answers." if settings.embedded_warehouse
                       else f"Snowflake answers for {settings.snowflake_account}.")  # fmt: skip

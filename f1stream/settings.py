@@ -55,7 +55,10 @@ class Settings(BaseSettings):
     snowflake_role: str = ""
     snowflake_warehouse: str = ""
     snowflake_database: str = Field("F1STREAM", pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")
-    embedded_warehouse_port: int = Field(18085, description="Loopback port of the embedded warehouse.")
+    embedded_warehouse_host: str = Field(
+        EMBEDDED_HOST, description="Where `f1stream warehouse serve` runs; on this machine it is started when needed."
+    )
+    embedded_warehouse_port: int = Field(18085, description="Port of the embedded warehouse.")
 
     archive_flush_rows: int = Field(100_000, ge=1, description="Rows that make a flush to the warehouse.")
     archive_flush_bytes: int = Field(64_000_000, ge=1, description="Bytes of Kafka values that make a flush.")
@@ -149,7 +152,7 @@ class Settings(BaseSettings):
         if self.embedded_warehouse:
             return {
                 "account": "embedded", "user": "f1stream", "password": "not-a-secret", "protocol": "http",
-                "host": EMBEDDED_HOST, "port": self.embedded_warehouse_port,
+                "host": self.embedded_warehouse_host, "port": self.embedded_warehouse_port,
             }  # fmt: skip
         client: dict[str, Any] = {"account": self.snowflake_account, "user": self.snowflake_user}
         if self.snowflake_oauth_token.get_secret_value():

@@ -6,11 +6,16 @@ import socket
 
 from f1stream.settings import EMBEDDED_HOST
 
+ANSWERS_WITHIN_S = 3.0
 
-def listens(port: int) -> bool:
-    """Whether something listens on a loopback port."""
-    with socket.socket() as probe:
-        return probe.connect_ex((EMBEDDED_HOST, port)) == 0
+
+def listens(port: int, host: str = EMBEDDED_HOST) -> bool:
+    """Whether something listens on a port."""
+    try:
+        socket.create_connection((host, port), timeout=ANSWERS_WITHIN_S).close()
+    except OSError:  # a name that is not known, too
+        return False
+    return True
 
 
 def free_port(wanted: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from f1stream.embedded import warehouse
 from f1stream.embedded.ports import listens
-from f1stream.settings import Settings
+from f1stream.settings import EMBEDDED_HOST, Settings
 
 
 def data_folder(settings: Settings) -> Path:
@@ -21,12 +21,16 @@ def data_folder(settings: Settings) -> Path:
 def embedded_warehouse(settings: Settings) -> Iterator[None]:
     """A warehouse to talk to: Snowflake, the embedded one that runs already, or one started and stopped here.
 
-    Raises RuntimeError when it cannot be started.
+    Raises WarehouseFailed when it cannot be started, or is on another machine and does not answer.
     """
-    port = settings.embedded_warehouse_port
-    if not settings.embedded_warehouse or listens(port):
+    host, port = settings.embedded_warehouse_host, settings.embedded_warehouse_port
+    if not settings.embedded_warehouse or listens(port, host):
         yield
         return
+    if host != EMBEDDED_HOST:
+        raise warehouse.WarehouseFailed(
+            f"The embedded warehouse does not answer at {host}:{port}: is `f1stream warehouse serve` running there?"
+        )
     process = subprocess.Popen(warehouse.command(data_folder(settings), port), stdin=subprocess.DEVNULL)
     try:
         warehouse.wait_until_up(process, port)

@@ -1,7 +1,7 @@
 """The embedded warehouse: fakesnow, an emulator of Snowflake on DuckDB, behind the connector's own protocol.
 
-It keeps its data in a folder. It is for the demo, development and tests: it listens on loopback only, and lets in
-whoever asks, under any name and password.
+It keeps its data in a folder. It is for the demo, development and tests: it listens on loopback unless told
+otherwise, and lets in whoever asks, under any name and password.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ class WarehouseFailed(Exception):
     """The embedded warehouse did not start; the text is one sentence."""
 
 
-def command(data: Path, port: int) -> list[str]:
-    """The command line that runs it on loopback."""
+def command(data: Path, port: int, host: str = EMBEDDED_HOST) -> list[str]:
+    """The command line that runs it."""
     quiet = ("-W", "ignore::UserWarning")  # the emulator's own, about how it asks DuckDB
-    return [sys.executable, *quiet, "-m", "f1stream.embedded.warehouse", "--data", str(data), "--port", str(port)]
+    where = ("--data", str(data), "--host", host, "--port", str(port))
+    return [sys.executable, *quiet, "-m", "f1stream.embedded.warehouse", *where]
 
 
 def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
@@ -101,7 +102,7 @@ class Sessions:
                 del self._used[token], self._busy[token]
 
 
-def serve(data: Path, port: int, idle_s: float, idle_in_transaction_s: float) -> None:
+def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s: float) -> None:
     """Run until SIGTERM or Ctrl-C. Raises WarehouseFailed when the folder or the port is taken."""
     import duckdb  # noqa: PLC0415 - slow, as the next ones; whoever starts us needs none of it
     import fakesnow.server as emulator_server  # noqa: PLC0415
@@ -135,7 +136,7 @@ def serve(data: Path, port: int, idle_s: float, idle_in_transaction_s: float) ->
     app = Sessions(emulator_server.app, emulator_server.sessions, idle_s, idle_in_transaction_s)
     try:
         uvicorn.run(
-            app, host=EMBEDDED_HOST, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1,
+            app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1,
             lifespan="off",
         )  # fmt: skip
     finally:
@@ -147,12 +148,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that its data is kept in")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default=EMBEDDED_HOST, help="address that it listens on")
     parser.add_argument("--idle", type=float, default=IDLE_S, help="seconds until an idle session is ended")
     parser.add_argument("--tx-idle", type=float, default=IDLE_IN_TRANSACTION_S, help="the same within a transaction")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until uvicorn sets its own
     try:
-        serve(given.data, given.port, given.idle, given.tx_idle)
+        serve(given.data, given.host, given.port, given.idle, given.tx_idle)
     except WarehouseFailed as failed:
         print(f"f1stream: {failed}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

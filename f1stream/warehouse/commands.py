@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,7 +15,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from f1stream.embedded.running import embedded_warehouse
+from f1stream.embedded.broker import claim
+from f1stream.embedded.running import data_folder, embedded_warehouse
+from f1stream.embedded.warehouse import command as warehouse_command
 from f1stream.kafka import BrokerError, log_ends
 from f1stream.settings import Settings, settings
 from f1stream.warehouse.errors import WarehouseError
@@ -31,6 +34,16 @@ def init() -> None:
     with embedded_warehouse(settings()), closing(Warehouse(settings())) as warehouse:
         for done in create(warehouse, settings().snowflake_database):
             print(done)  # noqa: T201
+
+
+@app.command()
+def serve() -> None:
+    """The embedded warehouse, in the foreground: for workers in other containers."""
+    s = settings()
+    claim(s.web_host, s.embedded_warehouse_port, "F1STREAM_EMBEDDED_WAREHOUSE_PORT", "the embedded warehouse")
+    print(f"Embedded warehouse on {s.web_host}:{s.embedded_warehouse_port}. Ctrl-C stops it.", flush=True)  # noqa: T201
+    arguments = warehouse_command(data_folder(s), s.embedded_warehouse_port, s.web_host)
+    os.execv(arguments[0], arguments)  # noqa: S606 - this interpreter, no shell
 
 
 @app.command()
