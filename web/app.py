@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from importlib.resources import files
 from pathlib import Path
@@ -68,12 +69,14 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
 
 
 async def serve(settings: Settings) -> None:
-    """Serve the page on ``web_host``:``web_port`` until cancelled. Raises OSError when the port is taken."""
+    """Serve the page on ``web_host``:``web_port`` until SIGTERM. Raises OSError when the port is taken."""
+    told_to_stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_stop.set)
     runner = web.AppRunner(create_app(settings), access_log=None, shutdown_timeout=STOP_S)
     try:
         await runner.setup()
         await web.TCPSite(runner, settings.web_host, settings.web_port).start()
-        await asyncio.Event().wait()
+        await told_to_stop.wait()
     finally:
         await runner.cleanup()
 
