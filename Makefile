@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test coverage lint sqlfluff format types checks diagram faults fuzz bench kafka streamlit streamlit-setup lock clean
+.PHONY: help setup demo test coverage lint sqlfluff format types checks diagram faults fuzz bench kafka streamlit streamlit-setup streamlit-deploy lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
@@ -55,10 +55,12 @@ types: setup
 	VIRTUAL_ENV=.venv-checks $(BIN)/uv pip sync --quiet --require-hashes deploy/locks/checks.txt
 	@touch $@
 
-# What runs in a cloud and in CI, read for known mistakes; neither asks a server.
+# What runs in a cloud and in CI, read for known mistakes; nothing asks a server.
 checks: .venv-checks/.ready
 	.venv-checks/bin/checkov --quiet --compact --skip-download --framework terraform dockerfile --directory deploy
-	$(if $(wildcard .github/workflows),.venv-checks/bin/zizmor --quiet --offline .github/workflows)
+	.venv-checks/bin/zizmor --quiet --offline .github
+	.venv-checks/bin/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	.venv-checks/bin/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 
 # Streamlit needs other versions than we do, and much room: an environment of its own.
 .venv-streamlit/.ready: deploy/locks/streamlit.txt | setup
@@ -70,6 +72,16 @@ streamlit-setup: .venv-streamlit/.ready
 
 streamlit: streamlit-setup
 	@$(BIN)/python deploy/streamlit/local.py $(ARGS)
+
+# Snowflake's command line wants other versions again.
+.venv-snow/.ready: deploy/locks/snow.txt | setup
+	$(PYTHON) -m venv .venv-snow
+	VIRTUAL_ENV=.venv-snow $(BIN)/uv pip sync --quiet --require-hashes deploy/locks/snow.txt
+	@touch $@
+
+# The app into Snowflake: account, user, database and key are SNOWFLAKE_* in the environment.
+streamlit-deploy: .venv-snow/.ready
+	cd deploy/streamlit && ../../.venv-snow/bin/snow streamlit deploy --replace --temporary-connection --role REPORTER $(ARGS)
 
 format: setup
 	$(BIN)/ruff check --fix .
@@ -102,6 +114,7 @@ lock: setup
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/sqlfluff.in -o deploy/locks/sqlfluff.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/streamlit.in -o deploy/locks/streamlit.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/checks.in -o deploy/locks/checks.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/snow.in -o deploy/locks/snow.txt
 
 clean:
-	rm -rf .venv .venv-sqlfluff .venv-streamlit .venv-checks .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-sqlfluff .venv-streamlit .venv-checks .venv-snow .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
