@@ -107,8 +107,10 @@ class Desk:
             async with asyncio.timeout(PLACES_WITHIN_S):
                 self.places = await self._take_over()
         except AWAY as error:
+            metrics.WAREHOUSE_UP.set(0)
             log.warning("The warehouse does not say how far partitions are loaded: %s", _told(error))
             return {}
+        metrics.WAREHOUSE_UP.set(1)
         back = {}
         for tp, offset in ours.items():
             of = Partition(tp.topic, tp.partition)
@@ -196,6 +198,7 @@ class Desk:
             return
         lost = min(begin, found) - first
         log.error("%s[%d]: %d records from %d on were deleted before they were loaded.", *of, lost, first)
+        metrics.DEAD.labels(CONSUMER, of.topic).inc()
         letter = DeadLetter(
             consumer=CONSUMER, topic=of.topic, partition=of.partition, offset=first, timestamp_ms=0, key=None,
             reason=f"{lost} records from here on were deleted by retention before they were loaded",
@@ -291,6 +294,7 @@ class Desk:
             receipt.event.message for receipt in self.held[lot.partition] if receipt.event.message.offset == offset
         )
         log.error("%s[%d] at %d: %s", *lot.partition, offset, reason, extra=about(message.key))
+        metrics.DEAD.labels(CONSUMER, message.topic).inc()
         await bury(dead_letters_topic, [(message, dead_letter(CONSUMER, message, reason))])
 
 

@@ -56,7 +56,7 @@ class Vitals:
 
 def serve_health(app: Any, vitals: Vitals) -> None:
     """Add the two routes to the worker's web server."""
-    tell(lags=vitals.lags)
+    tell(lags=vitals.lags, healthy=lambda: vitals.reason() is None)
 
     async def health(_: web.Request) -> web.Response:
         reason = vitals.reason()

@@ -37,4 +37,4 @@ FENCED = Counter("f1stream_archive_fenced", "Flushes that found the offsets move
 REWINDS = Counter(
     "f1stream_archive_rewinds", "Partitions read again, because Kafka had more acknowledged than is loaded."
 )
-WAREHOUSE_UP = Gauge("f1stream_archive_warehouse_up", "1 when the last attempt to load succeeded.")
+WAREHOUSE_UP = Gauge("f1stream_archive_warehouse_up", "1 when the warehouse answered last.")

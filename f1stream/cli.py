@@ -25,7 +25,7 @@ from f1stream.jolpica.client import Unreachable
 from f1stream.jolpica.commands import app as jolpica_commands
 from f1stream.kafka import BrokerError, create_topics
 from f1stream.progress import session_progress
-from f1stream.settings import EMBEDDED_HOST, settings
+from f1stream.settings import EMBEDDED_HOST, WrongSetting, settings
 from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import KINDS, open_source
@@ -315,6 +315,8 @@ def main() -> None:
     """Run the command; what the user can mend is one sentence and exit code 2."""
     try:
         app()
-    except (SourceError, BrokerError, PortTaken, WarehouseError, WarehouseFailed, Unreachable, Busy) as error:
+    except (
+        SourceError, BrokerError, PortTaken, WarehouseError, WarehouseFailed, Unreachable, Busy, WrongSetting,
+    ) as error:  # fmt: skip
         print(f"f1stream: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

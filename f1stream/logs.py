@@ -17,6 +17,7 @@ LIBRARIES = {
     "aiokafka": "WARNING",
     "agents": "WARNING",  # where Faust's services are that we extend; our own loggers there are "f1stream"
     "apscheduler": "ERROR",
+    "botocore": "WARNING",  # Snowflake's connector asks AWS who we are; at DEBUG the role's token is in the log
     "faust": "WARNING",
     "mode": "WARNING",
     "snowflake": "ERROR",

@@ -8,16 +8,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_cache_dir
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMBEDDED_HOST = "127.0.0.1"
 
 
+class WrongSetting(Exception):
+    """A setting cannot be what it is set to; the text names it in one sentence, without the value."""
+
+
 class Settings(BaseSettings):
     """What a user can set. Field names are the environment's names without the prefix."""
 
-    model_config = SettingsConfigDict(env_prefix="F1STREAM_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="F1STREAM_", env_file=".env", extra="ignore",
+        hide_input_in_errors=True,  # a wrong value may be a secret under a wrong name
+    )  # fmt: skip
 
     home: Path = Field(Path("~/.f1stream").expanduser(), description="Folder for data that is kept.")
     log_format: Literal["text", "json"] = Field(
@@ -209,5 +216,10 @@ class Settings(BaseSettings):
 
 @lru_cache
 def settings() -> Settings:
-    """The process's settings, read once."""
-    return Settings()
+    """The process's settings, read once. Raises WrongSetting."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = error.errors(include_input=False)
+        wrong = (f"F1STREAM_{str(each['loc'][0]).upper()}: {each['msg']}" for each in problems)
+        raise WrongSetting(f"The environment or .env has a wrong setting. {'. '.join(wrong)}.") from None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
-from prometheus_client import REGISTRY, CollectorRegistry, Info, ProcessCollector
+from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Info, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -66,10 +66,16 @@ class Lag(Collector):
         yield gauge
 
 
-def tell(registry: CollectorRegistry = REGISTRY, lags: Callable[[], Lags] | None = None) -> None:
-    """The version that runs, the process's memory and time, and how far it is behind, into a registry."""
+def tell(
+    registry: CollectorRegistry = REGISTRY,
+    lags: Callable[[], Lags] | None = None,
+    healthy: Callable[[], bool] | None = None,
+) -> None:
+    """The version that runs, the process's memory and time, how far it is behind and whether it is well."""
     Info("f1stream_build", "What runs.", registry=registry).info({"version": version("f1stream")})
     if registry is not REGISTRY:  # which has them already
         ProcessCollector(registry=registry)
     if lags is not None:
         registry.register(Lag(lags))
+    if healthy is not None:
+        Gauge("f1stream_healthy", "1 while /health answers 200.", registry=registry).set_function(healthy)

@@ -77,7 +77,7 @@ class JobMetrics(Collector):
 def create_app(jobs: JobScheduler) -> web.Application:
     """Its two routes. A job that fails does not make the process ill: a restart would not mend it."""
     registry = CollectorRegistry()
-    tell(registry)
+    tell(registry, healthy=lambda: jobs.alive)
     registry.register(JobMetrics(jobs))
 
     async def answer_health(_: web.Request) -> web.Response:
