@@ -46,7 +46,7 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     source = feed or StreamReader(Shelf(TAPE_BYTES, TAPE_DISK_BYTES), settings)
     metrics = Metrics()
     viewers = Viewers(source, metrics, settings.web_viewers, settings.web_viewers_per_address)
-    metrics.watch(source, lambda: len(viewers))
+    metrics.watch(source, lambda: len(viewers), settings.web_viewers)
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         await source.start()

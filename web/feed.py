@@ -31,6 +31,11 @@ class Feed:
         self._bell = asyncio.Event()
 
     @property
+    def well(self) -> bool:
+        """Whether the broker answers and what comes is read."""
+        return self.connected and self.stuck is None
+
+    @property
     def lag(self) -> int:
         """All of ``lags``."""
         return sum(self.lags.values())

@@ -31,7 +31,7 @@ class Service:
 
     async def health(self, _: web.Request) -> web.Response:
         """200 while the broker answers and what comes is read, else 503."""
-        well = self._feed.connected and self._feed.stuck is None
+        well = self._feed.well
         body = {
             "status": "ok" if well else self._feed.stuck or "no broker",
             "reader": "connected" if self._feed.connected else "disconnected",
