@@ -4,14 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test coverage lint sqlfluff format types checks diagram faults fuzz bench kafka streamlit streamlit-setup streamlit-deploy lock clean
+.PHONY: help setup demo test coverage lint sqlfluff format types checks diagram faults fuzz bench bench-scale kafka streamlit streamlit-setup streamlit-deploy quix-setup lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
 	@echo "make test    lint, types and tests"
 	@echo "make setup   only prepare the environment in .venv"
 	@echo "make streamlit   past sessions and standings from the marts: http://localhost:8501"
-	@echo "make lint | sqlfluff | format | types | checks | diagram | coverage | faults | fuzz | bench | kafka | lock | clean"
+	@echo "make lint | sqlfluff | format | types | checks | diagram | coverage | faults | fuzz | bench | bench-scale | kafka | lock | clean"
 
 setup: .venv/.ready
 
@@ -26,7 +26,7 @@ setup: .venv/.ready
 demo: setup
 	@$(BIN)/f1stream demo $(ARGS)
 
-test: lint sqlfluff types checks streamlit-setup
+test: lint sqlfluff types checks streamlit-setup quix-setup
 	$(BIN)/pytest $(ARGS)
 
 # Apart from `make test`: measuring doubles the time of all that runs in the tests' own process.
@@ -106,6 +106,18 @@ kafka:
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
 
+# Quix Streams wants other versions than we do: an environment of its own, only to be compared with.
+.venv-quix/.ready: deploy/locks/quix.txt | setup
+	$(PYTHON) -m venv .venv-quix
+	VIRTUAL_ENV=.venv-quix $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes deploy/locks/quix.txt
+	@touch $@
+
+# Sessions × race workers on Apache Kafka, and the same job in Faust and in Quix Streams; deploy/SCALE.md has what came out.
+quix-setup: .venv-quix/.ready
+
+bench-scale: setup kafka quix-setup
+	$(BIN)/python -m tests.bench.scale $(ARGS)
+
 # The locks have hashes and no index addresses; whoever installs uses the index of their own machine.
 lock: setup
 	echo uv | $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 - -o deploy/locks/uv.txt
@@ -115,6 +127,7 @@ lock: setup
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/streamlit.in -o deploy/locks/streamlit.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/checks.in -o deploy/locks/checks.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/snow.in -o deploy/locks/snow.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 deploy/locks/quix.in -o deploy/locks/quix.txt
 
 clean:
-	rm -rf .venv .venv-sqlfluff .venv-streamlit .venv-checks .venv-snow .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .venv-sqlfluff .venv-streamlit .venv-checks .venv-snow .venv-quix .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,1 @@
+"""How the race workers grow with sessions and workers, and one job of theirs in Quix Streams beside Faust."""

@@ -1,0 +1,78 @@
+"""The job that Faust and Quix Streams both do: each car's packets, numbered, trimmed, counted and integrated.
+
+For each packet of ``telemetry``: read it, give it to the project's own ``Driver`` (which refuses repeats and stops at
+a hole), add to the car's samples and distance, keep the car's state, and send what the driver hands on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from f1stream import topics
+from f1stream.race.driver import Driver
+from f1stream.topics import Stamp
+from models import CarUpdate, Updates
+
+GROUP = os.environ.get("SCALE_GROUP", "scale")
+OUTPUT = os.environ.get("SCALE_OUTPUT", "scale-updates")
+COMMIT_S = 1.0
+"""Both commit so often; it is what our workers do."""
+
+
+@dataclass(slots=True)
+class Car:
+    """One car, as far as its packets have been handed on."""
+
+    driver: Driver
+    samples: int = 0
+    distance_m: float = 0.0
+    t: int = -1
+    """Session time (ms) of the last sample, and its speed."""
+    speed: float = 0.0
+
+    @classmethod
+    def restore(cls, key: bytes, kept: bytes | None) -> Car:
+        """From what ``dump`` gave; None begins anew."""
+        number = topics.session_of(key)[1]
+        if kept is None:
+            return cls(Driver(number))
+        cursor, *rest = orjson.loads(kept)
+        return cls(Driver.restore(number, cursor.encode()), *rest)
+
+    def dump(self) -> bytes:
+        """All that must survive a restart."""
+        return orjson.dumps([self.driver.dump().decode(), self.samples, self.distance_m, self.t, self.speed])
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Run and packet."""
+        return self.driver.cursor.epoch, self.driver.cursor.packet_seq
+
+    def take(self, headers: Sequence[tuple[str, bytes]], value: bytes | None) -> None:
+        """Receive a packet. Raises BadRecord, or Hole."""
+        stamp = Stamp.read(headers)
+        if stamp.epoch > self.driver.cursor.epoch:
+            self.samples, self.distance_m, self.t, self.speed = 0, 0.0, -1, 0.0
+        if self.driver.begins(stamp.epoch, None):
+            # Laps are another topic: no packet waits for them here.
+            self.driver.take_packet(stamp.seq, stamp.emitted_ms, 0, stamp.messages, topics.decode_packet(value), None)
+
+    def hand_on(self) -> CarUpdate | None:
+        """What is new, counted and integrated; None for repeats."""
+        update, _ = self.driver.hand_on()
+        if update is not None:
+            self.samples += len(update.t)
+            for t, speed in zip(update.t, update.speed, strict=True):  # one by one: however packets come together
+                if self.t >= 0:
+                    self.distance_m += (t - self.t) * (speed + self.speed) / 7_200  # km/h over ms, in metres
+                self.t, self.speed = t, speed
+        return update
+
+
+def encoded(*updates: CarUpdate) -> bytes:
+    """As in topic ``updates``."""
+    return topics.encode(Updates.model_construct(entries=list(updates)))
