@@ -52,6 +52,7 @@ RUN_BY = {
     "test_workflows.py::test_tables_come_before_services_and_the_marts_after_them":
         ["deploy/release.sh TAG DBT_TARGET"],
     "test_marts.py::test_every_node_of_every_build_passed": ["dbt build"],
+    "test_streamlit.py::test_without_a_warehouse_one_is_started_and_stopped": ["make streamlit"],
 }  # fmt: skip
 """The test that runs what is told."""
 NOT_RUN = {
@@ -59,7 +60,14 @@ NOT_RUN = {
     "test_demo_session.py::test_race_that_was_fetched_before_is_shown_without_asking":
         ["f1stream demo --source fastf1:2025/Monza/R --speed 5"],
     # There is no cloud: the release has a stand-in, and test_terraform.py reads the files.
-    "test_workflows.py::test_tables_come_before_services_and_the_marts_after_them": ["terraform apply"],
+    "test_workflows.py::test_tables_come_before_services_and_the_marts_after_them":
+        ["terraform apply", "terraform plan"],
+    # There is no Docker: what the file says is started as plain processes.
+    "test_compose.py::test_a_session_goes_through_all_of_them_to_page_and_warehouse": [
+        "docker compose -f deploy/compose.yaml up --build --wait",
+        "docker compose -f deploy/compose.yaml run --rm source replay sim:laps=10 --speed 5"],
+    # There is no Snowflake either.
+    "test_streamlit.py::test_what_is_uploaded_to_snowflake_is_all_that_the_app_imports": ["make streamlit-deploy"],
     # The script is not among the jars: a client deletes the topics that its pattern names.
     "test_operations.py::test_with_other_partitions_the_race_is_the_same_and_both_runs_are_loaded":
         ["kafka-topics.sh --bootstrap-server … --delete --topic"
