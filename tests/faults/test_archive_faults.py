@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -280,6 +281,8 @@ async def test_records_deleted_before_they_were_loaded_are_told_and_the_others_l
     (letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
     assert (letter["refused_topic"], letter["refused_partition"], letter["refused_offset"]) == (*of, loaded)
     assert letter["reason"].startswith("5 records")
+    async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{rig.archives[-1][1]}/metrics") as answer:
+        assert 'f1stream_dead_letters_total{by="archive",topic="telemetry"}' in await answer.text()
     (rest,) = rig.rows("select min(kafka_offset) as first from RAW.TELEMETRY where kafka_partition = 1"
                        f" and kafka_offset >= {loaded}")  # fmt: skip
     assert rest["first"] >= loaded + 5

@@ -350,6 +350,7 @@ async def test_health_is_good_only_while_the_broker_answers(client: Client, feed
     feed.connected, feed.stuck = True, "frames[2] has grown to 90 for 31 s, and nothing after 40 is read."
     answer = await client.get("/health")
     assert (answer.status, (await answer.json())["status"]) == (503, feed.stuck)
+    assert "f1stream_healthy 0.0" in await (await client.get("/metrics")).text()
 
 
 async def test_metrics_count_viewers_and_bytes(client: Client, feed: Feed) -> None:
@@ -359,6 +360,7 @@ async def test_metrics_count_viewers_and_bytes(client: Client, feed: Feed) -> No
     await messages(ws, 3)
     text = await (await client.get("/metrics")).text()
     assert "f1stream_web_viewers 1.0" in text
+    assert f"f1stream_web_viewers_limit {float(Settings.model_fields['web_viewers'].default)}" in text
     assert "f1stream_web_frames_sent_total 3.0" in text
     assert f"f1stream_web_tape_bytes {float(feed.shelf.size)}" in text
     assert 'f1stream_lag_records{partition="2",topic="frames"} 50.0' in text
