@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -98,4 +99,5 @@ async def matrix(cluster: Cluster, folder: Path, asked: argparse.Namespace) -> l
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # brokers and workers end with us
     asyncio.run(main(arguments()))
