@@ -19,6 +19,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import DeleteGroupsRequest
+from certificates import certificates
 from conftest import ROOT, missing
 
 UP_WITHIN_S = 90
@@ -232,17 +233,8 @@ def _free_ports(n: int) -> list[int]:
 
 def _certificates(folder: Path) -> Path:
     """An authority, and a server certificate of it for loopback, for this cluster; returns the authority's file."""
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
-
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
-            "-subj", "/CN=f1stream test authority")  # fmt: skip
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj",
-            "/CN=localhost")  # fmt: skip
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-            "-out", "server.crt", "-extfile", "names")  # fmt: skip
-    openssl("pkcs8", "-topk8", "-nocrypt", "-in", "server.key", "-out", "server.pk8")
+    certificates(folder, "DNS:localhost", "IP:127.0.0.1")
+    key = ["-in", "server.key", "-out", "server.pk8"]
+    subprocess.run(["openssl", "pkcs8", "-topk8", "-nocrypt", *key], check=True, capture_output=True, cwd=folder)
     (folder / "server.pem").write_text((folder / "server.pk8").read_text() + (folder / "server.crt").read_text())
     return folder / "ca.pem"

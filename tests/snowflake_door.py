@@ -10,7 +10,6 @@ import asyncio
 import gzip
 import json
 import ssl
-import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -98,18 +97,3 @@ def _length(head: bytes) -> int:
         if name.lower() == b"content-length":
             return int(value)
     return 0
-
-
-def certificates(folder: Path) -> None:
-    """An authority, and a certificate of it for Snowflake's hosts."""
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
-
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
-            "-subj", "/CN=f1stream test authority")  # fmt: skip
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj",
-            "/CN=snowflake")  # fmt: skip
-    (folder / "names").write_text("subjectAltName=DNS:*.snowflakecomputing.com\n")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
-            "-out", "server.crt", "-extfile", "names")  # fmt: skip

@@ -57,6 +57,8 @@ class JobMetrics(Collector):
         for metric, text, values in (
             ("failing", "1 while a job's last run was not complete.",
              dict.fromkeys(last, 0.0) | dict.fromkeys(failing, 1.0)),
+            ("running", "1 while a job runs, or waits for the one that does.",
+             dict.fromkeys(last, 0.0) | dict.fromkeys(self._jobs.running(), 1.0)),
             ("last_end_timestamp_seconds", "When a job's last run ended.",
              {name: each.at.timestamp() for name, each in last.items()}),
             ("last_seconds", "How long a job's last run took.", {name: each.seconds for name, each in last.items()}),

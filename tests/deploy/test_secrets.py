@@ -30,13 +30,14 @@ from typing import Any
 import psutil
 import pytest
 import yaml
+from certificates import certificates
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from kafka_cluster import Cluster
 from livetiming_server import LiveTimingServer
 from pydantic import SecretStr
 from rig import free_port
-from snowflake_door import SnowflakeDoor, certificates
+from snowflake_door import SnowflakeDoor
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -224,7 +225,7 @@ def all_at_once(*runs: Callable[[], Any]) -> None:
 def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., SnowflakeDoor]]:
     """Doors to a warehouse, or to none that lets anybody in."""
     folder, port = tmp_path_factory.mktemp("snowflake"), free_port()
-    certificates(folder)
+    certificates(folder, "DNS:*.snowflakecomputing.com")
     process = subprocess.Popen(warehouse.command(folder / "data", port))
     try:
         warehouse.wait_until_up(process, port)
