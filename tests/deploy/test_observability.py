@@ -134,7 +134,7 @@ def declared() -> dict[str, set[str]]:
     ran = SimpleNamespace(at=datetime.now(UTC), seconds=1.0)
     jobs: Any = SimpleNamespace(
         settings=Settings(_env_file=None), counts={("build", "complete"): 1}, last={"build": ran}, failing=dict,
-        next_runs=dict,
+        running=list, next_runs=dict,
     )  # fmt: skip
     return {each._name: set(each._labelnames) for each in objects if isinstance(each, MetricWrapperBase)} | {
         family.name: {label for sample in family.samples for label in sample.labels}
