@@ -3,6 +3,7 @@
 locals {
   home         = "/var/lib/f1stream"
   ports        = { race = 6066, archive = 6067, schedule = 6068, web = 8000 }
+  live_port    = 6069 # the live client's metrics, in the scheduler's task while there is a session
   broker_ports = distinct([for address in split(",", var.broker) : tonumber(split(":", address)[1])])
 
   settings = {
@@ -73,8 +74,8 @@ module "secrets" {
   secrets = merge(
     {
       broker-password        = "Password of the brokers' user."
-      snowflake-key-archive  = "Private key of Snowflake's user ARCHIVE (PEM, PKCS 8, without passphrase)."
-      snowflake-key-schedule = "Private key of Snowflake's user SCHEDULE (PEM, PKCS 8, without passphrase)."
+      snowflake-key-archive  = "Private key of the Snowflake user that output snowflake_logins tells for archive (PEM, PKCS 8, without passphrase)."
+      snowflake-key-schedule = "Private key of the Snowflake user that output snowflake_logins tells for schedule (PEM, PKCS 8, without passphrase)."
     },
     var.f1tv_token ? { f1tv-token = "Token of an F1TV subscription." } : {},
   )
@@ -127,6 +128,7 @@ module "service" {
   running          = var.running
   rolling          = each.value.rolling
   port             = local.ports[each.key]
+  metrics_ports    = concat([local.ports[each.key]], each.key == "schedule" ? [local.live_port] : [])
   home             = local.home
   environment      = merge(local.settings, each.value.environment)
   secrets = {
@@ -141,7 +143,6 @@ module "service" {
   image = {
     url            = "${module.registry.url}:${var.image_tag}"
     repository_arn = module.registry.arn
-    architecture   = var.architecture
   }
   cluster = {
     arn                    = module.cluster.arn

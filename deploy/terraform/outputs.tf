@@ -35,7 +35,10 @@ output "network" {
 output "metrics" {
   description = "Where a Prometheus in this network finds the processes, and the group it has to be in."
   value = {
-    targets        = { for name, port in local.ports : name => "${name}.${module.cluster.namespace}:${port}" }
+    targets = merge(
+      { for name, port in local.ports : name => "${name}.${module.cluster.namespace}:${port}" },
+      { live = "schedule.${module.cluster.namespace}:${local.live_port}" },
+    )
     security_group = module.cluster.metrics_security_group
   }
 }

@@ -113,17 +113,6 @@ variable "keep_images" {
   }
 }
 
-variable "architecture" {
-  description = "Processor that the image was built for."
-  type        = string
-  default     = "X86_64"
-
-  validation {
-    condition     = contains(["X86_64", "ARM64"], var.architecture)
-    error_message = "Either X86_64 or ARM64."
-  }
-}
-
 variable "container_user" {
   description = "User and group id of the image's processes."
   type        = number
@@ -193,7 +182,7 @@ variable "broker" {
 }
 
 variable "broker_cidrs" {
-  description = "Addresses that brokers have: MSK's subnets, or what Confluent Cloud publishes for the cluster. Only these are let out to."
+  description = "Addresses that brokers have; only these are let out to, at the brokers' ports: MSK's subnets, those of a PrivateLink, or 0.0.0.0/0 for a public cluster of Confluent Cloud, whose addresses are not fixed."
   type        = list(string)
 
   validation {
@@ -343,7 +332,7 @@ variable "snowflake_retention_days" {
 }
 
 variable "snowflake_pull_request_schemas" {
-  description = "Whether TRANSFORMER may make schemas and user PULL_REQUESTS is made: for staging, not for production."
+  description = "Whether TRANSFORMER may make schemas: true for staging, whose releases build in PREPROD and pull requests in PR_<number>, by a user that is made if it has a key; false for production."
   type        = bool
   default     = false
 

@@ -161,6 +161,27 @@ def test_services_are_commands_at_the_ports_of_the_settings() -> None:
         assert Settings.model_fields[f"{name}_port"].default == int(port)
 
 
+def test_prometheus_is_let_in_to_all_metrics_and_viewers_to_none(files: dict[Path, Any]) -> None:
+    (live,) = re.findall(r"live_port += (\d+)", text())
+    assert Settings.model_fields["live_port"].default == int(live)
+    resources = blocks(files, "resource")
+    assert "var.metrics_ports" in str(value(resources["aws_vpc_security_group_ingress_rule metrics"], "for_each"))
+    rule = str(resources["aws_lb_listener_rule inside"])
+    assert "fixed-response" in rule
+    assert all(f"'{path}'" in rule for path in ("/metrics", "/health", "/alive"))
+
+
+def test_a_task_that_waits_is_not_replaced() -> None:
+    for module, check in (("service", r"\$\{var\.port\}(/\w+)'"), ("balancer", r'path += "(.*)"')):
+        assert re.findall(check, (TERRAFORM / "modules" / module / "main.tf").read_text()) == ["/alive"]
+
+
+def test_what_holds_data_is_never_destroyed_by_a_plan(files: dict[Path, Any]) -> None:
+    for name in ("snowflake_database f1stream", "snowflake_schema all"):
+        lifecycle = value(blocks(files, "resource")[name], "lifecycle")
+        assert value(lifecycle, "prevent_destroy") is True, name
+
+
 def test_costs_are_what_their_arithmetic_gives(files: dict[Path, Any]) -> None:
     readme = (TERRAFORM / "README.md").read_text()
     rows = re.findall(r"^\| (.*) \| ([-+×/(). 0-9]+) \| ([0-9.]+) \|$", readme, re.M)

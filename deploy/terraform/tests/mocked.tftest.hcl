@@ -47,6 +47,11 @@ run "as_it_is" {
     condition     = output.metrics.targets.race == "race.f1stream-test.internal:6066"
     error_message = "Prometheus finds the race workers by name."
   }
+
+  assert {
+    condition     = output.metrics.targets.live == "schedule.f1stream-test.internal:6069"
+    error_message = "The live client runs in the scheduler's task."
+  }
 }
 
 run "staging" {

@@ -46,8 +46,9 @@ resource "aws_lb_target_group" "web" {
   port                 = var.port
   deregistration_delay = 30
 
+  # ECS also replaces a task that fails this, so not /health: see modules/service.
   health_check {
-    path                = "/health"
+    path                = "/alive"
     matcher             = "200"
     interval            = 10
     timeout             = 5
@@ -66,6 +67,27 @@ resource "aws_lb_listener" "https" {
   default_action {
     type             = "forward"
     target_group_arn = aws_lb_target_group.web.arn
+  }
+}
+
+# For those who run it, within the network. The checks above do not come through the listener.
+resource "aws_lb_listener_rule" "inside" {
+  listener_arn = aws_lb_listener.https.arn
+  priority     = 1
+
+  action {
+    type = "fixed-response"
+
+    fixed_response {
+      content_type = "text/plain"
+      status_code  = "404"
+    }
+  }
+
+  condition {
+    path_pattern {
+      values = ["/metrics", "/health", "/alive"]
+    }
   }
 }
 

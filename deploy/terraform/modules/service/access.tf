@@ -9,11 +9,12 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "metrics" {
+  for_each                     = { for port in var.metrics_ports : tostring(port) => port }
   security_group_id            = aws_security_group.this.id
   description                  = "Metrics"
   ip_protocol                  = "tcp"
-  from_port                    = var.port
-  to_port                      = var.port
+  from_port                    = each.value
+  to_port                      = each.value
   referenced_security_group_id = var.cluster.metrics_security_group
 }
 

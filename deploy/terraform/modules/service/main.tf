@@ -25,7 +25,7 @@ resource "aws_ecs_task_definition" "this" {
 
   runtime_platform {
     operating_system_family = "LINUX"
-    cpu_architecture        = var.image.architecture
+    cpu_architecture        = "X86_64" # what the workflows build
   }
 
   # The image declares both folders as volumes, so that they belong to its user.
@@ -73,12 +73,14 @@ resource "aws_ecs_task_definition" "this" {
         awslogs-stream-prefix = var.name
       }
     }
+    # ECS replaces a task that fails this. One that waits for the warehouse, the broker or partitions, which /health tells, has to
+    # stay: a new one would wait as long.
     healthCheck = {
-      command     = ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:${var.port}/health', timeout=4)"]
+      command     = ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:${var.port}/alive', timeout=4)"]
       interval    = 15
       timeout     = 5
       retries     = 4
-      startPeriod = 300 # a race worker recovers its tables first
+      startPeriod = 300 # nothing answers before the broker has
     }
   }])
 }

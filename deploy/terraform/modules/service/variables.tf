@@ -26,11 +26,10 @@ variable "network" {
 }
 
 variable "image" {
-  description = "Image, the repository it is in, and the processor it was built for."
+  description = "Image, and the repository it is in."
   type = object({
     url            = string
     repository_arn = string
-    architecture   = string
   })
 }
 
@@ -59,6 +58,11 @@ variable "rolling" {
 variable "port" {
   description = "Port of the page, or of health and metrics."
   type        = number
+}
+
+variable "metrics_ports" {
+  description = "Ports that whoever reads metrics may reach."
+  type        = list(number)
 }
 
 variable "environment" {

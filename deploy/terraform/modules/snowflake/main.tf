@@ -39,10 +39,15 @@ resource "snowflake_schema" "all" {
   name                = each.key
   with_managed_access = "true"
   comment             = each.value
+
+  # With another database's name the provider would make new, empty schemas in the place of these.
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 # Files on their way into a raw table; COPY purges them.
-resource "snowflake_internal_stage" "loads" {
+resource "snowflake_stage_internal" "loads" {
   provider = snowflake.objects
   database = snowflake_database.f1stream.name
   schema   = snowflake_schema.all["RAW"].name

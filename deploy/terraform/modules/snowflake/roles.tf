@@ -109,6 +109,6 @@ resource "snowflake_grant_privileges_to_account_role" "stage" {
   privileges        = ["READ", "WRITE"]
   on_schema_object {
     object_type = "STAGE"
-    object_name = snowflake_internal_stage.loads.fully_qualified_name
+    object_name = snowflake_stage_internal.loads.fully_qualified_name
   }
 }

@@ -24,7 +24,7 @@ variable "retention_days" {
 }
 
 variable "pull_request_schemas" {
-  description = "Whether TRANSFORMER may make schemas: for dbt's targets dev, pr and staging."
+  description = "Whether TRANSFORMER may make schemas, as dbt does for its targets dev, pr and staging."
   type        = bool
 }
 
