@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,11 @@ def compose() -> dict[str, Any]:
 
 def environment_of(service: dict[str, Any]) -> dict[str, Any]:
     return service.get("environment") or {}
+
+
+def filled_in(value: str) -> str:
+    """With ``${NAME:-what else}`` in it as Docker reads it: empty is as good as unset."""
+    return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: os.environ.get(found[1]) or found[2], value)
 
 
 def in_order(services: dict[str, Any], wanted: list[str]) -> Iterator[str]:
@@ -72,7 +78,7 @@ class Services:
     def environment(self, name: str) -> dict[str, str]:
         """What a container would have: what the image and the file set, and of ours what is passed on."""
         told = environment_of(self.file[name])
-        passed = {key: os.environ.get(key) if value is None else str(value) for key, value in told.items()}
+        passed = {key: os.environ.get(key) if value is None else filled_in(str(value)) for key, value in told.items()}
         others = {key: value for key, value in os.environ.items() if not key.startswith("F1STREAM_")}
         home = self.folder / name
         home.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from conftest import missing
-from containers import COMPOSE, OURS, ROOT, Services, compose, environment_of, healthcheck, in_order
+from containers import COMPOSE, OURS, ROOT, Services, compose, environment_of, filled_in, healthcheck, in_order
 from kafka_cluster import Cluster
 from rig import free_port
 
@@ -78,9 +78,24 @@ def test_every_volume_and_file_is_there(file: dict[str, Any]) -> None:
                 assert (DEPLOY / source).is_dir(), f"{source} is not in deploy"
             else:
                 used.add(source)
-        if "build" in service:
-            assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
     assert used == set(file["volumes"])
+
+
+def test_one_builds_the_image_and_nobody_looks_for_it_elsewhere(file: dict[str, Any]) -> None:
+    assert [name for name, service in file["services"].items() if "build" in service] == ["topics"]
+    build = file["services"]["topics"]["build"]
+    assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
+    assert {service["pull_policy"] for service in ours(file).values()} == {"never"}
+
+
+def test_the_scheduler_builds_for_readers_unless_told_otherwise(
+    file: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = environment_of(file["services"]["scheduler"])["F1STREAM_DBT_TARGET"]
+    monkeypatch.setenv("F1STREAM_DBT_TARGET", "")
+    assert filled_in(told) == "prod"
+    monkeypatch.setenv("F1STREAM_DBT_TARGET", "staging")
+    assert filled_in(told) == "staging"
 
 
 def test_every_process_that_stays_is_checked(file: dict[str, Any]) -> None:
@@ -151,7 +166,7 @@ async def test_a_session_goes_through_all_of_them_to_page_and_warehouse(services
 
 async def test_health_and_metrics_are_not_for_viewers(services: Services, page: str) -> None:
     async with aiohttp.ClientSession() as http:
-        for path in ("/health", "/metrics"):
+        for path in ("/health", "/alive", "/metrics"):
             async with http.get(f"{page}{path}") as answer:
                 assert answer.status == 404, f"the proxy shows {path}"
             async with http.get(f"http://127.0.0.1:{services.of('web')[0][1]}{path}") as answer:
