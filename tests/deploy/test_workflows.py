@@ -31,6 +31,7 @@ WRITES = {
     "main.yaml image": {"id-token"},
     "main.yaml staging": {"id-token"},
     "main.yaml production": {"id-token"},
+    "weekly.yaml scan": {"id-token"},
 }
 """Jobs that may write anything, and what: a token with which a role of AWS is taken."""
 
@@ -66,7 +67,8 @@ def test_there_is_one_for_pull_requests_for_their_end_and_for_main() -> None:
     assert triggers("closed.yaml") == {"pull_request": {"types": ["closed"]}}
     assert triggers("main.yaml") == {"push": {"branches": ["main"]}}
     assert triggers("checks.yaml") == {"workflow_call": None}
-    assert FILES.keys() == {"pull-request.yaml", "closed.yaml", "main.yaml", "checks.yaml"}
+    assert triggers("weekly.yaml").keys() == {"schedule"}
+    assert FILES.keys() == {"pull-request.yaml", "closed.yaml", "main.yaml", "checks.yaml", "weekly.yaml"}
 
 
 def test_nothing_may_be_done_but_what_a_job_names() -> None:
@@ -120,7 +122,7 @@ def test_what_is_called_is_there() -> None:
 
 def test_checks_are_those_of_a_developer() -> None:
     ran = " ".join(run for name, run in commands() if name.startswith("checks.yaml"))
-    for command in ("make lint types", "make sqlfluff", "make checks", "bash .ci/run"):
+    for command in ("make lint types", "make sqlfluff", "make checks", "terraform test", "bash .ci/run"):
         assert command in ran
     for name in ("pull-request.yaml", "main.yaml"):
         assert workflow(name)["jobs"]["checks"]["uses"].endswith("/checks.yaml")
@@ -150,7 +152,7 @@ def test_every_secret_and_variable_is_told_and_only_those() -> None:
     used = set(re.findall(r"\b(?:secrets|vars)\.(\w+)", everything()))
     readme = (ROOT / "deploy" / "README.md").read_text().partition("\n## Workflows\n")[2].partition("\n## ")[0]
     table = readme.partition("| Environment |")[2].partition("\n\n")[0]
-    told = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", table)) - {"PULL_REQUESTS", "LOADING"}
+    told = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", table))
     assert told == used
     environments = {job["environment"] for _, job in jobs() if "environment" in job}
     assert environments == {"tests", "pull-requests", "staging", "production"}
