@@ -5,6 +5,7 @@ The page reads the topic and needs no warehouse; a reader that comes later finds
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -132,17 +133,21 @@ def _round_results(rows: list[Row]) -> dict[str, list[RoundResult]]:
 async def publish(settings: Settings, records: list[SessionResult | Season]) -> bool:
     """Publish ``records``; False without a broker to tell, as where only the season's facts are kept.
 
-    Raises BrokerError when a broker is set and does not answer.
+    Raises BrokerError when a broker is set and does not answer, or does not take them all.
     """
     if not has_broker(settings):
         return False
     await create_topics(settings)
-    producer = AIOKafkaProducer(**settings.kafka_client(), max_request_size=topics.MAX_VALUE_BYTES)
+    producer = AIOKafkaProducer(
+        **settings.kafka_client(), max_request_size=topics.MAX_VALUE_BYTES, enable_idempotence=not settings.embedded
+    )
     try:
         await producer.start()
-        for record in records:
+        sent = [
             await producer.send(topics.MARTS, topics.encode(record), key=topics.marts_key(record))
-        await producer.flush()
+            for record in records
+        ]
+        await asyncio.gather(*sent)  # only these say whether it was delivered
     except (KafkaError, OSError) as error:
         raise unreachable(settings, error) from error
     finally:

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
+import pytest
+from aiokafka import AIOKafkaProducer
+from rig import Rig
+
+from f1stream.kafka import BrokerError
 from f1stream.marts import publish
 from f1stream.warehouse.connection import Warehouse
-from models import RoundResult
+from models import RoundResult, Season, SessionResult
 
 EVENT = {"event_key": "e1", "season": 2025, "round": 1, "event_name": "Australian Grand Prix",
          "race_date": "2025-03-16", "event_status": "held"}  # fmt: skip
@@ -36,3 +44,26 @@ def test_a_season_has_the_results_of_the_rounds_that_have_been_held() -> None:
     assert isinstance(held.results[0], RoundResult)
     assert (held.results[1].position, held.results[1].status) == (None, "Retired")
     assert scheduled.results == []
+
+
+async def test_what_a_broker_that_dies_has_not_taken_is_not_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "AIOKafkaProducer", partial(AIOKafkaProducer, request_timeout_ms=1_000))
+    rig = Rig(tmp_path)
+
+    class Dying(list[SessionResult | Season]):
+        """After the first record there is no broker."""
+
+        def __iter__(self) -> Iterator[SessionResult | Season]:
+            yield Season(season=2024, built_ms=1, rounds=[])
+            rig.processes[0].kill()
+            rig.processes[0].wait()
+            yield Season(season=2025, built_ms=1, rounds=[])
+
+    try:
+        await rig.start()
+        with pytest.raises(BrokerError):
+            await publish.publish(rig.settings, Dying())
+    finally:
+        rig.stop()
