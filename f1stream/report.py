@@ -37,12 +37,16 @@ class Outcome:
     positions: dict[str, int] = field(default_factory=dict)
     """By driver number, as of the last frame that was looked at."""
     letters: dict[tuple[str, str, int, int], DeadLetter] = field(default_factory=dict)
-    """Dead letters of the session, by their identity."""
+    """Dead letters of the run, by their identity."""
 
     def final_order(self) -> list[str]:
         """Three-letter abbreviations, first to last."""
         names = {car.driver_number: car.tla for car in self.head.cars} if self.head else {}
         return [names.get(number, number) for number in sorted(self.positions, key=self.positions.__getitem__)]
+
+    def dead(self, consumer: str) -> Counter[str]:
+        """How many records ``consumer`` refused, by topic: what one cannot use another may."""
+        return Counter(letter.topic for letter in self.letters.values() if letter.consumer == consumer)
 
     def differences(self) -> list[str]:
         """Everything that is not accounted for, as sentences."""
@@ -52,7 +56,7 @@ class Outcome:
         missing = max(self.frames) - min(self.frames) + 1 - len(self.frames)
         if missing:
             said.append(f"{missing} frames are missing.")
-        dead = Counter(letter.topic for letter in self.letters.values())
+        dead = self.dead("race")
         if self.tally.samples != self.published.samples and not dead[topics.TELEMETRY]:
             said.append(f"{self.published.samples:,} samples were published, {self.tally.samples:,} are in the race.")
         for what, topic in (("laps", topics.LAPS), ("messages", topics.MESSAGES)):
@@ -66,8 +70,9 @@ class Outcome:
 
 async def collect(settings: Settings, runs: list[Counts], progress: Callable[[], None]) -> list[Outcome]:
     """Read the tape and the dead letters until every run has ended. ``progress`` is called now and then."""
-    outcomes = {(run.session_key.encode(), run.epoch): Outcome(run) for run in runs}
-    by_session = {run.session_key: outcomes[run.session_key.encode(), run.epoch] for run in runs}
+    outcomes: dict[tuple[bytes, int | None], Outcome] = {
+        (run.session_key.encode(), run.epoch): Outcome(run) for run in runs
+    }
     consumer = AIOKafkaConsumer(
         topics.FRAMES, topics.DEAD_LETTERS, **settings.kafka_client(), auto_offset_reset="earliest",
         enable_auto_commit=False, fetch_max_wait_ms=50, max_partition_fetch_bytes=4 * 1024 * 1024,
@@ -79,9 +84,10 @@ async def collect(settings: Settings, runs: list[Counts], progress: Callable[[],
             began = asyncio.get_running_loop().time()
             batch = await consumer.getmany(timeout_ms=200)
             for message in (message for messages in batch.values() for message in messages):
-                if message.topic == topics.DEAD_LETTERS:
-                    _bury(by_session, topics.decode_dead_letter(message.value))
-                elif (outcome := outcomes.get((message.key, _number(message, "epoch")))) is not None:
+                outcome = outcomes.get(_run_of(message))
+                if outcome is not None and message.topic == topics.DEAD_LETTERS:
+                    _bury(outcome, topics.decode_dead_letter(message.value))
+                elif outcome is not None:
                     _see(outcome, message)
             quiet = 0.0 if batch else quiet + asyncio.get_running_loop().time() - began
             progress()
@@ -94,10 +100,17 @@ def _number(message: Any, header: str) -> int:
     return int(dict(message.headers)[header])
 
 
-def _bury(by_session: dict[str, Outcome], letter: DeadLetter) -> None:
-    outcome = by_session.get((letter.key or "").partition(":")[0])
-    if outcome is not None:
-        outcome.letters[letter.consumer, letter.topic, letter.partition, letter.offset] = letter
+def _run_of(message: Any) -> tuple[bytes, int | None]:
+    """Session key and epoch. A dead letter has both from the record that was refused.
+
+    One of an unreadable epoch is none of ours: what we publish has its stamp, whatever is in its body.
+    """
+    epoch = dict(message.headers).get("epoch") or b""
+    return (message.key or b"").partition(b":")[0], int(epoch) if epoch.isdigit() else None
+
+
+def _bury(outcome: Outcome, letter: DeadLetter) -> None:
+    outcome.letters[letter.consumer, letter.topic, letter.partition, letter.offset] = letter
 
 
 def _see(outcome: Outcome, message: Any) -> None:
@@ -140,12 +153,7 @@ class Rows:
 
     def differences(self, outcomes: list[Outcome]) -> list[str]:
         """Everything that is not accounted for, as sentences."""
-        dead = Counter(
-            letter.topic
-            for outcome in outcomes
-            for letter in outcome.letters.values()
-            if letter.consumer == "archive"
-        )
+        dead = sum((outcome.dead("archive") for outcome in outcomes), Counter[str]())
         said = []
         for what, topic, rows in (
             ("samples", topics.TELEMETRY, self.telemetry),
