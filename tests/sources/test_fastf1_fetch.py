@@ -309,6 +309,24 @@ def test_error_leaves_what_was_there(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} <= {"race", ".race.lock"}
 
 
+def test_archive_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "race"
+    with becoming(folder) as partial:
+        an_archive(partial, "first")
+    rename = Path.rename
+
+    def fails(self: Path, target: Path) -> Path:
+        if self.name.endswith(".partial"):
+            raise OSError("no space left")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(SourceError, match="no space left"), becoming(folder) as partial:
+        an_archive(partial, "second")
+    assert (folder / "session.json").read_text() == "first"
+    assert {path.name for path in tmp_path.iterdir()} <= {"race", ".race.lock"}
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -142,6 +142,8 @@ def becoming(folder: Path) -> Iterator[Path]:
                     folder.rename(old)
                 partial.rename(folder)
             finally:
+                if old.exists() and not folder.exists():  # the second rename failed
+                    old.rename(folder)
                 for left_behind in (partial, old):
                     shutil.rmtree(left_behind, ignore_errors=True)
     except Timeout:
