@@ -24,8 +24,9 @@ LIVE = "live"
 WHOLE = "whole"
 """The session once more, as published after its end: with what the feed did not send or a loss cost. A new run."""
 WHOLE_OWED = "whole-owed"
-"""The one that is on, or has to be tried again. There is one: a later session takes its place."""
+"""The one that is on, has to be tried again, or was given up. There is one: a later session takes its place."""
 ATTEMPTS = 10
+"""Then it is given up, but told until it is published after a restart, or the next session is its successor."""
 INTERRUPTED = "The process ended in the run."
 
 
@@ -102,10 +103,11 @@ class Sessions:
         said = self._whole.last_words()
         self._note(WHOLE, Ended.COMPLETE if code == 0 else Ended.FAILED, began)
         log.log(logging.WARNING if code else logging.INFO, "%s, attempt %d: %s", WHOLE, attempt, said)
-        if code == 0 or attempt >= ATTEMPTS:
+        if code == 0:
             self._scheduler.remove_job(WHOLE_OWED)
         else:
-            self._owe(attempt + 1, said, start, datetime.now(UTC) + times.pause(attempt, failed=False))
+            pause = times.pause(attempt, failed=False) if attempt < ATTEMPTS else FAR
+            self._owe(attempt + 1, said, start, datetime.now(UTC) + pause)
 
     def _owe(self, attempt: int, error: str, start: datetime, at: datetime) -> None:
         arguments = [WHOLE, attempt, error, start]

@@ -13,9 +13,9 @@ from fastf1_server import CIRCUITS, SCHEDULES, FastF1Servers
 from rig import Rig
 
 from f1stream import topics
-from f1stream.jobs.scheduler import JobScheduler
+from f1stream.jobs.scheduler import JobScheduler, on_file
 from f1stream.jobs.sessions import WHOLE, WHOLE_OWED
-from f1stream.jobs.times import WHOLE_AFTER, latest
+from f1stream.jobs.times import FAR, WHOLE_AFTER, latest
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.schedule import starting_at
 from f1stream.sources.session import SourceError
@@ -115,8 +115,10 @@ def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_clien
     assert jobs._scheduler.get_job(WHOLE_OWED) is not None
     assert "No Kafka broker answers" in jobs.failing()[WHOLE]
     jobs.sessions.publish(10)
-    assert jobs._scheduler.get_job(WHOLE_OWED) is None
+    owed = jobs._scheduler.get_job(WHOLE_OWED)
+    assert owed.next_run_time > datetime.now(UTC) + FAR / 2, "it is not tried any more"
     jobs.stop()
+    assert "No Kafka broker answers" in on_file(settings)[1][WHOLE], "and still told"
     jobs = JobScheduler(settings.model_copy(update={"schedule_live": False}))
     jobs._scheduler.start(paused=True)
     jobs._follow([QUALIFYING])
