@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from f1stream.warehouse.connection import Warehouse
+
+LONGEST = timedelta(hours=12)
+"""No run is on for so long."""
 
 
 class Ended(StrEnum):
@@ -30,12 +33,16 @@ class JobRuns:
     warehouse: Warehouse
 
     def begin(self, job: str, attempt: int) -> str:
-        """Note that a run begins; returns its id. Call it with the lock held: no other run of this host can be on."""
-        host, now, run_id = socket.gethostname(), _now(), uuid.uuid4().hex
+        """Note that a run begins; returns its id. Call it with the lock held: no other run of this host can be on.
+
+        A container's host is a new one each time, and on another one a run by hand may be on: what began elsewhere
+        is taken for interrupted when it is old.
+        """
+        host, now, run_id = socket.gethostname(), _text(datetime.now(UTC)), uuid.uuid4().hex
         self.warehouse.execute(
             "update OPS.JOB_RUNS set ended_at = cast(? as timestamp_ntz), outcome = ?"
-            " where ended_at is null and host = ?",
-            [now, str(Ended.INTERRUPTED), host],
+            " where ended_at is null and (host = ? or started_at < cast(? as timestamp_ntz))",
+            [now, str(Ended.INTERRUPTED), host, _text(datetime.now(UTC) - LONGEST)],
         )
         self.warehouse.execute(
             "insert into OPS.JOB_RUNS (run_id, job, attempt, started_at, host)"
@@ -49,7 +56,7 @@ class JobRuns:
         self.warehouse.execute(
             "update OPS.JOB_RUNS set ended_at = cast(? as timestamp_ntz), outcome = ?, row_count = cast(? as int),"
             " error = ? where run_id = ?",
-            [_now(), str(ended), rows, error, run_id],
+            [_text(datetime.now(UTC)), str(ended), rows, error, run_id],
         )
 
     def latest(self, limit: int) -> list[dict[str, Any]]:
@@ -60,5 +67,5 @@ class JobRuns:
         )
 
 
-def _now() -> str:
-    return datetime.now(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
+def _text(at: datetime) -> str:
+    return at.replace(tzinfo=None).isoformat(" ", "milliseconds")

@@ -99,7 +99,12 @@ def do(job: Job, settings: Settings, attempt: int = 1, *, owes_build: bool = Tru
             runs = JobRuns(warehouse)
             run_id = _begin(runs, job, settings, attempt)
             done = Done()
-            _parts(job, settings, warehouse, done, owes_build=owes_build if attempt > 1 else job.builds == "always")
+            owes_build = owes_build if attempt > 1 else job.builds == "always"
+            try:
+                _parts(job, settings, warehouse, done, owes_build=owes_build)
+            except Exception as error:  # ours, or the warehouse's: it is no run whose process died
+                runs.end(run_id, Ended.FAILED, done.rows, f"{type(error).__name__}: {error}")
+                raise
             runs.end(run_id, done.ended, done.rows, done.error)
         except snowflake.connector.Error as error:
             raise WarehouseError(sentence(error)) from error

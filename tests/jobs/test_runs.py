@@ -1,0 +1,67 @@
+"""What is on record of runs that did not come to their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from rig import free_port
+
+from f1stream.embedded.running import embedded_warehouse
+from f1stream.jobs import runs, work
+from f1stream.jobs.runs import LONGEST, Ended, JobRuns
+from f1stream.jobs.work import JOBS, do
+from f1stream.settings import Settings
+from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.schema import create
+
+NOON = datetime(2025, 3, 16, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    settings = Settings(
+        _env_file=None, home=tmp_path_factory.mktemp("home"), embedded_warehouse_port=free_port(),
+        embedded_broker_port=free_port(),
+    )  # fmt: skip
+    with embedded_warehouse(settings):
+        with closing(Warehouse(settings)) as warehouse:
+            list(create(warehouse, settings.snowflake_database))
+        yield settings
+
+
+def test_a_run_that_a_container_began_which_is_gone_is_interrupted_when_no_run_takes_so_long(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(host: str, at: datetime) -> None:
+        monkeypatch.setattr(runs.socket, "gethostname", lambda: host)
+        with time_machine.travel(at, tick=False):
+            told.begin("season", 1)
+
+    with closing(Warehouse(settings)) as warehouse:
+        told = JobRuns(warehouse)
+        begin("first", NOON)
+        begin("second", NOON + LONGEST - timedelta(hours=1))
+        assert [run["outcome"] for run in told.latest(2)] == [None, None], "by hand, elsewhere: it may be on"
+        begin("third", NOON + LONGEST + timedelta(hours=1))
+        assert [run["outcome"] for run in told.latest(3)] == [None, None, "interrupted"]
+        begin("third", NOON + LONGEST + timedelta(hours=2))
+        assert [run["outcome"] for run in told.latest(4)] == [None, "interrupted", None, "interrupted"]
+
+
+def test_an_error_that_nobody_foresaw_ends_the_run_as_failed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(_: Settings) -> None:
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr(work, "build", breaks)
+    with pytest.raises(RuntimeError):
+        do(JOBS["build"], settings)
+    with closing(Warehouse(settings)) as warehouse:
+        (run,) = JobRuns(warehouse).latest(1)
+    assert (run["job"], run["outcome"], run["error"]) == ("build", Ended.FAILED, "RuntimeError: no such thing")
+    assert run["ended_at"] is not None
