@@ -1,4 +1,4 @@
-"""A command of ours as a child of the scheduler: watched, ended with it, and asked why it failed."""
+"""A command of ours as a child of the scheduler: watched, ended with it, heard, and asked why it failed."""
 
 from __future__ import annotations
 
@@ -7,45 +7,69 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from typing import IO
 
 from f1stream.processes import STOPS_WITHIN_S, ends_with_parent
 from f1stream.settings import Settings
 
 LOOKS_EVERY_S = 0.5
+LOG_BYTES = 10_000_000
+"""A log that is larger is put aside before a run, in the place of the one before."""
 
 
 class Child:
-    """Runs ``python -m f1stream.jobs.child COMMAND …``, which is ``f1stream COMMAND …``; one at a time."""
+    """Runs ``python -m f1stream.jobs.child COMMAND …``, which is ``f1stream COMMAND …``; one at a time.
+
+    What it writes goes to our stderr, where it is collected with our own log, and into F1STREAM_HOME/logs.
+    """
 
     def __init__(self, settings: Settings, name: str) -> None:
         self.stopped = threading.Event()
         self._settings = settings
         self._log = settings.home / "logs" / f"{name}.log"
+        self._last = ""
 
     def run(self, *arguments: str, goes_on: Callable[[], bool] = lambda: True) -> int | None:
         """Its exit code; None when we ended it, because it was ``stopped`` or ``goes_on`` said no."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", __name__, *arguments], env={**os.environ, **self._settings.environment()},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+        if self._log.exists() and self._log.stat().st_size > LOG_BYTES:
+            self._log.replace(self._log.with_suffix(".old.log"))
+        self._last = ""
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, *arguments], env={**os.environ, **self._settings.environment()},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+        listening = threading.Thread(target=self._listen, args=[process.stdout], daemon=True)
+        listening.start()
+        try:
+            while process.poll() is None and goes_on() and not self.stopped.wait(LOOKS_EVERY_S):
+                pass
+            return process.poll()
+        finally:
+            process.terminate()
             try:
-                while process.poll() is None and goes_on() and not self.stopped.wait(LOOKS_EVERY_S):
-                    pass
-                return process.poll()
-            finally:
-                process.terminate()
-                try:
-                    process.wait(STOPS_WITHIN_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                process.wait(STOPS_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            listening.join(STOPS_WITHIN_S)
+
+    def _listen(self, output: IO[str]) -> None:
+        """To its end, whatever becomes of log and stderr: a pipe that nobody reads would hold the child up."""
+        with output:
+            for line in output:
+                self._last = line.strip() or self._last
+                with suppress(OSError), self._log.open("a", encoding="utf-8") as log:
+                    log.write(line)
+                with suppress(OSError, ValueError):  # a ValueError when it is closed
+                    sys.stderr.write(line)
+                    sys.stderr.flush()
 
     def last_words(self) -> str:
-        """The last line that it wrote; empty when it wrote none."""
-        lines = self._log.read_text(errors="replace").split("\n")
-        return next((line for line in reversed(lines) if line.strip()), "").removeprefix("f1stream: ")
+        """The last line that it wrote in this run; empty when it wrote none."""
+        return self._last.removeprefix("f1stream: ")
 
 
 if __name__ == "__main__":

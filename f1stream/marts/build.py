@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,9 +11,12 @@ from dataclasses import dataclass
 
 from f1stream.settings import Settings
 
+log = logging.getLogger(__name__)
+
 LONGEST_S = 2 * 3600.0
 TOLD = 3
-"""So many nodes that failed are named."""
+"""So many nodes that failed are named, and what the warehouse said of each is logged."""
+LAST_LINES = 10
 
 
 class BuildFailed(Exception):
@@ -42,9 +46,9 @@ def build(settings: Settings) -> Build:
     logs.mkdir(parents=True, exist_ok=True)
     results = settings.home / "dbt" / "target" / "run_results.json"
     results.unlink(missing_ok=True)
-    log = logs / "dbt.log"
+    said = logs / "dbt.log"
     command = [sys.executable, "-m", "f1stream.marts.project", "build"]
-    with log.open("wb") as output:
+    with said.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             env={**os.environ, **settings.environment()},
@@ -52,20 +56,23 @@ def build(settings: Settings) -> Build:
         try:
             code = process.wait(LONGEST_S)
         except subprocess.TimeoutExpired:
-            raise BuildFailed(f"dbt build was ended after {LONGEST_S / 3600:.0f} hours; see {log}.") from None
+            raise BuildFailed(f"dbt build was ended after {LONGEST_S / 3600:.0f} hours; see {said}.") from None
         finally:
             process.kill()
             process.wait()
     if not results.is_file():
-        raise BuildFailed(f"dbt build ended with code {code} before its first node; see {log}.")
+        log.error("dbt: %s", "\n".join(said.read_text(errors="replace").splitlines()[-LAST_LINES:]))
+        raise BuildFailed(f"dbt build ended with code {code} before its first node; see {said}.")
     told = json.loads(results.read_text())
     by_status: dict[str, list[str]] = {}
     for node in told["results"]:
         by_status.setdefault(node["status"], []).append(node["unique_id"].split(".", 2)[-1])
     failed = by_status.get("error", []) + by_status.get("fail", [])
     if code != 0 or failed:
+        for node in [each for each in told["results"] if each["status"] in {"error", "fail"}][:TOLD]:
+            log.error("dbt, %s: %s", node["unique_id"], node["message"])
         named = ", ".join(failed[:TOLD]) + (f" and {len(failed) - TOLD} more" if len(failed) > TOLD else "")
-        raise BuildFailed(f"dbt build ended with code {code}; failed: {named or 'no node'}. See {log}.")
+        raise BuildFailed(f"dbt build ended with code {code}; failed: {named or 'no node'}. See {said}.")
     rows = sum(node["adapter_response"].get("rows_affected") or 0 for node in told["results"] if _writes(node))
     return Build(len(told["results"]), rows, by_status.get("warn", []), told["elapsed_time"])
 
