@@ -17,6 +17,8 @@ STOPS_WITHIN_S = 4.0
 """A child that has not ended so long after SIGTERM is killed."""
 SHOWN_LINES = 15
 PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+"""Loaded here: between fork and exec a lock that another thread held would never be released."""
 
 
 @dataclass
@@ -54,8 +56,8 @@ class Children:
     def start(self, name: str, command: list[str], *, shows: bool = False) -> Child:
         """Start a child, with a log of its own unless it ``shows`` its output here.
 
-        It gets a session of its own, so that a Ctrl-C meets only us, who then stop all in order; should we be
-        killed, the kernel stops it.
+        It gets a session of its own, so that a Ctrl-C meets only us, who then ``stop`` all; should we be killed,
+        the kernel stops it.
         """
         log = None if shows else self.logs / f"{name}.log"
         output = None if log is None else log.open("wb")
@@ -66,7 +68,7 @@ class Children:
             stdout=output,
             stderr=subprocess.STDOUT if output else None,
             start_new_session=True,
-            preexec_fn=ends_with_parent,  # noqa: PLW1509 - no threads yet
+            preexec_fn=ends_with_parent,  # noqa: PLW1509 - we have threads, but it takes no lock: one system call
         )
         if output is not None:
             output.close()
@@ -79,7 +81,7 @@ class Children:
         return next((child for child in self.children if child.process.poll() not in {None, 0}), None)
 
     def stop(self) -> None:
-        """End all, the last started first; none is left when this returns."""
+        """Tell all to end, at once, and wait for them; none is left when this returns."""
         for child in reversed(self.children):
             if child.process.poll() is None:
                 child.process.terminate()
@@ -94,5 +96,5 @@ class Children:
 
 def ends_with_parent() -> None:
     """Called in a child: the kernel stops it when the thread that started it has ended."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if LIBC is not None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,1 +1,1 @@
-"""The local broker, started and stopped as a child process."""
+"""The local broker and the local warehouse, each started and stopped as a child process."""
