@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -229,4 +230,5 @@ def main() -> None:
     asyncio.run(page.main())
 
 
+signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))  # brokers and workers end with us
 main()
