@@ -40,6 +40,7 @@ from f1stream.logs import about
 from f1stream.race.session import Hole
 from f1stream.settings import settings
 from f1stream.topics import BadRecord
+from f1stream.vitals import STUCK_S, Progress
 from f1stream.warehouse.connection import Warehouse, refuses_data, sentence
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.loader import Fenced, Loader, Lot, Partition, Place, Refused, halves, rows_of
@@ -69,7 +70,9 @@ class ArchiveApp(WorkerApp):
 app = create_app("f1stream-archive", settings(), settings().archive_port, ArchiveApp)
 records = raw_topic(app, *BY_TOPIC)
 dead_letters_topic = raw_topic(app, topics.DEAD_LETTERS)
-serve_health(app, Vitals(app))
+# What waits for a flush is not acknowledged on purpose.
+vitals = Vitals(app, Progress("acknowledged", STUCK_S + settings().flush_seconds))
+serve_health(app, vitals)
 
 
 @dataclass
@@ -107,10 +110,10 @@ class Desk:
             async with asyncio.timeout(PLACES_WITHIN_S):
                 self.places = await self._take_over()
         except AWAY as error:
-            metrics.WAREHOUSE_UP.set(0)
-            log.warning("The warehouse does not say how far partitions are loaded: %s", _told(error))
+            warehouse_is(f"The warehouse does not say how far partitions are loaded: {_told(error)}")
+            log.warning("%s", vitals.waits)
             return {}
-        metrics.WAREHOUSE_UP.set(1)
+        warehouse_is(None)
         back = {}
         for tp, offset in ours.items():
             of = Partition(tp.topic, tp.partition)
@@ -149,7 +152,6 @@ class Desk:
         self.lots.clear()
         self.held.clear()
         self.rows = self.size = 0
-        metrics.WAITING.set(0)
 
     # -- taking --------------------------------------------------------------------------------------------
 
@@ -219,7 +221,7 @@ class Desk:
 
     async def flush(self) -> None:
         """Load all that waits and acknowledge it; returns when it is safe, or when it is no longer ours to load."""
-        metrics.WAITING.set(self.rows)
+        metrics.FLUSH_ROWS.set(self.rows)
         began = time.perf_counter()
         self.unsure = False
         await patiently(self._load_all)
@@ -304,9 +306,17 @@ def replace_last(lot: Lot) -> Lot:
 
 
 async def in_thread(call: Callable[..., T], *arguments: Any) -> T:
-    """Run a call of the connector where it blocks nobody. One at a time."""
-    async with _session:
-        return await asyncio.to_thread(call, *arguments)
+    """Run a call of the connector where it blocks nobody, one at a time. One that is given up on goes on first."""
+    await _session.acquire()
+    work = asyncio.ensure_future(asyncio.to_thread(call, *arguments))
+    work.add_done_callback(_ended)
+    return await asyncio.shield(work)
+
+
+def _ended(work: asyncio.Future[Any]) -> None:
+    _session.release()
+    if not work.cancelled():
+        work.exception()  # told to whoever waits; asyncio warns of one that nobody asked for
 
 
 _session = asyncio.Lock()
@@ -321,14 +331,20 @@ async def patiently(work: Callable[[], Any]) -> Any:
     ):
         with attempt:
             result = await work()
-            metrics.WAREHOUSE_UP.set(1)
+            warehouse_is(None)
     return result
 
 
 def _tell(state: RetryCallState) -> None:
-    metrics.WAREHOUSE_UP.set(0)
     error = state.outcome.exception() if state.outcome else None
-    log.warning("Attempt %d to load failed; records wait in Kafka. %s", state.attempt_number, _told(error))
+    warehouse_is(f"Attempt {state.attempt_number} to load failed; records wait in Kafka. {_told(error)}")
+    log.warning("%s", vitals.waits)
+
+
+def warehouse_is(away: str | None) -> None:
+    """Note whether the warehouse is away, and why: no other worker would get further."""
+    vitals.waits = away
+    metrics.WAREHOUSE_UP.set(away is None)
 
 
 def _told(error: BaseException | None) -> str:
@@ -343,8 +359,10 @@ desk = Desk(Loader(Warehouse(settings()), f"{socket.gethostname()}:{os.getpid()}
 async def archive(stream: Any) -> None:
     """Take records, and flush when there are enough."""
     desk.stream = stream
-    async for batch in batches(app, CONSUMER, stream, desk.forget):
-        async with desk.lock:
+    async for batch in batches(app, CONSUMER, stream):
+        async with desk.lock:  # a flush of the assignment before may still be at it
+            if desk.generation != batch.generation:
+                desk.forget()
             desk.generation = batch.generation
             places = await desk.settle_in()
             for event in batch.events:

@@ -1,4 +1,8 @@
-"""Whether a Faust worker does its work: ``/health`` and ``/metrics`` on the worker's own web server."""
+"""Whether a Faust worker does its work: ``/health``, ``/alive`` and ``/metrics`` on the worker's own web server.
+
+``/health`` is for people, alerts and whoever waits for a start; ``/alive`` is for what replaces a worker: it fails
+only where a new one could get further.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +23,8 @@ class Vitals:
 
     app: Any
     progress: Progress = field(default_factory=lambda: Progress("acknowledged"))
+    waits: str | None = None
+    """For what else than Kafka the worker waits, as a sentence."""
 
     def reason(self) -> str | None:
         """Why the worker is not healthy, as a sentence; None when it is."""
@@ -30,11 +36,20 @@ class Vitals:
             return "Partitions are being assigned anew."
         if app.tables.recovery.in_recovery:
             return "Tables are being recovered."
-        for tp in consumer.assignment():
-            stuck = self._stuck(consumer, tp, time.monotonic())
-            if stuck:
-                return stuck
-        return None
+        stuck = self.stuck()
+        return stuck and (self.waits or stuck)
+
+    def alive(self) -> bool:
+        """False when a new worker in its place could get further."""
+        app = self.app
+        busy = app.rebalancing or app.tables.recovery.in_recovery  # a rebalance that does not end ends the process
+        return busy or self.waits is not None or self.stuck() is None
+
+    def stuck(self) -> str | None:
+        """Which partition grows and does not move, as a sentence."""
+        consumer, now = self.app._consumer, time.monotonic()
+        found = [self._stuck(consumer, tp, now) for tp in consumer.assignment()] if consumer is not None else []
+        return next(filter(None, found), None)
 
     def lags(self) -> Lags:
         """Of the partitions of our topics: a table's changelog is read only to recover."""
@@ -55,15 +70,20 @@ class Vitals:
 
 
 def serve_health(app: Any, vitals: Vitals) -> None:
-    """Add the two routes to the worker's web server."""
+    """Add the routes to the worker's web server."""
     tell(lags=vitals.lags, healthy=lambda: vitals.reason() is None)
 
     async def health(_: web.Request) -> web.Response:
         reason = vitals.reason()
         return web.json_response({"ready": reason is None, "reason": reason}, status=200 if reason is None else 503)
 
+    async def alive(_: web.Request) -> web.Response:
+        well = vitals.alive()
+        return web.json_response({"alive": well}, status=200 if well else 503)
+
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app.web.web_app.router.add_get("/health", health)
+    app.web.web_app.router.add_get("/alive", alive)
     app.web.web_app.router.add_get("/metrics", metrics)

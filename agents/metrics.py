@@ -27,7 +27,7 @@ GAP_ERROR = Histogram(
 )
 
 ROWS = Counter("f1stream_archive_rows", "Rows loaded, by table.", ["table"])
-WAITING = Gauge("f1stream_archive_waiting_rows", "Rows in memory when the present flush began.")
+FLUSH_ROWS = Gauge("f1stream_archive_flush_rows", "Rows of the last flush, or of the one that is on.")
 FLUSH = Histogram(
     "f1stream_archive_flush_seconds", "Time of a flush, waiting for the warehouse included.",
     buckets=(0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800),

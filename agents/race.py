@@ -114,7 +114,7 @@ def take_driver_event(
     """Give one packet or lap to its driver. Raises BadRecord when it cannot be told whose it is."""
     message, key = event.message, event.message.key
     stamp = Stamp.read(message.headers)
-    _, number = topics.session_of(key or b"")
+    _, number = topics.session_of(key)
     driver = drivers.get(key)
     if driver is None:
         driver = drivers[key] = Driver.restore(number, cars.kept(key))
@@ -244,8 +244,7 @@ def take_message(
     """Give one message to its session. Raises BadRecord when it cannot be told whose it is."""
     stamp = Stamp.read(event.message.headers)
     key = event.message.key
-    if not key:
-        raise BadRecord("the key is null")
+    topics.session_key_of(key)
     live = touched[key] = live_session(key, stamp.epoch, sessions)
     if stamp.epoch < live.session.epoch:
         live.waiting.append((FENCED, receipt))
@@ -264,6 +263,7 @@ def take_message(
 def take_updates(event: Any, receipt: Receipt, sessions: dict[bytes, Live], touched: dict[bytes, Live]) -> None:
     """Give a record of runs to its session."""
     key = event.message.key
+    topics.session_key_of(key)
     until = FENCED
     entries = topics.decode_updates(event.message.value).entries
     if not entries:

@@ -312,7 +312,9 @@ class Batch:
         return bool(self.app.consumer_generation_id == self.generation)
 
 
-async def batches(app: WorkerApp, consumer: str, stream: Any, forget: Callable[[], None]) -> AsyncIterator[Batch]:
+async def batches(
+    app: WorkerApp, consumer: str, stream: Any, forget: Callable[[], None] = lambda: None
+) -> AsyncIterator[Batch]:
     """Batches of events of the present assignment; ``forget`` is called after a rebalance, before the first."""
     generation = None
     async for events in stream.noack_take(BATCH, within=WITHIN_S):

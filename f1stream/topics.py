@@ -70,15 +70,25 @@ class Stamp:
         found = dict(headers or ())
         try:
             numbers = {name: int(found[name]) for name in _NUMBERS}
-            return cls(**numbers, source=found["source"].decode())
+            source = found["source"].decode()
         except KeyError as missing:
             raise BadRecord(f"header {missing} is missing") from None
         except UnicodeDecodeError:
             raise BadRecord("header 'source' is not text") from None
         except ValueError:
             raise BadRecord(f"a header of {_NUMBERS} is not a number") from None
+        except (TypeError, AttributeError):
+            raise BadRecord("a header is null") from None
+        for name, number in numbers.items():
+            if not 0 <= number <= _MOST.get(name, MOST):
+                raise BadRecord(f"header {name!r} is {number}, not within 0 and {_MOST.get(name, MOST)}")
+        return cls(**numbers, source=source)
 
 
+MOST = 2**63 - 1
+LONGEST_MS = 7 * 86_400_000
+"""No session is longer. A time far ahead would be waited for, by all that comes after it."""
+_MOST = {"emitted_ms": LONGEST_MS}
 _NUMBERS = tuple(name for name in Stamp.__dataclass_fields__ if name != "source")
 
 
@@ -87,12 +97,19 @@ def car_key(session_key: str, driver_number: str) -> bytes:
     return f"{session_key}:{driver_number}".encode()
 
 
-def session_of(key: bytes) -> tuple[str, str]:
-    """Session key and driver number of a car's key. Raises BadRecord when it is not one."""
+def session_key_of(key: bytes | None) -> str:
+    """Session key of a session's key. Raises BadRecord when it is none."""
+    if not key:
+        raise BadRecord(f"the key is {'null' if key is None else 'empty'}")
     try:
-        session_key, _, driver_number = key.decode().rpartition(":")
+        return key.decode()
     except UnicodeDecodeError:
         raise BadRecord("the key is not text") from None
+
+
+def session_of(key: bytes | None) -> tuple[str, str]:
+    """Session key and driver number of a car's key. Raises BadRecord when it is not one."""
+    session_key, _, driver_number = session_key_of(key).rpartition(":")
     if not session_key or not driver_number:
         raise BadRecord("the key is not session_key:driver_number")
     return session_key, driver_number

@@ -33,6 +33,8 @@ class Progress:
 
     verb: str
     """What is done with records: acknowledged, read."""
+    patience_s: float = STUCK_S
+    """Longer where records wait on purpose."""
     _seen: dict[tuple[str, int], Position] = field(default_factory=dict)
 
     def stuck(self, topic: str, partition: int, end: int, done: int | None, now: float) -> str | None:
@@ -41,7 +43,7 @@ class Progress:
         if seen is None or done != seen.done or (done or 0) >= end:
             self._seen[topic, partition] = Position(end, done, now)
             return None
-        if end > seen.end and now - seen.since > STUCK_S:
+        if end > seen.end and now - seen.since > self.patience_s:
             return (
                 f"{topic}[{partition}] has grown to {end} for {now - seen.since:.0f} s, and nothing after {done} "
                 f"is {self.verb}."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pipeline import run
 
@@ -49,15 +51,20 @@ def test_stamp_survives_headers() -> None:
         (None, "epoch"),
         ([("epoch", b"x")], "seq"),
         ([(name, b"x") for name, _ in Stamp(1, 1, 1).headers()], "number"),
+        ([(name, None) for name, _ in Stamp(1, 1, 1).headers()], "null"),
+        ([*Stamp(1, 1, 1).headers(), ("source", None)], "null"),
+        (Stamp(-1, 1, 1).headers(), "'epoch' is -1"),
+        (Stamp(2**63, 1, 1).headers(), "'epoch' is 9223372036854775808"),
+        (Stamp(1, 1, 8 * 86_400_000).headers(), "'emitted_ms'"),
     ],
 )
-def test_bad_headers_say_which(headers: list[tuple[str, bytes]] | None, reason: str) -> None:
+def test_bad_headers_say_which(headers: Any, reason: str) -> None:
     with pytest.raises(BadRecord, match=reason):
         Stamp.read(headers)
 
 
-@pytest.mark.parametrize("key", [b"", b"9693", b"9693:", b":4", b"\xff:4"])
-def test_a_key_that_names_no_car_is_refused(key: bytes) -> None:
+@pytest.mark.parametrize("key", [None, b"", b"9693", b"9693:", b":4", b"\xff:4"])
+def test_a_key_that_names_no_car_is_refused(key: bytes | None) -> None:
     with pytest.raises(BadRecord, match="key"):
         topics.session_of(key)
 

@@ -283,34 +283,35 @@ def read_record(key: bytes | None, headers: topics.Headers, value: bytes | None,
 
     Raises ValueError (``topics.BadRecord``) with the reason as a sentence.
     """
-    if not key or not value:
-        raise topics.BadRecord("key or value is empty")
+    session_key = topics.session_key_of(key)
+    if not value:
+        raise topics.BadRecord("the value is empty")
     found = dict(headers)
     try:
         kind = found["kind"].decode()
         epoch, seq = int(found["epoch"]), int(found["seq"])
         if kind == "head":
-            return FramesRecord(key.decode(), "head", epoch, seq, frozenset(), value, arrived_ms)
+            return FramesRecord(session_key, "head", epoch, seq, frozenset(), value, arrived_ms)
         count = int(found["count"])
         keys = frozenset(int(number) for number in found["keys"].split(b",") if number)
     except KeyError as missing:
         raise topics.BadRecord(f"header {missing} is missing") from None
+    except (TypeError, AttributeError):
+        raise topics.BadRecord("a header is null") from None
     if kind != "frames":
         raise topics.BadRecord(f"kind is {kind!r}, neither head nor frames")
     if value.count(b"\n") + 1 != count:
         raise topics.BadRecord(f"the value has not the {count} lines that its headers say")
-    return FramesRecord(key.decode(), "frames", epoch, seq, keys, value, arrived_ms)
+    return FramesRecord(session_key, "frames", epoch, seq, keys, value, arrived_ms)
 
 
 def read_fact(topic: str, key: bytes | None, headers: topics.Headers, value: bytes | None) -> Fact:
     """A record of topic ``laps`` or ``messages``. Raises ValueError (``topics.BadRecord``), as a sentence."""
-    if not key:
-        raise topics.BadRecord("the key is empty")
     stamp = topics.Stamp.read(headers)
     of_car = topic == topics.LAPS
-    session_key = topics.session_of(key)[0] if of_car else key.decode()
+    session_key = topics.session_of(key)[0] if of_car else topics.session_key_of(key)
     record: Lap | Message = topics.decode_lap(value) if of_car else topics.decode_message(value)
-    return Fact(session_key, stamp.epoch, topic, key, stamp.seq, stamp.emitted_ms, record)
+    return Fact(session_key, stamp.epoch, topic, key or b"", stamp.seq, stamp.emitted_ms, record)
 
 
 def read_marts(key: bytes | None, value: bytes | None) -> SessionResult | Season:

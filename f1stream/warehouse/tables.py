@@ -129,9 +129,9 @@ class Table:
                 stamp = None  # the letter may be about just that
         else:
             stamp = Stamp.read(message.headers)
-            if not message.key:
-                raise BadRecord("the key is null")
-            if self.topic != topics.MESSAGES:
+            if self.topic == topics.MESSAGES:
+                topics.session_key_of(message.key)
+            else:
                 _, number = topics.session_of(message.key)
                 if record.driver_number != number:
                     raise BadRecord(f"driver_number is {record.driver_number}, the key says {number}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from faust.types import TP
 
 from agents.health import Vitals
-from f1stream.vitals import STUCK_S
+from f1stream.vitals import STUCK_S, Progress
 
 PARTITION = TP("telemetry", 3)
 
@@ -24,6 +25,34 @@ def test_growing_partition_of_which_nothing_is_acknowledged_is_unhealthy() -> No
     assert stuck(vitals, 0.0, 100, 50) is None
     assert stuck(vitals, STUCK_S - 1, 200, 50) is None, "not for so short a time"
     assert "telemetry[3] has grown to 200" in (stuck(vitals, STUCK_S + 1, 200, 50) or "")
+
+
+def test_records_that_wait_for_a_flush_are_not_stuck() -> None:
+    """Asked every ten seconds, as a supervisor does, over an hour of flushes every ten minutes."""
+    flush_s = 600
+    vitals = Vitals(app=None, progress=Progress("acknowledged", STUCK_S + flush_s))
+    for now in range(0, 3600, 10):
+        assert stuck(vitals, now, 100 + now, now // flush_s * flush_s) is None, f"at {now} s"
+    assert "has grown" in (stuck(vitals, 3600 + flush_s + STUCK_S, 9000, 3000) or ""), "it has not moved since 3000 s"
+
+
+def test_a_worker_that_waits_for_the_warehouse_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    consumer: Any = SimpleNamespace(
+        assignment=lambda: {PARTITION}, highwater=lambda _: end, _committed_offset={PARTITION: 50}
+    )
+    app = SimpleNamespace(
+        _consumer=consumer, rebalancing=False, tables=SimpleNamespace(recovery=SimpleNamespace(in_recovery=False)),
+        assignor=SimpleNamespace(assigned_actives=lambda: {PARTITION}),
+    )  # fmt: skip
+    now, end = 0.0, 100
+    monkeypatch.setattr("agents.health.time.monotonic", lambda: now)
+    vitals = Vitals(app)
+    assert (vitals.reason(), vitals.alive()) == (None, True)
+    now, end = STUCK_S + 1, 200
+    assert "has grown to 200" in (vitals.reason() or "")
+    assert not vitals.alive()
+    vitals.waits = "The warehouse is away."
+    assert (vitals.reason(), vitals.alive()) == ("The warehouse is away.", True)
 
 
 def test_partition_that_does_not_grow_is_only_idle() -> None:

@@ -1,7 +1,7 @@
-"""An archive worker to which something happens. ``FAULT`` says what: ``step:when:nth:signal``.
+"""An archive worker to which something happens. ``FAULT`` says what: ``step:when:nth:what``.
 
 ``step`` is one of the loader's (put, compare_and_set, copy, commit), ``when`` before or after it, ``nth`` the how
-manyth time (from 1), ``signal`` what it then sends to itself.
+manyth time (from 1), ``what`` the signal that it then sends to itself, or the file for which it then waits.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
 
 from f1stream.warehouse.loader import Loader  # noqa: E402
 
-step, when, nth, name = os.environ["FAULT"].split(":")
+step, when, nth, what = os.environ["FAULT"].split(":")
 method = f"_{step}"
 done = getattr(Loader, method)
 times = 0
@@ -27,16 +28,26 @@ def faulty(*arguments: Any) -> Any:
     global times  # noqa: PLW0603
     times += 1
     if when == "before" and times == int(nth):
-        os.kill(os.getpid(), getattr(signal, name))
+        fault()
     result = done(*arguments)
     if when == "after" and times == int(nth):
-        os.kill(os.getpid(), getattr(signal, name))
+        fault()
     return result
+
+
+def fault() -> None:
+    """What happens."""
+    if what.startswith("SIG"):
+        os.kill(os.getpid(), getattr(signal, what))
+    while not what.startswith("SIG") and not Path(what).exists():
+        time.sleep(0.1)
 
 
 setattr(Loader, method, faulty)
 
 if __name__ == "__main__":
+    from agents import archive
     from agents.run import run_worker
 
+    archive.PLACES_WITHIN_S = 1.0  # a rebalance waits no longer for a flush that is on
     run_worker("agents.archive")

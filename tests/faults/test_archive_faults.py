@@ -114,6 +114,25 @@ async def test_partitions_that_move_between_two_workers_are_loaded_once(
     rig.assert_exact(items)
 
 
+async def test_partitions_that_move_while_a_flush_is_on_are_loaded_once(
+    rig: ArchiveRig, items: list[Published], tmp_path: Path
+) -> None:
+    """The flush is one by age, so that records of the new assignment come while it lasts."""
+    few = 50
+    go_on = tmp_path / "go-on"
+    await rig.publish(bytes_of(items[:few]))
+    first = rig.archive(f"copy:after:1:{go_on}", F1STREAM_ARCHIVE_FLUSH_SECONDS="3")
+    await rig.ready(first)
+    second = rig.archive()
+    await rig.ready(second)
+    await rig.publish(bytes_of(items[few:]))
+    await asyncio.sleep(5)  # some of it is the first one's
+    go_on.touch()
+    await rig.until_loaded()
+    assert (first.poll(), second.poll()) == (None, None), "a worker has ended"
+    rig.assert_exact(items)
+
+
 @pytest.mark.parametrize("step", ["put:after", "compare_and_set:after", "copy:after", "commit:before"])
 async def test_a_worker_that_was_frozen_does_not_write_when_it_wakes(
     rig: ArchiveRig, items: list[Published], step: str

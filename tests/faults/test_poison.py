@@ -17,6 +17,8 @@ from f1stream.topics import Stamp
 from models import Packet
 
 STAMP = Stamp(7, 0, 0, 0, 0, 1_700_000_000_000, "stranger").headers()
+NULL_HEADER = [(name, None if name == "epoch" else value) for name, value in STAMP]
+END = b'{"kind":"session_end","session_time_ms":1}'
 POISON = [
     (topics.TELEMETRY, b"9693:4", b"\xff\x00 no JSON", STAMP, "the value"),
     (topics.TELEMETRY, b"9693:4", b'{"driver_number":"4"}', STAMP, "until_ms"),
@@ -26,7 +28,12 @@ POISON = [
     (topics.LAPS, b"no car", b"[]", STAMP, "the value"),
     (topics.LAPS, b"9693:4", None, STAMP, "null"),
     (topics.MESSAGES, b"9693", b'{"kind":"gossip"}', STAMP, "gossip|kind"),
-    (topics.MESSAGES, None, b'{"kind":"session_end","session_time_ms":1}', STAMP, "the key is null"),
+    (topics.MESSAGES, None, END, STAMP, "the key is null"),
+    (topics.MESSAGES, b"\xff9693", END, STAMP, "the key is not text"),
+    (topics.MESSAGES, b"9693", END + b" ", NULL_HEADER, "a header is null"),
+    (topics.MESSAGES, b"9693", END + b"  ", Stamp(-1, 0, 0).headers(), "header 'epoch' is -1"),
+    (topics.MESSAGES, b"9693", END + b"   ", Stamp(2**64, 0, 0).headers(), "header 'epoch'"),
+    (topics.MESSAGES, b"9693", END + b"    ", Stamp(1, 0, 2**40).headers(), "header 'emitted_ms'"),
     (topics.DEAD_LETTERS, b"9693", b"not a letter", [], "the value"),
 ]
 

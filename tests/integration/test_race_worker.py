@@ -16,6 +16,7 @@ from rig import Rig
 from f1stream import topics
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
+from f1stream.topics import Stamp
 from models import Lap, Packet, Weather
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -97,12 +98,22 @@ async def test_poison_is_buried_and_the_race_goes_on(
     await stranger.start()
     await stranger.send_and_wait(topics.TELEMETRY, b"{}", key=b"9693:4")
     await stranger.send_and_wait(topics.MESSAGES, b"{}", key=b"9693")
+    stamp = Stamp(epoch, 0, 0).headers()
+    for topic, key, headers in (
+        (topics.MESSAGES, b"\xff9693", stamp),
+        (topics.MESSAGES, b"9693", [(name, None) for name, _ in stamp]),
+        (topics.MESSAGES, b"9693", Stamp(2**64, 0, 0).headers()),
+        (topics.TELEMETRY, b"9693:4", Stamp(-1, 0, 0).headers()),
+        (topics.UPDATES, b"\xff9693", []),
+    ):
+        await stranger.send_and_wait(topic, b"{}", key=key, headers=headers)
     await stranger.stop()
     assert different(await rig.frames(epoch), expected) == []
-    letters = await rig.dead_letters(len(spoiled) + 2)
+    letters = await rig.dead_letters(len(spoiled) + 7)
     reasons = sorted((letter.topic, letter.reason.split(":")[0]) for letter in letters)
-    assert len(letters) == len(spoiled) + 2, reasons
-    assert sum("header" in letter.reason for letter in letters) == 2
+    assert len(letters) == len(spoiled) + 7, reasons
+    assert sum("header" in letter.reason for letter in letters) == 5
+    assert sum(letter.reason == "the key is not text" for letter in letters) == 2
 
 
 @pytest.mark.parametrize(("partitions", "workers"), [(1, 1), (24, 2)])

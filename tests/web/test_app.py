@@ -347,9 +347,11 @@ async def test_health_is_good_only_while_the_broker_answers(client: Client, feed
     feed.connected = False
     answer = await client.get("/health")
     assert (answer.status, (await answer.json())["reader"]) == (503, "disconnected")
+    assert (await client.get("/alive")).status == 200, "a new process would not have the broker either"
     feed.connected, feed.stuck = True, "frames[2] has grown to 90 for 31 s, and nothing after 40 is read."
     answer = await client.get("/health")
     assert (answer.status, (await answer.json())["status"]) == (503, feed.stuck)
+    assert (await client.get("/alive")).status == 503
     assert "f1stream_healthy 0.0" in await (await client.get("/metrics")).text()
 
 

@@ -142,6 +142,11 @@ async def test_without_a_broker_health_is_as_described(client: Client, feed: Fee
     await check(client, "/health", None, 503)
 
 
+async def test_when_nothing_is_read_alive_is_as_described(client: Client, feed: Feed) -> None:
+    feed.stuck = "frames[2] has grown to 90 for 31 s, and nothing after 40 is read."
+    await check(client, "/alive", None, 503)
+
+
 def test_an_answer_that_is_not_as_described_would_be_noticed() -> None:
     laps = validator({"$ref": "#/components/schemas/Laps"})
     assert laps.is_valid({"laps": []})

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -43,7 +44,7 @@ async def test_a_reader_stopped_while_it_is_refused_stops() -> None:
         await asyncio.wait_for(reader.stop(), 2)
 
 
-Sent = tuple[str, bytes, bytes | None, list[tuple[str, bytes]]]
+Sent = tuple[str, bytes, bytes | None, list[tuple[str, Any]]]
 
 
 @pytest.fixture
@@ -101,6 +102,10 @@ def facts() -> list[Sent]:
         (topics.LAPS, b"test_race:4", b"{}", stamp),
         (topics.TELEMETRY, b"test_race:4", b"{}", stamp),
         (topics.TELEMETRY, b"test_race:4", topics.encode(samples), []),
+        (topics.MESSAGES, b"\xff", topics.encode(told), stamp),
+        (topics.LAPS, b"test_race:4", topics.encode(driven), [(name, None) for name, _ in stamp]),
+        (topics.FRAMES, b"test_race", b"{}", [("kind", None)]),
+        (topics.FRAMES, b"\xff", b"{}", [("kind", b"head")]),
     ]
 
 
@@ -110,7 +115,7 @@ async def test_laps_messages_and_samples_are_there_by_the_time_at_which_they_bec
     reader = StreamReader(Shelf(10**6), rig.settings)
     await reader.start()
     try:
-        await until(lambda: reader.caught_up and reader.bad_records == 4)
+        await until(lambda: reader.caught_up and reader.bad_records == 8)
         tape = reader.shelf.get("test_race")
         assert tape is not None
         assert tape.history.between(0, 399) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -15,7 +16,7 @@ OPENAPI = Path(__file__).parents[1] / "openapi.yaml"
 
 
 class Service:
-    """``/health``, ``/metrics`` and ``/api/openapi.yaml``."""
+    """``/health``, ``/alive``, ``/metrics`` and ``/api/openapi.yaml``."""
 
     def __init__(self, feed: Feed, metrics: Metrics) -> None:
         self._feed = feed
@@ -25,6 +26,7 @@ class Service:
         """Where."""
         return [
             web.get("/health", self.health),
+            web.get("/alive", self.alive),
             web.get("/metrics", self.metrics),
             web.get("/api/openapi.yaml", self.openapi),
         ]
@@ -38,9 +40,12 @@ class Service:
             "caught_up": self._feed.caught_up,
             "lag": self._feed.lag,
         }
-        response = answer(body, 200 if well else 503)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return _now(body, well)
+
+    async def alive(self, _: web.Request) -> web.Response:
+        """503 where a new process could do better. Not without a broker: what is on the tape is still shown."""
+        alive = self._feed.stuck is None
+        return _now({"alive": alive}, alive)
 
     async def metrics(self, _: web.Request) -> web.Response:
         """For Prometheus."""
@@ -49,3 +54,9 @@ class Service:
     async def openapi(self, _: web.Request) -> web.Response:
         """This API, as OpenAPI."""
         return web.Response(body=OPENAPI.read_bytes(), content_type="application/yaml")
+
+
+def _now(body: dict[str, Any], well: bool) -> web.Response:
+    response = answer(body, 200 if well else 503)
+    response.headers["Cache-Control"] = "no-store"
+    return response
