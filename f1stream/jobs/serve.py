@@ -77,7 +77,7 @@ class JobMetrics(Collector):
 
 
 def create_app(jobs: JobScheduler) -> web.Application:
-    """Its two routes. A job that fails does not make the process ill: a restart would not mend it."""
+    """Its routes. A job that fails does not make the process ill: a restart would not mend it."""
     registry = CollectorRegistry()
     tell(registry, healthy=lambda: jobs.alive)
     registry.register(JobMetrics(jobs))
@@ -89,7 +89,8 @@ def create_app(jobs: JobScheduler) -> web.Application:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app = web.Application()
-    app.add_routes([web.get("/health", answer_health), web.get("/metrics", answer_metrics)])
+    app.add_routes([web.get(path, answer_health) for path in ("/health", "/alive")])
+    app.add_routes([web.get("/metrics", answer_metrics)])
     return app
 
 
