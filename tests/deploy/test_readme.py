@@ -1,4 +1,7 @@
-"""The README read as a newcomer would: every command in it is a command, and a test runs it."""
+"""The README read as a newcomer would: every command in it is a command, and a test has its words.
+
+That the test runs them is for who reads it; that it passes is for who runs all tests.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,21 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import ROOT
 from typer.main import get_command
+from words import words_of
 
 from f1stream.cli import app
 
 README, DEPLOYED = (ROOT / "README.md").read_text(), (ROOT / "deploy" / "README.md").read_text()
 RUN_BY = {
     "test_demo.py::test_without_a_network_a_race_is_simulated": ["make demo"],
-    "test_workflows.py::test_checks_are_those_of_a_developer": ["make test", ".ci/run", "make checks"],
     "test_demo.py::test_result_and_standings_are_on_the_page_after_the_session":
         ['make demo ARGS="--source sim:laps=15,seed=7 --speed max"'],
-    "test_rolling_restart.py::test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row":
-        ["make test ARGS=tests/faults/test_rolling_restart.py"],
     "test_demo.py::test_signal_stops_everything": ["f1stream demo"],
     "test_demo.py::test_whole_australian_grand_prix_is_accounted_for":
         ["f1stream demo --source archive:/path/to/aus2025_race --speed 5"],
@@ -36,9 +38,8 @@ RUN_BY = {
         "f1stream warehouse serve", "f1stream broker", "f1stream topics", "f1stream dbt",
         "faust -A agents.race worker", "faust -A agents.archive worker",
     ],
-    "test_live.py::test_all_that_the_feed_says_is_in_the_topics_and_in_the_recording": ["f1stream live"],
-    "test_live_sessions.py::test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_recording":
-        ["f1stream live --record"],
+    "test_live.py::test_all_that_the_feed_says_is_in_the_topics_and_in_the_recording":
+        ["f1stream live", "f1stream live --record"],
     "test_race_worker.py::test_killed_worker_changes_nothing": ["f1stream race"],
     "test_archive_faults.py::test_sigterm_in_mid_batch_loses_nothing": ["f1stream archive"],
     "test_killed.py::test_killed_while_it_asks_and_while_it_builds_nothing_is_half_done":
@@ -46,7 +47,7 @@ RUN_BY = {
     "test_sync.py::test_a_backfill_that_is_killed_goes_on_where_it_was": ["f1stream jolpica backfill"],
     "test_operations.py::test_with_other_partitions_the_race_is_the_same_and_both_runs_are_loaded":
         ['f1stream warehouse sql "…"'],
-    "test_compose.py::test_a_session_goes_through_all_of_them_to_page_and_warehouse": ["f1stream web"],
+    "test_live_page.py::test_race_from_start_to_flag": ["f1stream web"],
     "test_doctor.py::test_where_all_is_well_nothing_is_to_be_mended": ["f1stream doctor"],
     "test_workflows.py::test_image_has_changed_with_each_thing_that_its_dockerfile_copies": ["deploy/changed.sh"],
     "test_workflows.py::test_tables_come_before_services_and_the_marts_after_them":
@@ -54,8 +55,12 @@ RUN_BY = {
     "test_marts.py::test_every_node_of_every_build_passed": ["dbt build"],
     "test_streamlit.py::test_without_a_warehouse_one_is_started_and_stopped": ["make streamlit"],
 }  # fmt: skip
-"""The test that runs what is told."""
+"""The test that runs what is told, maybe with other values: of a source, of a speed."""
 NOT_RUN = {
+    # They run all tests, or run for minutes: CI calls them, and the workflows are read for that.
+    "test_workflows.py::test_checks_are_those_of_a_developer": ["make test", ".ci/run", "make checks"],
+    "test_rolling_restart.py::test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row":
+        ["make test ARGS=tests/faults/test_rolling_restart.py"],
     # Formula 1's servers are not asked: the demo takes what is at hand, and fetching asks servers of the tests.
     "test_demo_session.py::test_race_that_was_fetched_before_is_shown_without_asking":
         ["f1stream demo --source fastf1:2025/Monza/R --speed 5"],
@@ -135,30 +140,83 @@ def options_of(command: Any) -> set[str]:
     return {option for parameter in command.params for option in parameter.opts}
 
 
+def recipe(words: list[str]) -> str:
+    """What make would run."""
+    own = {
+        key: value for key, value in os.environ.items() if key != "ARGS" and not key.startswith(("MAKE", "MFLAGS"))
+    }
+    return subprocess.run(
+        ["make", "-n", *words], cwd=ROOT, env=own, capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+
+
+def phrases(command: str) -> list[str]:
+    """What a test that runs a command says: subcommands, options, kinds of sources; of make, of its recipe's end.
+
+    Patterns. Subcommands come after the program's name, or first in what is given to a function that knows it.
+    """
+    program, *words = shlex.split(command)
+    if program == "make":
+        return phrases(recipe(words).splitlines()[-1].removeprefix(".venv/bin/"))
+    if program == "python" or "/" in program:
+        return [f" {re.escape(Path(words[0] if program == 'python' else program).name)} "]
+    if program != "f1stream":
+        return [f" {re.escape(' '.join(words))} "]
+    options = [f" {word} " for word in words if word.startswith("--")]
+    kinds = [f" {word.partition(':')[0]}:" for word in words if re.match(r"(sim|archive|fastf1):", word)]
+    return [rf" (f1stream|\() {' '.join(subcommands(words))} ", *options, *kinds]
+
+
+def subcommands(words: list[str]) -> Iterator[str]:
+    command = get_command(app)
+    while words and (below := getattr(command, "commands", {}).get(words[0])):
+        yield words[0]
+        command, words = below, words[1:]
+
+
+def place_of(name: str) -> tuple[Path, str]:
+    """Where it is, and its function."""
+    file, _, function = name.partition("::")
+    (path,) = (ROOT / "tests").rglob(file)
+    assert re.search(rf"^(async )?def {function}\(", path.read_text(), re.MULTILINE), f"{function} is not in {path}"
+    return path, function
+
+
+def missing_in(test: str, command: str) -> list[str]:
+    """Which phrases of a command a test does not say."""
+    said = f" {words_of(*place_of(test))} "
+    return [each for each in phrases(command) if not re.search(each, said)]
+
+
 @pytest.mark.parametrize("command", sorted(set(told())))
-def test_it_is_a_command_that_a_test_runs(command: str) -> None:
+def test_it_is_a_command_and_is_mapped_to_a_test(command: str) -> None:
     assert COMMAND.match(command), "what stands in a block of commands is no command that is known here"
     assert command in TESTS, "name the test that runs it"
-    name, _, function = TESTS[command].partition("::")
-    (path,) = (ROOT / "tests").rglob(name)
-    assert re.search(rf"^(async )?def {function}\(", path.read_text(), re.MULTILINE), f"{function} is not in {path}"
+    place_of(TESTS[command])
     program, *words = shlex.split(command)
     example = any(command in block for text in (README, DEPLOYED) for block in blocks(text))
     if program == "make":
-        own = {
-            key: value
-            for key, value in os.environ.items()
-            if key != "ARGS" and not key.startswith(("MAKE", "MFLAGS"))
-        }
-        done = subprocess.run(["make", "-n", *words], cwd=ROOT, env=own, capture_output=True, text=True, check=True)
+        ran = recipe(words)
         if words[0] == "demo":
-            (demo,) = re.findall(r"^\.venv/bin/f1stream (demo.*)$", done.stdout, re.MULTILINE)
+            (demo,) = re.findall(r"^\.venv/bin/f1stream (demo.*)$", ran, re.MULTILINE)
             parsed(shlex.split(demo), example=True)
-        assert all((ROOT / file).is_file() for file in re.findall(r"bin/pytest (tests/\S+)", done.stdout))
+        assert all((ROOT / file).is_file() for file in re.findall(r"bin/pytest (tests/\S+)", ran))
     elif program == "f1stream":
         parsed(words, example)
     elif "/" in program:
         assert os.access(ROOT / program, os.X_OK)
+
+
+@pytest.mark.parametrize(
+    ("test", "command"), [(test, command) for test, commands in RUN_BY.items() for command in commands]
+)
+def test_the_test_that_runs_it_has_its_words(test: str, command: str) -> None:
+    assert missing_in(test, command) == []
+
+
+@pytest.mark.parametrize("command", ["f1stream dbt", "f1stream live --record", "make streamlit", "make demo"])
+def test_a_test_of_something_else_has_not(command: str) -> None:
+    assert missing_in("test_doctor.py::test_where_all_is_well_nothing_is_to_be_mended", command) == phrases(command)
 
 
 def test_nothing_is_mapped_that_is_not_told() -> None:

@@ -24,6 +24,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ import yaml
 from certificates import certificates
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from fastf1_server import SCHEDULES, FastF1Servers
+from jolpica_server import JolpicaServer, season_2024, season_of
 from kafka_cluster import Cluster
 from livetiming_server import LiveTimingServer
 from pydantic import SecretStr
@@ -56,6 +59,10 @@ AT_ONCE = 4
 SESSION = "sim-3"
 HEARTBEAT = [FeedMessage("Heartbeat", {"Utc": "2025-03-16T04:00:00Z"}, 1_742_097_600_000)]
 SOURCE = "sim:cars=4,laps=2,seed=3"
+UNAVAILABLE = 2
+"""How a command ends that cannot have what it asks for, or is not let in: the user can mend it."""
+NOT_PUBLISHED = {"fetch": UNAVAILABLE, "whole": UNAVAILABLE}
+"""They find their session in the calendar, and ask for streams that no server here has."""
 
 
 def token(mark: str) -> str:
@@ -124,10 +131,11 @@ class Witness:
         return {name if name.isupper() else f"F1STREAM_{name.upper()}": value for name, value in values.items()}
 
     def run(self, *command: str, until: str = "", then: Callable[[dict[str, str]], None] | None = None,
-            **environment: str) -> str:  # fmt: skip
+            ends_with: int = 0, **environment: str) -> str:  # fmt: skip
         """What ``f1stream COMMAND`` (or ``faust …``, or Python's ``-c …``) says until it ends, or has said ``until``.
 
-        After ``until`` it is stopped; before that ``then`` is called with its environment.
+        It ends with the code ``ends_with``: what fails at once has nothing to show. After ``until`` it is stopped;
+        before that ``then`` is called with its environment.
         """
         name = f"{next(self._numbers):02} {' '.join(command)}"
         home = self.folder / re.sub(r"[^\w.-]+", "-", name)[:60]
@@ -154,8 +162,8 @@ class Witness:
             while process.poll() is None and (not until or until not in log.read_text(errors="replace")):
                 assert time.monotonic() < deadline, f"{name} has not said {until!r}: {log.read_text()[-2000:]}"
                 time.sleep(0.05)
-            if until:
-                assert process.poll() is None, f"{name} ended: {log.read_text()[-2000:]}"
+            ended = process.poll()
+            assert ended == (None if until else ends_with), f"{name} ended with {ended}: {log.read_text()[-2000:]}"
             if then:
                 then(given)
         finally:
@@ -265,7 +273,8 @@ def test_every_field_that_holds_a_secret_is_one() -> None:
 def test_the_search_finds_a_secret_wherever_it_is(witness: Witness) -> None:
     values = marked()
     environment = witness.keep_secret(values)
-    assert witness.run("topics", **environment) and witness.leaks() == []
+    assert witness.run("topics", ends_with=UNAVAILABLE, **environment), "there is no broker"
+    assert witness.leaks() == []
     for name, value in values.items():
         whole, part = value.encode(), value.splitlines()["\n" in value][:20].encode()
         encoded = base64.b64encode(b"\0f1stream\0" + whole)
@@ -286,16 +295,22 @@ def test_the_search_finds_a_secret_wherever_it_is(witness: Witness) -> None:
 
 
 def test_every_process_works_with_its_secrets_and_shows_none(
-    witness: Witness, cluster: Cluster, snowflake: Callable[..., SnowflakeDoor]
+    witness: Witness, cluster: Cluster, snowflake: Callable[..., SnowflakeDoor], jolpica_data: Path, recordings: Path
 ) -> None:
     """On Kafka with SASL over TLS, Snowflake's login, and a feed that knows the token; each secret is used."""
     asyncio.run(cluster.reset())
     values = marked() | {"broker_password": cluster.password}
     ran: set[str] = set()
-    with snowflake() as door, LiveTimingServer(HEARTBEAT, tokens=[values["f1tv_token"]]) as feed:
+    with (
+        snowflake() as door, LiveTimingServer(HEARTBEAT, tokens=[values["f1tv_token"]]) as feed,
+        JolpicaServer() as jolpica, FastF1Servers() as fastf1,
+    ):  # fmt: skip
+        jolpica.answers = season_2024(jolpica_data) | season_of(datetime.now(UTC).year, 1, jolpica_data)
+        calendar = recordings / "livetiming_frozen" / "schedule_2025.json"
+        fastf1.answers[f"{SCHEDULES}schedule_2025.json"] = calendar.read_bytes()
         base = {
             **cluster.secure_environment(), **SNOWFLAKE, **door.environment(), **witness.keep_secret(values),
-            "F1STREAM_LIVE_URL": feed.url, "F1STREAM_LOG_FORMAT": "json",
+            "F1STREAM_LIVE_URL": feed.url, "F1STREAM_LOG_FORMAT": "json", "F1STREAM_FASTF1_URL": fastf1.url,
         }  # fmt: skip
 
         def run(
@@ -303,8 +318,15 @@ def test_every_process_works_with_its_secrets_and_shows_none(
         ) -> Callable[[], Any]:
             ran.add(name)
             environment = without(base, *ONLY[way], *(("broker", "snowflake_account") if embedded else ()))
-            return lambda: witness.run(*name.split(), *arguments, **how, **environment)
+            code = NOT_PUBLISHED.get(name, 0)
+            return lambda: witness.run(*name.split(), *arguments, ends_with=code, **how, **environment)
 
+        asked = {"F1STREAM_JOLPICA_URL": jolpica.url}
+        facts = (  # one after the other, as a lock in their home has it; here each has a home of its own
+            run("jobs run", "calendar", **asked),
+            run("jolpica sync", **asked),
+            run("jolpica backfill", "--from", "2024", "--to", "2024", "--rounds", "1", **asked),
+        )
         run("warehouse init", way="password")()
         all_at_once(
             run("demo", "--source", SOURCE, "--speed", "max", until="Watch it on", then=look_at_all(witness)),
@@ -315,9 +337,7 @@ def test_every_process_works_with_its_secrets_and_shows_none(
             run("doctor", way="key"),
             run("live", until="messages so far", then=look_at_live(witness)),
             run("jobs"),
-            run("jobs run", "calendar"),
-            run("jolpica sync"),
-            run("jolpica backfill", "--from", "2024", "--to", "2024", "--rounds", "1"),
+            lambda: [fact() for fact in facts],
             run("sessions", "2025"),
             run("fetch", "2025", "Monza", "R"),
             run("whole", "2025-03-16T04:00:00"),
@@ -423,18 +443,22 @@ def test_what_is_refused_is_not_shown(
             return lambda: witness.run(*command, **how, **told)
 
         all_at_once(
-            run(without(right, *ONLY["password"]), "dbt", "debug"),
+            run(without(right, *ONLY["password"]), "dbt", "debug", ends_with=1),
             run(right, "archive", until="Incorrect username"),
             run(right, "live", until="refused the F1TV token", then=look_at_live(witness)),
             run(right, "schedule", until="Incorrect username", then=look_at_jobs(witness)),
-            run(wrong, "faust", "-A", "agents.race", "worker"),
+            run(wrong, "faust", "-A", "agents.race", "worker", ends_with=1),
             run(wrong, "web", until="Invalid username or password"),
-            run(wrong, "doctor"),
-            run(without(right, *ONLY["key"]) | witness.keep_secret(bad), "warehouse", "status"),
+            run(wrong, "doctor", ends_with=1),
+            run(
+                without(right, *ONLY["key"]) | witness.keep_secret(bad), "warehouse", "status", ends_with=UNAVAILABLE
+            ),
             run(wrong | {"F1STREAM_BROKER_CA_FILE": "/nowhere/ca.pem"}, "web", until="No such file"),
-            run(right | {"HTTPS_PROXY": f"http://{nowhere()}"}, "warehouse", "sql", "select 1"),
-            run(rude_broker, "topics"),
-            run(no_broker, "demo", "--source", SOURCE),
+            run(
+                right | {"HTTPS_PROXY": f"http://{nowhere()}"}, "warehouse", "sql", "select 1", ends_with=UNAVAILABLE
+            ),
+            run(rude_broker, "topics", ends_with=UNAVAILABLE),
+            run(no_broker, "demo", "--source", SOURCE, ends_with=UNAVAILABLE),
         )
         assert feed.authorizations[0] == f"Bearer {values['f1tv_token']}"
     assert witness.leaks() == []
@@ -456,7 +480,7 @@ def test_an_error_that_nobody_caught_shows_the_settings_without_their_secrets(
 ) -> None:
     given = witness.keep_secret(marked()) | {"F1STREAM_LOG_FORMAT": log_format}
     given |= SNOWFLAKE | {"F1STREAM_BROKER_SECURITY": "SASL_PLAINTEXT", "F1STREAM_BROKER_USER": "lando"}
-    told = witness.run("-c", UNCAUGHT, **given)
+    told = witness.run("-c", UNCAUGHT, ends_with=1, **given)
     assert "RuntimeError" in told and "Traceback" in told and "lando" in told
     assert witness.leaks() == []
 
@@ -465,7 +489,7 @@ def test_a_wrong_setting_is_named_and_no_value_is_shown(witness: Witness) -> Non
     """Neither the secrets beside it, nor the wrong value: it may be a secret under a wrong name."""
     given = witness.keep_secret(marked())
     misplaced = witness.keep_secret({"broker_security": secrets.token_hex(20), "web_port": secrets.token_hex(20)})
-    told = witness.run("topics", **given, **misplaced)
+    told = witness.run("topics", ends_with=UNAVAILABLE, **given, **misplaced)
     assert "F1STREAM_BROKER_SECURITY" in told and "F1STREAM_WEB_PORT" in told
     assert witness.leaks() == []
 

@@ -14,6 +14,7 @@ from figures import figures
 from kafka_cluster import Cluster
 
 from f1stream import topics
+from f1stream.embedded.ports import listens
 from f1stream.report import count_rows
 from f1stream.sources.packing import pack
 from f1stream.sources.publish import Counts, publish
@@ -23,19 +24,26 @@ TIMES = 14 if os.environ.get("F1STREAM_FAULTS") == "long" else 2
 """Whole races that wait: 10.5 million samples, or 1.5."""
 MEMORY_BOUND = 800_000_000
 SPEED = 5.0
+SLACK_S = 0.25
+"""A busy machine makes frames that much later; whoever waits for a warehouse that is away waits for seconds."""
 
 
 async def test_an_outage_does_not_delay_frames(cluster: Cluster, aus_session: Session, tmp_path: Path) -> None:
-    """Two minutes of the race at 5x; the warehouse is killed half way, and stays away to the end."""
+    """Two minutes of the race at 5x; the warehouse is killed half way, and stays away to the end.
+
+    Late is what is later than with the warehouse, in the same run on the same machine.
+    """
     await cluster.reset()
     rig = ArchiveRig(tmp_path, 6, cluster.environment())
     begin = aus_session.start_ms + 600_000
     items = [(item, topics.encode(item.record)) for item in pack(aus_session, 1, 250, begin, begin + 120_000)]
-    lags: list[tuple[int, float]] = []
+    with_it: list[float] = []
+    without_it: list[float] = []
     try:
         await rig.start()
         await rig.worker()
-        await rig.ready(rig.archive())
+        archive = rig.archive()
+        await rig.ready(archive)
         began = time.monotonic()
         publishing = asyncio.create_task(rig.publish(items, speed=SPEED))
         consumer = rig.reader(topics.FRAMES)
@@ -49,23 +57,30 @@ async def test_an_outage_does_not_delay_frames(cluster: Cluster, aus_session: Se
                         if headers["kind"] != b"frames":
                             continue
                         at = (int(headers["seq"]) + int(headers["count"]) - 1) * 200
-                        lags.append((at, time.monotonic() - began - (at - begin) / 1000 / SPEED))
+                        lag = time.monotonic() - began - (at - begin) / 1000 / SPEED
+                        if killed:
+                            without_it.append(lag)
+                        elif at > begin + 5_000:
+                            with_it.append(lag)
                         ended = ended or b'"ended":true' in message.value
                 if not killed and time.monotonic() - began > 12:
+                    assert await rig.offset() > 0, "nothing is loaded: the warehouse is not used yet"
                     rig.kill_warehouse()
                     killed = True
         await publishing
         await consumer.stop()
+        assert not listens(rig.settings.embedded_warehouse_port), "the warehouse is not away"
+        assert archive.poll() is None, "nobody waits for the warehouse"
     finally:
         rig.stop()
-    assert len(lags) > 100
-    half = begin + 60_000
-    for name, part in (("with the warehouse", [lag for at, lag in lags if begin + 5_000 < at < half]),
-                       ("without it", [lag for at, lag in lags if at >= half])):  # fmt: skip
-        cuts = quantiles(part, n=100)
+    assert min(len(with_it), len(without_it)) > 20, "too few frames to compare"
+    before, after = quantiles(with_it, n=100), quantiles(without_it, n=100)
+    for name, cuts in (("with the warehouse", before), ("without it", after)):
         figures.append(
             f"frame latency at 5x on Apache Kafka, {name}: p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms"
         )
+    for percent in (50, 95):
+        assert after[percent - 1] < 2 * before[percent - 1] + SLACK_S, f"p{percent}: frames wait for the warehouse"
 
 
 async def test_memory_stays_bounded_while_samples_wait(
