@@ -23,6 +23,8 @@ class Vitals:
 
     app: Any
     progress: Progress = field(default_factory=lambda: Progress("acknowledged"))
+    taken: dict[Any, int] = field(default_factory=dict)
+    """Offset after the last record taken, of partitions whose records may long wait for others, and are well."""
     waits: str | None = None
     """For what else than Kafka the worker waits, as a sentence."""
 
@@ -65,8 +67,8 @@ class Vitals:
         }
 
     def _stuck(self, consumer: Any, tp: Any, now: float) -> str | None:
-        end, acknowledged = consumer.highwater(tp) or 0, consumer._committed_offset.get(tp)
-        return self.progress.stuck(tp.topic, tp.partition, end, acknowledged, now)
+        done = self.taken.get(tp, consumer._committed_offset.get(tp))
+        return self.progress.stuck(tp.topic, tp.partition, consumer.highwater(tp) or 0, done, now)
 
 
 def serve_health(app: Any, vitals: Vitals) -> None:

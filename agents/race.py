@@ -37,6 +37,7 @@ from f1stream.race.driver import Driver
 from f1stream.race.session import SessionRace
 from f1stream.settings import settings
 from f1stream.topics import BadRecord, Stamp
+from f1stream.vitals import Progress
 from models import CarUpdate, Frame, Head, Lap, Packet, Updates
 
 log = logging.getLogger("f1stream")
@@ -61,7 +62,7 @@ dead_letters_topic = raw_topic(app, topics.DEAD_LETTERS)
 cars = raw_table(app, "cars", "session:driver -> how far its packets and laps have been handed on")
 races = raw_table(app, "races", "session -> the race as of a frame, with all that the rules read")
 standing = raw_table(app, "standing", "session -> info, entries and track, which stand for the whole run")
-vitals = Vitals(app)
+vitals = Vitals(app, Progress("taken"))
 serve_health(app, vitals)
 
 
@@ -72,7 +73,7 @@ serve_health(app, vitals)
 @or_end
 async def per_driver(stream: Any) -> None:
     """Join each driver's packets and laps and hand them on to its session."""
-    receipts = Receipts()
+    receipts = Receipts(vitals.taken)
     drivers: dict[bytes, Driver] = {}
 
     def forget() -> None:
@@ -184,7 +185,7 @@ class Live:
 @or_end
 async def per_session(stream: Any) -> None:
     """Join each session's cars and messages, and publish its frames."""
-    receipts = Receipts()
+    receipts = Receipts(vitals.taken)
     sessions: dict[bytes, Live] = {}
 
     def forget() -> None:

@@ -225,12 +225,16 @@ class Receipts:
     Faust commits past a message in flight under some circumstances (its issue 606): never give it a gap.
     """
 
+    taken: dict[Any, int] = field(default_factory=dict)
+    """By partition, the offset after the last one taken."""
     _waiting: dict[Any, deque[Receipt]] = field(default_factory=dict)
 
     def take(self, event: Any) -> Receipt:
         """A receipt for an event, to be settled later."""
         receipt = Receipt(event)
-        self._waiting.setdefault(event.message.tp, deque()).append(receipt)
+        message = event.message
+        self.taken[message.tp] = message.offset + 1
+        self._waiting.setdefault(message.tp, deque()).append(receipt)
         return receipt
 
     async def acknowledge(self, stream: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from faust.types import TP
 
 from agents.health import Vitals
+from agents.worker import Receipts
 from f1stream.vitals import STUCK_S, Progress
 
 PARTITION = TP("telemetry", 3)
@@ -25,6 +26,15 @@ def test_growing_partition_of_which_nothing_is_acknowledged_is_unhealthy() -> No
     assert stuck(vitals, 0.0, 100, 50) is None
     assert stuck(vitals, STUCK_S - 1, 200, 50) is None, "not for so short a time"
     assert "telemetry[3] has grown to 200" in (stuck(vitals, STUCK_S + 1, 200, 50) or "")
+
+
+def test_records_that_are_taken_and_wait_for_others_are_not_stuck() -> None:
+    """As all of a partition do behind a run whose source was killed: a new worker would get no further."""
+    vitals = Vitals(app=None, progress=Progress("taken"))
+    for now in range(0, 3600, 10):
+        Receipts(vitals.taken).take(SimpleNamespace(message=SimpleNamespace(tp=PARTITION, offset=100 + now)))
+        assert stuck(vitals, now, 110 + now, 50) is None
+    assert "has grown" in (stuck(vitals, 3600 + STUCK_S, 9000, 50) or ""), "nothing more was taken"
 
 
 def test_records_that_wait_for_a_flush_are_not_stuck() -> None:
