@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
 
 READY_WITHIN_S = 60.0
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, being told to end, and a terminal that is closed."""
 INTERRUPTED = 130
 SHOWN_RACE = Wanted(2025, "Australian Grand Prix", "Race")
 """What is shown when nothing else is asked for: rain, three safety cars, six cars out."""
@@ -118,22 +121,26 @@ class Demo:
         self._children = Children(logs, self._settings.environment())
         work = asyncio.current_task()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if work is not None:
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        for number in STOPPED_BY:
+            if work is not None and not (nohup and number == signal.SIGHUP):
                 loop.add_signal_handler(number, work.cancel)
         try:
             return await self._run()
         except asyncio.CancelledError:
-            self._console.print("\nStopping.")
+            with suppress(OSError):  # the terminal may be what has gone
+                self._console.print("\nStopping.")
             return INTERRUPTED if self.exit_when_done else 0
         except ChildFailed as failure:
             self._console.print(f"\n[red]{failure}[/red]")
             return failure.code
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not leave anything behind
+            for number in STOPPED_BY:  # a second Ctrl-C must not leave anything behind
                 loop.add_signal_handler(number, lambda: None)
             self._children.stop()
             self._scratch.cleanup()
+            with suppress(OSError):  # the source's progress bar hides the cursor, and its end is not its own
+                self._console.show_cursor()
 
     def _claim_ports(self) -> None:
         s = self._settings
@@ -171,7 +178,8 @@ class Demo:
         simulated = "  [yellow]SIMULATED[/yellow]" if self.session.startswith("sim") else ""
         self._say("source", f"{self.session} at {pace}{simulated}")
         page = f"http://{_shown(s.web_host)}:{s.web_port}/"
-        self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all.\n")
+        faster = "; faster: --speed 10" if self.speed == "1" else ""
+        self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all{faster}.\n")
         season = asyncio.create_task(self._tell_of_the_season())
         await self._until_ended(source or self._start_source())
         season.cancel()
@@ -317,7 +325,7 @@ class Demo:
                 f"All {told['samples']:,} samples, {told['laps']:,} laps and {told['messages']:,} messages are "
                 f"accounted for, in {told['frames']:,} frames; "
                 f"{told['dead_letters']} dead letters; {rows.total():,} rows in the warehouse; "
-                f"{seconds['total']:.1f} s."
+                f"{seconds['total']:.1f} s from the start, and then {seconds['marts']:.1f} s for the marts."
             )
         return 1 if differences else 0
 

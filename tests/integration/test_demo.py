@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import socket
 import subprocess
@@ -41,6 +43,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {
         **os.environ,
         "F1STREAM_HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path),
         "F1STREAM_BROKER": "",
         "F1STREAM_EMBEDDED_BROKER_PORT": str(free_port()),
         "F1STREAM_WEB_PORT": str(free_port()),
@@ -49,6 +52,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "F1STREAM_SCHEDULE_PORT": str(free_port()),
         "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(free_port()),
     }
+
+
+@pytest.fixture(autouse=True)
+def hanging_up_is_not_ignored() -> Iterator[None]:
+    """Under nohup the demo would inherit that it is; a handler of ours it does not."""
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 class RunningDemo:
@@ -104,8 +115,8 @@ def gone(processes: list[psutil.Process]) -> bool:
     return not alive
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_stops_everything(running: RunningDemo, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_stops_everything(running: RunningDemo, number: signal.Signals, tmp_path: Path) -> None:
     deadline = time.monotonic() + 30
     while len(running.children()) < 7 and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -116,6 +127,43 @@ def test_signal_stops_everything(running: RunningDemo, number: signal.Signals) -
     assert running.process.wait(20) == 0
     assert time.monotonic() - began < STOPS_WITHIN_S, "the issue promises it"
     assert gone(children)
+    assert not list(tmp_path.glob("f1stream-warehouse-*"))
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["Ctrl-C", "terminal closed"])
+def test_a_terminal_gets_its_cursor_back_and_may_be_closed(
+    environment: dict[str, str], tmp_path: Path, closed: bool
+) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        command = [*DEMO, "--source", "sim:laps=5,cars=8"]
+        os.execve(command[0], command, {**environment, "TERM": "xterm"})  # noqa: S606 - no shell is wanted
+    try:
+        told = b""
+        while b"\x1b[?25l" not in told.partition(b"Watch it on")[2]:
+            told += os.read(terminal, 65_536)
+        children = psutil.Process(pid).children(recursive=True)
+        if closed:
+            os.close(terminal)
+        else:
+            os.write(terminal, b"\x03")
+            told += read_to_the_end(terminal)
+            assert re.findall(rb"\x1b\[\?25[lh]", told)[-1] == b"\x1b[?25h"
+        psutil.Process(pid).wait(20)
+        assert gone(children)
+        assert not list(tmp_path.glob("f1stream-warehouse-*"))
+    finally:
+        if psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def read_to_the_end(terminal: int) -> bytes:
+    told = b""
+    while True:
+        try:
+            told += os.read(terminal, 65_536)
+        except OSError:  # nobody has it open any more
+            return told
 
 
 def test_failing_child_stops_everything(running: RunningDemo) -> None:
