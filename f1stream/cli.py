@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import Coroutine
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,6 +72,21 @@ def parse_speed(text: str) -> float | None:
     if not 0.25 <= speed <= 1_000:
         raise typer.BadParameter("The speed lies between 0.25 and 1000, or is max.")
     return speed
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"f1stream {version('f1stream')}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Which version this is.")
+    ] = False,
+) -> None:
+    """What can be said before the command."""
 
 
 @app.command()
@@ -201,6 +218,8 @@ def live(
     """Publish the session that is on, from the official live timing, until it ends."""
     from f1stream.sources.livetiming.follow import follow  # noqa: PLC0415
 
+    if append and record is None:
+        raise typer.BadParameter("--append goes with --record.")
     counts = _run(follow(settings(), record, append=append))
     print(  # noqa: T201
         f"{counts.session_key}: {counts.samples:,} samples, {counts.laps:,} laps and {counts.messages:,} messages "
@@ -240,11 +259,15 @@ def archive() -> None:
 @app.command()
 def web() -> None:
     """The page and its API."""
-    claim(settings().web_host, settings().web_port, "F1STREAM_WEB_PORT", "the page")
+    s = settings()
+    claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
     from web.app import serve  # noqa: PLC0415
 
-    logs.configure("web", settings())
-    _run(serve(settings()))
+    logs.configure("web", s)
+    # Of a broker that is away the reader tells once, and waits; its client would tell at every attempt.
+    logging.getLogger("aiokafka").addFilter(lambda told: not told.getMessage().startswith("Unable connect to"))
+    logging.getLogger(__name__).info("the page is on http://%s:%d/", s.web_host, s.web_port)
+    _run(serve(s))
 
 
 @app.command()
@@ -295,8 +318,9 @@ def dbt(context: typer.Context) -> None:
     """dbt on the project of the marts, with a profile made from the settings: build, test, docs generate, …"""
     from f1stream.marts.project import run_dbt  # noqa: PLC0415
 
-    with one_at_a_time(settings()) if WRITES & set(context.args) else nullcontext(), embedded_warehouse(settings()):
-        succeeded = run_dbt(settings(), context.args)
+    arguments = context.args or ["--help"]
+    with one_at_a_time(settings()) if WRITES & set(arguments) else nullcontext(), embedded_warehouse(settings()):
+        succeeded = run_dbt(settings(), arguments)
     raise SystemExit(0 if succeeded else 1)
 
 
