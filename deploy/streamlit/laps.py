@@ -51,30 +51,34 @@ def pace(laps: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def trace(samples: pd.DataFrame, start_ms: int) -> pd.DataFrame:
+def trace(samples: pd.DataFrame, start_ms: int, end_ms: int) -> pd.DataFrame:
     """A lap's samples with seconds since its start and the share of its length; what cannot be is left out.
 
-    A live run's samples have no distance: it is the speed, integrated.
+    No sample is taken at the line, so the lap is led on to its official start and end, at the speed of the sample
+    next to them. A live run's samples have no distance: it is the speed, integrated.
     """
     time_s = (samples["session_time_ms"] - start_ms) / 1e3
     speed = samples["speed_kmh"].astype(float)
     metres = samples["distance_m"].astype(float)
     if metres.isna().any():
         metres = (((speed + speed.shift()) / 2 / 3.6) * time_s.diff()).fillna(0.0).cumsum()
-    metres = (metres - metres.iloc[0]).cummax()
     gear = samples["gear"].astype(float)
     throttle = samples["throttle_percent"].astype(float)
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "time_s": time_s,
             "metres": metres,
-            "share": metres / (metres.iloc[-1] or np.nan),
             "speed": speed,
             "throttle": throttle.where(throttle <= 100),  # 104: no data
             "brake": samples["is_braking"].astype(float),
             "gear": gear.where(gear.between(0, 8)),
         }
     )
+    edges = found.iloc[[0, -1]].assign(time_s=[0.0, (end_ms - start_ms) / 1e3])
+    edges["metres"] += edges["speed"] / 3.6 * (edges["time_s"] - found["time_s"].iloc[[0, -1]])
+    found = pd.concat([edges.iloc[:1], found, edges.iloc[1:]], ignore_index=True)
+    found["metres"] = (found["metres"] - found["metres"].iloc[0]).cummax()
+    return found.assign(share=found["metres"] / (found["metres"].iloc[-1] or np.nan))
 
 
 def delta(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
@@ -84,4 +88,5 @@ def delta(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """
     share = np.linspace(0.0, 1.0, GRID + 1)
     behind = np.interp(share, second["share"], second["time_s"]) - np.interp(share, first["share"], first["time_s"])
+    behind[0] = 0.0  # from the grid a car leaves the lap's first place later than the lap begins
     return pd.DataFrame({"metres": share * first["metres"].iloc[-1], "seconds": behind})
