@@ -27,7 +27,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "database": settings.snowflake_database, "schema": "MARTS", "paramstyle": "qmark",
         "application": "f1stream", "session_parameters": {"QUERY_TAG": "f1stream-streamlit", "TIMEZONE": "UTC"},
     }  # fmt: skip
-    return {
+    told = {"F1STREAM_APP_EMBEDDED": "1"} if settings.embedded_warehouse else {}
+    return told | {
         "SNOWFLAKE_CONNECTIONS": tomlkit.dumps({"f1stream": connection}),
         "SNOWFLAKE_DEFAULT_CONNECTION_NAME": "f1stream",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import charts
@@ -12,9 +13,14 @@ import snowflake.connector
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-NO_MARTS = (
-    "There is no season in the marts yet. Load a session (`f1stream demo --keep`) or a season"
-    " (`f1stream jolpica sync`), then build them with `f1stream dbt build`."
+EMBEDDED = "F1STREAM_APP_EMBEDDED" in os.environ
+"""As local.py says: the warehouse is the one on this machine."""
+NO_MARTS = "There is no season in the marts yet. " + (
+    'Stop this app, fill the warehouse with `make demo ARGS="--keep --speed max --exit-when-done"` (a race and its'
+    " season, in some minutes), and start it again."
+    if EMBEDDED
+    else "Load a session (`f1stream replay`) or a season (`f1stream jolpica sync`), then build them with"
+    " `f1stream dbt build`."
 )
 NO_SESSION = (
     "No session of this round was streamed, so it has no laps. `f1stream replay` publishes a past one, and"
@@ -213,13 +219,13 @@ def _named(row: Any) -> str:
 
 
 def _trace(session: dict[str, Any], row: Any) -> pd.DataFrame | None:
-    number, start = int(row["lap_number"]), row["start_ms"]
-    begins = int(row["end_ms"] - row["lap_time_ms"] if pd.isna(start) else start)
+    number, ends = int(row["lap_number"]), int(row["end_ms"])
+    begins = ends - int(row["lap_time_ms"])
     samples = marts.rows(
         marts.TELEMETRY, str(session["session_date"]), session["session_key"], row["driver_number"],
-        begins, int(row["end_ms"]), number, number,
+        begins, ends, number, number,
     )  # fmt: skip
-    return lap.trace(samples, begins) if len(samples) > 1 else None
+    return lap.trace(samples, begins, ends) if len(samples) > 1 else None
 
 
 def standings(event_key: str | None) -> None:
@@ -244,7 +250,8 @@ try:
     main()
 except snowflake.connector.ProgrammingError as error:
     st.info(NO_MARTS)
-    st.caption(f"If they are built, the role lacks rights on schema MARTS. The warehouse said: {error.msg}")
+    if not EMBEDDED:
+        st.caption(f"If they are built, the role lacks rights on schema MARTS. The warehouse said: {error.msg}")
 except (snowflake.connector.Error, StreamlitAPIException) as error:
     # Streamlit says "missing configuration" whatever kept it from connecting; what did is in the context.
     st.error(
