@@ -241,6 +241,41 @@ async def test_the_page_is_accessible_and_fits(
     assert errors == []
 
 
+@pytest.mark.parametrize(("viewport", "stuck"), [(DESKTOP, "thead th"), (PHONE, "[data-col=pos], [data-col=driver]")])
+async def test_heads_and_on_a_phone_drivers_stay_in_view_when_the_table_is_scrolled(
+    browser: Browser, stage: Stage, viewport: dict[str, int], stuck: str
+) -> None:
+    stage.put(30)
+    page, errors = await opened(browser, stage, viewport=viewport)
+    await until(page, "document.querySelectorAll('#rows tr').length === 3")
+    if viewport == PHONE:
+        await page.click("#columns")
+    moved, hidden = await page.evaluate(
+        """(stuck) => {
+            const scroll = document.getElementById("tower-scroll");
+            Object.assign(scroll.style, { flex: "none", height: "60px" });  // three cars have to overflow
+            const cells = [...document.querySelectorAll(`#tower :is(${stuck})`)];
+            const place = (cell) => (({ x, y }) => [x, y])(cell.getBoundingClientRect());
+            scroll.scrollIntoView({ block: "center" });
+            const before = cells.map(place);
+            const down = stuck === "thead th";
+            scroll[down ? "scrollTop" : "scrollLeft"] = 1e4;
+            if (!(down ? scroll.scrollTop : scroll.scrollLeft)) throw new Error("nothing to scroll");
+            const apart = (a, b) => Math.max(...a.map((at, axis) => Math.abs(at - b[axis])));
+            const moved = cells.filter((cell, i) => apart(place(cell), before[i]) > 1);
+            const hidden = cells.filter((cell) => cell.parentElement.sectionRowIndex === 0).filter((cell) => {
+                const { x, y, width, height } = cell.getBoundingClientRect();
+                return !cell.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+            });
+            return [moved, hidden].map((found) => found.map((cell) => cell.dataset.col));
+        }""",
+        stuck,
+    )
+    assert moved == []
+    assert hidden == [], "another cell lies over it"
+    assert errors == []
+
+
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 async def test_without_positions_cars_go_round_a_ring_and_the_page_says_why(
     browser: Browser, stage: Stage, pictures: Path, viewport: dict[str, int]
