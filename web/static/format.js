@@ -10,6 +10,13 @@ export function lapTime(ms) {
   return minutes ? `${minutes}:${seconds.padStart(6, "0")}` : seconds;
 }
 
+/** A sector time in the width of 26.412: tenths from a minute on, whole seconds from ten. */
+export function sectorTime(ms) {
+  if (ms == null || ms < 60000) return lapTime(ms);
+  const [unit, cut] = ms < 600000 ? [100, 2] : [1000, 4];
+  return lapTime(Math.round(ms / unit) * unit).slice(0, -cut);
+}
+
 /** A gap: whole laps when there are any, else seconds. */
 export function gap(ms, laps) {
   if (laps > 0) return `+${laps} ${laps === 1 ? "LAP" : "LAPS"}`;

@@ -1,6 +1,6 @@
 // The timing table: one row per car, in race order. Text from the feed only ever becomes textContent.
 
-import { NONE, age, gap, lapTime, teamColor } from "./format.js";
+import { NONE, age, gap, lapTime, sectorTime, teamColor } from "./format.js";
 import { penaltyCell } from "./penalties.js";
 import { byTime, carStatus, raceOrder, signalAge } from "./state.js";
 
@@ -169,9 +169,10 @@ class Row {
           return bar;
         }));
         bars.setAttribute("aria-hidden", "true");
-        const time = element("span", mark ?? "", ms == null ? (size ? "" : NONE) : lapTime(ms));
+        const time = element("span", mark ?? "", ms == null ? (size ? "" : NONE) : sectorTime(ms));
         const told = mark ? [element("span", "sr", mark === "overall" ? " best of all" : " personal best")] : [];
         this.cells[`s${sector}`].replaceChildren(time, ...told, bars);
+        this.cells[`s${sector}`].title = ms >= 60000 ? lapTime(ms) : ""; // the cell has room for its tenths only
       });
     }
   }
