@@ -106,7 +106,7 @@ export class Compare {
     const traces = ROWS.flatMap(([row], i) => {
       const axis = i ? { yaxis: `y${i + 1}` } : {};
       if (row === "delta") {
-        return [{ type: "scatter", mode: "lines", x, y: answer.delta_ms.map((ms) => ms / 1000), line: { color: color("--text"), width: 1.6 }, fill: "tozeroy", fillcolor: "rgba(128,140,160,.16)", hovertemplate: `${names[1]} %{y:+.3f} s<extra></extra>`, ...axis }];
+        return [{ type: "scatter", mode: "lines", x, y: answer.delta_ms.map((ms) => ms / 1000), text: answer.delta_ms.map(signed), line: { color: color("--text"), width: 1.6 }, fill: "tozeroy", fillcolor: "rgba(128,140,160,.16)", hovertemplate: `${names[1]} %{text} s<extra></extra>`, ...axis }];
       }
       return [[a, one, "solid", names[0]], [b, second, "dot", names[1]]].map(([side, shade, dash, name]) => ({
         type: "scatter", mode: "lines", x, y: side[row].map(Number), line: { color: shade, dash, width: 1.5, shape: row === "gear" || row === "brake" ? "hv" : "linear" }, hovertemplate: `${name} %{y:.0f}<extra></extra>`, ...axis,
@@ -143,6 +143,11 @@ function offer(side, laps) {
   side.lap.replaceChildren(...options);
   const wanted = side.chosen === "best" ? best && String(best.lap) : side.chosen;
   if (wanted) side.lap.value = wanted;
+}
+
+/** Seconds with their sign: Plotly does not take d3's "+.3f". */
+function signed(ms) {
+  return `${ms < 0 ? "−" : "+"}${(Math.abs(ms) / 1000).toFixed(3)}`;
 }
 
 function colorOf(head, number) {
