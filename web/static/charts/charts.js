@@ -5,7 +5,7 @@ import { laptimes, positions, strategy, trace, weather } from "./race.js";
 
 const KINDS = { trace, positions, laptimes, strategy, weather };
 const DRAW_MS = 1000; // a chart is drawn no more often
-const NOTHING = { trace: "Begins with the first lap", positions: "Begins with the first lap", laptimes: "Begins with the first lap time", strategy: "No tyres are known yet", weather: "No weather is known yet" };
+const NOTHING = { trace: "Begins when the first lap is over", positions: "Begins when the first lap is over", laptimes: "Begins with the first lap time", strategy: "No tyres are known yet", weather: "No weather is known yet" };
 
 export class Charts {
   constructor() {
@@ -15,7 +15,7 @@ export class Charts {
     }, { rootMargin: "120px" });
     for (const place of document.querySelectorAll("[data-chart]")) {
       this.charts.set(place, { kind: place.dataset.chart, inSight: false, drawn: "", at: 0 });
-      place.dataset.note = "Loading the charts…";
+      place.dataset.note = NOTHING[place.dataset.chart];
       seen.observe(place);
     }
     this.theme = 0;
@@ -48,8 +48,9 @@ export class Charts {
   }
 
   async draw(place, chart, view) {
+    if (!place.firstChild && KINDS[chart.kind](view)) place.dataset.note = "Loading the charts…";
     const library = await plotly();
-    const made = KINDS[chart.kind](view);
+    const made = KINDS[chart.kind](view); // now: while the library came the viewer may have gone back
     if (!made) {
       if (place.firstChild) library.purge(place.firstChild);
       place.replaceChildren();

@@ -135,7 +135,7 @@ export function weather(view) {
     draw("Wind", "wind_speed", "--muted", "m/s", { line: { dash: "dot" } }),
     draw("Humidity", "humidity", "--wet", "%", { line: { dash: "dash" }, on: { yaxis: "y2" } }),
   ];
-  const look = layout({ title: "Minutes of the session" }, { title: "°C, m/s" }, { shapes: wet, hovermode: "x unified", showlegend: true, legend: { orientation: "h", y: 1.14, x: 0 } });
+  const look = layout({ title: "Minutes of the session" }, { title: "°C, m/s" }, { shapes: wet, hovermode: "x unified", showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 } });
   look.margin = { ...look.margin, t: 30 };
   look.yaxis2 = { ...look.yaxis, overlaying: "y", side: "right", title: { text: "%", font: { size: 11 } }, range: [0, 100], showgrid: false };
   return { traces, layout: look, label: "Temperatures, wind and humidity; blue where it rains" };
