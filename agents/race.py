@@ -214,8 +214,10 @@ async def per_session(stream: Any) -> None:
         if not batch.is_current():
             continue
         await keep(touched)
-        for live in touched.values():
+        for key, live in touched.items():
             settle(live)
+            if live.session.ended and not live.waiting:
+                del sessions[key]  # its table has it, should anything more come
         await receipts.acknowledge(stream)
         HELD.labels("session").set(len(receipts))
 

@@ -108,6 +108,7 @@ class StreamReader(Feed):
         self.take_marts(marts)
         self.take_facts(facts)
         self.take(frames)
+        self.shelf.make_room()  # laps and samples take some too, whether or not frames come
 
 
 class Tail:

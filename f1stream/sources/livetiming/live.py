@@ -39,6 +39,7 @@ class LiveRun:
         self._waiting: list[Lap | Message] = []
         """What was told before the session could begin."""
         self._until_ms = 0
+        self._at_ms = 0
         self._cars: list[str] = []
         self._recent: dict[str, deque[tuple[int, float, float]]] = {}
         self._has_track = False
@@ -50,8 +51,10 @@ class LiveRun:
             if self.ended:
                 return
             self.parser, self._waiting = None, []  # what was there before was over
-        self.parser = self.parser or Parser(message.sent_ms)
-        at_ms = message.sent_ms - self.parser.t0_ms
+        if self.parser is None:
+            self.parser, self._at_ms = Parser(message.sent_ms), 0
+        # The feed's clock may run back by up to a second: what is told by then stays told.
+        at_ms = self._at_ms = max(message.sent_ms - self.parser.t0_ms, self._at_ms)
         facts = self.parser.take(message)
         if self._stamper is None:
             self._waiting += facts
