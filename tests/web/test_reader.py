@@ -152,6 +152,22 @@ async def test_frames_go_to_the_tapes_and_marts_to_the_results_once_both_topics_
         await reader.stop()
 
 
+async def test_without_frames_too_an_old_session_makes_room(rig: Rig) -> None:
+    await create_topics(rig.settings)
+    (topic, _, value, _), *_ = facts()
+    runs = [(b"old", 1), (b"new", 10**12)]
+    await send(rig, *((topic, key, value, topics.Stamp(epoch, 0, 400).headers()) for key, epoch in runs))
+    reader = StreamReader(Shelf(1), rig.settings)
+    await reader.start()
+    try:
+        await until(lambda: reader.caught_up and reader.lag == 0)
+        assert reader.bad_records == 0
+        assert reader.shelf.run("old", 1) is None, "it is still in memory"
+        assert reader.shelf.run("new", 10**12) is not None
+    finally:
+        await reader.stop()
+
+
 async def test_marts_that_cannot_be_read_are_counted_and_what_was_told_before_stays(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
