@@ -50,6 +50,11 @@ CONSUMER = "race"
 UPDATE_SAMPLES = 10_000
 """Samples in one record of ``updates``: some 400 kB, well under what a broker takes."""
 FRAMES_A_RECORD = 50
+SILENT_S = 60.0
+"""What waits of a run of which nothing came for so long goes into the tables: the source may have been killed, and
+nothing that comes after it in its partition could be acknowledged."""
+ASIDE_BYTES = 2_000_000
+"""What is larger stays in Kafka."""
 CHECKPOINT_S = 1.0
 """Wall time between two checkpoints; what lies after the last one is read again after a crash."""
 
@@ -75,10 +80,12 @@ async def per_driver(stream: Any) -> None:
     """Join each driver's packets and laps and hand them on to its session."""
     receipts = Receipts(vitals.taken)
     drivers: dict[bytes, Driver] = {}
+    heard_at: dict[bytes, float] = {}
 
     def forget() -> None:
         receipts.forget()
         drivers.clear()
+        heard_at.clear()
 
     async for batch in batches(app, CONSUMER, stream, forget):
         touched: dict[bytes, Driver] = {}
@@ -99,9 +106,13 @@ async def per_driver(stream: Any) -> None:
         await send_updates(runs, batch.published_s)
         if not batch.is_current():
             continue
+        heard_at |= dict.fromkeys(touched, time.monotonic())
+        for key in [key for key, at in heard_at.items() if time.monotonic() - at > SILENT_S]:
+            del heard_at[key]
+            settled += drivers[key].put_aside()
+            touched[key] = drivers[key]
         for key, driver in touched.items():
-            cursor = driver.cursor
-            cars.keep(key, cursor.epoch, 2 + cursor.packet_seq + cursor.lap_seq, driver.dump())
+            cars.keep(key, driver.cursor.epoch, driver.progress, driver.dump())
         await cars.delivered()
         for receipt in settled:
             receipt.settled = True
@@ -179,6 +190,9 @@ class Live:
     """Samples that are in the metrics."""
     waiting: list[tuple[int, Receipt]] = field(default_factory=list)
     """(everything in the event is known by, receipt)."""
+    aside_ms: int = -1
+    """Up to when events are done though no frame holds them: checkpoints are whole until one is past it."""
+    heard_at: float = field(default_factory=time.monotonic)
 
 
 @app.agent(session_input)
@@ -214,6 +228,7 @@ async def per_session(stream: Any) -> None:
         if not batch.is_current():
             continue
         await keep(touched)
+        await put_aside(sessions)
         for key, live in touched.items():
             settle(live)
             if live.session.ended and not live.waiting:
@@ -230,7 +245,8 @@ def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live:
         session = SessionRace(key.decode(), epoch)
         if kept is not None and still is not None:
             session = SessionRace.restore(key.decode(), kept, still)
-        live = sessions[key] = Live(session, -1 if session.t is None else session.t, counted=session.tally.samples)
+        t = -1 if session.t is None else session.t
+        live = sessions[key] = Live(session, t, counted=session.tally.samples, aside_ms=session.told_ms)
         log.info(
             "Run %d is followed from session time %d ms on.", session.epoch, live.checkpoint_ms, extra=about(key)
         )
@@ -238,6 +254,7 @@ def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live:
         log.info("Run %d takes the place of run %d.", epoch, live.session.epoch, extra=about(key))
         fenced = [(FENCED, receipt) for _, receipt in live.waiting]
         live = sessions[key] = Live(SessionRace(key.decode(), epoch), waiting=fenced)
+    live.heard_at = time.monotonic()
     return live
 
 
@@ -312,18 +329,46 @@ async def keep(touched: dict[bytes, Live]) -> None:
             live.kept_at = now
             measure(key, live)
             if session.standing_changed:
-                standing.keep(key, session.epoch, session.t, session.dump_standing())
+                standing.keep(key, session.epoch, session.progress(), session.dump_standing())
                 session.standing_changed = False
     await standing.delivered()  # first: a checkpoint is read together with what stands
     for key, live in due:
-        kept = live.session.checkpoint()
-        if kept is not None and live.session.t is not None:
-            races.keep(key, live.session.epoch, live.session.t, kept)
-            live.checkpoint_ms = live.session.t
-            if live.session.ended:
-                log.info("Run %d has ended at session time %d ms.", live.session.epoch, live.session.t,
-                         extra=about(key))  # fmt: skip
+        session = live.session
+        whole = session.t is not None and session.t < live.aside_ms
+        kept = session.checkpoint(whole=whole)
+        if kept is not None and session.t is not None:
+            races.keep(key, session.epoch, session.progress(whole=whole), kept)
+            live.checkpoint_ms = session.t
+            if session.ended:
+                log.info("Run %d has ended at session time %d ms.", session.epoch, session.t, extra=about(key))
     await races.delivered()
+
+
+async def put_aside(sessions: dict[bytes, Live]) -> None:
+    """Write whole checkpoints of the runs that have fallen silent, and be done with their events."""
+    now = time.monotonic()
+    kept: dict[bytes, bytes] = {}
+    for key, live in sessions.items():
+        if live.waiting and now - live.heard_at > SILENT_S:
+            live.heard_at = now
+            value = live.session.checkpoint(whole=True) or b""
+            if len(value) <= ASIDE_BYTES:
+                kept[key] = value
+                standing.keep(
+                    key, live.session.epoch, live.session.progress(whole=True), live.session.dump_standing()
+                )
+    await standing.delivered()
+    for key, value in kept.items():
+        races.keep(key, sessions[key].session.epoch, sessions[key].session.progress(whole=True), value)
+    await races.delivered()
+    for key in kept:
+        live = sessions[key]
+        live.aside_ms = live.session.told_ms
+        for _, receipt in live.waiting:
+            receipt.settled = True
+        live.waiting = []
+        log.warning("Run %d is silent, with no end. What was told beyond session time %d ms is put aside.",
+                    live.session.epoch, live.checkpoint_ms, extra=about(key))  # fmt: skip
 
 
 def measure(key: bytes, live: Live) -> None:

@@ -54,6 +54,7 @@ class Rig:
         self.settings = Settings(_env_file=None, **names)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.workers: list[tuple[subprocess.Popen[bytes], int]] = []
+        self.race_command = [sys.executable, "-m", "f1stream", "race"]
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
 
@@ -91,7 +92,7 @@ class Rig:
                 return process
 
     def _worker(self, port: int) -> subprocess.Popen[bytes]:
-        process = self._popen([sys.executable, "-m", "f1stream", "race"], "race", F1STREAM_RACE_PORT=str(port))
+        process = self._popen(self.race_command, "race", F1STREAM_RACE_PORT=str(port))
         self.workers.append((process, port))
         return process
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
@@ -16,16 +16,8 @@ from models.packet import OPEN_DRS
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Cursor:
-    """How far one driver's streams have been handed on: all that must survive a restart."""
-
-    epoch: int = -1
-    packet_seq: int = -1
-    lap_seq: int = -1
-
-
-_CURSOR = TypeAdapter(Cursor)
+ASIDE_PACKETS = 200
+"""More that wait are not put aside: they are no end of a run."""
 
 
 @dataclass(slots=True)
@@ -38,6 +30,22 @@ class _Waiting(Generic[T]):
     """None for a repeated or unreadable one."""
     repeated: bool
     token: Any
+    """None when it was put aside."""
+
+
+@dataclass(slots=True)
+class Cursor:
+    """How far one driver's streams have been handed on: all that must survive a restart."""
+
+    epoch: int = -1
+    packet_seq: int = -1
+    lap_seq: int = -1
+    packets: list[_Waiting[Packet]] = field(default_factory=list)
+    """What waits, when it was put aside."""
+    laps: list[_Waiting[Lap]] = field(default_factory=list)
+
+
+_CURSOR = TypeAdapter(Cursor)
 
 
 @dataclass(slots=True)
@@ -45,7 +53,8 @@ class Driver:
     """Joins the packets and laps of one car of one session.
 
     A packet waits for the laps it names, a lap for the packet that names it. Every record comes with a token;
-    ``hand_on`` gives back the tokens of the records that are dealt with, in the order in which they are.
+    ``hand_on`` gives back the tokens of the records that are dealt with, in the order in which they are. What waits
+    is ``put_aside`` when its run has fallen silent.
     """
 
     number: str
@@ -55,16 +64,43 @@ class Driver:
     _packets: deque[_Waiting[Packet]] = field(default_factory=deque)
     _laps: deque[_Waiting[Lap]] = field(default_factory=deque)
     _settled: list[Any] = field(default_factory=list)
+    _aside: bool = False
+    """Something that waits is dealt with all the same, for the table has it: until nothing waits any more."""
 
     def dump(self) -> bytes:
         """The cursor, as a table's value."""
-        return _CURSOR.dump_json(self.cursor)
+        if not self._aside:
+            return _CURSOR.dump_json(self.cursor, exclude_defaults=True)
+        packets = [replace(packet, token=None) for packet in self._packets if not packet.repeated]
+        laps = [replace(lap, token=None) for lap in self._laps if not lap.repeated]
+        return _CURSOR.dump_json(replace(self.cursor, packets=packets, laps=laps))
+
+    @property
+    def progress(self) -> int:
+        """Grows with each value of a run that holds more."""
+        held = self._packet_seq + self._lap_seq if self._aside else -2
+        return (2 + self.cursor.packet_seq + self.cursor.lap_seq) << 32 | 2 + held
 
     @classmethod
     def restore(cls, number: str, value: bytes | None) -> Driver:
         """From a table's value; None begins anew."""
         cursor = Cursor() if value is None else _CURSOR.validate_json(value)
-        return cls(number, cursor, cursor.packet_seq, cursor.lap_seq)
+        packets, laps = deque(cursor.packets), deque(cursor.laps)
+        cursor.packets, cursor.laps = [], []
+        packet_seq = packets[-1].seq if packets else cursor.packet_seq
+        lap_seq = laps[-1].seq if laps else cursor.lap_seq
+        return cls(number, cursor, packet_seq, lap_seq, packets, laps, _aside=bool(packets or laps))
+
+    def put_aside(self) -> list[Any]:
+        """The tokens of what waits: it is dealt with when ``dump`` is kept, which holds it from now on."""
+        waiting: list[_Waiting[Any]] = [*self._packets, *self._laps]
+        tokens = [each.token for each in waiting if each.token is not None]
+        if not tokens or len(waiting) > ASIDE_PACKETS:
+            return []
+        for each in waiting:
+            each.token = None
+        self._aside = True
+        return tokens
 
     def begins(self, epoch: int, token: Any) -> bool:
         """Whether a record of ``epoch`` counts: a new run replaces the present one, an older one is settled."""
@@ -72,10 +108,11 @@ class Driver:
             self._settled.append(token)
             return False
         if epoch > self.cursor.epoch:
-            self._settled += [packet.token for packet in self._packets]
-            self._settled += [lap.token for lap in self._laps]
+            self._settled += [packet.token for packet in self._packets if packet.token is not None]
+            self._settled += [lap.token for lap in self._laps if lap.token is not None]
             self._packets.clear()
             self._laps.clear()
+            self._aside = False
             self.cursor = Cursor(epoch)
             self._packet_seq = self._lap_seq = -1
         return True
@@ -111,17 +148,20 @@ class Driver:
         laps: list[LapUpdate] = []
         while self._packets and self._packets[0].names_laps <= self._lap_seq + 1:
             packet = self._packets.popleft()
-            done.append(packet.token)
+            if packet.token is not None:
+                done.append(packet.token)
             if packet.repeated:
                 continue
             run.append(packet)
             while self._laps and self._laps[0].seq < packet.names_laps:
                 lap = self._laps.popleft()
-                done.append(lap.token)
+                if lap.token is not None:
+                    done.append(lap.token)
                 if not lap.repeated:
                     self.cursor.lap_seq = lap.seq
                     if lap.record is not None:
                         laps.append(lap_update(lap.record, lap.emitted_ms))
+        self._aside = self._aside and bool(self._packets or self._laps)
         if not run:
             return None, done
         self.cursor.packet_seq = run[-1].seq

@@ -2,7 +2,8 @@
 
 The frame for session time T holds exactly what was known by T. It is made when every entered car has told
 everything up to T and every message that the cars' packets name has been seen. What lies beyond the last frame
-waits in memory: it is not in the checkpoint, and its records are not acknowledged.
+waits in memory: it is not in the checkpoint, and its records are not acknowledged. Only of a run that has fallen
+silent a whole checkpoint holds it too: its records would hold up what comes after them.
 """
 
 from __future__ import annotations
@@ -91,21 +92,32 @@ class Arrivals:
 
 
 @dataclass(slots=True)
+class Beyond:
+    """What lies beyond a checkpoint's frame."""
+
+    cars: dict[str, Arrivals]
+    messages: deque[tuple[int, int, Message | None]]
+    message_seq: int
+    """The last message that was received."""
+
+
+@dataclass(slots=True)
 class Checkpoint:
-    """What goes into the table: the session as of one frame."""
+    """What goes into the table: the session as of one frame, or before the first (``t`` and ``race`` are None)."""
 
     epoch: int
-    t: int
+    t: int | None
     message_seq: int
     """The last message that is applied."""
     packet_seq: dict[str, int]
     """By car, the last packet that lies wholly at or before ``t``."""
-    race: Race
+    race: Race | None
     tally: Tally
     ended: bool
     tracks: int
     """How many tracks had been told: what stands is written first, and may hold a newer one."""
     keyframe: Frame | None
+    beyond: Beyond | None = None
 
 
 @dataclass(slots=True)
@@ -300,21 +312,41 @@ class SessionRace:
 
     # -- what is kept ----------------------------------------------------------------------------------
 
-    def checkpoint(self) -> bytes | None:
-        """The session as of the last frame, as a table's value; None before the first."""
-        if self.race is None or self.t is None or self._frames is None or self._frames.keyframe is None:
+    @property
+    def told_ms(self) -> int:
+        """Up to when anything was told that no frame holds; -1 when nothing was."""
+        cars = (car.runs[-1][1] for car in self._cars.values() if car.runs)
+        return max(chain(cars, (emitted_ms for _, emitted_ms, _ in self._messages)), default=-1)
+
+    def progress(self, *, whole: bool = False) -> int:
+        """Grows with each checkpoint of a run that holds more."""
+        frame = self.t if self._has_frames and self.t is not None else -1
+        return (1 + frame) << 32 | (1 + self.told_ms if whole else 0)
+
+    @property
+    def _has_frames(self) -> bool:
+        return self._frames is not None and self._frames.keyframe is not None
+
+    def checkpoint(self, *, whole: bool = False) -> bytes | None:
+        """The session as of the last frame, as a table's value; ``whole``: with what lies beyond it.
+
+        None before the first frame, when there is nothing but what lies beyond.
+        """
+        if not (whole or self._has_frames):
             return None
+        begun = self._has_frames
         return _CHECKPOINT.dump_json(
             Checkpoint(
                 epoch=self.epoch,
-                t=self.t,
+                t=self.t if begun else None,
                 message_seq=self._applied_seq,
                 packet_seq=self._done,
-                race=self.race,
+                race=self.race if begun else None,
                 tally=self.tally,
                 ended=self.ended,
                 tracks=len(self.standing.tracks),
-                keyframe=self._frames.keyframe,
+                keyframe=self._frames.keyframe if begun and self._frames else None,
+                beyond=Beyond(self._cars, self._messages, self._message_seq) if whole else None,
             )
         )
 
@@ -332,7 +364,11 @@ class SessionRace:
         self.t, self.race, self.tally, self.ended = kept.t, kept.race, kept.tally, kept.ended
         self._message_seq = self._applied_seq = kept.message_seq
         self._done = kept.packet_seq
-        self._frames = Frames(self.race, kept.keyframe)
+        if kept.beyond is not None:
+            self._cars, self._messages = kept.beyond.cars, kept.beyond.messages
+            self._message_seq = kept.beyond.message_seq
+        if self.race is not None:
+            self._frames = Frames(self.race, kept.keyframe)
         if self.standing.track is not None:
             self._line = ReferenceLine(self.standing.track.outline)
         return self

@@ -65,8 +65,10 @@ class Log:
 class Worker:
     """Both stages of a race worker, which dies now and then."""
 
-    def __init__(self, records: list[Published], random: Random) -> None:
-        self.random = random
+    def __init__(self, records: list[Published], random: Random, silence: float = 0.0) -> None:
+        """``silence``: how likely a run is taken for a silent one, each time that there is a choice."""
+        self.random, self.silence = random, silence
+        self.versions: dict[bytes, tuple[int, int]] = {}
         logs: dict[tuple[str, bytes], list[Any]] = defaultdict(list)
         for item in records:
             logs[item.topic, item.key].append(item)
@@ -83,7 +85,7 @@ class Worker:
         """As after a crash: tables as they were written, logs from what is acknowledged."""
         self.drivers: dict[bytes, Driver] = {}
         self.live: SessionRace | None = None
-        self.kept_t = -1
+        self.kept_t = self.aside = -1
         self.waiting: list[tuple[int, Log, int]] = []
         for log in (*self.inputs.values(), self.messages, self.updates):
             log.position = log.acknowledged
@@ -132,7 +134,14 @@ class Worker:
                 self.updates.records.append(topics.encode(Updates(entries=part)))
                 if self.dies():
                     return
+        for key, driver in self.drivers.items():
+            if self.random.random() < self.silence:
+                settled += driver.put_aside()
+                touched[key] = driver
         for key, driver in touched.items():
+            version = driver.cursor.epoch, driver.progress
+            assert version >= self.versions.get(key, version), "a recovery would keep the older one"
+            self.versions[key] = version
             self.cars[key] = driver.dump()
         if self.dies():
             return
@@ -146,9 +155,10 @@ class Worker:
             if self.races is not None:
                 self.kept_t, checkpoint = self.races
                 self.live = SessionRace.restore(KEY.decode(), checkpoint, self.standing)
+                self.aside = self.live.told_ms
         if epoch > self.live.epoch:
             self.waiting, self.kept_t = [(0, log, offset) for _, log, offset in self.waiting], -1
-            self.live = SessionRace(KEY.decode(), epoch)
+            self.live, self.aside = SessionRace(KEY.decode(), epoch), -1
         return self.live if epoch == self.live.epoch else None
 
     def per_session(self) -> None:
@@ -175,15 +185,25 @@ class Worker:
                 assert self.frames.setdefault((live.epoch, made.t // 200), value) == value, "repeated, but different"
         if self.dies():
             return
-        checkpoint = live.checkpoint()
-        if checkpoint is not None and live.t is not None and (live.ended or self.random.random() < 0.3):
+        silent = self.random.random() < self.silence
+        whole = silent or (-1 if live.t is None else live.t) < self.aside
+        checkpoint = live.checkpoint(whole=whole)
+        if checkpoint is not None and (silent or live.ended or self.random.random() < 0.3):
             self.standing = live.dump_standing()
             if self.dies():
                 return
-            self.races = live.t, checkpoint
-            self.kept_t = live.t
+            version = live.epoch, live.progress(whole=whole)
+            assert version >= self.versions.get(KEY, version), "a recovery would keep the older one"
+            self.versions[KEY] = version
+            self.races = -1 if live.t is None else live.t, checkpoint
+            self.kept_t = self.races[0]
             if self.dies():
                 return
+            if silent:
+                self.aside = live.told_ms
+                for _, log, offset in self.waiting:
+                    log.settled.add(offset)
+                self.waiting = []
         for until, log, offset in self.waiting:
             if until <= self.kept_t:
                 log.settled.add(offset)
@@ -223,6 +243,15 @@ def test_any_interleaving_repetition_and_crash_gives_the_same_frames(random: Ran
 
 
 @chaos
+@given(
+    random=st.randoms(use_true_random=True), packet_ms=st.sampled_from(PACKET_MS), often=st.sampled_from((0.03, 0.5))
+)
+def test_what_is_put_aside_is_not_lost(random: Random, packet_ms: int, often: float) -> None:
+    worker = Worker(list(published(1, packet_ms)), random, silence=often)
+    assert different(worker.work(1), undisturbed()) == []
+
+
+@chaos
 @given(random=st.randoms(use_true_random=True), share=st.floats(0.05, 0.95))
 def test_a_new_run_in_the_middle_of_another_gives_its_own_frames(random: Random, share: float) -> None:
     old = published(1, 1_000)
@@ -255,6 +284,18 @@ def test_unreadable_records_are_the_same_loss_whenever_they_come(random: Random,
 @pytest.mark.parametrize("batch", [1, 37, 5_000])
 def test_packets_and_batches_make_no_difference(packet_ms: int, batch: int) -> None:
     assert different(frame_bytes(run(session(), packet_ms, batch=batch).made), undisturbed()) == []
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.8])
+def test_a_run_without_an_end_is_acknowledged_when_it_is_put_aside(share: float) -> None:
+    records = published(1, 1_000)
+    worker = Worker(list(records[: int(len(records) * share)]), Random(1), silence=0.5)
+    worker.dies = lambda: False  # type: ignore[method-assign]
+    for _ in range(500):
+        worker.per_driver()
+        worker.per_session()
+    logs = [*worker.inputs.values(), worker.messages, worker.updates]
+    assert [log.acknowledged for log in logs] == [len(log.records) for log in logs]
 
 
 def test_the_model_acknowledges_everything_in_the_end() -> None:

@@ -1,0 +1,15 @@
+"""A race worker to which a run is silent after two seconds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+if __name__ == "__main__":
+    from agents import race
+    from agents.run import run_worker
+
+    race.SILENT_S = 2.0
+    run_worker("agents.race")
