@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ os.environ.setdefault("F1STREAM_FASTF1_URL", "http://127.0.0.1:9")
 """Nothing answers there: what is tested asks no server of others."""
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    """Told to end, the run takes down what it has put up, as with Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def missing(what: str) -> None:
