@@ -264,8 +264,6 @@ def web() -> None:
     from web.app import serve  # noqa: PLC0415
 
     logs.configure("web", s)
-    # Of a broker that is away the reader tells once, and waits; its client would tell at every attempt.
-    logging.getLogger("aiokafka").addFilter(lambda told: not told.getMessage().startswith("Unable connect to"))
     logging.getLogger(__name__).info("the page is on http://%s:%d/", s.web_host, s.web_port)
     _run(serve(s))
 

@@ -108,7 +108,8 @@ class Cluster:
             broker.folder.mkdir(parents=True)
             (broker.folder / "server.properties").write_text(self._properties(broker))
             formats.append(
-                self._java(broker, "kafka.tools.StorageTool", "format", "-t", self._id, "-c",
+                # With "=": an id may begin with a dash.
+                self._java(broker, "kafka.tools.StorageTool", "format", f"--cluster-id={self._id}", "--config",
                            str(broker.folder / "server.properties"))
             )  # fmt: skip
         for process in formats:
