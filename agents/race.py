@@ -190,8 +190,6 @@ class Live:
     """Samples that are in the metrics."""
     waiting: list[tuple[int, Receipt]] = field(default_factory=list)
     """(everything in the event is known by, receipt)."""
-    aside_ms: int = -1
-    """Up to when events are done though no frame holds them: checkpoints are whole until one is past it."""
     heard_at: float = field(default_factory=time.monotonic)
 
 
@@ -245,8 +243,7 @@ def live_session(key: bytes, epoch: int, sessions: dict[bytes, Live]) -> Live:
         session = SessionRace(key.decode(), epoch)
         if kept is not None and still is not None:
             session = SessionRace.restore(key.decode(), kept, still)
-        t = -1 if session.t is None else session.t
-        live = sessions[key] = Live(session, t, counted=session.tally.samples, aside_ms=session.told_ms)
+        live = sessions[key] = Live(session, -1 if session.t is None else session.t, counted=session.tally.samples)
         log.info(
             "Run %d is followed from session time %d ms on.", session.epoch, live.checkpoint_ms, extra=about(key)
         )
@@ -318,57 +315,56 @@ async def send_frames(key: bytes, session: SessionRace, made: list[Head | Frame]
 
 async def keep(touched: dict[bytes, Live]) -> None:
     """Write the checkpoints of the sessions that have gone on far enough, and wait until they are safe."""
-    due = []
+    due = {}
     now = time.monotonic()
     for key, live in touched.items():
         session = live.session
         if session.t is None or session.t == live.checkpoint_ms:
             continue
         if session.ended or now - live.kept_at >= CHECKPOINT_S:
-            due.append((key, live))
+            due[key] = live
             live.kept_at = now
             measure(key, live)
-            if session.standing_changed:
-                standing.keep(key, session.epoch, session.progress(), session.dump_standing())
-                session.standing_changed = False
-    await standing.delivered()  # first: a checkpoint is read together with what stands
-    for key, live in due:
-        session = live.session
-        whole = session.t is not None and session.t < live.aside_ms
-        kept = session.checkpoint(whole=whole)
-        if kept is not None and session.t is not None:
-            races.keep(key, session.epoch, session.progress(whole=whole), kept)
-            live.checkpoint_ms = session.t
-            if session.ended:
-                log.info("Run %d has ended at session time %d ms.", session.epoch, session.t, extra=about(key))
-    await races.delivered()
+    await write(due)
 
 
 async def put_aside(sessions: dict[bytes, Live]) -> None:
-    """Write whole checkpoints of the runs that have fallen silent, and be done with their events."""
+    """Be done with the events of the runs that have fallen silent: their checkpoints hold all that waits."""
+    silent = {}
     now = time.monotonic()
-    kept: dict[bytes, bytes] = {}
     for key, live in sessions.items():
         if live.waiting and now - live.heard_at > SILENT_S:
             live.heard_at = now
-            value = live.session.checkpoint(whole=True) or b""
-            if len(value) <= ASIDE_BYTES:
-                kept[key] = value
-                standing.keep(
-                    key, live.session.epoch, live.session.progress(whole=True), live.session.dump_standing()
-                )
-    await standing.delivered()
-    for key, value in kept.items():
-        races.keep(key, sessions[key].session.epoch, sessions[key].session.progress(whole=True), value)
-    await races.delivered()
-    for key in kept:
-        live = sessions[key]
-        live.aside_ms = live.session.told_ms
+            if live.session.put_aside(ASIDE_BYTES):
+                silent[key] = live
+    await write(silent)
+    for key, live in silent.items():
         for _, receipt in live.waiting:
             receipt.settled = True
         live.waiting = []
         log.warning("Run %d is silent, with no end. What was told beyond session time %d ms is put aside.",
                     live.session.epoch, live.checkpoint_ms, extra=about(key))  # fmt: skip
+
+
+async def write(due: dict[bytes, Live]) -> None:
+    """Write checkpoints, and wait until they are safe."""
+    for key, live in due.items():
+        session = live.session
+        if session.standing_changed:
+            standing.keep(key, session.epoch, session.progress, session.dump_standing())
+            session.standing_changed = False
+    await standing.delivered()  # first: a checkpoint is read together with what stands
+    for key, live in due.items():
+        session = live.session
+        kept = session.checkpoint()
+        if kept is None:
+            continue
+        races.keep(key, session.epoch, session.progress, kept)
+        if session.t is not None:
+            live.checkpoint_ms = session.t
+        if session.ended:
+            log.info("Run %d has ended at session time %d ms.", session.epoch, session.t, extra=about(key))
+    await races.delivered()
 
 
 def measure(key: bytes, live: Live) -> None:

@@ -64,8 +64,6 @@ class Driver:
     _packets: deque[_Waiting[Packet]] = field(default_factory=deque)
     _laps: deque[_Waiting[Lap]] = field(default_factory=deque)
     _settled: list[Any] = field(default_factory=list)
-    _aside: bool = False
-    """Something that waits is dealt with all the same, for the table has it: until nothing waits any more."""
 
     def dump(self) -> bytes:
         """The cursor, as a table's value."""
@@ -78,8 +76,14 @@ class Driver:
     @property
     def progress(self) -> int:
         """Grows with each value of a run that holds more."""
-        held = self._packet_seq + self._lap_seq if self._aside else -2
-        return (2 + self.cursor.packet_seq + self.cursor.lap_seq) << 32 | 2 + held
+        done = 2 + self.cursor.packet_seq + self.cursor.lap_seq
+        held = 2 + self._packet_seq + self._lap_seq if self._aside else 0
+        return done << 32 | held
+
+    @property
+    def _aside(self) -> bool:
+        """Whether something that waits is dealt with all the same, for the table has it: it is the oldest then."""
+        return any(waiting[0].token is None for waiting in (self._packets, self._laps) if waiting)
 
     @classmethod
     def restore(cls, number: str, value: bytes | None) -> Driver:
@@ -89,7 +93,7 @@ class Driver:
         cursor.packets, cursor.laps = [], []
         packet_seq = packets[-1].seq if packets else cursor.packet_seq
         lap_seq = laps[-1].seq if laps else cursor.lap_seq
-        return cls(number, cursor, packet_seq, lap_seq, packets, laps, _aside=bool(packets or laps))
+        return cls(number, cursor, packet_seq, lap_seq, packets, laps)
 
     def put_aside(self) -> list[Any]:
         """The tokens of what waits: it is dealt with when ``dump`` is kept, which holds it from now on."""
@@ -99,7 +103,6 @@ class Driver:
             return []
         for each in waiting:
             each.token = None
-        self._aside = True
         return tokens
 
     def begins(self, epoch: int, token: Any) -> bool:
@@ -108,11 +111,10 @@ class Driver:
             self._settled.append(token)
             return False
         if epoch > self.cursor.epoch:
-            self._settled += [packet.token for packet in self._packets if packet.token is not None]
-            self._settled += [lap.token for lap in self._laps if lap.token is not None]
+            self._settled += [packet.token for packet in self._packets]
+            self._settled += [lap.token for lap in self._laps]
             self._packets.clear()
             self._laps.clear()
-            self._aside = False
             self.cursor = Cursor(epoch)
             self._packet_seq = self._lap_seq = -1
         return True
@@ -148,20 +150,18 @@ class Driver:
         laps: list[LapUpdate] = []
         while self._packets and self._packets[0].names_laps <= self._lap_seq + 1:
             packet = self._packets.popleft()
-            if packet.token is not None:
-                done.append(packet.token)
+            done.append(packet.token)
             if packet.repeated:
                 continue
             run.append(packet)
             while self._laps and self._laps[0].seq < packet.names_laps:
                 lap = self._laps.popleft()
-                if lap.token is not None:
-                    done.append(lap.token)
+                done.append(lap.token)
                 if not lap.repeated:
                     self.cursor.lap_seq = lap.seq
                     if lap.record is not None:
                         laps.append(lap_update(lap.record, lap.emitted_ms))
-        self._aside = self._aside and bool(self._packets or self._laps)
+        done = [token for token in done if token is not None]
         if not run:
             return None, done
         self.cursor.packet_seq = run[-1].seq

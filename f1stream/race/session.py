@@ -161,6 +161,8 @@ class SessionRace:
         self._messages: deque[tuple[int, int, Message | None]] = deque()
         """(seq, emitted_ms, message or None for one that could not be read)."""
         self._message_seq = self._applied_seq = -1
+        self._aside_ms = -1
+        """Up to when records are done though no frame holds them: checkpoints are whole until one is past it."""
 
     # -- what arrives ----------------------------------------------------------------------------------
 
@@ -312,29 +314,29 @@ class SessionRace:
 
     # -- what is kept ----------------------------------------------------------------------------------
 
-    @property
-    def told_ms(self) -> int:
-        """Up to when anything was told that no frame holds; -1 when nothing was."""
-        cars = (car.runs[-1][1] for car in self._cars.values() if car.runs)
-        return max(chain(cars, (emitted_ms for _, emitted_ms, _ in self._messages)), default=-1)
+    def put_aside(self, most: int) -> bool:
+        """From now on checkpoints hold what lies beyond their frame too, until one is past all that is there now.
 
-    def progress(self, *, whole: bool = False) -> int:
-        """Grows with each checkpoint of a run that holds more."""
-        frame = self.t if self._has_frames and self.t is not None else -1
-        return (1 + frame) << 32 | (1 + self.told_ms if whole else 0)
-
-    @property
-    def _has_frames(self) -> bool:
-        return self._frames is not None and self._frames.keyframe is not None
-
-    def checkpoint(self, *, whole: bool = False) -> bytes | None:
-        """The session as of the last frame, as a table's value; ``whole``: with what lies beyond it.
-
-        None before the first frame, when there is nothing but what lies beyond.
+        False when there is nothing to hold, or more than ``most`` bytes.
         """
-        if not (whole or self._has_frames):
+        before, self._aside_ms = self._aside_ms, self._told_ms
+        kept = self.checkpoint()
+        if kept is None or len(kept) > most:
+            self._aside_ms = before
+            return False
+        self.standing_changed = True  # before the first frame it is in no table
+        return True
+
+    @property
+    def progress(self) -> int:
+        """Grows with each checkpoint of a run that holds more."""
+        return (1 + self._frame_ms) << 32 | (1 + self._told_ms if self._is_whole else 0)
+
+    def checkpoint(self) -> bytes | None:
+        """The session as of the last frame, as a table's value; None before the first, unless it was put aside."""
+        begun = self._frame_ms >= 0
+        if not (begun or self._is_whole):
             return None
-        begun = self._has_frames
         return _CHECKPOINT.dump_json(
             Checkpoint(
                 epoch=self.epoch,
@@ -346,9 +348,25 @@ class SessionRace:
                 ended=self.ended,
                 tracks=len(self.standing.tracks),
                 keyframe=self._frames.keyframe if begun and self._frames else None,
-                beyond=Beyond(self._cars, self._messages, self._message_seq) if whole else None,
+                beyond=Beyond(self._cars, self._messages, self._message_seq) if self._is_whole else None,
             )
         )
+
+    @property
+    def _frame_ms(self) -> int:
+        """The last frame that was made; -1 before the first."""
+        made = self.t is not None and self._frames is not None and self._frames.keyframe is not None
+        return self.t if made and self.t is not None else -1
+
+    @property
+    def _told_ms(self) -> int:
+        """Up to when anything was told that no frame holds; -1 when nothing was."""
+        cars = (car.runs[-1][1] for car in self._cars.values() if car.runs)
+        return max(chain(cars, (emitted_ms for _, emitted_ms, _ in self._messages)), default=-1)
+
+    @property
+    def _is_whole(self) -> bool:
+        return self._aside_ms > self._frame_ms
 
     def dump_standing(self) -> bytes:
         """What stands for the whole run, as a table's value."""
@@ -366,7 +384,7 @@ class SessionRace:
         self._done = kept.packet_seq
         if kept.beyond is not None:
             self._cars, self._messages = kept.beyond.cars, kept.beyond.messages
-            self._message_seq = kept.beyond.message_seq
+            self._message_seq, self._aside_ms = kept.beyond.message_seq, self._told_ms
         if self.race is not None:
             self._frames = Frames(self.race, kept.keyframe)
         if self.standing.track is not None:

@@ -85,7 +85,7 @@ class Worker:
         """As after a crash: tables as they were written, logs from what is acknowledged."""
         self.drivers: dict[bytes, Driver] = {}
         self.live: SessionRace | None = None
-        self.kept_t = self.aside = -1
+        self.kept_t = -1
         self.waiting: list[tuple[int, Log, int]] = []
         for log in (*self.inputs.values(), self.messages, self.updates):
             log.position = log.acknowledged
@@ -155,10 +155,9 @@ class Worker:
             if self.races is not None:
                 self.kept_t, checkpoint = self.races
                 self.live = SessionRace.restore(KEY.decode(), checkpoint, self.standing)
-                self.aside = self.live.told_ms
         if epoch > self.live.epoch:
             self.waiting, self.kept_t = [(0, log, offset) for _, log, offset in self.waiting], -1
-            self.live, self.aside = SessionRace(KEY.decode(), epoch), -1
+            self.live = SessionRace(KEY.decode(), epoch)
         return self.live if epoch == self.live.epoch else None
 
     def per_session(self) -> None:
@@ -185,14 +184,13 @@ class Worker:
                 assert self.frames.setdefault((live.epoch, made.t // 200), value) == value, "repeated, but different"
         if self.dies():
             return
-        silent = self.random.random() < self.silence
-        whole = silent or (-1 if live.t is None else live.t) < self.aside
-        checkpoint = live.checkpoint(whole=whole)
+        silent = self.random.random() < self.silence and live.put_aside(10**9)
+        checkpoint = live.checkpoint()
         if checkpoint is not None and (silent or live.ended or self.random.random() < 0.3):
             self.standing = live.dump_standing()
             if self.dies():
                 return
-            version = live.epoch, live.progress(whole=whole)
+            version = live.epoch, live.progress
             assert version >= self.versions.get(KEY, version), "a recovery would keep the older one"
             self.versions[KEY] = version
             self.races = -1 if live.t is None else live.t, checkpoint
@@ -200,7 +198,6 @@ class Worker:
             if self.dies():
                 return
             if silent:
-                self.aside = live.told_ms
                 for _, log, offset in self.waiting:
                     log.settled.add(offset)
                 self.waiting = []
