@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
@@ -36,6 +36,11 @@ def unreachable(settings: Settings, error: object) -> BrokerError:
 def has_broker(settings: Settings) -> bool:
     """Whether there is one to talk to: facts and marts are kept without, but one that was named must be there."""
     return not settings.embedded or listens(settings.embedded_broker_port)
+
+
+def producer_for(settings: Settings, **more: Any) -> AIOKafkaProducer:
+    """A producer that loses nothing and writes nothing twice, where the broker can tell."""
+    return AIOKafkaProducer(**settings.kafka_client(), enable_idempotence=not settings.embedded, **more)
 
 
 def partitions(settings: Settings) -> dict[str, int]:

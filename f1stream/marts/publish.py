@@ -11,11 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from f1stream import topics
-from f1stream.kafka import create_topics, has_broker, unreachable
+from f1stream.kafka import create_topics, has_broker, producer_for, unreachable
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from models import ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
@@ -138,9 +137,7 @@ async def publish(settings: Settings, records: list[SessionResult | Season]) -> 
     if not has_broker(settings):
         return False
     await create_topics(settings)
-    producer = AIOKafkaProducer(
-        **settings.kafka_client(), max_request_size=topics.MAX_VALUE_BYTES, enable_idempotence=not settings.embedded
-    )
+    producer = producer_for(settings, max_request_size=topics.MAX_VALUE_BYTES)
     try:
         await producer.start()
         sent = [

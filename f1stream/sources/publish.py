@@ -13,12 +13,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from f1stream import topics
-from f1stream.kafka import unreachable
+from f1stream.kafka import producer_for, unreachable
 from f1stream.settings import Settings
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from models import Packet
 
+BATCH_BYTES = 512 * 1024
 BULK_LINGER_MS = 100
 """At full speed: large batches, which every broker likes and the embedded one needs."""
 SEND_AHEAD = 5_000
@@ -80,14 +81,6 @@ def packet_ms_for(speed: float | None) -> int:
     return 250 if speed <= 10 else 1_000
 
 
-def producer_for(settings: Settings, linger_ms: int) -> AIOKafkaProducer:
-    """A producer that loses nothing and writes nothing twice, where the broker can tell."""
-    return AIOKafkaProducer(
-        **settings.kafka_client(), linger_ms=linger_ms, max_batch_size=512 * 1024,
-        enable_idempotence=not settings.embedded,
-    )  # fmt: skip
-
-
 class Outbox:
     """Records on their way to the broker, so many at a time, and the counts of them."""
 
@@ -128,7 +121,8 @@ async def publish(
     Raises BrokerError when the broker cannot be reached.
     """
     counts = Counts(session.session_key, epoch if epoch is not None else time.time_ns() // 1_000_000)
-    producer = producer_for(settings, 0 if speed is not None and speed <= 10 else BULK_LINGER_MS)
+    linger_ms = 0 if speed is not None and speed <= 10 else BULK_LINGER_MS
+    producer = producer_for(settings, linger_ms=linger_ms, max_batch_size=BATCH_BYTES)
     began = time.monotonic()
     try:
         await producer.start()

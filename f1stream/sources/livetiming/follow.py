@@ -15,12 +15,12 @@ from prometheus_client import start_http_server
 
 from f1stream import logs
 from f1stream.embedded.broker import claim
-from f1stream.kafka import create_topics, unreachable
+from f1stream.kafka import create_topics, producer_for, unreachable
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.client import Live
 from f1stream.sources.livetiming.live import LiveRun
 from f1stream.sources.livetiming.recorder import Recorder
-from f1stream.sources.publish import Counts, Outbox, producer_for
+from f1stream.sources.publish import BATCH_BYTES, Counts, Outbox
 from f1stream.vitals import tell
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    producer = producer_for(settings, 0)
+    producer = producer_for(settings, max_batch_size=BATCH_BYTES)
     async with AsyncExitStack() as stack:
         tell()
         server, _ = start_http_server(settings.live_port, settings.web_host)
