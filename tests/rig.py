@@ -38,6 +38,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def bytes_of(items: Iterable[Published]) -> list[tuple[Published, bytes]]:
+    """Records with their values, as ``Rig.publish`` takes them."""
+    return [(item, topics.encode(item.record)) for item in items]
+
+
 class Rig:
     """A broker, its own (embedded) or the one that ``broker`` (environment) tells, and any number of workers."""
 

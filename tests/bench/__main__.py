@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 
 from archive_rig import ArchiveRig  # noqa: E402
 from kafka_cluster import Cluster  # noqa: E402
-from rig import Rig, free_port, wait_healthy  # noqa: E402
+from rig import Rig, bytes_of, free_port, wait_healthy  # noqa: E402
 
 from bench import page, viewers  # noqa: E402
 from f1stream import topics  # noqa: E402
@@ -92,7 +92,7 @@ async def against_plain_loop(session: Session) -> None:
         rig = Rig(Path(folder))
         try:
             await rig.start()
-            await rig.publish((item, topics.encode(item.record)) for item in pack(session, 1, PACKET_MS))
+            await rig.publish(bytes_of(pack(session, 1, PACKET_MS)))
             plain = await plain_loop(rig, session)
             began = time.perf_counter()
             worker = await rig.worker()
@@ -152,7 +152,7 @@ async def archive_against_plain_loop(session: Session) -> None:
             rig._environment["F1STREAM_ARCHIVE_FLUSH_ROWS"] = "100000"
             try:
                 await rig.start()
-                items = [(item, topics.encode(item.record)) for item in pack(session, 1, PACKET_MS)]
+                items = bytes_of(pack(session, 1, PACKET_MS))
                 await rig.publish(items)
                 if kind == "plain loop":
                     seconds[kind] = await plain_archive(rig, len(items))

@@ -11,9 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 from playwright.async_api import Page, async_playwright
-from rig import PATIENCE_S, Rig, free_port, wait_healthy
+from rig import PATIENCE_S, Rig, bytes_of, free_port, wait_healthy
 
-from f1stream import topics
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
 
@@ -53,7 +52,7 @@ async def test_race_from_start_to_flag(tmp_path: Path) -> None:
         worker = await rig.worker()
         server = rig.web(port)
         await wait_healthy(port, server)
-        records = ((item, topics.encode(item.record)) for item in pack(session, 1, 250))
+        records = bytes_of(pack(session, 1, 250))
         publishing = asyncio.create_task(rig.publish(records, speed=SPEED))
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from archive_rig import ArchiveRig
 from kafka_cluster import Cluster, delete_group
+from rig import bytes_of
 
 from f1stream import topics
 from f1stream.kafka import create_topics
@@ -43,10 +44,6 @@ async def rig(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ArchiveRig]:
         yield rig
     finally:
         rig.stop()
-
-
-def bytes_of(items: list[Published]) -> list[tuple[Published, bytes]]:
-    return [(item, topics.encode(item.record)) for item in items]
 
 
 async def ended(process: Any) -> int:

@@ -15,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from archive_rig import ArchiveRig
 from conftest import ROOT
 from kafka_cluster import Cluster
+from rig import bytes_of
 
 from f1stream import topics
 from f1stream.sources.packing import Published, pack
@@ -27,10 +28,6 @@ TEXT = (ROOT / "deploy" / "README.md").read_text()
 def short(stretch: tuple[int, int]) -> tuple[int, int]:
     """Session time of two laps with stops."""
     return stretch[0], stretch[0] + 180_000
-
-
-def bytes_of(items: list[Published]) -> list[tuple[Published, bytes]]:
-    return [(item, topics.encode(item.record)) for item in items]
 
 
 async def ended(process: subprocess.Popen[bytes]) -> None:

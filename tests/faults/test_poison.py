@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from archive_rig import ArchiveRig
 from kafka_cluster import Cluster
+from rig import bytes_of
 
 from f1stream import topics
 from f1stream.sources.packing import pack
@@ -48,7 +49,7 @@ async def test_each_is_in_the_dead_letters_once_with_its_reason(
         await rig.start()
         begin = aus_session.start_ms + 600_000
         items = list(pack(aus_session, 1, 3_000, begin, begin + 60_000))
-        await rig.publish((item, topics.encode(item.record)) for item in items)
+        await rig.publish(bytes_of(items))
         packet = next(item for item in items if isinstance(item.record, Packet))
         wrong_car = (topics.TELEMETRY, b"9693:99", topics.encode(packet.record), STAMP, "the key says 99")
         producer = AIOKafkaProducer(**rig.settings.kafka_client(), max_request_size=6_000_000)

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 from kafka_cluster import Cluster
-from rig import Rig
+from rig import Rig, bytes_of
 
-from f1stream import topics
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 
@@ -23,7 +22,7 @@ async def disturbed(
     rig: Rig, session: Session, stretch: tuple[int, int], fault: Fault, frames: int
 ) -> dict[int, bytes]:
     """The frames of the stretch when ``fault`` happens after ``frames`` of them."""
-    records = ((item, topics.encode(item.record)) for item in pack(session, 1, 250, *stretch))
+    records = bytes_of(pack(session, 1, 250, *stretch))
     publishing = asyncio.create_task(rig.publish(records, speed=SPEED))
     happened = False
 
@@ -106,7 +105,7 @@ async def test_a_race_through_sasl_over_tls_has_the_same_frames(
     try:
         await rig.start()
         await rig.worker()
-        await rig.publish((item, topics.encode(item.record)) for item in pack(aus_session, 1, 1_000, *stretch))
+        await rig.publish(bytes_of(pack(aus_session, 1, 1_000, *stretch)))
         assert same(await rig.frames(1), undisturbed)
     finally:
         rig.stop()

@@ -13,8 +13,8 @@ from typing import Any
 from archive_rig import ArchiveRig
 from figures import figures
 from kafka_cluster import Cluster
+from rig import bytes_of
 
-from f1stream import topics
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 
@@ -53,7 +53,7 @@ async def test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row(
         await rig.start()
         await asyncio.gather(rig.worker(), rig.worker(), archive(), archive())
         items = list(pack(aus_session, 1, 250, *stretch))
-        records = [(item, topics.encode(item.record)) for item in items]
+        records = bytes_of(items)
         most = len(records) * 9 // 10
         publishing = asyncio.create_task(rig.publish(records[:most], speed=SPEED))
         reading = asyncio.create_task(rig.frames(1, after=watch))

@@ -12,6 +12,7 @@ import psutil
 from archive_rig import ArchiveRig
 from figures import figures
 from kafka_cluster import Cluster
+from rig import bytes_of
 
 from f1stream import topics
 from f1stream.embedded.ports import listens
@@ -36,7 +37,7 @@ async def test_an_outage_does_not_delay_frames(cluster: Cluster, aus_session: Se
     await cluster.reset()
     rig = ArchiveRig(tmp_path, 6, cluster.environment())
     begin = aus_session.start_ms + 600_000
-    items = [(item, topics.encode(item.record)) for item in pack(aus_session, 1, 250, begin, begin + 120_000)]
+    items = bytes_of(pack(aus_session, 1, 250, begin, begin + 120_000))
     with_it: list[float] = []
     without_it: list[float] = []
     try:

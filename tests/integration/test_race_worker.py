@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from pipeline import frame_bytes, run
-from rig import Rig
+from rig import Rig, bytes_of
 
 from f1stream import topics
 from f1stream.sources.packing import Published, pack
@@ -39,11 +39,8 @@ def different(found: dict[int, bytes], expected: dict[int, bytes]) -> list[int]:
     return sorted(n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n))
 
 
-def records(
-    session: Session, stretch: tuple[int, int], epoch: int, packet_ms: int
-) -> Iterator[tuple[Published, bytes]]:
-    for item in pack(session, epoch, packet_ms, *stretch):
-        yield item, topics.encode(item.record)
+def records(session: Session, stretch: tuple[int, int], epoch: int, packet_ms: int) -> list[tuple[Published, bytes]]:
+    return bytes_of(pack(session, epoch, packet_ms, *stretch))
 
 
 @pytest.mark.parametrize(("epoch", "packet_ms"), [(1, 200), (2, 250), (3, 1_000), (4, 3_000)])

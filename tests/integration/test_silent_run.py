@@ -10,10 +10,9 @@ from pathlib import Path
 
 import aiohttp
 import pytest_asyncio
-from rig import Rig
+from rig import Rig, bytes_of
 
-from f1stream import topics
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import simulate
 
@@ -32,10 +31,6 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         rig.stop()
 
 
-def values(items: list[Published]) -> list[tuple[Published, bytes]]:
-    return [(item, topics.encode(item.record)) for item in items]
-
-
 async def held(rig: Rig) -> list[float]:
     """Events that the worker has taken and not acknowledged, of both stages."""
     url = f"http://127.0.0.1:{rig.workers[0][1]}/metrics"
@@ -49,19 +44,19 @@ async def test_what_comes_after_it_is_acknowledged_and_nothing_of_it_is_lost(
 ) -> None:
     items = list(pack(aus_session, 1, 1_000, *stretch))
     half = len(items) // 2
-    await rig.publish(values(items[:half]))
+    await rig.publish(bytes_of(items[:half]))
     await asyncio.sleep(3)
     assert sum(await held(rig)) > 0, "the run waits for its rest"
     other = list(pack(simulate(3, cars=4, laps=2), 2, 1_000))
-    await rig.publish(values(other[: len(other) // 2]))
+    await rig.publish(bytes_of(other[: len(other) // 2]))
     await asyncio.sleep(3)
-    await rig.publish(values(other[len(other) // 2 :]))
+    await rig.publish(bytes_of(other[len(other) // 2 :]))
     async with asyncio.timeout(60):
         while await held(rig) != [0, 0]:
             await asyncio.sleep(0.2)
     process, _ = rig.workers.pop()
     process.kill()
     process.wait()
-    await rig.publish(values(items[half:]))
+    await rig.publish(bytes_of(items[half:]))
     await rig.worker()
     assert await rig.frames(1) == undisturbed
