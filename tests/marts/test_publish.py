@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from aiokafka import AIOKafkaProducer
 from rig import Rig
 
-from f1stream.kafka import BrokerError
+from f1stream.kafka import BrokerError, producer_for
 from f1stream.marts import publish
 from f1stream.warehouse.connection import Warehouse
 from models import RoundResult, Season, SessionResult
@@ -49,7 +48,7 @@ def test_a_season_has_the_results_of_the_rounds_that_have_been_held() -> None:
 async def test_what_a_broker_that_dies_has_not_taken_is_not_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "AIOKafkaProducer", partial(AIOKafkaProducer, request_timeout_ms=1_000))
+    monkeypatch.setattr(publish, "producer_for", partial(producer_for, request_timeout_ms=1_000))
     rig = Rig(tmp_path)
 
     class Dying(list[SessionResult | Season]):
