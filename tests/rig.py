@@ -87,19 +87,18 @@ class Rig:
     async def worker(self) -> subprocess.Popen[bytes]:
         """A race worker, when it is ready."""
         port = free_port()
-        process = self._worker(port)
+        self._worker(port)
         while True:
+            process = next(process for process, known in self.workers if known == port)
             try:
                 await wait_healthy(port, process)
             except WorkerStoppedError:
-                process = self._worker(port)
+                self.restart_stopped()  # unless a reader of frames has: two of one port would be one too many
             else:
                 return process
 
-    def _worker(self, port: int) -> subprocess.Popen[bytes]:
-        process = self._popen(self.race_command, "race", F1STREAM_RACE_PORT=str(port))
-        self.workers.append((process, port))
-        return process
+    def _worker(self, port: int) -> None:
+        self.workers.append((self._popen(self.race_command, "race", F1STREAM_RACE_PORT=str(port)), port))
 
     def restart_stopped(self) -> None:
         """As a service manager would: a worker that met a hole has stopped, and goes on when started again."""
