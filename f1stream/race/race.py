@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import PlainSerializer, TypeAdapter
 
 from f1stream.race.bests import Bests
 from f1stream.race.bulletins import Bulletins
@@ -48,6 +49,8 @@ STOPPED_MS = 120_000
 """A car that crosses no line for so long, out of the pits and with the race on, is out of it until it does."""
 FLAG_MS = 1_000
 """The feed's word for the end of the race and the leader's crossing lie no further apart."""
+Numbers = Annotated[set[str], PlainSerializer(sorted)]
+"""Cars. A set's own order differs between processes; the same race has the same dump in all."""
 
 
 @dataclass(slots=True)
@@ -87,9 +90,9 @@ class Race:
     columns: Columns = field(default_factory=Columns)
     laps_led: int = 0
     """The most laps that any car has completed."""
-    moved: set[str] = field(default_factory=set)
+    moved: Numbers = field(default_factory=set)
     """Cars that crossed a line (or did so after all, or will no more) since order and gaps were last settled."""
-    touched: set[str] = field(default_factory=set)
+    touched: Numbers = field(default_factory=set)
     """Cars of which anything but place and distance has changed since the last frame."""
     compared: list[Compared] = field(default_factory=list)
     """Measured against official times since the last frame: how good the measuring is."""
