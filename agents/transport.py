@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections import Counter
-from collections.abc import AsyncIterator, Generator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping
+from itertools import count
 from typing import Any
 
 import aiokafka
@@ -56,62 +56,82 @@ class IdempotentProducer(Producer):
 
 
 class Thread(driver.AIOKafkaConsumerThread):
-    """Reads from the broker, and knows which records were fetched before a partition's position was moved."""
+    """Reads from the broker, and knows from which position records were fetched."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.moves: Counter[Any] = Counter()
-        """How often each partition's position was set."""
-        self.moves_at_fetch: Counter[Any] = Counter()
+        self.places: dict[Any, int] = {}
+        """By partition, which of all settings of a position was its last; none yet when it was just assigned."""
+        self.places_at_fetch: dict[Any, int] = {}
         """The same when the latest records were taken from the fetcher."""
+        self._settings = count()
+
+    async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        """As Faust's own."""
+        self.places.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
         records = await super()._fetch_records(*args, **kwargs)
-        self.moves_at_fetch = self.moves.copy()
+        self.places_at_fetch = self.places.copy()
         return records
 
-    async def seek_to_committed(self) -> Mapping[Any, int]:
-        """As Faust's own, but partitions of which nothing is committed go back to their beginning."""
-        committed: Mapping[Any, int] = await self.call_thread(self._seek_to_committed)
-        return committed
+    async def committed(self) -> dict[Any, int | None]:
+        """What the group has committed, by partition of the topics that are read (None: nothing)."""
+        known: dict[Any, int | None] = await self.call_thread(self._committed)
+        return known
 
-    async def _seek_to_committed(self) -> Mapping[Any, int]:
+    async def _committed(self) -> dict[Any, int | None]:
         consumer = self._ensure_consumer()
-        tps = [tp for tp in consumer.assignment() if not self.consumer._is_changelog_tp(tp)]
-        committed = {tp: await consumer.committed(tp) for tp in tps}
-        for tp, offset in committed.items():  # without a pause: no fetch may come between
-            if offset:
-                consumer.seek(tp, offset)
-            self.moves[TP(*tp)] += 1
-        never = [tp for tp, offset in committed.items() if not offset]
-        if never:
-            await consumer.seek_to_beginning(*never)
-        return committed
+        tps = [TP(*tp) for tp in consumer.assignment() if not self.consumer._is_changelog_tp(tp)]
+        return {tp: await consumer.committed(tp) for tp in tps}
 
-    async def move(self, partition: Any, offset: int) -> None:
-        """Set a partition's position."""
-        await self.call_thread(self._move, partition, offset)
+    async def move(self, positions: Mapping[Any, int | None], generation: Any) -> None:
+        """Set partitions' positions (None: the beginning), if ``generation`` is still that of the assignment."""
+        await self.call_thread(self._move, positions, generation)
 
-    async def _move(self, partition: Any, offset: int) -> None:
-        self._ensure_consumer().seek(partition, offset)
-        self.moves[partition] += 1
+    async def _move(self, positions: Mapping[Any, int | None], generation: Any) -> None:
+        consumer = self._ensure_consumer()
+        begins = await consumer.beginning_offsets([tp for tp, offset in positions.items() if not offset])
+        if self.app.consumer_generation_id != generation:
+            return  # they will be set again
+        for tp, offset in positions.items():  # without a pause: no fetch may come between
+            self._place(tp, offset or begins[tp])
+
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[Any, int]) -> None:
+        for tp, offset in partitions.items():
+            self._place(tp, offset)
+        await super()._seek_wait(consumer, partitions)
+
+    def _place(self, tp: Any, offset: int) -> None:
+        self._ensure_consumer().seek(tp, offset)
+        self.places[tp] = next(self._settings)
 
 
 class Consumer(driver.Consumer):
-    """Faust's consumer with three gaps mended, and made to cost less."""
+    """Faust's consumer with four gaps mended, and made to cost less."""
 
     def _new_consumer_thread(self) -> Thread:
         return Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """As Faust's own; then to where the app knows better than the group: only ever back."""
-        await super().perform_seek()
-        for tp, offset in (await self.app.earlier_positions(dict(self._read_offset))).items():
-            await self.seek(tp, offset)
-            self._committed_offset[tp] = offset or None
+        """As Faust's own, but what was never committed goes to its beginning, and what the app knows better further
+        back; all at once.
+        """
+        generation = self.app.consumer_generation_id
+        committed = await self._thread.committed()
+        positions = {**committed, **await self.app.earlier_positions(committed)}
+        await self._thread.move(positions, generation)
+        for tp, offset in positions.items():
+            self._read_offset[tp] = self._committed_offset[tp] = offset or None
 
-    async def _seek(self, partition: Any, offset: int) -> None:
-        await self._thread.move(partition, offset)
+    def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
+        """As Faust's own; nothing while partitions are being assigned anew.
+
+        What is acknowledged after they were revoked may lie in a table only after their new owner has recovered it;
+        but the client commits it as a member of the new generation, and the broker takes it: a hole for the owner.
+        """
+        return {} if self.app.rebalancing else super()._filter_committable_offsets(tps)
 
     def verify_event_path(self, now: float, tp: Any) -> None:
         """Nothing: Faust's look for stuck partitions ends the worker when it meets one whose position is being set.
@@ -120,14 +140,16 @@ class Consumer(driver.Consumer):
         """
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
-        """As Faust's own, without records that were fetched before a rebalance and arrive after it.
+        """As Faust's own, without records from before their partition's position was set.
 
-        Faust asks for the generation after it has waited for the records, so those of the old position look like
-        the new one's; delivered, they raise the position read, and everything before them would be dropped.
+        Faust sets it last of all after a rebalance, when it may have begun to deliver: records from the client's
+        own position, of which it has dropped the first; and it asks for the generation after it has waited for
+        records, so those of the old position look like the new one's. Delivered, either leaves out what is before.
         """
         thread = self._thread
         async for tp, message in super().getmany(timeout):
-            if thread.moves[tp] != thread.moves_at_fetch[tp]:
+            place = thread.places.get(tp)
+            if place is None or place != thread.places_at_fetch.get(tp):
                 continue
             read = self._read_offset[tp]
             if read is not None and message.offset < read:
