@@ -108,6 +108,10 @@ class Rig:
                 self._worker(port)
                 return
 
+    def holes(self) -> int:
+        """How often a worker has met a hole."""
+        return sum(process.poll() == STOPPED_AT_A_HOLE for process in self.processes)
+
     def web(self, port: int) -> subprocess.Popen[bytes]:
         """A page server."""
         return self._popen([sys.executable, "-m", "f1stream", "web"], "web", F1STREAM_WEB_PORT=str(port))
