@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import aiokafka
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -61,13 +62,21 @@ class Thread(driver.AIOKafkaConsumerThread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.places: dict[Any, int] = {}
-        """By partition, which of all settings of a position was its last; none yet when it was just assigned."""
+        """By partition, which of all settings of a position was its last; empty when they are assigned anew."""
         self.places_at_fetch: dict[Any, int] = {}
         """The same when the latest records were taken from the fetcher."""
         self._settings = count()
+        self._revoked = False
+
+    async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        """As Faust's own."""
+        self._revoked = True
+        self.places.clear()
+        await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
         """As Faust's own."""
+        self._revoked = False
         self.places.clear()
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -87,14 +96,17 @@ class Thread(driver.AIOKafkaConsumerThread):
         return {tp: await consumer.committed(tp) for tp in tps}
 
     async def move(self, positions: Mapping[Any, int | None], generation: Any) -> None:
-        """Set partitions' positions (None: the beginning), if ``generation`` is still that of the assignment."""
+        """Set partitions' positions (None: the beginning).
+
+        Raises IllegalStateError when they are not ours any more, or not since ``generation``.
+        """
         await self.call_thread(self._move, positions, generation)
 
     async def _move(self, positions: Mapping[Any, int | None], generation: Any) -> None:
         consumer = self._ensure_consumer()
         begins = await consumer.beginning_offsets([tp for tp, offset in positions.items() if not offset])
-        if self.app.consumer_generation_id != generation:
-            return  # they will be set again
+        if self._revoked or self.app.consumer_generation_id != generation:
+            raise IllegalStateError("The partitions are being assigned anew.")
         for tp, offset in positions.items():  # without a pause: no fetch may come between
             self._place(tp, offset or begins[tp])
 
@@ -118,7 +130,7 @@ class Consumer(driver.Consumer):
         """As Faust's own, but what was never committed goes to its beginning, and what the app knows better further
         back; all at once.
         """
-        generation = self.app.consumer_generation_id
+        generation = self.app.tables.recovery._generation_id  # that for which it has recovered them
         committed = await self._thread.committed()
         positions = {**committed, **await self.app.earlier_positions(committed)}
         await self._thread.move(positions, generation)
@@ -126,12 +138,19 @@ class Consumer(driver.Consumer):
             self._read_offset[tp] = self._committed_offset[tp] = offset or None
 
     def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
-        """As Faust's own; nothing while partitions are being assigned anew.
+        """As Faust's own; nothing of partitions that are being assigned anew.
 
         What is acknowledged after they were revoked may lie in a table only after their new owner has recovered it;
         but the client commits it as a member of the new generation, and the broker takes it: a hole for the owner.
         """
-        return {} if self.app.rebalancing else super()._filter_committable_offsets(tps)
+        ours = [tp for tp in tps if tp in self._thread.places]
+        committable: dict[Any, int] = super()._filter_committable_offsets(ours)
+        return committable
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        """As Faust's own; nothing while partitions are being assigned anew: Faust would set their positions."""
+        records, active = await super()._wait_next_records(timeout)
+        return (records if self.flow_active else None), active
 
     def verify_event_path(self, now: float, tp: Any) -> None:
         """Nothing: Faust's look for stuck partitions ends the worker when it meets one whose position is being set.

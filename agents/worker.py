@@ -33,7 +33,7 @@ from models.dead_letter import BODY_LIMIT
 log = logging.getLogger("f1stream")
 
 REBALANCE_S = 60.0
-"""One that lasts longer will not end."""
+"""One that does not get on for so long will not end."""
 BATCH = 500
 WITHIN_S = 0.02
 """``noack_take`` waits so long for a batch to fill; it is latency."""
@@ -167,18 +167,19 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
 
 
 async def watch_rebalancing(app: WorkerApp) -> None:
-    """End the process when a rebalance does not end.
+    """End the process when a rebalance, or the recovery of tables in it, does not get on.
 
     Then Faust, which has stopped polling, and the client wait for each other: a worker that polled nothing for
-    longer than ``broker_max_poll_seconds`` gets there.
+    longer than ``broker_max_poll_seconds`` gets there. And one whose broker was away while tables were recovered.
     """
-    since = None
+    since, before = time.monotonic(), None
     while not app.should_stop:
         await asyncio.sleep(1.0)
-        waits = app.rebalancing and not app.tables.recovery.in_recovery
-        since = (since or time.monotonic()) if waits else None
-        if since is not None and time.monotonic() - since > REBALANCE_S:
-            end_process(f"A rebalance has not ended within {REBALANCE_S:.0f} s.")
+        stage = (app.rebalancing_count, dict(app.tables.recovery.active_offsets)) if app.rebalancing else None
+        if stage is None or stage != before:
+            since, before = time.monotonic(), stage
+        if time.monotonic() - since > REBALANCE_S:
+            end_process(f"A rebalance has not got on for {REBALANCE_S:.0f} s.")
 
 
 def _credentials(settings: Settings) -> Any:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
@@ -23,12 +24,13 @@ class Client:
     """The client of one partition without end, at a position of its own."""
 
     position: int = COMMITTED
+    known: int | None = COMMITTED
 
     def assignment(self) -> set[TP]:
         return {PARTITION}
 
-    async def committed(self, _: TP) -> int:
-        return COMMITTED
+    async def committed(self, _: TP) -> int | None:
+        return self.known
 
     async def beginning_offsets(self, tps: list[TP]) -> dict[TP, int]:
         return dict.fromkeys(tps, 0)
@@ -47,8 +49,9 @@ class App:
     """What a consumer asks of its app."""
 
     consumer_generation_id: int = 0
-    rebalancing: bool = False
     earlier: dict[TP, int] = field(default_factory=dict)
+
+    tables: Any = field(default_factory=lambda: SimpleNamespace(recovery=SimpleNamespace(_generation_id=0)))
 
     async def earlier_positions(self, _: Mapping[TP, int | None]) -> dict[TP, int]:
         return self.earlier
@@ -67,6 +70,7 @@ class Bench:
     async def assign(self) -> None:
         """The partition is assigned, perhaps once more; the client goes to what is committed by itself."""
         self.app.consumer_generation_id += 1
+        self.app.tables.recovery._generation_id = self.app.consumer_generation_id
         self.client.position = COMMITTED
         await self.thread.on_partitions_assigned({PARTITION}, self.app.consumer_generation_id)
 
@@ -85,7 +89,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     thread, consumer = Thread.__new__(Thread), Consumer.__new__(Consumer)
     made = Bench(client, app, thread, consumer)
 
-    async def on_partitions_assigned(*_: Any) -> None:
+    async def nothing(*_: Any) -> None:
         pass
 
     async def fetch_records(*_: Any) -> list[int]:
@@ -98,13 +102,15 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
         for offset in made.fetched:
             yield PARTITION, SimpleNamespace(offset=offset)
 
-    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_partitions_assigned", on_partitions_assigned)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_partitions_assigned", nothing)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_partitions_revoked", nothing)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_seek_wait", nothing)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch_records)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "call_thread", call_thread)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_ensure_consumer", lambda _: client)
     monkeypatch.setattr(driver.Consumer, "getmany", getmany)
     monkeypatch.setattr(driver.Consumer, "_is_changelog_tp", lambda *_: False)
-    vars(thread).update(app=app, consumer=consumer, places={}, places_at_fetch={}, _settings=count())
+    vars(thread).update(app=app, consumer=consumer, places={}, places_at_fetch={}, _settings=count(), _revoked=False)
     vars(consumer).update(app=app, _thread=thread, _read_offset={PARTITION: None}, _committed_offset={})
     return made
 
@@ -132,12 +138,33 @@ async def test_records_fetched_before_a_position_was_set_are_not_delivered_after
     assert await bench.deliver() == [COMMITTED, COMMITTED + 1, COMMITTED + 2]
 
 
-async def test_a_position_found_for_an_earlier_assignment_is_not_set(bench: Bench) -> None:
+@pytest.mark.parametrize("again", ["revoked", "assigned"])
+async def test_a_position_found_for_an_earlier_assignment_is_not_set(bench: Bench, again: str) -> None:
     await bench.assign()
-    await bench.thread.move({PARTITION: 4}, bench.app.consumer_generation_id - 1)
+    if again == "revoked":
+        await bench.thread.on_partitions_revoked({PARTITION})
+    else:
+        bench.app.consumer_generation_id += 1  # the main loop has not heard of it
+    with pytest.raises(IllegalStateError):
+        await bench.consumer.perform_seek()
     await bench.fetch()
     assert await bench.deliver() == []
-    assert bench.client.position == COMMITTED + 3
+    assert bench.consumer._read_offset == {PARTITION: None}
+
+
+async def test_what_was_never_committed_is_read_from_its_beginning(bench: Bench) -> None:
+    bench.client.known = None
+    await bench.assign()
+    await bench.consumer.perform_seek()
+    await bench.fetch()
+    assert await bench.deliver() == [0, 1, 2]
+
+
+async def test_a_tables_partition_is_delivered_once_its_position_is_set(bench: Bench) -> None:
+    await bench.assign()
+    await bench.thread._seek_wait(bench.client, {PARTITION: 7})
+    await bench.fetch()
+    assert await bench.deliver() == [7, 8, 9]
 
 
 async def test_reading_begins_where_the_app_knows_better(bench: Bench) -> None:
@@ -151,8 +178,23 @@ async def test_reading_begins_where_the_app_knows_better(bench: Bench) -> None:
 async def test_nothing_is_committed_while_partitions_are_assigned_anew(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver.Consumer, "_filter_committable_offsets", lambda *_: {PARTITION: 12})
-    bench.app.rebalancing = True
+    monkeypatch.setattr(driver.Consumer, "_filter_committable_offsets", lambda _, tps: dict.fromkeys(tps, 12))
+    await bench.assign()
     assert bench.consumer._filter_committable_offsets([PARTITION]) == {}
-    bench.app.rebalancing = False
+    await bench.consumer.perform_seek()
     assert bench.consumer._filter_committable_offsets([PARTITION]) == {PARTITION: 12}
+    await bench.thread.on_partitions_revoked({PARTITION})
+    assert bench.consumer._filter_committable_offsets([PARTITION]) == {}
+
+
+async def test_nothing_is_read_while_the_flow_is_stopped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faust would set positions then, perhaps those of partitions whose tables are still to be recovered."""
+
+    async def wait_next_records(*_: Any) -> Any:
+        return [1], {PARTITION}
+
+    monkeypatch.setattr(driver.Consumer, "_wait_next_records", wait_next_records)
+    bench.consumer.flow_active = True
+    assert await bench.consumer._wait_next_records(1.0) == ([1], {PARTITION})
+    bench.consumer.flow_active = False
+    assert await bench.consumer._wait_next_records(1.0) == (None, {PARTITION})
