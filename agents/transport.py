@@ -66,17 +66,18 @@ class Thread(driver.AIOKafkaConsumerThread):
         self.places_at_fetch: dict[Any, int] = {}
         """The same when the latest records were taken from the fetcher."""
         self._settings = count()
-        self._revoked = False
+        self._generation: Any = None
+        """Of the assignment; None while they are being assigned anew."""
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """As Faust's own."""
-        self._revoked = True
+        self._generation = None
         self.places.clear()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
         """As Faust's own."""
-        self._revoked = False
+        self._generation = generation_id
         self.places.clear()
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -105,19 +106,16 @@ class Thread(driver.AIOKafkaConsumerThread):
     async def _move(self, positions: Mapping[Any, int | None], generation: Any) -> None:
         consumer = self._ensure_consumer()
         begins = await consumer.beginning_offsets([tp for tp, offset in positions.items() if not offset])
-        if self._revoked or self.app.consumer_generation_id != generation:
+        if self._generation != generation:
             raise IllegalStateError("The partitions are being assigned anew.")
         for tp, offset in positions.items():  # without a pause: no fetch may come between
-            self._place(tp, offset or begins[tp])
+            consumer.seek(tp, offset or begins[tp])
+            self.places[tp] = next(self._settings)
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[Any, int]) -> None:
-        for tp, offset in partitions.items():
-            self._place(tp, offset)
+        for tp in partitions:  # Faust's own sets their positions before it waits for anything
+            self.places[tp] = next(self._settings)
         await super()._seek_wait(consumer, partitions)
-
-    def _place(self, tp: Any, offset: int) -> None:
-        self._ensure_consumer().seek(tp, offset)
-        self.places[tp] = next(self._settings)
 
 
 class Consumer(driver.Consumer):

@@ -48,9 +48,7 @@ class Client:
 class App:
     """What a consumer asks of its app."""
 
-    consumer_generation_id: int = 0
     earlier: dict[TP, int] = field(default_factory=dict)
-
     tables: Any = field(default_factory=lambda: SimpleNamespace(recovery=SimpleNamespace(_generation_id=0)))
 
     async def earlier_positions(self, _: Mapping[TP, int | None]) -> dict[TP, int]:
@@ -69,10 +67,10 @@ class Bench:
 
     async def assign(self) -> None:
         """The partition is assigned, perhaps once more; the client goes to what is committed by itself."""
-        self.app.consumer_generation_id += 1
-        self.app.tables.recovery._generation_id = self.app.consumer_generation_id
+        recovery = self.app.tables.recovery
+        recovery._generation_id += 1
         self.client.position = COMMITTED
-        await self.thread.on_partitions_assigned({PARTITION}, self.app.consumer_generation_id)
+        await self.thread.on_partitions_assigned({PARTITION}, recovery._generation_id)
 
     async def fetch(self) -> None:
         """Take records from the client."""
@@ -95,6 +93,10 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     async def fetch_records(*_: Any) -> list[int]:
         return client.take()
 
+    async def seek_wait(_: Any, client: Client, positions: Mapping[TP, int]) -> None:
+        for tp, offset in positions.items():
+            client.seek(tp, offset)
+
     async def call_thread(_: Any, method: Any, *args: Any) -> Any:
         return await method(*args)
 
@@ -104,13 +106,13 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_partitions_assigned", nothing)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_partitions_revoked", nothing)
-    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_seek_wait", nothing)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_seek_wait", seek_wait)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch_records)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "call_thread", call_thread)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_ensure_consumer", lambda _: client)
     monkeypatch.setattr(driver.Consumer, "getmany", getmany)
     monkeypatch.setattr(driver.Consumer, "_is_changelog_tp", lambda *_: False)
-    vars(thread).update(app=app, consumer=consumer, places={}, places_at_fetch={}, _settings=count(), _revoked=False)
+    vars(thread).update(app=app, consumer=consumer, places={}, places_at_fetch={}, _settings=count())
     vars(consumer).update(app=app, _thread=thread, _read_offset={PARTITION: None}, _committed_offset={})
     return made
 
@@ -144,7 +146,7 @@ async def test_a_position_found_for_an_earlier_assignment_is_not_set(bench: Benc
     if again == "revoked":
         await bench.thread.on_partitions_revoked({PARTITION})
     else:
-        bench.app.consumer_generation_id += 1  # the main loop has not heard of it
+        await bench.thread.on_partitions_assigned({PARTITION}, 2)  # the main loop has not heard of it
     with pytest.raises(IllegalStateError):
         await bench.consumer.perform_seek()
     await bench.fetch()
