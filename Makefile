@@ -44,7 +44,7 @@ lint: setup
 	@touch $@
 
 sqlfluff: .venv-sqlfluff/.ready
-	$(BIN)/python -m tests.marts.lint $(or $(ARGS),lint .)
+	$(BIN)/python -m tests.support.sqlfluff $(or $(ARGS),lint .)
 
 types: setup
 	$(BIN)/mypy

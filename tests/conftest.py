@@ -10,31 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from figures import figures
-from rig import Rig
 
 from f1stream.sources.archive import read_archive
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.session import Session
+from tests.support.figures import figures
+from tests.support.required import DATA, missing
+from tests.support.rig import Rig
 
 os.environ.setdefault("F1STREAM_JOLPICA_URL", "http://127.0.0.1:9/ergast/f1")
 os.environ.setdefault("F1STREAM_FASTF1_URL", "http://127.0.0.1:9")
 """Nothing answers there: what is tested asks no server of others."""
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT.parent / "shared" / "data"
 
 
 def pytest_configure() -> None:
     """Told to end, the run takes down what it has put up, as with Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-def missing(what: str) -> None:
-    """Skip with a reason; in CI a missing part is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what}; in CI that is a failure")
-    pytest.skip(what)
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +93,7 @@ def stretch(aus_session: Session) -> tuple[int, int]:
 @pytest.fixture(scope="session")
 def undisturbed(aus_session: Session, stretch: tuple[int, int]) -> dict[int, bytes]:
     """The frames of that stretch by the rules alone, without Kafka."""
-    from pipeline import frame_bytes, run
+    from tests.support.pipeline import frame_bytes, run
 
     return frame_bytes(run(aus_session, from_ms=stretch[0], to_ms=stretch[1]).made)
 
@@ -119,7 +111,7 @@ def three_brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def _cluster(folder: Path, brokers: int) -> Iterator[Any]:
-    from kafka_cluster import Cluster
+    from tests.support.kafka_cluster import Cluster
 
     cluster = Cluster(folder, brokers)
     try:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rig import free_port
 
 from f1stream.demo import Demo
 from f1stream.settings import settings
 from f1stream.sources.session import SourceError
+from tests.support.rig import free_port
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
-from rig import Rig, free_port
 
 from f1stream import doctor
 from f1stream.doctor import Finding
@@ -22,6 +21,7 @@ from f1stream.embedded.running import embedded_warehouse
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
+from tests.support.rig import Rig, free_port
 
 HOUR_S = 3600
 

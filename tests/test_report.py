@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
-from rig import Rig
 
 from f1stream import topics
 from f1stream.report import collect
 from f1stream.sources.publish import Counts
 from models import DeadLetter, Frame
 from models.frame import RaceState, Tally
+from tests.support.rig import Rig
 
 KEY = b"monza"
 LETTER = DeadLetter(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pipeline import run
 
 from f1stream import topics
 from f1stream.settings import Settings
@@ -13,6 +12,7 @@ from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
 from f1stream.topics import BadRecord, Stamp
 from models import Lap, Packet
+from tests.support.pipeline import run
 
 PACKET = (
     b'{"driver_number":"4","until_ms":1000,"session_time_ms":[900],"x":[1.5],"y":[2],"z":[0],'

@@ -19,25 +19,22 @@ from typing import Any
 import aiohttp
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests")]
+from f1stream import topics
+from f1stream.race.driver import Driver
+from f1stream.race.session import SessionRace
+from f1stream.sources.archive import read_archive
+from f1stream.sources.packing import pack
+from f1stream.sources.session import Session
+from f1stream.topics import Stamp
+from f1stream.warehouse import tables
+from f1stream.warehouse.loader import Loader, Lot, Partition, Place
+from tests.bench import page, viewers
+from tests.support.archive_rig import ArchiveRig
+from tests.support.kafka_cluster import Cluster
+from tests.support.required import DATA
+from tests.support.rig import Rig, bytes_of, free_port, wait_healthy
 
-from archive_rig import ArchiveRig  # noqa: E402
-from kafka_cluster import Cluster  # noqa: E402
-from rig import Rig, bytes_of, free_port, wait_healthy  # noqa: E402
-
-from bench import page, viewers  # noqa: E402
-from f1stream import topics  # noqa: E402
-from f1stream.race.driver import Driver  # noqa: E402
-from f1stream.race.session import SessionRace  # noqa: E402
-from f1stream.sources.archive import read_archive  # noqa: E402
-from f1stream.sources.packing import pack  # noqa: E402
-from f1stream.sources.session import Session  # noqa: E402
-from f1stream.topics import Stamp  # noqa: E402
-from f1stream.warehouse import tables  # noqa: E402
-from f1stream.warehouse.loader import Loader, Lot, Partition, Place  # noqa: E402
-
-ARCHIVE = ROOT.parent / "shared" / "data" / "aus2025_race"
+ARCHIVE = DATA / "aus2025_race"
 PACKET_MS = 3_000
 LIVE_S = 60
 

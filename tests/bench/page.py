@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 from statistics import quantiles
 
 from playwright.async_api import CDPSession, Page, async_playwright
 
-from tests.browser.stage import CHROMIUM, CHROMIUM_ARGS, DESKTOP, Stage, until
-from tests.recorded_race import recorded
+from tests.support.recorded_race import recorded
+from tests.support.required import DATA
+from tests.support.stage import CHROMIUM, CHROMIUM_ARGS, DESKTOP, Stage, until
 from web.app import STATIC
 from web.feed import Feed
 
-ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "data" / "aus2025_race"
+ARCHIVE = DATA / "aus2025_race"
 KEY = "9693"
 GREEN_MS = 6_500_000
 """A time at which twenty cars race."""

@@ -23,11 +23,12 @@ import psutil
 from f1stream.sources.archive import read_archive
 from f1stream.sources.session import Session
 from tests.bench.dashboard import Recorded
-from tests.pipeline import run
-from tests.recorded_race import records
+from tests.support.pipeline import run
+from tests.support.recorded_race import records
+from tests.support.required import DATA
 from web.shelf import FramesRecord
 
-ARCHIVE = Path(__file__).resolve().parents[3] / "shared" / "data" / "aus2025_race"
+ARCHIVE = DATA / "aus2025_race"
 VIEWERS = 2_000
 SLOW = 200
 NAIVE_VIEWERS = (100, VIEWERS // 2)

@@ -11,10 +11,10 @@ from typing import Any
 import aiohttp
 import pytest
 from playwright.async_api import Page, async_playwright
-from rig import PATIENCE_S, Rig, bytes_of, free_port, wait_healthy
 
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
+from tests.support.rig import PATIENCE_S, Rig, bytes_of, free_port, wait_healthy
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",

@@ -11,7 +11,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.browser.stage import (  # noqa: F401
+from tests.support.page_race import frames_record, head_record
+from tests.support.stage import (  # noqa: F401
     DESKTOP,
     PHONE,
     Stage,
@@ -24,7 +25,6 @@ from tests.browser.stage import (  # noqa: F401
     stage_fixture,
     until,
 )
-from tests.web.race import frames_record, head_record
 
 pytestmark = needs_chromium
 

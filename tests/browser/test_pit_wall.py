@@ -14,7 +14,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, WebSocket
 
-from tests.browser.stage import (  # noqa: F401
+from tests.support.recorded_race import recorded
+from tests.support.stage import (  # noqa: F401
     DESKTOP,
     PHONE,
     Stage,
@@ -23,7 +24,6 @@ from tests.browser.stage import (  # noqa: F401
     pictures_fixture,
     until,
 )
-from tests.recorded_race import recorded
 from web.feed import Feed
 
 pytestmark = needs_chromium

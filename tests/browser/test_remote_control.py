@@ -6,7 +6,7 @@ from statistics import median
 
 from playwright.async_api import Browser
 
-from tests.browser.stage import Stage, browser_fixture, needs_chromium, opened, pill, stage_fixture, until  # noqa: F401
+from tests.support.stage import Stage, browser_fixture, needs_chromium, opened, pill, stage_fixture, until  # noqa: F401
 
 pytestmark = needs_chromium
 

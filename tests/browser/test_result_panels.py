@@ -9,7 +9,8 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
 from models import Season, SessionResult
-from tests.browser.stage import (  # noqa: F401
+from tests.support.page_marts import BUILT_MS, result, row, season
+from tests.support.stage import (  # noqa: F401
     DESKTOP,
     PHONE,
     Stage,
@@ -20,7 +21,6 @@ from tests.browser.stage import (  # noqa: F401
     stage_fixture,
     until,
 )
-from tests.web.marts import BUILT_MS, result, row, season
 
 pytestmark = needs_chromium
 

@@ -12,10 +12,21 @@ from typing import Any
 
 import aiohttp
 import pytest
-from conftest import missing
-from containers import COMPOSE, OURS, ROOT, Services, compose, environment_of, filled_in, healthcheck, in_order
-from kafka_cluster import Cluster
-from rig import free_port
+
+from tests.support.containers import (
+    COMPOSE,
+    OURS,
+    ROOT,
+    Services,
+    compose,
+    environment_of,
+    filled_in,
+    healthcheck,
+    in_order,
+)
+from tests.support.kafka_cluster import Cluster
+from tests.support.required import missing
+from tests.support.rig import free_port
 
 DEPLOY = ROOT / "deploy"
 SOURCE = ("replay", "sim:cars=4,laps=2,seed=3", "--speed", "max")

@@ -20,18 +20,18 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import missing
-from containers import ROOT, compose
-from livetiming_server import LiveTimingServer
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
-from rig import free_port
 
 from agents import metrics as workers
 from f1stream.jobs.serve import JobMetrics
 from f1stream.settings import Settings
 from f1stream.sources.livetiming import metrics as live
 from f1stream.sources.livetiming.message import FeedMessage
+from tests.support.containers import ROOT, compose
+from tests.support.livetiming_server import LiveTimingServer
+from tests.support.required import missing
+from tests.support.rig import free_port
 from web.metrics import Metrics
 
 DEPLOY = ROOT / "deploy"

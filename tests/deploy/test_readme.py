@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from typer.main import get_command
-from words import words_of
 
 from f1stream.cli import app
+from tests.support.required import ROOT
+from tests.support.words import words_of
 
 README, DEPLOYED = (ROOT / "README.md").read_text(), (ROOT / "deploy" / "README.md").read_text()
 RUN_BY = {

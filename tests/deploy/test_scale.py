@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, missing
-from kafka_cluster import jars
+
+from tests.support.kafka_cluster import jars
+from tests.support.required import ROOT, missing
 
 SMALL = ("--sessions", "1", "--workers", "1", "--laps", "1", "--cars", "4", "--rounds", "1")
 Told = dict[str, list[dict[str, Any]]]

@@ -31,16 +31,9 @@ from typing import Any
 import psutil
 import pytest
 import yaml
-from certificates import certificates
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from fastf1_server import SCHEDULES, FastF1Servers
-from jolpica_server import JolpicaServer, season_2024, season_of
-from kafka_cluster import Cluster
-from livetiming_server import LiveTimingServer
 from pydantic import SecretStr
-from rig import free_port
-from snowflake_door import SnowflakeDoor
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -48,6 +41,13 @@ from f1stream import cli
 from f1stream.embedded import warehouse
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.message import FeedMessage
+from tests.support.certificates import certificates
+from tests.support.fastf1_server import SCHEDULES, FastF1Servers
+from tests.support.jolpica_server import JolpicaServer, season_2024, season_of
+from tests.support.kafka_cluster import Cluster
+from tests.support.livetiming_server import LiveTimingServer
+from tests.support.rig import free_port
+from tests.support.snowflake_door import SnowflakeDoor
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRETS = {name for name, field in Settings.model_fields.items() if field.annotation is SecretStr}

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import missing
 from pydantic import SecretStr
 
 from f1stream.cli import app
 from f1stream.settings import Settings
+from tests.support.required import missing
 
 ROOT = Path(__file__).resolve().parents[2]
 TERRAFORM = ROOT / "deploy" / "terraform"

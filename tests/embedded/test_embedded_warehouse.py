@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 import snowflake.connector
-from rig import free_port
 
 from f1stream.embedded import warehouse
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse, refuses_data
 from f1stream.warehouse.schema import create
+from tests.support.rig import free_port
 
 
 class Server:

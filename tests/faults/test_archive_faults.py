@@ -15,15 +15,15 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from archive_rig import ArchiveRig
-from kafka_cluster import Cluster, delete_group
-from rig import bytes_of
 
 from f1stream import topics
 from f1stream.kafka import create_topics
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from f1stream.warehouse.loader import Loader, Partition
+from tests.support.archive_rig import ArchiveRig
+from tests.support.kafka_cluster import Cluster, delete_group
+from tests.support.rig import bytes_of
 
 LONG = os.environ.get("F1STREAM_FAULTS") == "long"
 PACKET_MS = 3_000

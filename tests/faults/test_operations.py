@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
-from archive_rig import ArchiveRig
-from conftest import ROOT
-from kafka_cluster import Cluster
-from rig import bytes_of
 
 from f1stream import topics
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
+from tests.support.archive_rig import ArchiveRig
+from tests.support.kafka_cluster import Cluster
+from tests.support.required import ROOT
+from tests.support.rig import bytes_of
 
 TEXT = (ROOT / "deploy" / "README.md").read_text()
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from archive_rig import ArchiveRig
-from kafka_cluster import Cluster
-from rig import bytes_of
 
 from f1stream import topics
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from f1stream.topics import Stamp
 from models import Packet
+from tests.support.archive_rig import ArchiveRig
+from tests.support.kafka_cluster import Cluster
+from tests.support.rig import bytes_of
 
 STAMP = Stamp(7, 0, 0, 0, 0, 1_700_000_000_000, "stranger").headers()
 NULL_HEADER = [(name, None if name == "epoch" else value) for name, value in STAMP]

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from kafka_cluster import Cluster
-from rig import Rig, bytes_of
 
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
+from tests.support.kafka_cluster import Cluster
+from tests.support.rig import Rig, bytes_of
 
 SPEED = 40.0
 Fault = Callable[[], Awaitable[None]]

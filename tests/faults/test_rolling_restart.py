@@ -10,13 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from archive_rig import ArchiveRig
-from figures import figures
-from kafka_cluster import Cluster
-from rig import bytes_of
-
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
+from tests.support.archive_rig import ArchiveRig
+from tests.support.figures import figures
+from tests.support.kafka_cluster import Cluster
+from tests.support.rig import bytes_of
 
 SPEED = 16.0
 

@@ -9,10 +9,6 @@ from pathlib import Path
 from statistics import quantiles
 
 import psutil
-from archive_rig import ArchiveRig
-from figures import figures
-from kafka_cluster import Cluster
-from rig import bytes_of
 
 from f1stream import topics
 from f1stream.embedded.ports import listens
@@ -20,6 +16,10 @@ from f1stream.report import count_rows
 from f1stream.sources.packing import pack
 from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import Session
+from tests.support.archive_rig import ArchiveRig
+from tests.support.figures import figures
+from tests.support.kafka_cluster import Cluster
+from tests.support.rig import bytes_of
 
 TIMES = 14 if os.environ.get("F1STREAM_FAULTS") == "long" else 2
 """Whole races that wait: 10.5 million samples, or 1.5."""

@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jolpica_server import JolpicaServer, season_of
-from rig import PATIENCE_S, Rig, free_port
-
 from f1stream.embedded.ports import listens
 from f1stream.sources.spec import open_source
+from tests.support.jolpica_server import JolpicaServer, season_of
+from tests.support.rig import PATIENCE_S, Rig, free_port
 
 SOURCE = "sim:cars=4,laps=2,seed=5"
 

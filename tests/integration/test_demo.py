@@ -21,9 +21,6 @@ from typing import Any
 import duckdb
 import psutil
 import pytest
-from figures import figures
-from jolpica_server import JolpicaServer, season_of
-from rig import free_port
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.settings import Settings
@@ -31,6 +28,9 @@ from f1stream.sources.archive import DECIMALS
 from f1stream.sources.spec import open_source
 from f1stream.warehouse.connection import Warehouse
 from models import Lap
+from tests.support.figures import figures
+from tests.support.jolpica_server import JolpicaServer, season_of
+from tests.support.rig import free_port
 
 STOPS_WITHIN_S = 5
 DELETED_LATER = 6

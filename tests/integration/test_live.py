@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from livetiming_server import LiveTimingServer, ending_at
-from rig import Rig, free_port
 
 from f1stream import topics
 from f1stream.kafka import log_ends
@@ -22,6 +20,8 @@ from f1stream.sources.livetiming.whole import as_session
 from f1stream.topics import Stamp
 from f1stream.warehouse.loader import Partition
 from models import Lap, Packet, SessionEnd, SessionInfo
+from tests.support.livetiming_server import LiveTimingServer, ending_at
+from tests.support.rig import Rig, free_port
 
 DECODE = {
     topics.TELEMETRY: topics.decode_packet, topics.LAPS: topics.decode_lap, topics.MESSAGES: topics.decode_message

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
-from pipeline import frame_bytes, run
-from rig import Rig, bytes_of
 
 from f1stream import topics
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from f1stream.topics import Stamp
 from models import Lap, Packet, Weather
+from tests.support.pipeline import frame_bytes, run
+from tests.support.rig import Rig, bytes_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

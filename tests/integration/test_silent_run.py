@@ -10,19 +10,19 @@ from pathlib import Path
 
 import aiohttp
 import pytest_asyncio
-from rig import Rig, bytes_of
 
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import simulate
+from tests.support.rig import Rig, bytes_of
 
-WORKER = Path(__file__).parents[1] / "impatient_race_worker.py"
+WORKER = "tests.support.impatient_race_worker"
 
 
 @pytest_asyncio.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     rig = Rig(tmp_path, partitions=1)
-    rig.race_command = [sys.executable, str(WORKER)]
+    rig.race_command = [sys.executable, "-m", WORKER]
     try:
         await rig.start()
         await rig.worker()

@@ -17,14 +17,14 @@ from typing import Any
 
 import psutil
 import pytest
-from jolpica_server import JolpicaServer, season_of
-from rig import free_port
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.marts.publish import read
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from models import Season
+from tests.support.jolpica_server import JolpicaServer, season_of
+from tests.support.rig import free_port
 
 PATIENCE_S = 300.0
 

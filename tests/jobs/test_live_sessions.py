@@ -11,10 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 import time_machine
-from jolpica_server import JolpicaServer, season_2024, season_of
-from livetiming_server import LiveTimingServer, ending_at
 from pyrate_limiter import Rate
-from rig import Rig, free_port
 
 from f1stream import topics
 from f1stream.embedded.running import embedded_warehouse
@@ -31,8 +28,11 @@ from f1stream.marts.build import Build
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording import open_recording
-from jobs.clock import PATIENCE_S, FakedTime, until
 from models import SessionEnd
+from tests.support.clock import PATIENCE_S, FakedTime, until
+from tests.support.jolpica_server import JolpicaServer, season_2024, season_of
+from tests.support.livetiming_server import LiveTimingServer, ending_at
+from tests.support.rig import Rig, free_port
 
 UNTIL_MS = 1_000_000
 """The feed's state before Q1 and its first minutes."""

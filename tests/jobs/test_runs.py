@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from rig import free_port
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs import runs, work
@@ -17,6 +16,7 @@ from f1stream.jobs.work import JOBS, do
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
+from tests.support.rig import free_port
 
 NOON = datetime(2025, 3, 16, 12, tzinfo=UTC)
 

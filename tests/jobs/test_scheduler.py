@@ -11,10 +11,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from figures import figures
-from jolpica_server import JolpicaServer, laps_answer, season_2024
 from pyrate_limiter import Rate
-from rig import free_port
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs import times, work
@@ -26,7 +23,10 @@ from f1stream.marts.build import Build, BuildFailed
 from f1stream.marts.build import build as build_marts
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
-from jobs.clock import FakedTime
+from tests.support.clock import FakedTime
+from tests.support.figures import figures
+from tests.support.jolpica_server import JolpicaServer, laps_answer, season_2024
+from tests.support.rig import free_port
 
 BEFORE = datetime(2024, 2, 25, 12, tzinfo=UTC)
 AFTER_JEDDAH = datetime(2024, 3, 10, 12, tzinfo=UTC)

@@ -9,8 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fastf1_server import CIRCUITS, SCHEDULES, FastF1Servers
-from rig import Rig
 
 from f1stream import topics
 from f1stream.jobs.scheduler import JobScheduler, on_file
@@ -19,8 +17,10 @@ from f1stream.jobs.times import FAR, WHOLE_AFTER, latest
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.schedule import starting_at
 from f1stream.sources.session import SourceError
-from jobs.clock import until
 from models import SessionEnd, SessionInfo
+from tests.support.clock import until
+from tests.support.fastf1_server import CIRCUITS, SCHEDULES, FastF1Servers
+from tests.support.rig import Rig
 
 MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
 QUALIFYING = datetime(2025, 10, 25, 21, tzinfo=UTC)

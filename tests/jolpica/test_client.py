@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jolpica_server import JolpicaServer, body, captured, laps_answer, slow, status
 from pyrate_limiter import Rate, SQLiteBucket
 
 from f1stream.jolpica.client import BadAnswer, Jolpica, Unreachable, open_jolpica, shared_bucket
 from f1stream.jolpica.resources import ALL, BY_NAME, Ask
 from f1stream.settings import Settings
+from tests.support.jolpica_server import JolpicaServer, body, captured, laps_answer, slow, status
 
 ENVELOPE = '{"MRData": {"limit": "100", "offset": "0", "total": "3", "RaceTable": {"Races": %s}}}'
 RESULTS = Ask(2025, 1, "results")
@@ -79,7 +79,7 @@ async def test_every_recorded_answer_has_the_shape_we_rely_on(jolpica_data: Path
 
 
 async def test_every_answer_of_a_whole_season_has_that_shape(jolpica_data: Path) -> None:
-    from jolpica_server import season_2024
+    from tests.support.jolpica_server import season_2024
 
     names = set()
     for path, answer in season_2024(jolpica_data).items():

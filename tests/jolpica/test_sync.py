@@ -17,9 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jolpica_server import JolpicaServer, body, season_2024, status
 from pyrate_limiter import Rate
-from rig import free_port
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jolpica.client import Unreachable, open_jolpica
@@ -29,6 +27,8 @@ from f1stream.jolpica.sync import Sync
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
+from tests.support.jolpica_server import JolpicaServer, body, season_2024, status
+from tests.support.rig import free_port
 
 AFTER_THE_SEASON = datetime(2024, 12, 20, tzinfo=UTC)
 

@@ -8,16 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from figures import figures
-from jolpica_server import JolpicaServer, season_2024, season_2025
-from marts_rig import MartsRig
-from rig import free_port
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.settings import Settings
 from f1stream.sources.session import Session
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
+from tests.support.figures import figures
+from tests.support.jolpica_server import JolpicaServer, season_2024, season_2025
+from tests.support.marts_rig import MartsRig
+from tests.support.rig import free_port
 
 NOW = datetime(2025, 12, 20, tzinfo=UTC)
 

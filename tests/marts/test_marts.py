@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from jolpica_server import season_2024
-from marts_rig import MartsRig
 
 from f1stream.sources.archive import DECIMALS
 from f1stream.sources.session import Session
+from tests.support.jolpica_server import season_2024
+from tests.support.marts_rig import MartsRig
 
 INCREMENTAL = ("fact_laps", "fact_lap_telemetry", "fact_lap_corners")
 

@@ -13,13 +13,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from dbt.adapters.snowflake.auth import private_key_from_string
-from marts_rig import run_dbt
 from snowflake.connector.auth import AuthByKeyPair
 
 from f1stream.marts.diagram import FILE, tables
 from f1stream.marts.project import folder, profile
 from f1stream.marts.publish import CONSTRUCTORS, DRIVERS, EVENTS, RESULTS, ROUND_RESULTS
 from f1stream.settings import Settings
+from tests.support.marts_rig import run_dbt
 
 
 @pytest.fixture(scope="module")

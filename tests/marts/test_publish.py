@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from rig import Rig
 
 from f1stream.kafka import BrokerError, producer_for
 from f1stream.marts import publish
 from f1stream.warehouse.connection import Warehouse
 from models import RoundResult, Season, SessionResult
+from tests.support.rig import Rig
 
 EVENT = {"event_key": "e1", "season": 2025, "round": 1, "event_name": "Australian Grand Prix",
          "race_date": "2025-03-16", "event_status": "held"}  # fmt: skip

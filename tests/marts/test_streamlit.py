@@ -21,18 +21,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import missing
-from jolpica_server import season_2024
-from marts_rig import MartsRig
 from playwright.async_api import Browser, Page
-from rig import free_port
 
 from f1stream.embedded.ports import listens
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
-from tests.browser.stage import DESKTOP, PHONE, browser_fixture, needs_chromium, pictures_fixture  # noqa: F401
+from tests.support.jolpica_server import season_2024
+from tests.support.marts_rig import MartsRig
+from tests.support.required import missing
+from tests.support.rig import free_port
+from tests.support.stage import DESKTOP, PHONE, browser_fixture, needs_chromium, pictures_fixture  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
+DRIVER = ROOT / "tests" / "support" / "streamlit_driver.py"
 APP = ROOT / "deploy" / "streamlit"
 PYTHON = ROOT / ".venv-streamlit" / "bin" / "python"
 VIEWS = {
@@ -70,7 +71,7 @@ class App:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            [PYTHON, Path(__file__).with_name("app_driver.py")], env={**os.environ, **environment}, text=True,
+            [PYTHON, DRIVER], env={**os.environ, **environment}, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
 

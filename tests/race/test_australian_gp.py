@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from figures import figures
-from pipeline import Run, run
 
 from f1stream.race.places import FINISH, SECTOR_1, SECTOR_2, Compared
 from f1stream.sources.session import Session
 from models import Head, Lap
+from tests.support.figures import figures
+from tests.support.pipeline import Run, run
 
 APART_MS = 150
 SURE_FROM_LAP = 5

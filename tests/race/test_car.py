@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from oval import LAP_M
 
 from f1stream.race.car import COAST_MS, KEPT, LINES, Car, Visit
 from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, Places
 from f1stream.race.progress import SILENCE_MS, Progress
+from tests.support.oval import LAP_M
 
 LINE_M = LAP_M / LINES
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from oval import Oval
 
 from f1stream.race.car import LINES
 from f1stream.race.colours import ENOUGH, OF_SECTOR, THIRDS, Colours, divided
@@ -11,6 +10,7 @@ from f1stream.race.places import SECTOR_1, SECTOR_2, Places
 from f1stream.race.race import Race
 from models import MiniSector, PitIn, PitOut
 from models.frame import CarState
+from tests.support.oval import Oval
 
 LAP_M = 1_200.0
 

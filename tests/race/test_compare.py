@@ -9,12 +9,12 @@ from statistics import median
 
 import numpy as np
 import pytest
-from figures import figures
 
 from f1stream.race.compare import Driven, Samples, TooFewSamplesError, compare, resample, speed_length
 from f1stream.race.line import ReferenceLine
 from f1stream.sources.session import Session
 from models import Lap, Track
+from tests.support.figures import figures
 
 LENGTH_M = 2 * math.pi * 600
 CIRCLE = [(6000 * math.cos(2 * math.pi * i / 720), 6000 * math.sin(2 * math.pi * i / 720)) for i in range(720)]

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline import Run, frame_bytes, run
 
 from f1stream import topics
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Columns, Session
 from models import Packet
 from models.frame import FRAME_MS
+from tests.support.pipeline import Run, frame_bytes, run
 
 HAD, NOR, PIA = "6", "4", "81"
 SECOND = 1_000

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from oval import Oval
 
 from f1stream.race.frames import Frames
 from f1stream.race.race import Race
 from f1stream.topics import decode_frames, encode_frames
 from models import Frame, LapCount, PitIn, PitOut, RaceControl, TrackStatus, TyreChange, Weather
 from models.frame import FRAME_MS, KEYFRAME_MS
+from tests.support.oval import Oval
 
 
 def whole(frame: Frame) -> dict[str, Any]:

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from oval import Oval
-from pipeline import run
 
 from f1stream.race.frames import Frames
 from f1stream.race.order import UNKNOWN, Distance
@@ -16,6 +14,8 @@ from f1stream.race.penalties import Case, decided, of_car, order_with, read, uns
 from f1stream.race.race import Race
 from f1stream.sources.session import Session
 from models import CarState, RaceControl
+from tests.support.oval import Oval
+from tests.support.pipeline import run
 
 AUSTRALIA, BAHRAIN, MIAMI, SILVERSTONE, SHANGHAI = (
     "2025-03-16_Australian__2025-03-16_Race",

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from pipeline import without_samples
 
 from f1stream.race.car import Car, Visit
 from f1stream.race.frames import Frames
 from f1stream.race.pit_loss import OF_STATUS, Condition, pit_loss
 from f1stream.race.race import Race
 from f1stream.sources.session import Session
+from tests.support.pipeline import without_samples
 
 LAP = 90_000
 

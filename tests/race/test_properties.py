@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pipeline import frame_bytes, run
 
 from f1stream import topics
 from f1stream.race.driver import Driver
@@ -25,6 +24,7 @@ from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import simulate
 from models import CarUpdate, Entries, Frame, SessionInfo, Track, Updates
+from tests.support.pipeline import frame_bytes, run
 
 PACKET_MS = (250, 1_000, 3_000)
 KEY = b"sim-4"

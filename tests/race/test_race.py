@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from oval import GRID_SLOT_M, LAP_M, LAP_MS, SAMPLE_MS, Oval
 
 from f1stream.race.race import STOPPED_MS, Race
 from models import LapCount, Notice, PitIn, PitOut, RaceControl, Retirement, SectorTime, Timing, TyreChange
+from tests.support.oval import GRID_SLOT_M, LAP_M, LAP_MS, SAMPLE_MS, Oval
 
 MEASURED_MS = 60
 """Line crossings are interpolated between samples, and a start from standing is sudden here."""

@@ -7,7 +7,6 @@ from math import cos, pi, sin
 from typing import Any
 
 import pytest
-from pipeline import Run, frame_bytes, run
 
 from f1stream import topics
 from f1stream.race.driver import Driver
@@ -30,6 +29,7 @@ from models import (
     Track,
     TrackStatus,
 )
+from tests.support.pipeline import Run, frame_bytes, run
 
 START_MS = 1_000
 INFO = SessionInfo(

@@ -8,13 +8,13 @@ from itertools import combinations
 from statistics import median, quantiles
 
 import pytest
-from figures import figures
-from pipeline import Run, run
 
 from f1stream.race.places import FINISH
 from f1stream.race.race import Race
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import Truth, simulate
+from tests.support.figures import figures
+from tests.support.pipeline import Run, run
 
 APART_MS = 150
 

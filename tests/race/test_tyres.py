@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline import without_samples
 
 from f1stream.race.race import Race
 from f1stream.race.tyres import TyreSet, after_lap, stints
 from f1stream.sources.session import Session
 from models.frame import Stint
+from tests.support.pipeline import without_samples
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fastf1_mexico import known, loaded, ms
 
 from f1stream.sources.archive import DECIMALS, read_archive
 from f1stream.sources.fastf1.fetch import write
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from models import Entries, RaceControl, SessionInfo, SessionStatus, Track, TrackStatus, Weather
+from tests.support.fastf1_mexico import known, loaded, ms
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
 COMPARED = ("NOR", "HUL", "ALO")

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import DATA, missing
-from fastf1_server import CIRCUITS, LIVETIMING, SCHEDULES, FastF1Servers, made_up_samples
 
 from f1stream.settings import Settings
 from f1stream.sources.archive import read_archive
@@ -24,6 +22,8 @@ from f1stream.sources.fastf1.fetch import at_hand, becoming, fetch, kept
 from f1stream.sources.fastf1.schedule import Wanted, weekends
 from f1stream.sources.session import SourceError
 from models import Entries, LapCount, SessionInfo, Track
+from tests.support.fastf1_server import CIRCUITS, LIVETIMING, SCHEDULES, FastF1Servers, made_up_samples
+from tests.support.required import DATA, missing
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
 MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import DATA, missing
 
 from f1stream.sources.fastf1 import tables
 from models import Lap
+from tests.support.required import DATA, missing
 
 TIMES = {
     "Time", "LapTime", "PitOutTime", "PitInTime", "Sector1Time", "Sector2Time", "Sector3Time",

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rig import free_port
 
 from f1stream import topics
 from f1stream.embedded.running import embedded_warehouse
@@ -20,6 +19,7 @@ from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Fenced, Loader, Lot, Partition, Place, Refused, halves, rows_of
 from f1stream.warehouse.schema import create, status
 from models import DeadLetter
+from tests.support.rig import free_port
 
 LAPS = Partition(topics.LAPS, 3)
 

@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from f1stream.settings import Settings
 from models import RaceControl
-from tests.web.marts import result, season
-from tests.web.race import CARS, LAP_MS, lap, message, whole_race
+from tests.support.page_marts import result, season
+from tests.support.page_race import CARS, LAP_MS, lap, message, whole_race
 from web.app import create_app
 from web.feed import Feed
 from web.shelf import Shelf

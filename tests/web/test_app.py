@@ -15,8 +15,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from f1stream.settings import Settings
 from models import Frame, Season, SessionResult
 from models.message import RaceControl
-from tests.web.marts import BUILT_MS, result, season
-from tests.web.race import frames_record, head_record
+from tests.support.page_marts import BUILT_MS, result, season
+from tests.support.page_race import frames_record, head_record
 from web import viewers
 from web.app import create_app, serve
 from web.cursor import Cursor

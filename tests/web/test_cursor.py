@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.frame import FRAME_MS
-from tests.web.race import LAP_MS, frames_record, head_record
+from tests.support.page_race import LAP_MS, frames_record, head_record
 from web.cursor import Cursor
 from web.remote import Lap, Live, Pause, Play, Refused
 from web.shelf import Shelf

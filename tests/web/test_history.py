@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import LapCount, RaceControl, SectorTime, SessionStatus, TeamRadio
-from tests.web.race import lap, message, messages
+from tests.support.page_race import lap, message, messages
 from web.history import ENTRY_BYTES, Fact, History
 
 EVERYTHING = 1 << 62

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from f1stream.settings import Settings
-from tests.web.marts import result, season
-from tests.web.race import lap, whole_race
+from tests.support.page_marts import result, season
+from tests.support.page_race import lap, whole_race
 from web.api.service import OPENAPI
 from web.app import create_app
 from web.feed import Feed

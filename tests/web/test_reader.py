@@ -9,15 +9,15 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
-from rig import Rig
 
 from f1stream import topics
 from f1stream.embedded import broker
 from f1stream.kafka import create_topics
 from f1stream.settings import Settings
 from models import Frame, Head, Packet, Weather
-from tests.web.marts import BUILT_MS, result, season
-from tests.web.race import frame, head, lap
+from tests.support.page_marts import BUILT_MS, result, season
+from tests.support.page_race import frame, head, lap
+from tests.support.rig import Rig
 from web.reader import StreamReader, read_marts
 from web.shelf import Shelf
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from f1stream import topics
 from models import Season, SessionResult
-from tests.web.marts import BUILT_MS, result, season
+from tests.support.page_marts import BUILT_MS, result, season
 from web.results import Results
 
 

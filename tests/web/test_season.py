@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from models import Season, SessionInfo
-from tests.web.marts import THIS_ROUND, result, season
-from tests.web.race import head
+from tests.support.page_marts import THIS_ROUND, result, season
+from tests.support.page_race import head
 from web.season import AFTER_THE_LAST, championship_at, day_of, event_of, is_race, season_at, standings_at
 
 DAY_MS = 86_400_000

@@ -5,7 +5,7 @@ import pytest
 
 from f1stream.topics import BadRecord, decode_frames, encode_frames
 from models import Frame
-from tests.web.race import KEY_FRAMES, frame, frames_record, head, head_record
+from tests.support.page_race import KEY_FRAMES, frame, frames_record, head, head_record
 from web.reader import read_record
 from web.shelf import Shelf
 from web.tape import Tape, merged

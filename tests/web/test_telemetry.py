@@ -5,7 +5,7 @@ import orjson
 import pytest
 
 from f1stream.topics import BadRecord, Stamp, car_key
-from tests.web.race import packet
+from tests.support.page_race import packet
 from web.telemetry import CHUNK, COLUMNS, SAMPLE_BYTES, UNKNOWN_DRS, Telemetry, read_packet
 
 KEY, STAMP = car_key("test_race", "4"), Stamp(1, 3, 1_000)

@@ -8,19 +8,14 @@ import json
 import logging
 import os
 import signal
-import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT / "tests")]
-
-from kafka_cluster import Cluster  # noqa: E402
-
-from tests.bench.scale.cell import Cell, measure  # noqa: E402
-from tests.bench.scale.frameworks import Compared, compare, quix_python  # noqa: E402
-from tests.bench.scale.load import CARS, load  # noqa: E402
+from tests.bench.scale.cell import Cell, measure
+from tests.bench.scale.frameworks import Compared, compare, quix_python
+from tests.bench.scale.load import CARS, load
+from tests.support.kafka_cluster import Cluster
 
 PACKET_MS = 3_000
 """What `f1stream replay --speed max` sends; live it is 250."""

@@ -12,12 +12,12 @@ from typing import Any
 
 import aiohttp
 import psutil
-from kafka_cluster import Cluster
-from rig import Rig
 
 from f1stream import topics
 from models import Frame
 from tests.bench.scale.load import EPOCH, Load
+from tests.support.kafka_cluster import Cluster
+from tests.support.rig import Rig
 
 PARTITIONS = 24
 LOOK_S = 0.5

@@ -19,13 +19,13 @@ import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
-from kafka_cluster import Cluster
-from rig import Rig, free_port
 
 from f1stream import topics
 from tests.bench.scale.cell import PARTITIONS, PATIENCE_S
 from tests.bench.scale.job import Car
 from tests.bench.scale.load import Load, load
+from tests.support.kafka_cluster import Cluster
+from tests.support.rig import Rig, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 QUIX = ROOT / ".venv-quix" / "bin" / "python"

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from figures import figures
-from livetiming_server import LiveTimingServer, merge
 
 from f1stream.settings import Settings
 from f1stream.sources.livetiming import metrics
 from f1stream.sources.livetiming.client import Live
 from f1stream.sources.livetiming.message import TOPICS, Damage, FeedMessage
 from f1stream.sources.livetiming.signalr import Connection, Lost
+from tests.support.figures import figures
+from tests.support.livetiming_server import LiveTimingServer, merge
 
 ON_TRACK = slice(3_000, 6_000)
 """Cars are on the track: 15 messages a second and more."""

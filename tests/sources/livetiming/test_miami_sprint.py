@@ -6,14 +6,14 @@ from collections import Counter, deque
 from pathlib import Path
 
 import pytest
-from figures import figures
-from pipeline import Run, run
 
 from f1stream.sources.livetiming.merge import indexed
 from f1stream.sources.livetiming.parser import Tally
 from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
+from tests.support.figures import figures
+from tests.support.pipeline import Run, run
 
 FROZEN = "livetiming_frozen"
 SPRINT = "2025-05-04_Miami__2025-05-03_Sprint"

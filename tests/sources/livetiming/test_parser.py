@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastf1_mexico import known, loaded, ms
-from figures import figures
-from pipeline import run
 
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser import Parser, Tally
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from models import Frame, Lap, SessionInfo, SessionPart, Timing
+from tests.support.fastf1_mexico import known, loaded, ms
+from tests.support.figures import figures
+from tests.support.pipeline import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
 FIELDS = {

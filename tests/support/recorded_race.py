@@ -8,7 +8,7 @@ from f1stream import topics
 from f1stream.sources.archive import read_archive
 from f1stream.sources.packing import pack
 from models import Frame, Head
-from tests.pipeline import EPOCH, run
+from tests.support.pipeline import EPOCH, run
 from web.feed import Feed
 from web.history import Fact
 from web.shelf import FramesRecord, Shelf

@@ -19,8 +19,9 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import DeleteGroupsRequest
-from certificates import certificates
-from conftest import ROOT, missing
+
+from tests.support.certificates import certificates
+from tests.support.required import ROOT, missing
 
 UP_WITHIN_S = 90
 JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
@@ -227,7 +228,7 @@ async def delete_group(admin: AIOKafkaAdminClient, group: str) -> None:
 
 
 def _free_ports(n: int) -> list[int]:
-    from rig import free_port
+    from tests.support.rig import free_port
 
     return [free_port() for _ in range(n)]
 

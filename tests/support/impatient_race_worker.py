@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
-
 if __name__ == "__main__":
     from agents import race
     from agents.run import run_worker

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from jolpica_server import JolpicaServer
 from pyrate_limiter import Rate
 
 from f1stream import topics
@@ -30,6 +29,7 @@ from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader, Lot, Partition, Place
 from models import SessionInfo
+from tests.support.jolpica_server import JolpicaServer
 
 
 def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:

@@ -9,12 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from conftest import DATA, missing
-
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.client import fastf1
 from f1stream.sources.fastf1.load import load
 from f1stream.sources.fastf1.schedule import Wanted
+from tests.support.required import DATA, missing
 
 WANTED = Wanted(2025, "Mexico City Grand Prix", "Qualifying")
 T0 = datetime(2025, 10, 25, 20, 46, 26)

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
-
-from f1stream.warehouse.loader import Loader  # noqa: E402
+from f1stream.warehouse.loader import Loader
 
 step, when, nth, what = os.environ["FAULT"].split(":")
 method = f"_{step}"

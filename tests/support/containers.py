@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rig import free_port
 
 from f1stream.settings import Settings
+from tests.support.rig import free_port
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "deploy" / "compose.yaml"
 PATIENCE_S = 180
 OURS = "f1stream"

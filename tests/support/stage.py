@@ -14,7 +14,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
 from f1stream.settings import Settings
-from tests.web.race import frames_record, head_record
+from tests.support.page_race import frames_record, head_record
 from web.app import create_app
 from web.feed import Feed
 from web.shelf import Shelf

@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rig import PATIENCE_S, STOPPED_AT_A_HOLE, Rig, free_port, wait_healthy
-
 from f1stream import topics
 from f1stream.embedded import warehouse
 from f1stream.kafka import log_ends
@@ -22,8 +20,9 @@ from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader, Partition
 from f1stream.warehouse.schema import create
 from models.packet import COLUMNS
+from tests.support.rig import PATIENCE_S, STOPPED_AT_A_HOLE, Rig, free_port, wait_healthy
 
-FAULTY = Path(__file__).parent / "faults" / "archive_with_a_fault.py"
+FAULTY = "tests.support.archive_with_a_fault"
 QUICK = {
     "F1STREAM_ARCHIVE_FLUSH_ROWS": "8000",
     "F1STREAM_ARCHIVE_FLUSH_SECONDS": "0.5",
@@ -64,7 +63,7 @@ class ArchiveRig(Rig):
     def archive(self, fault: str = "", **more: str) -> subprocess.Popen[bytes]:
         """An archive worker, not ready yet. ``fault`` is for ``archive_with_a_fault``."""
         port = free_port()
-        command = [sys.executable, str(FAULTY)] if fault else [sys.executable, "-m", "f1stream", "archive"]
+        command = [sys.executable, "-m", FAULTY] if fault else [sys.executable, "-m", "f1stream", "archive"]
         process = self._popen(command, "archive", F1STREAM_ARCHIVE_PORT=str(port), FAULT=fault, **more)
         self.archives.append((process, port))
         return process
