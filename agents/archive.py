@@ -21,25 +21,18 @@ import snowflake.connector
 from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from agents import metrics
+from agents.app import FaustOutputs, batches, create_app, raw_topic
+from agents.exiting import exit_on_error
+from agents.faust_patches.app import PatchedApp
 from agents.health import Vitals, serve_health
-from agents.worker import (
-    Batch,
-    Receipt,
-    Receipts,
-    WorkerApp,
-    batches,
-    bury,
-    create_app,
-    dead_letter,
-    or_end,
-    raw_topic,
-)
-from f1stream import topics
+from f1stream import metrics, topics
 from f1stream.logs import about
-from f1stream.race.session import Hole
+from f1stream.processing.acks import AckTracker, PendingAck
+from f1stream.processing.batch import Batch
+from f1stream.processing.dead_letters import dead_letter
+from f1stream.processing.outputs import Output, deliver
 from f1stream.settings import settings
-from f1stream.topics import BadRecord
+from f1stream.topics import BadRecord, SequenceGap
 from f1stream.vitals import STUCK_S, Progress
 from f1stream.warehouse.connection import Warehouse, refuses_data, sentence
 from f1stream.warehouse.errors import WarehouseError
@@ -59,7 +52,7 @@ AWAY = (snowflake.connector.Error, WarehouseError, KafkaError, TimeoutError, OSE
 """What passes: the warehouse or the broker is away, or what a statement needs is missing and can be mended there."""
 
 
-class ArchiveApp(WorkerApp):
+class ArchiveApp(PatchedApp):
     """Begins where the warehouse says: it knows better than the consumer group."""
 
     async def earlier_positions(self, positions: Mapping[Any, int | None]) -> Mapping[Any, int]:
@@ -69,7 +62,7 @@ class ArchiveApp(WorkerApp):
 
 app = create_app("f1stream-archive", settings(), settings().archive_port, ArchiveApp)
 records = raw_topic(app, *BY_TOPIC)
-dead_letters_topic = raw_topic(app, topics.DEAD_LETTERS)
+outputs = FaustOutputs(app, topics.DEAD_LETTERS)
 # What waits for a flush is not acknowledged on purpose.
 vitals = Vitals(app, Progress("acknowledged", STUCK_S + settings().flush_seconds))
 serve_health(app, vitals)
@@ -80,7 +73,7 @@ class Desk:
     """What the worker holds between Kafka and the warehouse."""
 
     loader: Loader
-    receipts: Receipts = field(default_factory=Receipts)
+    receipts: AckTracker = field(default_factory=AckTracker)
     places: dict[Partition, Place] | None = None
     """Of the partitions assigned; None while the warehouse has not said."""
     started: dict[Partition, int] = field(default_factory=dict)
@@ -88,7 +81,7 @@ class Desk:
     expected: dict[Partition, int] = field(default_factory=dict)
     """The next offset to be taken, of partitions of which something was taken since they were assigned."""
     lots: dict[Partition, Lot] = field(default_factory=dict)
-    held: dict[Partition, list[Receipt]] = field(default_factory=dict)
+    held: dict[Partition, list[PendingAck]] = field(default_factory=dict)
     rows: int = 0
     size: int = 0
     oldest: float = 0.0
@@ -144,7 +137,7 @@ class Desk:
 
     def forget(self) -> None:
         """After a rebalance: what is not loaded comes again, here or elsewhere."""
-        self.receipts.forget()
+        self.receipts.reset()
         self.expected.clear()
         self._clear()
 
@@ -156,14 +149,14 @@ class Desk:
     # -- taking --------------------------------------------------------------------------------------------
 
     async def take(self, batch: Batch, event: Any, places: dict[Partition, Place]) -> None:
-        """Put one record with the others; what is loaded already is only acknowledged. Raises Hole."""
+        """Put one record with the others; what is loaded already is only acknowledged. Raises SequenceGap."""
         message = event.message
         of = Partition(message.topic, message.partition)
         receipt = self.receipts.take(event)
         place = places[of]
         first = self.expected.get(of, place.next_offset)
         if message.offset < first:
-            receipt.settled = True
+            receipt.done = True
             return
         if message.offset > first:
             await self._skip(of, first, message.offset)
@@ -172,12 +165,12 @@ class Desk:
         try:
             read = BY_TOPIC[message.topic].read(message, place.incarnation)
         except BadRecord as error:
-            batch.refuse(event, error)
+            batch.reject(event, error)
             read = unread(message, place.incarnation)
         self.loader.seconds["decode"] += time.perf_counter() - began
         self._put(of, place, first, read, receipt)
 
-    def _put(self, of: Partition, place: Place, first: int, read: Read, receipt: Receipt) -> None:
+    def _put(self, of: Partition, place: Place, first: int, read: Read, receipt: PendingAck) -> None:
         if not self.lots:
             self.oldest = time.monotonic()
         if of in self.lots:
@@ -194,7 +187,7 @@ class Desk:
         A log may lack offsets (markers of transactions); those that retention deleted are lost, and that is told.
         """
         if of in self.expected or self.started[of] > first:
-            raise Hole(f"{of.topic}[{of.partition}] goes on at {found}, {first} is to be loaded next")
+            raise SequenceGap(f"{of.topic}[{of.partition}] goes on at {found}, {first} is to be loaded next")
         begin = (await begins_at(settings(), [of]))[of]
         if begin <= first:
             return
@@ -206,7 +199,7 @@ class Desk:
             reason=f"{lost} records from here on were deleted by retention before they were loaded",
             body_base64=None, length=0, sha256="",
         )  # fmt: skip
-        await (await dead_letters_topic.send(key=None, value=topics.encode(letter), partition=of.partition))
+        await deliver(outputs, [Output(topics.DEAD_LETTERS, None, topics.encode(letter), partition=of.partition)])
 
     # -- flushing ------------------------------------------------------------------------------------------
 
@@ -229,7 +222,7 @@ class Desk:
         for phase, seconds in self.loader.seconds.items():
             metrics.PHASES.labels(phase).set(seconds)
         self._clear()
-        await self.receipts.acknowledge(self.stream)
+        await self.receipts.acknowledge(self.stream.ack)
 
     async def _load_all(self) -> None:
         if app.consumer_generation_id != self.generation:
@@ -247,17 +240,19 @@ class Desk:
             raise WarehouseError("Another worker has loaded records of ours") from fenced
 
     def _reconcile(self, places: dict[Partition, Place]) -> None:
-        """Keep only what the warehouse does not have. Raises Hole when it lacks something from before."""
+        """Keep only what the warehouse does not have. Raises SequenceGap when it lacks something from before."""
         for of, lot in list(self.lots.items()):
             place = places[of]
             if place.incarnation != lot.incarnation or place.next_offset < lot.first:
-                raise Hole(f"{of.topic}[{of.partition}] is loaded to {place.next_offset}, and {lot.first} was next")
+                raise SequenceGap(
+                    f"{of.topic}[{of.partition}] is loaded to {place.next_offset}, and {lot.first} was next"
+                )
             self._loaded(of, place.next_offset)
 
     def _loaded(self, of: Partition, next_offset: int) -> None:
         lot = self.lots[of].after(next_offset)
         for receipt in self.held[of]:
-            receipt.settled = receipt.settled or receipt.event.message.offset < next_offset
+            receipt.done = receipt.done or receipt.event.message.offset < next_offset
         if lot is None:
             del self.lots[of]
         else:
@@ -297,7 +292,7 @@ class Desk:
         )
         log.error("%s[%d] at %d: %s", *lot.partition, offset, reason, extra=about(message.key))
         metrics.DEAD.labels(CONSUMER, message.topic).inc()
-        await bury(dead_letters_topic, [(message, dead_letter(CONSUMER, message, reason))])
+        await deliver(outputs, [dead_letter(CONSUMER, message, reason)])
 
 
 def replace_last(lot: Lot) -> Lot:
@@ -355,15 +350,16 @@ desk = Desk(Loader(Warehouse(settings()), f"{socket.gethostname()}:{os.getpid()}
 
 
 @app.agent(records)
-@or_end
+@exit_on_error
 async def archive(stream: Any) -> None:
     """Take records, and flush when there are enough."""
     desk.stream = stream
     async for batch in batches(app, CONSUMER, stream):
+        generation = app.consumer_generation_id
         async with desk.lock:  # a flush of the assignment before may still be at it
-            if desk.generation != batch.generation:
+            if desk.generation != generation:
                 desk.forget()
-            desk.generation = batch.generation
+            desk.generation = generation
             places = await desk.settle_in()
             for event in batch.events:
                 if not batch.is_current():
@@ -373,7 +369,7 @@ async def archive(stream: Any) -> None:
                     await flush(batch)
             await bury_all(batch)
             if not desk.lots:  # all of it was loaded before
-                await desk.receipts.acknowledge(stream)
+                await desk.receipts.acknowledge(stream.ack)
 
 
 async def flush(batch: Batch) -> None:
@@ -384,12 +380,12 @@ async def flush(batch: Batch) -> None:
 
 async def bury_all(batch: Batch) -> None:
     """Send the batch's dead letters."""
-    await bury(dead_letters_topic, batch.letters)
-    batch.letters.clear()
+    await deliver(outputs, batch.dead_letters)
+    batch.dead_letters.clear()
 
 
 @app.task
-@or_end
+@exit_on_error
 async def flush_what_is_old() -> None:
     """Flush what nothing follows."""
     while not app.should_stop:

@@ -23,8 +23,8 @@ class Vitals:
 
     app: Any
     progress: Progress = field(default_factory=lambda: Progress("acknowledged"))
-    taken: dict[Any, int] = field(default_factory=dict)
-    """Offset after the last record taken, of partitions whose records may long wait for others, and are well."""
+    received: dict[Any, int] = field(default_factory=dict)
+    """Offset after the last record received, of partitions whose records may wait long for others."""
     waits: str | None = None
     """For what else than Kafka the worker waits, as a sentence."""
 
@@ -67,7 +67,7 @@ class Vitals:
         }
 
     def _stuck(self, consumer: Any, tp: Any, now: float) -> str | None:
-        done = self.taken.get(tp, consumer._committed_offset.get(tp))
+        done = self.received.get(tp, consumer._committed_offset.get(tp))
         return self.progress.stuck(tp.topic, tp.partition, consumer.highwater(tp) or 0, done, now)
 
 

@@ -41,6 +41,10 @@ class BadRecord(ValueError):
     """A record that cannot be used, with the reason as a sentence."""
 
 
+class SequenceGap(RuntimeError):
+    """A record is missing between two others. Nothing may go on: re-read from the last acknowledged one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """A record's place in its run, carried in Kafka headers so that it is readable when the body is not."""

@@ -9,10 +9,16 @@ import pytest
 from faust.types import TP
 
 from agents.health import Vitals
-from agents.worker import Receipts
+from f1stream.processing.acks import AckTracker
 from f1stream.vitals import STUCK_S, Progress
 
 PARTITION = TP("telemetry", 3)
+
+
+def record(offset: int) -> Any:
+    return SimpleNamespace(
+        message=SimpleNamespace(topic=PARTITION.topic, partition=PARTITION.partition, offset=offset)
+    )
 
 
 def stuck(vitals: Vitals, now: float, end: int, acknowledged: int) -> str | None:
@@ -30,9 +36,9 @@ def test_growing_partition_of_which_nothing_is_acknowledged_is_unhealthy() -> No
 
 def test_records_that_are_taken_and_wait_for_others_are_not_stuck() -> None:
     """As all of a partition do behind a run whose source was killed: a new worker would get no further."""
-    vitals = Vitals(app=None, progress=Progress("taken"))
+    vitals = Vitals(app=None, progress=Progress("received"))
     for now in range(0, 3600, 10):
-        Receipts(vitals.taken).take(SimpleNamespace(message=SimpleNamespace(tp=PARTITION, offset=100 + now)))
+        AckTracker(vitals.received).take(record(100 + now))
         assert stuck(vitals, now, 110 + now, 50) is None
     assert "has grown" in (stuck(vitals, 3600 + STUCK_S, 9000, 50) or ""), "nothing more was taken"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agents import worker
+from agents import app as worker
 
 
 class EndedError(Exception):
@@ -33,7 +33,7 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
         monkeypatch.setattr(worker, "asyncio", SimpleNamespace(sleep=sleep))
         monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: now))
-        monkeypatch.setattr(worker, "end_process", end_process)
+        monkeypatch.setattr(worker, "exit_process", end_process)
         await worker.watch_rebalancing(app)
 
     return run
@@ -52,7 +52,7 @@ async def test_a_worker_without_a_rebalance_goes_on(watch: Callable[..., Any]) -
 
 async def test_a_rebalance_that_stands_still_ends_the_worker(watch: Callable[..., Any]) -> None:
     """Even in the recovery of tables: Faust gives it up when the broker was away for long, and tells nobody."""
-    with pytest.raises(EndedError, match="has not got on for 60 s"):
+    with pytest.raises(EndedError, match="has made no progress for 60 s"):
         await watch(app(rebalancing=True))
 
 

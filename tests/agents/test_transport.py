@@ -13,7 +13,7 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from agents.transport import Consumer, Thread
+from agents.faust_patches.transport import Consumer, Thread
 
 PARTITION = TP("telemetry", 0)
 COMMITTED = 10

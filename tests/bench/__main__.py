@@ -20,8 +20,8 @@ import aiohttp
 import psutil
 
 from f1stream import topics
-from f1stream.race.driver import Driver
-from f1stream.race.session import SessionRace
+from f1stream.race.stages.driver_join import DriverJoin
+from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.archive import read_archive
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
@@ -57,7 +57,7 @@ async def plain_loop(rig: Rig, session: Session) -> float:
     consumer = rig.reader(topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
     await consumer.start()
     race = SessionRace(session.session_key, 1)
-    drivers: dict[bytes, Driver] = {}
+    drivers: dict[bytes, DriverJoin] = {}
     began = time.perf_counter()
     size = 0
     while not race.ended:
@@ -67,7 +67,7 @@ async def plain_loop(rig: Rig, session: Session) -> float:
                 if message.topic == topics.MESSAGES:
                     race.take_message(stamp.seq, stamp.emitted_ms, topics.decode_message(message.value))
                     continue
-                driver = drivers.setdefault(message.key, Driver(topics.session_of(message.key)[1]))
+                driver = drivers.setdefault(message.key, DriverJoin(topics.session_of(message.key)[1]))
                 driver.begins(stamp.epoch, None)
                 if message.topic == topics.LAPS:
                     driver.take_lap(stamp.seq, stamp.emitted_ms, topics.decode_lap(message.value), None)
@@ -75,7 +75,7 @@ async def plain_loop(rig: Rig, session: Session) -> float:
                     packet = topics.decode_packet(message.value)
                     driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, packet, None)
         for driver in drivers.values():
-            update, _ = driver.hand_on()
+            update, _ = driver.join()
             if update is not None:
                 race.take_update(update)
         size += sum(len(topics.encode_frames([frame])) for frame in race.advance())

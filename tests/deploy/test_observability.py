@@ -23,7 +23,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
 
-from agents import metrics as workers
+from f1stream import metrics as workers
 from f1stream.jobs.serve import JobMetrics
 from f1stream.settings import Settings
 from f1stream.sources.livetiming import metrics as live

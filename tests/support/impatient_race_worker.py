@@ -6,5 +6,5 @@ if __name__ == "__main__":
     from agents import race
     from agents.run import run_worker
 
-    race.SILENT_S = 2.0
+    race.silent_s = 2.0
     run_worker("agents.race")

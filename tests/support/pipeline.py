@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from f1stream import topics
-from f1stream.race.driver import Driver, lap_update
 from f1stream.race.places import Compared
 from f1stream.race.race import Race
-from f1stream.race.session import SessionRace
+from f1stream.race.stages.driver_join import DriverJoin, lap_update
+from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from models import Entries, Frame, Head, Lap
@@ -48,7 +48,7 @@ def run(
     ``spoiled``: (topic, key, seq) of records that arrive unreadable.
     """
     result = Run(SessionRace(session.session_key, EPOCH, official))
-    drivers: dict[bytes, Driver] = {}
+    drivers: dict[bytes, DriverJoin] = {}
     for n, item in enumerate(pack(session, EPOCH, packet_ms, from_ms, to_ms), 1):
         stamp: Any = item.stamp
         record: Any = None if (item.topic, item.key, stamp.seq) in spoiled else item.record
@@ -56,7 +56,7 @@ def run(
             result.race.take_message(stamp.seq, stamp.emitted_ms, record)
         else:
             number = topics.session_of(item.key)[1]
-            driver = drivers.setdefault(item.key, Driver(number))
+            driver = drivers.setdefault(item.key, DriverJoin(number))
             driver.begins(stamp.epoch, None)
             if item.topic == topics.LAPS:
                 driver.take_lap(stamp.seq, stamp.emitted_ms, record, None)
@@ -85,9 +85,9 @@ def without_samples(session: Session, to_ms: int | None = None) -> Race:
     return race
 
 
-def _advance(result: Run, drivers: dict[bytes, Driver]) -> None:
+def _advance(result: Run, drivers: dict[bytes, DriverJoin]) -> None:
     for driver in drivers.values():
-        update, _ = driver.hand_on()
+        update, _ = driver.join()
         if update is not None:
             result.race.take_update(update)
     result.made += result.race.advance()

@@ -8,39 +8,42 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from agents.worker import Receipts, WorkerApp, batches, create_app, or_end, raw_table, raw_topic, send_all
+from agents.app import batches, create_app, raw_table, raw_topic
+from agents.exiting import exit_on_error
+from agents.faust_patches.app import PatchedApp
 from f1stream import topics
+from f1stream.processing.acks import AckTracker
 from f1stream.settings import settings
 from models import CarUpdate
 from tests.bench.scale.job import GROUP, OUTPUT, Car, encoded
 
 BATCHED = bool(os.environ.get("SCALE_BATCHED"))
 
-app = create_app(GROUP, settings(), settings().race_port, WorkerApp)
+app = create_app(GROUP, settings(), settings().race_port, PatchedApp)
 output = raw_topic(app, OUTPUT)
 table = raw_table(app, "cars", "session:driver -> its car")
 
 
 @app.agent(raw_topic(app, topics.TELEMETRY))
-@or_end
+@exit_on_error
 async def cars(stream: Any) -> None:
     """Outputs, then state, then acknowledgement, as in ``agents.race``."""
-    receipts = Receipts()
+    acks = AckTracker()
     known: dict[bytes, Car] = {}
 
     def forget() -> None:
-        receipts.forget()
+        acks.reset()
         known.clear()
 
     async for batch in batches(app, "scale", stream, forget):
         touched: dict[bytes, Car] = {}
         sends = []
         for event in batch.events:
-            receipts.take(event).settled = True
+            acks.take(event).done = True
             message = event.message
             car = known.get(message.key)
             if car is None:
-                car = known[message.key] = Car.restore(message.key, table.kept(message.key))
+                car = known[message.key] = Car.restore(message.key, table.read(message.key))
             touched[message.key] = car
             car.take(message.headers, message.value)
             if not BATCHED and (update := car.hand_on()) is not None:
@@ -48,14 +51,15 @@ async def cars(stream: Any) -> None:
                 sends.append(await output.send(key=message.key, value=value, headers=message.headers))
         if BATCHED:
             sends = await send_sessions(touched)
-        await send_all(sends)
+        for send in sends:
+            await send
         if not batch.is_current():
             continue
         for key, car in touched.items():
             epoch, packet = car.progress
-            table.keep(key, epoch, 1 + packet, car.dump())
-        await table.delivered()
-        await receipts.acknowledge(stream)
+            table.write(key, epoch, 1 + packet, car.dump())
+        await table.flush()
+        await acks.acknowledge(stream.ack)
 
 
 async def send_sessions(touched: dict[bytes, Car]) -> list[Any]:

@@ -1,7 +1,7 @@
 """The job that Faust and Quix Streams both do: each car's packets, numbered, trimmed, counted and integrated.
 
-For each packet of ``telemetry``: read it, give it to the project's own ``Driver`` (which refuses repeats and stops at
-a hole), add to the car's samples and distance, keep the car's state, and send what the driver hands on.
+For each packet of ``telemetry``: read it, give it to the project's own ``DriverJoin`` (which ignores repeats and raises
+``SequenceGap``), add to the car's samples and distance, keep the car's state, and send what the driver returns.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import orjson
 
 from f1stream import topics
-from f1stream.race.driver import Driver
+from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.topics import Stamp
 from models import CarUpdate, Updates
 
@@ -27,7 +27,7 @@ COMMIT_S = 1.0
 class Car:
     """One car, as far as its packets have been handed on."""
 
-    driver: Driver
+    driver: DriverJoin
     samples: int = 0
     distance_m: float = 0.0
     t: int = -1
@@ -39,9 +39,9 @@ class Car:
         """From what ``dump`` gave; None begins anew."""
         number = topics.session_of(key)[1]
         if kept is None:
-            return cls(Driver(number))
+            return cls(DriverJoin(number))
         cursor, *rest = orjson.loads(kept)
-        return cls(Driver.restore(number, cursor.encode()), *rest)
+        return cls(DriverJoin.restore(number, cursor.encode()), *rest)
 
     def dump(self) -> bytes:
         """All that must survive a restart."""
@@ -63,7 +63,7 @@ class Car:
 
     def hand_on(self) -> CarUpdate | None:
         """What is new, counted and integrated; None for repeats."""
-        update, _ = self.driver.hand_on()
+        update, _ = self.driver.join()
         if update is not None:
             self.samples += len(update.t)
             for t, speed in zip(update.t, update.speed, strict=True):  # one by one: however packets come together

@@ -9,19 +9,19 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from f1stream.race.session import Hole
+from f1stream.topics import SequenceGap
 from models import CarUpdate, Lap, LapUpdate, Packet
 from models.packet import OPEN_DRS
 
 T = TypeVar("T")
 
 
-ASIDE_PACKETS = 200
-"""More that wait are not put aside: they are no end of a run."""
+MAX_PENDING = 200
+"""Pending records that a checkpoint of a silent run may hold; with more, the run is only slow and is left alone."""
 
 
 @dataclass(slots=True)
-class _Waiting(Generic[T]):
+class _Pending(Generic[T]):
     seq: int
     emitted_ms: int
     names_laps: int
@@ -30,44 +30,44 @@ class _Waiting(Generic[T]):
     """None for a repeated or unreadable one."""
     repeated: bool
     token: Any
-    """None when it was put aside."""
+    """None once the record is in the table and acknowledged."""
 
 
 @dataclass(slots=True)
 class Cursor:
-    """How far one driver's streams have been handed on: all that must survive a restart."""
+    """How far one driver's streams have been joined and sent: all that must survive a restart."""
 
     epoch: int = -1
     packet_seq: int = -1
     lap_seq: int = -1
-    packets: list[_Waiting[Packet]] = field(default_factory=list)
-    """What waits, when it was put aside."""
-    laps: list[_Waiting[Lap]] = field(default_factory=list)
+    packets: list[_Pending[Packet]] = field(default_factory=list)
+    """Pending records, only of a run that has gone silent."""
+    laps: list[_Pending[Lap]] = field(default_factory=list)
 
 
 _CURSOR = TypeAdapter(Cursor)
 
 
 @dataclass(slots=True)
-class Driver:
+class DriverJoin:
     """Joins the packets and laps of one car of one session.
 
-    A packet waits for the laps it names, a lap for the packet that names it. Every record comes with a token;
-    ``hand_on`` gives back the tokens of the records that are dealt with, in the order in which they are. What waits
-    is ``put_aside`` when its run has fallen silent.
+    A packet is held until the laps it names have been received, a lap until the packet that names it. Every record
+    comes with a token; ``join`` returns the tokens of the records that are done. Pending records are written to the
+    table too (``checkpoint_pending``) when their run has gone silent.
     """
 
     number: str
     cursor: Cursor = field(default_factory=Cursor)
     _packet_seq: int = -1
     _lap_seq: int = -1
-    _packets: deque[_Waiting[Packet]] = field(default_factory=deque)
-    _laps: deque[_Waiting[Lap]] = field(default_factory=deque)
-    _settled: list[Any] = field(default_factory=list)
+    _packets: deque[_Pending[Packet]] = field(default_factory=deque)
+    _laps: deque[_Pending[Lap]] = field(default_factory=deque)
+    _done: list[Any] = field(default_factory=list)
 
     def dump(self) -> bytes:
         """The cursor, as a table's value."""
-        if not self._aside:
+        if not self._holds_pending:
             return _CURSOR.dump_json(self.cursor, exclude_defaults=True)
         packets = [replace(packet, token=None) for packet in self._packets if not packet.repeated]
         laps = [replace(lap, token=None) for lap in self._laps if not lap.repeated]
@@ -77,17 +77,17 @@ class Driver:
     def progress(self) -> int:
         """Grows with each value of a run that holds more."""
         done = 2 + self.cursor.packet_seq + self.cursor.lap_seq
-        held = 2 + self._packet_seq + self._lap_seq if self._aside else 0
+        held = 2 + self._packet_seq + self._lap_seq if self._holds_pending else 0
         return done << 32 | held
 
     @property
-    def _aside(self) -> bool:
-        """Whether something that waits is dealt with all the same, for the table has it: it is the oldest then."""
-        return any(waiting[0].token is None for waiting in (self._packets, self._laps) if waiting)
+    def _holds_pending(self) -> bool:
+        """Whether pending records are in the table and acknowledged; such records are the oldest."""
+        return any(pending[0].token is None for pending in (self._packets, self._laps) if pending)
 
     @classmethod
-    def restore(cls, number: str, value: bytes | None) -> Driver:
-        """From a table's value; None begins anew."""
+    def restore(cls, number: str, value: bytes | None) -> DriverJoin:
+        """From a table's value; None: a driver of whom nothing was received."""
         cursor = Cursor() if value is None else _CURSOR.validate_json(value)
         packets, laps = deque(cursor.packets), deque(cursor.laps)
         cursor.packets, cursor.laps = [], []
@@ -95,24 +95,27 @@ class Driver:
         lap_seq = laps[-1].seq if laps else cursor.lap_seq
         return cls(number, cursor, packet_seq, lap_seq, packets, laps)
 
-    def put_aside(self) -> list[Any]:
-        """The tokens of what waits: it is dealt with when ``dump`` is kept, which holds it from now on."""
-        waiting: list[_Waiting[Any]] = [*self._packets, *self._laps]
-        tokens = [each.token for each in waiting if each.token is not None]
-        if not tokens or len(waiting) > ASIDE_PACKETS:
+    def checkpoint_pending(self) -> list[Any]:
+        """Include pending records in ``dump`` from now on; returns their tokens, done once the dump is stored.
+
+        Returns nothing, and includes nothing, when there are none or more than ``MAX_PENDING``.
+        """
+        pending: list[_Pending[Any]] = [*self._packets, *self._laps]
+        tokens = [each.token for each in pending if each.token is not None]
+        if not tokens or len(pending) > MAX_PENDING:
             return []
-        for each in waiting:
+        for each in pending:
             each.token = None
         return tokens
 
     def begins(self, epoch: int, token: Any) -> bool:
-        """Whether a record of ``epoch`` counts: a new run replaces the present one, an older one is settled."""
+        """Whether a record of run ``epoch`` counts: a newer run supersedes the present one, an older is ignored."""
         if epoch < self.cursor.epoch:
-            self._settled.append(token)
+            self._done.append(token)
             return False
         if epoch > self.cursor.epoch:
-            self._settled += [packet.token for packet in self._packets]
-            self._settled += [lap.token for lap in self._laps]
+            self._done += [packet.token for packet in self._packets]
+            self._done += [lap.token for lap in self._laps]
             self._packets.clear()
             self._laps.clear()
             self.cursor = Cursor(epoch)
@@ -125,28 +128,28 @@ class Driver:
         """Receive a packet (None: unreadable; its car was then silent) of the present run."""
         repeated = seq <= self._packet_seq
         if seq <= self.cursor.packet_seq:
-            self._settled.append(token)
+            self._done.append(token)
             return
         if seq > self._packet_seq + 1:
-            raise Hole(f"car {self.number}: packet {seq} came after {self._packet_seq}")
+            raise SequenceGap(f"car {self.number}: packet {seq} came after {self._packet_seq}")
         self._packet_seq = max(seq, self._packet_seq)
-        self._packets.append(_Waiting(seq, emitted_ms, laps, messages, packet, repeated, token))
+        self._packets.append(_Pending(seq, emitted_ms, laps, messages, packet, repeated, token))
 
     def take_lap(self, seq: int, emitted_ms: int, lap: Lap | None, token: Any) -> None:
         """Receive a lap (None: unreadable) of the present run."""
         repeated = seq <= self._lap_seq
         if seq <= self.cursor.lap_seq:
-            self._settled.append(token)
+            self._done.append(token)
             return
         if seq > self._lap_seq + 1:
-            raise Hole(f"car {self.number}: lap record {seq} came after {self._lap_seq}")
+            raise SequenceGap(f"car {self.number}: lap record {seq} came after {self._lap_seq}")
         self._lap_seq = max(seq, self._lap_seq)
-        self._laps.append(_Waiting(seq, emitted_ms, 0, 0, lap, repeated, token))
+        self._laps.append(_Pending(seq, emitted_ms, 0, 0, lap, repeated, token))
 
-    def hand_on(self) -> tuple[CarUpdate | None, list[Any]]:
-        """The packets whose laps have been seen, as one run, and the tokens of all that is settled by it."""
-        done, self._settled = self._settled, []
-        run: list[_Waiting[Packet]] = []
+    def join(self) -> tuple[CarUpdate | None, list[Any]]:
+        """The packets whose laps have been received, as one update, and the tokens of all records that are done."""
+        done, self._done = self._done, []
+        run: list[_Pending[Packet]] = []
         laps: list[LapUpdate] = []
         while self._packets and self._packets[0].names_laps <= self._lap_seq + 1:
             packet = self._packets.popleft()

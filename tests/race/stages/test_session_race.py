@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from f1stream import topics
-from f1stream.race.driver import Driver
-from f1stream.race.session import Hole, SessionRace
+from f1stream.race.stages.driver_join import DriverJoin
+from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.simulator import simulate
-from f1stream.topics import BadRecord
+from f1stream.topics import BadRecord, SequenceGap
 from models import (
     CarUpdate,
     Entries,
@@ -224,12 +224,12 @@ def test_track_told_in_mid_session_holds_from_its_time_on(batch: str) -> None:
 def test_missing_packet_is_a_hole() -> None:
     race = session("4")
     race.take_update(update("4", (0, 2), 1_200))
-    with pytest.raises(Hole, match="car 4: packet 4 came after 2"):
+    with pytest.raises(SequenceGap, match="car 4: packet 4 came after 2"):
         race.take_update(update("4", (4, 5), 1_600))
 
 
 def test_missing_message_is_a_hole() -> None:
-    with pytest.raises(Hole, match="session s: message 3 came after 1"):
+    with pytest.raises(SequenceGap, match="session s: message 3 came after 1"):
         session("4").take_message(3, 1_400, None)
 
 
@@ -293,7 +293,7 @@ def test_message_about_a_car_that_does_not_take_part_is_refused_as_soon_as_it_is
 def restored(race: SessionRace) -> SessionRace:
     kept = race.checkpoint()
     assert kept is not None
-    return SessionRace.restore(race.session_key, kept, race.dump_standing(), official=True)
+    return SessionRace.restore(race.session_key, kept, race.dump_header(), official=True)
 
 
 def test_nothing_to_keep_before_the_first_frame() -> None:
@@ -339,12 +339,12 @@ def test_restart_between_track_and_checkpoint_keeps_the_track_of_the_checkpoint(
     assert kept is not None
     race.take_update(update("4", (1, 1), 2_000, 1_400, 1_700, named=4))
     expected = race.advance()
-    again = SessionRace.restore("s", kept, race.dump_standing())
+    again = SessionRace.restore("s", kept, race.dump_header())
     again.take_message(3, 1_600, oval(9_000))
-    assert again.standing.track == oval(8_000)
+    assert again.header.track == oval(8_000)
     again.take_update(update("4", (1, 1), 2_000, 1_400, 1_700, named=4))
     assert again.advance() == expected
-    assert again.standing.track == oval(9_000)
+    assert again.header.track == oval(9_000)
 
 
 def test_ended_run_is_still_ended_after_a_restart() -> None:
@@ -370,7 +370,7 @@ def undisturbed(official: bool) -> Run:
 
 def updates(items: tuple[Published, ...]) -> list[tuple[Published | None, CarUpdate | None]]:
     """Messages and updates in the order of publishing, one packet an update."""
-    drivers: dict[bytes, Driver] = {}
+    drivers: dict[bytes, DriverJoin] = {}
     out: list[tuple[Published | None, CarUpdate | None]] = []
     for item in items:
         stamp: Any = item.stamp
@@ -378,13 +378,13 @@ def updates(items: tuple[Published, ...]) -> list[tuple[Published | None, CarUpd
         if item.topic == topics.MESSAGES:
             out.append((item, None))
             continue
-        driver = drivers.setdefault(item.key, Driver(topics.session_of(item.key)[1]))
+        driver = drivers.setdefault(item.key, DriverJoin(topics.session_of(item.key)[1]))
         driver.begins(1, None)
         if item.topic == topics.LAPS:
             driver.take_lap(stamp.seq, stamp.emitted_ms, record, None)
         else:
             driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, record, None)
-        out.append((None, driver.hand_on()[0]))
+        out.append((None, driver.join()[0]))
     return out
 
 
@@ -401,7 +401,7 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
         made += new
         kept = race.checkpoint()
         if new and kept is not None and race.t is not None:
-            race = SessionRace.restore("sim-4", kept, race.dump_standing(), official)
+            race = SessionRace.restore("sim-4", kept, race.dump_header(), official)
             restarts += 1
             done = race.t or 0
             given = [(m, u) for m, u in given if (m.stamp.emitted_ms if m else u.until_ms if u else -1) > done]

@@ -13,7 +13,7 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from agents.ending import end_process
+from agents.exiting import exit_process
 from f1stream.kafka import log_ends
 from f1stream.settings import settings
 
@@ -170,7 +170,7 @@ class Consumer(driver.Consumer):
                 continue
             read = self._read_offset[tp]
             if read is not None and message.offset < read:
-                end_process(
+                exit_process(
                     f"{tp.topic}[{tp.partition}] was read to {read} and goes on at {message.offset}: "
                     "the topic was deleted and created anew."
                 )

@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from f1stream import topics
-from f1stream.race.driver import Driver
-from f1stream.race.session import SessionRace
+from f1stream.race.stages.driver_join import DriverJoin
+from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import simulate
@@ -83,7 +83,7 @@ class Worker:
 
     def start(self) -> None:
         """As after a crash: tables as they were written, logs from what is acknowledged."""
-        self.drivers: dict[bytes, Driver] = {}
+        self.drivers: dict[bytes, DriverJoin] = {}
         self.live: SessionRace | None = None
         self.kept_t = -1
         self.waiting: list[tuple[int, Log, int]] = []
@@ -108,11 +108,11 @@ class Worker:
         return batch
 
     def per_driver(self) -> None:
-        touched: dict[bytes, Driver] = {}
+        touched: dict[bytes, DriverJoin] = {}
         for log, offset, item in self.deliver(list(self.inputs.values()), 60):
             driver = self.drivers.get(item.key)
             if driver is None:
-                driver = Driver.restore(topics.session_of(item.key)[1], self.cars.get(item.key))
+                driver = DriverJoin.restore(topics.session_of(item.key)[1], self.cars.get(item.key))
                 self.drivers[item.key] = driver
             touched[item.key] = driver
             stamp, token = item.stamp, (log, offset)
@@ -124,7 +124,7 @@ class Worker:
         runs: list[CarUpdate] = []
         settled: list[tuple[Log, int]] = []
         for driver in touched.values():
-            update, done = driver.hand_on()
+            update, done = driver.join()
             settled += done
             if update is not None:
                 runs.append(update)
@@ -136,7 +136,7 @@ class Worker:
                     return
         for key, driver in self.drivers.items():
             if self.random.random() < self.silence:
-                settled += driver.put_aside()
+                settled += driver.checkpoint_pending()
                 touched[key] = driver
         for key, driver in touched.items():
             version = driver.cursor.epoch, driver.progress
@@ -184,10 +184,10 @@ class Worker:
                 assert self.frames.setdefault((live.epoch, made.t // 200), value) == value, "repeated, but different"
         if self.dies():
             return
-        silent = self.random.random() < self.silence and live.put_aside(10**9)
+        silent = self.random.random() < self.silence and live.checkpoint_pending(10**9)
         checkpoint = live.checkpoint()
         if checkpoint is not None and (silent or live.ended or self.random.random() < 0.3):
-            self.standing = live.dump_standing()
+            self.standing = live.dump_header()
             if self.dies():
                 return
             version = live.epoch, live.progress

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from f1stream.race.driver import Driver
-from f1stream.race.session import Hole
+from f1stream.race.stages.driver_join import DriverJoin
+from f1stream.topics import SequenceGap
 from models import Lap, Packet
 
 RUN = 7
@@ -26,8 +26,8 @@ def lap(number: int, end_ms: int, **more: object) -> Lap:
     return Lap.model_validate({**absent, **known, "lap_number": number, "end_ms": end_ms, **more})
 
 
-def driver() -> Driver:
-    new = Driver("4")
+def driver() -> DriverJoin:
+    new = DriverJoin("4")
     assert new.begins(RUN, "nobody's")
     return new
 
@@ -36,7 +36,7 @@ def test_packets_are_handed_on_as_one_run() -> None:
     car = driver()
     car.take_packet(0, 1_000, 0, 2, packet(1_000, 100, 200), "p0")
     car.take_packet(1, 2_000, 0, 5, packet(2_000, 1_100), "p1")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is not None
     assert (run.epoch, run.driver_number, run.first_seq, run.last_seq) == (RUN, "4", 0, 1)
     assert (run.until_ms, run.messages) == (2_000, 5)
@@ -50,13 +50,13 @@ def test_packet_waits_for_the_laps_it_names() -> None:
     car.take_packet(0, 1_000, 0, 0, packet(1_000, 500), "p0")
     car.take_packet(1, 2_000, 2, 0, packet(2_000, 1_500), "p1")
     car.take_lap(0, 1_200, lap(1, 1_200), "l0")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is not None
     assert (run.last_seq, run.laps) == (0, [])
     assert settled == ["p0"]
-    assert car.hand_on() == (None, [])
+    assert car.join() == (None, [])
     car.take_lap(1, 1_300, lap(1, 1_200, deleted=True), "l1")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is not None
     assert [(told.emitted_ms, told.end_ms, told.deleted) for told in run.laps] == [
         (1_200, 1_200, False),
@@ -69,12 +69,12 @@ def test_lap_waits_for_the_packet_that_names_it() -> None:
     car = driver()
     car.take_lap(0, 1_500, lap(1, 1_500), "l0")
     car.take_packet(0, 1_000, 0, 0, packet(1_000), "p0")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is not None
     assert run.laps == []
     assert settled == ["p0"]
     car.take_packet(1, 2_000, 1, 0, packet(2_000), "p1")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is not None
     assert [told.lap_number for told in run.laps] == [1]
     assert set(settled) == {"p1", "l0"}
@@ -83,7 +83,7 @@ def test_lap_waits_for_the_packet_that_names_it() -> None:
 def test_nothing_new_hands_nothing_on() -> None:
     car = driver()
     before = car.dump()
-    assert car.hand_on() == (None, [])
+    assert car.join() == (None, [])
     assert car.dump() == before
 
 
@@ -91,7 +91,7 @@ def test_lap_that_was_made_up_is_not_official() -> None:
     car = driver()
     car.take_lap(0, 900, lap(1, 900, generated=True, compound="SOFT", tyre_life=3, speed_st=311), "l0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000), "p0")
-    run, _ = car.hand_on()
+    run, _ = car.join()
     assert run is not None
     told = run.laps[0]
     assert (told.official, told.compound, told.tyre_life, told.speed_st) == (False, "SOFT", 3, 311)
@@ -101,7 +101,7 @@ def test_unreadable_packet_is_silence() -> None:
     car = driver()
     car.take_packet(0, 1_000, 0, 0, packet(1_000, 900), "p0")
     car.take_packet(1, 2_000, 0, 3, None, "poison")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is not None
     assert (run.t, run.last_seq, run.until_ms, run.messages) == ([900], 1, 2_000, 3)
     assert settled == ["p0", "poison"]
@@ -111,7 +111,7 @@ def test_unreadable_lap_is_seen_and_the_race_goes_on() -> None:
     car = driver()
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 900), "p0")
     car.take_lap(0, 800, None, "poison")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is not None
     assert run.laps == []
     assert set(settled) == {"p0", "poison"}
@@ -122,7 +122,7 @@ def test_sample_that_an_earlier_packet_promised_not_to_come_is_left_out() -> Non
     car = driver()
     car.take_packet(0, 1_000, 0, 0, packet(1_000, 800), "p0")
     car.take_packet(1, 2_000, 0, 0, packet(2_000, 900, 1_000, 1_001), "p1")
-    run, _ = car.hand_on()
+    run, _ = car.join()
     assert run is not None
     assert (run.t, run.x) == ([800, 1_001], [800.0, 1_001.0])
     assert len(run.y) == len(run.speed) == 2
@@ -133,17 +133,17 @@ def test_repeated_records_are_handed_on_once_and_settled_each(again: str) -> Non
     car = driver()
     car.take_lap(0, 500, lap(1, 500), "l0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
-    first, settled = (None, []) if again == "while it waits" else car.hand_on()
+    first, settled = (None, []) if again == "while it waits" else car.join()
     car.take_packet(1, 2_000, 1, 0, packet(2_000, 1_600), "p1")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0 again")
     car.take_lap(0, 500, lap(1, 500), "l0 again")
-    second, more = car.hand_on()
+    second, more = car.join()
     runs = [run for run in (first, second) if run is not None]
     assert [t for run in runs for t in run.t] == [600, 1_600]
     assert [told.lap_number for run in runs for told in run.laps] == [1]
     assert [seq for run in runs for seq in range(run.first_seq, run.last_seq + 1)] == [0, 1]
     assert sorted([*settled, *more]) == ["l0", "l0 again", "p0", "p0 again", "p1"]
-    assert car.hand_on() == (None, [])
+    assert car.join() == (None, [])
 
 
 def test_repeated_record_is_not_settled_before_the_one_it_repeats() -> None:
@@ -151,22 +151,22 @@ def test_repeated_record_is_not_settled_before_the_one_it_repeats() -> None:
     car = driver()
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0 again")
-    assert car.hand_on() == (None, [])
+    assert car.join() == (None, [])
     car.take_lap(0, 500, lap(1, 500), "l0")
-    _, settled = car.hand_on()
+    _, settled = car.join()
     assert set(settled) == {"p0", "p0 again", "l0"}
 
 
 @pytest.mark.parametrize("seq", [1, 5])
 def test_missing_packet_is_a_hole(seq: int) -> None:
-    with pytest.raises(Hole, match=f"car 4: packet {seq} came after -1"):
+    with pytest.raises(SequenceGap, match=f"car 4: packet {seq} came after -1"):
         driver().take_packet(seq, 1_000, 0, 0, packet(1_000), "p")
 
 
 def test_missing_lap_is_a_hole() -> None:
     car = driver()
     car.take_lap(0, 500, lap(1, 500), "l0")
-    with pytest.raises(Hole, match="car 4: lap record 2 came after 0"):
+    with pytest.raises(SequenceGap, match="car 4: lap record 2 came after 0"):
         car.take_lap(2, 900, lap(3, 900), "l2")
 
 
@@ -177,13 +177,13 @@ def test_new_run_replaces_the_present_one_and_settles_what_waits() -> None:
     car.take_lap(1, 1_600, lap(2, 1_600), "another")
     assert car.begins(RUN + 1, "first")
     car.take_packet(0, 300, 0, 0, packet(300, 200), "first")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is not None
     assert (run.epoch, run.first_seq, run.t, run.laps) == (RUN + 1, 0, [200], [])
     assert sorted(settled) == ["another", "first", "old lap", "old packet"]
     car.take_lap(0, 400, lap(9, 400), "new lap")
     car.take_packet(1, 600, 1, 0, packet(600), "second")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is not None
     assert [told.lap_number for told in run.laps] == [9]
     assert set(settled) == {"new lap", "second"}
@@ -192,7 +192,7 @@ def test_new_run_replaces_the_present_one_and_settles_what_waits() -> None:
 def test_record_of_a_replaced_run_is_settled_and_ignored() -> None:
     car = driver()
     assert not car.begins(RUN - 1, "late")
-    run, settled = car.hand_on()
+    run, settled = car.join()
     assert run is None
     assert settled == ["late"]
 
@@ -202,32 +202,32 @@ def test_restored_driver_goes_on_where_its_last_run_ended() -> None:
     car.take_lap(0, 500, lap(1, 500), "l0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
     car.take_packet(1, 2_000, 2, 0, packet(2_000, 1_600), "waits")
-    car.hand_on()
-    again = Driver.restore("4", car.dump())
+    car.join()
+    again = DriverJoin.restore("4", car.dump())
     assert again.begins(RUN, "none")
     again.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
     again.take_lap(0, 500, lap(1, 500), "l0")
     again.take_packet(1, 2_000, 2, 0, packet(2_000, 1_600), "p1")
-    assert again.hand_on() == (None, ["p0", "l0"])
+    assert again.join() == (None, ["p0", "l0"])
     again.take_lap(1, 1_500, lap(2, 1_500), "l1")
-    run, settled = again.hand_on()
+    run, settled = again.join()
     assert run is not None
     assert (run.first_seq, run.last_seq, [told.lap_number for told in run.laps]) == (1, 1, [2])
     assert set(settled) == {"p1", "l1"}
 
 
 def test_driver_without_a_table_value_begins_anew() -> None:
-    car = Driver.restore("4", None)
+    car = DriverJoin.restore("4", None)
     assert car.begins(RUN, "t")
     car.take_packet(0, 1_000, 0, 0, packet(1_000), "p0")
-    assert car.hand_on()[1] == ["p0"]
+    assert car.join()[1] == ["p0"]
 
 
 def test_waiting_records_are_not_in_the_table() -> None:
     car = driver()
     empty = car.dump()
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
-    car.hand_on()
+    car.join()
     assert car.dump() == empty
 
 
@@ -239,10 +239,10 @@ def test_drs_is_open_or_closed_and_unknown_where_a_packet_has_none() -> None:
     car.take_packet(0, 1_000, 0, 0, without, "p0")
     car.take_packet(1, 2_000, 0, 0, codes, "p1")
     car.take_packet(2, 3_000, 0, 0, packet(3_000, 2_500), "p2")
-    run, _ = car.hand_on()
+    run, _ = car.join()
     assert run is not None
     assert run.drs == [None, 0, 1, 0, None, None]
     car.take_packet(3, 4_000, 0, 0, packet(4_000, 3_500), "p3")
-    run, _ = car.hand_on()
+    run, _ = car.join()
     assert run is not None
     assert run.drs == []

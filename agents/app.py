@@ -1,0 +1,148 @@
+"""Faust apps, topics, tables and batches as our workers use them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+from faust.auth import SASLCredentials, SSLCredentials
+
+from agents.exiting import exit_on_error, exit_process
+from agents.faust_patches.app import PatchedApp
+from agents.faust_patches.tables import DurableTable
+from f1stream.processing.batch import Batch
+from f1stream.processing.outputs import Output
+from f1stream.settings import Settings
+
+REBALANCE_S = 60.0
+"""A rebalance that makes no progress for this long will not end: the process exits."""
+BATCH = 500
+"""Most events in one batch."""
+WITHIN_S = 0.02
+"""``noack_take`` waits this long for a batch to fill; it is latency."""
+
+A = TypeVar("A", bound=PatchedApp)
+
+
+def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
+    """A worker's app; ``name`` is its consumer group, ``port`` that of its health and metrics."""
+    workers = settings.home / "workers"
+    workers.mkdir(parents=True, exist_ok=True)
+    app = kind(
+        name,
+        broker=";".join(f"kafka://{broker}" for broker in settings.bootstrap),
+        broker_credentials=_credentials(settings),
+        store="memory://",
+        datadir=str(workers / f"{name}-{port}"),
+        topic_partitions=settings.topic_partitions,
+        topic_replication_factor=settings.topic_replication,
+        consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=10_000,  # topics that were deleted and created again are found within that
+        # The embedded broker holds a join for half the session, and a killed member's session must end first.
+        broker_session_timeout=6.0,
+        broker_heartbeat_interval=1.0,
+        broker_max_poll_interval=settings.broker_max_poll_seconds,
+        broker_commit_interval=1.0,
+        stream_wait_empty=False,  # pending events are not acknowledged; waiting for them hangs on SIGTERM
+        producer_linger_ms=5,
+        producer_max_batch_size=512 * 1024,
+        producer_max_request_size=8_000_000,
+        web_bind=settings.web_host,
+        web_host=settings.web_host,
+        web_port=port,
+        web_tables_enabled=False,  # these two would show data
+        web_router_enabled=False,
+        worker_redirect_stdouts=False,
+        Table=DurableTable,
+    )
+    app.embedded = settings.embedded
+
+    @app.task
+    @exit_on_error
+    async def watch() -> None:
+        await watch_rebalancing(app)
+
+    return app
+
+
+def _credentials(settings: Settings) -> Any:
+    if settings.broker_security.startswith("SASL"):
+        return SASLCredentials(
+            username=settings.broker_user,
+            password=settings.broker_password.get_secret_value(),
+            ssl_context=settings.ssl_context(),
+            mechanism=settings.broker_sasl_mechanism,
+        )
+    if settings.broker_security == "SSL":
+        return SSLCredentials(settings.ssl_context())
+    return None
+
+
+async def watch_rebalancing(app: PatchedApp) -> None:
+    """Exit when a rebalance, or the recovery of tables in it, makes no progress.
+
+    Faust, which has stopped polling, and the client then wait for each other. It happens to a worker that polled
+    nothing for longer than ``broker_max_poll_seconds``, and when the broker was away while tables were recovered.
+    """
+    since, before = time.monotonic(), None
+    while not app.should_stop:
+        await asyncio.sleep(1.0)
+        state = (app.rebalancing_count, dict(app.tables.recovery.active_offsets)) if app.rebalancing else None
+        if state is None or state != before:
+            since, before = time.monotonic(), state
+        if time.monotonic() - since > REBALANCE_S:
+            exit_process(f"A rebalance has made no progress for {REBALANCE_S:.0f} s.")
+
+
+def raw_topic(app: PatchedApp, *names: str) -> Any:
+    """Topics whose keys and values stay bytes: what cannot be decoded never meets Faust's own decoder."""
+    return app.topic(
+        *names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw",
+        partitions=app.conf.topic_partitions,
+    )  # fmt: skip
+
+
+def raw_table(app: PatchedApp, name: str, description: str) -> Any:
+    """A table of bytes; written from batches, so partitioned by the key alone."""
+    return app.Table(
+        name, key_type=bytes, value_type=bytes, partitions=app.conf.topic_partitions, use_partitioner=True,
+        help=description,
+    )  # fmt: skip
+
+
+class FaustOutputs:
+    """Publishes outputs through the app's producer (see ``Outputs``)."""
+
+    def __init__(self, app: PatchedApp, *names: str) -> None:
+        """``names``: the topics that are published."""
+        self._topics = {name: raw_topic(app, name) for name in names}
+
+    async def send(self, output: Output) -> Awaitable[Any]:
+        """See ``Outputs``."""
+        delivery: Awaitable[Any] = await self._topics[output.topic].send(
+            key=output.key, value=output.value, headers=list(output.headers), partition=output.partition,
+            timestamp=output.timestamp_s,
+        )  # fmt: skip
+        return delivery
+
+
+async def batches(
+    app: PatchedApp, consumer: str, stream: Any, reset: Callable[[], None] = lambda: None
+) -> AsyncIterator[Batch]:
+    """Batches of events of the present assignment; ``reset`` is called after each rebalance, before the next batch.
+
+    Events of an earlier assignment are left out: they are delivered again, here or to another worker.
+    """
+    generation = None
+    async for events in stream.noack_take(BATCH, within=WITHIN_S):
+        current = app.consumer_generation_id
+        if generation != current:
+            generation = current
+            reset()
+        yield Batch(
+            consumer,
+            [event for event in events if event.message.generation_id == current],
+            is_current=lambda of=current: bool(app.consumer_generation_id == of),  # type: ignore[misc]
+        )

@@ -1,0 +1,1 @@
+"""Everything of ours that overrides or reaches into Faust, mode or aiokafka."""

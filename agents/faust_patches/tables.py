@@ -1,0 +1,47 @@
+"""Tables whose writes can be awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+from faust.tables.table import Table
+
+from f1stream.processing.tables import newest, with_version, without_version
+
+
+class DurableTable(Table):
+    """A table of bytes (see ``KeyValueStore``) whose writes can be awaited, and whose values never go back.
+
+    Faust's own flush before a commit gives up early.
+    """
+
+    _writes: list[Awaitable[Any]]
+
+    def read(self, key: bytes) -> bytes | None:
+        """See ``KeyValueStore``."""
+        return without_version(self.get(key))
+
+    def write(self, key: bytes, epoch: int, progress: int, value: bytes) -> None:
+        """See ``KeyValueStore``."""
+        self[key] = with_version(epoch, progress, value)
+
+    async def flush(self) -> None:
+        """See ``KeyValueStore``."""
+        writes, self._writes = self.__dict__.get("_writes", []), []
+        for write in writes:
+            await write
+
+    def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
+        """Recover from a stretch of the changelog: of each key the value with the greatest version."""
+        events = list(batch)
+        values = newest(self.data, [(event.key, event.value) for event in events])
+        for event in events:
+            event.value = values[event.key]
+        super().apply_changelog_batch(events)
+
+    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
+        """Write to the changelog, and keep the future of its delivery."""
+        write = super().send_changelog(*args, **kwargs)
+        self.__dict__.setdefault("_writes", []).append(write)
+        return write

@@ -1,0 +1,28 @@
+"""What a stage reads: Kafka records, in events that can be acknowledged."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from f1stream.topics import Headers
+
+
+class Record(Protocol):
+    """One Kafka record. Faust's ``Message`` is one."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers | None
+    timestamp: float
+    """When it was published, Unix seconds."""
+
+
+class Event(Protocol):
+    """A record that was delivered and must be acknowledged. Faust's ``Event`` is one."""
+
+    @property
+    def message(self) -> Record:
+        """The record."""

@@ -1,0 +1,72 @@
+"""What was received of one car and waits for the other cars and for messages."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from dataclasses import dataclass, field
+
+from f1stream.topics import SequenceGap
+from models import CarUpdate, LapUpdate
+
+
+@dataclass(slots=True)
+class CarBuffer:
+    """What was received of one car and is in no frame yet."""
+
+    seq: int = -1
+    """Its last packet that was received."""
+    received_ms: int = -1
+    """Everything up to here was received."""
+    ready_ms: int = -1
+    """The same, as far as the messages that its packets name have been seen too."""
+    runs: deque[tuple[int, int]] = field(default_factory=deque)
+    """(last seq, until) of each run beyond the last frame."""
+    naming: deque[tuple[int, int]] = field(default_factory=deque)
+    """(messages named, until) of runs that are not ready."""
+    t: list[int] = field(default_factory=list)
+    x: list[float] = field(default_factory=list)
+    y: list[float] = field(default_factory=list)
+    speed: list[float] = field(default_factory=list)
+    drs: list[int | None] = field(default_factory=list)
+    laps: deque[LapUpdate] = field(default_factory=deque)
+
+    def take(self, update: CarUpdate) -> bool:
+        """Receive a run of packets. False for a repeated one; raises SequenceGap when one is missing."""
+        if update.last_seq <= self.seq:
+            return False
+        if update.first_seq > self.seq + 1:
+            raise SequenceGap(f"car {update.driver_number}: packet {update.first_seq} came after {self.seq}")
+        first = next((i for i, t in enumerate(update.t) if t > self.received_ms), len(update.t))
+        self.t += update.t[first:]
+        self.x += update.x[first:]
+        self.y += update.y[first:]
+        self.speed += update.speed[first:]
+        self.drs += update.drs[first:] if update.drs else [None] * (len(update.t) - first)
+        self.laps.extend(lap for lap in update.laps if lap.emitted_ms > self.received_ms)
+        self.seq, self.received_ms = update.last_seq, update.until_ms
+        self.runs.append((update.last_seq, update.until_ms))
+        self.naming.append((update.messages, update.until_ms))
+        return True
+
+    def promote(self, messages: int) -> int:
+        """Up to when this car is complete, now that ``messages`` messages have been seen."""
+        while self.naming and self.naming[0][0] <= messages:
+            self.ready_ms = self.naming.popleft()[1]
+        return self.ready_ms
+
+    def drop(self, samples: int) -> None:
+        """Drop the first so many samples."""
+        del self.t[:samples], self.x[:samples], self.y[:samples], self.speed[:samples], self.drs[:samples]
+
+    def leave(self, until: int, done: int) -> int:
+        """Drop what frames up to ``until`` hold; the last seq that lies wholly before (``done`` so far).
+
+        Of a car that takes no part in the race the samples have not been dropped before.
+        """
+        self.drop(bisect_right(self.t, until))
+        while self.laps and self.laps[0].emitted_ms <= until:
+            self.laps.popleft()
+        while self.runs and self.runs[0][1] <= until:
+            done = self.runs.popleft()[0]
+        return done
