@@ -1,7 +1,7 @@
 """The job that Faust and Quix Streams both do: each car's packets, numbered, trimmed, counted and integrated.
 
-For each packet of ``telemetry``: read it, give it to the project's own ``DriverJoin`` (which ignores repeats and raises
-``SequenceGap``), add to the car's samples and distance, keep the car's state, and send what the driver returns.
+For each packet of ``telemetry``: read it, give it to the project's own ``DriverJoin`` (which ignores repeats and
+raises ``SequenceGap``), add to the car's samples and distance, keep its state, and send what the driver returns.
 """
 
 from __future__ import annotations
