@@ -93,7 +93,8 @@ def stretch(aus_session: Session) -> tuple[int, int]:
 @pytest.fixture(scope="session")
 def undisturbed(aus_session: Session, stretch: tuple[int, int]) -> dict[int, bytes]:
     """The frames of that stretch by the rules alone, without Kafka."""
-    from tests.support.pipeline import frame_bytes, run
+    from tests.support.harness import frame_bytes
+    from tests.support.pipeline import run
 
     return frame_bytes(run(aus_session, from_ms=stretch[0], to_ms=stretch[1]).made)
 

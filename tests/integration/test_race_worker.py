@@ -16,7 +16,8 @@ from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from f1stream.topics import Stamp
 from models import Lap, Packet, Weather
-from tests.support.pipeline import frame_bytes, run
+from tests.support.harness import frame_bytes
+from tests.support.pipeline import run
 from tests.support.rig import Rig, bytes_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -15,7 +15,8 @@ from f1stream.sources.packing import pack
 from f1stream.sources.session import Columns, Session
 from models import Packet
 from models.frame import FRAME_MS
-from tests.support.pipeline import Run, frame_bytes, run
+from tests.support.harness import frame_bytes
+from tests.support.pipeline import Run, run
 
 HAD, NOR, PIA = "6", "4", "81"
 SECOND = 1_000

@@ -1,21 +1,26 @@
-"""The rules without Kafka: a session's records straight through both stages of the race worker."""
+"""The rules without Kafka and without faults: a session's records straight through both stages of the race worker."""
 
 from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass, field
-from typing import Any
 
 from f1stream import topics
+from f1stream.processing.acks import AckTracker
+from f1stream.processing.batch import Batch
+from f1stream.processing.outputs import Output
 from f1stream.race.places import Compared
 from f1stream.race.race import Race
-from f1stream.race.stages.driver_join import DriverJoin, lap_update
+from f1stream.race.stages.driver_join import lap_update
 from f1stream.race.stages.session_race import SessionRace
+from f1stream.race.stages.session_stage import SessionStage
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from models import Entries, Frame, Head, Lap
+from tests.support.harness import MemoryEvent, MemoryKafka, MemoryRecord, MemoryTable, MemoryWorker
 
 EPOCH = 1
+JUNK = b"\xff no JSON"
 
 
 @dataclass
@@ -26,6 +31,15 @@ class Run:
     made: list[Head | Frame] = field(default_factory=list)
     compared: list[Compared] = field(default_factory=list)
     gap_errors: list[int] = field(default_factory=list)
+
+    def take(self, race: SessionRace) -> None:
+        """Collect what was compared since the last time."""
+        self.race = race
+        if race.race is not None:
+            self.compared += race.race.compared
+            race.race.compared.clear()
+            self.gap_errors += race.race.gap_errors
+            race.race.gap_errors.clear()
 
     @property
     def frames(self) -> list[Frame]:
@@ -43,29 +57,52 @@ def run(
     to_ms: int | None = None,
     spoiled: Container[tuple[str, bytes, int]] = (),
 ) -> Run:
-    """Publish ``session`` to nobody and race it, ``batch`` records at a time.
+    """Race ``session`` through both stages, ``batch`` records at a time, in the order of publishing.
 
-    ``spoiled``: (topic, key, seq) of records that arrive unreadable.
+    Nothing fails here and nothing is kept: no tables are written. ``spoiled``: (topic, key, seq) of records that
+    arrive unreadable.
     """
+    worker = MemoryWorker(MemoryKafka())
+    first = worker.driver_stage
+    second = Observed(MemoryTable(worker, "races"), MemoryTable(worker, "standing"), official=official)
     result = Run(SessionRace(session.session_key, EPOCH, official))
-    drivers: dict[bytes, DriverJoin] = {}
+    driver_events: list[MemoryEvent] = []
+    session_events: list[MemoryEvent] = []
+
+    def advance() -> None:
+        updates = first.process(Batch("race", driver_events))
+        second.process(Batch("race", [*session_events, *map(event, updates)]))
+        driver_events.clear()
+        session_events.clear()
+        for opened in second.sessions.values():
+            result.take(opened.race)
+
     for n, item in enumerate(pack(session, EPOCH, packet_ms, from_ms, to_ms), 1):
-        stamp: Any = item.stamp
-        record: Any = None if (item.topic, item.key, stamp.seq) in spoiled else item.record
-        if item.topic == topics.MESSAGES:
-            result.race.take_message(stamp.seq, stamp.emitted_ms, record)
-        else:
-            number = topics.session_of(item.key)[1]
-            driver = drivers.setdefault(item.key, DriverJoin(number))
-            driver.begins(stamp.epoch, None)
-            if item.topic == topics.LAPS:
-                driver.take_lap(stamp.seq, stamp.emitted_ms, record, None)
-            else:
-                driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, record, None)
+        value = JUNK if (item.topic, item.key, item.stamp.seq) in spoiled else topics.encode(item.record)
+        events = session_events if item.topic == topics.MESSAGES else driver_events
+        events.append(event(Output(item.topic, item.key, value, item.stamp.headers())))
         if n % batch == 0:
-            _advance(result, drivers)
-    _advance(result, drivers)
+            advance()
+    advance()
+    result.made = second.made
     return result
+
+
+class Observed(SessionStage):
+    """Keeps what it makes, instead of encoding it."""
+
+    def __init__(self, *tables: MemoryTable, official: bool) -> None:
+        super().__init__(*tables, AckTracker(), official=official)
+        self.made: list[Head | Frame] = []
+
+    def advance(self, key: bytes, race: SessionRace) -> list[Output]:
+        self.made += race.advance()
+        return []
+
+
+def event(output: Output) -> MemoryEvent:
+    """A record as it is delivered."""
+    return MemoryEvent(MemoryRecord(output.topic, 0, 0, output.key, output.value, output.headers))
 
 
 def without_samples(session: Session, to_ms: int | None = None) -> Race:
@@ -83,21 +120,3 @@ def without_samples(session: Session, to_ms: int | None = None) -> Race:
             race.tell(fact)
         race.settle(at)
     return race
-
-
-def _advance(result: Run, drivers: dict[bytes, DriverJoin]) -> None:
-    for driver in drivers.values():
-        update, _ = driver.join()
-        if update is not None:
-            result.race.take_update(update)
-    result.made += result.race.advance()
-    if result.race.race is not None:
-        result.compared += result.race.race.compared
-        result.race.race.compared.clear()
-        result.gap_errors += result.race.race.gap_errors
-        result.race.race.gap_errors.clear()
-
-
-def frame_bytes(frames: list[Head | Frame]) -> dict[int, bytes]:
-    """Frame number to encoded frame, heads left out: what two runs must agree on."""
-    return {frame.t // 200: topics.encode_frames([frame]) for frame in frames if isinstance(frame, Frame)}

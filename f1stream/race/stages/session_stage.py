@@ -65,19 +65,22 @@ class SessionStage:
         silent_s: float = SILENT_S,
         checkpoint_s: float = CHECKPOINT_S,
         clock: Callable[[], float] = time.monotonic,
+        official: bool = True,
     ) -> None:
-        """``clock``: seconds, monotonic."""
+        """``clock``: seconds, monotonic. ``official``: whether official times correct and count."""
         self.acks = acks
+        self._official = official
         self._checkpoints, self._headers = checkpoints, headers
         self._silent_s, self._checkpoint_s, self._clock = silent_s, checkpoint_s, clock
-        self._sessions: dict[bytes, OpenSession] = {}
+        self.sessions: dict[bytes, OpenSession] = {}
+        """By key, the sessions in memory."""
         self._changed: dict[bytes, OpenSession] = {}
         self._made_frames = False
 
     def reset(self) -> None:
         """After a rebalance: everything is read again from the tables and the partitions."""
         self.acks.reset()
-        self._sessions.clear()
+        self.sessions.clear()
 
     def process(self, batch: Batch) -> list[Output]:
         """See ``Stage``. The outputs are the frames that have become complete."""
@@ -94,9 +97,13 @@ class SessionStage:
                 pending.done = True
         outputs = []
         for key, session in self._changed.items():
-            outputs += _records(key, session.race.epoch, session.race.advance())
+            outputs += self.advance(key, session.race)
         self._made_frames = bool(outputs)
         return outputs
+
+    def advance(self, key: bytes, race: SessionRace) -> list[Output]:
+        """The frames of a session that have become complete, as records of ``frames``."""
+        return _records(key, race.epoch, race.advance())
 
     def delivered(self, batch: Batch) -> None:
         """See ``Stage``."""
@@ -107,7 +114,7 @@ class SessionStage:
         """See ``Stage``."""
         now = self._clock()
         due = {key: session for key, session in self._changed.items() if self._is_due(session, now)}
-        silent = {key: session for key, session in self._sessions.items() if self._has_gone_silent(session, now)}
+        silent = {key: session for key, session in self.sessions.items() if self._has_gone_silent(session, now)}
         await self._write(due | silent, now)
         for key, session in silent.items():
             for _, pending in session.pending:
@@ -120,7 +127,7 @@ class SessionStage:
                 pending.done = until <= session.checkpoint_ms
             session.pending = [(until, pending) for until, pending in session.pending if not pending.done]
             if session.race.ended and not session.pending:
-                del self._sessions[key]  # it is read from the tables, should anything more come
+                del self.sessions[key]  # it is read from the tables, should anything more come
 
     # -- receiving -------------------------------------------------------------------------------------
 
@@ -161,22 +168,22 @@ class SessionStage:
         """The session for a record of run ``epoch``: that run, or the newer one that has superseded it."""
         name = topics.session_key_of(record_key)
         key = record_key or b""
-        session = self._sessions.get(key)
+        session = self.sessions.get(key)
         if session is None:
-            session = self._sessions[key] = self._opened(key, name, epoch)
+            session = self.sessions[key] = self._opened(key, name, epoch)
         if epoch > session.race.epoch:
             log.info("Run %d supersedes run %d.", epoch, session.race.epoch, extra=about(key))
             superseded = [(SUPERSEDED, pending) for _, pending in session.pending]
-            session = self._sessions[key] = OpenSession(SessionRace(name, epoch), pending=superseded)
+            session = self.sessions[key] = OpenSession(SessionRace(name, epoch, self._official), pending=superseded)
         session.received_at = self._clock()
         self._changed[key] = session
         return session
 
     def _opened(self, key: bytes, name: str, epoch: int) -> OpenSession:
         checkpoint, header = self._checkpoints.read(key), self._headers.read(key)
-        race = SessionRace(name, epoch)
+        race = SessionRace(name, epoch, self._official)
         if checkpoint is not None and header is not None:
-            race = SessionRace.restore(name, checkpoint, header)
+            race = SessionRace.restore(name, checkpoint, header, self._official)
         session = OpenSession(race, -1 if race.t is None else race.t, counted=race.tally.samples)
         log.info(
             "Run %d is followed from session time %d ms on.", race.epoch, session.checkpoint_ms, extra=about(key)

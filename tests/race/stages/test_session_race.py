@@ -29,7 +29,8 @@ from models import (
     Track,
     TrackStatus,
 )
-from tests.support.pipeline import Run, frame_bytes, run
+from tests.support.harness import frame_bytes
+from tests.support.pipeline import Run, run
 
 START_MS = 1_000
 INFO = SessionInfo(
