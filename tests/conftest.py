@@ -15,6 +15,7 @@ from f1stream.sources.archive import read_archive
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.session import Session
+from models import TrackStatus
 from tests.support.figures import figures
 from tests.support.required import DATA, missing
 from tests.support.rig import Rig
@@ -78,16 +79,20 @@ def mexico_feed(recordings: Path) -> list[FeedMessage]:
     return list(open_recording(recordings / "mexico2025_qualifying" / "raw"))
 
 
-FIRST_LAP, LAST_LAP = 30, 36
+STRETCH_MS = 180_000
+HALF_MS = 7_200_000
+"""Session time after which its second safety car comes."""
 
 
 @pytest.fixture(scope="session")
 def stretch(aus_session: Session) -> tuple[int, int]:
-    """Session time of the leader's laps 30 to 36: rain, stops, a spin and a safety car."""
-    ends: dict[int, int] = {}
-    for lap in aus_session.laps:
-        ends.setdefault(lap.lap_number, lap.end_ms)
-    return ends[FIRST_LAP - 1], ends[LAST_LAP]
+    """Session time of three minutes in which a car retires, the safety car comes out and most cars stop."""
+    deployed = next(
+        message.session_time_ms
+        for message in aus_session.messages
+        if isinstance(message, TrackStatus) and message.message == "SCDeployed" and message.session_time_ms > HALF_MS
+    )
+    return deployed - STRETCH_MS // 4, deployed + STRETCH_MS * 3 // 4
 
 
 @pytest.fixture(scope="session")

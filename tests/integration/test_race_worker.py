@@ -1,4 +1,4 @@
-"""The race worker on a broker: the frames are those of the rules alone, whatever happens on the way."""
+"""The race worker on the embedded broker: how it is wired. What can happen to a batch is in tests/race/stages."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from tests.support.harness import frame_bytes
 from tests.support.pipeline import run
 from tests.support.rig import Rig, bytes_of
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.system
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def rig(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Rig]:
-    """A broker with one worker; each test publishes a run with an epoch of its own."""
-    rig = Rig(tmp_path_factory.mktemp("rig"))
+@pytest_asyncio.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """A broker with two workers."""
+    rig = Rig(tmp_path)
     try:
         await rig.start()
-        await rig.worker()
+        await asyncio.gather(rig.worker(), rig.worker())
         yield rig
     finally:
         rig.stop()
@@ -44,52 +44,31 @@ def records(session: Session, stretch: tuple[int, int], epoch: int, packet_ms: i
     return bytes_of(pack(session, epoch, packet_ms, *stretch))
 
 
-@pytest.mark.parametrize(("epoch", "packet_ms"), [(1, 200), (2, 250), (3, 1_000), (4, 3_000)])
-async def test_packing_makes_no_difference(
-    rig: Rig,
-    aus_session: Session,
-    stretch: tuple[int, int],
-    undisturbed: dict[int, bytes],
-    epoch: int,
-    packet_ms: int,
-) -> None:
-    await rig.publish(records(aus_session, stretch, epoch, packet_ms))
-    assert different(await rig.frames(epoch), undisturbed) == []
-
-
-async def test_pace_makes_no_difference(
+async def test_a_run_that_supersedes_another_has_the_frames_of_the_rules_alone(
     rig: Rig, aus_session: Session, stretch: tuple[int, int], undisturbed: dict[int, bytes]
 ) -> None:
-    epoch = 20
-    publishing = asyncio.create_task(rig.publish(records(aus_session, stretch, epoch, 250), speed=20))
-    assert different(await rig.frames(epoch), undisturbed) == []
-    await publishing
-
-
-async def test_new_run_replaces_the_old_one_in_the_middle(
-    rig: Rig, aus_session: Session, stretch: tuple[int, int], undisturbed: dict[int, bytes]
-) -> None:
-    old = list(records(aus_session, stretch, 30, 1_000))
-    await rig.publish(old[: len(old) // 2])
+    """The old run comes at 20 times its pace, the new one at full speed."""
+    old = records(aus_session, stretch, 30, 250)
+    await rig.publish(old[: len(old) // 3], speed=20)
     await rig.publish(records(aus_session, stretch, 31, 1_000))
     assert different(await rig.frames(31), undisturbed) == []
 
 
-async def test_poison_is_buried_and_the_race_goes_on(
+async def test_unusable_records_are_dead_letters_and_the_race_goes_on(
     rig: Rig, aus_session: Session, stretch: tuple[int, int]
 ) -> None:
     epoch = 40
     spoiled: dict[tuple[str, bytes, int], bytes] = {}
-    sent = list(records(aus_session, stretch, epoch, 1_000))
+    sent = records(aus_session, stretch, epoch, 1_000)
 
     def spoil(kind: type, nth: int, value: bytes) -> None:
         items = [item for item, _ in sent if isinstance(item.record, kind) and item.stamp.emitted_ms > stretch[0]]
         spoiled[items[nth].topic, items[nth].key, items[nth].stamp.seq] = value
 
-    spoil(Packet, 900, b"\xff\x00 no JSON")
-    spoil(Packet, 2_000, b'{"driver_number":"4"}')
-    spoil(Lap, 20, b"[]")
-    spoil(Weather, 3, b"")
+    spoil(Packet, 300, b"\xff\x00 no JSON")
+    spoil(Packet, 700, b'{"driver_number":"4"}')
+    spoil(Lap, 5, b"[]")
+    spoil(Weather, 1, b"")
     expected = frame_bytes(run(aus_session, from_ms=stretch[0], to_ms=stretch[1], spoiled=set(spoiled)).made)
     await rig.publish((item, spoiled.get((item.topic, item.key, item.stamp.seq), value)) for item, value in sent)
     stranger = AIOKafkaProducer(**rig.settings.kafka_client())
@@ -114,46 +93,22 @@ async def test_poison_is_buried_and_the_race_goes_on(
     assert sum(letter.reason == "the key is not text" for letter in letters) == 2
 
 
-@pytest.mark.parametrize(("partitions", "workers"), [(1, 1), (24, 2)])
-async def test_neither_partitions_nor_workers_make_a_difference(
-    aus_session: Session,
-    stretch: tuple[int, int],
-    undisturbed: dict[int, bytes],
-    tmp_path: Path,
-    partitions: int,
-    workers: int,
+async def test_killed_in_mid_race_it_goes_on_where_its_tables_end(
+    rig: Rig, aus_session: Session, stretch: tuple[int, int], undisturbed: dict[int, bytes]
 ) -> None:
-    rig = Rig(tmp_path, partitions)
-    try:
-        await rig.start()
-        await asyncio.gather(*(rig.worker() for _ in range(workers)))
-        await rig.publish(records(aus_session, stretch, 1, 1_000))
-        assert different(await rig.frames(1), undisturbed) == []
-    finally:
-        rig.stop()
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_killed_worker_changes_nothing(
-    aus_session: Session, stretch: tuple[int, int], undisturbed: dict[int, bytes], tmp_path: Path, workers: int
-) -> None:
-    rig = Rig(tmp_path)
     killed_at: list[int] = []
-    try:
-        await rig.start()
-        racing = [await rig.worker() for _ in range(workers)]
-        publishing = asyncio.create_task(rig.publish(records(aus_session, stretch, 1, 250), speed=40))
+    publishing = asyncio.create_task(rig.publish(records(aus_session, stretch, 1, 250), speed=20))
 
-        async def kill(frames: int) -> None:
-            if frames > len(undisturbed) // 3 and not killed_at:
-                killed_at.append(frames)
-                racing[0].send_signal(signal.SIGKILL)
-                racing[0].wait()
-                await rig.worker()
+    async def kill(frames: int) -> None:
+        """Both, one after the other."""
+        if frames > len(undisturbed) // 3 and not killed_at:
+            killed_at.append(frames)
+            for process, _ in list(rig.workers):
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            await rig.worker()
 
-        found = await rig.frames(1, after=kill)
-        await publishing
-        assert killed_at and killed_at[0] < len(undisturbed), "it was not killed in mid-race"
-        assert different(found, undisturbed) == []
-    finally:
-        rig.stop()
+    found = await rig.frames(1, after=kill)
+    await publishing
+    assert killed_at and killed_at[0] < len(undisturbed), "they were not killed in mid-race"
+    assert different(found, undisturbed) == []

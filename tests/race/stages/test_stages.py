@@ -1,0 +1,131 @@
+"""The two stages: what they publish, and what they refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from f1stream import topics
+from f1stream.processing.outputs import Output
+from f1stream.race.stages import driver_stage, session_stage
+from f1stream.race.stages.driver_stage import SILENT_S
+from f1stream.sources.packing import pack
+from f1stream.sources.simulator import simulate
+from f1stream.topics import SequenceGap, Stamp
+from models import Packet, Updates
+from tests.support.harness import MemoryKafka, MemoryWorker, encoded
+
+KEY, CAR_KEY = b"sim-4", b"sim-4:7"
+STAMP = Stamp(1, 0, 0).headers()
+
+
+@cache
+def records() -> tuple[Output, ...]:
+    """The first seconds of a small race."""
+    session = simulate(4, cars=2, laps=1)
+    return tuple(encoded(pack(session, 1, 1_000, session.start_ms, session.start_ms + 20_000)))
+
+
+def raced(*outputs: Output) -> MemoryKafka:
+    """All of them read by one worker."""
+    kafka = MemoryKafka(outputs)
+    MemoryWorker(kafka).run_to_the_end(500)
+    return kafka
+
+
+@pytest.mark.parametrize(
+    ("topic", "key", "value", "headers", "reason"),
+    [
+        (topics.TELEMETRY, CAR_KEY, b"\xff\x00 no JSON", STAMP, "the value"),
+        (topics.TELEMETRY, CAR_KEY, b'{"driver_number":"7"}', STAMP, "until_ms"),
+        (topics.TELEMETRY, CAR_KEY, None, STAMP, "the value is null"),
+        (topics.TELEMETRY, CAR_KEY, b"{}", [], "header"),
+        (topics.TELEMETRY, CAR_KEY, b"{}", Stamp(-1, 0, 0).headers(), "header 'epoch' is -1"),
+        (topics.TELEMETRY, b"no car", b"{}", STAMP, "the key is not session_key:driver_number"),
+        (topics.LAPS, CAR_KEY, b"[]", STAMP, "the value"),
+        (topics.MESSAGES, KEY, b'{"kind":"gossip"}', STAMP, "gossip"),
+        (topics.MESSAGES, None, b"{}", STAMP, "the key is null"),
+        (topics.MESSAGES, b"\xffsim", b"{}", STAMP, "the key is not text"),
+        (topics.MESSAGES, KEY, b"{}", [(name, None) for name, _ in STAMP], "a header is null"),
+        (topics.MESSAGES, KEY, b"{}", Stamp(2**64, 0, 0).headers(), "header 'epoch'"),
+        (topics.MESSAGES, KEY, b"{}", Stamp(1, 0, 2**40).headers(), "header 'emitted_ms'"),
+        (topics.UPDATES, b"\xffsim", b"{}", [], "the key is not text"),
+        (topics.UPDATES, KEY, b"{}", [], "entries"),
+        (topics.UPDATES, KEY, b'{"entries":[]}', [], "there are no entries in it"),
+    ],
+)
+def test_unusable_record_is_a_dead_letter_with_its_reason(
+    topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]], reason: str
+) -> None:
+    kafka = MemoryKafka([Output(topic, key, value, headers, partition=1)])  # type: ignore[arg-type]
+    worker = MemoryWorker(kafka)
+    for _ in range(3):  # one with a place in a run is pending until the run is silent, in both stages
+        worker.run_to_the_end(500)
+        worker.now += SILENT_S + 1
+    (letter,) = kafka.dead_letters()
+    assert (letter.consumer, letter.topic, letter.partition, letter.offset) == ("race", topic, 1, 0)
+    assert reason in letter.reason
+    assert len(value or b"") == letter.length
+    assert kafka.unacknowledged() == {}
+    (record,) = (record for log in kafka.logs.values() for record in log if record.topic == topics.DEAD_LETTERS)
+    assert (record.key, record.headers, record.partition) == (key, list(headers), 1)
+
+
+def test_a_packet_of_another_car_than_its_key_says_is_a_dead_letter() -> None:
+    packet = next(record for record in records() if record.topic == topics.TELEMETRY)
+    stranger = topics.encode(Packet.model_validate_json(packet.value).model_copy(update={"driver_number": "99"}))
+    (letter,) = raced(replace(packet, value=stranger)).dead_letters()
+    assert letter.reason == f"driver_number is 99, the key says {topics.session_of(packet.key)[1]}"
+
+
+@pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.MESSAGES])
+def test_a_missing_record_is_a_gap(topic: str) -> None:
+    """Whatever comes after it must not be acknowledged: the worker ends, and reads again."""
+    own = [n for n, record in enumerate(records()) if record.topic == topic]
+    without = [record for n, record in enumerate(records()) if n != own[3]]
+    kafka = MemoryKafka(without)
+    with pytest.raises(SequenceGap):
+        MemoryWorker(kafka).run_to_the_end(500)
+
+
+def test_updates_of_a_session_are_one_record_a_batch_unless_they_are_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A record of ``updates`` must stay well under what a broker takes."""
+    whole = raced(*records())
+    (log,) = (log for (topic, _), log in whole.logs.items() if topic == topics.UPDATES)
+    assert len(log) == 1
+    monkeypatch.setattr(driver_stage, "UPDATE_SAMPLES", 10)
+    cut = raced(*records())
+    (log,) = (log for (topic, _), log in cut.logs.items() if topic == topics.UPDATES)
+    assert [len(Updates.model_validate_json(record.value or b"").entries) for record in log] == [1, 1]
+    assert cut.frames(1) == whole.frames(1)
+
+
+def test_consecutive_frames_share_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_stage, "FRAMES_PER_RECORD", 7)
+    kafka = raced(*records())
+    (log,) = (log for (topic, _), log in kafka.logs.items() if topic == topics.FRAMES)
+    headers = [dict(record.headers) for record in log]
+    assert headers[0]["kind"] == b"head"
+    counts = [int(each["count"]) for each in headers if each["kind"] == b"frames"]
+    assert set(counts[:-1]) == {7}
+    assert sum(counts) == len(kafka.frames(1)) == 101
+
+
+def test_an_ended_session_leaves_memory_and_is_known_from_its_tables() -> None:
+    session = simulate(4, cars=2, laps=1)
+    whole = encoded(pack(session, 1, 1_000, session.end_ms - 20_000))
+    kafka = MemoryKafka(whole)
+    worker = MemoryWorker(kafka)
+    worker.run_to_the_end(500)
+    assert worker.session_stage.sessions == {}
+    frames = kafka.frames(1)
+    for record in whole:
+        kafka.append(record)  # the same once more: all of it is a repetition
+    worker.run_to_the_end(500)
+    assert kafka.frames(1) == frames
+    assert kafka.unacknowledged() == {}
+    assert kafka.dead_letters() == []
