@@ -4,11 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test coverage lint sqlfluff format types checks diagram faults fuzz bench bench-scale kafka streamlit streamlit-setup streamlit-deploy quix-setup lock clean
+.PHONY: help setup demo test test-all test-system environments coverage lint sqlfluff format types checks diagram faults fuzz bench bench-scale kafka streamlit streamlit-setup streamlit-deploy quix-setup lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
-	@echo "make test    lint, types and tests"
+	@echo "make test    lint, types, the tests that need nothing but Python, and one demo run: some minutes"
+	@echo "make test-all    all tests: Apache Kafka, Chromium, dbt, deployment too (Java 17, Maven, openssl, chromium, caddy, promtool)"
 	@echo "make setup   only prepare the environment in .venv"
 	@echo "make streamlit   past sessions and standings from the marts: http://localhost:8501"
 	@echo "make lint | sqlfluff | format | types | checks | diagram | coverage | faults | fuzz | bench | bench-scale | kafka | lock | clean"
@@ -26,11 +27,22 @@ setup: .venv/.ready
 demo: setup
 	@$(BIN)/f1stream demo $(ARGS)
 
-test: lint sqlfluff types checks streamlit-setup quix-setup
-	$(BIN)/pytest $(ARGS)
+# Tests share the cores: PYTEST_WORKERS=0 runs them one after the other, in the order in which they stand.
+PYTEST_WORKERS ?= 2
+
+test: lint types
+	$(BIN)/pytest -m "not system" -n $(PYTEST_WORKERS) $(ARGS)
+
+test-all: test test-system
+
+test-system: sqlfluff checks environments
+	$(BIN)/pytest -m system -n $(PYTEST_WORKERS) --dist loadgroup $(ARGS)
+
+# What the tests of `make test-system` use beside our own environment.
+environments: streamlit-setup quix-setup kafka .venv-sqlfluff/.ready .venv-checks/.ready
 
 # Apart from `make test`: measuring doubles the time of all that runs in the tests' own process.
-coverage: setup streamlit-setup
+coverage: environments
 	$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 lint: setup
@@ -91,9 +103,9 @@ format: setup
 diagram: setup
 	$(BIN)/python -m f1stream.marts.diagram
 
-# The long matrix: every fault several times, ten million samples waiting. CI runs each fault once, in `make test`.
+# The long matrix: every fault several times, ten million samples waiting. CI runs each fault once.
 faults: setup kafka
-	F1STREAM_FAULTS=long $(BIN)/pytest tests/faults $(ARGS)
+	F1STREAM_FAULTS=long $(BIN)/pytest tests/faults --timeout 0 $(ARGS)
 
 # Recordings made worse at random, 1,000 times and more; CI does 50.
 fuzz: setup

@@ -153,7 +153,7 @@ def test_a_car_that_never_starts_holds_nobody_up(started: Run, start: tuple[int,
 
 def test_pit_lane_starters_are_behind_the_grid_until_they_have_left(started: Run) -> None:
     """Lawson and Bearman; in the entries they stand between cars that started from the grid."""
-    entries = started.race.standing.entries
+    entries = started.race.header.entries
     assert entries is not None
     late = {entry.driver_number for entry in entries.entries if entry.pit_lane_start}
     assert len(late) == 2

@@ -125,7 +125,7 @@ def test_the_order_of_each_part_and_its_gaps_are_the_official_ones(session: Sess
     parts = [fact for fact in session.messages if isinstance(fact, SessionPart)]
     assert [(part.part, part.entries, part.goes_on) for part in parts] == [(1, 20, 15), (2, 15, 10), (3, 10, None)]
     ends = [part.session_time_ms - 1_000 for part in parts[1:]] + [frames[-1].t]
-    numbers = [entry.driver_number for entry in made.race.standing.entries.entries]  # type: ignore[union-attr]
+    numbers = [entry.driver_number for entry in made.race.header.entries.entries]  # type: ignore[union-attr]
     key: Frame | None = None
     at: dict[int, Frame] = {}
     pictures: dict[int, dict[str, Any]] = {}
