@@ -20,7 +20,7 @@ from f1stream.race.places import FINISH, PIT_FINISH, Place, Places
 from f1stream.race.progress import Progress
 from f1stream.race.ranking import update_ranking
 from f1stream.race.state import State
-from f1stream.race.timed import RACES, Parts
+from f1stream.race.timed import Parts
 from models import (
     Entry,
     LapCount,
@@ -39,6 +39,7 @@ from models import (
     TrackStatus,
     TyreChange,
 )
+from models.session_type import is_race
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class Race(State):
         match message:
             case SessionInfo():
                 self.total_laps = message.total_laps
-                self.parts = None if message.type in RACES else Parts()
+                self.parts = None if is_race(message.type) else Parts()
             case TrackStatus():
                 self.conditions.append((message.session_time_ms, OF_STATUS.get(message.status, "green")))
                 self.stops_told = True

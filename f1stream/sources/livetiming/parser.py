@@ -25,9 +25,8 @@ from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
 from models import Entry, Lap, LapCount, Message, RaceControl, SessionStatus, TyreChange
+from models.session_type import is_race
 
-RACES = {"Race"}
-"""The feed's types of session that are a race, the sprint among them."""
 UNKNOWN_COMPOUNDS = {"UNKNOWN", "TEST_UNKNOWN"}
 
 
@@ -138,7 +137,7 @@ class Parser:
 
     def _session_info(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._merge(message, at_ms)
-        self.book.is_race = self.info.get("Type") in RACES
+        self.book.is_race = is_race(str(self.info.get("Type")))
         return []
 
     def _driver_list(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
