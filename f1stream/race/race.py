@@ -39,6 +39,7 @@ from models import (
     TrackStatus,
     TyreChange,
 )
+from models.session_start import start_after
 from models.session_type import is_race
 
 
@@ -79,6 +80,8 @@ class Race(State):
     def tell(self, message: Message) -> None:
         """Apply one message."""
         self.bulletins.tell(message)
+        if isinstance(message, SessionStatus | RaceControl):
+            self._update_start(message)
         match message:
             case SessionInfo():
                 self.total_laps = message.total_laps
@@ -92,8 +95,6 @@ class Race(State):
                 self._begin_part(message)
             case SessionStatus():
                 self._session_status(message.status, message.session_time_ms)
-            case RaceControl() if message.message.startswith("ABORTED START"):
-                self._abort_start()
             case RaceControl():
                 self._stewards(message)
             case MiniSector() if message.driver_number in self.cars:
@@ -107,6 +108,18 @@ class Race(State):
                     self._tell_of_car(car, message)
             case _:  # entries, track and end shape the stream of frames, not the race
                 pass
+
+    def _update_start(self, message: SessionStatus | RaceControl) -> None:
+        started_ms = start_after(self.started_ms, message, first_lap_over=self.laps_led > 0)
+        if started_ms == self.started_ms:
+            return
+        self.started_ms = started_ms
+        for car in self.cars.values():
+            if started_ms is not None:
+                car.starts(started_ms, self.places)
+            else:  # aborted: what it drove since is no part of the race
+                car.line = -1
+                car.times.clear()
 
     def _stewards(self, message: RaceControl) -> None:
         before, self.cases = self.cases, decided(self.cases, message)
@@ -131,8 +144,6 @@ class Race(State):
         self.moved.update(self.cars)
         self.touched.update(self.cars)
         if status == "Started":
-            if self.started_ms is None:
-                self._start(at)
             self.suspended, self.resumed_ms = False, at
         elif status == "Aborted" and self.started_ms is not None:
             self.suspended = True
@@ -141,22 +152,6 @@ class Race(State):
                     car.visits[-1].suspended = True
         elif status == "Finished" and self.parts is None and self.flag_ms is None and self.started_ms is not None:
             crossings.chequered(self, at)
-
-    def _start(self, at: int) -> None:
-        self.started_ms = at
-        for car in self.cars.values():
-            car.line_ms = at
-            car.visits.clear()  # laps to the grid go through the pit lane
-            if self.places is not None:
-                car.line_up(self.places.length_m)
-
-    def _abort_start(self) -> None:
-        """The next start is the start, unless the race is on already."""
-        if self.started_ms is not None and self.laps_led == 0:
-            self.started_ms = None
-            for car in self.cars.values():
-                car.line = -1
-                car.times.clear()
 
     # -- facts of a car --------------------------------------------------------------------------------
 
