@@ -144,6 +144,8 @@ class RaceState(Record):
 
     status: str = "Inactive"
     suspended: bool = False
+    started_ms: int | None = None
+    """Session time of the start, None before it; an aborted start is none. See ``models.session_start``."""
     track_status: str = "1"
     track_message: str = "AllClear"
     lap: int = 0

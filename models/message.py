@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from models.base import Record
+from models.session_type import session_type
 
 
 class _Fact(Record):
@@ -21,6 +22,7 @@ class SessionInfo(_Fact):
     name: str
     """``Race``, ``Qualifying``, …"""
     type: str
+    """``Practice``, ``Qualifying``, ``Sprint`` or ``Race``; a sprint that the feed types ``Race`` is normalised."""
     meeting: str
     location: str
     country_code: str
@@ -35,6 +37,11 @@ class SessionInfo(_Fact):
     """The track's local time is so much ahead of UTC; None where nobody says."""
     path: str | None = None
     """Where Formula 1 keeps the session's files, below https://livetiming.formula1.com/static/; ends with ``/``."""
+
+    @field_validator("type")
+    @classmethod
+    def _normalise(cls, feed_type: str, info: ValidationInfo) -> str:
+        return session_type(feed_type, info.data.get("name", ""))
 
 
 class Entry(Record):

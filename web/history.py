@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -23,8 +22,6 @@ KINDS = frozenset({
 """The messages that are kept; the others are in the frames, or too many."""
 ENTRY_BYTES = 33 + 8 * 5 + 16
 """What CPython keeps for an entry beyond its length: the object, its places in lists, its number among those seen."""
-ABORTED = "ABORTED START"
-"""What race control begins with when a start is none."""
 Entry = dict[str, Any]
 
 
@@ -52,7 +49,6 @@ class History:
         self._by_kind: dict[str, _Timeline] = defaultdict(_Timeline)
         self._arrived: list[tuple[int, bytes]] = []
         self._seen: dict[tuple[str, bytes], set[int]] = defaultdict(set)
-        self._starts: tuple[int, dict[int, int]] = (0, {})
 
     @property
     def arrivals(self) -> int:
@@ -93,39 +89,6 @@ class History:
             lap = orjson.loads(value)
             found.setdefault(lap["car"], {})[lap["lap"]] = lap
         return found
-
-    def lap_start(self, lap: int) -> int | None:
-        """Session time at which the leader begins a lap; None while that is not known.
-
-        Lap 1 begins when the session starts, after an aborted start with the next one; another lap where the first
-        car ended the one before.
-        """
-        if self._starts[0] != self.arrivals:
-            self._starts = (self.arrivals, self._lap_starts())
-        return self._starts[1].get(lap)
-
-    def _lap_starts(self) -> dict[int, int]:
-        starts: dict[int, int] = {}
-        for driven in self.laps().values():
-            for number, lap in driven.items():
-                if "made" not in lap:  # the end of a lap that was made up is nobody's time
-                    starts[number + 1] = min(lap["end"], starts.get(number + 1, lap["end"]))
-        start = self._session_start(before=starts.get(2))
-        return starts if start is None else starts | {1: start}
-
-    def _session_start(self, before: int | None) -> int | None:
-        """When the session started, as the rules of the race have it: an aborted start in the first lap is none."""
-        told = [orjson.loads(value) for kind in ("race_control", "session_status") for value in self.messages(kind)]
-        start = None
-        for message in sorted(told, key=itemgetter("session_time_ms")):
-            at = message["session_time_ms"]
-            if before is not None and at >= before:
-                break
-            if message.get("status") == "Started" and message["kind"] == "session_status":
-                start = at if start is None else start
-            elif message.get("message", "").startswith(ABORTED):
-                start = None
-        return start
 
 
 class _Timeline:

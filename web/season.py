@@ -12,6 +12,7 @@ from typing import Any
 
 from f1stream.race.points import Running, championship
 from models import Round, Season, SessionInfo, SessionResult
+from models.session_type import is_grand_prix
 
 AFTER_THE_LAST = 1 << 30
 """The round of a session after the last race."""
@@ -25,11 +26,6 @@ class Standings:
     round: Round | None
     label: str
     note: str
-
-
-def is_race(info: SessionInfo) -> bool:
-    """Whether a session is the race of its event: only that one has a result, and standings after it."""
-    return info.type == "Race" and "sprint" not in info.name.lower()
 
 
 def day_of(info: SessionInfo) -> datetime:
@@ -106,7 +102,7 @@ def championship_at(season: Season, info: SessionInfo, picture: dict[str, Any], 
         before.constructors if before else [],
         [Running(car["tla"], car["name"], car["team"]) for car in order],
         season=season.season,
-        sprint="sprint" in info.name.lower(),
+        sprint=not is_grand_prix(info.type),
         fastest_lap=codes.get(fastest.get("driver_number", "")),
     )
     since = f"standings after {_named(before)}" if before else "no standings before this event"

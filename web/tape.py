@@ -219,13 +219,25 @@ class Tape:
                 yield merged(keyframe[1], orjson.loads(stretch.frame(number)))
 
     def lap_at(self, lap: int) -> int | None:
-        """Session time of the first frame in which the leader is on ``lap``; None when there is none yet."""
+        """Session time of the first frame in which the leader is on ``lap``; None when there is none yet.
+
+        Before an aborted start the leader was on lap 1 too, for a while: that lap begins with the start that counts.
+        """
+        newest = None if self.latest is None else self._merge(self.latest)
+        if lap == 1 and newest and "started_ms" in newest["race"]:
+            return self._start(newest["race"])
         first = bisect_left(self._stretches, lap, key=lambda stretch: self._lap_of(stretch.last))
         if first == len(self._stretches):
             return None
         stretch = self._stretches[first]
         numbers = range(stretch.start, stretch.last + 1)
         return numbers[bisect_left(numbers, lap, key=self._lap_of)] * FRAME_MS
+
+    def _start(self, race: dict[str, Any]) -> int | None:
+        """Session time of the first frame since the start; None before it, and where laps are not counted."""
+        if race["started_ms"] is None or not race.get("lap"):
+            return None
+        return max(-(-int(race["started_ms"]) // FRAME_MS), self._stretches[0].start) * FRAME_MS
 
     def _lap_of(self, number: int) -> int:
         picture = self._merge(number)

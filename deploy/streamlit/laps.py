@@ -24,10 +24,10 @@ def letter(compound: str | None) -> str:
     return LETTERS.get(str(compound), UNKNOWN)
 
 
-def in_order(laps: pd.DataFrame, session_type: str) -> list[str]:
+def in_order(laps: pd.DataFrame, is_race: bool) -> list[str]:
     """The drivers, the first of the session first: by distance and time in races, by the fastest lap elsewhere."""
     by_driver = laps.groupby("driver_code")
-    if session_type in {"Race", "Sprint"}:
+    if is_race:
         told = by_driver.agg(laps=("lap_number", "max"), end=("end_ms", "max"))
         return list(told.sort_values(["laps", "end"], ascending=[False, True]).index)
     return list(by_driver["lap_time_ms"].min().sort_values(na_position="last").index)

@@ -20,7 +20,7 @@ select event_key, season, round, event_name, race_date, event_status from MARTS.
 where round is not null order by season, round limit 5000
 """
 SESSIONS = """
-select session_key, event_key, session_name, session_type, meeting_name, session_date, is_simulated
+select session_key, event_key, session_name, is_race, meeting_name, session_date, is_simulated
 from MARTS.DIM_SESSION order by session_date, started_ms limit 5000
 """
 LAPS = """

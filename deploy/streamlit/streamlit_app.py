@@ -58,7 +58,7 @@ def main() -> None:
         if found.empty:
             st.info(NO_LAPS)
         else:
-            VIEWS[view](chosen, found, lap.in_order(found, chosen["session_type"]))
+            VIEWS[view](chosen, found, lap.in_order(found, bool(chosen["is_race"])))
 
 
 def selectors(events: pd.DataFrame, sessions: pd.DataFrame) -> tuple[str | None, dict[str, Any] | None]:

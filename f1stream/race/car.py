@@ -94,8 +94,13 @@ class Car:
         """Laps completed."""
         return max(self.line, 0) // LINES
 
-    def line_up(self, length_m: float) -> None:
-        """The race starts here: the nearest finish line is the one at which lap 1 begins."""
+    def starts(self, at: int, places: Places | None) -> None:
+        """The race starts: the nearest finish line is the one at which lap 1 begins."""
+        self.line_ms = at
+        self.visits.clear()  # laps to the grid go through the pit lane
+        if places is None:
+            return
+        length_m = places.length_m
         self.line, self.next_m = -1, RETHINK
         self.times.clear()
         if self.progress.m is not None:

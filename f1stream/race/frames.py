@@ -158,9 +158,10 @@ class Frames:
     def _race_changed(self, tally: Tally | None) -> None:
         race = self._race
         part = race.parts and (len(race.parts.entries), race.parts.goes_on)
-        session = (race.status, race.suspended, race.lap, race.total_laps, part, race.bulletins.parts(),
-                   race.bests.fastest(), race.pit_loss, tally, race.places and race.places.sector_lines(),
-                   race.pit_lane.line, race.colours.counts, race.colours.source)  # fmt: skip
+        session = (race.status, race.suspended, race.started_ms, race.lap, race.total_laps, part,
+                   race.bulletins.parts(), race.bests.fastest(), race.pit_loss, tally,
+                   race.places and race.places.sector_lines(), race.pit_lane.line, race.colours.counts,
+                   race.colours.source)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
             self._session = session
@@ -176,6 +177,7 @@ class Frames:
         return RaceState.model_construct(
             status=race.status,
             suspended=race.suspended,
+            started_ms=race.started_ms,
             track_status=told.track_status,
             track_message=told.track_message,
             lap=race.lap,

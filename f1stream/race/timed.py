@@ -9,9 +9,6 @@ from f1stream.race.bests import Bests
 from f1stream.race.car import Car
 from f1stream.race.order import UNKNOWN, Distance
 
-RACES = {"Race", "Sprint"}
-"""Types of session in which who is ahead on track is ahead."""
-
 
 @dataclass(slots=True)
 class Parts:

@@ -11,7 +11,8 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
-from tests.support.page_race import frames_record, head_record
+from models import RaceControl, SessionStatus
+from tests.support.page_race import frames_record, head_record, lap, message
 from tests.support.stage import (  # noqa: F401
     DESKTOP,
     PHONE,
@@ -338,3 +339,31 @@ async def test_a_qualifying_is_shown_by_best_lap_with_its_cut_and_what_is_left_o
     assert await page.is_visible("#aid-fact") == (viewport == DESKTOP)
     assert errors == []
     await page.screenshot(path=pictures / f"qualifying-{viewport['width']}.png")
+
+
+async def test_an_aborted_start_is_not_where_lap_1_begins(browser: Browser, stage: Stage) -> None:
+    """The page reads the start from the frames; laps after it begin where the first car ended the one before."""
+    stage.put(350, started_ms=20_000)
+    told = [
+        SessionStatus(session_time_ms=700, status="Started"),
+        RaceControl(session_time_ms=5_000, category="Other", message="ABORTED START"),
+        SessionStatus(session_time_ms=20_000, status="Started"),
+    ]
+    made_up = lap("1", 1, generated=True, end_ms=30_000)
+    stage.feed.take_facts(
+        [*(message(seq, fact) for seq, fact in enumerate(told)), lap("4", 1), lap("81", 1), made_up]
+    )
+    page, errors = await opened(browser, stage)
+    await until(page, "document.getElementById('bar').getAttribute('aria-valuetext')?.startsWith('Lap 2')")
+
+    async def under_the_pointer(t: int) -> str:
+        box = await page.locator("#marks").bounding_box()
+        assert box is not None
+        await page.mouse.move(box["x"] + box["width"] * t / 69_800, box["y"] + box["height"] / 2)
+        return await page.inner_text("#bubble")
+
+    assert "Lap" not in await under_the_pointer(8_000)
+    assert (await under_the_pointer(25_000)).startswith("Lap 1")
+    assert (await under_the_pointer(40_000)).startswith("Lap 1"), "a lap that was made up ends nothing"
+    assert (await under_the_pointer(65_000)).startswith("Lap 2")
+    assert not errors

@@ -92,7 +92,8 @@ def test_every_foreign_key_is_tested(manifest: dict[str, Any], models: dict[str,
 def test_every_model_with_a_rule_has_a_unit_test(manifest: dict[str, Any]) -> None:
     tested = {unit["model"] for unit in manifest["unit_tests"].values()}
     assert tested >= {
-        "stg_stream__runs", "stg_stream__laps", "fact_events", "dim_driver_team", "dim_session_entry",
+        "stg_stream__runs", "stg_stream__laps", "stg_stream__messages", "fact_events", "dim_driver_team",
+        "dim_session", "dim_session_entry",
         "fact_penalties", "fact_track_status", "fact_stints", "fact_lap_telemetry", "fact_lap_corners",
         "fact_race_laps", "fact_pit_stops", "fact_race_results",
     }  # fmt: skip

@@ -126,16 +126,17 @@ def test_a_car_that_stood_when_it_fell_silent_stays(places: Places) -> None:
     assert at(LAP_M - 0.1, speed=0.0).coasts(SILENCE_MS, places) == []
 
 
-def test_the_start_is_at_the_nearest_finish_line(car: Car) -> None:
+def test_the_start_is_at_the_nearest_finish_line(car: Car, places: Places) -> None:
     """After a formation lap the grid is just short of it; from a pit lane beyond it, just after."""
     for metres in (LAP_M - 30.0, -30.0, 3 * LAP_M - 30.0):
         car.progress.m = metres
-        car.line_up(LAP_M)
+        car.starts(5_000, places)
         assert car.progress.m == pytest.approx(-30.0)
         assert car.measured_line == -2
     car.progress.m = LAP_M + 30.0
-    car.line_up(LAP_M)
+    car.starts(5_000, places)
     assert car.progress.m == pytest.approx(30.0)
+    assert car.line_ms == 5_000
 
 
 def test_an_official_lap_count_is_taken_over_when_measuring_lost_laps() -> None:

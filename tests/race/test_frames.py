@@ -160,3 +160,23 @@ def test_frames_after_a_restart_are_the_same_bytes() -> None:
     oval.go(10)
     other.go(10)
     assert encode_frames(other.made) == encode_frames(oval.made)
+
+
+def test_the_start_is_in_the_frames_from_the_moment_it_is_known_and_out_of_them_when_it_is_aborted() -> None:
+    oval = Oval("4", "81")
+    oval.start(1.0)
+    first = oval.now
+    oval.go(5)
+    oval.tell(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
+    aborted = oval.now
+    oval.drive("4", "81", speed=0)
+    oval.go(5)
+    oval.start(1.0)
+    second = oval.now
+    oval.go(15)
+    key = oval.made[0]
+    for frame in oval.made:
+        key = frame if frame.kind == "key" else key
+        picture = whole(key) if frame is key else merged(key, travelled(frame))
+        known = first if first < frame.t <= aborted else second if frame.t > second else None
+        assert picture["race"]["started_ms"] == known, frame.t

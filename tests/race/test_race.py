@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from f1stream.race.race import STOPPED_MS, Race
+from f1stream.race.crossings import STOPPED_MS
+from f1stream.race.race import Race
 from models import LapCount, Notice, PitIn, PitOut, RaceControl, Retirement, SectorTime, Timing, TyreChange
 from tests.support.oval import GRID_SLOT_M, LAP_M, LAP_MS, SAMPLE_MS, Oval
 

@@ -7,10 +7,11 @@ from math import cos, pi, sin
 import pytest
 
 from f1stream.race.car import LINES
+from f1stream.race.crossings import STOPPED_MS
 from f1stream.race.frames import Frames
 from f1stream.race.line import ReferenceLine
 from f1stream.race.places import Places
-from f1stream.race.race import STOPPED_MS, Race
+from f1stream.race.race import Race
 from models import Entry, LapUpdate, Message, PitIn, PitOut, RaceControl, SessionInfo, SessionStatus, TyreChange
 
 OUTLINE = [(8_000 * cos(2 * pi * n / 400), 4_000 * sin(2 * pi * n / 400)) for n in range(401)]

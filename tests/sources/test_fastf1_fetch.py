@@ -172,7 +172,7 @@ def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
     assert not (fetched.folder / "circuit.json").exists()
     session = read_archive(fetched.folder)
     info = next(m for m in session.messages if isinstance(m, SessionInfo))
-    assert (info.name, info.meeting, info.total_laps) == ("Sprint", "Miami Grand Prix", 18)
+    assert (info.name, info.type, info.meeting, info.total_laps) == ("Sprint", "Sprint", "Miami Grand Prix", 18)
     told = {row["Driver"]["code"]: row for row in race["SprintResults"]}
     entries = next(m for m in session.messages if isinstance(m, Entries)).entries
     assert [e.tla for e in entries] == sorted(told, key=lambda tla: int(told[tla]["grid"]))

@@ -75,7 +75,7 @@ def frame(
     key_t = t // KEYFRAME_MS * KEYFRAME_MS
     angles = [2 * math.pi * (t / LAP_MS - i * 0.08) for i in range(len(CARS))]
     states = {n: state | (changes or {}).get(n, {}) for n, state in cars(t).items()}
-    race = {"status": "Started", "lap": t // LAP_MS + 1, "total_laps": 9} | race
+    race = {"status": "Started", "started_ms": 0, "lap": t // LAP_MS + 1, "total_laps": 9} | race
     race.setdefault(
         "race_control",
         [RaceControl(session_time_ms=1000, category="Flag", message="GREEN LIGHT", flag="GREEN", lap=1)],

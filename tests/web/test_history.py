@@ -3,11 +3,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 import orjson
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import LapCount, RaceControl, SectorTime, SessionStatus, TeamRadio
+from models import LapCount, RaceControl, SectorTime, TeamRadio
 from tests.support.page_race import lap, message, messages
 from web.history import ENTRY_BYTES, Fact, History
 
@@ -70,25 +69,6 @@ def test_a_lap_is_as_its_last_revision_of_the_time() -> None:
     assert "deleted" not in history.laps(89_999)["4"][1]
     assert history.laps(90_000)["4"][1]["deleted"]
     assert history.laps()["4"][1]["deleted"]
-
-
-def test_a_lap_begins_where_the_first_car_ended_the_one_before() -> None:
-    started = message(0, SessionStatus(session_time_ms=700, status="Started"))
-    history = kept(lap("81", 1), lap("4", 1), started, lap("1", 1, generated=True, end_ms=3_000))
-    assert [history.lap_start(number) for number in (1, 2, 3)] == [700, 60_000, None]
-    history.keep(lap("4", 2))
-    assert history.lap_start(3) == 120_000
-
-
-@pytest.mark.parametrize("when", [5_000, 70_000])
-def test_an_aborted_start_is_none_if_the_first_lap_was_not_over(when: int) -> None:
-    told = [
-        SessionStatus(session_time_ms=700, status="Started"),
-        RaceControl(session_time_ms=when, category="Other", message="ABORTED START"),
-        SessionStatus(session_time_ms=when + 2_000, status="Started"),
-    ]
-    history = kept(lap("4", 1), *(message(seq, record) for seq, record in enumerate(told)))
-    assert history.lap_start(1) == (7_000 if when == 5_000 else 700)
 
 
 @given(

@@ -6,7 +6,7 @@ import pytest
 from models import Season, SessionInfo
 from tests.support.page_marts import THIS_ROUND, result, season
 from tests.support.page_race import head
-from web.season import AFTER_THE_LAST, championship_at, day_of, event_of, is_race, season_at, standings_at
+from web.season import AFTER_THE_LAST, championship_at, day_of, event_of, season_at, standings_at
 
 DAY_MS = 86_400_000
 
@@ -47,10 +47,7 @@ def test_a_cancelled_event_has_no_sessions() -> None:
     assert event_of(year.model_copy(update={"rounds": rounds}), info(), None) == 4
 
 
-def test_only_the_race_itself_is_a_race() -> None:
-    assert is_race(info())
-    assert not is_race(info("Sprint").model_copy(update={"type": "Race"}))
-    assert not is_race(info("Qualifying"))
+def test_a_run_begins_on_its_clock() -> None:
     assert day_of(info()).isoformat() == "2023-11-14T22:13:20+00:00"
 
 

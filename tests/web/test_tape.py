@@ -160,6 +160,17 @@ def test_what_memory_has_no_room_for_comes_back_from_disk_as_it_was() -> None:
     assert tape.lap_at(5) == other.lap_at(5) == 4 * 60_000
 
 
+def test_lap_1_begins_with_the_start_and_not_with_an_aborted_one() -> None:
+    tape = Tape("test_race", 1)
+    since = {0: (0, None), 50: (1, 10_000), 100: (0, None), 150: (0, None), 200: (1, 40_100)}
+    for first, (on_lap, started_ms) in since.items():
+        record = frames_record(first, 50, lap=on_lap, started_ms=started_ms)
+        tape.append(record.seq, record.value.split(b"\n"), record.keys, 0)
+        known = {50: 10_000, 200: 40_200}.get(first)
+        assert tape.lap_at(1) == known
+    assert tape.lap_at(2) is None
+
+
 def test_a_full_disk_costs_the_oldest_pictures_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")

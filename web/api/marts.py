@@ -6,13 +6,13 @@ from functools import lru_cache
 
 from aiohttp import web
 
-from f1stream.race.timed import RACES
 from models import Season, SessionInfo, SessionResult
+from models.session_type import is_grand_prix, is_race
 from web.api.answers import answer, unknown, wrong
 from web.api.asked import Asked, asked
 from web.feed import Feed
 from web.results import Kept
-from web.season import championship_at, day_of, is_race, season_at
+from web.season import championship_at, day_of, season_at
 
 
 class Marts:
@@ -47,7 +47,7 @@ class Marts:
         """The season around a session."""
         about = asked(self._feed, request)
         info, season = self._season_of(about)
-        over = is_race(info) and about.ended
+        over = is_grand_prix(info.type) and about.ended
         result = self._feed.results.session(about.tape.session_key) if over else None
         return answer(season_at(season, info, _result(result.value) if result else None, over))
 
@@ -55,7 +55,7 @@ class Marts:
         """The championships if a race or sprint ended as it stands."""
         about = asked(self._feed, request)
         info, season = self._season_of(about)
-        if info.type not in RACES:
+        if not is_race(info.type):
             raise unknown(f"session {about.tape.session_key!r} is no race: there are no points in it")
         try:
             return answer(championship_at(season, info, about.picture(), about.head["cars"]))

@@ -62,15 +62,14 @@ export class History {
     });
   }
 
-  /** When the leader began each lap, as known at `t`: `[{lap, at}]`, the first from the lights. */
-  lapStarts(t) {
-    return this.kept("starts", t, () => {
+  /** When the leader began each lap, as known at `t`: `[{lap, at}]`. `started`: the race's `started_ms`, or null. */
+  lapStarts(t, started) {
+    return this.kept(`starts ${started}`, t, () => {
       const ends = new Map();
       for (const laps of this.laps(t).values()) {
         for (const lap of laps) if (!lap.made && lap.end < (ends.get(lap.lap) ?? Infinity)) ends.set(lap.lap, lap.end);
       }
-      const started = this.messages(t, "session_status").find((entry) => entry.status === "Started");
-      const starts = started ? [{ lap: 1, at: started.session_time_ms }] : [];
+      const starts = started == null ? [] : [{ lap: 1, at: started }];
       for (const [lap, end] of [...ends].sort((a, b) => a[0] - b[0])) starts.push({ lap: lap + 1, at: end });
       return starts;
     });

@@ -138,7 +138,7 @@ function draw(now) {
 
 function renderTape(t, now) {
   const span = status?.from_ms == null ? [t, t] : [status.from_ms, Math.max(status.to_ms, t)];
-  tape.render(t, span, remote.reveal ? Infinity : t, selection.cars);
+  tape.render(t, span, remote.reveal ? Infinity : t, shown?.race.started_ms, selection.cars);
   remote.address(race.head?.session_key, selection.codes, now);
 }
 

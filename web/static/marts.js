@@ -53,8 +53,13 @@ export function addressOf(head, what, at = null) {
 }
 
 /** Whether a session is the race of its event: only that one has a result, and standings after it. */
+export function isGrandPrix(info) {
+  return info.type === "Race";
+}
+
+/** Whether points are scored in it: a Grand Prix or a sprint. The server normalises the type. */
 export function isRace(info) {
-  return info.type === "Race" && !/sprint/i.test(info.name);
+  return isGrandPrix(info) || info.type === "Sprint";
 }
 
 /** The colours of the head's cars and teams by the names that the marts use for them. */

@@ -1,7 +1,7 @@
 // The result of the race from the marts. Nobody is told before the flag: until then it is not even asked for.
 
 import { NONE, gap, lapTime, raceTime, teamColor } from "./format.js";
-import { Colours, isRace, resultOf } from "./marts.js";
+import { Colours, isGrandPrix, resultOf } from "./marts.js";
 import { text } from "./panels.js";
 import { driverCell, element, sign } from "./tower.js";
 
@@ -30,8 +30,8 @@ export class ResultPanel {
   /** Show what may be known at a picture. */
   render({ picture, over }, marts) {
     const { head } = picture;
-    $("result").hidden = !isRace(head.info);
-    const result = over && isRace(head.info) ? resultOf(marts, head) : null;
+    $("result").hidden = !isGrandPrix(head.info);
+    const result = over && isGrandPrix(head.info) ? resultOf(marts, head) : null;
     const now = [head, over, result];
     if (now.every((each, i) => each === this.shown[i])) return;
     this.shown = now;

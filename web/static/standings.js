@@ -31,7 +31,7 @@ export class StandingsPanel {
     const { head } = picture;
     $("standings").hidden = head.info.simulated;
     if (head.info.simulated) return;
-    $("standings-now").hidden = !isRace(head.info) && !/sprint/i.test(head.info.name);
+    $("standings-now").hidden = !isRace(head.info);
     const season = marts.get(addressOf(head, "season", over ? null : t), `season ${head.session_key} ${over}`);
     if (this.kind === "now" && season) this.ask(head, over ? null : t, now);
     const state = [head, over, season, this.kind, this.ifNow.body];

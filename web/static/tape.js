@@ -79,15 +79,16 @@ export class TapeBar {
   }
 
   sayTime(t) {
-    const lap = this.history.lapStarts(this.horizon ?? t).findLast((start) => start.at <= t);
+    const lap = this.history.lapStarts(this.horizon ?? t, this.started).findLast((start) => start.at <= t);
     return lap && t <= (this.horizon ?? t) ? `Lap ${lap.lap} · ${clock(t)}` : clock(t);
   }
 
-  /** Show where we are: `t` on a tape that reaches over `span`; marks only up to `horizon`. `cars`: selected. */
-  render(t, span, horizon, cars) {
+  /** Show where we are: `t` on a tape that reaches over `span`; marks only up to `horizon`. `started`: the start's session time; `cars`: selected. */
+  render(t, span, horizon, started, cars) {
     const { remote } = this;
     this.span = span;
     this.horizon = horizon;
+    this.started = started;
     const bar = this.bar;
     bar.min = span[0];
     bar.max = Math.max(span[0] + 1, span[1]);
@@ -123,7 +124,7 @@ export class TapeBar {
     const { canvas, span } = this;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (!width || span[1] <= span[0]) return;
-    const painted = [this.history.version(horizon), width, Math.round(span[1] / 10000), span[0], cars].join();
+    const painted = [this.history.version(horizon), width, Math.round(span[1] / 10000), span[0], this.started, cars].join();
     if (painted === this.painted) return;
     this.painted = painted;
     const ratio = window.devicePixelRatio || 1;
@@ -138,7 +139,7 @@ export class TapeBar {
       context.fillStyle = color(AHEAD[status]);
       context.fillRect(x(from), height - 5, Math.max(1.5, x(to) - x(from)), 5);
     }
-    const starts = this.history.lapStarts(horizon).filter((start) => start.at <= Math.min(horizon, span[1]));
+    const starts = this.history.lapStarts(horizon, this.started).filter((start) => start.at <= Math.min(horizon, span[1]));
     const wide = starts.length > 1 ? (x(starts.at(-1).at) - x(starts[0].at)) / (starts.length - 1) : width;
     const every = [1, 2, 5, 10, 20, 50].find((step) => wide * step > 26) ?? 100;
     context.font = "600 10px system-ui, sans-serif";

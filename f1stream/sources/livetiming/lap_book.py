@@ -47,6 +47,11 @@ class LapBook:
     """When an aborted session was started again."""
     cars: defaultdict[str, Car] = field(default_factory=lambda: defaultdict(Car))
 
+    @property
+    def first_lap_over(self) -> bool:
+        """Whether a car has completed a lap."""
+        return any(car.laps.lap_number > 1 for car in self.cars.values())
+
     def take_timing(self, number: str, line: dict[str, Any], at_ms: int, *, snapshot: bool = False) -> None:
         """A change of a car's line in ``TimingData``."""
         car = self.cars[number]

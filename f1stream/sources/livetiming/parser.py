@@ -25,9 +25,9 @@ from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
 from models import Entry, Lap, LapCount, Message, RaceControl, SessionStatus, TyreChange
+from models.session_start import start_after
+from models.session_type import is_race
 
-RACES = {"Race"}
-"""The feed's types of session that are a race, the sprint among them."""
 UNKNOWN_COMPOUNDS = {"UNKNOWN", "TEST_UNKNOWN"}
 
 
@@ -138,7 +138,7 @@ class Parser:
 
     def _session_info(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._merge(message, at_ms)
-        self.book.is_race = self.info.get("Type") in RACES
+        self.book.is_race = is_race(str(self.info.get("Type")))
         return []
 
     def _driver_list(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
@@ -192,14 +192,18 @@ class Parser:
         for fact in facts:
             if isinstance(fact, SessionStatus):
                 before = self.state.get("SessionStatus")
-                if fact.status == "Started":
-                    if self.book.started_ms is None:
-                        self.book.started_ms, self.book.t0_utc_ms = at_ms, self.t0_utc_ms
-                    elif before == "Aborted":
-                        self.book.restarts.append(at_ms)
+                if fact.status == "Started" and self.book.started_ms is not None and before == "Aborted":
+                    self.book.restarts.append(at_ms)
+                self._update_start(fact)
                 self.state["SessionStatus"] = fact.status
                 self.on_since_ms = at_ms if fact.status == "Started" else None
         return list(facts)
+
+    def _update_start(self, fact: SessionStatus | RaceControl) -> None:
+        before = self.book.started_ms
+        self.book.started_ms = start_after(before, fact, self.book.first_lap_over)
+        if self.book.started_ms is not None and before is None:
+            self.book.t0_utc_ms = self.t0_utc_ms
 
     def _track_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         facts = bulletins.track_status(message.data, at_ms)
@@ -211,6 +215,7 @@ class Parser:
         for fact in facts:
             if isinstance(fact, RaceControl):
                 self.book.take_race_control(fact.message, at_ms)
+                self._update_start(fact)
         return list(facts)
 
     def _lap_count(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:

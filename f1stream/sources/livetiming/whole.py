@@ -61,9 +61,8 @@ def session_info(parser: Parser, t0_utc_ms: int, start_ms: int, source: str) -> 
     told = parser.info
     meeting = _object(told, "Meeting")
     country, circuit = _object(meeting, "Country"), _object(meeting, "Circuit")
-    name = str(told.get("Name", "Session"))
     return SessionInfo(
-        session_time_ms=0, name=name, type="Sprint" if name == "Sprint" else str(told.get("Type", "Race")),
+        session_time_ms=0, name=str(told.get("Name", "Session")), type=str(told.get("Type", "Race")),
         meeting=str(meeting.get("Name", "")), location=str(meeting.get("Location", "")),
         country_code=str(country.get("Code", "")), circuit=str(circuit.get("ShortName", "")),
         total_laps=parser.total_laps, t0_utc_ms=t0_utc_ms, start_ms=start_ms, source=source,

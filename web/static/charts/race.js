@@ -69,9 +69,9 @@ export function positions(view) {
 }
 
 /** Flags, on an axis of laps. */
-function flagged({ history, horizon, t }) {
+function flagged({ picture, history, horizon, t }) {
   const until = Math.min(horizon, Math.max(t, history.entries.at(-1)?.t ?? t));
-  return shades(history.statuses(until), inLaps(history.lapStarts(horizon), until));
+  return shades(history.statuses(until), inLaps(history.lapStarts(horizon, picture.race.started_ms), until));
 }
 
 export function laptimes(view) {

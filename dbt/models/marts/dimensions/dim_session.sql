@@ -14,7 +14,7 @@ info as (
         is_complete,
         run_state,
         cast(payload:name as varchar) as session_name,
-        cast(payload:type as varchar) as session_type,
+        session_type,
         cast(payload:meeting as varchar) as meeting_name,
         cast(payload:location as varchar) as location,
         cast(payload:circuit as varchar) as circuit_name,
@@ -27,16 +27,50 @@ info as (
 
 ),
 
-instants as (
+first_lap_ends as (
 
     select
         session_key,
-        min(
-            case when kind = 'session_status' and cast(payload:status as varchar) = 'Started' then session_time_ms end
-        ) as started_ms,
-        max(case when kind = 'session_end' then session_time_ms end) as ended_ms
-    from messages
+        min(end_ms) as first_lap_end_ms
+    from {{ ref('stg_stream__laps') }}
+    where not is_generated
     group by session_key
+
+),
+
+{# The rule of models/session_start.py; a test holds this model's unit test against it. #}
+aborted_starts as (
+
+    select
+        messages.session_key,
+        max(messages.message_number) as message_number
+    from messages
+    left outer join first_lap_ends on messages.session_key = first_lap_ends.session_key
+    where
+        messages.kind = 'race_control'
+        and cast(messages.payload:message as varchar) like 'ABORTED START%'
+        and messages.session_time_ms < coalesce(first_lap_ends.first_lap_end_ms, messages.session_time_ms + 1)
+    group by messages.session_key
+
+),
+
+instants as (
+
+    select
+        messages.session_key,
+        min(
+            case
+                when
+                    messages.kind = 'session_status'
+                    and cast(messages.payload:status as varchar) = 'Started'
+                    and messages.message_number > coalesce(aborted_starts.message_number, -1)
+                    then messages.session_time_ms
+            end
+        ) as started_ms,
+        max(case when messages.kind = 'session_end' then messages.session_time_ms end) as ended_ms
+    from messages
+    left outer join aborted_starts on messages.session_key = aborted_starts.session_key
+    group by messages.session_key
 
 ),
 
@@ -57,6 +91,8 @@ final as (
         events.event_key,
         info.session_name,
         info.session_type,
+        coalesce(info.session_type in ('Race', 'Sprint'), false) as is_race,
+        coalesce(info.session_type = 'Race', false) as is_grand_prix,
         info.meeting_name,
         info.location,
         info.circuit_name,

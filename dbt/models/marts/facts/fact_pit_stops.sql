@@ -108,7 +108,7 @@ final as (
             and lane.pit_in_ms < status.ends_ms
     left outer join official
         on
-            sessions.session_type = 'Race'
+            sessions.is_grand_prix
             and sessions.event_key = official.event_key
             and entries.driver_key = official.driver_key
             and lane.lap_number = official.lap_number

@@ -5,14 +5,14 @@ with laps as (
     select
         laps.*,
         sessions.event_key,
-        sessions.session_type,
+        sessions.is_grand_prix,
         entries.driver_key,
         entries.constructor_key,
         entries.driver_code
     from {{ ref('fact_laps') }} as laps
     inner join {{ ref('dim_session') }} as sessions on laps.session_key = sessions.session_key
     left outer join {{ ref('dim_session_entry') }} as entries on laps.entry_key = entries.entry_key
-    where sessions.session_type in ('Race', 'Sprint')
+    where sessions.is_race
 
 ),
 
@@ -72,7 +72,7 @@ final as (
     from laps
     left outer join official
         on
-            laps.session_type = 'Race'
+            laps.is_grand_prix
             and laps.event_key = official.event_key
             and laps.driver_key = official.driver_key
             and laps.lap_number = official.lap_number

@@ -6,7 +6,7 @@
 with sessions as (
 
     select * from {{ ref('dim_session') }}
-    where session_type = 'Race' and coalesce(session_name, 'Race') <> 'Sprint'
+    where is_grand_prix
 
 ),
 

@@ -21,6 +21,15 @@ final as (
         messages.driver_number,
         messages.session_time_ms,
         messages.payload,
+        {# The rule of models/session_type.py, for rows that were stored before it: the feed types a sprint Race. #}
+        case
+            when messages.kind <> 'session_info' then null
+            when
+                cast(messages.payload:type as varchar) = 'Race'
+                and lower(cast(messages.payload:name as varchar)) like '%sprint%'
+                then 'Sprint'
+            else cast(messages.payload:type as varchar)
+        end as session_type,
         runs.source,
         runs.epoch,
         runs.is_complete,

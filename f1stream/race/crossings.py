@@ -1,0 +1,166 @@
+"""Where the cars are: from samples and official times to lines crossed, laps completed and the chequered flag."""
+
+from __future__ import annotations
+
+from f1stream.race.car import LINES, Car
+from f1stream.race.colours import JUMP_M
+from f1stream.race.places import Compared, Place
+from f1stream.race.progress import MS_PER_HOUR
+from f1stream.race.state import State
+from models import MiniSector
+
+STOPPED_MS = 120_000
+"""A car that crosses no line for so long (ms), out of the pits and with the race on, is retired until it does."""
+FLAG_MS = 1_000
+"""The feed's ``Finished`` and the leader's crossing lie no further apart, in ms."""
+
+
+def sample(race: State, car: Car, t: int, s: float, x: float, y: float, speed: float, drs: int | None = None) -> None:
+    """Apply one sample: session time (ms), metres along the reference line, X, Y (1/10 m), km/h, DRS open (1)."""
+    if car.seen_ms is not None and t <= car.seen_ms:
+        return
+    there = x != 0 or y != 0  # the feed's way to say that it does not know
+    car.seen_ms, car.coasted = t, False
+    race.columns.put(car.grid, int(x) if there else None, int(y) if there else None, int(speed), t, drs)
+    if car.in_pit:
+        car.stands(t, speed)
+        race.pit_lane.sample(car.number, x, y, speed)
+    places = race.places
+    if places is None:
+        return
+    m0, t0, speed0 = car.progress.m, car.progress.t, car.progress.speed
+    m1 = car.progress.sample(t, s if there else None, speed, places.length_m)
+    if m1 is None:
+        return
+    if m0 is None:
+        car.found(places.length_m)
+        return
+    if abs(m1 - m0 - (speed0 + speed) * 0.5 * (t - t0) / MS_PER_HOUR) > JUMP_M:
+        race.colours.interrupt(car.number)  # a hole in the data, or the car was elsewhere after all
+    if car.awaited:
+        car.sees(m0, t0, t, places)
+    if m1 >= car.next_m and race.started_ms is not None:
+        for place, line in car.passes(m0, t0, m1, t, places):
+            _measured(race, car, place, line)
+
+
+def _measured(race: State, car: Car, place: Place, line: int | None) -> None:
+    """The samples showed ``car`` at a timing line (numbered ``line``) or a sector line (None)."""
+    if line is not None:
+        crosses(race, car, line, place.time_ms)
+    if line is None or (line > 0 and line % LINES == 0):
+        car.measured_at[place.place] = (place.lap, place.time_ms)
+        compare(race, car, place.place)
+
+
+def crosses(race: State, car: Car, line: int, time_ms: int) -> None:
+    """``car`` crossed timing line ``line`` (counted from the start): ends laps, finishes the race."""
+    laps, since = car.lap, car.line
+    if not car.crosses(line, time_ms):
+        return
+    if race.places is not None:
+        race.touched.update(race.colours.crosses(car, since))
+    race.moved.add(car.number)
+    if car.stopped:
+        car.retired = car.stopped = False
+        race.touched.add(car.number)
+    if car.lap > laps:
+        _ends_lap(race, car)
+
+
+def _ends_lap(race: State, car: Car) -> None:
+    race.touched.add(car.number)
+    leaves(race, car)  # for a feed that does not tell of the pit lane
+    leads, race.laps_led = car.lap > race.laps_led, max(race.laps_led, car.lap)
+    end = car.time_at(car.lap * LINES)
+    if end is None or race.started_ms is None:
+        return
+    begin = car.lap_end_ms if car.lap_end_ms is not None else race.started_ms
+    car.last_lap, car.lap_end_ms = (car.lap, end - begin), end
+    lap_end(race, car, car.lap, end)
+    if not race.official:
+        lap_time(race, car, car.lap, end - begin)
+    if race.flag_ms is None:
+        if car.lap == race.total_laps:
+            chequered(race, end)
+    elif leads and 0 < race.flag_ms - end <= FLAG_MS:
+        chequered(race, end)
+    if race.flag_ms is not None and end >= race.flag_ms:
+        car.finished = True
+
+
+def mini_sector(race: State, car: Car, message: MiniSector) -> None:
+    """Its end is as good as a timing line, as long as it is the same line for all."""
+    mini = f"{message.sector}.{message.mini_sector}"
+    race.mini_sectors.passes(car.number, mini, message.session_time_ms)
+    line = race.mini_sectors.lines.get(mini, LINES)
+    if race.started_ms is not None and race.parts is None and line < LINES:  # the lap's end has an official time
+        crosses(race, car, (message.lap - 1) * LINES + line, message.session_time_ms)
+
+
+def compare(race: State, car: Car, place: int) -> None:
+    """Note a measured time of a place beside its official one, when both are of the same lap."""
+    measured, official = car.measured_at[place], car.official_at[place]
+    if measured is None or official is None or measured[0] != official[0]:
+        return
+    race.compared.append(Compared(car.number, place, measured[0], measured[1], official[1]))
+
+
+def lap_end(race: State, car: Car, lap: int, at: int) -> None:
+    """A lap ended at ``at`` (ms, session time); a changed end changes what a pit stop costs."""
+    if car.lap_ends.get(str(lap)) != at:
+        car.lap_ends[str(lap)] = at
+        race.stops_told = True
+
+
+def leaves(race: State, car: Car) -> None:
+    """A car that waited in the pit lane for the start has left it."""
+    if car.waits:
+        car.waits = False
+        race.moved.add(car.number)
+
+
+def lap_time(race: State, car: Car, lap_number: int, ms: int | None) -> None:
+    """``car`` drove ``lap_number`` in ``ms``; None for a lap without a valid time."""
+    fastest = race.bests.fastest()
+    race.bests.lap(car, lap_number, ms)
+    if race.bests.fastest() != fastest:
+        race.touched.update(race.cars)  # who had it has it no more
+    if race.parts is not None:
+        race.moved.add(car.number)
+
+
+def chequered(race: State, at: int) -> None:
+    """The flag is out from ``at`` on: whoever crosses the finish line then, or has since, is finished.
+
+    The feed's time is good to about 0.1 s; the leader's own crossing is exact.
+    """
+    leader = race.cars[race.order[0]]
+    if leader.lap_end_ms is not None and 0 < at - leader.lap_end_ms <= FLAG_MS:
+        at = leader.lap_end_ms
+    race.flag_ms = at
+    for car in race.cars.values():
+        if car.lap_end_ms is not None and car.lap_end_ms >= at and car.lap > 0:
+            car.finished = True
+            race.touched.add(car.number)
+
+
+def coast(race: State, now: int) -> None:
+    """Cars that fell silent a moment before a line have crossed it: see ``Car.coasts``."""
+    if race.places is None or race.started_ms is None:
+        return
+    for car in race.cars.values():
+        for place, line in car.coasts(now, race.places):
+            _measured(race, car, place, line)
+
+
+def retire(race: State, now: int) -> None:
+    """Retire cars of feeds without retirements: see STOPPED_MS."""
+    if race.started_ms is None or race.suspended or race.flag_ms is not None or race.parts is not None:
+        return
+    for car in race.cars.values():
+        stopped = now - max(car.line_ms, race.resumed_ms) > STOPPED_MS
+        if stopped and not (car.retired or car.in_pit or car.finished):
+            car.retired = car.stopped = True
+            race.moved.add(car.number)
+            race.touched.add(car.number)
