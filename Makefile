@@ -33,9 +33,9 @@ PYTEST_WORKERS ?= 2
 test: lint types
 	$(BIN)/pytest -m "not system" -n $(PYTEST_WORKERS) $(ARGS)
 
-test-all: test test-system
+test-all: test sqlfluff checks test-system
 
-test-system: sqlfluff checks environments
+test-system: environments
 	$(BIN)/pytest -m system -n $(PYTEST_WORKERS) --dist loadgroup $(ARGS)
 
 # What the tests of `make test-system` use beside our own environment.

@@ -122,10 +122,20 @@ def test_what_is_called_is_there() -> None:
 
 def test_checks_are_those_of_a_developer() -> None:
     ran = " ".join(run for name, run in commands() if name.startswith("checks.yaml"))
-    for command in ("make lint types", "make sqlfluff", "make checks", "terraform test", "bash .ci/run"):
+    for command in ("make sqlfluff", "make checks", "terraform test", 'make "$TARGET" ARGS="$ARGS"'):
         assert command in ran
     for name in ("pull-request.yaml", "main.yaml"):
         assert workflow(name)["jobs"]["checks"]["uses"].endswith("/checks.yaml")
+
+
+def test_its_parallel_parts_are_all_of_the_tests() -> None:
+    """One is `make test`; of the others each runs some folders, and the last one all but those."""
+    python, *parts, rest = workflow("checks.yaml")["jobs"]["tests"]["strategy"]["matrix"]["include"]
+    assert (python["target"], python["args"]) == ("test", "")
+    assert {part["target"] for part in (*parts, rest)} == {"test-system"}
+    folders = [folder for part in parts for folder in part["args"].split()]
+    assert all((ROOT / folder).is_dir() for folder in folders)
+    assert rest["args"].split("--ignore ")[1:] == [f"{folder} " for folder in folders[:-1]] + folders[-1:]
 
 
 def test_settings_that_are_set_exist() -> None:
