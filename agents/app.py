@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from faust.auth import SASLCredentials, SSLCredentials
 
 from agents.exiting import exit_on_error, exit_process
+from agents.faust_patches import embedded, transport
 from agents.faust_patches.app import PatchedApp
 from agents.faust_patches.tables import DurableTable
 from f1stream.processing.batch import Batch
@@ -30,9 +31,10 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
     """A worker's app; ``name`` is its consumer group, ``port`` that of its health and metrics."""
     workers = settings.home / "workers"
     workers.mkdir(parents=True, exist_ok=True)
+    scheme = embedded.SCHEME if settings.embedded else transport.SCHEME
     app = kind(
         name,
-        broker=";".join(f"kafka://{broker}" for broker in settings.bootstrap),
+        broker=";".join(f"{scheme}://{broker}" for broker in settings.bootstrap),
         broker_credentials=_credentials(settings),
         store="memory://",
         datadir=str(workers / f"{name}-{port}"),
@@ -57,7 +59,6 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         worker_redirect_stdouts=False,
         Table=DurableTable,
     )
-    app.embedded = settings.embedded
 
     @app.task
     @exit_on_error

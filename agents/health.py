@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from f1stream import topics
+from agents.faust_patches.positions import Position, input_positions
 from f1stream.vitals import Lags, Progress, tell
 
 
@@ -28,14 +28,18 @@ class Vitals:
     waits: str | None = None
     """For what else than Kafka the worker waits, as a sentence."""
 
+    @property
+    def positions(self) -> dict[Any, Position]:
+        """How far the worker's own partitions are acknowledged: those that can be stuck or lag."""
+        return input_positions(self.app)
+
     def reason(self) -> str | None:
         """Why the worker is not healthy, as a sentence; None when it is."""
         app = self.app
-        consumer = app._consumer
-        if consumer is None or not app.assignor.assigned_actives():
+        if not app.assignor.assigned_actives():
             return "No partitions are assigned yet."
         if app.rebalancing:
-            return "Partitions are being assigned anew."
+            return "Partitions are being assigned."
         if app.tables.recovery.in_recovery:
             return "Tables are being recovered."
         stuck = self.stuck()
@@ -48,27 +52,20 @@ class Vitals:
         return busy or self.waits is not None or self.stuck() is None
 
     def stuck(self) -> str | None:
-        """Which partition grows and does not move, as a sentence."""
-        consumer, now = self.app._consumer, time.monotonic()
-        found = [self._stuck(consumer, tp, now) for tp in consumer.assignment()] if consumer is not None else []
-        return next(filter(None, found), None)
+        """Which partition grows while nothing of it is done, as a sentence; None when there is none."""
+        now = time.monotonic()
+        sentences = [
+            self.progress.stuck(tp.topic, tp.partition, end, self.received.get(tp, committed), now)
+            for tp, (end, committed) in self.positions.items()
+        ]
+        return next(filter(None, sentences), None)
 
     def lags(self) -> Lags:
-        """Of the partitions of our topics: a table's changelog is read only to recover."""
-        consumer = self.app._consumer
-        if consumer is None:
-            return {}
+        """Records that are not acknowledged yet, by topic and partition."""
         return {
-            (tp.topic, tp.partition): max(
-                (consumer.highwater(tp) or 0) - (consumer._committed_offset.get(tp) or 0), 0
-            )
-            for tp in consumer.assignment()
-            if tp.topic in topics.ALL
+            (tp.topic, tp.partition): max(end - (committed or 0), 0)
+            for tp, (end, committed) in self.positions.items()
         }
-
-    def _stuck(self, consumer: Any, tp: Any, now: float) -> str | None:
-        done = self.received.get(tp, consumer._committed_offset.get(tp))
-        return self.progress.stuck(tp.topic, tp.partition, consumer.highwater(tp) or 0, done, now)
 
 
 def serve_health(app: Any, vitals: Vitals) -> None:

@@ -6,7 +6,7 @@ from mode.utils.queues import FlowControlEvent
 
 
 class PatchedFlowControl(FlowControlEvent):
-    """Faust resumes partitions, then clears the queues: what was fetched in between would be lost."""
+    """Faust resumes partitions, then this flow, and resuming clears the queues of what was fetched in between."""
 
     def resume(self) -> None:
         """Clear the queues only when the flow was suspended."""

@@ -11,10 +11,7 @@ from f1stream.processing.tables import newest, with_version, without_version
 
 
 class DurableTable(Table):
-    """A table of bytes (see ``KeyValueStore``) whose writes can be awaited, and whose values never go back.
-
-    Faust's own flush before a commit gives up early.
-    """
+    """A table of bytes (see ``KeyValueStore``) whose writes can be awaited, and whose values never go back."""
 
     _writes: list[Awaitable[Any]]
 
@@ -27,13 +24,13 @@ class DurableTable(Table):
         self[key] = with_version(epoch, progress, value)
 
     async def flush(self) -> None:
-        """See ``KeyValueStore``."""
+        """See ``KeyValueStore``. Faust's own flush before a commit gives up early."""
         writes, self._writes = self.__dict__.get("_writes", []), []
         for write in writes:
             await write
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Recover from a stretch of the changelog: of each key the value with the greatest version."""
+        """Recover from part of the changelog: of each key the value with the greatest version."""
         events = list(batch)
         values = newest(self.data, [(event.key, event.value) for event in events])
         for event in events:

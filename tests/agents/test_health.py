@@ -1,83 +1,183 @@
-"""What a worker says of its own health."""
+"""Whether a worker is healthy: its input partitions grow, and records of them are acknowledged."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
+from agents import health
 from agents.health import Vitals
+from f1stream import topics
 from f1stream.processing.acks import AckTracker
 from f1stream.vitals import STUCK_S, Progress
 
-PARTITION = TP("telemetry", 3)
+INPUT = TP("telemetry", 3)
+CHANGELOG = TP("f1stream-race-cars-changelog", 6)
+
+
+@dataclass
+class Consumer:
+    """A worker's consumer: ends of logs and acknowledged offsets, by partition."""
+
+    ends: dict[TP, int] = field(default_factory=lambda: {INPUT: 100})
+    _committed_offset: dict[TP, int] = field(default_factory=lambda: {INPUT: 50})
+
+    def assignment(self) -> set[TP]:
+        return set(self.ends)
+
+    def highwater(self, tp: TP) -> int | None:
+        return self.ends[tp]
+
+
+def worker(consumer: Consumer | None) -> Any:
+    """An app whose partitions are assigned and whose tables are recovered."""
+    return SimpleNamespace(
+        _consumer=consumer, rebalancing=False, tables=SimpleNamespace(recovery=SimpleNamespace(in_recovery=False)),
+        assignor=SimpleNamespace(assigned_actives=lambda: {INPUT}),
+        topics=SimpleNamespace(acks_enabled_for=lambda topic: topic in topics.ALL),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Sets the clock (s)."""
+    now = 0.0
+
+    def set_clock(seconds: float) -> None:
+        nonlocal now
+        now = seconds
+
+    monkeypatch.setattr(health.time, "monotonic", lambda: now)
+    return set_clock
+
+
+@pytest.fixture
+def consumer() -> Consumer:
+    return Consumer()
+
+
+@pytest.fixture
+def vitals(consumer: Consumer, at: Callable[[float], None]) -> Vitals:
+    return Vitals(worker(consumer))
+
+
+At = Callable[[float], None]
+
+
+def test_growing_partition_of_which_nothing_is_acknowledged_is_unhealthy(
+    vitals: Vitals, consumer: Consumer, at: At
+) -> None:
+    assert vitals.stuck() is None
+    consumer.ends[INPUT] = 200
+    at(STUCK_S - 1)
+    assert vitals.stuck() is None, "not for so short a time"
+    at(STUCK_S + 1)
+    assert "telemetry[3] has grown to 200" in (vitals.stuck() or "")
+    assert "telemetry[3] has grown to 200" in (vitals.reason() or "")
+    assert not vitals.alive()
+
+
+def test_changelog_of_a_table_grows_and_is_never_acknowledged(vitals: Vitals, consumer: Consumer, at: At) -> None:
+    """The client keeps a changelog's partitions, and fetches from them, after the table is recovered."""
+    consumer.ends[CHANGELOG] = 0
+    assert (vitals.reason(), vitals.alive()) == (None, True)
+    at(1.0)
+    consumer.ends[CHANGELOG] = 1  # the first write to the table
+    assert (vitals.reason(), vitals.alive()) == (None, True)
+    at(STUCK_S + 2)
+    assert (vitals.reason(), vitals.alive()) == (None, True)
+    assert list(vitals.lags()) == [INPUT]
+
+
+def test_lag_is_what_is_not_acknowledged(vitals: Vitals, consumer: Consumer) -> None:
+    unread, ahead = TP("telemetry", 4), TP("telemetry", 5)
+    consumer.ends |= {unread: 7, ahead: 3}
+    consumer._committed_offset[ahead] = 4  # acknowledged since the latest fetch
+    assert vitals.lags() == {INPUT: 50, unread: 7, ahead: 0}
+
+
+def test_worker_that_has_not_connected_yet_is_alive_and_not_healthy(at: At) -> None:
+    app = worker(None)
+    app.assignor = SimpleNamespace(assigned_actives=set)
+    vitals = Vitals(app)
+    assert (vitals.reason(), vitals.alive(), vitals.lags()) == ("No partitions are assigned yet.", True, {})
+    app._consumer = SimpleNamespace(assignment=not_started)
+    assert (vitals.reason(), vitals.alive(), vitals.lags()) == ("No partitions are assigned yet.", True, {})
+
+
+def not_started() -> set[TP]:
+    raise ConsumerNotStarted("Consumer thread not yet started")
+
+
+@pytest.mark.parametrize("busy", ["rebalancing", "recovery"])
+def test_worker_in_a_rebalance_or_a_recovery_is_alive_and_not_healthy(
+    vitals: Vitals, consumer: Consumer, at: At, busy: str
+) -> None:
+    assert vitals.alive()
+    consumer.ends[INPUT] = 200
+    at(STUCK_S + 1)
+    if busy == "rebalancing":
+        vitals.app.rebalancing = True
+    else:
+        vitals.app.tables.recovery.in_recovery = True
+    assert vitals.reason() in {"Partitions are being assigned.", "Tables are being recovered."}
+    assert vitals.alive()
+
+
+def test_records_that_are_received_and_wait_for_others_are_not_stuck(consumer: Consumer, at: At) -> None:
+    """As all of a partition do behind a run whose source was killed: a new worker would get no further."""
+    vitals = Vitals(worker(consumer), progress=Progress("received"))
+    acks = AckTracker(vitals.received)
+    for now in range(0, 3600, 10):
+        at(now)
+        acks.take(record(100 + now))
+        consumer.ends[INPUT] = 110 + now
+        assert vitals.stuck() is None
+    at(3600 + STUCK_S)
+    consumer.ends[INPUT] = 9000
+    assert "has grown" in (vitals.stuck() or ""), "nothing more was received"
 
 
 def record(offset: int) -> Any:
-    return SimpleNamespace(
-        message=SimpleNamespace(topic=PARTITION.topic, partition=PARTITION.partition, offset=offset)
-    )
+    return SimpleNamespace(message=SimpleNamespace(topic=INPUT.topic, partition=INPUT.partition, offset=offset))
 
 
-def stuck(vitals: Vitals, now: float, end: int, acknowledged: int) -> str | None:
-    """What is said of the partition at ``now`` (s)."""
-    consumer: Any = SimpleNamespace(highwater=lambda _: end, _committed_offset={PARTITION: acknowledged})
-    return vitals._stuck(consumer, PARTITION, now)
-
-
-def test_growing_partition_of_which_nothing_is_acknowledged_is_unhealthy() -> None:
-    vitals = Vitals(app=None)
-    assert stuck(vitals, 0.0, 100, 50) is None
-    assert stuck(vitals, STUCK_S - 1, 200, 50) is None, "not for so short a time"
-    assert "telemetry[3] has grown to 200" in (stuck(vitals, STUCK_S + 1, 200, 50) or "")
-
-
-def test_records_that_are_taken_and_wait_for_others_are_not_stuck() -> None:
-    """As all of a partition do behind a run whose source was killed: a new worker would get no further."""
-    vitals = Vitals(app=None, progress=Progress("received"))
-    for now in range(0, 3600, 10):
-        AckTracker(vitals.received).take(record(100 + now))
-        assert stuck(vitals, now, 110 + now, 50) is None
-    assert "has grown" in (stuck(vitals, 3600 + STUCK_S, 9000, 50) or ""), "nothing more was taken"
-
-
-def test_records_that_wait_for_a_flush_are_not_stuck() -> None:
+def test_records_that_wait_for_a_flush_are_not_stuck(consumer: Consumer, at: At) -> None:
     """Asked every ten seconds, as a supervisor does, over an hour of flushes every ten minutes."""
     flush_s = 600
-    vitals = Vitals(app=None, progress=Progress("acknowledged", STUCK_S + flush_s))
+    vitals = Vitals(worker(consumer), progress=Progress("acknowledged", STUCK_S + flush_s))
     for now in range(0, 3600, 10):
-        assert stuck(vitals, now, 100 + now, now // flush_s * flush_s) is None, f"at {now} s"
-    assert "has grown" in (stuck(vitals, 3600 + flush_s + STUCK_S, 9000, 3000) or ""), "it has not moved since 3000 s"
+        at(now)
+        consumer.ends[INPUT], consumer._committed_offset[INPUT] = 100 + now, now // flush_s * flush_s
+        assert vitals.stuck() is None, f"at {now} s"
+    at(3600 + flush_s + STUCK_S)
+    consumer.ends[INPUT] = 9000
+    assert "has grown" in (vitals.stuck() or ""), "it has not moved since 3000 s"
 
 
-def test_a_worker_that_waits_for_the_warehouse_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    consumer: Any = SimpleNamespace(
-        assignment=lambda: {PARTITION}, highwater=lambda _: end, _committed_offset={PARTITION: 50}
-    )
-    app = SimpleNamespace(
-        _consumer=consumer, rebalancing=False, tables=SimpleNamespace(recovery=SimpleNamespace(in_recovery=False)),
-        assignor=SimpleNamespace(assigned_actives=lambda: {PARTITION}),
-    )  # fmt: skip
-    now, end = 0.0, 100
-    monkeypatch.setattr("agents.health.time.monotonic", lambda: now)
-    vitals = Vitals(app)
+def test_worker_that_waits_for_the_warehouse_is_not_replaced(vitals: Vitals, consumer: Consumer, at: At) -> None:
     assert (vitals.reason(), vitals.alive()) == (None, True)
-    now, end = STUCK_S + 1, 200
-    assert "has grown to 200" in (vitals.reason() or "")
+    at(STUCK_S + 1)
+    consumer.ends[INPUT] = 200
     assert not vitals.alive()
     vitals.waits = "The warehouse is away."
     assert (vitals.reason(), vitals.alive()) == ("The warehouse is away.", True)
 
 
-def test_partition_that_does_not_grow_is_only_idle() -> None:
-    vitals = Vitals(app=None)
-    assert stuck(vitals, 0.0, 100, 50) is None
-    assert stuck(vitals, 10 * STUCK_S, 100, 50) is None
+def test_partition_that_does_not_grow_is_only_idle(vitals: Vitals, at: At) -> None:
+    assert vitals.stuck() is None
+    at(10 * STUCK_S)
+    assert vitals.stuck() is None
 
 
-def test_position_that_moves_is_healthy_however_far_behind() -> None:
-    vitals = Vitals(app=None)
+def test_position_that_moves_is_healthy_however_far_behind(vitals: Vitals, consumer: Consumer, at: At) -> None:
     for minute in range(10):
-        assert stuck(vitals, 60.0 * minute, 1_000_000 + minute, 50 + minute) is None
+        at(60.0 * minute)
+        consumer.ends[INPUT], consumer._committed_offset[INPUT] = 1_000_000 + minute, 50 + minute
+        assert vitals.stuck() is None

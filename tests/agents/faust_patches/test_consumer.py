@@ -1,4 +1,4 @@
-"""What a consumer delivers around an assignment: from the committed offset on, whatever the client read before."""
+"""What a consumer delivers around an assignment: from the committed offset on, whatever the client fetched before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from agents.faust_patches.transport import Consumer, Thread
+from agents.faust_patches import consumer as patched
+from agents.faust_patches.app import PatchedApp
+from agents.faust_patches.consumer import Consumer
+from agents.faust_patches.consumer_thread import ConsumerThread
 
 PARTITION = TP("telemetry", 0)
 COMMITTED = 10
@@ -57,7 +60,7 @@ class App:
 
 @dataclass
 class Bench:
-    """Our consumer and its thread on that client; the rest of Faust is not there."""
+    """Our consumer and its thread with that client; the rest of Faust is replaced."""
 
     client: Client
     app: App
@@ -66,7 +69,7 @@ class Bench:
     fetched: list[int] = field(default_factory=list)
 
     async def assign(self) -> None:
-        """The partition is assigned, perhaps once more; the client goes to what is committed by itself."""
+        """The partition is assigned, perhaps again; the client goes to the committed offset by itself."""
         recovery = self.app.tables.recovery
         recovery._generation_id += 1
         self.client.position = COMMITTED
@@ -84,7 +87,7 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     app, client = App(), Client()
-    thread, consumer = Thread.__new__(Thread), Consumer.__new__(Consumer)
+    thread, consumer = ConsumerThread.__new__(ConsumerThread), Consumer.__new__(Consumer)
     made = Bench(client, app, thread, consumer)
 
     async def nothing(*_: Any) -> None:
@@ -112,7 +115,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_ensure_consumer", lambda _: client)
     monkeypatch.setattr(driver.Consumer, "getmany", getmany)
     monkeypatch.setattr(driver.Consumer, "_is_changelog_tp", lambda *_: False)
-    vars(thread).update(app=app, consumer=consumer, places={}, places_at_fetch={}, _settings=count())
+    vars(thread).update(app=app, consumer=consumer, position_versions={}, fetched_versions={}, _next_version=count())
     vars(consumer).update(app=app, _thread=thread, _read_offset={PARTITION: None}, _committed_offset={})
     return made
 
@@ -146,7 +149,7 @@ async def test_a_position_found_for_an_earlier_assignment_is_not_set(bench: Benc
     if again == "revoked":
         await bench.thread.on_partitions_revoked({PARTITION})
     else:
-        await bench.thread.on_partitions_assigned({PARTITION}, 2)  # the main loop has not heard of it
+        await bench.thread.on_partitions_assigned({PARTITION}, 2)  # the main thread does not know of it yet
     with pytest.raises(IllegalStateError):
         await bench.consumer.perform_seek()
     await bench.fetch()
@@ -169,7 +172,7 @@ async def test_a_tables_partition_is_delivered_once_its_position_is_set(bench: B
     assert await bench.deliver() == [7, 8, 9]
 
 
-async def test_reading_begins_where_the_app_knows_better(bench: Bench) -> None:
+async def test_reading_begins_at_an_earlier_position_of_the_app(bench: Bench) -> None:
     bench.app.earlier = {PARTITION: 4}
     await bench.assign()
     await bench.consumer.perform_seek()
@@ -177,7 +180,7 @@ async def test_reading_begins_where_the_app_knows_better(bench: Bench) -> None:
     assert await bench.deliver() == [4, 5, 6]
 
 
-async def test_nothing_is_committed_while_partitions_are_assigned_anew(
+async def test_nothing_is_committed_while_partitions_are_being_assigned(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver.Consumer, "_filter_committable_offsets", lambda _, tps: dict.fromkeys(tps, 12))
@@ -200,3 +203,40 @@ async def test_nothing_is_read_while_the_flow_is_stopped(bench: Bench, monkeypat
     assert await bench.consumer._wait_next_records(1.0) == ([1], {PARTITION})
     bench.consumer.flow_active = False
     assert await bench.consumer._wait_next_records(1.0) == (None, {PARTITION})
+
+
+async def test_worker_exits_when_a_topic_was_created_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons: list[str] = []
+    monkeypatch.setattr(patched, "exit_process", reasons.append)
+    await bench.assign()
+    await bench.consumer.perform_seek()
+    bench.client.position = 4
+    await bench.fetch()
+    await bench.deliver()
+    assert reasons[0] == ("telemetry[0] was read to 10 and continues at 4: the topic was deleted and created again.")
+
+
+async def test_only_input_partitions_are_set_to_what_is_committed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver.Consumer, "_is_changelog_tp", lambda *_: True)
+    assert await bench.thread.committed_offsets() == {}
+
+
+def test_faust_does_not_check_for_stuck_partitions(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its check fails when a position is being set: the client has none then."""
+
+    def fails(*_: Any) -> None:
+        raise AssertionError("the thread was asked")
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "verify_event_path", fails)
+    bench.consumer.verify_event_path(0.0, PARTITION)
+
+
+async def test_thread_begins_without_positions(app: PatchedApp) -> None:
+    consumer: Any = app.transport.create_consumer(
+        callback=lambda _: None, on_partitions_revoked=None, on_partitions_assigned=None
+    )
+    thread = consumer._thread
+    assert type(thread) is ConsumerThread
+    assert (thread.position_versions, thread.fetched_versions, thread._generation) == ({}, {}, None)

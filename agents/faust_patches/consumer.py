@@ -1,0 +1,99 @@
+"""A consumer that delivers from the committed offset on after a rebalance, and commits nothing in one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from faust.transport.drivers import aiokafka as driver
+from mode.services import WaitResults
+
+from agents.exiting import exit_process
+from agents.faust_patches.consumer_thread import ConsumerThread
+from agents.faust_patches.coroutines import cancel, resume
+
+
+class Consumer(driver.Consumer):
+    """See the table in the package's docstring."""
+
+    thread_type: type[ConsumerThread] = ConsumerThread
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return self.thread_type(self, loop=self.loop, beacon=self.beacon)
+
+    async def perform_seek(self) -> None:
+        """Set all positions at once: to what is committed, to the beginning, or further back where the app says so.
+
+        Faust leaves a partition of which nothing is committed at the client's own position.
+        """
+        generation = self.app.tables.recovery._generation_id  # the assignment for which tables were recovered
+        committed = await self._thread.committed_offsets()
+        positions = {**committed, **await self.app.earlier_positions(committed)}
+        await self._thread.set_positions(positions, generation)
+        for tp, offset in positions.items():
+            self._read_offset[tp] = self._committed_offset[tp] = offset or None
+
+    def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
+        """Commit nothing of partitions that are being assigned.
+
+        A table write behind an acknowledgement after the revocation may be stored only after the new owner has
+        recovered the table. The client commits the offset as a member of the new generation, and the broker accepts
+        it: records would be missing for the new owner.
+        """
+        assigned = [tp for tp in tps if tp in self._thread.position_versions]
+        committable: dict[Any, int] = super()._filter_committable_offsets(assigned)
+        return committable
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        """Return nothing while partitions are being assigned: ``getmany`` would set their positions."""
+        records, active = await super()._wait_next_records(timeout)
+        return (records if self.flow_active else None), active
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Skip Faust's check for stuck partitions: it ends the worker if a position is being set at that moment.
+
+        ``agents.health`` checks for them, and only reports.
+        """
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
+        """Deliver no record that was fetched before its partition's position was set.
+
+        Faust sets positions last in a rebalance, when it may have begun to deliver records from the client's own
+        position; and it reads the generation after it has waited for records, so those of the previous position look
+        like the new one's. Delivering either skips the records in between.
+        """
+        thread = self._thread
+        async for tp, message in super().getmany(timeout):
+            version = thread.position_versions.get(tp)
+            if version is None or version != thread.fetched_versions.get(tp):
+                continue
+            read = self._read_offset[tp]
+            if read is not None and message.offset < read:
+                exit_process(
+                    f"{tp.topic}[{tp.partition}] was read to {read} and continues at {message.offset}: "
+                    "the topic was deleted and created again."
+                )
+            yield tp, message
+
+    async def wait_first(self, *waitables: Any, timeout: Any = None) -> WaitResults:
+        """Run a first coroutine that need not wait (a queue with room) without a task.
+
+        Faust starts four tasks for each message, which is most of what a message costs.
+        """
+        first, *others = waitables
+        if not inspect.iscoroutine(first) or self.suspend_flow.is_set():
+            return await super().wait_first(*waitables, timeout=timeout)
+        try:
+            future = first.send(None)
+        except BaseException as ended:
+            for other in others:
+                cancel(other)
+            if not isinstance(ended, StopIteration):
+                raise
+            if self._stopped.is_set() or self._crashed.is_set():
+                return WaitResults([], [], True)
+            return WaitResults([first], [ended.value], False)
+        rest = resume(first, future)
+        results = await super().wait_first(rest, *others, timeout=timeout)
+        return results._replace(done=[first if waitable is rest else waitable for waitable in results.done])

@@ -1,0 +1,78 @@
+"""The thread that reads from the broker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from aiokafka.errors import IllegalStateError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Remembers at which position of a partition records were fetched, and sets positions without a pause."""
+
+    position_versions: dict[Any, int]
+    """Per partition, a counter that changes whenever its position is set; cleared on rebalance."""
+    fetched_versions: dict[Any, int]
+    """``position_versions`` as of the latest fetch."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.position_versions = {}
+        self.fetched_versions = {}
+        self._next_version = count()
+        self._generation: Any = None
+        """Of the assignment; None while partitions are being assigned."""
+
+    async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        """No position is valid until partitions are assigned and their positions set."""
+        self._generation = None
+        self.position_versions.clear()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        """No position is valid until it is set for this assignment."""
+        self._generation = generation_id
+        self.position_versions.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        """Take records from the client, and remember the positions they belong to."""
+        records = await super()._fetch_records(*args, **kwargs)
+        self.fetched_versions = self.position_versions.copy()
+        return records
+
+    async def committed_offsets(self) -> dict[Any, int | None]:
+        """The group's committed offsets, by input partition (None: nothing is committed)."""
+        offsets: dict[Any, int | None] = await self.call_thread(self._committed_offsets)
+        return offsets
+
+    async def _committed_offsets(self) -> dict[Any, int | None]:
+        client = self._ensure_consumer()
+        tps = [TP(*tp) for tp in client.assignment() if not self.consumer._is_changelog_tp(tp)]
+        return {tp: await client.committed(tp) for tp in tps}
+
+    async def set_positions(self, positions: Mapping[Any, int | None], generation: Any) -> None:
+        """Set partitions' positions (None: the beginning).
+
+        Raises IllegalStateError when ``generation`` is not that of the present assignment.
+        """
+        await self.call_thread(self._set_positions, positions, generation)
+
+    async def _set_positions(self, positions: Mapping[Any, int | None], generation: Any) -> None:
+        client = self._ensure_consumer()
+        beginnings = await client.beginning_offsets([tp for tp, offset in positions.items() if not offset])
+        if self._generation != generation:
+            raise IllegalStateError("The partitions are being assigned.")
+        for tp, offset in positions.items():  # without an await: no fetch may come between
+            client.seek(tp, offset or beginnings[tp])
+            self.position_versions[tp] = next(self._next_version)
+
+    async def _seek_wait(self, consumer: Any, partitions: Mapping[Any, int]) -> None:
+        """Set positions for a recovery. Faust's own sets all of them before its first await."""
+        for tp in partitions:
+            self.position_versions[tp] = next(self._next_version)
+        await super()._seek_wait(consumer, partitions)

@@ -1,0 +1,50 @@
+"""What differs towards the embedded broker."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from agents.faust_patches import embedded
+from agents.faust_patches.app import PatchedApp
+from agents.faust_patches.embedded import EmbeddedConsumerThread
+
+PARTITION = TP("cars-changelog", 0)
+
+
+@pytest.fixture
+def thread() -> Any:
+    return EmbeddedConsumerThread.__new__(EmbeddedConsumerThread)
+
+
+def test_fetches_return_soon(thread: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = SimpleNamespace(_fetch_max_wait_ms=1500, _fetch_min_bytes=1)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: client)
+    assert thread._create_worker_consumer(None) is client
+    assert (client._fetch_max_wait_ms, client._fetch_min_bytes) == (20, 65536)
+
+
+async def test_tables_are_recovered_to_the_real_end(thread: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker says 1 for a log that ends with one batch of five records."""
+
+    async def log_ends(_: Any, partitions: list[TP]) -> dict[TP, int]:
+        return dict.fromkeys(partitions, 5)
+
+    async def end_offsets(_: Any, partitions: list[TP]) -> dict[TP, int]:
+        return dict.fromkeys(partitions, 1)
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_highwaters", end_offsets)
+    monkeypatch.setattr(embedded, "log_ends", log_ends)
+    assert await thread._highwaters([PARTITION]) == {PARTITION: 5}
+
+
+async def test_consumer_reads_by_this_thread() -> None:
+    app = PatchedApp("test", broker=f"{embedded.SCHEME}://127.0.0.1:1", store="memory://")
+    consumer: Any = app.transport.create_consumer(
+        callback=lambda _: None, on_partitions_revoked=None, on_partitions_assigned=None
+    )
+    assert type(consumer._thread) is EmbeddedConsumerThread

@@ -1,0 +1,212 @@
+"""What we override or reach into is what we have read: an upgrade that changes one of these functions fails here.
+
+Then read the function again, decide whether the patch is still right (or still needed), and record its new hash.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import inspect
+import pkgutil
+import re
+import textwrap
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from agents import faust_patches
+from tests.support.required import ROOT
+
+FOLDER = "agents/faust_patches"
+UPSTREAM = ("aiokafka", "faust", "mode")
+PRIVATE = re.compile(r"_[a-z]")
+
+REACHED: dict[str, list[str]] = {
+    "_committed_offset": ["faust.transport.consumer.Consumer._commit_offsets",
+                          "faust.transport.consumer.Consumer._new_offset",
+                          "faust.transport.consumer.Consumer._should_commit"],
+    "_consumer": ["faust.app.base.App.consumer"],
+    "_crashed": ["mode.services.Service.wait_first"],
+    "_ensure_consumer": ["faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._ensure_consumer"],
+    "_ensure_producer": ["faust.transport.drivers.aiokafka.Producer._ensure_producer"],
+    "_fetch_max_wait_ms": ["aiokafka.consumer.consumer.AIOKafkaConsumer.start"],
+    "_fetch_min_bytes": ["aiokafka.consumer.consumer.AIOKafkaConsumer.start"],
+    "_generation_id": ["faust.tables.recovery.Recovery.on_rebalance"],
+    "_is_changelog_tp": ["faust.transport.consumer.Consumer._is_changelog_tp"],
+    "_read_offset": ["faust.transport.consumer.Consumer._drain_messages",
+                     "faust.transport.consumer.Consumer.on_partitions_revoked"],
+    "_replace": [],
+    "_resume": ["mode.utils.queues.FlowControlEvent.suspend"],
+    "_stopped": ["mode.services.Service.wait_first"],
+    "_suspend": ["mode.utils.queues.FlowControlEvent.suspend"],
+    "_thread": ["faust.transport.consumer.ThreadDelegateConsumer.__init__"],
+}  # fmt: skip
+"""Private attributes of Faust, mode and aiokafka that we use, and the functions that give them their meaning."""
+
+RELIED_ON = {
+    "consumer.py": ["faust.tables.recovery.Recovery._resume_streams"],
+    "positions.py": ["faust.transport.conductor.Conductor.acks_enabled_for"],
+    "transport.py": ["faust.app.base.App._new_transport", "faust.app.base.App._new_producer_transport"],
+}
+"""Functions that a patch is right only beside, as its docstring says, by our module."""
+
+READ: dict[str, str] = {
+    "aiokafka.consumer.consumer.AIOKafkaConsumer.start": "509f7b941208ea56",
+    "faust.app.base.App._new_producer_transport": "dfd2e1c1b839fb7d",
+    "faust.app.base.App._new_transport": "fd2f766213d799f1",
+    "faust.app.base.App.consumer": "e222b180c92648d1",
+    "faust.app.base.App.flow_control": "640417b3c723f9a0",
+    "faust.tables.base.Collection.apply_changelog_batch": "aebca0a2691b88dd",
+    "faust.tables.base.Collection.send_changelog": "8269787f2830ab79",
+    "faust.tables.recovery.Recovery._resume_streams": "c68b1634b3c34da8",
+    "faust.tables.recovery.Recovery.on_rebalance": "121a73ad43cf0b0f",
+    "faust.transport.conductor.Conductor.acks_enabled_for": "4179761a8c21891d",
+    "faust.transport.consumer.Consumer._commit_offsets": "469ed514dff09b09",
+    "faust.transport.consumer.Consumer._drain_messages": "fc0f1b9abdb1dd3c",
+    "faust.transport.consumer.Consumer._filter_committable_offsets": "3df385bdd0a401ea",
+    "faust.transport.consumer.Consumer._is_changelog_tp": "4dd9b830fc62ce1e",
+    "faust.transport.consumer.Consumer._new_offset": "e78f3cb3251000a7",
+    "faust.transport.consumer.Consumer._should_commit": "f364ecf8620dfc7c",
+    "faust.transport.consumer.Consumer._wait_next_records": "74fe90e7be72f114",
+    "faust.transport.consumer.Consumer.getmany": "235d66a223f24536",
+    "faust.transport.consumer.Consumer.on_partitions_revoked": "bee0e9c2c08ff55f",
+    "faust.transport.consumer.Consumer.perform_seek": "d3e8527bdb719700",
+    "faust.transport.consumer.ConsumerThread.__init__": "6719cc345e315898",
+    "faust.transport.consumer.ConsumerThread.on_partitions_assigned": "35e870601064f139",
+    "faust.transport.consumer.ConsumerThread.on_partitions_revoked": "8f3c1dcf6a4c7e84",
+    "faust.transport.consumer.ThreadDelegateConsumer.__init__": "8808053470854617",
+    "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._create_worker_consumer": "ddc57d7aa150f631",
+    "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._ensure_consumer": "7ad1994abb323d86",
+    "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._fetch_records": "390594ddd941b59a",
+    "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._highwaters": "6a6d54f09c7082aa",
+    "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._seek_wait": "2f16c19b557c1f85",
+    "faust.transport.drivers.aiokafka.Consumer._new_consumer_thread": "c4a2821269c4f9d3",
+    "faust.transport.drivers.aiokafka.Consumer.verify_event_path": "67770280d2b4984f",
+    "faust.transport.drivers.aiokafka.Producer._ensure_producer": "9bc6e296ff77e57f",
+    "faust.transport.drivers.aiokafka.Producer._settings_extra": "ba7092064d8bba85",
+    "faust.transport.drivers.aiokafka.Producer.create_topic": "853d34b315122499",
+    "faust.transport.drivers.aiokafka.Producer.send": "e87f08d4e6c7711b",
+    "mode.services.Service.wait_first": "f801bc9f49cd407b",
+    "mode.utils.queues.FlowControlEvent.resume": "9cc7fb6b619c5810",
+    "mode.utils.queues.FlowControlEvent.suspend": "852da0ad3346160c",
+}
+"""Hashes of the functions as we have read them."""
+
+
+def modules() -> Iterator[tuple[str, ModuleType]]:
+    """The modules of the package, by the file's name."""
+    for found in pkgutil.iter_modules(faust_patches.__path__):
+        yield f"{found.name}.py", importlib.import_module(f"{faust_patches.__name__}.{found.name}")
+
+
+def function(member: Any) -> Any:
+    """The function of a method or property; None for anything else."""
+    for getter in ("fget", "_cached_property__get"):  # Python's properties, and mode's cached ones
+        member = getattr(member, getter, member)
+    return member if inspect.isfunction(member) else None
+
+
+def overridden() -> Iterator[tuple[str, str, str]]:
+    """Every upstream function that a class of ours overrides: our file, our name of it, upstream's."""
+    for file, module in modules():
+        for ours in vars(module).values():
+            if not inspect.isclass(ours) or ours.__module__ != module.__name__:
+                continue
+            for name, member in vars(ours).items():
+                if getattr(function(member), "__module__", None) != module.__name__:
+                    continue
+                for base in ours.__mro__[1:]:
+                    if base.__module__.split(".")[0] in UPSTREAM and function(vars(base).get(name)):
+                        yield file, f"{ours.__name__}.{name}", f"{base.__module__}.{base.__qualname__}.{name}"
+                        break
+
+
+def reached(tree: ast.AST) -> set[str]:
+    """Private attributes that a module uses and the package does not define."""
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and PRIVATE.match(node.attr)}
+
+
+def defined(tree: ast.AST) -> set[str]:
+    """Private attributes that a module defines: methods, and what is set on ``self``."""
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)} | {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"
+    }
+
+
+def needed() -> dict[str, str]:
+    """Every upstream function that must be read, and the file of ours for which."""
+    trees = {file: ast.parse(inspect.getsource(module)) for file, module in modules()}
+    ours = set().union(*map(defined, trees.values()))
+    found = {upstream: file for file, _, upstream in overridden()}
+    for file, tree in trees.items():
+        for name in reached(tree) - ours:
+            assert name in REACHED, f"{FOLDER}/{file} reaches into {name}: say in REACHED which functions it is of"
+            found |= dict.fromkeys(REACHED[name], file)
+    for file, names in RELIED_ON.items():
+        found |= dict.fromkeys(names, file)
+    return found
+
+
+def source_hash(name: str) -> str:
+    """Of an upstream function's source without its indentation and blank lines."""
+    path = name.split(".")
+    at = next(n for n in range(len(path) - 1, 0, -1) if _is_module(".".join(path[:n])))
+    member = reduce(lambda owner, part: vars(owner)[part], path[at:], importlib.import_module(".".join(path[:at])))
+    lines = textwrap.dedent(inspect.getsource(function(member))).splitlines()
+    return hashlib.sha256("\n".join(line.rstrip() for line in lines if line.strip()).encode()).hexdigest()[:16]
+
+
+def _is_module(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+NEEDED = needed()
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_function_is_as_we_have_read_it(name: str) -> None:
+    file = f"{FOLDER}/{NEEDED[name]}"
+    now = source_hash(name)
+    assert name in READ, f"{file}: read {name} and record its hash: {now}"
+    assert READ[name] == now, f"{file}: re-read {name}: it has changed (now {now})"
+
+
+def test_no_hash_is_left_of_what_is_not_patched_any_more() -> None:
+    assert READ.keys() - NEEDED.keys() == set()
+
+
+def test_every_patch_is_in_the_table_with_a_test_that_exists() -> None:
+    table = faust_patches.__doc__ or ""
+    missing = {ours for _, ours, _ in overridden() if f"`{ours}`" not in table}
+    assert missing == set(), f"not in the table of {FOLDER}/__init__.py"
+    tests = set(re.findall(r"\btest_\w+", table))
+    assert tests
+    here = {path.stem for path in Path(__file__).parent.glob("test_*.py")}
+    assert tests <= here
+
+
+def test_nothing_else_of_ours_reaches_into_faust() -> None:
+    """Private attributes of Faust, mode and aiokafka are used in that package only, behind named functions."""
+    found = []
+    for path in (path for folder in ("agents", "f1stream", "web") for path in (ROOT / folder).rglob("*.py")):
+        text = path.read_text()
+        if FOLDER in path.as_posix() or not re.search(r"^(from|import) (agents|aiokafka|faust|mode)\b", text, re.M):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Attribute) and PRIVATE.match(node.attr):
+                owner = ast.unparse(node.value)
+                if owner not in {"self", "cls", "os"}:
+                    found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {owner}.{node.attr}")
+    assert found == []

@@ -1,0 +1,66 @@
+"""A worker that would lose something ends at once, with a sentence that says why."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+import pytest
+
+from agents import exiting
+from agents.exiting import EXIT_CODE, exit_on_error, exit_process
+from f1stream.topics import SequenceGap
+
+
+class ExitedError(Exception):
+    """The process would have ended."""
+
+
+@pytest.fixture
+def reasons(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Why the process would have ended."""
+    given: list[str] = []
+    monkeypatch.setattr(exiting, "exit_process", given.append)
+    return given
+
+
+def test_exit_is_at_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def end(code: int) -> None:
+        raise ExitedError(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(logging, "shutdown", lambda: None)
+    with pytest.raises(ExitedError, match=str(EXIT_CODE)):
+        exit_process("A record is missing.")
+    assert caplog.messages[0].startswith("A record is missing. The worker exits and must be restarted")
+
+
+async def test_sequence_gap_ends_the_process(reasons: list[str]) -> None:
+    @exit_on_error
+    async def per_driver(_: object) -> None:
+        raise SequenceGap("9839:44 goes on at 7, 6 was next")
+
+    await per_driver(None)
+    assert reasons == ["A record is missing: 9839:44 goes on at 7, 6 was next."]
+
+
+async def test_any_error_ends_the_process(reasons: list[str]) -> None:
+    """Faust would skip the batch and go on."""
+
+    @exit_on_error
+    async def per_driver(_: object) -> None:
+        raise KeyError("cause")
+
+    await per_driver(None)
+    assert reasons == ["per_driver failed: KeyError: 'cause'."]
+
+
+async def test_agent_that_is_stopped_does_not_end_the_process(reasons: list[str]) -> None:
+    @exit_on_error
+    async def per_driver() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await per_driver()
+    assert reasons == []
