@@ -20,7 +20,8 @@ from f1stream import topics
 from f1stream.kafka import create_topics
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
-from f1stream.warehouse.loader import Loader, Partition
+from f1stream.warehouse.loader import Loader
+from f1stream.warehouse.partition_batch import Partition
 from tests.support.archive_rig import ArchiveRig
 from tests.support.kafka_cluster import Cluster, delete_group
 from tests.support.rig import bytes_of
@@ -286,7 +287,7 @@ async def test_records_deleted_before_they_were_loaded_are_told_and_the_others_l
     process.send_signal(signal.SIGTERM)
     await ended(process)
     of = Partition(topics.TELEMETRY, 1)
-    loaded = Loader(rig.warehouse, "").places()[of].next_offset
+    loaded = Loader(rig.warehouse, "").offsets()[of].next_offset
     await rig.publish(bytes_of(items[half:]))
     admin = AIOKafkaAdminClient(**rig.settings.kafka_client())
     await admin.start()

@@ -17,7 +17,8 @@ from f1stream.kafka import log_ends
 from f1stream.sources.packing import Published
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
-from f1stream.warehouse.loader import Loader, Partition
+from f1stream.warehouse.loader import Loader
+from f1stream.warehouse.partition_batch import Partition
 from f1stream.warehouse.schema import create
 from models.packet import COLUMNS
 from tests.support.rig import PATIENCE_S, STOPPED_AT_A_HOLE, Rig, free_port, wait_healthy
@@ -86,14 +87,14 @@ class ArchiveRig(Rig):
                 ends = await log_ends(self.settings, [
                     Partition(table.topic, n) for table in tables.ALL for n in range(self.settings.topic_partitions)
                 ])  # fmt: skip
-                places = await asyncio.to_thread(loader.places)
+                places = await asyncio.to_thread(loader.offsets)
                 if all(not end or (of in places and places[of].next_offset >= end) for of, end in ends.items()):
                     return
                 await asyncio.sleep(0.3)
 
     async def offset(self) -> int:
         """How many records are loaded, of all partitions."""
-        places = await asyncio.to_thread(Loader(self.warehouse, "").places)
+        places = await asyncio.to_thread(Loader(self.warehouse, "").offsets)
         return sum(place.next_offset for place in places.values())
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
