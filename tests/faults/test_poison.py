@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -11,35 +12,17 @@ from aiokafka import AIOKafkaProducer
 from f1stream import topics
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
-from f1stream.topics import Stamp
 from models import Packet
 from tests.support.archive_rig import ArchiveRig
 from tests.support.kafka_cluster import Cluster
+from tests.support.poison import POISON, STAMP
 from tests.support.rig import bytes_of
 
-STAMP = Stamp(7, 0, 0, 0, 0, 1_700_000_000_000, "stranger").headers()
-NULL_HEADER = [(name, None if name == "epoch" else value) for name, value in STAMP]
-END = b'{"kind":"session_end","session_time_ms":1}'
-POISON = [
-    (topics.TELEMETRY, b"9693:4", b"\xff\x00 no JSON", STAMP, "the value"),
-    (topics.TELEMETRY, b"9693:4", b'{"driver_number":"4"}', STAMP, "until_ms"),
-    (topics.TELEMETRY, b"9693:4", b'"' + b"x" * 5_000_000 + b'"', STAMP, "5000002 bytes"),
-    (topics.TELEMETRY, b"9693:4", None, STAMP, "null"),
-    (topics.TELEMETRY, b"9693:4", b"{}", [], "until_ms|driver_number"),
-    (topics.LAPS, b"no car", b"[]", STAMP, "the value"),
-    (topics.LAPS, b"9693:4", None, STAMP, "null"),
-    (topics.MESSAGES, b"9693", b'{"kind":"gossip"}', STAMP, "gossip|kind"),
-    (topics.MESSAGES, None, END, STAMP, "the key is null"),
-    (topics.MESSAGES, b"\xff9693", END, STAMP, "the key is not text"),
-    (topics.MESSAGES, b"9693", END + b" ", NULL_HEADER, "a header is null"),
-    (topics.MESSAGES, b"9693", END + b"  ", Stamp(-1, 0, 0).headers(), "header 'epoch' is -1"),
-    (topics.MESSAGES, b"9693", END + b"   ", Stamp(2**64, 0, 0).headers(), "header 'epoch'"),
-    (topics.MESSAGES, b"9693", END + b"    ", Stamp(1, 0, 2**40).headers(), "header 'emitted_ms'"),
-    (topics.DEAD_LETTERS, b"9693", b"not a letter", [], "the value"),
-]
+pytestmark = pytest.mark.system
+LONG = os.environ.get("F1STREAM_FAULTS") == "long"
 
 
-@pytest.mark.parametrize("fault", ["", "commit:before:1:SIGKILL", "commit:after:1:SIGKILL"])
+@pytest.mark.parametrize("fault", ["", "commit:before:1:SIGKILL", "commit:after:1:SIGKILL"] if LONG else [""])
 async def test_each_is_in_the_dead_letters_once_with_its_reason(
     cluster: Cluster, aus_session: Session, tmp_path: Path, fault: str
 ) -> None:
