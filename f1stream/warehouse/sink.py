@@ -101,23 +101,24 @@ class ArchiveSink:
                 self._reset()
             self._is_current, self._acknowledge = batch.is_current, acknowledge
             assignment = self._assignment
-            if assignment.loaded is None:
-                await self._retry.until_done(assignment.load_offsets)
+            offsets = assignment.loaded
+            if offsets is None:
+                offsets = await self._retry.until_done(assignment.load_offsets)
             for event in batch.events:
                 if not batch.is_current():
                     break
-                await self._receive(event, assignment)
+                await self._receive(event, assignment, offsets)
                 if self._is_due():
                     await self._flush()
             await self._deliver_dead_letters()
             if not self.buffer.batches:  # all of it was loaded before
                 await self.acks.acknowledge(acknowledge)
 
-    async def _receive(self, event: Event, assignment: Assignment) -> None:
+    async def _receive(self, event: Event, assignment: Assignment, offsets: Mapping[Partition, LoadedOffset]) -> None:
         record = event.message
         partition = Partition(record.topic, record.partition)
         ack = self.acks.take(event)
-        loaded = (await assignment.load_offsets())[partition]
+        loaded = offsets[partition]
         first = self._next.get(partition, loaded.next_offset)
         if record.offset < first:
             ack.done = True
