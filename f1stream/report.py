@@ -17,7 +17,8 @@ from f1stream.settings import Settings
 from f1stream.sources.publish import Counts
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
-from f1stream.warehouse.loader import Loader, Partition
+from f1stream.warehouse.loader import Loader
+from f1stream.warehouse.partition_batch import Partition
 from models import DeadLetter, Frame, Head
 from models.frame import Tally
 
@@ -176,7 +177,7 @@ async def loaded(settings: Settings, runs: list[Counts], progress: Callable[[], 
     )
     try:
         while True:
-            places = await asyncio.to_thread(loader.places)
+            places = await asyncio.to_thread(loader.offsets)
             if all(end == 0 or (of in places and places[of].next_offset >= end) for of, end in ends.items()):
                 break
             progress()

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from f1stream.logs import about
-from f1stream.metrics import DEAD
 from f1stream.processing.acks import Acknowledge, AckTracker
-from f1stream.processing.dead_letters import dead_letter
+from f1stream.processing.dead_letters import reject
 from f1stream.processing.outputs import Output, Outputs, deliver
 from f1stream.processing.records import Event
 from f1stream.topics import BadRecord
-
-log = logging.getLogger("f1stream")
 
 
 @dataclass(slots=True)
@@ -31,11 +26,7 @@ class Batch:
 
     def reject(self, event: Event, error: BadRecord) -> None:
         """A record that cannot be used becomes a dead letter."""
-        record = event.message
-        self.dead_letters.append(dead_letter(self.consumer, record, str(error)))
-        DEAD.labels(self.consumer, record.topic).inc()
-        log.warning("%s[%d] at %d cannot be used: %s.", record.topic, record.partition, record.offset, error,
-                    extra=about(record.key))  # fmt: skip
+        self.dead_letters.append(reject(self.consumer, event.message, str(error)))
 
     @property
     def published_s(self) -> float | None:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 
 from f1stream import topics
+from f1stream.logs import about
+from f1stream.metrics import DEAD
 from f1stream.processing.outputs import Output
 from f1stream.processing.records import Record
 from models import DeadLetter
 from models.dead_letter import BODY_LIMIT
+
+log = logging.getLogger("f1stream")
+
+
+def reject(consumer: str, record: Record, reason: str) -> Output:
+    """Count and log a record that ``consumer`` cannot use, and return its dead letter."""
+    DEAD.labels(consumer, record.topic).inc()
+    log.warning("%s[%d] at %d cannot be used: %s.", record.topic, record.partition, record.offset, reason,
+                extra=about(record.key))  # fmt: skip
+    return dead_letter(consumer, record, reason)
 
 
 def dead_letter(consumer: str, record: Record, reason: str) -> Output:

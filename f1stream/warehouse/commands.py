@@ -68,7 +68,7 @@ def status() -> None:
 
 async def _lags(s: Settings, loaded: list[Any]) -> dict[str, int]:
     """By topic."""
-    from f1stream.warehouse.loader import Partition  # noqa: PLC0415
+    from f1stream.warehouse.partition_batch import Partition  # noqa: PLC0415
 
     ends = await log_ends(s, [Partition(part.topic, n) for part in loaded for n in range(s.topic_partitions)])
     return {

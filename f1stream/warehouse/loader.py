@@ -1,8 +1,4 @@
-"""Kafka records into the warehouse, each exactly once, whatever dies.
-
-A flush is one transaction: compare and set the offsets, COPY the rows, commit. Only then is Kafka told. The offsets
-in the warehouse are the truth; of two workers that hold the same records one commits, and the other's compare fails.
-"""
+"""Batches of records into the raw tables, and how far each partition is loaded, in one transaction."""
 
 from __future__ import annotations
 
@@ -10,109 +6,51 @@ import json
 import tempfile
 import time
 import uuid
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import snowflake.connector
 
-from f1stream import topics
+from f1stream import metrics, topics
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import Warehouse
-from f1stream.warehouse.errors import WarehouseError
-from f1stream.warehouse.tables import Read, Table
+from f1stream.warehouse.connection import Warehouse, refuses_data, sentence
+from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
+from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
+from f1stream.warehouse.tables import DecodedRecord, Table
 from models import DeadLetter
 
 Execute = Callable[..., Any]
 
 
-class Partition(NamedTuple):
-    """A topic's partition."""
-
-    topic: str
-    partition: int
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How far one partition is loaded."""
-
-    incarnation: int
-    """How often its topic had been deleted and created anew."""
-    next_offset: int
-    last_timestamp_ms: int | None = None
-    last_hash: str | None = None
-    """Of the last record loaded; None before the first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lot:
-    """Consecutive records of one partition, loaded together."""
-
-    partition: Partition
-    incarnation: int
-    first: int
-    """The offset that must be the next to be loaded."""
-    reads: list[Read]
-    """At least one. Before the first there may be offsets that the log does not have."""
-
-    @property
-    def next(self) -> int:
-        """The offset after the last record."""
-        return self.reads[-1].origin.offset + 1
-
-    def after(self, offset: int) -> Lot | None:
-        """What of it is not before ``offset``; None when nothing is."""
-        rest = [read for read in self.reads if read.origin.offset >= offset]
-        return replace(self, first=max(self.first, offset), reads=rest) if rest else None
-
-    def before(self, offset: int) -> Lot:
-        """What of it is before ``offset``, which is not all and not nothing."""
-        return replace(self, reads=[read for read in self.reads if read.origin.offset < offset])
-
-
-class Fenced(Exception):
-    """Somebody else has loaded some of these records, or the offsets are not where they were thought to be."""
-
-
-class Refused(Exception):
-    """A record whose values do not fit its table; the text says why."""
-
-    def __init__(self, read: Read, reason: str) -> None:
-        super().__init__(reason)
-        self.read = read
-
-
 class Loader:
-    """Loads lots. Not for several threads at once; every method may raise snowflake.connector.Error."""
+    """Loads batches. Not for several threads at once; every method may raise snowflake.connector.Error."""
 
     def __init__(self, warehouse: Warehouse, name: str) -> None:
         self.warehouse = warehouse
         self.name = name
         """Who loads, in ``LOAD_OFFSETS``."""
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        """Spent in each phase since the start."""
 
-    def places(self) -> dict[Partition, Place]:
+    def offsets(self) -> dict[Partition, LoadedOffset]:
         """How far every partition is loaded, in its newest incarnation."""
         rows = self.warehouse.rows(
             "select kafka_topic, kafka_partition, kafka_incarnation, next_offset, last_timestamp_ms, last_hash "
             "from RAW.LOAD_OFFSETS order by kafka_incarnation"
         )
         return {
-            Partition(row["kafka_topic"], row["kafka_partition"]): Place(
+            Partition(row["kafka_topic"], row["kafka_partition"]): LoadedOffset(
                 row["kafka_incarnation"], row["next_offset"], row["last_timestamp_ms"], row["last_hash"]
             )
             for row in rows
         }
 
-    def begin_at(self, places: dict[Partition, Place]) -> None:
-        """Note partitions, or new incarnations of them, of which nothing is loaded yet."""
-        if not places:
+    def begin_at(self, offsets: dict[Partition, LoadedOffset]) -> None:
+        """Insert the offsets of partitions, or of new incarnations of them; those that are there stay."""
+        if not offsets:
             return
         self.warehouse.execute(
             "merge into RAW.LOAD_OFFSETS t using ("
@@ -124,20 +62,34 @@ class Loader:
             " values (s.topic, s.part, s.incarnation, s.next_offset, null)",
             [json.dumps([
                 {"topic": of.topic, "partition": of.partition, "incarnation": at.incarnation, "next": at.next_offset}
-                for of, at in places.items()
+                for of, at in offsets.items()
             ])],
         )  # fmt: skip
 
-    def load(self, lots: list[Lot]) -> Counter[str]:
-        """Load lots of different partitions in one transaction; returns the rows loaded by table.
+    def load(self, batches: list[PartitionBatch]) -> Counter[str]:
+        """Load batches of different partitions in one transaction; returns the rows loaded by table.
 
-        Raises Fenced when an offset is not the one expected; Refused for a record that does not fit its table, and
-        with more than one record whatever the warehouse says of it; nothing is loaded then.
+        1. Write the rows to Parquet files and put them into the stage. Files that stay there are not loaded twice:
+           each attempt has names of its own.
+        2. Begin. Set the offset of every partition whose offset is the batch's first, and compare how many were set.
+        3. Copy the files into the tables.
+        4. Commit.
+
+        Raises Fenced when an offset is not the expected one, and DataRefused for values that do not fit; nothing is
+        loaded then. After a snowflake.connector.Error everything is loaded or nothing is.
         """
-        reads = [read for read in self._new(lots) if read.rows]
-        by_table: dict[str, list[Read]] = {}
-        for read in reads:
-            by_table.setdefault(read.origin.topic, []).append(read)
+        try:
+            return self._load(batches)
+        except snowflake.connector.Error as error:
+            if not refuses_data(error):
+                raise
+            raise DataRefused(f"the warehouse refused it: {sentence(error)}") from error
+
+    def _load(self, batches: list[PartitionBatch]) -> Counter[str]:
+        records = [record for record in self._new(batches) if record.rows]
+        by_table: dict[str, list[DecodedRecord]] = {}
+        for record in records:
+            by_table.setdefault(record.origin.topic, []).append(record)
         loaded: Counter[str] = Counter()
         with tempfile.TemporaryDirectory(prefix="f1stream-") as folder:
             files = [
@@ -147,38 +99,38 @@ class Loader:
             for _, file in files:
                 self._put(file)
             with self.warehouse.transaction() as execute:
-                self._compare_and_set(execute, lots)
+                self._compare_and_set(execute, batches)
                 for table, file in files:
-                    self._copy(execute, table, file, sum(read.rows for read in by_table[table.topic]))
-                    loaded[table.name] = sum(read.rows for read in by_table[table.topic])
+                    self._copy(execute, table, file, sum(record.rows for record in by_table[table.topic]))
+                    loaded[table.name] = sum(record.rows for record in by_table[table.topic])
                 self._commit(execute)
         return loaded
 
-    def _new(self, lots: list[Lot]) -> Iterator[Read]:
+    def _new(self, batches: list[PartitionBatch]) -> Iterator[DecodedRecord]:
         """All records but dead letters that are in the warehouse already: those are sent at least once.
 
-        The copies of a letter are in one partition. What was loaded before this lot is seen here, and when something
-        is loaded in between, the compare fails.
+        The copies of a letter are in one partition. What was loaded before this batch is seen here, and when
+        something is loaded in between, the comparison fails.
         """
         known: set[tuple[Any, ...]] | None = None
-        for lot in lots:
-            if lot.partition.topic != topics.DEAD_LETTERS:
-                yield from lot.reads
+        for batch in batches:
+            if batch.partition.topic != topics.DEAD_LETTERS:
+                yield from batch.records
                 continue
             if known is None:
-                known = self._known_letters(lots)
-            for read in lot.reads:
-                if read.rows and (identity := _identity(read.record)) not in known:
+                known = self._known_letters(batches)
+            for record in batch.records:
+                if record.rows and (identity := _identity(record.record)) not in known:
                     known.add(identity)
-                    yield read
+                    yield record
 
-    def _known_letters(self, lots: list[Lot]) -> set[tuple[Any, ...]]:
+    def _known_letters(self, batches: list[PartitionBatch]) -> set[tuple[Any, ...]]:
         letters = [
-            read.record
-            for lot in lots
-            if lot.partition.topic == topics.DEAD_LETTERS
-            for read in lot.reads
-            if read.rows
+            record.record
+            for batch in batches
+            if batch.partition.topic == topics.DEAD_LETTERS
+            for record in batch.records
+            if record.rows
         ]
         rows = self.warehouse.rows(
             "select distinct d.consumer, d.refused_topic, d.refused_partition, d.refused_offset, d.timestamp_ms"
@@ -191,16 +143,16 @@ class Loader:
         )  # fmt: skip
         return {tuple(row.values()) for row in rows}
 
-    # -- the steps, one after the other ------------------------------------------------------------------------
+    # -- the steps ------------------------------------------------------------------------------------------------
 
-    def _parquet(self, table: Table, reads: list[Read], folder: Path) -> Path:
+    def _parquet(self, table: Table, records: list[DecodedRecord], folder: Path) -> Path:
         with self._timed("parquet"):
             # A name of its own for each attempt: COPY skips files whose names it remembers.
             file = folder / f"{table.name.lower()}-{uuid.uuid4().hex}.parquet"
             try:
-                rows = table.arrow(reads)
+                rows = table.arrow(records)
             except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError) as error:
-                raise Refused(reads[0], f"a value does not fit the table: {error}") from error
+                raise DataRefused(f"a value does not fit the table: {error}") from error
             pq.write_table(rows, file, compression="snappy")
             return file
 
@@ -208,7 +160,7 @@ class Loader:
         with self._timed("put"):
             self.warehouse.execute(f"put file://{file} @RAW.LOADS auto_compress=false overwrite=true")
 
-    def _compare_and_set(self, execute: Execute, lots: list[Lot]) -> None:
+    def _compare_and_set(self, execute: Execute, batches: list[PartitionBatch]) -> None:
         with self._timed("offsets"):
             done = execute(
                 "update RAW.LOAD_OFFSETS t set next_offset = s.next_offset, last_timestamp_ms = s.last_timestamp_ms,"
@@ -222,15 +174,16 @@ class Loader:
                 " and t.kafka_incarnation = s.incarnation and t.next_offset = s.first_offset",
                 [json.dumps([
                     {
-                        "topic": lot.partition.topic, "partition": lot.partition.partition,
-                        "incarnation": lot.incarnation, "first": lot.first, "next": lot.next,
-                        "timestamp": lot.reads[-1].timestamp_ms, "hash": lot.reads[-1].hash, "by": self.name,
+                        "topic": batch.partition.topic, "partition": batch.partition.partition,
+                        "incarnation": batch.incarnation, "first": batch.first_offset, "next": batch.next_offset,
+                        "timestamp": batch.records[-1].timestamp_ms, "hash": batch.records[-1].hash,
+                        "by": self.name,
                     }
-                    for lot in lots
+                    for batch in batches
                 ])],
             )  # fmt: skip
-            if done.rowcount != len(lots):
-                raise Fenced(f"{done.rowcount} of {len(lots)} offsets are where they were")
+            if done.rowcount != len(batches):
+                raise Fenced(f"{done.rowcount} of {len(batches)} offsets are the expected ones")
 
     def _copy(self, execute: Execute, table: Table, file: Path, rows: int) -> None:
         with self._timed("copy"):
@@ -255,24 +208,7 @@ class Loader:
         try:
             yield
         finally:
-            self.seconds[phase] += time.perf_counter() - began
-
-
-def halves(lots: list[Lot]) -> tuple[list[Lot], list[Lot]] | None:
-    """Lots in two parts that can be loaded one after the other; None for a single record."""
-    if len(lots) > 1:
-        return lots[: len(lots) // 2], lots[len(lots) // 2 :]
-    (lot,) = lots
-    if len(lot.reads) == 1:
-        return None
-    cut = lot.reads[len(lot.reads) // 2].origin.offset
-    rest = lot.after(cut)
-    return [lot.before(cut)], [rest] if rest else []
-
-
-def rows_of(lots: Iterable[Lot]) -> int:
-    """How many rows lots have."""
-    return sum(read.rows for lot in lots for read in lot.reads)
+            metrics.PHASES.labels(phase).inc(time.perf_counter() - began)
 
 
 def _identity(letter: DeadLetter) -> tuple[Any, ...]:

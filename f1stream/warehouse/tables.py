@@ -78,14 +78,14 @@ class Origin:
 
     topic: str
     incarnation: int
-    """How often the topic had been deleted and created anew."""
+    """How often the topic had been deleted and created again."""
     partition: int
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """A record that has been read, on its way into its table."""
+class DecodedRecord:
+    """A Kafka record on its way into its table."""
 
     origin: Origin
     key: bytes
@@ -100,7 +100,7 @@ class Read:
     """Bytes of the value."""
     hash: str
 
-    def nothing(self) -> Read:
+    def without_rows(self) -> DecodedRecord:
         """The same, refused: its offset still counts."""
         return replace(self, record=None, rows=0)
 
@@ -115,12 +115,12 @@ class Table:
     decode: Callable[[bytes | None], Any]
     count: Callable[[Any], int]
     """Rows of one record."""
-    own: Callable[[list[Read]], Values]
+    own: Callable[[list[DecodedRecord]], Values]
     """The columns that this table alone has."""
 
-    def read(self, message: Any, incarnation: int) -> Read:
-        """A Kafka message decoded. Raises BadRecord when it cannot be loaded; ``unread`` stands in for it then."""
-        read = unread(message, incarnation)
+    def read(self, message: Any, incarnation: int) -> DecodedRecord:
+        """A Kafka message, decoded. Raises BadRecord when it cannot be loaded; use ``undecoded`` then."""
+        found = undecoded(message, incarnation)
         record = self.decode(message.value)
         if self.topic == topics.DEAD_LETTERS:
             try:
@@ -135,21 +135,21 @@ class Table:
                 _, number = topics.session_of(message.key)
                 if record.driver_number != number:
                     raise BadRecord(f"driver_number is {record.driver_number}, the key says {number}")
-        return replace(read, stamp=stamp, record=record, rows=self.count(record))
+        return replace(found, stamp=stamp, record=record, rows=self.count(record))
 
-    def arrow(self, reads: list[Read]) -> pa.Table:
-        """The rows of ``reads``, all of which have some, in order.
+    def arrow(self, records: list[DecodedRecord]) -> pa.Table:
+        """The rows of ``records``, all of which have some, in order.
 
         Raises pyarrow.ArrowInvalid or OverflowError when a value does not fit.
         """
-        values = _common(reads) | self.own(reads)
+        values = _common(records) | self.own(records)
         return pa.table({column.name: pa.array(values[column.name], column.arrow) for column in self.columns})
 
 
-def unread(message: Any, incarnation: int) -> Read:
+def undecoded(message: Any, incarnation: int) -> DecodedRecord:
     """A Kafka message of which no row comes."""
     value = message.value or b""
-    return Read(
+    return DecodedRecord(
         Origin(message.topic, incarnation, message.partition, message.offset),
         message.key or b"", None, round(message.timestamp * 1000), None, 0, len(value), fingerprint(message.value),
     )  # fmt: skip
@@ -167,11 +167,11 @@ COMMON = _columns(
 """The first columns of every raw table; ``published_at`` is Kafka's timestamp."""
 
 
-def _common(reads: list[Read]) -> Values:
+def _common(records: list[DecodedRecord]) -> Values:
     values: Values = {column.name: [] for column in COMMON}
-    for read in reads:
-        n, origin, stamp = read.rows, read.origin, read.stamp
-        known_ms = read.timestamp_ms if stamp is None else stamp.t0_utc_ms
+    for record in records:
+        n, origin, stamp = record.rows, record.origin, record.stamp
+        known_ms = record.timestamp_ms if stamp is None else stamp.t0_utc_ms
         for name, value in (
             ("kafka_topic", origin.topic),
             ("kafka_incarnation", origin.incarnation),
@@ -179,9 +179,9 @@ def _common(reads: list[Read]) -> Values:
             ("kafka_offset", origin.offset),
             ("source", None if stamp is None else stamp.source),
             ("epoch", None if stamp is None else stamp.epoch),
-            ("session_key", _session_key(read)),
+            ("session_key", _session_key(record)),
             ("session_date", _utc(known_ms).date()),
-            ("published_at", _utc(read.timestamp_ms)),
+            ("published_at", _utc(record.timestamp_ms)),
         ):
             values[name].extend([value] * n)
         values["kafka_index"].extend(range(n))
@@ -195,23 +195,23 @@ def _utc(ms: int) -> datetime:
         raise OverflowError(f"{ms} ms is no instant") from error
 
 
-def _session_key(read: Read) -> str:
-    key = read.key.decode(errors="replace")
-    return key if read.origin.topic == topics.MESSAGES else key.rpartition(":")[0] or key
+def _session_key(record: DecodedRecord) -> str:
+    key = record.key.decode(errors="replace")
+    return key if record.origin.topic == topics.MESSAGES else key.rpartition(":")[0] or key
 
 
 # -- telemetry: a row a sample ---------------------------------------------------------------------------------
 
 
-def _samples(reads: list[Read]) -> Values:
-    packets: list[tuple[Packet, Read]] = [(read.record, read) for read in reads]
+def _samples(records: list[DecodedRecord]) -> Values:
+    packets: list[tuple[Packet, DecodedRecord]] = [(record.record, record) for record in records]
     values: Values = {"driver_number": [], "utc": []}
-    for packet, read in packets:
-        t0 = 0 if read.stamp is None else read.stamp.t0_utc_ms
-        values["driver_number"].extend([packet.driver_number] * read.rows)
+    for packet, record in packets:
+        t0 = 0 if record.stamp is None else record.stamp.t0_utc_ms
+        values["driver_number"].extend([packet.driver_number] * record.rows)
         values["utc"].extend((t0 + t) * 1000 for t in packet.session_time_ms)
     for name in COLUMNS:
-        columns = [(getattr(packet, name), read.rows) for packet, read in packets]
+        columns = [(getattr(packet, name), record.rows) for packet, record in packets]
         values[name] = list(chain.from_iterable([None] * n if column is None else column for column, n in columns))
     return values
 
@@ -233,34 +233,34 @@ def _one(_: Any) -> int:
     return 1
 
 
-def _laps(reads: list[Read]) -> Values:
-    laps: list[Lap] = [read.record for read in reads]
+def _laps(records: list[DecodedRecord]) -> Values:
+    laps: list[Lap] = [record.record for record in records]
     values: Values = {name: [getattr(lap, name) for lap in laps] for name in Lap.model_fields}
     values["start_utc"] = [at and at.astimezone(UTC).replace(tzinfo=None) for at in values["start_utc"]]
-    return values | _told(reads)
+    return values | _sequence(records)
 
 
-def _told(reads: list[Read]) -> Values:
-    stamps = [read.stamp for read in reads if read.stamp is not None]
+def _sequence(records: list[DecodedRecord]) -> Values:
+    stamps = [record.stamp for record in records if record.stamp is not None]
     return {"seq": [stamp.seq for stamp in stamps], "emitted_ms": [stamp.emitted_ms for stamp in stamps]}
 
 
-def _messages(reads: list[Read]) -> Values:
-    messages: list[Message] = [read.record for read in reads]
+def _messages(records: list[DecodedRecord]) -> Values:
+    messages: list[Message] = [record.record for record in records]
     values: Values = {
         "kind": [message.kind for message in messages],
         "driver_number": [getattr(message, "driver_number", None) for message in messages],
         "session_time_ms": [message.session_time_ms for message in messages],
         "payload": [message.model_dump_json() for message in messages],
     }
-    return values | _told(reads)
+    return values | _sequence(records)
 
 
-TOLD = _columns(seq=int, emitted_ms=int)
+SEQUENCE = _columns(seq=int, emitted_ms=int)
 LAPS = Table(
     "LAPS",
     topics.LAPS,
-    (*COMMON, *TOLD, *_columns_of(Lap, Lap.model_fields)),
+    (*COMMON, *SEQUENCE, *_columns_of(Lap, Lap.model_fields)),
     topics.decode_lap,
     _one,
     _laps,
@@ -268,16 +268,17 @@ LAPS = Table(
 MESSAGES = Table(
     "MESSAGES",
     topics.MESSAGES,
-    (*COMMON, *TOLD, *_columns(kind=str, driver_number=str, session_time_ms=int, payload=dict)),
+    (*COMMON, *SEQUENCE, *_columns(kind=str, driver_number=str, session_time_ms=int, payload=dict)),
     topics.decode_message,
     _one,
     _messages,
 )
 
 
-def _letters(reads: list[Read]) -> Values:
+def _letters(records: list[DecodedRecord]) -> Values:
     return {
-        REFUSED.get(name, name): [getattr(read.record, name) for read in reads] for name in DeadLetter.model_fields
+        REFUSED.get(name, name): [getattr(record.record, name) for record in records]
+        for name in DeadLetter.model_fields
     }
 
 

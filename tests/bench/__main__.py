@@ -27,7 +27,8 @@ from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from f1stream.topics import Stamp
 from f1stream.warehouse import tables
-from f1stream.warehouse.loader import Loader, Lot, Partition, Place
+from f1stream.warehouse.loader import Loader
+from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from tests.bench import page, viewers
 from tests.support.archive_rig import ArchiveRig
 from tests.support.kafka_cluster import Cluster
@@ -104,9 +105,9 @@ async def against_plain_loop(session: Session) -> None:
     print(f"  (start to ready {ready:.1f} s), CPU of the worker {cpu:.1f} s: 1 : {faust / plain:.1f}")
 
 
-def lots_of(messages: Iterable[Any], next_offsets: dict[Partition, int]) -> list[Lot]:
-    """Kafka messages as lots, decoded."""
-    lots: dict[Partition, Lot] = {}
+def batches_of(messages: Iterable[Any], next_offsets: dict[Partition, int]) -> list[PartitionBatch]:
+    """Kafka messages as batches, decoded."""
+    batches: dict[Partition, PartitionBatch] = {}
     for message in messages:
         of = Partition(message.topic, message.partition)
         as_fausts = SimpleNamespace(
@@ -114,9 +115,9 @@ def lots_of(messages: Iterable[Any], next_offsets: dict[Partition, int]) -> list
             value=message.value, headers=message.headers, timestamp=message.timestamp / 1000,  # seconds
         )  # fmt: skip
         read = tables.BY_TOPIC[message.topic].read(as_fausts, 0)
-        lots.setdefault(of, Lot(of, 0, next_offsets.get(of, 0), [])).reads.append(read)
+        batches.setdefault(of, PartitionBatch(of, 0, next_offsets.get(of, 0), [])).records.append(read)
         next_offsets[of] = message.offset + 1
-    return list(lots.values())
+    return list(batches.values())
 
 
 async def plain_archive(rig: ArchiveRig, records: int) -> float:
@@ -126,15 +127,17 @@ async def plain_archive(rig: ArchiveRig, records: int) -> float:
     loader = Loader(rig.warehouse, "plain")
     began = time.perf_counter()
     names = (topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
-    loader.begin_at({Partition(name, n): Place(0, 0) for name in names for n in range(rig.settings.topic_partitions)})
+    loader.begin_at(
+        {Partition(name, n): LoadedOffset(0, 0) for name in names for n in range(rig.settings.topic_partitions)}
+    )
     taken, waiting, next_offsets = 0, [], {}
     while taken < records:
         for messages in (await consumer.getmany(timeout_ms=100, max_records=500)).values():
             waiting += messages
             taken += len(messages)
         if len(waiting) >= 5_000 or taken == records:  # some 100,000 rows
-            lots = lots_of(waiting, next_offsets)
-            await asyncio.to_thread(loader.load, lots)
+            batches = batches_of(waiting, next_offsets)
+            await asyncio.to_thread(loader.load, batches)
             waiting = []
     await consumer.stop()
     return time.perf_counter() - began

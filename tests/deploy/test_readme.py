@@ -41,7 +41,7 @@ RUN_BY = {
     "test_live.py::test_all_that_the_feed_says_is_in_the_topics_and_in_the_recording":
         ["f1stream live", "f1stream live --record"],
     "test_race_worker.py::test_killed_worker_changes_nothing": ["f1stream race"],
-    "test_archive_faults.py::test_sigterm_in_mid_batch_loses_nothing": ["f1stream archive"],
+    "test_archive_faults.py::test_killed_at_a_step_it_loads_everything_once": ["f1stream archive"],
     "test_killed.py::test_killed_while_it_asks_and_while_it_builds_nothing_is_half_done":
         ["f1stream schedule", "f1stream jobs"],
     "test_sync.py::test_a_backfill_that_is_killed_goes_on_where_it_was": ["f1stream jolpica backfill"],

@@ -21,13 +21,8 @@ from tests.support.kafka_cluster import Cluster
 from tests.support.required import ROOT
 from tests.support.rig import bytes_of
 
+pytestmark = pytest.mark.system
 TEXT = (ROOT / "deploy" / "README.md").read_text()
-
-
-@pytest.fixture
-def short(stretch: tuple[int, int]) -> tuple[int, int]:
-    """Session time of two laps with stops."""
-    return stretch[0], stretch[0] + 180_000
 
 
 async def ended(process: subprocess.Popen[bytes]) -> None:

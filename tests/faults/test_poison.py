@@ -2,73 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from f1stream import topics
-from f1stream.sources.packing import pack
-from f1stream.sources.session import Session
-from f1stream.topics import Stamp
+from f1stream.sources.packing import Published
 from models import Packet
-from tests.support.archive_rig import ArchiveRig
-from tests.support.kafka_cluster import Cluster
+from tests.support.archive_rig import ArchiveRig, ended
+from tests.support.poison import POISON, STAMP
 from tests.support.rig import bytes_of
 
-STAMP = Stamp(7, 0, 0, 0, 0, 1_700_000_000_000, "stranger").headers()
-NULL_HEADER = [(name, None if name == "epoch" else value) for name, value in STAMP]
-END = b'{"kind":"session_end","session_time_ms":1}'
-POISON = [
-    (topics.TELEMETRY, b"9693:4", b"\xff\x00 no JSON", STAMP, "the value"),
-    (topics.TELEMETRY, b"9693:4", b'{"driver_number":"4"}', STAMP, "until_ms"),
-    (topics.TELEMETRY, b"9693:4", b'"' + b"x" * 5_000_000 + b'"', STAMP, "5000002 bytes"),
-    (topics.TELEMETRY, b"9693:4", None, STAMP, "null"),
-    (topics.TELEMETRY, b"9693:4", b"{}", [], "until_ms|driver_number"),
-    (topics.LAPS, b"no car", b"[]", STAMP, "the value"),
-    (topics.LAPS, b"9693:4", None, STAMP, "null"),
-    (topics.MESSAGES, b"9693", b'{"kind":"gossip"}', STAMP, "gossip|kind"),
-    (topics.MESSAGES, None, END, STAMP, "the key is null"),
-    (topics.MESSAGES, b"\xff9693", END, STAMP, "the key is not text"),
-    (topics.MESSAGES, b"9693", END + b" ", NULL_HEADER, "a header is null"),
-    (topics.MESSAGES, b"9693", END + b"  ", Stamp(-1, 0, 0).headers(), "header 'epoch' is -1"),
-    (topics.MESSAGES, b"9693", END + b"   ", Stamp(2**64, 0, 0).headers(), "header 'epoch'"),
-    (topics.MESSAGES, b"9693", END + b"    ", Stamp(1, 0, 2**40).headers(), "header 'emitted_ms'"),
-    (topics.DEAD_LETTERS, b"9693", b"not a letter", [], "the value"),
-]
+pytestmark = pytest.mark.system
+LONG = os.environ.get("F1STREAM_FAULTS") == "long"
 
 
-@pytest.mark.parametrize("fault", ["", "commit:before:1:SIGKILL", "commit:after:1:SIGKILL"])
+@pytest.mark.parametrize("fault", ["", "commit:before:1:SIGKILL", "commit:after:1:SIGKILL"] if LONG else [""])
 async def test_each_is_in_the_dead_letters_once_with_its_reason(
-    cluster: Cluster, aus_session: Session, tmp_path: Path, fault: str
+    rig: ArchiveRig, items: list[Published], fault: str
 ) -> None:
-    await cluster.reset()
-    rig = ArchiveRig(tmp_path, broker=cluster.environment())
-    try:
-        await rig.start()
-        begin = aus_session.start_ms + 600_000
-        items = list(pack(aus_session, 1, 3_000, begin, begin + 60_000))
-        await rig.publish(bytes_of(items))
-        packet = next(item for item in items if isinstance(item.record, Packet))
-        wrong_car = (topics.TELEMETRY, b"9693:99", topics.encode(packet.record), STAMP, "the key says 99")
-        producer = AIOKafkaProducer(**rig.settings.kafka_client(), max_request_size=6_000_000)
-        await producer.start()
-        for topic, key, value, headers, _ in [*POISON, wrong_car]:
-            await producer.send_and_wait(topic, value, key=key, headers=headers, partition=0 if key is None else None)
-        await producer.stop()
-        process = rig.archive(fault)
-        if fault:
-            assert process.wait(60) == -signal.SIGKILL
-            rig.archive()
-        await rig.until_loaded()
-        await rig.until_loaded()  # the letters too, which the first made
-        rig.assert_exact(items, letters=len(POISON) + 1)
-        letters = rig.rows("select * from RAW.DEAD_LETTERS order by refused_topic, refused_partition, refused_offset")
-        for topic, _, value, _, reason in [*POISON, wrong_car]:
-            length = len(value or b"")
-            found = [row for row in letters if row["refused_topic"] == topic and row["length"] == length]
-            assert any(part in row["reason"] for row in found for part in reason.split("|")), (reason, found)
-            assert {row["consumer"] for row in found} == {"archive"}
-    finally:
-        rig.stop()
+    await rig.publish(bytes_of(items))
+    packet = next(item.record for item in items if isinstance(item.record, Packet) and item.record.gear)
+    key = f"9693:{packet.driver_number}".encode()
+    too_large = packet.model_copy(update={"gear": [2**70] * len(packet.gear)})  # for any column
+    poison = [
+        *POISON,
+        (topics.TELEMETRY, b"9693:99", topics.encode(packet), STAMP, "the key says 99"),
+        (topics.TELEMETRY, key, topics.encode(too_large), STAMP, "does not fit"),
+    ]
+    producer = AIOKafkaProducer(**rig.settings.kafka_client(), max_request_size=6_000_000)
+    await producer.start()
+    for topic, key, value, headers, _ in poison:
+        await producer.send_and_wait(topic, value, key=key, headers=headers, partition=0 if key is None else None)
+    await producer.stop()
+    process = rig.archive(fault)
+    if fault:
+        assert await ended(process) == -signal.SIGKILL
+        rig.archive()
+    await rig.until_loaded()
+    await rig.until_loaded()  # the dead letters too, which were published meanwhile
+    rig.assert_exact(items, letters=len(poison))
+    letters = rig.rows("select * from RAW.DEAD_LETTERS order by refused_topic, refused_partition, refused_offset")
+    for topic, _, value, _, reason in poison:
+        length = len(value or b"")
+        found = [row for row in letters if row["refused_topic"] == topic and row["length"] == length]
+        assert any(part in row["reason"] for row in found for part in reason.split("|")), (reason, found)
+        assert {row["consumer"] for row in found} == {"archive"}

@@ -1,4 +1,4 @@
-"""The race worker on Apache Kafka: brokers and workers die, freeze and wake, and the frames are the same."""
+"""The race worker on Apache Kafka: workers die, freeze and wake, and the frames are the same."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from f1stream.sources.session import Session
 from tests.support.kafka_cluster import Cluster
 from tests.support.rig import Rig, bytes_of
 
+pytestmark = pytest.mark.system
 SPEED = 40.0
 Fault = Callable[[], Awaitable[None]]
 
@@ -40,32 +41,6 @@ async def disturbed(
 
 def same(found: dict[int, bytes], expected: dict[int, bytes]) -> bool:
     return not [n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n)]
-
-
-async def test_brokers_that_die_and_come_back_change_no_frame(
-    three_brokers: Cluster,
-    aus_session: Session,
-    stretch: tuple[int, int],
-    undisturbed: dict[int, bytes],
-    tmp_path: Path,
-) -> None:
-    rig = Rig(tmp_path, 6, three_brokers.environment())
-
-    async def fault() -> None:
-        three_brokers.kill(1)
-        await asyncio.sleep(5)
-        await three_brokers.start_all()
-        await asyncio.sleep(3)
-        for number in (1, 2, 3):
-            three_brokers.kill(number)
-        await three_brokers.start_all()
-
-    try:
-        await rig.start()
-        await rig.worker()
-        assert same(await disturbed(rig, aus_session, stretch, fault, len(undisturbed) // 4), undisturbed)
-    finally:
-        rig.stop()
 
 
 @pytest.mark.parametrize("what", ["killed", "frozen and woken"])

@@ -10,6 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from tests.support.archive_rig import ArchiveRig
@@ -17,6 +19,7 @@ from tests.support.figures import figures
 from tests.support.kafka_cluster import Cluster
 from tests.support.rig import bytes_of
 
+pytestmark = pytest.mark.system
 SPEED = 16.0
 
 

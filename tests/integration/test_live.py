@@ -18,7 +18,7 @@ from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.topics import Stamp
-from f1stream.warehouse.loader import Partition
+from f1stream.warehouse.partition_batch import Partition
 from models import Lap, Packet, SessionEnd, SessionInfo
 from tests.support.livetiming_server import LiveTimingServer, ending_at
 from tests.support.rig import Rig, free_port

@@ -11,17 +11,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from aiokafka.admin import AIOKafkaAdminClient
+
 from f1stream import topics
 from f1stream.embedded import warehouse
 from f1stream.kafka import log_ends
 from f1stream.sources.packing import Published
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
-from f1stream.warehouse.loader import Loader, Partition
+from f1stream.warehouse.loader import Loader
+from f1stream.warehouse.partition_batch import Partition
 from f1stream.warehouse.schema import create
 from models.packet import COLUMNS
 from tests.support.rig import PATIENCE_S, STOPPED_AT_A_HOLE, Rig, free_port, wait_healthy
 
+OFFSETS = "select loaded_by, loaded_at, kafka_topic, kafka_partition, next_offset from RAW.LOAD_OFFSETS order by 3, 4"
+"""Who loaded what, and when."""
 FAULTY = "tests.support.archive_with_a_fault"
 QUICK = {
     "F1STREAM_ARCHIVE_FLUSH_ROWS": "8000",
@@ -86,15 +91,42 @@ class ArchiveRig(Rig):
                 ends = await log_ends(self.settings, [
                     Partition(table.topic, n) for table in tables.ALL for n in range(self.settings.topic_partitions)
                 ])  # fmt: skip
-                places = await asyncio.to_thread(loader.places)
-                if all(not end or (of in places and places[of].next_offset >= end) for of, end in ends.items()):
+                loaded = await asyncio.to_thread(loader.offsets)
+                if all(not end or (of in loaded and loaded[of].next_offset >= end) for of, end in ends.items()):
                     return
                 await asyncio.sleep(0.3)
 
     async def offset(self) -> int:
         """How many records are loaded, of all partitions."""
-        places = await asyncio.to_thread(Loader(self.warehouse, "").places)
-        return sum(place.next_offset for place in places.values())
+        offsets = await asyncio.to_thread(Loader(self.warehouse, "").offsets)
+        return sum(loaded.next_offset for loaded in offsets.values())
+
+    async def until_more_is_loaded(self) -> None:
+        """Return when more is loaded than now."""
+        before = await self.offset()
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.offset() <= before:
+                await asyncio.sleep(0.1)
+
+    async def logged(self, process: subprocess.Popen[bytes], words: str) -> None:
+        """Return when that process has logged these words."""
+        log = self.logs[process.pid]
+        async with asyncio.timeout(PATIENCE_S):
+            while words not in log.read_text(errors="replace"):
+                assert process.poll() is None, f"it ended with code {process.returncode}; see {log}"
+                await asyncio.sleep(0.1)
+
+    async def delete_topics(self, *names: str) -> None:
+        """Return when the broker has them no longer."""
+        admin = AIOKafkaAdminClient(**self.settings.kafka_client())
+        await admin.start()
+        try:
+            await admin.delete_topics(list(names))
+            async with asyncio.timeout(PATIENCE_S):
+                while set(names) & set(await admin.list_topics()):
+                    await asyncio.sleep(0.1)
+        finally:
+            await admin.close()
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Ask the warehouse."""
@@ -133,6 +165,18 @@ class ArchiveRig(Rig):
             )
             assert twice["n"] == 0
         assert self.rows("select count(*) as n from RAW.DEAD_LETTERS")[0]["n"] == letters
+
+
+async def ended(process: subprocess.Popen[bytes]) -> int:
+    """Its exit code, once it has ended."""
+    return await asyncio.to_thread(process.wait, 90)
+
+
+async def stopped(process: subprocess.Popen[bytes]) -> None:
+    """Return when SIGSTOP has stopped it."""
+    async with asyncio.timeout(60):
+        while "stopped" not in Path(f"/proc/{process.pid}/status").read_text():
+            await asyncio.sleep(0.05)
 
 
 TELEMETRY_NAMES = ["source", "session_date", "utc", *COLUMNS]

@@ -46,5 +46,5 @@ if __name__ == "__main__":
     from agents import archive
     from agents.run import run_worker
 
-    archive.PLACES_WITHIN_S = 1.0  # a rebalance waits no longer for a flush that is on
+    archive.sink.offsets_within_s = 1.0  # a rebalance waits no longer for a flush that is going on
     run_worker("agents.archive")

@@ -27,7 +27,8 @@ from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
-from f1stream.warehouse.loader import Loader, Lot, Partition, Place
+from f1stream.warehouse.loader import Loader
+from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from models import SessionInfo
 from tests.support.jolpica_server import JolpicaServer
 
@@ -72,8 +73,8 @@ class MartsRig:
             reads[item.topic].append(tables.BY_TOPIC[item.topic].read(message, 0))
         loader = Loader(self.warehouse, "rig")
         for topic, found in reads.items():
-            loader.begin_at({Partition(f"{topic}", self.offset): Place(0, 0)})
-            loader.load([Lot(Partition(topic, self.offset), 0, 0, found)])
+            loader.begin_at({Partition(f"{topic}", self.offset): LoadedOffset(0, 0)})
+            loader.load([PartitionBatch(Partition(topic, self.offset), 0, 0, found)])
         self.offset += 1
 
     def sync(self, server: JolpicaServer, seasons: list[int], now: datetime) -> Outcome:

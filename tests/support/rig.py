@@ -58,6 +58,8 @@ class Rig:
         names = {name.removeprefix("F1STREAM_").lower(): value for name, value in self._environment.items()}
         self.settings = Settings(_env_file=None, **names)
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.logs: dict[int, Path] = {}
+        """What each process (by id) says."""
         self.workers: list[tuple[subprocess.Popen[bytes], int]] = []
         self.race_command = [sys.executable, "-m", "f1stream", "race"]
         self.home = home
@@ -78,6 +80,7 @@ class Rig:
                 start_new_session=True,
             )  # fmt: skip
         self.processes.append(process)
+        self.logs[process.pid] = Path(log.name)
         return process
 
     def environment(self) -> dict[str, str]:

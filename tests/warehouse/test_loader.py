@@ -1,22 +1,27 @@
-"""The loader against the embedded warehouse: offsets, holes, fences."""
+"""The loader against the embedded warehouse: offsets, gaps, fences, and a transaction that fails at any step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import snowflake.connector
 
 from f1stream import topics
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.settings import Settings
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
+from f1stream.topics import Stamp
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
-from f1stream.warehouse.loader import Fenced, Loader, Lot, Partition, Place, Refused, halves, rows_of
+from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
+from f1stream.warehouse.loader import Loader
+from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch, halves, rows_of
 from f1stream.warehouse.schema import create, status
 from models import DeadLetter
 from tests.support.rig import free_port
@@ -64,75 +69,72 @@ def lap_messages() -> list[Any]:
     ]
 
 
-def lot(messages: list[Any], first: int, until: int) -> Lot:
-    return Lot(LAPS, 0, first, [tables.LAPS.read(one, 0) for one in messages[first:until]])
+def batch_of(messages: list[Any], first: int, until: int) -> PartitionBatch:
+    return PartitionBatch(LAPS, 0, first, [tables.LAPS.read(one, 0) for one in messages[first:until]])
 
 
 def lap_numbers(loader: Loader) -> list[int]:
     return [row["lap_number"] for row in loader.warehouse.rows("select lap_number from RAW.LAPS order by 1")]
 
 
-def test_a_lot_is_loaded_once(loader: Loader, lap_messages: list[Any]) -> None:
-    loader.begin_at({LAPS: Place(0, 0)})
-    loader.begin_at({LAPS: Place(0, 5)})  # known already: nothing changes
-    assert loader.load([lot(lap_messages, 0, 3)]) == {"LAPS": 3}
+def test_a_batch_is_loaded_once(loader: Loader, lap_messages: list[Any]) -> None:
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    loader.begin_at({LAPS: LoadedOffset(0, 5)})  # known already: nothing changes
+    assert loader.load([batch_of(lap_messages, 0, 3)]) == {"LAPS": 3}
     with pytest.raises(Fenced):
-        loader.load([lot(lap_messages, 0, 3)])
+        loader.load([batch_of(lap_messages, 0, 3)])
     assert lap_numbers(loader) == [1, 2, 3]
-    assert loader.places()[LAPS].next_offset == 3
+    assert loader.offsets()[LAPS].next_offset == 3
 
 
 @pytest.mark.parametrize(("first", "until"), [(2, 6), (4, 6)])
 def test_neither_what_overlaps_nor_what_leaves_a_hole_is_loaded(
     loader: Loader, lap_messages: list[Any], first: int, until: int
 ) -> None:
-    loader.begin_at({LAPS: Place(0, 0)})
-    loader.load([lot(lap_messages, 0, 3)])
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    loader.load([batch_of(lap_messages, 0, 3)])
     with pytest.raises(Fenced):
-        loader.load([lot(lap_messages, first, until)])
+        loader.load([batch_of(lap_messages, first, until)])
     assert lap_numbers(loader) == [1, 2, 3]
 
 
 def test_one_partition_that_is_fenced_keeps_the_others_out_too(loader: Loader, lap_messages: list[Any]) -> None:
     other = Partition(topics.LAPS, 4)
-    loader.begin_at({LAPS: Place(0, 0), other: Place(0, 1)})
+    loader.begin_at({LAPS: LoadedOffset(0, 0), other: LoadedOffset(0, 1)})
     with pytest.raises(Fenced):
-        loader.load([lot(lap_messages, 0, 3), Lot(other, 0, 0, lot(lap_messages, 0, 2).reads)])
+        loader.load([batch_of(lap_messages, 0, 3), PartitionBatch(other, 0, 0, batch_of(lap_messages, 0, 2).records)])
     assert lap_numbers(loader) == []
 
 
-def test_what_a_lot_covers() -> None:
-    reads = [tables.unread(message(topics.LAPS, offset, b"{}"), 0) for offset in (5, 6, 9)]
-    whole = Lot(LAPS, 0, 4, reads)
-    assert whole.next == 10
-    assert whole.after(10) is None
-    rest = whole.after(6)
+def test_what_a_batch_covers() -> None:
+    records = [tables.undecoded(message(topics.LAPS, offset, b"{}"), 0) for offset in (5, 6, 9)]
+    whole = PartitionBatch(LAPS, 0, 4, records)
+    assert whole.next_offset == 10
+    assert whole.from_offset(10) is None
+    rest = whole.from_offset(6)
     assert rest is not None
-    assert (rest.first, rest.next) == (6, 10)
+    assert (rest.first_offset, rest.next_offset) == (6, 10)
     assert halves([whole]) is not None
     first, second = halves([whole]) or ([], [])
-    assert [(part.first, part.next) for part in [*first, *second]] == [(4, 6), (6, 10)]
-    assert halves([Lot(LAPS, 0, 9, reads[2:])]) is None
+    assert [(part.first_offset, part.next_offset) for part in [*first, *second]] == [(4, 6), (6, 10)]
+    assert halves([PartitionBatch(LAPS, 0, 9, records[2:])]) is None
     assert rows_of([whole]) == 0
 
 
 def test_a_value_no_column_has_room_for_is_refused(loader: Loader, lap_messages: list[Any]) -> None:
-    loader.begin_at({LAPS: Place(0, 0)})
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
     read = tables.LAPS.read(lap_messages[0], 0)
-    spoiled = read.nothing()
-    too_much = type(read)(
-        read.origin, read.key, read.stamp, read.timestamp_ms, read.record.model_copy(update={"position": 2**70}), 1,
-        read.size, read.hash,
-    )  # fmt: skip
-    with pytest.raises(Refused, match="does not fit"):
-        loader.load([Lot(LAPS, 0, 0, [too_much])])
-    assert loader.load([Lot(LAPS, 0, 0, [spoiled])]) == {}
-    assert loader.places()[LAPS].next_offset == 1
+    spoiled = read.without_rows()
+    too_much = replace(read, record=read.record.model_copy(update={"position": 2**70}))
+    with pytest.raises(DataRefused, match="does not fit"):
+        loader.load([PartitionBatch(LAPS, 0, 0, [too_much])])
+    assert loader.load([PartitionBatch(LAPS, 0, 0, [spoiled])]) == {}
+    assert loader.offsets()[LAPS].next_offset == 1
 
 
 def test_a_letter_that_is_sent_again_is_loaded_once(loader: Loader) -> None:
     of = Partition(topics.DEAD_LETTERS, 3)
-    loader.begin_at({of: Place(0, 0)})
+    loader.begin_at({of: LoadedOffset(0, 0)})
 
     def letter(offset: int, timestamp_ms: int = 9) -> Any:
         refused = DeadLetter(
@@ -141,14 +143,14 @@ def test_a_letter_that_is_sent_again_is_loaded_once(loader: Loader) -> None:
         )  # fmt: skip
         return tables.DEAD_LETTERS.read(message(topics.DEAD_LETTERS, offset, topics.encode(refused)), 0)
 
-    assert loader.load([Lot(of, 0, 0, [letter(0), letter(1)])]) == {"DEAD_LETTERS": 1}
-    assert loader.load([Lot(of, 0, 2, [letter(2), letter(3, timestamp_ms=10)])]) == {"DEAD_LETTERS": 1}
-    assert loader.places()[of].next_offset == 4
+    assert loader.load([PartitionBatch(of, 0, 0, [letter(0), letter(1)])]) == {"DEAD_LETTERS": 1}
+    assert loader.load([PartitionBatch(of, 0, 2, [letter(2), letter(3, timestamp_ms=10)])]) == {"DEAD_LETTERS": 1}
+    assert loader.offsets()[of].next_offset == 4
 
 
 def test_status_tells_rows_and_offsets(loader: Loader, lap_messages: list[Any]) -> None:
-    loader.begin_at({LAPS: Place(0, 0)})
-    loader.load([lot(lap_messages, 0, 4)])
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    loader.load([batch_of(lap_messages, 0, 4)])
     laps = next(part for part in status(loader.warehouse) if part.table == "LAPS")
     assert (laps.rows, laps.next_offsets) == (4, {3: 4})
     assert laps.last_load is not None
@@ -159,3 +161,110 @@ def test_a_table_whose_model_has_gained_a_column_gets_it(loader: Loader) -> None
     done = list(create(loader.warehouse, "F1STREAM"))
     assert done[-1] == "RAW.LAPS: column compound added."
     assert not [text for text in create(loader.warehouse, "F1STREAM") if "added" in text]
+
+
+STEPS = ["_put", "_compare_and_set", "_copy", "_commit"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_session_that_ends_at_a_step_leaves_all_or_nothing_and_the_next_attempt_loads_the_rest(
+    loader: Loader, settings: Settings, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch, step: str, when: str
+) -> None:
+    """Another connection sees everything or nothing, and the same loader can go on, in a session of its own."""
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    loader.load([batch_of(lap_messages, 0, 2)])
+    done = getattr(loader, step)
+
+    def fails(*arguments: Any) -> Any:
+        if when == "after":
+            done(*arguments)
+        loader.warehouse.close()
+        raise snowflake.connector.errors.OperationalError("the session was lost")
+
+    monkeypatch.setattr(loader, step, fails)
+    with pytest.raises(snowflake.connector.Error, match="the session was lost"):
+        loader.load([batch_of(lap_messages, 2, 5)])
+    monkeypatch.undo()
+    committed = (step, when) == ("_commit", "after")
+    with closing(Warehouse(settings)) as other:
+        other_loader = Loader(other, "other")
+        assert lap_numbers(other_loader) == [1, 2, *([3, 4, 5] if committed else [])]
+        assert other_loader.offsets()[LAPS].next_offset == (5 if committed else 2)
+        if committed:
+            with pytest.raises(Fenced):
+                loader.load([batch_of(lap_messages, 2, 5)])
+        else:
+            assert loader.load([batch_of(lap_messages, 2, 5)]) == {"LAPS": 3}
+        assert lap_numbers(other_loader) == [1, 2, 3, 4, 5]
+
+
+def test_of_two_workers_in_a_transaction_one_loads_and_the_other_does_not(
+    loader: Loader, settings: Settings, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first has compared and set the offset and then stands still; its session ends before it commits."""
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    copy = loader._copy
+    with closing(Warehouse(settings)) as warehouse:
+        second = Loader(warehouse, "second")
+
+        def stand_still(*arguments: Any) -> None:
+            frozen, loader.warehouse._connection = loader.warehouse._connection, None
+            assert frozen is not None
+            frozen.close(retry=False)  # as the server does with one that is idle
+            assert second.load([batch_of(lap_messages, 0, 3)]) == {"LAPS": 3}
+            copy(*arguments)
+
+        monkeypatch.setattr(loader, "_copy", stand_still)
+        with pytest.raises((snowflake.connector.Error, Fenced)):
+            loader.load([batch_of(lap_messages, 0, 3)])
+        assert lap_numbers(second) == [1, 2, 3]
+        (row,) = warehouse.rows("select loaded_by from RAW.LOAD_OFFSETS where kafka_topic = 'laps'")
+        assert row["loaded_by"] == "second"
+
+
+def test_rows_that_the_warehouse_did_not_load_are_an_error_and_nothing_is_loaded(
+    loader: Loader, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    copy = loader._copy
+    monkeypatch.setattr(loader, "_copy", lambda execute, table, file, rows: copy(execute, table, file, rows + 1))
+    with pytest.raises(WarehouseError, match="loaded 3 rows of 4 into LAPS"):
+        loader.load([batch_of(lap_messages, 0, 3)])
+    assert lap_numbers(loader) == []
+    assert loader.offsets()[LAPS].next_offset == 0
+
+
+def test_what_the_warehouse_says_of_values_is_a_refusal_and_nothing_else_is(
+    loader: Loader, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+
+    def fails(errno: int) -> Any:
+        def put(_: Any) -> None:
+            raise snowflake.connector.errors.ProgrammingError("Numeric value 'x' is not recognized", errno=errno)
+
+        return put
+
+    monkeypatch.setattr(loader, "_put", fails(100_038))
+    with pytest.raises(DataRefused, match=r"the warehouse refused it: .*Numeric value 'x' is not recognized"):
+        loader.load([batch_of(lap_messages, 0, 3)])
+    monkeypatch.setattr(loader, "_put", fails(2_003))  # an object does not exist
+    with pytest.raises(snowflake.connector.errors.ProgrammingError):
+        loader.load([batch_of(lap_messages, 0, 3)])
+
+
+def test_two_runs_of_a_session_are_distinguished_and_each_is_complete(
+    loader: Loader, lap_messages: list[Any]
+) -> None:
+    again = [
+        SimpleNamespace(**{**vars(one), "offset": n, "headers": replace(Stamp.read(one.headers), epoch=2).headers()})
+        for n, one in enumerate(lap_messages[:4], len(lap_messages))
+    ]
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    loader.load([batch_of([*lap_messages, *again], 0, len(lap_messages) + 4)])
+    rows = loader.warehouse.rows("select epoch, lap_number from RAW.LAPS order by epoch, lap_number")
+    assert [(row["epoch"], row["lap_number"]) for row in rows] == [
+        *((1, n) for n in range(1, len(lap_messages) + 1)),
+        *((2, n) for n in range(1, 5)),
+    ]

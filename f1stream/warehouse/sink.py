@@ -1,0 +1,253 @@
+"""Kafka records into the warehouse, each exactly once, whatever dies.
+
+The offsets in the warehouse are the truth. They are compared and set in the transaction that copies the rows: of two
+workers that hold the same records one commits, and the other's comparison fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from f1stream import metrics, topics
+from f1stream.processing.acks import Acknowledge, AckTracker
+from f1stream.processing.batch import Batch
+from f1stream.processing.dead_letters import reject
+from f1stream.processing.outputs import Output, Outputs, deliver
+from f1stream.processing.records import Event
+from f1stream.topics import BadRecord, SequenceGap
+from f1stream.warehouse.assignment import Assignment, Log, OffsetStore
+from f1stream.warehouse.buffer import FlushLimits, RecordBuffer
+from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
+from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch, halves, rows_of
+from f1stream.warehouse.retry import Retry
+from f1stream.warehouse.tables import BY_TOPIC, undecoded
+from models import DeadLetter
+
+log = logging.getLogger("f1stream")
+CONSUMER = "archive"
+OFFSETS_WITHIN_S = 20.0
+"""A rebalance waits this long for the warehouse; after that, the first batch does."""
+
+
+class Loader(OffsetStore, Protocol):
+    """The warehouse."""
+
+    async def load(self, batches: list[PartitionBatch]) -> Counter[str]:
+        """Load batches of different partitions in one transaction; returns the rows loaded by table.
+
+        Raises Fenced and DataRefused; nothing is loaded then. After any other error it may be loaded or not.
+        """
+
+
+class ArchiveSink:
+    """Buffers records, loads them, and acknowledges what is loaded."""
+
+    def __init__(
+        self, loader: Loader, kafka_log: Log, outputs: Outputs, limits: FlushLimits, retry: Retry, *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        """``outputs`` takes dead letters; ``clock`` is monotonic (s)."""
+        self.acks = AckTracker()
+        self.buffer = RecordBuffer()
+        self._loader, self._log, self._outputs = loader, kafka_log, outputs
+        self._limits, self._retry, self._clock = limits, retry, clock
+        self.offsets_within_s = OFFSETS_WITHIN_S
+        self._assignment = Assignment(loader, kafka_log)
+        self._next: dict[Partition, int] = {}
+        """The next offset to receive, of partitions of which something was received since they were assigned."""
+        self._dead_letters: list[Output] = []
+        """Of records in the buffer; not delivered yet."""
+        self._is_current: Callable[[], bool] = lambda: False
+        """Whether the partitions of the buffered records are still ours."""
+        self._acknowledge: Acknowledge
+        self._lock = asyncio.Lock()
+        """Records are received and flushed by different tasks."""
+
+    # -- assignment ------------------------------------------------------------------------------------------
+
+    async def assigned(self, positions: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Partitions are ours now, and are read from ``positions``: returns those to be read from further back."""
+        self._assignment = assignment = Assignment(self._loader, self._log, dict(positions))
+        try:
+            async with asyncio.timeout(self.offsets_within_s):
+                await assignment.load_offsets()
+        except self._retry.transient as error:
+            self._retry.failed("The warehouse does not say how far partitions are loaded.", error)
+            return {}
+        self._retry.waits_for(None)
+        return assignment.rewind()
+
+    def _reset(self) -> None:
+        """Forget what is not loaded: it is delivered again, here or to another worker."""
+        self.acks.reset()
+        self.buffer.clear()
+        self._next.clear()
+        self._dead_letters.clear()
+
+    # -- receiving -------------------------------------------------------------------------------------------
+
+    async def receive(self, batch: Batch, acknowledge: Acknowledge) -> None:
+        """Buffer the records of a batch, and flush as often as it is due. Raises SequenceGap.
+
+        Records of revoked partitions are left out; what is loaded already is only acknowledged.
+        """
+        async with self._lock:  # a flush of the previous assignment may still be going on
+            if not self._is_current():
+                self._reset()
+            self._is_current, self._acknowledge = batch.is_current, acknowledge
+            assignment = self._assignment
+            offsets = assignment.loaded
+            if offsets is None:
+                offsets = await self._retry.until_done(assignment.load_offsets)
+            for event in batch.events:
+                if not batch.is_current():
+                    break
+                await self._receive(event, assignment, offsets)
+                if self._is_due():
+                    await self._flush()
+            await self._deliver_dead_letters()
+            if not self.buffer.batches:  # all of it was loaded before
+                await self.acks.acknowledge(acknowledge)
+
+    async def _receive(self, event: Event, assignment: Assignment, offsets: Mapping[Partition, LoadedOffset]) -> None:
+        record = event.message
+        partition = Partition(record.topic, record.partition)
+        ack = self.acks.take(event)
+        loaded = offsets[partition]
+        first = self._next.get(partition, loaded.next_offset)
+        if record.offset < first:
+            ack.done = True
+            return
+        if record.offset > first:
+            await self._skip(assignment, partition, first, record.offset)
+        self._next[partition] = record.offset + 1
+        began = time.perf_counter()
+        try:
+            decoded = BY_TOPIC[record.topic].read(record, loaded.incarnation)
+        except BadRecord as error:
+            self._dead_letters.append(reject(CONSUMER, record, str(error)))
+            decoded = undecoded(record, loaded.incarnation)
+        metrics.PHASES.labels("decode").inc(time.perf_counter() - began)
+        self.buffer.add(partition, loaded, first, decoded, ack, self._clock())
+
+    async def _skip(self, assignment: Assignment, partition: Partition, first: int, found: int) -> None:
+        """Offsets are missing. A log may lack some (markers of transactions, records that retention deleted).
+
+        Raises SequenceGap unless the log was read from the first missing one on: otherwise the log may have them.
+        What is buffered is loaded before, so that the restarted worker reads from there. Records that were deleted
+        before they were loaded become one dead letter.
+        """
+        if partition in self._next or assignment.read_from[partition] > first:
+            await self._flush()
+            raise SequenceGap(f"{partition.topic}[{partition.partition}] goes on at {found}, {first} is next to load")
+        begin = (await self._log.first_offsets([partition]))[partition]
+        if begin <= first:
+            return
+        lost = min(begin, found) - first
+        log.error("%s[%d]: %d records from %d on were deleted before they were loaded.", *partition, lost, first)
+        metrics.DEAD.labels(CONSUMER, partition.topic).inc()
+        letter = DeadLetter(
+            consumer=CONSUMER, topic=partition.topic, partition=partition.partition, offset=first, timestamp_ms=0,
+            key=None, reason=f"{lost} records from here on were deleted by retention before they were loaded",
+            body_base64=None, length=0, sha256="",
+        )  # fmt: skip
+        self._dead_letters.append(
+            Output(topics.DEAD_LETTERS, None, topics.encode(letter), partition=partition.partition)
+        )
+
+    # -- flushing --------------------------------------------------------------------------------------------
+
+    async def flush_if_due(self) -> None:
+        """Flush what no later record makes due."""
+        async with self._lock:
+            if self._is_due():
+                await self._flush()
+
+    def _is_due(self) -> bool:
+        return self.buffer.is_due(self._limits, self._clock())
+
+    async def _flush(self) -> None:
+        """Load everything in the buffer so that a crash between any two steps loses and repeats nothing.
+
+        1. Deliver the dead letters of records that could not be decoded, and wait until the broker has them. Their
+           offsets are loaded with the others: a crash in between would lose the letters.
+        2. Stop if the partitions were revoked. Their new owner reads the records again from what is loaded.
+        3. After an attempt that failed, reload the offsets and drop what is loaded: the commit may have succeeded
+           though its answer was lost.
+        4. In one transaction (``Loader.load``) compare and set the offset of each partition, copy the rows, commit.
+           The comparison fails when another worker has loaded one of the records (the fence): nothing is loaded, and
+           the attempt counts as failed.
+           A part whose data are refused is halved until the record is found. Its dead letter is delivered before its
+           offset is loaded, without rows.
+        5. Acknowledge, for each partition, the records that are loaded. Acknowledged before the commit, they would be
+           skipped by a worker that starts while the warehouse is away, and it would stop at the gap.
+
+        Steps 2 to 4 are repeated with backoff while the warehouse or the broker is away.
+        """
+        await self._deliver_dead_letters()
+        metrics.FLUSH_ROWS.set(self.buffer.rows)
+        began = time.perf_counter()
+        attempts = 0
+
+        async def attempt() -> None:
+            nonlocal attempts
+            attempts += 1
+            if not self._is_current():
+                self._reset()
+                return
+            if attempts > 1:
+                self._drop_loaded(await self._loader.offsets())
+            await self._load(list(self.buffer.batches.values()))
+
+        await self._retry.until_done(attempt)
+        metrics.FLUSH.observe(time.perf_counter() - began)
+        self.buffer.clear()
+        await self.acks.acknowledge(self._acknowledge)
+
+    async def _deliver_dead_letters(self) -> None:
+        await deliver(self._outputs, self._dead_letters)
+        self._dead_letters.clear()
+
+    def _drop_loaded(self, offsets: Mapping[Partition, LoadedOffset]) -> None:
+        """Keep only what is not loaded. Raises SequenceGap when a record before the buffered ones is not loaded."""
+        for partition, batch in list(self.buffer.batches.items()):
+            loaded = offsets[partition]
+            if loaded.incarnation != batch.incarnation or loaded.next_offset < batch.first_offset:
+                raise SequenceGap(
+                    f"{partition.topic}[{partition.partition}] is loaded to {loaded.next_offset}, and "
+                    f"{batch.first_offset} was next"
+                )
+            self.buffer.loaded_to(partition, loaded.next_offset)
+
+    async def _load(self, batches: list[PartitionBatch]) -> None:
+        if not batches:
+            return
+        try:
+            rows = await self._loader.load(batches)
+        except Fenced as fenced:
+            metrics.FENCED.inc()
+            raise WarehouseError(f"Another worker has loaded records of ours: {fenced}.") from fenced
+        except DataRefused as refused:
+            await self._load_in_parts(batches, str(refused))
+            return
+        for table, loaded in rows.items():
+            metrics.ROWS.labels(table).inc(loaded)
+        for batch in batches:
+            self.buffer.loaded_to(batch.partition, batch.next_offset)
+
+    async def _load_in_parts(self, batches: list[PartitionBatch], reason: str) -> None:
+        """Halve what is refused; a single record becomes a dead letter, and its offset is loaded without rows."""
+        log.info("Looking for what is refused among %d rows: %s", rows_of(batches), reason)
+        parts = halves(batches)
+        if parts is None:
+            (batch,) = batches
+            record = self.buffer.message(batch.partition, batch.records[0].origin.offset)
+            await deliver(self._outputs, [reject(CONSUMER, record, reason)])
+            parts = [batch.without_rows()], []
+        for part in parts:
+            await self._load(part)

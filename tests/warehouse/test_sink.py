@@ -1,0 +1,406 @@
+"""The archive sink: what it loads, refuses, acknowledges and waits for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import pytest
+
+from f1stream import metrics, topics
+from f1stream.processing.outputs import Output
+from f1stream.topics import SequenceGap
+from f1stream.warehouse.buffer import FlushLimits
+from f1stream.warehouse.partition_batch import LoadedOffset, Partition
+from tests.support.archive_harness import (
+    Away,
+    Delivered,
+    MemoryKafka,
+    MemoryWarehouse,
+    Message,
+    Worker,
+    assert_exact,
+    good,
+    run_until_loaded,
+)
+
+FIRST, SECOND = Partition(topics.MESSAGES, 0), Partition(topics.MESSAGES, 1)
+
+
+@pytest.fixture
+def kafka() -> MemoryKafka:
+    kafka = MemoryKafka()
+    kafka.produce(FIRST, *map(good, range(6)))
+    return kafka
+
+
+@pytest.fixture
+def warehouse(kafka: MemoryKafka) -> MemoryWarehouse:
+    return MemoryWarehouse(kafka)
+
+
+@pytest.fixture
+async def worker(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> Worker:
+    worker = Worker(kafka, warehouse)
+    await worker.assign()
+    return worker
+
+
+def commits(worker: Worker) -> int:
+    return worker.faults.passed.count("commit:after")
+
+
+# -- when it flushes -----------------------------------------------------------------------------------------------
+
+
+async def test_records_are_buffered_until_there_are_enough_rows(worker: Worker, warehouse: MemoryWarehouse) -> None:
+    await worker.poll(3)
+    await worker.sink.flush_if_due()
+    assert (warehouse.rows, worker.acknowledged) == ([], [])
+    await worker.poll(1)
+    assert len(warehouse.values(FIRST)) == len(worker.acknowledged) == 4
+
+
+async def test_a_record_is_loaded_when_it_is_old_enough(worker: Worker, warehouse: MemoryWarehouse) -> None:
+    worker.now_s = 100.0
+    await worker.poll(1)
+    worker.now_s = 109.9
+    await worker.poll(1)
+    await worker.sink.flush_if_due()
+    assert not warehouse.rows
+    worker.now_s = 110.0  # the older one came 10 s ago
+    await worker.sink.flush_if_due()
+    assert len(warehouse.rows) == 2
+    await worker.poll(1)
+    await worker.sink.flush_if_due()
+    assert len(warehouse.rows) == 2, "the age is that of the oldest record in the buffer"
+
+
+async def test_many_bytes_make_a_flush(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
+    worker = Worker(kafka, warehouse, limits=FlushLimits(1_000, 2 * len(good(0)), 10.0))
+    await worker.assign()
+    await worker.poll(1)
+    assert not warehouse.rows
+    await worker.poll(1)
+    assert len(warehouse.rows) == 2
+
+
+async def test_nothing_to_load_starts_no_transaction(worker: Worker) -> None:
+    worker.now_s = 1_000.0
+    await worker.sink.flush_if_due()
+    assert commits(worker) == 0
+
+
+# -- what cannot be loaded -----------------------------------------------------------------------------------------
+
+
+async def test_a_record_that_cannot_be_decoded_is_a_dead_letter_with_its_reason(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    kafka.produce(FIRST, b"no JSON", good(7))
+    before = metrics.DEAD.labels("archive", topics.MESSAGES)._value.get()
+    await run_until_loaded(kafka, warehouse)
+    assert_exact(kafka, warehouse)
+    (letter,) = kafka.letters()
+    assert (letter.consumer, letter.topic, letter.partition, letter.offset) == ("archive", *FIRST, 6)
+    assert letter.reason.startswith("the value: Invalid JSON")
+    assert metrics.DEAD.labels("archive", topics.MESSAGES)._value.get() == before + 1
+
+
+async def test_a_dead_letter_does_not_wait_for_a_flush(worker: Worker, kafka: MemoryKafka) -> None:
+    kafka.produce(SECOND, b"no JSON")
+    worker.positions[SECOND] = 0
+    await worker.assign()
+    await worker.poll(1)
+    assert (len(kafka.letters()), commits(worker)) == (1, 0)
+
+
+@pytest.mark.parametrize("refused", [[0], [5], [2, 3], [0, 1, 2, 3, 4, 5]])
+async def test_what_the_warehouse_refuses_is_a_dead_letter_and_the_others_are_loaded(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse, refused: list[int]
+) -> None:
+    kafka.produce(SECOND, good(10), good(11))
+    warehouse.refused = set(map(good, refused))
+    await run_until_loaded(kafka, warehouse)
+    assert_exact(kafka, warehouse)
+    assert [letter.offset for letter in kafka.letters()] == refused
+    assert {letter.reason for letter in kafka.letters()} == {"the warehouse refused it"}
+
+
+async def test_a_refused_record_is_found_in_few_attempts(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
+    """Of 64 records: 6 halves that are refused, their other halves, and what is left."""
+    kafka.produce(SECOND, *map(good, range(100, 164)))
+    warehouse.refused = {good(140)}
+    worker = Worker(kafka, warehouse, limits=FlushLimits(1_000, 1_000_000, 10.0))
+    await worker.run(100)
+    assert_exact(kafka, warehouse)
+    assert worker.faults.passed.count("put:before") <= 2 * 7 + 2
+
+
+async def test_a_dead_letter_that_is_not_delivered_ends_the_worker_before_its_offset_is_loaded(
+    worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_: Output) -> Awaitable[Any]:
+        raise Away("no broker")
+
+    kafka.produce(FIRST, b"no JSON")
+    monkeypatch.setattr(worker.sink._outputs, "send", fails)
+    with pytest.raises(Away):
+        await worker.poll(10)
+    assert warehouse.newest()[FIRST].next_offset == 4, "the first flush had no bad record; the second one has"
+    await run_until_loaded(kafka, warehouse)
+    assert_exact(kafka, warehouse)
+
+
+# -- where it begins -----------------------------------------------------------------------------------------------
+
+
+async def test_kafkas_offsets_that_are_ahead_are_not_believed(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
+    await Worker(kafka, warehouse).run()
+    kafka.produce(FIRST, good(6), good(7))
+    kafka.committed[FIRST] = 8
+    rewinds = metrics.REWINDS._value.get()
+    worker = Worker(kafka, warehouse)
+    await worker.assign()
+    assert worker.positions == {FIRST: 6}
+    assert metrics.REWINDS._value.get() == rewinds + 1
+    await worker.drain()
+    assert_exact(kafka, warehouse)
+
+
+async def test_kafkas_offsets_that_are_gone_load_nothing_again(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    await Worker(kafka, warehouse).run()
+    kafka.committed.clear()
+    worker = Worker(kafka, warehouse)
+    await worker.run()
+    assert commits(worker) == 0
+    assert_exact(kafka, warehouse)  # and all of it is acknowledged again
+
+
+async def test_another_warehouse_is_loaded_from_the_beginning(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
+    await Worker(kafka, warehouse).run()
+    other = MemoryWarehouse(kafka)
+    await run_until_loaded(kafka, other)
+    assert_exact(kafka, other)
+
+
+async def test_a_new_partition_begins_where_its_log_does(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
+    kafka.trim(FIRST, 2)
+    await Worker(kafka, warehouse).run()
+    assert warehouse.values(FIRST) == [good(n) for n in range(2, 6)]
+    assert not kafka.letters(), "nobody has promised what was deleted before"
+
+
+async def test_a_topic_that_was_created_again_is_loaded_as_another_incarnation(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    await Worker(kafka, warehouse).run()
+    kafka.recreate(FIRST)
+    kafka.produce(FIRST, *map(good, range(100, 109)))  # longer than the one before
+    await run_until_loaded(kafka, warehouse)
+    assert warehouse.values(FIRST, 0) == [good(n) for n in range(6)]
+    assert warehouse.values(FIRST, 1) == [good(n) for n in range(100, 109)]
+    assert warehouse.newest()[FIRST].incarnation == 1
+    assert_exact(kafka, warehouse)
+
+
+async def test_a_topic_created_again_and_shorter_is_another_one_too(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    await Worker(kafka, warehouse).run()
+    kafka.recreate(FIRST)
+    kafka.produce(FIRST, good(0))  # its first record is the same
+    await run_until_loaded(kafka, warehouse)
+    assert (warehouse.values(FIRST, 1), len(warehouse.values(FIRST, 0))) == ([good(0)], 6)
+
+
+# -- records that are missing --------------------------------------------------------------------------------------
+
+
+async def test_records_deleted_before_they_were_loaded_are_a_dead_letter_and_the_others_are_loaded(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    await Worker(kafka, warehouse).run()
+    kafka.produce(FIRST, *map(good, range(6, 20)))
+    kafka.trim(FIRST, 11)
+    await Worker(kafka, warehouse).run()
+    (letter,) = kafka.letters()
+    assert (letter.topic, letter.partition, letter.offset) == (*FIRST, 6)
+    assert letter.reason.startswith("5 records")
+    assert warehouse.values(FIRST) == [good(n) for n in (*range(6), *range(11, 20))]
+
+
+async def test_offsets_that_the_log_never_had_are_passed_over(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
+    kafka.produce(FIRST, None, good(7), None, None, good(10))
+    await run_until_loaded(kafka, warehouse)
+    assert_exact(kafka, warehouse)
+    assert not kafka.letters()
+
+
+async def test_a_record_that_is_not_delivered_stops_the_worker_and_what_was_before_is_loaded(
+    worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """The restarted one begins at the gap; one that began again before it would stop again, for ever."""
+    await worker.poll(2)
+    worker.positions[FIRST] = 3
+    with pytest.raises(SequenceGap, match="goes on at 3, 2 is next"):
+        await worker.poll()
+    assert warehouse.newest()[FIRST].next_offset == 2
+    await run_until_loaded(kafka, warehouse)
+    assert_exact(kafka, warehouse)
+
+
+async def test_a_reading_that_began_after_what_is_loaded_stops_the_worker(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """The warehouse was away when the partition was assigned, and Kafka's offset is ahead of it."""
+    kafka.committed[FIRST] = 3
+    warehouse.offsets[FIRST, 0] = LoadedOffset(0, 0)
+    worker = Worker(kafka, warehouse)
+
+    async def away() -> None:
+        raise Away("no answer")
+
+    worker.faults.plan = {0: away}
+    with pytest.raises(SequenceGap, match="goes on at 3, 0 is next"):
+        await worker.run()
+    assert not warehouse.rows
+    await run_until_loaded(kafka, warehouse)
+    assert_exact(kafka, warehouse)
+
+
+async def test_a_record_delivered_again_is_only_acknowledged(worker: Worker, warehouse: MemoryWarehouse) -> None:
+    await worker.poll(4)
+    worker.positions[FIRST] = 1
+    await worker.drain()
+    assert warehouse.values(FIRST) == [good(n) for n in range(6)]
+    assert worker.acknowledged[-1] == (FIRST, 5)
+
+
+async def test_offsets_that_went_back_in_the_warehouse_stop_the_worker(
+    worker: Worker, warehouse: MemoryWarehouse
+) -> None:
+    """Somebody has restored a table: what was acknowledged is missing, and only a restart finds it."""
+    await worker.poll(4)
+    warehouse.offsets[FIRST, 0] = LoadedOffset(0, 2)
+    with pytest.raises(SequenceGap, match="is loaded to 2, and 4 was next"):
+        await worker.drain()
+
+
+# -- a warehouse that is away, and other workers -------------------------------------------------------------------
+
+
+async def test_while_the_warehouse_is_away_nothing_more_is_received(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """It waits inside of the batch, with backoff, and says for what; Kafka keeps the rest."""
+    pauses: list[float] = []
+    reads: list[int] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        reads.append(worker.positions[FIRST])
+        if len(pauses) == 7:
+            worker.faults.plan.clear()
+
+    async def away() -> None:
+        raise Away("no answer")
+
+    worker = Worker(kafka, warehouse, sleep=sleep)
+    await worker.assign()
+    gates = len(worker.faults.passed)
+    worker.faults.plan = dict.fromkeys(range(gates, gates + 1_000), away)
+    kafka.produce(FIRST, *map(good, range(6, 40)))
+    await worker.poll(4)
+    assert set(reads) == {4}
+    assert max(pauses) <= 1.0
+    assert worker.waits[-2] == "Attempt 7 to load failed; records wait in Kafka. no answer"
+    assert worker.waits[-1] is None
+    await worker.drain()
+    assert_exact(kafka, warehouse)
+
+
+async def test_partitions_are_assigned_though_the_warehouse_does_not_answer(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """A rebalance does not wait; the first batch does."""
+    never = asyncio.Event()
+
+    async def hang() -> None:
+        await never.wait()
+
+    worker = Worker(kafka, warehouse)
+    worker.sink.offsets_within_s = 0.0
+    worker.faults.plan = {0: hang}
+    await worker.assign()
+    assert worker.waits[0] is not None
+    assert worker.waits[0].startswith("The warehouse does not say how far partitions are loaded.")
+    await worker.drain()
+    assert_exact(kafka, warehouse)
+
+
+async def test_a_fenced_worker_loads_only_what_the_other_one_has_not(
+    worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    fenced = metrics.FENCED._value.get()
+    await worker.poll(2)
+    other = Worker(kafka, warehouse, limits=FlushLimits(1, 1, 1.0))
+    await other.assign()
+    await other.poll(3)
+    await worker.drain()
+    assert metrics.FENCED._value.get() == fenced + 1
+    assert warehouse.values(FIRST) == [good(n) for n in range(6)]
+    assert list(warehouse.loaded_by.values()) == [worker.name]
+    assert "Another worker has loaded records of ours" in str(worker.waits)
+
+
+async def test_records_of_revoked_partitions_are_neither_loaded_nor_acknowledged(
+    worker: Worker, warehouse: MemoryWarehouse
+) -> None:
+    await worker.poll(3)
+    worker.revoke()
+    worker.now_s = 1_000.0
+    await worker.sink.flush_if_due()
+    assert (warehouse.rows, worker.acknowledged) == ([], [])
+
+
+async def test_a_batch_of_an_earlier_assignment_is_left_out(worker: Worker, warehouse: MemoryWarehouse) -> None:
+    await worker.deliver([Delivered(Message(*FIRST, n, good(n))) for n in range(6)], generation=-7)
+    assert not warehouse.rows
+    await worker.drain()
+    assert warehouse.values(FIRST) == [good(n) for n in range(6)]
+
+
+async def test_records_that_come_while_a_flush_goes_on_wait_for_its_end(
+    worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """The flush is one by age, in another task than the one that receives."""
+    go_on, flushing = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        flushing.set()
+        await go_on.wait()
+
+    await worker.poll(2)
+    worker.faults.plan = {len(worker.faults.passed) + GATES_TO_COPY: wait}
+    worker.now_s = 1_000.0
+    flush = asyncio.create_task(worker.sink.flush_if_due())
+    await flushing.wait()
+    assert worker.faults.passed[-1] == "copy:after"
+    await worker.assign()  # partitions are assigned again meanwhile, from what is acknowledged
+    assert worker.positions == {FIRST: 0}
+    receiving = asyncio.create_task(worker.poll(4))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(worker.sink.buffer.batches[FIRST].records) == 2
+    go_on.set()
+    await asyncio.gather(flush, receiving)
+    await worker.drain()
+    assert_exact(kafka, warehouse)
+
+
+GATES_TO_COPY = ["put:before", "put:after", "compare_and_set:before", "compare_and_set:after", "copy:before",
+                 "copy:after"].index("copy:after")  # fmt: skip

@@ -1,0 +1,56 @@
+"""Kafka records become rows, or are refused with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from f1stream import topics
+from f1stream.warehouse.partition_batch import Partition
+from f1stream.warehouse.tables import BY_TOPIC, undecoded
+from tests.support.archive_harness import MemoryKafka, MemoryWarehouse, Message, Worker
+from tests.support.poison import POISON
+
+EACH = pytest.mark.parametrize(
+    ("topic", "key", "value", "headers", "reason"), POISON, ids=[f"{n}-{one[4]}" for n, one in enumerate(POISON)]
+)
+
+
+@EACH
+def test_a_record_that_cannot_be_loaded_says_why(
+    topic: str, key: bytes | None, value: bytes | None, headers: Any, reason: str
+) -> None:
+    message: Any = Message(topic, 3, 17, value, key, headers)  # type: ignore[arg-type]
+    with pytest.raises(topics.BadRecord) as error:
+        BY_TOPIC[topic].read(message, 0)
+    assert any(part in str(error.value) for part in reason.split("|"))
+    stands_in = undecoded(message, 0)
+    assert (stands_in.origin.offset, stands_in.rows, stands_in.size) == (17, 0, len(value or b""))
+
+
+@EACH
+async def test_it_is_a_dead_letter_once_and_what_comes_after_it_is_loaded(
+    topic: str, key: bytes | None, value: bytes | None, headers: Any, reason: str
+) -> None:
+    kafka = MemoryKafka()
+    warehouse = MemoryWarehouse(kafka)
+    bad, other = Partition(topic, 0), Partition(topics.MESSAGES, 5)
+    kafka.logs[bad] = [Message(topic, 0, 0, value, key, headers)]  # type: ignore[arg-type]
+    kafka.produce(other, b'{"kind":"session_end","session_time_ms":1}')
+    await Worker(kafka, warehouse, partitions=[bad, other]).run()
+    (letter,) = kafka.letters()
+    assert any(part in letter.reason for part in reason.split("|"))
+    assert (letter.consumer, letter.topic, letter.offset, letter.length) == ("archive", topic, 0, len(value or b""))
+    assert warehouse.newest()[bad].next_offset == len(kafka.logs[bad])  # a bad dead letter's own letter is after it
+    assert (bad, 0, 0) not in [row[:3] for row in warehouse.rows]
+    assert len(warehouse.values(other)) == 1
+
+
+def test_a_packet_of_another_car_than_its_key_says_is_refused() -> None:
+    message: Any = Message(topics.TELEMETRY, 0, 0, b"{}", b"9693:99")
+    table = replace(BY_TOPIC[topics.TELEMETRY], decode=lambda _: SimpleNamespace(driver_number="4"))
+    with pytest.raises(topics.BadRecord, match="driver_number is 4, the key says 99"):
+        table.read(message, 0)
