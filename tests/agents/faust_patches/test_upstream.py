@@ -152,7 +152,7 @@ def needed() -> dict[str, str]:
             found |= dict.fromkeys(REACHED[name], file)
     for file, names in RELIED_ON.items():
         found |= dict.fromkeys(names, file)
-    return found
+    return dict(sorted(found.items()))
 
 
 def source_hash(name: str) -> str:
