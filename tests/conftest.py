@@ -7,9 +7,10 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from f1stream.sources.archive import read_archive
 from f1stream.sources.livetiming.message import FeedMessage
@@ -19,6 +20,9 @@ from models import TrackStatus
 from tests.support.figures import figures
 from tests.support.required import DATA, missing
 from tests.support.rig import Rig
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 os.environ.setdefault("F1STREAM_JOLPICA_URL", "http://127.0.0.1:9/ergast/f1")
 os.environ.setdefault("F1STREAM_FASTF1_URL", "http://127.0.0.1:9")
@@ -125,6 +129,36 @@ def _cluster(folder: Path, brokers: int) -> Iterator[Any]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One headless Chromium for all tests."""
+    from playwright.async_api import async_playwright
+
+    from tests.support.stage import CHROMIUM, CHROMIUM_ARGS
+
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
+        yield started
+        await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """Chromium; the pages that a test opens, and what they store, are gone after it."""
+    before = set(chromium.contexts)
+    yield chromium
+    for context in set(chromium.contexts) - before:
+        await context.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go."""
+    folder = Path(os.environ.get("F1STREAM_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -11,22 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
+import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocket
 
 from tests.support.recorded_race import recorded
-from tests.support.stage import (  # noqa: F401
+from tests.support.stage import (
     DESKTOP,
     PHONE,
     Stage,
-    browser_fixture,
-    needs_chromium,
-    pictures_fixture,
+    in_chromium,
+    picture,
+    rendered,
+    serious_violations,
     until,
 )
 from web.feed import Feed
 
-pytestmark = needs_chromium
+pytestmark = in_chromium
 KEY = "9693"
 MOMENTS = {"the first safety car": 3, "green": 21, "the second safety car": 36, "rain": 47, "the last lap": 56}
 """By name, the lap that the leader has just ended."""
@@ -39,7 +40,7 @@ def feed(archive_path: Path) -> Feed:
     return recorded(archive_path)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stage(feed: Feed) -> AsyncIterator[Stage]:
     made = Stage()
     made.feed = feed
@@ -98,7 +99,7 @@ async def at(browser: Browser, stage: Stage, t: int, more: str = "", **options: 
     page = await browser.new_page(**({"viewport": DESKTOP} | options))
     await page.goto(f"{stage.address}/?session={KEY}&t={t}{more}")
     await until(page, f"f1stream.state?.t === {t // 200 * 200} && f1stream.history.length > 10")
-    await page.wait_for_timeout(400)
+    await rendered(page)
     return page
 
 
@@ -111,7 +112,7 @@ async def test_who_goes_back_and_plays_is_told_the_history_again(browser: Browse
     await page.keyboard.press("k")
     for _ in range(4):
         await page.keyboard.press("]")
-    await until(page, f"f1stream.history.length > {few} + 20", 30)
+    await until(page, f"f1stream.history.length > {few} + 5", 30)
     await page.keyboard.press("End")
     await until(page, f"f1stream.history.length > {known}", 20)
     await page.close()
@@ -226,7 +227,7 @@ async def test_nothing_later_than_the_cursor_reaches_the_browser(
     await page.keyboard.press("]")
     for key in ("]", "]", "]", "k"):
         await page.keyboard.press(key)
-    await page.wait_for_timeout(3_000)
+    await until(page, f"f1stream.state.t > {start} + 20_000")
     await page.keyboard.press("k")
     await until(page, "f1stream.remote.settled && f1stream.remote.mode === 'pause'")
     await page.wait_for_timeout(500)
@@ -314,23 +315,21 @@ async def test_a_moment_can_be_shared_and_the_page_goes_where_it_is_told(
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 async def test_the_whole_page_is_accessible_and_fits(
-    browser: Browser, stage: Stage, pictures: Path, theme: str, viewport: dict[str, int]
+    browser: Browser, stage: Stage, theme: str, viewport: dict[str, int]
 ) -> None:
     page = await at(browser, stage, 8_900_000, "&drivers=NOR,VER", viewport=viewport, color_scheme=theme)
     for name in ("trace", "positions", "laptimes", "strategy", "weather"):
         await chart(page, name)
     await page.evaluate("document.getElementById('compare-chart').scrollIntoView()")
     await until(page, "document.getElementById('compare-note').textContent.includes('slower')", 20)
-    found = await Axe().run(page)
-    serious = [each for each in found.response["violations"] if each["impact"] in {"serious", "critical"}]
-    assert serious == [], found.generate_report()
+    assert await serious_violations(page) == []
     wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide == 0
     for panel in await page.locator("[data-panel]:visible").all():
         name = await panel.get_attribute("data-panel")
         await panel.scroll_into_view_if_needed()
-        await panel.screenshot(path=pictures / f"panel-{name}-{theme}-{viewport['width']}.png")
+        await picture(panel, f"panel-{name}-{theme}-{viewport['width']}")
     await page.keyboard.press("?")
     await until(page, "document.getElementById('help').open")
-    await page.screenshot(path=pictures / f"keys-{theme}-{viewport['width']}.png")
+    await picture(page, f"keys-{theme}-{viewport['width']}")
     await page.close()

@@ -6,9 +6,9 @@ from statistics import median
 
 from playwright.async_api import Browser
 
-from tests.support.stage import Stage, browser_fixture, needs_chromium, opened, pill, stage_fixture, until  # noqa: F401
+from tests.support.stage import Stage, in_chromium, opened, pill, rendered, until
 
-pytestmark = needs_chromium
+pytestmark = in_chromium
 
 
 async def test_a_delay_holds_to_a_fifth_of_a_second_and_is_remembered(browser: Browser, stage: Stage) -> None:
@@ -20,14 +20,14 @@ async def test_a_delay_holds_to_a_fifth_of_a_second_and_is_remembered(browser: B
     await later.goto(f"{stage.address}/?delay=3.0")
     await until(later, "f1stream.state")
     apart: list[float] = []
-    for _ in range(400):  # a page that has just opened on a busy machine catches up first
+    for _ in range(800):  # a page that has just opened on a busy machine catches up first
         # Both are told at which wall time they were asked: the machine is busy.
         here = await now.evaluate("[f1stream.clock.t, Date.now()]")
         there = await later.evaluate("[f1stream.clock.t, Date.now()]")
         apart.append((here[0] - there[0]) - (here[1] - there[1]))
-        if len(apart) >= 100 and abs(median(apart[-40:]) - 3_000) < 200:
+        if len(apart) >= 40 and abs(median(apart[-40:]) - 3_000) < 200:
             break
-        await now.wait_for_timeout(50)
+        await now.wait_for_timeout(25)
     assert abs(median(apart[-40:]) - 3_000) < 200
     await later.keyboard.press("+")
     await later.goto(stage.address)
@@ -77,7 +77,7 @@ async def test_speeds_keys_and_the_way_back_to_live(browser: Browser, stage: Sta
     await page.keyboard.press(" ")
     await until(page, "f1stream.remote.mode === 'pause' && f1stream.remote.settled")
     still = await page.evaluate("f1stream.clock.t")
-    await page.wait_for_timeout(600)
+    await rendered(page)
     assert await page.evaluate("f1stream.clock.t") == still
     await page.keyboard.press("l")
     await pill(page, "Live")

@@ -159,6 +159,7 @@ async def _until(http: aiohttp.ClientSession, url: str) -> Any:
             await asyncio.sleep(0.3)
 
 
+@pytest.mark.system
 async def test_a_session_goes_through_all_of_them_to_page_and_warehouse(services: Services, page: str) -> None:
     said = await asyncio.to_thread(services.run, "source", *SOURCE)
     published = int(said.split(": ")[1].split(" samples")[0].replace(",", ""))
@@ -175,6 +176,7 @@ async def test_a_session_goes_through_all_of_them_to_page_and_warehouse(services
     assert loaded == published
 
 
+@pytest.mark.system
 async def test_health_and_metrics_are_not_for_viewers(services: Services, page: str) -> None:
     async with aiohttp.ClientSession() as http:
         for path in ("/health", "/alive", "/metrics"):
@@ -187,6 +189,7 @@ async def test_health_and_metrics_are_not_for_viewers(services: Services, page: 
             assert "f1stream" in await answer.text()
 
 
+@pytest.mark.system
 def test_stopped_as_docker_stops_them_all_end_well(services: Services) -> None:
     ended = services.down()
     assert len(ended) == 8, "race, archive and web twice, scheduler and warehouse"

@@ -22,8 +22,10 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.parser import text_string_to_metric_families
+from typer.main import get_command
 
 from f1stream import metrics as workers
+from f1stream.cli import app
 from f1stream.jobs.serve import JobMetrics
 from f1stream.settings import Settings
 from f1stream.sources.livetiming import metrics as live
@@ -181,6 +183,7 @@ def wrong(query: str, known: Known, legend: str = "") -> list[str]:
     return found
 
 
+@pytest.mark.system
 def test_dashboards_show_what_the_processes_tell(boards: dict[str, dict[str, Any]], known: Known) -> None:
     found = [
         f"{where}: {each}"
@@ -191,6 +194,7 @@ def test_dashboards_show_what_the_processes_tell(boards: dict[str, dict[str, Any
     assert not found, "\n".join(found)
 
 
+@pytest.mark.system
 def test_alerts_ask_what_the_processes_tell(alerts: dict[str, dict[str, Any]], known: Known) -> None:
     found = [
         f"{name}: {each}"
@@ -200,6 +204,7 @@ def test_alerts_ask_what_the_processes_tell(alerts: dict[str, dict[str, Any]], k
     assert not found, "\n".join(found)
 
 
+@pytest.mark.system
 def test_what_nobody_tells_is_found(known: Known) -> None:
     assert wrong('sum by (topic) (rate(f1stream_lag_records{job="race"}[5m])) > 1e3', known, "{{topic}}") == []
     assert wrong("rate(f1stream_lag[5m])", known) == ["f1stream_lag is told by no process"]
@@ -209,6 +214,7 @@ def test_what_nobody_tells_is_found(known: Known) -> None:
     assert wrong('up{job="racer"}', known) == ["job racer is not scraped", "racer does not tell up"]
 
 
+@pytest.mark.system
 def test_every_metric_of_ours_is_on_a_dashboard(boards: dict[str, dict[str, Any]], known: Known) -> None:
     shown = " ".join(target["expr"] for _, panel in panels(boards) for target in panel["targets"])
     ours = {name for metrics in known.values() for name in metrics if name.startswith("f1stream_")}
@@ -217,6 +223,7 @@ def test_every_metric_of_ours_is_on_a_dashboard(boards: dict[str, dict[str, Any]
     assert not {name for name in ours if not re.search(rf"\b{name}\b", shown)}
 
 
+@pytest.mark.system
 def test_every_process_tells_its_version_memory_and_start(known: Known) -> None:
     for job, metrics in known.items():
         for name in ("f1stream_build_info", "process_resident_memory_bytes", "process_start_time_seconds"):
@@ -293,9 +300,8 @@ def test_every_alert_has_a_runbook_and_every_runbook_an_alert(alerts: dict[str, 
 
 def test_runbooks_name_commands_and_settings_that_there_are(alerts: dict[str, dict[str, Any]]) -> None:
     text = (DEPLOY / "RUNBOOKS.md").read_text()
-    listed = subprocess.run([sys.executable, "-m", "f1stream", "--help"], capture_output=True, text=True, check=True)
-    for command in set(re.findall(r"f1stream ([a-z]+)", text)):
-        assert re.search(rf"\b{command}\b", listed.stdout), f"f1stream {command}"
+    commands: Any = get_command(app)
+    assert set(re.findall(r"f1stream ([a-z]+)", text)) <= commands.commands.keys()
     for setting in set(re.findall(r"F1STREAM_([A-Z0-9_]+)", text)):
         assert setting.lower() in Settings.model_fields, setting
     named = set(re.findall(r"(?:see|for|and) ([A-Z][a-z]+[A-Z]\w+)", text))
@@ -322,6 +328,7 @@ def test_every_alert_is_tried_where_it_fires_and_where_it_does_not(alerts: dict[
     ],
     ids=lambda command: " ".join(command[:2]),
 )
+@pytest.mark.system
 def test_promtool_finds_nothing(command: list[str]) -> None:
     if shutil.which("promtool") is None:
         missing("promtool is not there: it is in Debian's package prometheus")

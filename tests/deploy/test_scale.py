@@ -13,7 +13,8 @@ import pytest
 from tests.support.kafka_cluster import jars
 from tests.support.required import ROOT, missing
 
-SMALL = ("--sessions", "1", "--workers", "1", "--laps", "1", "--cars", "4", "--rounds", "1")
+pytestmark = pytest.mark.system
+SMALL = ("--sessions", "1", "--workers", "1", "--laps", "1", "--cars", "4", "--rounds", "1", "--no-warm-up")
 Told = dict[str, list[dict[str, Any]]]
 
 

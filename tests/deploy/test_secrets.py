@@ -294,6 +294,7 @@ def test_the_search_finds_a_secret_wherever_it_is(witness: Witness) -> None:
     assert all(leak.startswith("snowflake_password in the command line ") for leak in witness.leaks())
 
 
+@pytest.mark.system
 def test_every_process_works_with_its_secrets_and_shows_none(
     witness: Witness, cluster: Cluster, snowflake: Callable[..., SnowflakeDoor], jolpica_data: Path, recordings: Path
 ) -> None:
@@ -419,6 +420,7 @@ def hanging_up() -> Iterator[str]:
         listening.shutdown(socket.SHUT_RDWR)
 
 
+@pytest.mark.system
 def test_what_is_refused_is_not_shown(
     witness: Witness, cluster: Cluster, snowflake: Callable[..., SnowflakeDoor]
 ) -> None:

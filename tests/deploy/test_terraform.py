@@ -62,6 +62,7 @@ def value(body: dict[str, Any], name: str) -> Any:
     return held[0] if isinstance(held, list) and len(held) == 1 else held
 
 
+@pytest.mark.system
 def test_every_file_is_formatted() -> None:
     if shutil.which("terraform") is None:
         missing("terraform is not there")
@@ -71,6 +72,7 @@ def test_every_file_is_formatted() -> None:
     assert done.returncode == 0, f"terraform fmt -recursive deploy/terraform changes {done.stdout}"
 
 
+@pytest.mark.system
 def test_every_variable_has_a_description_and_a_type_and_what_a_user_sets_is_checked(files: dict[Path, Any]) -> None:
     for folder in (TERRAFORM, *(TERRAFORM / "modules" / name for name in MODULES)):
         variables = blocks(files, "variable", folder)
@@ -83,6 +85,7 @@ def test_every_variable_has_a_description_and_a_type_and_what_a_user_sets_is_che
         assert value(body, "description"), f"output {name} is not described"
 
 
+@pytest.mark.system
 def test_readme_tells_every_variable_as_it_is_described(files: dict[Path, Any]) -> None:
     readme = (TERRAFORM / "README.md").read_text()
     table = readme.partition("## Variables")[2].partition("\n## ")[0]
@@ -94,6 +97,7 @@ def test_readme_tells_every_variable_as_it_is_described(files: dict[Path, Any]) 
         assert (default == "required") == ("default" not in variables[name])
 
 
+@pytest.mark.system
 def test_example_sets_what_has_no_default_and_nothing_that_is_not_there(files: dict[Path, Any]) -> None:
     example = (TERRAFORM / "terraform.tfvars.example").read_text()
     names = set(re.findall(r"^(\w+) +=", example, re.M))
@@ -102,6 +106,7 @@ def test_example_sets_what_has_no_default_and_nothing_that_is_not_there(files: d
     assert {name for name, body in variables.items() if "default" not in body} <= names
 
 
+@pytest.mark.system
 def test_nobody_is_let_in_but_whom_the_user_names(files: dict[Path, Any]) -> None:
     assert "default" not in blocks(files, "variable", TERRAFORM)["allowed_cidrs"]
     by_address = []
@@ -116,6 +121,7 @@ def test_nobody_is_let_in_but_whom_the_user_names(files: dict[Path, Any]) -> Non
     assert len(re.findall(r'cidr_ipv4 += "0\.0\.0\.0/0"', text())) == 1, "one way out to everywhere, to port 443"
 
 
+@pytest.mark.system
 def test_terraform_never_holds_a_secret(files: dict[Path, Any]) -> None:
     resources = blocks(files, "resource")
     assert not [name for name in resources if name.startswith("aws_secretsmanager_secret_version ")]
@@ -161,6 +167,7 @@ def test_services_are_commands_at_the_ports_of_the_settings() -> None:
         assert Settings.model_fields[f"{name}_port"].default == int(port)
 
 
+@pytest.mark.system
 def test_prometheus_is_let_in_to_all_metrics_and_viewers_to_none(files: dict[Path, Any]) -> None:
     (live,) = re.findall(r"live_port += (\d+)", text())
     assert Settings.model_fields["live_port"].default == int(live)
@@ -176,12 +183,14 @@ def test_a_task_that_waits_is_not_replaced() -> None:
         assert re.findall(check, (TERRAFORM / "modules" / module / "main.tf").read_text()) == ["/alive"]
 
 
+@pytest.mark.system
 def test_what_holds_data_is_never_destroyed_by_a_plan(files: dict[Path, Any]) -> None:
     for name in ("snowflake_database f1stream", "snowflake_schema all"):
         lifecycle = value(blocks(files, "resource")[name], "lifecycle")
         assert value(lifecycle, "prevent_destroy") is True, name
 
 
+@pytest.mark.system
 def test_costs_are_what_their_arithmetic_gives(files: dict[Path, Any]) -> None:
     readme = (TERRAFORM / "README.md").read_text()
     rows = re.findall(r"^\| (.*) \| ([-+×/(). 0-9]+) \| ([0-9.]+) \|$", readme, re.M)

@@ -71,6 +71,7 @@ def test_what_is_sent_to_the_builder_is_what_is_copied_and_nothing_else() -> Non
     assert "\n*\n" in ignore, "everything else is not left out"
 
 
+@pytest.mark.system
 def test_all_processes_run_a_race_from_the_wheel_in_a_clean_environment(installed: Path, tmp_path: Path) -> None:
     environment = {
         "PATH": f"{installed / 'bin'}:/usr/bin:/bin",

@@ -18,15 +18,19 @@ from f1stream.warehouse.connection import Warehouse, refuses_data
 from f1stream.warehouse.schema import create
 from tests.support.rig import free_port
 
+CONFLICT = 625
+"""Snowflake's error number where two transactions change the same rows."""
+PATIENCE_S = 30
+
 
 class Server:
     """One that can be killed and started again on its data."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *options: str) -> None:
         self.data, self.port = data, free_port()
         self.clients: list[Warehouse] = []
         self.settings = Settings(_env_file=None, embedded_warehouse_port=self.port)
-        self.start()
+        self.start(*options)
 
     def start(self, *options: str) -> None:
         self.process = subprocess.Popen([*warehouse.command(self.data, self.port), *options])
@@ -36,28 +40,53 @@ class Server:
         self.clients.append(Warehouse(self.settings))
         return self.clients[-1]
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        for client in self.clients:
+            client.close()
+        self.kill()
+
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path)
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """For a test that kills it, or waits until it ends a transaction: after a second without a statement."""
+    server = Server(tmp_path, "--tx-idle", "1")
     try:
         yield server
     finally:
-        for client in server.clients:
-            client.close()
-        server.process.kill()
-        server.process.wait()
+        server.stop()
 
 
-def test_what_is_committed_survives_a_kill_and_what_is_not_is_gone(server: Server) -> None:
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("warehouse"))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Iterator[Server]:
+    """One for all tests that leave it running, each with its own connections and without the others' table."""
+    shared_server.client().execute("drop table if exists RAW.T")
+    yield shared_server
+    while shared_server.clients:
+        shared_server.clients.pop().close()
+
+
+def test_what_is_committed_survives_a_kill_and_what_is_not_is_gone(own_server: Server) -> None:
+    server = own_server
     client = server.client()
     list(create(client, "F1STREAM"))
     client.execute("create table RAW.T (n int)")
     client.execute("insert into RAW.T values (1)")
     client.execute("begin")
     client.execute("insert into RAW.T values (2)")
-    server.process.kill()
-    server.process.wait()
+    server.kill()
     server.start()
     again = server.client()
     assert again.rows("select n from RAW.T") == [{"n": 1}]
@@ -75,10 +104,8 @@ def test_a_session_that_ends_in_a_transaction_gives_its_rows_back(server: Server
     assert second.rows("select n from RAW.T") == [{"n": 3}]
 
 
-def test_a_dead_clients_transaction_is_ended(server: Server) -> None:
-    server.process.kill()
-    server.process.wait()
-    server.start("--tx-idle", "1")
+def test_a_dead_clients_transaction_is_ended(own_server: Server) -> None:
+    server = own_server
     first, second = server.client(), server.client()
     first.execute("create table RAW.T (n int)")
     first.execute("insert into RAW.T values (1)")
@@ -86,9 +113,16 @@ def test_a_dead_clients_transaction_is_ended(server: Server) -> None:
     first.execute("update RAW.T set n = 2")
     with pytest.raises(snowflake.connector.Error) as conflict:
         second.execute("update RAW.T set n = 3")
-    assert conflict.value.errno == 625
-    time.sleep(3)
-    second.execute("update RAW.T set n = 4")
+    assert conflict.value.errno == CONFLICT
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            second.execute("update RAW.T set n = 4")
+            break
+        except snowflake.connector.Error as error:
+            assert error.errno == CONFLICT
+            assert time.monotonic() < deadline, "the transaction of the client that went away is still open"
+            time.sleep(0.2)
     with pytest.raises(snowflake.connector.Error):
         first.execute("update RAW.T set n = 5")
     assert first.rows("select n from RAW.T") == [{"n": 4}], "after its session has ended a client begins a new one"

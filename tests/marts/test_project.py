@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from dbt.adapters.snowflake.auth import private_key_from_string
 from snowflake.connector.auth import AuthByKeyPair
+from typer.testing import CliRunner
 
+from f1stream import cli
+from f1stream.marts import project
 from f1stream.marts.diagram import FILE, tables
 from f1stream.marts.project import folder, profile
 from f1stream.marts.publish import CONSTRUCTORS, DRIVERS, EVENTS, RESULTS, ROUND_RESULTS
@@ -155,11 +157,17 @@ def test_a_pull_request_has_a_schema_of_its_own_and_production_its_layers() -> N
     }  # fmt: skip
 
 
-def test_dbt_s_own_options_reach_it() -> None:
-    help_ = subprocess.run(
-        [sys.executable, "-m", "f1stream", "dbt", "build", "--help"], capture_output=True, text=True, check=False
-    )
-    assert "--full-refresh" in help_.stdout
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_dbt_s_own_options_reach_it_and_its_success_is_the_command_s(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, succeeds: bool
+) -> None:
+    reached: list[list[str]] = []
+    monkeypatch.setattr(cli, "settings", lambda: Settings(_env_file=None, home=tmp_path))
+    monkeypatch.setattr(cli, "embedded_warehouse", nullcontext)
+    monkeypatch.setattr(project, "run_dbt", lambda _, arguments: bool(reached.append(arguments)) or succeeds)
+    ran = CliRunner().invoke(cli.app, ["dbt", "build", "--full-refresh", "--select", "fact_laps+", "--help"])
+    assert reached == [["build", "--full-refresh", "--select", "fact_laps+", "--help"]]
+    assert ran.exit_code == (0 if succeeds else 1)
     assert (folder() / "dbt_project.yml").is_file()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import importlib.util
 import json
 import os
 import signal
@@ -20,7 +19,6 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from playwright.async_api import Browser, Page
 
 from f1stream.embedded.ports import listens
@@ -28,13 +26,13 @@ from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from tests.support.jolpica_server import season_2024
 from tests.support.marts_rig import MartsRig
-from tests.support.required import missing
+from tests.support.required import ROOT, missing
 from tests.support.rig import free_port
-from tests.support.stage import DESKTOP, PHONE, browser_fixture, needs_chromium, pictures_fixture  # noqa: F401
+from tests.support.stage import DESKTOP, PHONE, needs_chromium, picture
+from tests.support.streamlit_app import APP, module_of_the_app
 
-ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.system
 DRIVER = ROOT / "tests" / "support" / "streamlit_driver.py"
-APP = ROOT / "deploy" / "streamlit"
 PYTHON = ROOT / ".venv-streamlit" / "bin" / "python"
 VIEWS = {
     "Tyres": ".js-plotly-plot .legendtext:text('I intermediate')",
@@ -57,36 +55,30 @@ def local() -> ModuleType:
     return module_of_the_app("local")
 
 
-def module_of_the_app(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, APP / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 class App:
     """The app in a process of its own environment, without a browser."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [PYTHON, DRIVER], env={**os.environ, **environment}, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+    def __init__(self) -> None:
+        self._process = subprocess.Popen([PYTHON, DRIVER], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def start(self, environment: dict[str, str]) -> None:
+        """Start the app as with this environment: nothing is chosen, and nothing known."""
+        self._ask({"environment": environment, "choices": {}})
 
     def shows(self, **choices: str) -> dict[str, Any]:
         """What is seen after these choices, each on top of those before; no error is."""
+        seen = self._ask({"choices": {label.replace("_", " "): option for label, option in choices.items()}})
+        assert seen["errors"] == []
+        return seen
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(
-            json.dumps({label.replace("_", " "): told for label, told in choices.items()}) + "\n"
-        )
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, "the app's process has ended"
         seen: dict[str, Any] = json.loads(line)
-        assert seen["errors"] == []
         return seen
 
     def close(self) -> None:
@@ -96,13 +88,16 @@ class App:
 
 @pytest.fixture(scope="module")
 def app(marts: MartsRig, local: ModuleType) -> Iterator[App]:
-    with closing(App(local.environment(marts.settings))) as made:
+    with closing(App()) as made:
+        made.start(local.environment(marts.settings))
         yield made
 
 
 @pytest.fixture(scope="module")
-def recorded_laps(archive_path: Path) -> pd.DataFrame:
-    return pd.read_json(archive_path / "laps.jsonl", lines=True, dtype={"DriverNumber": str})
+def other_app() -> Iterator[App]:
+    """For tests that start it on another warehouse."""
+    with closing(App()) as made:
+        yield made
 
 
 def test_selectors_list_what_the_marts_have(app: App, jolpica_data: Path) -> None:
@@ -248,32 +243,6 @@ def test_the_time_between_two_laps_is_that_of_the_samples(
     assert [trace["line"]["dash"] for trace in speeds] == ["solid", "dash"]
 
 
-@pytest.mark.parametrize("with_distance", [True, False], ids=["recorded", "live"])
-def test_the_time_between_two_laps_goes_from_nothing_to_the_lap_times_difference(
-    recorded_laps: pd.DataFrame, archive_path: Path, with_distance: bool
-) -> None:
-    """FastF1 has made samples at the line; as a feed has them, some tenths off it, they give the same."""
-    laps = module_of_the_app("laps")
-    samples = pd.read_parquet(archive_path / "telemetry.parquet").sort_values("session_time_ms")
-    samples = samples.rename(columns={"Distance": "distance_m", "Speed": "speed_kmh", "Throttle": "throttle_percent",
-                                      "Brake": "is_braking", "nGear": "gear"})  # fmt: skip
-    whole, cut, times = [], [], []
-    for driver, number, skipped in (("VER", 25, 1), ("NOR", 28, 2)):
-        (lap,) = recorded_laps[
-            (recorded_laps["Driver"] == driver) & (recorded_laps["LapNumber"] == number)
-        ].itertuples()
-        own = samples[(samples["DriverNumber"].astype(str) == lap.DriverNumber) & (samples["Lap"] == number)]
-        edges = (int(lap.Time - lap.LapTime), int(lap.Time))
-        whole.append(laps.trace(own, *edges))
-        own = own.iloc[skipped : -3 + skipped]
-        cut.append(laps.trace(own if with_distance else own.assign(distance_m=np.nan), *edges))
-        times.append(lap.LapTime / 1000)
-    between = laps.delta(*cut)["seconds"]
-    assert between.iloc[0] == 0
-    assert between.iloc[-1] == pytest.approx(times[1] - times[0], abs=0.001)
-    assert np.abs(between - laps.delta(*whole)["seconds"]).max() < 0.1
-
-
 def test_choices_are_kept_while_another_view_is_shown(app: App) -> None:
     app.shows(Season="2025", view="Laps", Driver="TSU")
     app.shows(view="Tyres")
@@ -329,7 +298,7 @@ TABLES = (
     ],
 )
 def test_what_is_not_there_is_a_sentence(
-    marts: MartsRig, local: ModuleType, database: str, kept: tuple[str, ...], sentence: str
+    marts: MartsRig, local: ModuleType, other_app: App, database: str, kept: tuple[str, ...], sentence: str
 ) -> None:
     settings = marts.settings.model_copy(update={"snowflake_database": database})
     with closing(Warehouse(marts.settings)) as warehouse:
@@ -341,37 +310,19 @@ def test_what_is_not_there_is_a_sentence(
                 warehouse.execute(
                     f"create or replace table {database}.MARTS.{table} as select * from F1STREAM.MARTS.{table} {rows}"
                 )
-    with closing(App(local.environment(settings))) as app:
-        seen = app.shows()
-        assert seen["sentences"][0].startswith(sentence)
-        if not kept:
-            assert seen["sentences"][0].count("make demo") == len(seen["sentences"]) == 1, "and nothing about roles"
-        if kept:
-            assert "standings" in " ".join(app.shows(view="Standings")["sentences"])
+    other_app.start(local.environment(settings))
+    seen = other_app.shows()
+    assert seen["sentences"][0].startswith(sentence)
+    if not kept:
+        assert seen["sentences"][0].count("make demo") == len(seen["sentences"]) == 1, "and nothing about roles"
+    if kept:
+        assert "standings" in " ".join(other_app.shows(view="Standings")["sentences"])
 
 
-def test_a_warehouse_that_does_not_answer_is_told(marts: MartsRig, local: ModuleType) -> None:
-    environment = local.environment(marts.settings.model_copy(update={"embedded_warehouse_port": free_port()}))
-    with (
-        closing(App(environment)) as app,
-        pytest.raises(AssertionError, match="The warehouse does not answer; start"),
-    ):
-        app.shows()
-
-
-def test_what_is_uploaded_to_snowflake_is_all_that_the_app_imports() -> None:
-    (entity,) = yaml.safe_load((APP / "snowflake.yml").read_text())["entities"].values()
-    uploaded = set(entity["artifacts"])
-    assert uploaded == {file.name for file in APP.glob("*.py")} - {"local.py"} | {"environment.yml"}
-    for name in uploaded:
-        assert "f1stream.settings" not in (APP / name).read_text()
-        assert "import f1stream" not in (APP / name).read_text()
-    locked = (ROOT / "deploy" / "locks" / "streamlit.txt").read_text()
-    pinned = [
-        told for told in yaml.safe_load((APP / "environment.yml").read_text())["dependencies"] if "streamlit=" in told
-    ]
-    assert pinned == ["streamlit=1.51.0"]
-    assert f"\n{pinned[0].replace('=', '==')} " in locked, "what runs there is what is tested here"
+def test_a_warehouse_that_does_not_answer_is_told(local: ModuleType, other_app: App) -> None:
+    other_app.start(local.environment(Settings(_env_file=None, embedded_warehouse_port=free_port())))
+    with pytest.raises(AssertionError, match="The warehouse does not answer; start"):
+        other_app.shows()
 
 
 @contextmanager
@@ -417,9 +368,10 @@ async def taken(page: Page, selector: str, option: str) -> None:
 
 
 @needs_chromium
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 async def test_the_page_shows_every_view_and_asks_nobody_but_this_machine(
-    address: str, browser: Browser, pictures: Path, size: dict[str, int]
+    address: str, browser: Browser, size: dict[str, int]
 ) -> None:
     page, hosts, errors = await opened(browser, address, size)
     for view, sign in VIEWS.items():
@@ -431,7 +383,7 @@ async def test_the_page_shows_every_view_and_asks_nobody_but_this_machine(
         await page.locator(sign).first.wait_for()
         await page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
         await page.locator("[data-stale=true]").first.wait_for(state="detached")
-        await page.screenshot(path=pictures / f"streamlit-{view}-{size['width']}.png", full_page=True)
+        await picture(page, f"streamlit-{view}-{size['width']}", full_page=True)
         assert await page.locator("[data-testid=stException], [data-testid^=stAlertContent]").count() == 0
         wide, room = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide <= room, f"{view} is wider than the page"
@@ -440,6 +392,7 @@ async def test_the_page_shows_every_view_and_asks_nobody_but_this_machine(
 
 
 @needs_chromium
+@pytest.mark.asyncio(loop_scope="session")
 async def test_another_driver_and_another_round_can_be_chosen(address: str, browser: Browser) -> None:
     page, _, errors = await opened(browser, address, DESKTOP)
     await page.get_by_role("radiogroup").get_by_text("Telemetry", exact=True).click()

@@ -51,6 +51,10 @@ class MartsRig:
     def __post_init__(self) -> None:
         self.warehouse = Warehouse(self.settings)
 
+    def close(self) -> None:
+        """End the connection."""
+        self.warehouse.close()
+
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query."""
         return self.warehouse.rows(sql)

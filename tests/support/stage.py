@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, Page, async_playwright
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Locator, Page
 
 from f1stream.settings import Settings
 from tests.support.page_race import frames_record, head_record
@@ -30,6 +31,8 @@ PHONE = {"width": 390, "height": 844}
 needs_chromium = pytest.mark.skipif(
     not CHROMIUM.exists() and os.environ.get("CI") != "true", reason=f"{CHROMIUM} is not installed"
 )
+in_chromium = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session"), needs_chromium]
+"""Marks of a test that opens pages: Playwright's objects belong to the event loop that Chromium was started in."""
 
 
 class Stage:
@@ -61,11 +64,11 @@ class Stage:
             await self._runner.cleanup()
             self._runner = None
 
-    def put(self, count: int = 1, **named: Any) -> None:
-        """The next frames of the race, at once."""
+    def put(self, count: int = 1, *, age_ms: int = 0, **named: Any) -> None:
+        """Publish the next frames of the race, which left the race worker ``age_ms`` ago."""
         if self.number == 0:
             self.feed.take([head_record(**self.head)])
-        self.feed.take([frames_record(self.number, count, arrived_ms=int(time.time() * 1000), **named)])
+        self.feed.take([frames_record(self.number, count, arrived_ms=int(time.time() * 1000) - age_ms, **named)])
         self.number += count
 
     def race(self, speed: float = 1.0, batch: int = 1, **named: Any) -> None:
@@ -92,34 +95,16 @@ class Stage:
         return picture
 
 
-@pytest.fixture(name="stage")
-async def stage_fixture() -> AsyncIterator[Stage]:
-    made = Stage()
-    await made.start()
-    yield made
-    await made.pause()
-    await made.stop()
+async def opened(
+    browser: Browser, stage: Stage, *, virtual_time: bool = False, **options: Any
+) -> tuple[Page, list[str]]:
+    """The page, and the errors it will have made: there should be none.
 
-
-@pytest.fixture(name="browser")
-async def browser_fixture() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        made = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_ARGS)
-        yield made
-        await made.close()
-
-
-@pytest.fixture(name="pictures")
-def pictures_fixture(tmp_path: Path) -> Path:
-    """Where screenshots go."""
-    folder = Path(os.environ.get("F1STREAM_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-async def opened(browser: Browser, stage: Stage, **options: Any) -> tuple[Page, list[str]]:
-    """The page, and the errors it will have made: there should be none."""
+    With ``virtual_time`` the page's clock can be set forward: ``page.clock.fast_forward``.
+    """
     page = await browser.new_page(**({"viewport": DESKTOP} | options))
+    if virtual_time:
+        await page.clock.install()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     await page.goto(stage.address)
@@ -136,6 +121,46 @@ async def until(page: Page, condition: str, timeout_s: float = 10) -> None:
 
 async def pill(page: Page, text: str, timeout_s: float = 10) -> None:
     await until(page, f"document.getElementById('pill-text').textContent === '{text}'", timeout_s)
+
+
+async def rendered(page: Page) -> None:
+    """Return when table and panels show what the page knows now: they are rendered at most every 200 ms."""
+    await page.evaluate(
+        """() => new Promise(done => {
+            const begin = performance.now();
+            const look = (now) => now - begin > 250 ? requestAnimationFrame(done) : requestAnimationFrame(look);
+            requestAnimationFrame(look);
+        })"""
+    )
+
+
+async def picture(of: Page | Locator, name: str, **options: Any) -> None:
+    """Keep a screenshot in ``F1STREAM_SCREENSHOTS``, where that is set: a screenshot takes a quarter of a second."""
+    if folder := os.environ.get("F1STREAM_SCREENSHOTS"):
+        await of.screenshot(path=Path(folder) / f"{name}.png", **options)
+
+
+async def serious_violations(page: Page) -> list[str]:
+    """What axe finds that keeps somebody from using the page, once its transitions have ended."""
+    await page.evaluate(
+        """() => Promise.allSettled(document.getAnimations()
+            .filter(each => each.effect.getComputedTiming().endTime < Infinity).map(each => each.finished))"""
+    )
+    found = (await Axe().run(page)).response["violations"]
+    return [f"{each['id']}: {each['help']} {[node['target'] for node in each['nodes']]}"
+            for each in found if each["impact"] in {"serious", "critical"}]  # fmt: skip
+
+
+async def themes(page: Page) -> AsyncIterator[str]:
+    """Name the theme that the page has, then the other one once it is shown."""
+    theme = "document.documentElement.dataset.theme"
+    first = await page.evaluate(theme)
+    yield first
+    await page.click("#theme")
+    await rendered(page)
+    second = await page.evaluate(theme)
+    assert {first, second} == {"dark", "light"}
+    yield second
 
 
 async def rows(page: Page) -> list[list[str]]:

@@ -1,16 +1,20 @@
-"""Streamlit's AppTest on the app, for tests in another environment: choices come by line, and what is shown goes.
+"""Streamlit's AppTest on the app, for tests in another environment: requests are read and answers written by line.
 
-A choice is ``{label of a selector: the option to take}``. Run in .venv-streamlit; it imports nothing of the project.
+A request is ``{"choices": {label of a selector: the option to take}}``; one with ``"environment": {name: value}``
+starts the app as a new process of that environment would, without its seconds of imports. The answer is what the app
+shows. Run in .venv-streamlit; it imports nothing of the project.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).resolve().parents[2] / "deploy" / "streamlit"
@@ -38,12 +42,23 @@ def choose(app: AppTest, label: str, option: str) -> None:
     box.select_index(box.options.index(option)).run()
 
 
+def started(environment: dict[str, str]) -> AppTest:
+    """The app, without anything that it had cached."""
+    os.environ.update(environment)
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    return AppTest.from_file(str(APP / "streamlit_app.py"), default_timeout=60)
+
+
 def main() -> None:
     """Until there are no more lines."""
-    app = AppTest.from_file(str(APP / "streamlit_app.py"), default_timeout=60)
+    app = started({})
     for line in sys.stdin:
+        request = json.loads(line)
+        if "environment" in request:
+            app = started(request["environment"])
         app.run()
-        for label, option in json.loads(line).items():
+        for label, option in request["choices"].items():
             choose(app, label, option)
         print(json.dumps(shown(app)), flush=True)
 

@@ -35,6 +35,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cars", type=int, default=CARS)
     parser.add_argument("--speed", type=float, help="times the races' pace; without it as fast as it goes")
     parser.add_argument("--packet-ms", type=int, default=PACKET_MS)
+    parser.add_argument("--warm-up", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--quix", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--rounds", type=int, default=3, help="of Faust and Quix Streams; the medians are told")
     parser.add_argument("--json", type=Path, help="everything that was measured, into a file")
@@ -54,8 +55,8 @@ async def main(asked: argparse.Namespace) -> None:
         try:
             await cluster.start()
             if asked.sessions:
-                # Thrown away: the first one pays for the broker's start and for compiling.
-                await measure(cluster, Path(folder) / "warm", load(1, 1, asked.packet_ms), 1)
+                if asked.warm_up:  # not counted: the first one pays for the broker's start and for compiling
+                    await measure(cluster, Path(folder) / "warm", load(1, 1, asked.packet_ms), 1)
                 cells = await matrix(cluster, Path(folder), asked)
             if asked.quix:
                 compared = await compare(cluster, Path(folder), asked.rounds, asked.laps, asked.cars)

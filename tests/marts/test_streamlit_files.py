@@ -1,0 +1,54 @@
+"""The Streamlit app without Streamlit: its computations, and what of it is uploaded to Snowflake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from tests.support.required import ROOT
+from tests.support.streamlit_app import APP, module_of_the_app
+
+
+@pytest.mark.parametrize("with_distance", [True, False], ids=["recorded", "live"])
+def test_the_time_between_two_laps_goes_from_nothing_to_the_lap_times_difference(
+    recorded_laps: pd.DataFrame, archive_path: Path, with_distance: bool
+) -> None:
+    """FastF1 has made samples at the line; as a feed has them, some tenths off it, they give the same."""
+    laps = module_of_the_app("laps")
+    samples = pd.read_parquet(archive_path / "telemetry.parquet").sort_values("session_time_ms")
+    samples = samples.rename(columns={"Distance": "distance_m", "Speed": "speed_kmh", "Throttle": "throttle_percent",
+                                      "Brake": "is_braking", "nGear": "gear"})  # fmt: skip
+    whole, cut, times = [], [], []
+    for driver, number, skipped in (("VER", 25, 1), ("NOR", 28, 2)):
+        (lap,) = recorded_laps[
+            (recorded_laps["Driver"] == driver) & (recorded_laps["LapNumber"] == number)
+        ].itertuples()
+        own = samples[(samples["DriverNumber"].astype(str) == lap.DriverNumber) & (samples["Lap"] == number)]
+        edges = (int(lap.Time - lap.LapTime), int(lap.Time))
+        whole.append(laps.trace(own, *edges))
+        own = own.iloc[skipped : -3 + skipped]
+        cut.append(laps.trace(own if with_distance else own.assign(distance_m=np.nan), *edges))
+        times.append(lap.LapTime / 1000)
+    between = laps.delta(*cut)["seconds"]
+    assert between.iloc[0] == 0
+    assert between.iloc[-1] == pytest.approx(times[1] - times[0], abs=0.001)
+    assert np.abs(between - laps.delta(*whole)["seconds"]).max() < 0.1
+
+
+def test_what_is_uploaded_to_snowflake_is_all_that_the_app_imports() -> None:
+    (entity,) = yaml.safe_load((APP / "snowflake.yml").read_text())["entities"].values()
+    uploaded = set(entity["artifacts"])
+    assert uploaded == {file.name for file in APP.glob("*.py")} - {"local.py"} | {"environment.yml"}
+    for name in uploaded:
+        assert "f1stream.settings" not in (APP / name).read_text()
+        assert "import f1stream" not in (APP / name).read_text()
+    locked = (ROOT / "deploy" / "locks" / "streamlit.txt").read_text()
+    pinned = [
+        told for told in yaml.safe_load((APP / "environment.yml").read_text())["dependencies"] if "streamlit=" in told
+    ]
+    assert pinned == ["streamlit=1.51.0"]
+    assert f"\n{pinned[0].replace('=', '==')} " in locked, "what runs there is what is tested here"
