@@ -68,7 +68,7 @@ class Rig:
         if self.settings.embedded:
             port = self.settings.embedded_broker_port
             process = self._popen(broker.command(port), "broker")
-            await asyncio.to_thread(broker.wait_until_up, process, port)
+            await broker.wait_until_up(process, port)
         await create_topics(self.settings)
 
     def _popen(self, command: list[str], name: str, **more: str) -> subprocess.Popen[bytes]:
