@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from tests.support.figures import figures
 from tests.support.required import DATA, missing
 from tests.support.rig import Rig
 
+HOME = tempfile.TemporaryDirectory(prefix="f1stream-tests-", ignore_cleanup_errors=True)
+"""Of this process, so of each worker of pytest-xdist: no test reads or writes the user's own home of f1stream."""
+os.environ["F1STREAM_HOME"] = HOME.name
 os.environ.setdefault("F1STREAM_JOLPICA_URL", "http://127.0.0.1:9/ergast/f1")
 os.environ.setdefault("F1STREAM_FASTF1_URL", "http://127.0.0.1:9")
 """Nothing answers there: what is tested asks no server of others."""

@@ -32,7 +32,8 @@ from models import SessionEnd
 from tests.support.clock import PATIENCE_S, FakedTime, until
 from tests.support.jolpica_server import JolpicaServer, season_2024, season_of
 from tests.support.livetiming_server import LiveTimingServer, ending_at
-from tests.support.rig import Rig, free_port
+from tests.support.ports import free_port
+from tests.support.rig import Rig
 
 UNTIL_MS = 1_000_000
 """The feed's state before Q1 and its first minutes."""

@@ -26,7 +26,7 @@ from f1stream.warehouse.connection import Warehouse
 from tests.support.clock import FakedTime
 from tests.support.figures import figures
 from tests.support.jolpica_server import JolpicaServer, laps_answer, season_2024
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
 BEFORE = datetime(2024, 2, 25, 12, tzinfo=UTC)
 AFTER_JEDDAH = datetime(2024, 3, 10, 12, tzinfo=UTC)
