@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from f1stream import cli
+from f1stream import cli, logs
 from f1stream.embedded import broker
 from f1stream.marts import project
 from f1stream.settings import settings
@@ -55,7 +55,8 @@ def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 def refused(
     nothing_runs: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., str]:
-    """The sentence that a command ends with."""
+    """The sentence that a command ends with; the log of its process, which is ours here, is as it was."""
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
 
     def run(*command: str) -> str:
         monkeypatch.setattr(sys, "argv", ["f1stream", *command])
@@ -63,6 +64,7 @@ def refused(
             cli.main()
         assert ended.value.code == 2
         (sentence,) = capsys.readouterr().err.splitlines()
+        assert sentence.startswith("f1stream: ")
         return sentence
 
     return run
@@ -87,10 +89,10 @@ def test_taken_port_is_named_with_its_setting(refused: Callable[..., str], name:
     assert setting in sentence
 
 
-@pytest.mark.parametrize("command", ["race", "topics"])
-def test_unreachable_broker(refused: Callable[..., str], command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", [["race"], ["archive"], ["topics"], ["live"], ["replay", "sim:laps=1,cars=2"]])
+def test_unreachable_broker(refused: Callable[..., str], command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("F1STREAM_BROKER", f"127.0.0.1:{free_port()}")
-    assert "No Kafka broker answers" in refused(command)
+    assert "No Kafka broker answers" in refused(*command)
 
 
 def test_embedded_broker_that_ends_at_once(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:

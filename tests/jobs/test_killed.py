@@ -26,6 +26,7 @@ from models import Season
 from tests.support.jolpica_server import JolpicaServer, season_of
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.system
 PATIENCE_S = 300.0
 
 

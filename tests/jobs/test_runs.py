@@ -18,6 +18,7 @@ from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.system
 NOON = datetime(2025, 3, 16, 12, tzinfo=UTC)
 
 
