@@ -18,7 +18,7 @@ import typer
 
 from f1stream import logs
 from f1stream.embedded import broker as embedded_broker
-from f1stream.embedded.broker import PortTaken, claim
+from f1stream.embedded.broker import BrokerFailed, PortTaken, claim
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs.commands import app as jobs_commands
@@ -283,8 +283,8 @@ def broker() -> None:
     """The embedded broker, in the foreground. It forgets everything when it stops."""
     port = settings().embedded_broker_port
     claim(EMBEDDED_HOST, port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
-    print(f"Embedded broker on {EMBEDDED_HOST}:{port}. Ctrl-C stops it.", flush=True)  # noqa: T201
     arguments = embedded_broker.command(port)
+    print(f"Embedded broker on {EMBEDDED_HOST}:{port}. Ctrl-C stops it.", flush=True)  # noqa: T201
     os.execv(arguments[0], arguments)  # noqa: S606 - the binary of an installed package, no shell
 
 
@@ -338,7 +338,8 @@ def main() -> None:
     try:
         app()
     except (
-        SourceError, BrokerError, PortTaken, WarehouseError, WarehouseFailed, Unreachable, Busy, WrongSetting,
+        SourceError, BrokerError, BrokerFailed, PortTaken, WarehouseError, WarehouseFailed, Unreachable, Busy,
+        WrongSetting,
     ) as error:  # fmt: skip
         print(f"f1stream: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +14,7 @@ import aiohttp
 from rich.console import Console
 
 from f1stream.embedded import broker, warehouse
-from f1stream.embedded.broker import claim
+from f1stream.embedded.broker import BrokerFailed, claim
 from f1stream.embedded.ports import free_port
 from f1stream.embedded.running import data_folder
 from f1stream.kafka import create_topics
@@ -29,23 +27,14 @@ from f1stream.sources.fastf1.schedule import Wanted, words
 from f1stream.sources.publish import Counts
 from f1stream.sources.session import SourceError
 from f1stream.sources.spec import open_source
+from f1stream.supervisor import ChildFailed, Supervisor
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
 
 READY_WITHIN_S = 60.0
-STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, being told to end, and a terminal that is closed."""
 INTERRUPTED = 130
 SHOWN_RACE = Wanted(2025, "Australian Grand Prix", "Race")
 """What is shown when nothing else is asked for: rain, three safety cars, six cars out."""
-
-
-class ChildFailed(Exception):
-    """A process that must run has ended, or never came up; ``code`` is what we then end with."""
-
-    def __init__(self, text: str, code: int = 1) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 @dataclass
@@ -119,28 +108,12 @@ class Demo:
         # the demo shows what was asked for, and no session that happens to be on
         self._settings = self._settings.model_copy(update={"schedule_live": False})
         self._children = Children(logs, self._settings.environment())
-        work = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        for number in STOPPED_BY:
-            if work is not None and not (nohup and number == signal.SIGHUP):
-                loop.add_signal_handler(number, work.cancel)
+        interrupted = INTERRUPTED if self.exit_when_done else 0
+        self._supervisor = Supervisor(self._children, self._console, interrupted)
         try:
-            return await self._run()
-        except asyncio.CancelledError:
-            with suppress(OSError):  # the terminal may be what has gone
-                self._console.print("\nStopping.")
-            return INTERRUPTED if self.exit_when_done else 0
-        except ChildFailed as failure:
-            self._console.print(f"\n[red]{failure}[/red]")
-            return failure.code
+            return await self._supervisor.run(self._run())
         finally:
-            for number in STOPPED_BY:  # a second Ctrl-C must not leave anything behind
-                loop.add_signal_handler(number, lambda: None)
-            self._children.stop()
             self._scratch.cleanup()
-            with suppress(OSError):  # the source's progress bar hides the cursor, and its end is not its own
-                self._console.show_cursor()
 
     def _claim_ports(self) -> None:
         s = self._settings
@@ -155,7 +128,10 @@ class Demo:
         s = self._settings
         if s.embedded:
             child = self._children.start("broker", broker.command(s.embedded_broker_port))
-            broker.wait_until_up(child.process, s.embedded_broker_port)
+            try:
+                await broker.wait_until_up(child.process, s.embedded_broker_port)
+            except BrokerFailed as failed:
+                raise BrokerFailed(f"{failed} Its log is {child.log}.") from failed
         await create_topics(s)
         where = s.bootstrap[0] if s.embedded else ",".join(s.bootstrap)
         self._say("broker", f"ready on {where}" + (" (embedded, in memory)" if s.embedded else ""))
@@ -181,14 +157,14 @@ class Demo:
         faster = "; faster: --speed 10" if self.speed == "1" else ""
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all{faster}.\n")
         season = asyncio.create_task(self._tell_of_the_season())
-        await self._until_ended(source or self._start_source())
+        await self._supervisor.until_ended(source or self._start_source())
         season.cancel()
         replay_s = time.monotonic() - self._published_at
         runs = [Counts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
         outcomes = await self._collected(runs)
         race_s = time.monotonic() - self._published_at
         with self._console.status("Waiting for the last rows"):
-            rows = await loaded(self._settings, runs, self._check)
+            rows = await loaded(self._settings, runs, self._supervisor.check)
         seconds = {
             "total": time.monotonic() - self._began,
             "replay": replay_s,
@@ -199,7 +175,7 @@ class Demo:
         code = self._conclude(outcomes, rows, seconds)
         if not self.exit_when_done:
             self._console.print("The session has been told. The page stays up; Ctrl-C stops all.")
-            await self._until_ended(None)
+            await self._supervisor.until_ended()
         return code
 
     async def _build_marts(self) -> float:
@@ -277,7 +253,7 @@ class Demo:
         reason = "it does not answer"
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
             while time.monotonic() < deadline:
-                self._check()
+                self._supervisor.check()
                 try:
                     async with http.get(f"http://{_shown(self._settings.web_host)}:{port}/health") as answer:
                         if answer.status == 200:
@@ -288,28 +264,9 @@ class Demo:
                 await asyncio.sleep(0.1)
         raise ChildFailed(f"{child.name} was not ready within {READY_WITHIN_S:.0f} s: {reason}")
 
-    async def _until_ended(self, child: Child | None) -> None:
-        """Return when ``child`` has ended well (None: never), all others running."""
-        while child is None or child.process.poll() is None:
-            self._check()
-            await asyncio.sleep(0.2)
-        self._check()
-
-    def _check(self) -> None:
-        for child in self._children.children:
-            child.measure()
-        failed = self._children.failed()
-        if failed is not None:
-            words = failed.last_words()
-            raise ChildFailed(
-                f"{failed.name} ended with code {failed.process.returncode}."
-                + (f" The end of {failed.log}:\n{words}" if words else ""),
-                failed.process.returncode if failed.log is None else 1,
-            )
-
     async def _collected(self, runs: list[Counts]) -> list[Outcome]:
         with self._console.status("Waiting for the last frame"):
-            return await collect(self._settings, runs, self._check)
+            return await collect(self._settings, runs, self._supervisor.check)
 
     def _conclude(self, outcomes: list[Outcome], rows: Rows, seconds: dict[str, float]) -> int:
         rss = {child.name: child.peak_rss for child in self._children.children}

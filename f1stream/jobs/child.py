@@ -13,6 +13,8 @@ from typing import IO
 from f1stream.processes import STOPS_WITHIN_S, ends_with_parent
 from f1stream.settings import Settings
 
+COMMAND = [sys.executable, "-m", __name__]
+"""Before the arguments of a run: this module, which ends with its parent and is otherwise ``f1stream``."""
 LOOKS_EVERY_S = 0.5
 LOG_BYTES = 10_000_000
 """A log that is larger is put aside before a run, in the place of the one before."""
@@ -37,7 +39,7 @@ class Child:
             self._log.replace(self._log.with_suffix(".old.log"))
         self._last = ""
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__, *arguments], env={**os.environ, **self._settings.environment()},
+            [*COMMAND, *arguments], env={**os.environ, **self._settings.environment()},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip

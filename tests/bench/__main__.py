@@ -32,8 +32,9 @@ from f1stream.warehouse.partition_batch import LoadedOffset, Partition, Partitio
 from tests.bench import page, viewers
 from tests.support.archive_rig import ArchiveRig
 from tests.support.kafka_cluster import Cluster
+from tests.support.ports import free_port
 from tests.support.required import DATA
-from tests.support.rig import Rig, bytes_of, free_port, wait_healthy
+from tests.support.rig import Rig, bytes_of, wait_healthy
 
 ARCHIVE = DATA / "aus2025_race"
 PACKET_MS = 3_000

@@ -13,7 +13,8 @@ from playwright.async_api import Browser, Page
 
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
-from tests.support.rig import PATIENCE_S, Rig, bytes_of, free_port, wait_healthy
+from tests.support.ports import free_port
+from tests.support.rig import PATIENCE_S, Rig, bytes_of, wait_healthy
 from tests.support.stage import DESKTOP, PHONE, in_chromium, picture
 
 pytestmark = in_chromium

@@ -25,8 +25,8 @@ from tests.support.containers import (
     in_order,
 )
 from tests.support.kafka_cluster import Cluster
+from tests.support.ports import free_port
 from tests.support.required import missing
-from tests.support.rig import free_port
 
 DEPLOY = ROOT / "deploy"
 SOURCE = ("replay", "sim:cars=4,laps=2,seed=3", "--speed", "max")

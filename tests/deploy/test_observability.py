@@ -32,8 +32,8 @@ from f1stream.sources.livetiming import metrics as live
 from f1stream.sources.livetiming.message import FeedMessage
 from tests.support.containers import ROOT, compose
 from tests.support.livetiming_server import LiveTimingServer
+from tests.support.ports import free_port
 from tests.support.required import missing
-from tests.support.rig import free_port
 from web.metrics import Metrics
 
 DEPLOY = ROOT / "deploy"

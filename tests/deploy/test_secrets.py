@@ -46,7 +46,7 @@ from tests.support.fastf1_server import SCHEDULES, FastF1Servers
 from tests.support.jolpica_server import JolpicaServer, season_2024, season_of
 from tests.support.kafka_cluster import Cluster
 from tests.support.livetiming_server import LiveTimingServer
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 from tests.support.snowflake_door import SnowflakeDoor
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.figures import figures
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = ROOT / "deploy" / "docker" / "Dockerfile"

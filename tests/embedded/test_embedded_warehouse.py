@@ -16,7 +16,7 @@ from f1stream.embedded import warehouse
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse, refuses_data
 from f1stream.warehouse.schema import create
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
 CONFLICT = 625
 """Snowflake's error number where two transactions change the same rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,18 +15,15 @@ from tests.support.archive_rig import ArchiveRig
 from tests.support.kafka_cluster import Cluster
 
 PACKET_MS = 3_000
+LONG = os.environ.get("F1STREAM_FAULTS") == "long"
+collect_ignore = [] if LONG else ["test_archive_matrix.py"]
+"""The long matrix: the same facts are proven in process, in tests/warehouse."""
 
 
 @pytest.fixture(scope="session")
-def short(stretch: tuple[int, int]) -> tuple[int, int]:
-    """Session time of two laps with stops."""
-    return stretch[0], stretch[0] + 180_000
-
-
-@pytest.fixture(scope="session")
-def items(aus_session: Session, short: tuple[int, int]) -> list[Published]:
-    """The records of these laps."""
-    return list(pack(aus_session, 1, PACKET_MS, *short))
+def items(aus_session: Session, stretch: tuple[int, int]) -> list[Published]:
+    """The records of that stretch."""
+    return list(pack(aus_session, 1, PACKET_MS, *stretch))
 
 
 @pytest_asyncio.fixture

@@ -67,14 +67,14 @@ async def test_a_worker_that_was_frozen_does_not_write_when_it_wakes(
 
 
 async def test_a_topic_that_was_deleted_and_created_again_is_loaded_from_its_beginning(
-    rig: ArchiveRig, aus_session: Session, short: tuple[int, int], items: list[Published]
+    rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], items: list[Published]
 ) -> None:
     await rig.publish(bytes_of(items))
     rig.archive()
     await rig.until_loaded()
     await rig.delete_topics(topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
     await create_topics(rig.settings)
-    again = list(pack(aus_session, 2, PACKET_MS, *short))
+    again = list(pack(aus_session, 2, PACKET_MS, *stretch))
     await rig.publish(bytes_of(again))
     async with asyncio.timeout(150):
         while rig.rows("select max(kafka_incarnation) as n from RAW.LOAD_OFFSETS")[0]["n"] != 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import signal
 from pathlib import Path
@@ -18,21 +17,11 @@ from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import Partition
-from tests.faults.conftest import PACKET_MS
 from tests.support.archive_rig import ArchiveRig, ended, stopped
 from tests.support.kafka_cluster import delete_group
 from tests.support.rig import bytes_of
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(os.environ.get("F1STREAM_FAULTS") != "long", reason="proved in process, and by `make faults`"),
-]
-
-
-@pytest.fixture(scope="module")
-def items(aus_session: Session, stretch: tuple[int, int]) -> list[Published]:
-    """The records of the leader's laps 30 to 36."""
-    return list(pack(aus_session, 1, PACKET_MS, *stretch))
+pytestmark = pytest.mark.system
 
 
 async def test_killed_at_random_times_it_loads_everything_once(rig: ArchiveRig, items: list[Published]) -> None:

@@ -10,9 +10,7 @@ import pytest
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from tests.support.archive_rig import ArchiveRig
-from tests.support.harness import frame_bytes
 from tests.support.kafka_cluster import Cluster
-from tests.support.pipeline import run
 from tests.support.rig import bytes_of
 
 pytestmark = pytest.mark.system
@@ -20,18 +18,25 @@ SPEED = 15.0
 
 
 async def test_brokers_that_die_and_come_back_change_no_frame_and_lose_no_row(
-    three_brokers: Cluster, aus_session: Session, short: tuple[int, int], tmp_path: Path
+    three_brokers: Cluster,
+    aus_session: Session,
+    stretch: tuple[int, int],
+    undisturbed: dict[int, bytes],
+    tmp_path: Path,
+    aus_session: Session,
+    stretch: tuple[int, int],
+    undisturbed: dict[int, bytes],
+    tmp_path: Path,
 ) -> None:
-    expected = frame_bytes(run(aus_session, from_ms=short[0], to_ms=short[1]).made)
-    items = list(pack(aus_session, 1, 250, *short))
+    items = list(pack(aus_session, 1, 250, *stretch))
     rig = ArchiveRig(tmp_path, broker=three_brokers.environment())
     happened: list[str] = []
 
     async def fault(frames: int) -> None:
-        if frames > len(expected) // 4 and not happened:
+        if frames > len(undisturbed) // 4 and not happened:
             happened.append("one")
             three_brokers.kill(1)
-        elif frames > len(expected) // 2 and happened == ["one"]:  # the race went on without it
+        elif frames > len(undisturbed) // 2 and happened == ["one"]:  # the race went on without it
             happened.append("all")
             await three_brokers.start_all()
             for number in (1, 2, 3):
@@ -46,7 +51,7 @@ async def test_brokers_that_die_and_come_back_change_no_frame_and_lose_no_row(
         found = await rig.frames(1, after=fault)
         await publishing
         assert happened == ["one", "all"], "the faults did not happen in mid-race"
-        assert [n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n)] == []
+        assert [n for n in found.keys() | undisturbed.keys() if found.get(n) != undisturbed.get(n)] == []
         await rig.until_loaded()
         rig.assert_exact(items)
     finally:

@@ -49,12 +49,12 @@ async def delete_topics(rig: ArchiveRig) -> None:
 
 
 async def test_with_other_partitions_the_race_is_the_same_and_both_runs_are_loaded(
-    cluster: Cluster, aus_session: Session, short: tuple[int, int], tmp_path: Path
+    cluster: Cluster, aus_session: Session, stretch: tuple[int, int], tmp_path: Path
 ) -> None:
     await cluster.reset()
     first, second = ArchiveRig(tmp_path, 3, cluster.environment()), None
-    items = list(pack(aus_session, 1, 1_000, *short))
-    again = list(pack(aus_session, 2, 1_000, *short))
+    items = list(pack(aus_session, 1, 1_000, *stretch))
+    again = list(pack(aus_session, 2, 1_000, *stretch))
     try:
         await first.start()
         workers = [await first.worker(), first.archive()]
@@ -94,10 +94,10 @@ def prune(rig: ArchiveRig, kept: list[Published], superseded: list[Published]) -
 
 
 async def test_another_warehouse_is_loaded_with_everything_that_kafka_has(
-    cluster: Cluster, aus_session: Session, short: tuple[int, int], tmp_path: Path
+    cluster: Cluster, aus_session: Session, stretch: tuple[int, int], tmp_path: Path
 ) -> None:
     await cluster.reset()
-    items = list(pack(aus_session, 1, 3_000, *short))
+    items = list(pack(aus_session, 1, 3_000, *stretch))
     old = ArchiveRig(tmp_path / "old", broker=cluster.environment())
     new = ArchiveRig(tmp_path / "new", broker=cluster.environment() | {"F1STREAM_SNOWFLAKE_DATABASE": "OTHER"})
     try:

@@ -17,7 +17,8 @@ from pathlib import Path
 from f1stream.embedded.ports import listens
 from f1stream.sources.spec import open_source
 from tests.support.jolpica_server import JolpicaServer, season_of
-from tests.support.rig import PATIENCE_S, Rig, free_port
+from tests.support.ports import free_port
+from tests.support.rig import PATIENCE_S, Rig
 
 SOURCE = "sim:cars=4,laps=2,seed=5"
 

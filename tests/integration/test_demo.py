@@ -7,16 +7,8 @@ import os
 import pty
 import re
 import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import psutil
@@ -28,129 +20,60 @@ from f1stream.sources.archive import DECIMALS
 from f1stream.sources.spec import open_source
 from f1stream.warehouse.connection import Warehouse
 from models import Lap
+from tests.support.demo import DEMO, RunningDemo, environment_in, run_demo
 from tests.support.figures import figures
 from tests.support.jolpica_server import JolpicaServer, season_of
-from tests.support.rig import free_port
 
-STOPS_WITHIN_S = 5
 DELETED_LATER = 6
 """Laps that are told a second time, when race control deletes their time."""
-DEMO = [sys.executable, "-m", "f1stream", "demo"]
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "F1STREAM_HOME": str(tmp_path),
-        "TMPDIR": str(tmp_path),
-        "F1STREAM_BROKER": "",
-        "F1STREAM_EMBEDDED_BROKER_PORT": str(free_port()),
-        "F1STREAM_WEB_PORT": str(free_port()),
-        "F1STREAM_RACE_PORT": str(free_port()),
-        "F1STREAM_ARCHIVE_PORT": str(free_port()),
-        "F1STREAM_SCHEDULE_PORT": str(free_port()),
-        "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(free_port()),
-    }
+    return environment_in(tmp_path)
 
 
-@pytest.fixture(autouse=True)
-def hanging_up_is_not_ignored() -> Iterator[None]:
-    """Under nohup the demo would inherit that it is; a handler of ours it does not."""
-    before = signal.signal(signal.SIGHUP, lambda *_: None)
-    yield
-    signal.signal(signal.SIGHUP, before)
-
-
-class RunningDemo:
-    """A demo that is told to stop, or not."""
-
-    def __init__(self, environment: dict[str, str], *options: str) -> None:
-        self.environment = environment
-        self.process = subprocess.Popen(
-            [*DEMO, *options], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self.told = ""
-
-    def wait_for(self, text: str) -> None:
-        assert self.process.stdout is not None
-        while text not in self.told:
-            line = self.process.stdout.readline()
-            assert line, f"it ended and said: {self.told}"
-            self.told += line
-
-    def children(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-    def get(self, path: str) -> Any:
-        port = self.environment["F1STREAM_WEB_PORT"]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
-            return json.load(answer)
-
-    def get_soon(self, path: str) -> Any:
-        """What the page is just being told."""
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                return self.get(path)
-            except urllib.error.HTTPError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
-
-
-@pytest.fixture
-def running(environment: dict[str, str]) -> Iterator[RunningDemo]:
-    demo = RunningDemo(environment, "--source", "sim:laps=5,cars=8", "--speed", "5")
-    try:
-        demo.wait_for("Watch it on")
-        yield demo
-    finally:
-        if demo.process.poll() is None:
-            demo.process.kill()
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    _, alive = psutil.wait_procs(processes, timeout=1)
-    return not alive
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signal_stops_everything(running: RunningDemo, number: signal.Signals, tmp_path: Path) -> None:
-    deadline = time.monotonic() + 30
-    while len(running.children()) < 7 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    children = running.children()
-    assert len(children) == 7, "broker, race, web, warehouse, archive, scheduler and source"
-    began = time.monotonic()
-    running.process.send_signal(number)
-    assert running.process.wait(20) == 0
-    assert time.monotonic() - began < STOPS_WITHIN_S, "the issue promises it"
-    assert gone(children)
+def test_sessions_at_once_are_accounted_for(environment: dict[str, str], tmp_path: Path) -> None:
+    """The one whole run of `make test`: every process is started, and all that is published comes to its end."""
+    told = tmp_path / "report.json"
+    ended = run_demo(
+        environment, "--source", "sim:cars=4,laps=1,sessions=2", "--speed", "max", "--exit-when-done",
+        "--report", str(told),
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "SIMULATED" in ended.stdout
+    assert "Marts built" in ended.stdout
+    report = json.loads(told.read_text())
+    assert report["session_key"] == "sim-1,sim-2"
+    assert report["warehouse"] == {
+        "telemetry": report["samples"], "laps": report["laps"], "messages": report["messages"], "dead_letters": 0,
+        "duplicates": 0,
+    }  # fmt: skip
+    assert report["laps"] == 2 * 4
     assert not list(tmp_path.glob("f1stream-warehouse-*"))
 
 
-@pytest.mark.parametrize("closed", [False, True], ids=["Ctrl-C", "terminal closed"])
-def test_a_terminal_gets_its_cursor_back_and_may_be_closed(
-    environment: dict[str, str], tmp_path: Path, closed: bool
+@pytest.mark.system
+def test_ctrl_c_ends_the_simulated_race_that_is_shown_without_a_network(
+    environment: dict[str, str], tmp_path: Path
 ) -> None:
+    """On a terminal, with all its processes; what else may end it is in tests/test_supervisor.py."""
     pid, terminal = pty.fork()
     if pid == 0:
-        command = [*DEMO, "--source", "sim:laps=5,cars=8"]
-        os.execve(command[0], command, {**environment, "TERM": "xterm"})  # noqa: S606 - no shell is wanted
+        os.execve(DEMO[0], DEMO, {**environment, "TERM": "xterm", "COLUMNS": "200"})  # noqa: S606 - no shell is wanted
     try:
-        told = b""
-        while b"\x1b[?25l" not in told.partition(b"Watch it on")[2]:
-            told += os.read(terminal, 65_536)
+        shown = b""
+        while b"\x1b[?25l" not in shown.partition(b"Watch it on")[2]:
+            shown += os.read(terminal, 65_536)
+        assert b"a simulated race instead" in shown
+        assert b"SIMULATED" in shown
         children = psutil.Process(pid).children(recursive=True)
-        if closed:
-            os.close(terminal)
-        else:
-            os.write(terminal, b"\x03")
-            told += read_to_the_end(terminal)
-            assert re.findall(rb"\x1b\[\?25[lh]", told)[-1] == b"\x1b[?25h"
-        psutil.Process(pid).wait(20)
-        assert gone(children)
+        assert len(children) == 7, "broker, race, web, warehouse, archive, scheduler and source"
+        os.write(terminal, b"\x03")
+        shown += read_to_the_end(terminal)
+        assert re.findall(rb"\x1b\[\?25[lh]", shown)[-1] == b"\x1b[?25h"
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert not any(child.is_running() for child in children)
         assert not list(tmp_path.glob("f1stream-warehouse-*"))
     finally:
         if psutil.pid_exists(pid):
@@ -158,89 +81,15 @@ def test_a_terminal_gets_its_cursor_back_and_may_be_closed(
 
 
 def read_to_the_end(terminal: int) -> bytes:
-    told = b""
+    shown = b""
     while True:
         try:
-            told += os.read(terminal, 65_536)
+            shown += os.read(terminal, 65_536)
         except OSError:  # nobody has it open any more
-            return told
+            return shown
 
 
-def test_failing_child_stops_everything(running: RunningDemo) -> None:
-    children = running.children()
-    race = next(child for child in children if child.cmdline()[-1] == "race")
-    race.kill()
-    assert running.process.wait(20) == 1
-    assert running.process.stdout is not None
-    assert "race ended with code -9" in running.process.stdout.read()
-    assert gone(children)
-
-
-def test_killed_demo_leaves_no_orphan(running: RunningDemo) -> None:
-    children = running.children()
-    running.process.kill()
-    running.process.wait()
-    _, alive = psutil.wait_procs(children, timeout=15)
-    assert not alive
-
-
-def run_demo(environment: dict[str, str], *options: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*DEMO, *options], env=environment, capture_output=True, text=True, timeout=timeout, check=False
-    )
-
-
-def test_taken_port_is_told_with_its_setting(environment: dict[str, str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", int(environment["F1STREAM_WEB_PORT"])))
-        taken.listen()
-        ended = run_demo(environment)
-    assert ended.returncode == 2
-    assert environment["F1STREAM_WEB_PORT"] in ended.stderr
-    assert "F1STREAM_WEB_PORT" in ended.stderr
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--source", "nothing:1"], "is not a source"),
-        (["--source", "archive:/nowhere"], "/nowhere"),
-        (["--source", "sim:wheels=4"], "wheels"),
-    ],
-)
-def test_impossible_source_is_one_sentence_and_exit_code_2(
-    environment: dict[str, str], options: list[str], said: str
-) -> None:
-    ended = run_demo(environment, *options)
-    assert ended.returncode == 2
-    assert said in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_without_a_network_a_race_is_simulated(environment: dict[str, str]) -> None:
-    demo = RunningDemo(environment)
-    try:
-        demo.wait_for("Watch it on")
-        assert "a simulated race instead" in " ".join(demo.told.split())
-        assert "SIMULATED" in demo.told
-        demo.process.send_signal(signal.SIGINT)
-        assert demo.process.wait(30) == 0
-    finally:
-        demo.process.kill()
-
-
-def test_unreachable_broker_is_one_sentence_and_exit_code_2(environment: dict[str, str]) -> None:
-    for command in ("race", "topics"):
-        ended = subprocess.run(
-            [sys.executable, "-m", "f1stream", command],
-            env={**environment, "F1STREAM_BROKER": f"127.0.0.1:{free_port()}"},
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        assert ended.returncode == 2
-        assert "No Kafka broker answers" in ended.stderr
-        assert "Traceback" not in ended.stderr
-
-
+@pytest.mark.system
 def test_whole_australian_grand_prix_is_accounted_for(
     environment: dict[str, str], archive_path: Path, tmp_path: Path
 ) -> None:
@@ -349,16 +198,7 @@ def assert_laps_are_the_archives(environment: dict[str, str], archive: Path) -> 
             assert row[name] == told, (name, line)
 
 
-def test_five_sessions_at_once_are_accounted_for(environment: dict[str, str], tmp_path: Path) -> None:
-    told = tmp_path / "report.json"
-    ended = run_demo(
-        environment, "--source", "sim:cars=6,laps=3,sessions=5", "--speed", "max", "--exit-when-done",
-        "--report", str(told),
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert json.loads(told.read_text())["session_key"] == "sim-1,sim-2,sim-3,sim-4,sim-5"
-
-
+@pytest.mark.system
 def test_result_and_standings_are_on_the_page_after_the_session(
     environment: dict[str, str], jolpica_data: Path
 ) -> None:

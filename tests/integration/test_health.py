@@ -16,8 +16,9 @@ from f1stream.sources.simulator import simulate
 from f1stream.warehouse.loader import Partition
 from tests.support.archive_rig import ArchiveRig
 from tests.support.impatient_worker import PATIENCE_S
+from tests.support.ports import free_port
 from tests.support.rig import PATIENCE_S as WITHIN_S
-from tests.support.rig import Rig, bytes_of, free_port, wait_healthy
+from tests.support.rig import Rig, bytes_of, wait_healthy
 
 pytestmark = pytest.mark.system
 

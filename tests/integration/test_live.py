@@ -21,7 +21,8 @@ from f1stream.topics import Stamp
 from f1stream.warehouse.partition_batch import Partition
 from models import Lap, Packet, SessionEnd, SessionInfo
 from tests.support.livetiming_server import LiveTimingServer, ending_at
-from tests.support.rig import Rig, free_port
+from tests.support.ports import free_port
+from tests.support.rig import Rig
 
 DECODE = {
     topics.TELEMETRY: topics.decode_packet, topics.LAPS: topics.decode_lap, topics.MESSAGES: topics.decode_message

@@ -1,12 +1,17 @@
+"""A command as a child of the scheduler: what it wrote, how it ended, and that it ends with what started it."""
+
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from f1stream.jobs import child
 from f1stream.jobs.child import Child
 from f1stream.settings import Settings
+from tests.support.clock import until
 
 
 @pytest.fixture
@@ -14,30 +19,65 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(_env_file=None, home=tmp_path)
 
 
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is a line of shell instead of a command of ours."""
+    monkeypatch.setattr(child, "COMMAND", ["/bin/sh", "-c"])
+    monkeypatch.setattr(child, "LOOKS_EVERY_S", 0.01)
+
+
+def test_a_run_is_a_command_of_ours(settings: Settings) -> None:
+    followed = Child(settings, "live")
+    assert followed.run("replay", "sim:laps=none") == 2
+    assert "'none'" in followed.last_words()
+    assert not followed.last_words().startswith("f1stream: ")
+
+
+@pytest.mark.usefixtures("shell")
 def test_what_it_writes_reaches_our_stderr_and_its_log_which_a_later_run_goes_on_with(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     followed = Child(settings, "live")
-    assert followed.run("replay", "sim:laps=none") == 2
-    assert "'none'" in followed.last_words()
-    assert followed.run("replay", "sim:laps=nowhere") == 2
-    assert "nowhere" in followed.last_words(), "its own"
-    for told in ((settings.home / "logs" / "live.log").read_text(), capsys.readouterr().err):
-        assert told.index("'none'") < told.index("nowhere")
+    assert followed.run("echo one; echo first >&2; exit 2") == 2
+    assert followed.last_words() == "first"
+    assert followed.run("echo second; exit 3") == 3
+    assert followed.last_words() == "second", "its own"
+    for written in ((settings.home / "logs" / "live.log").read_text(), capsys.readouterr().err):
+        assert written == "one\nfirst\nsecond\n"
 
 
+@pytest.mark.usefixtures("shell")
 def test_a_run_that_wrote_nothing_has_no_last_words(settings: Settings) -> None:
     followed = Child(settings, "live")
-    followed.run("replay", "sim:laps=nowhere")
-    followed.run("replay", "sim:laps=nowhere", goes_on=lambda: False)
+    followed.run("echo first")
+    assert followed.run("exec sleep 600", goes_on=lambda: False) is None
     assert followed.last_words() == ""
 
 
+@pytest.mark.usefixtures("shell")
 def test_a_large_log_is_put_aside(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "LOG_BYTES", 10)
     logs = settings.home / "logs"
     logs.mkdir()
     (logs / "live.log").write_text("what was said long ago\n")
-    Child(settings, "live").run("replay", "sim:laps=nowhere")
-    assert "nowhere" in (logs / "live.log").read_text()
+    Child(settings, "live").run("echo new")
+    assert (logs / "live.log").read_text() == "new\n"
     assert (logs / "live.old.log").read_text() == "what was said long ago\n"
+
+
+@pytest.mark.usefixtures("shell")
+@pytest.mark.parametrize("command", ["exec sleep 600", "trap '' TERM; while :; do sleep 0.05; done"])
+def test_nothing_of_it_is_left_when_it_is_stopped(
+    settings: Settings, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "STOPS_WITHIN_S", 0.2)
+    followed, codes = Child(settings, "live"), list[int | None]()
+    thread = threading.Thread(target=lambda: codes.append(followed.run(f"echo begun; {command}")))
+    thread.start()
+    until("it runs", followed.last_words)
+    started = [each for each in psutil.Process().children() if each.name() in {"sh", "dash", "bash", "sleep"}]
+    assert started
+    followed.stopped.set()
+    thread.join(10)
+    assert codes == [None]
+    assert not any(each.is_running() for each in started)

@@ -24,8 +24,9 @@ from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from models import Season
 from tests.support.jolpica_server import JolpicaServer, season_of
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
+pytestmark = pytest.mark.system
 PATIENCE_S = 300.0
 
 

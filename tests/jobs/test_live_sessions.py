@@ -15,13 +15,14 @@ from pyrate_limiter import Rate
 
 from f1stream import topics
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.jobs import work
+from f1stream.jobs import child, scheduler, work
 from f1stream.jobs.child import Child
 from f1stream.jobs.live import LiveClient
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.scheduler import JobScheduler
 from f1stream.jobs.serve import health
 from f1stream.jobs.times import LIVE_AT_MOST, LIVE_BEFORE, WHOLE_AFTER, session_on
+from f1stream.jobs.work import Done
 from f1stream.jolpica import client
 from f1stream.jolpica.plan import SESSIONS
 from f1stream.marts.build import Build
@@ -32,7 +33,8 @@ from models import SessionEnd
 from tests.support.clock import PATIENCE_S, FakedTime, until
 from tests.support.jolpica_server import JolpicaServer, season_2024, season_of
 from tests.support.livetiming_server import LiveTimingServer, ending_at
-from tests.support.rig import Rig, free_port
+from tests.support.ports import free_port
+from tests.support.rig import Rig
 
 UNTIL_MS = 1_000_000
 """The feed's state before Q1 and its first minutes."""
@@ -66,6 +68,7 @@ def following(rig: Rig, server: LiveTimingServer, **more: object) -> Settings:
     )
 
 
+@pytest.mark.system
 async def test_a_session_of_the_calendar_is_followed_and_recorded_until_the_feed_says_that_it_has_ended(
     rig: Rig, stretch: list[FeedMessage], jolpica_data: Path, nothing_built: None
 ) -> None:
@@ -96,6 +99,7 @@ async def test_a_session_of_the_calendar_is_followed_and_recorded_until_the_feed
                 ends += sum(isinstance(topics.decode_message(each.value), SessionEnd) for each in batch)
 
 
+@pytest.mark.system
 async def test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_recording(
     rig: Rig, stretch: list[FeedMessage]
 ) -> None:
@@ -110,8 +114,8 @@ async def test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_re
         await asyncio.to_thread(
             until, "something is recorded", lambda: recording.exists() and recording.stat().st_size > 50_000
         )
-        (child,) = [each for each in psutil.Process().children() if "f1stream.jobs.child" in each.cmdline()]
-        child.kill()
+        (killed,) = [each for each in psutil.Process().children() if "f1stream.jobs.child" in each.cmdline()]
+        killed.kill()
         await asyncio.to_thread(thread.join, PATIENCE_S)
     assert ended == [Ended.COMPLETE]
     assert followed.error == ""
@@ -119,13 +123,46 @@ async def test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_re
     assert ("SessionInfo", True) in told[10:], "in the middle, the second client was told the state"
 
 
-async def test_without_a_broker_it_is_said_and_tried_again_until_the_session_is_over(rig: Rig) -> None:
-    settings = rig.settings.model_copy(update={"embedded_broker_port": free_port(), "live_retry_seconds": 0.1})
-    tries = iter([datetime.now(UTC)] * 60)
-    followed = LiveClient(settings)
-    assert await asyncio.to_thread(followed.follow, lambda: next(tries, None)) is Ended.FAILED
-    assert "No Kafka broker answers" in followed.error
+class Runs:
+    """In place of the child: it ends with the next of the codes, and ``arguments`` has what each run was given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, codes: list[int | None], last_words: str = "") -> None:
+        self.arguments: list[tuple[str, ...]] = []
+        left = iter(codes)
+
+        def run(_: Child, *arguments: str, goes_on: Callable[[], bool] = lambda: True) -> int | None:
+            self.arguments.append(arguments)
+            return next(left)
+
+        monkeypatch.setattr(Child, "run", run)
+        monkeypatch.setattr(Child, "last_words", lambda _: last_words)
+
+
+def offline(home: Path) -> Settings:
+    return Settings(_env_file=None, home=home, embedded_broker_port=free_port(), live_retry_seconds=0.001)
+
+
+def test_a_client_that_fails_is_started_again_with_the_same_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, start = Runs(monkeypatch, [-9, 2, 0]), datetime(2024, 3, 1, 11, 30, tzinfo=UTC)
+    followed = LiveClient(offline(tmp_path))
+    assert followed.follow(lambda: start) is Ended.COMPLETE
+    recording = str(tmp_path / "recordings" / "2024-03-01T1130Z.jsonl")
+    assert runs.arguments == [("live", "--record", recording, "--append")] * 3
+    assert followed.error == ""
+
+
+def test_without_a_broker_the_reason_is_shown_and_it_is_tried_again_until_the_session_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(monkeypatch, [2] * 3, "No Kafka broker answers")
+    tries = iter([datetime.now(UTC)] * 3)
+    followed = LiveClient(offline(tmp_path))
+    assert followed.follow(lambda: next(tries, None)) is Ended.FAILED
+    assert followed.error == "f1stream live: No Kafka broker answers"
     assert not followed.on
+    assert len(runs.arguments) == 3
 
 
 def test_where_there_is_no_broker_at_all_nothing_is_followed(tmp_path: Path) -> None:
@@ -139,21 +176,21 @@ def test_where_there_is_no_broker_at_all_nothing_is_followed(tmp_path: Path) -> 
     assert (jobs.counts, jobs.failing()) == ({}, {})
 
 
-async def test_nothing_of_it_is_left_when_it_is_stopped(rig: Rig) -> None:
-
-    with LiveTimingServer([]) as feed:
-        followed = LiveClient(following(rig, feed))
-        thread = threading.Thread(target=followed.follow, args=[lambda: datetime.now(UTC)])
-        thread.start()
-        await asyncio.to_thread(until, "it has connected", lambda: feed.clients)
-        followed.stop()
-        await asyncio.to_thread(thread.join, 30)
-    assert not thread.is_alive()
-    assert not [each for each in psutil.Process().children() if "f1stream.jobs.child" in each.cmdline()]
+def test_nothing_of_it_is_left_when_it_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "COMMAND", ["/bin/sh", "-c", "echo begun; exec sleep 600"])
+    followed, ended = LiveClient(offline(tmp_path)), list[Ended]()
+    thread = threading.Thread(target=lambda: ended.append(followed.follow(lambda: datetime.now(UTC))))
+    thread.start()
+    until("it runs", followed._child.last_words)
+    assert followed.on
+    followed.stop()
+    thread.join(30)
+    assert ended == [Ended.INTERRUPTED]
+    assert not followed.on
 
 
 def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_start_too(
-    tmp_path: Path, jolpica_data: Path, nothing_built: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, jolpica_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first race week, with a faked clock; the scheduler is stopped in a session, and started again in it."""
     called: list[datetime] = []
@@ -168,37 +205,33 @@ def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_star
         called.append(datetime.now(UTC))
         return Ended.COMPLETE
 
+    starts = [
+        datetime.fromisoformat(f"{each['date']}T{each['time']}")
+        for race in season_2024(jolpica_data)["2024/races"]["RaceTable"]["Races"]
+        for each in (race, *(race[name] for name in SESSIONS if name in race))
+    ]
     monkeypatch.setattr(LiveClient, "follow", follow)
     monkeypatch.setattr(Child, "run", publish)
     monkeypatch.setattr("f1stream.jobs.sessions.has_broker", lambda _: True)
     monkeypatch.setattr(Child, "last_words", lambda _: "")
+    monkeypatch.setattr(scheduler, "do", lambda *_, **__: Done(sessions=starts))
     begins, ends = datetime(2024, 2, 25, 12, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
-    with JolpicaServer() as jolpica, time_machine.travel(begins, tick=False) as clock:
-        jolpica.answers = season_2024(jolpica_data)
-        starts = [
-            datetime.fromisoformat(f"{each['date']}T{each['time']}")
-            for race in jolpica.answers["2024/races"]["RaceTable"]["Races"]
-            for each in (race, *(race[name] for name in SESSIONS if name in race))
-        ]
+    with time_machine.travel(begins, tick=False) as clock:
         wanted = sorted(start - LIVE_BEFORE for start in starts if begins < start < ends)
-        settings = Settings(
-            _env_file=None, home=tmp_path, embedded_warehouse_port=free_port(), embedded_broker_port=free_port(),
-            jolpica_url=jolpica.url, jolpica_retry_seconds=0.01,
-        )  # fmt: skip
-        with embedded_warehouse(settings):
-            jobs = JobScheduler(settings)
-            jobs.start()
-            FakedTime(jobs, clock).until(ends)
-            jobs.stop()
-            assert called == wanted
-            assert len(wanted) == 5
-            begun = [at + LIVE_BEFORE for at in wanted]
-            assert published == [(start + WHOLE_AFTER, f"{start:%Y-%m-%dT%H:%M:%S}") for start in begun]
-            clock.move_to(wanted[-1] + timedelta(hours=1), tick=False)
-            assert session_on(starts, datetime.now(UTC)) == wanted[-1] + LIVE_BEFORE
-            jobs = JobScheduler(settings)
-            jobs.start()
-            until("the session that is on is followed", lambda: len(called) == len(wanted) + 1)
-            until("nothing runs any more", lambda: not jobs.running())
-            jobs.stop()
+        settings = Settings(_env_file=None, home=tmp_path)
+        jobs = JobScheduler(settings)
+        jobs.start()
+        FakedTime(jobs, clock).until(ends)
+        jobs.stop()
+        assert called == wanted
+        assert len(wanted) == 5
+        begun = [at + LIVE_BEFORE for at in wanted]
+        assert published == [(start + WHOLE_AFTER, f"{start:%Y-%m-%dT%H:%M:%S}") for start in begun]
+        clock.move_to(wanted[-1] + timedelta(hours=1), tick=False)
+        assert session_on(starts, datetime.now(UTC)) == wanted[-1] + LIVE_BEFORE
+        jobs = JobScheduler(settings)
+        jobs.start()
+        until("the session that is on is followed", lambda: len(called) == len(wanted) + 1)
+        until("nothing runs any more", lambda: not jobs.running())
+        jobs.stop()
     assert LIVE_BEFORE < LIVE_AT_MOST

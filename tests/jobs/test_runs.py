@@ -16,8 +16,9 @@ from f1stream.jobs.work import JOBS, do
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
+pytestmark = pytest.mark.system
 NOON = datetime(2025, 3, 16, 12, tzinfo=UTC)
 
 

@@ -1,32 +1,30 @@
-"""The scheduler through a whole season, with its clock faked, and through failures."""
+"""When the scheduler runs its jobs: through a whole season with its clock faked, and through failures.
+
+What a job does is not its business: here a run only knows the calendar. Real runs are in test_season.py.
+"""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
-from pyrate_limiter import Rate
 
-from f1stream.embedded.running import embedded_warehouse
-from f1stream.jobs import times, work
+from f1stream.jobs import scheduler
+from f1stream.jobs.lock import Busy
+from f1stream.jobs.runs import Ended
 from f1stream.jobs.scheduler import JobScheduler, on_file
 from f1stream.jobs.serve import health
-from f1stream.jolpica import client
+from f1stream.jobs.work import Done, Job
 from f1stream.jolpica.plan import PUBLISHED_AFTER
-from f1stream.marts.build import Build, BuildFailed
-from f1stream.marts.build import build as build_marts
 from f1stream.settings import Settings
-from f1stream.warehouse.connection import Warehouse
 from tests.support.clock import FakedTime
-from tests.support.figures import figures
-from tests.support.jolpica_server import JolpicaServer, laps_answer, season_2024
-from tests.support.rig import free_port
+from tests.support.jolpica_server import season_2024
 
 BEFORE = datetime(2024, 2, 25, 12, tzinfo=UTC)
 AFTER_JEDDAH = datetime(2024, 3, 10, 12, tzinfo=UTC)
@@ -36,71 +34,51 @@ AFTER = datetime(2024, 12, 20, 12, tzinfo=UTC)
 IMOLA = 7
 
 
-@pytest.fixture(scope="module")
-def season(jolpica_data: Path) -> dict[str, Any]:
-    return season_2024(jolpica_data)
+@dataclass
+class Runs:
+    """In place of the jobs' work: every run is noted and finds the calendar; it ends as the test says."""
+
+    calendar: dict[str, list[datetime]]
+    """The starts of a race's sessions."""
+    ends: Callable[[], Done] = Done
+    done: list[tuple[str, int, datetime]] = field(default_factory=list)
+    """Job, attempt, when."""
+    owed: list[bool] = field(default_factory=list)
+    """Of each run, whether a build was owed to it."""
+
+    def __call__(self, job: Job, _: Settings, attempt: int = 1, *, owes_build: bool = True) -> Done:
+        self.done.append((job.name, attempt, datetime.now(UTC)))
+        self.owed.append(owes_build)
+        done = self.ends()
+        done.sessions = sorted(start for starts in self.calendar.values() for start in starts)
+        return done
+
+    def by_job(self) -> dict[str, list[datetime]]:
+        """When each job ran, without later attempts."""
+        ran: dict[str, list[datetime]] = {}
+        for name, attempt, at in self.done:
+            if attempt == 1:
+                ran.setdefault(name, []).append(at)
+        return ran
 
 
 @pytest.fixture
-def server(season: dict[str, Any]) -> Iterator[JolpicaServer]:
-    """It publishes results two hours after a race has begun, by the faked clock."""
-    with JolpicaServer() as server:
-        server.answers = json.loads(json.dumps(season))
-
-        for number in range(1, 25):  # the files have no laps
-            (race,) = [race for race in races(server) if race["round"] == str(number)]
-            server.answers[f"2024/{number}/laps"] = laps_answer(race, [(1, "max_verstappen", 1, "1:30.000")])
-
-        def hidden(path: str) -> bool:
-            number, what = [*path.split("/"), ""][1:3]
-            if not number.isdigit():
-                return False
-            race = next(race for race in races(server) if race["round"] == number)
-            of = {"qualifying": "Qualifying", "sprint": "Sprint"}.get(what)
-            return datetime.now(UTC) < start_of(race.get(of, race)) + timedelta(hours=2)
-
-        server.hides = hidden
-        yield server
-
-
-def races(server: JolpicaServer) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.answers["2024/races"]["RaceTable"]["Races"]
-    return found
-
-
-def start_of(session: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(f"{session['date']}T{session['time']}")
+def runs(jolpica_data: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
+    races = season_2024(jolpica_data)["2024/races"]["RaceTable"]["Races"]
+    runs = Runs({race["raceName"]: sessions_of(race) for race in races})
+    assert len(runs.calendar) == 24
+    monkeypatch.setattr(scheduler, "do", runs)
+    return runs
 
 
 def sessions_of(race: dict[str, Any]) -> list[datetime]:
-    return [start_of(race), *(start_of(of) for of in race.values() if isinstance(of, dict) and "date" in of)]
+    every = [race, *(of for of in race.values() if isinstance(of, dict) and "date" in of)]
+    return [datetime.fromisoformat(f"{each['date']}T{each['time']}") for each in every]
 
 
 @pytest.fixture
-def settings(tmp_path: Path, server: JolpicaServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """With a warehouse, and without the API's limits: those have tests of their own."""
-    settings = Settings(
-        _env_file=None, home=tmp_path, embedded_warehouse_port=free_port(), embedded_broker_port=free_port(),
-        jolpica_url=server.url, jolpica_retry_seconds=0.01, schedule_live=False,
-    )  # fmt: skip
-    unlimited = client.shared_bucket
-    monkeypatch.setattr(client, "shared_bucket", lambda home, _: unlimited(home, (Rate(100_000, 1_000),)))
-    with embedded_warehouse(settings):
-        yield settings
-
-
-@pytest.fixture
-def builds(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
-    """When dbt was called, without calling it."""
-    called: list[datetime] = []
-
-    def build(_: Settings) -> Build:
-        called.append(datetime.now(UTC))
-        return Build(0, 0, [], 0.0)
-
-    monkeypatch.setattr(work, "build", build)
-    monkeypatch.setattr(work, "read", lambda *_: [])
-    return called
+def settings(tmp_path: Path) -> Settings:
+    return Settings(_env_file=None, home=tmp_path, schedule_live=False)
 
 
 @pytest.fixture
@@ -122,103 +100,47 @@ def starting(settings: Settings) -> Iterator[Callable[[datetime], FakedTime]]:
             jobs.stop()
 
 
-def runs(settings: Settings) -> list[dict[str, Any]]:
-    warehouse = Warehouse(settings)
-    try:
-        return warehouse.rows("select * from OPS.JOB_RUNS order by started_at, run_id")
-    finally:
-        warehouse.close()
-
-
-def without_imola(server: JolpicaServer) -> None:
-    """The race is cancelled: those after it move up a round, answers and all."""
-    kept = {path: answer for path, answer in server.answers.items() if f"2024/{IMOLA}/" not in path}
-    moved: dict[str, Any] = {}
-    for path, answer in kept.items():
-        number = path.split("/")[1]
-        if number.isdigit() and int(number) > IMOLA:
-            path = path.replace(f"/{number}/", f"/{int(number) - 1}/")  # noqa: PLW2901
-            for table in answer.get("StandingsTable", {}).get("StandingsLists", []):
-                table["round"] = str(int(number) - 1)
-        moved[path] = answer
-    table = moved["2024/races"]["RaceTable"]
-    table["Races"] = [race for race in table["Races"] if race["round"] != str(IMOLA)]
-    for number, race in enumerate(table["Races"], 1):
-        race["round"] = str(number)
-    server.answers = moved
-
-
-def test_a_season_is_followed_round_by_round(
-    starting: Callable[[datetime], FakedTime], server: JolpicaServer, settings: Settings, builds: list[datetime],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    """Each run does what is due, once; a cancelled race and those renumbered after it keep their keys.
+def test_a_season_is_followed_session_by_session(starting: Callable[[datetime], FakedTime], runs: Runs) -> None:
+    """Each run does what is due, once, also when a race is cancelled.
 
     The scheduler is away twice: from the second race to the sixth, and from Monaco to the year's end.
     """
     once = {"first": 0, "session": 1, "season": 1, "weekly": 1, "calendar": 1}
+    races = list(runs.calendar.items())
     year = starting(BEFORE)
     year.settle()
     year.until(AFTER_JEDDAH)
-    spring = by_job(settings)
-    monkeypatch.setattr(times, "next_look_at_the_calendar", at_midnight)  # every hour of a season takes too long
+    spring = runs.by_job()
     year = starting(AFTER_MIAMI)
     year.settle()
-    back = by_job(settings)
+    back = runs.by_job()
     assert more(spring, back) == once, "what was missed runs once"
-    assert build_marts(settings).rows > 0
-    before = events(settings)
-    without_imola(server)
+    del runs.calendar["Emilia Romagna Grand Prix"]
     year.until(AFTER_MONACO)
-    summer = by_job(settings)
+    summer = runs.by_job()
     year = starting(AFTER)
     year.settle()
     year.until(AFTER + timedelta(minutes=1))
-    assert more(summer, by_job(settings)) == once, "what was missed runs once"
+    assert more(summer, runs.by_job()) == once, "what was missed runs once"
     assert year.jobs.failing() == {}
 
     followed = {name: spring[name] + summer[name][len(back[name]) :] for name in summer}
     seen = [
-        race for race in races(server)
-        if start_of(race) < AFTER_JEDDAH or AFTER_MIAMI < start_of(race) < AFTER_MONACO
-    ]  # fmt: skip
-    due = sorted({start + PUBLISHED_AFTER for race in seen for start in sessions_of(race)})
+        starts
+        for name, starts in races
+        if (starts[0] < AFTER_JEDDAH or AFTER_MIAMI < starts[0] < AFTER_MONACO) and name in runs.calendar
+    ]
+    assert len(seen) == 3
+    due = sorted({start + PUBLISHED_AFTER for starts in seen for start in starts})
     assert followed["first"] == [BEFORE]
     assert followed["session"] == due, "one run after each session, none twice, none of the cancelled race"
     assert all(at.hour == 0 and at.day % 2 == 1 for at in followed["season"])
     assert len(followed["season"]) == 21, "February 2, March 5, May 13, June 1"
     assert all(at.weekday() == 0 and at.hour == 4 for at in followed["weekly"])
     assert len(followed["weekly"]) == 5, "February 26, March 4, May 13, 20 and 27"
-    days = {start.date() for race in seen[:2] for start in sessions_of(race)}
+    days = {start.date() for starts in seen for start in starts}
     looked = Counter(at.date() for at in followed["calendar"])
     assert {looked[day] for day in days} == {24}, "hourly on race days"
-
-    assert build_marts(settings).rows > 0
-    after = events(settings)
-    assert len(after) == len(before) == 24
-    assert {name: key for name, (key, *_) in after.items()} == {name: key for name, (key, *_) in before.items()}
-    assert after["Emilia Romagna Grand Prix"][2] == "cancelled"
-    assert before["Monaco Grand Prix"][1] == IMOLA + 1
-    assert after["Monaco Grand Prix"][1] == IMOLA
-    assert [state for *_, state in after.values()].count("held") == 23
-    compare_with_files(settings, server)
-    figures.append(
-        f"a season by the scheduler: {sum(map(len, by_job(settings).values())):,} runs, "
-        f"{len(server.requests):,} requests, dbt asked for {len(builds):,} times"
-    )
-
-
-def at_midnight(_: Any, now: datetime) -> datetime:
-    return now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-
-
-def by_job(settings: Settings) -> dict[str, list[datetime]]:
-    """When each job ran, without later attempts."""
-    ran: dict[str, list[datetime]] = {}
-    for run in runs(settings):
-        if run["attempt"] == 1:
-            ran.setdefault(run["job"], []).append(run["started_at"].replace(tzinfo=UTC))
-    return ran
 
 
 def more(before: dict[str, list[datetime]], after: dict[str, list[datetime]]) -> dict[str, int]:
@@ -227,59 +149,48 @@ def more(before: dict[str, list[datetime]], after: dict[str, list[datetime]]) ->
 
 
 def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
-    starting: Callable[[datetime], FakedTime], server: JolpicaServer, settings: Settings, builds: list[datetime],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    starting: Callable[[datetime], FakedTime], runs: Runs, settings: Settings
+) -> None:
     begin = datetime(2024, 3, 20, 12, tzinfo=UTC)
-    answers, server.answers = server.answers, {"2024/races": {"RaceTable": {"Races": [{"season": "2024"}]}}}
+    runs.ends = lambda: Done(Ended.INCOMPLETE, errors=["Round 3 is not there."])
     jobs = starting(begin)
     jobs.settle()
-    assert "first" in jobs.jobs.failing()
+    assert jobs.jobs.failing() == {"first": "Round 3 is not there."}
     assert health(jobs.jobs)["status"] == "failing"
-    assert builds == [], "nothing came"
     assert on_file(settings)[0]["first"] == begin + timedelta(minutes=30)
     jobs.until(begin + timedelta(hours=2))
-    assert [run["attempt"] for run in runs(settings)] == [1, 2, 3]
-    assert {run["outcome"] for run in runs(settings)} == {"incomplete"}
-    server.answers = answers
+    assert [attempt for _, attempt, _ in runs.done] == [1, 2, 3]
+    assert runs.owed == [True, False, False], "it owes what the run before left undone"
+
+    runs.ends = Done
     again = starting(begin + timedelta(hours=2))  # a restart does not wait
     again.settle()
     assert again.jobs.failing() == {}
     assert health(again.jobs)["status"] == "ok"
-    assert runs(settings)[-1]["outcome"] == "complete"
-    assert len(builds) == 1
     again.until(begin + timedelta(hours=9))
-    assert runs(settings)[-1]["attempt"] == 4, "nothing more is owed"
+    assert runs.done[-1] == ("first", 4, begin + timedelta(hours=2)), "nothing more is owed"
 
-    def fails(_: Settings) -> Build:
-        raise BuildFailed("dbt build ended with code 1; failed: fact_laps.")
-
-    monkeypatch.setattr(work, "build", fails)
-    again.until(datetime(2024, 3, 21, 0, 1, tzinfo=UTC))
-    assert again.jobs.failing() == {"season": "dbt build ended with code 1; failed: fact_laps."}
-    assert [run["outcome"] for run in runs(settings) if run["job"] == "season"] == ["failed"]
-
-
-def events(settings: Settings) -> dict[str, tuple[str, int, str]]:
-    """By name: key, round, status."""
-    warehouse = Warehouse(settings)
-    rows = warehouse.rows(
-        "select event_name, event_key, round, event_status from MARTS.FACT_EVENTS order by race_date"
-    )
-    warehouse.close()
-    return {row["event_name"]: (row["event_key"], row["round"], row["event_status"]) for row in rows}
+    runs.ends = lambda: Done(Ended.FAILED, errors=["fact_laps failed."], owes_build=True)
+    again.until(datetime(2024, 3, 21, 0, 2, 30, tzinfo=UTC))
+    assert again.jobs.failing() == {"season": "fact_laps failed."}
+    assert [(name, attempt, at.minute) for name, attempt, at in runs.done[-2:]] == [
+        ("season", 1, 0),
+        ("season", 2, 1),
+    ]
+    assert runs.owed[-1], "the build"
 
 
-def compare_with_files(settings: Settings, server: JolpicaServer) -> None:
-    """The marts' standings after every round are what the server says now."""
-    told = set()
-    for path, answer in server.answers.items():
-        if path.endswith("/driverstandings"):
-            number = int(path.split("/")[1])
-            for row in answer["StandingsTable"]["StandingsLists"][0]["DriverStandings"]:
-                told.add((number, row["Driver"]["driverId"], float(row["points"])))
-    warehouse = Warehouse(settings)
-    rows = warehouse.rows("select round, driver_id, points from MARTS.FACT_DRIVER_STANDINGS")
-    warehouse.close()
-    assert {(row["round"], row["driver_id"], float(row["points"])) for row in rows} == told
-    assert len(rows) == len(told)
+@pytest.mark.parametrize(
+    ("error", "reason"), [(Busy("A backfill is on."), "A backfill is on."), (ValueError("odd"), "ValueError: odd")]
+)
+def test_a_run_that_raises_has_failed_and_is_tried_again(
+    starting: Callable[[datetime], FakedTime], runs: Runs, error: Exception, reason: str
+) -> None:
+    def raises() -> Done:
+        raise error
+
+    runs.ends = raises
+    jobs = starting(BEFORE)
+    jobs.settle()
+    assert jobs.jobs.failing() == {"first": reason}
+    assert jobs.jobs.next_runs()["first"] == BEFORE + timedelta(minutes=1)

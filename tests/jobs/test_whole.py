@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from f1stream import topics
+from f1stream.jobs.child import Child
 from f1stream.jobs.scheduler import JobScheduler, on_file
 from f1stream.jobs.sessions import WHOLE, WHOLE_OWED
 from f1stream.jobs.times import FAR, WHOLE_AFTER, latest
@@ -60,6 +61,7 @@ def test_the_latest_session_that_is_over_is_meant() -> None:
     assert latest(starts, WHOLE_AFTER, practice) is None
 
 
+@pytest.mark.system
 async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_again_after_a_restart(
     rig: Rig, servers: FastF1Servers, recordings: Path, tmp_path: Path
 ) -> None:
@@ -98,16 +100,12 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
     assert [(info.meeting, info.name) for info in infos] == [("Mexico City Grand Prix", "Qualifying")]
 
 
-def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_client(tmp_path: Path) -> None:
-    nowhere = "http://127.0.0.1:9"
-    settings = Settings(
-        _env_file=None,
-        home=tmp_path,
-        fastf1_url=nowhere,
-        fastf1_cache=tmp_path / "cache",
-        jolpica_url=nowhere,
-        broker="127.0.0.1:9",
-    )
+def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Child, "run", lambda *_: 2)
+    monkeypatch.setattr(Child, "last_words", lambda _: "No Kafka broker answers")
+    settings = Settings(_env_file=None, home=tmp_path, broker="127.0.0.1:9")
     jobs = JobScheduler(settings)
     jobs._scheduler.start(paused=True)
     jobs._follow([QUALIFYING], since=datetime.now(UTC))

@@ -28,7 +28,7 @@ from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
 from tests.support.jolpica_server import JolpicaServer, body, season_2024, status
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
 AFTER_THE_SEASON = datetime(2024, 12, 20, tzinfo=UTC)
 

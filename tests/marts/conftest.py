@@ -21,7 +21,7 @@ from f1stream.warehouse.schema import create
 from tests.support.figures import figures
 from tests.support.jolpica_server import JolpicaServer, season_2024, season_2025
 from tests.support.marts_rig import MartsRig
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
 REMEMBERS = ("config.materialized:incremental", "config.materialized:snapshot")
 """Nodes that read what an earlier build left, with their tests; a second build of all others is the first again."""

@@ -26,8 +26,8 @@ from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from tests.support.jolpica_server import season_2024
 from tests.support.marts_rig import MartsRig
+from tests.support.ports import free_port
 from tests.support.required import ROOT, missing
-from tests.support.rig import free_port
 from tests.support.stage import DESKTOP, PHONE, needs_chromium, picture
 from tests.support.streamlit_app import APP, module_of_the_app
 

@@ -23,7 +23,8 @@ from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import Partition
 from f1stream.warehouse.schema import create
 from models.packet import COLUMNS
-from tests.support.rig import PATIENCE_S, STOPPED_AT_A_HOLE, Rig, free_port, wait_healthy
+from tests.support.ports import free_port
+from tests.support.rig import PATIENCE_S, STOPPED_AT_A_HOLE, Rig, wait_healthy
 
 OFFSETS = "select loaded_by, loaded_at, kafka_topic, kafka_partition, next_offset from RAW.LOAD_OFFSETS order by 3, 4"
 """Who loaded what, and when."""

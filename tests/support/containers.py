@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from f1stream.settings import Settings
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "deploy" / "compose.yaml"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from f1stream.kafka import create_topics
 from f1stream.settings import Settings
 from f1stream.sources.packing import Published
 from models import DeadLetter
+from tests.support.ports import free_port
 
 PATIENCE_S = 180
 STOPPED_AT_A_HOLE = 70
@@ -29,13 +29,6 @@ STOPPED_AT_A_HOLE = 70
 
 class WorkerStoppedError(Exception):
     """A worker met a hole before it was ready."""
-
-
-def free_port() -> int:
-    """A loopback port that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def bytes_of(items: Iterable[Published]) -> list[tuple[Published, bytes]]:
@@ -70,7 +63,7 @@ class Rig:
         if self.settings.embedded:
             port = self.settings.embedded_broker_port
             process = self._popen(broker.command(port), "broker")
-            await asyncio.to_thread(broker.wait_until_up, process, port)
+            await broker.wait_until_up(process, port)
         await create_topics(self.settings)
 
     def _popen(self, command: list[str], name: str, **more: str) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
 LOGIN = b"POST /session/v1/login-request"
 REFUSAL = json.dumps(

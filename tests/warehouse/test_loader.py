@@ -24,7 +24,7 @@ from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch, halves, rows_of
 from f1stream.warehouse.schema import create, status
 from models import DeadLetter
-from tests.support.rig import free_port
+from tests.support.ports import free_port
 
 LAPS = Partition(topics.LAPS, 3)
 

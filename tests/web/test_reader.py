@@ -53,7 +53,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     made = Rig(tmp_path, partitions=2)
     port = made.settings.embedded_broker_port
     try:
-        await asyncio.to_thread(broker.wait_until_up, made._popen(broker.command(port), "broker"), port)
+        await broker.wait_until_up(made._popen(broker.command(port), "broker"), port)
         yield made
     finally:
         made.stop()

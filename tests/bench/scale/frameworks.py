@@ -25,7 +25,8 @@ from tests.bench.scale.cell import PARTITIONS, PATIENCE_S
 from tests.bench.scale.job import Car
 from tests.bench.scale.load import Load, load
 from tests.support.kafka_cluster import Cluster
-from tests.support.rig import Rig, free_port
+from tests.support.ports import free_port
+from tests.support.rig import Rig
 
 ROOT = Path(__file__).resolve().parents[3]
 QUIX = ROOT / ".venv-quix" / "bin" / "python"

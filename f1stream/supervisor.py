@@ -1,0 +1,84 @@
+"""Work with child processes, run until it is done, a child fails, or a signal ends it; no child outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+
+from f1stream.processes import Child, Children
+
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a request to end, and a closed terminal."""
+POLL_S = 0.2
+"""Seconds between two looks at the children."""
+
+
+class ChildFailed(Exception):
+    """A process that must run has ended, or never came up; ``code`` is the exit code of the whole."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass
+class Supervisor:
+    """The children of one command, and the terminal that they share."""
+
+    children: Children
+    console: Console
+    interrupted: int = 0
+    """Exit code when a signal ends the work."""
+
+    async def run(self, work: Coroutine[Any, Any, int]) -> int:
+        """Run ``work`` to its exit code, or to that of a failed child or a signal; then stop every child.
+
+        Exceptions other than ChildFailed pass on, once the children have been stopped.
+        """
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        for number in STOPPED_BY:
+            if not (nohup and number == signal.SIGHUP):
+                loop.add_signal_handler(number, task.cancel)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            with suppress(OSError):  # the terminal may be what has gone
+                self.console.print("\nStopping.")
+            return self.interrupted
+        except ChildFailed as failure:
+            self.console.print(f"\n[red]{failure}[/red]")
+            return failure.code
+        finally:
+            for number in STOPPED_BY:  # a second Ctrl-C must not leave anything behind
+                loop.add_signal_handler(number, lambda: None)
+            self.children.stop()
+            with suppress(OSError):  # a child's progress bar hides the cursor, and a killed child leaves it hidden
+                self.console.show_cursor()
+
+    async def until_ended(self, child: Child | None = None) -> None:
+        """Return when ``child`` has ended well (None: never). Raises ChildFailed when any child fails."""
+        while child is None or child.process.poll() is None:
+            self.check()
+            await asyncio.sleep(POLL_S)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ChildFailed when a child has ended with an error; measures the memory of the others."""
+        for child in self.children.children:
+            child.measure()
+        failed = self.children.failed()
+        if failed is not None:
+            words = failed.last_words()
+            raise ChildFailed(
+                f"{failed.name} ended with code {failed.process.returncode}."
+                + (f" The end of {failed.log}:\n{words}" if words else ""),
+                failed.process.returncode if failed.log is None else 1,
+            )
