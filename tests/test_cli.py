@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -13,10 +12,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from f1stream import cli, logs
+from f1stream import cli
 from f1stream.embedded import broker
 from f1stream.marts import project
-from f1stream.settings import settings
+from tests.support.command_line import refusal
 from tests.support.demo import PORTS, ports
 from tests.support.ports import free_port
 
@@ -42,29 +41,15 @@ def test_dbt_without_a_command_shows_its_help(monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.fixture
-def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Settings of their own, and ports on which nothing listens."""
+def refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """The sentence that a command ends with, in settings of its own, with ports on which nothing listens."""
     for name, value in {"F1STREAM_HOME": str(tmp_path), "F1STREAM_BROKER": "", **ports()}.items():
         monkeypatch.setenv(name, value)
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
-
-
-@pytest.fixture
-def refused(
-    nothing_runs: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., str]:
-    """The sentence that a command ends with; the log of its process, which is ours here, is as it was."""
-    monkeypatch.setattr(logs, "configure", lambda *_: None)
 
     def run(*command: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["f1stream", *command])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        assert ended.value.code == 2
-        (sentence,) = capsys.readouterr().err.splitlines()
-        assert sentence.startswith("f1stream: ")
+        (sentence,) = refusal(monkeypatch, capsys, *command)
         return sentence
 
     return run

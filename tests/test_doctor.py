@@ -40,6 +40,7 @@ def jwt(ends_in_s: float) -> SecretStr:
     return SecretStr(".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode() for part in parts) + ".x")
 
 
+@pytest.mark.system
 async def test_where_all_is_well_nothing_is_to_be_mended(rig: Rig) -> None:
     with embedded_warehouse(rig.settings):
         with closing(Warehouse(rig.settings)) as warehouse:
@@ -57,6 +58,7 @@ async def test_where_all_is_well_nothing_is_to_be_mended(rig: Rig) -> None:
     assert {line.split()[0] for line in lines} == {"ok"}
 
 
+@pytest.mark.system
 async def test_topics_with_other_numbers_of_partitions_are_named(rig: Rig) -> None:
     found = await doctor.broker(rig.settings.model_copy(update={"topic_partitions": 24}))
     assert levels(found) == {"broker": "ok", "topics": "problem"}
@@ -70,6 +72,7 @@ async def test_without_a_broker_it_is_said_how_to_start_one() -> None:
     assert "`f1stream broker`" in told(found, "broker")
 
 
+@pytest.mark.system
 def test_a_warehouse_without_tables_is_to_be_made_ready(tmp_path: Path) -> None:
     settings = Settings(_env_file=None, home=tmp_path, embedded_warehouse_port=free_port())
     assert levels(list(doctor.warehouse(settings))) == {"warehouse": "ok"}, "it is started by what needs it"
@@ -79,6 +82,7 @@ def test_a_warehouse_without_tables_is_to_be_made_ready(tmp_path: Path) -> None:
     assert "`f1stream warehouse init`" in told(found, "tables")
 
 
+@pytest.mark.system
 def test_a_right_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(doctor.NEEDS_RIGHTS, "to look into the vault", "select * from VAULT.SECRETS")
     settings = Settings(_env_file=None, home=tmp_path, embedded_warehouse_port=free_port())

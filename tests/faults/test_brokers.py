@@ -23,10 +23,6 @@ async def test_brokers_that_die_and_come_back_change_no_frame_and_lose_no_row(
     stretch: tuple[int, int],
     undisturbed: dict[int, bytes],
     tmp_path: Path,
-    aus_session: Session,
-    stretch: tuple[int, int],
-    undisturbed: dict[int, bytes],
-    tmp_path: Path,
 ) -> None:
     items = list(pack(aus_session, 1, 250, *stretch))
     rig = ArchiveRig(tmp_path, broker=three_brokers.environment())

@@ -20,7 +20,7 @@ from tests.support.kafka_cluster import Cluster
 from tests.support.rig import bytes_of
 
 pytestmark = pytest.mark.system
-SPEED = 16.0
+SPEED = 5.0
 
 
 async def test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row(

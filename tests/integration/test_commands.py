@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from f1stream.embedded.ports import listens
 from f1stream.sources.spec import open_source
 from tests.support.jolpica_server import JolpicaServer, season_of
 from tests.support.ports import free_port
 from tests.support.rig import PATIENCE_S, Rig
 
+pytestmark = pytest.mark.system
 SOURCE = "sim:cars=4,laps=2,seed=5"
 
 

@@ -24,6 +24,7 @@ from tests.support.livetiming_server import LiveTimingServer, ending_at
 from tests.support.ports import free_port
 from tests.support.rig import Rig
 
+pytestmark = pytest.mark.system
 DECODE = {
     topics.TELEMETRY: topics.decode_packet, topics.LAPS: topics.decode_lap, topics.MESSAGES: topics.decode_message
 }  # fmt: skip

@@ -30,6 +30,7 @@ from f1stream.warehouse.schema import create
 from tests.support.jolpica_server import JolpicaServer, body, season_2024, status
 from tests.support.ports import free_port
 
+pytestmark = pytest.mark.system
 AFTER_THE_SEASON = datetime(2024, 12, 20, tzinfo=UTC)
 
 

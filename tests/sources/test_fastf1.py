@@ -22,7 +22,10 @@ from f1stream.sources.session import Session
 from models import Entries, RaceControl, SessionInfo, SessionStatus, Track, TrackStatus, Weather
 from tests.support.fastf1_mexico import known, loaded, ms
 
-pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
+pytestmark = [
+    pytest.mark.system,  # FastF1 needs half a minute for the session
+    pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning"),
+]
 COMPARED = ("NOR", "HUL", "ALO")
 """Drivers whose samples are compared with FastF1's own, which take a third of a second a lap."""
 

@@ -22,6 +22,7 @@ from f1stream.sources.fastf1.fetch import at_hand, becoming, fetch, kept
 from f1stream.sources.fastf1.schedule import Wanted, weekends
 from f1stream.sources.session import SourceError
 from models import Entries, LapCount, SessionInfo, Track
+from tests.support.command_line import refusal
 from tests.support.fastf1_server import CIRCUITS, LIVETIMING, SCHEDULES, FastF1Servers, made_up_samples
 from tests.support.required import DATA, missing
 
@@ -62,10 +63,20 @@ def nowhere(tmp_path: Path) -> Settings:
 @pytest.fixture
 def mexico(servers: FastF1Servers) -> FastF1Servers:
     """The qualifying, of two cars."""
+    return serving(servers)
+
+
+@pytest.fixture
+def begun(servers: FastF1Servers) -> FastF1Servers:
+    """Its first twenty minutes: the first laps of Q1."""
+    return serving(servers, until=b"00:20:00")
+
+
+def serving(servers: FastF1Servers, until: bytes | None = None) -> FastF1Servers:
     recording = DATA / "mexico2025_qualifying" / "raw"
     if not recording.is_dir():
         missing(f"the recorded session at {recording} is not there")
-    servers.serve_streams(MEXICO, recording, {"4", "27"})
+    servers.serve_streams(MEXICO, recording, {"4", "27"}, until)
     servers.answers[f"{CIRCUITS}65/2025"] = json.dumps({
         "rotation": 36.0,
         "marshalSectors": [{"trackPosition": {"x": -20.0, "y": 70.25}, "number": 1}],
@@ -77,6 +88,7 @@ def mexico(servers: FastF1Servers) -> FastF1Servers:
     return servers
 
 
+@pytest.mark.system
 def test_qualifying_is_fetched_once_and_then_at_hand(mexico: FastF1Servers, settings: Settings) -> None:
     fetched = fetch(settings, QUALIFYING)
     assert fetched.folder == settings.home / "archives" / "2025-mexico-city-grand-prix-qualifying"
@@ -105,7 +117,7 @@ def test_qualifying_is_fetched_once_and_then_at_hand(mexico: FastF1Servers, sett
 
 
 def test_no_account_is_ever_asked_for(
-    mexico: FastF1Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    begun: FastF1Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fastf1.internals import f1account
 
@@ -114,19 +126,19 @@ def test_no_account_is_ever_asked_for(
 
     monkeypatch.setattr(f1account.token_manager, "_default_auth_func", signs_in)
     monkeypatch.setattr(f1account.token_manager, "get_stored", signs_in)
-    del mexico.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
+    del begun.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
     with pytest.raises(SourceError):
         fetch(settings, QUALIFYING)
-    timing = [headers for path, headers in mexico.asked if path.startswith(LIVETIMING)]
+    timing = [headers for path, headers in begun.asked if path.startswith(LIVETIMING)]
     assert timing
     assert not any("Authorization" in headers for headers in timing)
-    assert {path.split("/")[1] for path, _ in mexico.asked} <= {
+    assert {path.split("/")[1] for path, _ in begun.asked} <= {
         "raw.githubusercontent.com", "livetiming.formula1.com", "livetiming-mirror.fastf1.dev", "jolpica",
     }  # fmt: skip
 
 
-def test_session_without_car_data_is_told_and_leaves_nothing(mexico: FastF1Servers, settings: Settings) -> None:
-    del mexico.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
+def test_session_without_car_data_is_told_and_leaves_nothing(begun: FastF1Servers, settings: Settings) -> None:
+    del begun.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
     with pytest.raises(
         SourceError, match=r"2025 Mexico City Grand Prix, Qualifying is not to be had .*: no car data"
     ) as e:
@@ -136,16 +148,17 @@ def test_session_without_car_data_is_told_and_leaves_nothing(mexico: FastF1Serve
     assert [path.suffix for path in (settings.home / "archives").iterdir()] in ([], [".lock"])
 
 
-def test_session_that_still_runs_is_told(mexico: FastF1Servers, settings: Settings) -> None:
+def test_session_that_still_runs_is_told(begun: FastF1Servers, settings: Settings) -> None:
     stream = f"{LIVETIMING}{MEXICO}SessionStatus.jsonStream"
-    whole = mexico.answers[stream]
-    mexico.answers[stream] = b"\r\n".join([*whole.split(b"\r\n")[:-3], b""])
+    whole = begun.answers[stream]
+    begun.answers[stream] = b"\r\n".join([*whole.split(b"\r\n")[:-3], b""])
     with pytest.raises(SourceError, match="has not ended yet"):
         fetch(settings, QUALIFYING)
-    mexico.answers[stream] = whole
-    assert fetch(settings, QUALIFYING).laps > 30, "the early answer is not in the cache"
+    begun.answers[stream] = whole
+    assert fetch(settings, QUALIFYING).laps > 1, "the early answer is not in the cache"
 
 
+@pytest.mark.system
 def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
     servers: FastF1Servers, settings: Settings
 ) -> None:
@@ -392,17 +405,21 @@ def environment(settings: Settings) -> dict[str, str]:
     return {name: str(value) for name, value in settings.environment().items()}
 
 
-def test_commands_tell_errors_in_one_sentence_with_exit_code_2(nowhere: Settings) -> None:
-    for arguments in (
+@pytest.mark.parametrize(
+    "command",
+    [
         ("fetch", "2025", "Australia", "R"), ("sessions", "2025"), ("replay", "fastf1:2025/Australia/R"),
         ("fetch", "2025", "Australia", "X"), ("fetch", "1999", "Australia", "R"),
-    ):  # fmt: skip
-        ended = command(*arguments, **environment(nowhere))
-        assert ended.returncode == 2, ended.stderr
-        assert ended.stderr.splitlines()[-1].startswith("f1stream: ")
-        assert "Traceback" not in ended.stderr
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_commands_tell_errors_in_one_sentence_with_exit_code_2(
+    nowhere: Settings, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusal(monkeypatch, capsys, *command, **environment(nowhere))
 
 
+@pytest.mark.system
 def test_commands_fetch_and_list(mexico: FastF1Servers, settings: Settings) -> None:
     ended = command("fetch", "2025", "Mexico City", "Q", **environment(settings))
     assert ended.returncode == 0, ended.stderr
@@ -418,9 +435,9 @@ def test_commands_fetch_and_list(mexico: FastF1Servers, settings: Settings) -> N
     ]  # fmt: skip
 
 
-def test_what_fastf1_has_parsed_is_not_kept_for_ever(mexico: FastF1Servers, settings: Settings) -> None:
+def test_what_fastf1_has_parsed_is_not_kept_for_ever(begun: FastF1Servers, settings: Settings) -> None:
     """It would be there still when a session that was fetched too early is complete."""
-    del mexico.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
+    del begun.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
     with pytest.raises(SourceError):
         fetch(settings, QUALIFYING)
     assert list(settings.fastf1_cache.rglob("*.ff1pkl")) == []

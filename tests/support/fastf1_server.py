@@ -53,13 +53,19 @@ class FastF1Servers:
 
         return Handler
 
-    def serve_streams(self, path: str, folder: Path, drivers: set[str]) -> None:
-        """A recorded session's streams under ``path``; the driver list is cut to ``drivers``."""
+    def serve_streams(self, path: str, folder: Path, drivers: set[str], until: bytes | None = None) -> None:
+        """A recorded session's streams under ``path``; the driver list is cut to ``drivers``.
+
+        ``until``: the streams are cut at this time, such as ``b"00:40:00"``, but for the session's status.
+        """
         for file in folder.glob("*.jsonStream*"):
             body = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
             name = file.name.removesuffix(".gz")
             if name == "DriverList.jsonStream":
                 body = _only(body, drivers)
+            elif until is not None and name != "SessionStatus.jsonStream":
+                lines = body.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)
+                body = b"".join(line for line in lines if line < until)
             self.answers[f"{LIVETIMING}{path}{name}"] = body
 
 

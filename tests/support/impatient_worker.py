@@ -1,4 +1,4 @@
-"""A worker that is stuck when a partition grew for a second while nothing of it was done.
+"""A worker that is stuck when a partition grew for three seconds while nothing of it was done.
 
 python -m tests.support.impatient_worker agents.race
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PATIENCE_S = 1.0
+PATIENCE_S = 3.0
 
 if __name__ == "__main__":
     from agents.run import run_worker

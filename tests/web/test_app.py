@@ -38,6 +38,13 @@ def feed() -> Feed:
 
 
 @pytest.fixture
+def quick_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a status."""
+    assert viewers.STATUS_S == 1.0
+    monkeypatch.setattr(viewers, "STATUS_S", 0.05)
+
+
+@pytest.fixture
 async def client(feed: Feed) -> AsyncIterator[Client]:
     async with TestClient(TestServer(create_app(Settings(), feed))) as made:
         yield made
@@ -141,6 +148,7 @@ async def test_a_new_run_starts_the_viewer_anew(client: Client, feed: Feed) -> N
     assert (head["epoch"], key["t"]) == (2, 0)
 
 
+@pytest.mark.usefixtures("quick_status")
 async def test_the_status_tells_the_truth_every_second(client: Client, feed: Feed) -> None:
     feed.take([head_record(), frames_record(0, 3, arrived_ms=now_ms() - 7000)])
     ws = await client.ws_connect("/ws")
@@ -157,6 +165,7 @@ async def test_the_status_tells_the_truth_every_second(client: Client, feed: Fee
     assert second["worker_age_ms"] < 2000
 
 
+@pytest.mark.usefixtures("quick_status")
 async def test_the_status_tells_when_a_build_of_the_marts_came(client: Client, feed: Feed) -> None:
     race(feed)
     ws = await client.ws_connect("/ws")
@@ -177,6 +186,7 @@ async def test_without_a_session_a_viewer_waits_and_then_gets_it(client: Client,
     assert [message["kind"] for message in await messages(ws, 2)] == ["head", "key"]
 
 
+@pytest.mark.usefixtures("quick_status")
 async def test_the_newest_session_is_the_default_and_a_running_one_is_not_left(client: Client, feed: Feed) -> None:
     race(feed, 3, session="old", epoch=5)
     race(feed, 3, session="new", epoch=9)

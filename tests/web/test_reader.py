@@ -109,6 +109,7 @@ def facts() -> list[Sent]:
     ]
 
 
+@pytest.mark.system
 async def test_laps_messages_and_samples_are_there_by_the_time_at_which_they_became_known(rig: Rig) -> None:
     await create_topics(rig.settings)
     await send(rig, *race(), *facts())
@@ -131,6 +132,7 @@ def marts(built_ms: int = BUILT_MS) -> list[Sent]:
     return [(topics.MARTS, topics.marts_key(each), topics.encode(each), []) for each in told]
 
 
+@pytest.mark.system
 async def test_frames_go_to_the_tapes_and_marts_to_the_results_once_both_topics_are_there(rig: Rig) -> None:
     reader = StreamReader(Shelf(10**6), rig.settings)
     await reader.start()
@@ -152,6 +154,7 @@ async def test_frames_go_to_the_tapes_and_marts_to_the_results_once_both_topics_
         await reader.stop()
 
 
+@pytest.mark.system
 async def test_without_frames_too_an_old_session_makes_room(rig: Rig) -> None:
     await create_topics(rig.settings)
     (topic, _, value, _), *_ = facts()
@@ -168,6 +171,7 @@ async def test_without_frames_too_an_old_session_makes_room(rig: Rig) -> None:
         await reader.stop()
 
 
+@pytest.mark.system
 async def test_marts_that_cannot_be_read_are_counted_and_what_was_told_before_stays(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -117,10 +117,12 @@ class SessionRace:
             raise SequenceGap(f"session {self.session_key}: message {seq} came after {self._message_seq}")
         self._message_seq = seq
         self._messages.append((seq, emitted_ms, message))
-        if isinstance(message, SessionInfo):
-            self.header.info = self.header.info or message
-        elif isinstance(message, Entries):
-            self.header.entries = self.header.entries or message
+        if isinstance(message, SessionInfo) and self.header.info is None:
+            self.header.info = message
+            self.header_changed = True
+        elif isinstance(message, Entries) and self.header.entries is None:
+            self.header.entries = message
+            self.header_changed = True
         return True
 
     def take_update(self, update: CarUpdate) -> bool:
@@ -169,7 +171,6 @@ class SessionRace:
         """Apply the messages known by ``t``. True when the head is another one now."""
         assert self.race is not None  # noqa: S101
         changed = self._applied_seq < 0
-        self.header_changed |= changed
         while self._messages and self._messages[0][1] <= t:
             self._applied_seq, _, message = self._messages.popleft()
             self._count(messages=message is not None)
@@ -266,8 +267,9 @@ class SessionRace:
 
     @property
     def progress(self) -> int:
-        """Grows with each checkpoint of a run that holds more."""
-        return (1 + self._frame_ms) << 32 | (1 + self._received_ms if self._holds_pending else 0)
+        """Grows with each checkpoint of a run that holds more: by the frame, then by the pending records."""
+        pending = 1 + self._message_seq + sum(1 + car.seq for car in self._cars.values())
+        return (1 + self._frame_ms) << 32 | (1 + pending if self._holds_pending else 0)
 
     def checkpoint(self) -> bytes | None:
         """The session as of the last frame, as a table's value; None before the first without pending input."""

@@ -348,6 +348,34 @@ def test_restart_between_track_and_checkpoint_keeps_the_track_of_the_checkpoint(
     assert again.header.track == oval(9_000)
 
 
+def test_a_checkpoint_with_more_pending_input_has_the_greater_version() -> None:
+    """Whatever its session time: a frozen worker may deliver the smaller checkpoint last."""
+    race = session("4", "81")
+    race.take_update(update("4", (0, 0), 9_000, named=4))
+    assert race.checkpoint_pending(10**6)
+    versions = [race.progress]
+    race.take_message(2, 2_000, TrackStatus(session_time_ms=2_000, status="4", message=""))
+    versions.append(race.progress)
+    race.take_update(update("4", (1, 1), 9_000, named=4))
+    versions.append(race.progress)
+    race.take_update(update("81", (0, 0), 8_000, named=4))
+    versions.append(race.progress)
+    assert versions == sorted(set(versions))
+
+
+def test_info_and_entries_that_come_into_a_silent_run_are_stored_with_its_next_checkpoint() -> None:
+    """That checkpoint says that they were received: without them no frame would ever be made."""
+    race = SessionRace("s", 1)
+    race.take_update(update("4", (0, 0), 2_000, 1_500))
+    assert race.checkpoint_pending(10**6)
+    race.header_changed = False  # it is stored
+    race.take_message(0, START_MS, INFO)
+    assert race.header_changed
+    race.header_changed = False
+    race.take_message(1, START_MS, entries("4"))
+    assert race.header_changed
+
+
 def test_ended_run_is_still_ended_after_a_restart() -> None:
     race = session("4")
     race.take_message(2, 1_400, SessionEnd(session_time_ms=1_400))

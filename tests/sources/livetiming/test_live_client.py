@@ -170,7 +170,7 @@ async def test_what_is_no_message_is_told_and_costs_only_itself() -> None:
 
 
 async def test_slow_listener_loses_nothing() -> None:
-    with LiveTimingServer(changes(3_000, padding="x" * 4_000)) as server:
+    with LiveTimingServer(changes(1_000, padding="x" * 12_000)) as server:
         async with listening(Live(settings(server))) as listener:
             listener.wait_s = 0.0001
             assert list(map(same, await listener.whole(server))) == list(map(same, server.messages))
@@ -252,8 +252,8 @@ async def test_whoever_stops_listening_leaves_no_connection_and_no_task() -> Non
 async def test_connections_are_renewed_with_an_overlap_and_nothing_is_lost_or_comes_twice() -> None:
     before = value(metrics.RENEWALS)
     messages = changes(2_000)
-    with LiveTimingServer(messages, speed=100) as server:
-        async with listening(Live(settings(server, live_renew_minutes=0.2 / 60))) as listener:
+    with LiveTimingServer(messages, speed=250) as server:
+        async with listening(Live(settings(server, live_renew_minutes=0.08 / 60))) as listener:
             assert list(map(same, await listener.whole(server))) == list(map(same, messages))
         clients = server.clients
     assert len(clients) >= 4
@@ -273,7 +273,7 @@ async def test_feed_that_says_nothing_is_handed_over_too() -> None:
 
 async def test_old_connection_that_is_lost_during_the_handover_costs_nothing() -> None:
     messages = changes(3_000)
-    with LiveTimingServer(messages, speed=100) as server:
+    with LiveTimingServer(messages, speed=250) as server:
 
         def break_the_old_one(index: int) -> None:
             listening_now = [each for each in server.clients if not each.ended and each.subscribed_at is not None]
@@ -282,12 +282,13 @@ async def test_old_connection_that_is_lost_during_the_handover_costs_nothing() -
                 asyncio.get_running_loop().create_task(listening_now[0].ws.close())
 
         server.before = break_the_old_one
-        async with listening(Live(settings(server, live_renew_minutes=0.1 / 60))) as listener:
+        async with listening(Live(settings(server, live_renew_minutes=0.04 / 60))) as listener:
             got = list(map(same, await listener.whole(server)))
         assert [client.ended for client in server.clients].count("close") >= 1
     assert got == list(map(same, messages))
 
 
+@pytest.mark.system
 async def test_at_50_times_the_pace_with_losses_and_renewals_all_that_was_sent_comes_once(
     mexico_feed: list[FeedMessage],
 ) -> None:

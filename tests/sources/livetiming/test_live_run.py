@@ -14,6 +14,7 @@ from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.packing import Published
 from models import Entries, Lap, Packet, SessionEnd, SessionInfo, Track
+from tests.support.livetiming_server import ending_at
 
 HOLD_BACK_MS = 3_000
 
@@ -22,13 +23,19 @@ def published(run: LiveRun, messages: list[FeedMessage]) -> list[Published]:
     return [item for message in messages for item in run.take(message)]
 
 
+@pytest.fixture(scope="module", params=[1_500_000, pytest.param(None, marks=pytest.mark.system)], ids=["Q1", "whole"])
+def followed(request: pytest.FixtureRequest, mexico_feed: list[FeedMessage]) -> list[FeedMessage]:
+    """The feed that is followed: the first laps of Q1 and the feed's word that it is over, or all of it."""
+    return mexico_feed if request.param is None else ending_at(mexico_feed, request.param)
+
+
 @pytest.fixture(scope="module")
-def told(mexico_feed: list[FeedMessage]) -> list[Published]:
-    return published(LiveRun(1, HOLD_BACK_MS, "live:f1"), mexico_feed)
+def told(followed: list[FeedMessage]) -> list[Published]:
+    return published(LiveRun(1, HOLD_BACK_MS, "live:f1"), followed)
 
 
-def test_samples_and_laps_are_those_of_the_recording(told: list[Published], mexico_feed: list[FeedMessage]) -> None:
-    session, _ = as_session(mexico_feed, "recording:x")
+def test_samples_and_laps_are_those_of_the_recording(told: list[Published], followed: list[FeedMessage]) -> None:
+    session, _ = as_session(followed, "recording:x")
     assert (
         sum(len(item.record.session_time_ms) for item in told if isinstance(item.record, Packet)) == session.samples()
     )

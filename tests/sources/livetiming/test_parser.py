@@ -19,7 +19,7 @@ from f1stream.sources.session import Session
 from models import Frame, Lap, SessionInfo, SessionPart, Timing
 from tests.support.fastf1_mexico import known, loaded, ms
 from tests.support.figures import figures
-from tests.support.pipeline import run
+from tests.support.pipeline import Run, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
 FIELDS = {
@@ -36,13 +36,20 @@ TELEMETRY = {"CarData.z", "Position.z"}
 
 
 @pytest.fixture(scope="module")
-def parsed(mexico_feed: list[FeedMessage]) -> tuple[Session, Tally]:
-    return as_session(mexico_feed, "recording:mexico")
+def raced(mexico_session: Session) -> Run:
+    """The session through the rules of racing."""
+    return run(mexico_session, 3_000)
 
 
 @pytest.fixture(scope="module")
-def session(parsed: tuple[Session, Tally]) -> Session:
-    return parsed[0]
+def withheld(mexico_feed: list[FeedMessage]) -> Session:
+    """The session of a feed without car data and positions."""
+    return as_session([message for message in mexico_feed if message.topic not in TELEMETRY], "recording:x")[0]
+
+
+@pytest.fixture(scope="module")
+def raced_withheld(withheld: Session) -> Run:
+    return run(withheld, 3_000)
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +63,9 @@ def last_told(session: Session) -> dict[tuple[str, int], Lap]:
     return {(lap.driver_number, lap.lap_number): lap for lap in session.laps}
 
 
-def test_every_lap_is_fastf1s_field_by_field(session: Session, theirs: Any) -> None:
-    laps, ours = theirs.laps, last_told(session)
+@pytest.mark.system
+def test_every_lap_is_fastf1s_field_by_field(mexico_session: Session, theirs: Any) -> None:
+    laps, ours = theirs.laps, last_told(mexico_session)
     keys = [(number, int(lap)) for number, lap in zip(laps["DriverNumber"], laps["LapNumber"], strict=True)]
     assert len(keys) == 307
     assert set(ours) == set(keys)
@@ -74,9 +82,10 @@ def test_every_lap_is_fastf1s_field_by_field(session: Session, theirs: Any) -> N
     assert max(apart).total_seconds() <= 0.02  # theirs knows the least delay of the whole session, ours of so far
 
 
-def test_samples_are_what_fastf1_has_at_their_instants(session: Session, theirs: Any) -> None:
+@pytest.mark.system
+def test_samples_are_what_fastf1_has_at_their_instants(mexico_session: Session, theirs: Any) -> None:
     """At one sample in a hundred of every car; values between two recorded ones lie on the line between them."""
-    chance = random.Random(1)
+    session, chance = mexico_session, random.Random(1)
     compared = 0
     for number, columns in session.telemetry.items():
         car, places = theirs.car_data[number], theirs.pos_data[number]
@@ -110,17 +119,17 @@ def test_samples_are_what_fastf1_has_at_their_instants(session: Session, theirs:
     assert compared > 5_000
 
 
-def test_nothing_of_the_feed_goes_unnoticed(parsed: tuple[Session, Tally]) -> None:
-    tally = parsed[1]
+def test_nothing_of_the_feed_goes_unnoticed(mexico_parsed: tuple[Session, Tally]) -> None:
+    tally = mexico_parsed[1]
     assert tally.messages.total() == 20_552
     assert not tally.damaged
     assert not tally.unknown_topics
     assert not tally.unknown_fields
 
 
-def test_the_order_of_each_part_and_its_gaps_are_the_official_ones(session: Session) -> None:
+def test_the_order_of_each_part_and_its_gaps_are_the_official_ones(mexico_session: Session, raced: Run) -> None:
     """At the end of Q1, Q2 and Q3: the feed's own positions, gaps to the best and to the car ahead."""
-    made = run(session, 3_000)
+    session, made = mexico_session, raced
     frames = [frame for frame in made.made if isinstance(frame, Frame)]
     parts = [fact for fact in session.messages if isinstance(fact, SessionPart)]
     assert [(part.part, part.entries, part.goes_on) for part in parts] == [(1, 20, 15), (2, 15, 10), (3, 10, None)]
@@ -167,27 +176,25 @@ def test_the_order_of_each_part_and_its_gaps_are_the_official_ones(session: Sess
 
 
 def test_without_car_data_and_positions_order_gaps_and_laps_are_the_same(
-    mexico_feed: list[FeedMessage], session: Session
+    mexico_session: Session, withheld: Session, raced: Run, raced_withheld: Run
 ) -> None:
-    withheld, _ = as_session([message for message in mexico_feed if message.topic not in TELEMETRY], "recording:x")
     assert withheld.samples() == 0
 
-    ours, without = last_told(session), last_told(withheld)
+    ours, without = last_told(mexico_session), last_told(withheld)
     for lap in without.values():
         assert lap.model_copy(update={"start_utc": None}) == ours[lap.driver_number, lap.lap_number].model_copy(
             update={"start_utc": None}
         )
     assert without.keys() == ours.keys()
-    one, other = run(session, 3_000).race.race, run(withheld, 3_000).race.race
+    one, other = raced.race.race, raced_withheld.race.race
     assert one is not None
     assert other is not None
     assert (one.order, one.gaps, one.intervals) == (other.order, other.gaps, other.intervals)
 
 
-def test_without_positions_cars_are_where_their_mini_sectors_say(mexico_feed: list[FeedMessage]) -> None:
+def test_without_positions_cars_are_where_their_mini_sectors_say(withheld: Session, raced_withheld: Run) -> None:
     """Held against the official times of the laps: how much of its own time a car had behind it at each frame."""
-    withheld, _ = as_session([message for message in mexico_feed if message.topic not in TELEMETRY], "recording:x")
-    made = run(withheld, 3_000)
+    made = raced_withheld
     assert made.race.race is not None
     columns = {number: nth for nth, number in enumerate(made.race.race.cars)}
     best = min(lap.lap_time_ms for lap in withheld.laps if lap.lap_time_ms)
@@ -209,16 +216,16 @@ def test_without_positions_cars_are_where_their_mini_sectors_say(mexico_feed: li
     assert most < 0.02
 
 
-def test_with_positions_nothing_is_estimated(session: Session) -> None:
+def test_with_positions_nothing_is_estimated(mexico_session: Session, raced: Run) -> None:
     """Mini-sectors are told for their colours; the line is known as soon as they would place a car."""
-    assert any(message.kind == "mini_sector" for message in session.messages)
-    assert not any(frame.along for frame in run(session, 3_000).frames)
+    assert any(message.kind == "mini_sector" for message in mexico_session.messages)
+    assert not any(frame.along for frame in raced.frames)
 
 
-def test_drs_is_open_on_straights_only(session: Session) -> None:
+def test_drs_is_open_on_straights_only(raced: Run) -> None:
     told = Counter(
         (drs, (speed or 0) > 200)
-        for frame in run(session, 3_000).frames
+        for frame in raced.frames
         for drs, speed in zip(frame.drs, frame.speed, strict=bool(frame.drs))
     )
     assert told[1, True] > 5_000
@@ -226,7 +233,8 @@ def test_drs_is_open_on_straights_only(session: Session) -> None:
     assert told[None, True] == 0
 
 
-def test_session_says_where_it_is_kept_and_what_time_it_is_there(session: Session) -> None:
+def test_session_says_where_it_is_kept_and_what_time_it_is_there(mexico_session: Session) -> None:
+    session = mexico_session
     info = session.messages[0]
     assert isinstance(info, SessionInfo)
     assert info.gmt_offset_ms == -6 * 3_600_000
@@ -239,19 +247,23 @@ def test_session_says_where_it_is_kept_and_what_time_it_is_there(session: Sessio
 def test_a_message_that_is_not_what_its_topic_has_costs_itself_only(
     mexico_feed: list[FeedMessage], seed: int
 ) -> None:
-    """Values of any type in any place: nothing raises, the rest goes on, and what was refused is counted."""
+    """Values of any type in any place: nothing raises, the rest goes on, and what was refused is counted.
+
+    Samples that are not spoiled are left out: they cost most of the time, and no lap depends on them.
+    """
     chance = random.Random(seed)
     parser = Parser(mexico_feed[0].sent_ms)
     odd = (None, [], {}, "x", -1, 1e300, True, {"0": None}, [[]], "9" * 5_000, {"Lines": {"4": 7}}, {"Lines": []})
-    spoiled = 0
+    spoiled = whole = 0
     for message in mexico_feed:
         if chance.random() < 0.01:
             spoiled += 1
             parser.take(FeedMessage(message.topic, mutated(message.data, chance, odd), message.sent_ms))
-        else:
+        elif message.topic not in TELEMETRY:
+            whole += 1
             parser.take(message)
     parser.finish()
-    assert parser.tally.messages.total() == len(mexico_feed)
+    assert parser.tally.messages.total() == whole + spoiled
     assert 0 < parser.tally.damaged.total() <= spoiled
     told = {(number, lap) for number, car in parser.book.cars.items() for lap in car.told}
     assert len(told) > 290, "laps whose own messages came through are told"
