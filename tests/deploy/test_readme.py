@@ -58,7 +58,7 @@ NOT_RUN = {
     # They run all tests, or run for minutes: CI calls them, and the workflows are read for that.
     "test_checks_are_those_of_a_developer": ["make test", ".ci/run", "make checks"],
     "test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row":
-        ["make test ARGS=tests/faults/test_rolling_restart.py"],
+        ["make test-system ARGS=tests/faults/test_rolling_restart.py", "make faults"],
     # Formula 1's servers are not asked: the demo takes what is at hand, and fetching asks servers of the tests.
     "test_race_that_was_fetched_before_is_shown_without_asking":
         ["f1stream demo --source fastf1:2025/Monza/R --speed 5"],
