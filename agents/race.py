@@ -18,14 +18,12 @@ from f1stream import topics
 from f1stream.metrics import HELD
 from f1stream.processing.acks import AckTracker
 from f1stream.processing.batch import process_batch
-from f1stream.race.stages.driver_stage import SILENT_S, DriverStage
+from f1stream.race.stages.driver_stage import DriverStage
 from f1stream.race.stages.session_stage import SessionStage
 from f1stream.settings import settings
 from f1stream.vitals import Progress
 
 CONSUMER = "race"
-silent_s = SILENT_S
-"""Seconds; tests shorten it."""
 
 app = create_app("f1stream-race", settings(), settings().race_port, PatchedApp)
 driver_input = raw_topic(app, topics.TELEMETRY, topics.LAPS)
@@ -42,7 +40,7 @@ serve_health(app, vitals)
 @exit_on_error
 async def per_driver(stream: Any) -> None:
     """Join each driver's packets and laps and send them to its session."""
-    stage = DriverStage(cars, AckTracker(vitals.received), silent_s)
+    stage = DriverStage(cars, AckTracker(vitals.received))
     async for batch in batches(app, CONSUMER, stream, stage.reset):
         await process_batch(stage, batch, outputs, stream.ack)
         HELD.labels("driver").set(len(stage.acks))
@@ -52,7 +50,7 @@ async def per_driver(stream: Any) -> None:
 @exit_on_error
 async def per_session(stream: Any) -> None:
     """Join each session's cars and messages, and publish its frames."""
-    stage = SessionStage(races, standing, AckTracker(vitals.received), silent_s)
+    stage = SessionStage(races, standing, AckTracker(vitals.received))
     async for batch in batches(app, CONSUMER, stream, stage.reset):
         await process_batch(stage, batch, outputs, stream.ack)
         HELD.labels("session").set(len(stage.acks))
