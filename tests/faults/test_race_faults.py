@@ -64,7 +64,7 @@ async def test_one_of_two_workers_changes_no_frame(
                 first.wait()
                 return
             first.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(9)  # its session lasts 6 s
+            await cluster.until_members("f1stream-race", 1)
             first.send_signal(signal.SIGCONT)
 
         assert same(await disturbed(rig, aus_session, stretch, fault, len(undisturbed) // 3), undisturbed)

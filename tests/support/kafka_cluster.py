@@ -174,6 +174,21 @@ class Cluster:
         finally:
             await admin.close()
 
+    async def until_members(self, group: str, members: int) -> None:
+        """Return when a consumer group has so many members: one that was killed or frozen is out of it."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            async with asyncio.timeout(UP_WITHIN_S):
+                while True:
+                    (described,) = (await admin.describe_consumer_groups([group]))[0].groups
+                    _, _, state, _, _, found, *_ = described
+                    if state == "Stable" and len(found) == members:
+                        return
+                    await asyncio.sleep(0.2)
+        finally:
+            await admin.close()
+
     def _java(self, broker: Broker, *command: str) -> subprocess.Popen[bytes]:
         with (broker.folder / "log").open("ab") as log:
             return subprocess.Popen(
@@ -228,7 +243,7 @@ async def delete_group(admin: AIOKafkaAdminClient, group: str) -> None:
 
 
 def _free_ports(n: int) -> list[int]:
-    from tests.support.rig import free_port
+    from tests.support.ports import free_port
 
     return [free_port() for _ in range(n)]
 
