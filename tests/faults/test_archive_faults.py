@@ -89,8 +89,8 @@ async def test_what_kafka_says_of_its_logs(rig: ArchiveRig, items: list[Publishe
     log, of, unknown = KafkaLog(rig.settings), Partition(topics.TELEMETRY, 1), Partition(topics.TELEMETRY, 0)
     await rig.publish(bytes_of(items))
     consumer = rig.reader()
-    consumer.assign([TopicPartition(*of)])
     await consumer.start()
+    consumer.assign([TopicPartition(*of)])
     last = (await consumer.getmany(timeout_ms=20_000, max_records=8))[TopicPartition(*of)][-1]
     await consumer.stop()
     loaded = LoadedOffset(0, last.offset + 1, last.timestamp, fingerprint(last.value))

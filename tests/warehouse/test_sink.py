@@ -374,6 +374,26 @@ async def test_a_batch_of_an_earlier_assignment_is_left_out(worker: Worker, ware
     assert warehouse.values(FIRST) == [good(n) for n in range(6)]
 
 
+async def test_a_record_of_an_earlier_assignment_makes_no_dead_letter(worker: Worker, kafka: MemoryKafka) -> None:
+    """The partition's new owner refuses it."""
+    await worker.deliver([Delivered(Message(*FIRST, 0, b"no JSON"))], generation=-7)
+    assert not kafka.letters()
+
+
+async def test_partitions_that_come_back_are_received_from_what_the_other_worker_has_loaded(
+    worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """Nothing is left of the first assignment, in which two records were buffered."""
+    await worker.poll(2)
+    worker.revoke()
+    await Worker(kafka, warehouse).run()
+    kafka.produce(FIRST, good(6), good(7))
+    await worker.assign()
+    assert worker.positions == {FIRST: 6}
+    await worker.drain()
+    assert_exact(kafka, warehouse)
+
+
 async def test_records_that_come_while_a_flush_goes_on_wait_for_its_end(
     worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
