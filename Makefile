@@ -36,7 +36,7 @@ test: lint types
 test-all: test sqlfluff checks test-system
 
 test-system: environments
-	$(BIN)/pytest -m system -n $(PYTEST_WORKERS) $(ARGS)
+	$(BIN)/pytest -m system -n $(PYTEST_WORKERS) --no-loadscope-reorder $(ARGS)
 
 # What the tests of `make test-system` use beside our own environment.
 environments: streamlit-setup quix-setup kafka .venv-sqlfluff/.ready .venv-checks/.ready
