@@ -15,6 +15,7 @@ changes one. Upstream issues are of github.com/faust-streaming/faust. Our tests 
 | `Consumer._new_consumer_thread` | Selects our thread | not a fault | test_consumer, test_embedded | `ConsumerThread` is |
 | `PatchedFlowControl.resume`, `PatchedApp.flow_control` | Resuming clears the queues after partitions were resumed: what was fetched in between is lost | 596 | test_flow_control | `resume` clears before it sets the event |
 | `DurableTable.send_changelog` | The flush before a commit gives up early: an offset is committed whose table write is lost | none known | test_tables | a table's writes can be awaited |
+| `DurableTable.partition_for_key` | The producer is asked for a key's partition without waiting; while its client does not know the topic that is a TypeError, and the worker ends | none known | test_tables | a table's write waits for the topic's partitions |
 | `DurableTable.apply_changelog_batch` | A worker that was frozen delivers an old write after its successor's newer ones | none: Kafka's log is right | test_tables | changelog writers are fenced (transactions) |
 | `Producer.create_topic` | Returns before the partitions of the topic are known; a table asks for them at once | none known | test_producer | it waits for them |
 | `Producer.send` | An older answer with metadata makes the client forget a newer topic | none known (aiokafka) | test_producer | aiokafka ignores answers older than the latest request |

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 from typing import Any
 
+from aiokafka.partitioner import DefaultPartitioner
 from faust.tables.table import Table
 
 from f1stream.processing.tables import newest, with_version, without_version
+
+_partitioner = DefaultPartitioner()
 
 
 class DurableTable(Table):
@@ -28,6 +31,16 @@ class DurableTable(Table):
         writes, self._writes = self.__dict__.get("_writes", []), []
         for write in writes:
             await write
+
+    def partition_for_key(self, key: bytes) -> int:
+        """The key's partition, by the producer's own rule.
+
+        Faust asks the producer for it without waiting, and its client may not know the topic at that moment: of two
+        requests for metadata the older can be answered last.
+        """
+        partitions = list(range(self.partitions))
+        partition: int = _partitioner(key, partitions, partitions)
+        return partition
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         """Recover from part of the changelog: of each key the value with the greatest version."""

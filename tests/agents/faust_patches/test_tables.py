@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import weakref
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from faust.tables.base import Collection
 
 from agents.app import raw_table
@@ -40,6 +42,15 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[Write]:
 async def table(app: PatchedApp, writes: list[Write]) -> Any:
     app.finalize()
     return raw_table(app, "cars", "for this test")
+
+
+async def test_a_key_s_partition_is_the_producer_s_without_asking_it(table: Any) -> None:
+    """Its client may not know the topic at the moment of the write; the worker ended then."""
+    expected = inspect.signature(AIOKafkaProducer).parameters["partitioner"].default
+    partitions = list(range(table.partitions))
+    keys = [b"9839:%d" % number for number in range(100)]
+    assert [table.partition_for_key(key) for key in keys] == [expected(key, partitions, partitions) for key in keys]
+    assert {table.partition_for_key(key) for key in keys} == set(partitions)
 
 
 async def test_what_was_written_is_read(table: Any) -> None:

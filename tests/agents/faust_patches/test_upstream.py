@@ -63,6 +63,7 @@ READ: dict[str, str] = {
     "faust.app.base.App.consumer": "e222b180c92648d1",
     "faust.app.base.App.flow_control": "640417b3c723f9a0",
     "faust.tables.base.Collection.apply_changelog_batch": "aebca0a2691b88dd",
+    "faust.tables.base.Collection.partition_for_key": "b4829d3afb819031",
     "faust.tables.base.Collection.send_changelog": "8269787f2830ab79",
     "faust.tables.recovery.Recovery._resume_streams": "c68b1634b3c34da8",
     "faust.tables.recovery.Recovery.on_rebalance": "121a73ad43cf0b0f",
