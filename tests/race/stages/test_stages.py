@@ -129,3 +129,33 @@ def test_an_ended_session_leaves_memory_and_is_known_from_its_tables() -> None:
     assert kafka.frames(1) == frames
     assert kafka.unacknowledged() == {}
     assert kafka.dead_letters() == []
+
+
+def updates(kafka: MemoryKafka) -> int:
+    """How many records of ``updates`` there are."""
+    return sum(len(log) for (topic, _), log in kafka.logs.items() if topic == topics.UPDATES)
+
+
+def test_after_a_rebalance_nothing_is_known_but_what_the_tables_have() -> None:
+    """Another worker may have had the partitions in between, and gone on."""
+    kafka = MemoryKafka(records())
+    worker = MemoryWorker(kafka)
+    worker.driver_batch(5)
+    worker.session_batch(5)
+    stages = worker.driver_stage, worker.session_stage
+    for stage in stages:
+        stage.reset()
+    MemoryWorker(kafka).run_to_the_end(500)  # the other worker
+    frames, sent = kafka.frames(1), updates(kafka)
+    worker.start()
+    for stage, of in zip(stages, (worker.driver_stage, worker.session_stage), strict=True):
+        vars(stage).update(
+            {name: vars(of)[name] for name in ("_table", "_checkpoints", "_headers") if name in vars(of)}
+        )
+    worker.driver_stage, worker.session_stage = stages
+    for record in records():
+        kafka.append(record)  # all of it is a repetition to whoever reads the tables
+    worker.run_to_the_end(500)
+    assert kafka.frames(1) == frames
+    assert kafka.unacknowledged() == {}
+    assert updates(kafka) == sent, "nothing is sent again"
