@@ -75,6 +75,11 @@ _CHECKPOINT = TypeAdapter(Checkpoint)
 _HEADER = TypeAdapter(HeaderState)
 
 
+COUNTED = 1 << 31
+"""Added to the number of pending records in a checkpoint's version. Earlier releases stored a session time (ms)
+there, which is smaller: their checkpoint must not win over a newer one of the same frame."""
+
+
 class SessionRace:
     """Joins one session's cars and messages, and makes its frames."""
 
@@ -269,7 +274,7 @@ class SessionRace:
     def progress(self) -> int:
         """Grows with each checkpoint of a run that holds more: by the frame, then by the pending records."""
         pending = 1 + self._message_seq + sum(1 + car.seq for car in self._cars.values())
-        return (1 + self._frame_ms) << 32 | (1 + pending if self._holds_pending else 0)
+        return (1 + self._frame_ms) << 32 | (COUNTED + pending if self._holds_pending else 0)
 
     def checkpoint(self) -> bytes | None:
         """The session as of the last frame, as a table's value; None before the first without pending input."""
