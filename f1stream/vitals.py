@@ -32,7 +32,7 @@ class Progress:
     """Compares what is done of each partition with the end of its log, as it grows."""
 
     verb: str
-    """What is done with records: acknowledged, taken, read."""
+    """What is done with records: acknowledged, received, read."""
     patience_s: float = STUCK_S
     """Longer where records wait on purpose."""
     _seen: dict[tuple[str, int], Position] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from f1stream.race.state import State
 from models import MiniSector
 
 STOPPED_MS = 120_000
-"""A car that crosses no line for so long (ms), out of the pits and with the race on, is retired until it does."""
+"""ms. A car that crosses no line for longer, out of the pits and with the race on, is retired until it does."""
 FLAG_MS = 1_000
 """The feed's ``Finished`` and the leader's crossing lie no further apart, in ms."""
 
@@ -70,7 +70,7 @@ def crosses(race: State, car: Car, line: int, time_ms: int) -> None:
 
 def _ends_lap(race: State, car: Car) -> None:
     race.touched.add(car.number)
-    leaves(race, car)  # for a feed that does not tell of the pit lane
+    leaves(race, car)  # for feeds without messages of the pit lane
     leads, race.laps_led = car.lap > race.laps_led, max(race.laps_led, car.lap)
     end = car.time_at(car.lap * LINES)
     if end is None or race.started_ms is None:

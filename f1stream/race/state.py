@@ -51,7 +51,7 @@ class State:
     """(session time, what it was from then on)."""
     pit_loss: tuple[PitLoss, ...] = ()
     stops_told: bool = False
-    """Something that can change ``pit_loss`` was told since it was last made."""
+    """A fact that can change ``pit_loss`` has come since it was last computed."""
     mini_sectors: MiniSectors = field(default_factory=MiniSectors)
     """Where cars are as long as there is no line to find their positions on."""
     colours: Colours = field(default_factory=Colours)
@@ -72,7 +72,7 @@ class State:
     compared: list[Compared] = field(default_factory=list)
     """Measured against official times since the last frame: how good the measuring is."""
     gap_errors: list[int] = field(default_factory=list)
-    """Likewise measured gaps to the leader against the feed's own, when it told them (ms, signed)."""
+    """Measured gap to the leader minus the feed's (ms), for each gap that the feed has published since then."""
 
     @property
     def lap(self) -> int:

@@ -14,7 +14,7 @@ from f1stream.warehouse.partition_batch import LoadedOffset, Partition
 from f1stream.warehouse.tables import fingerprint
 
 ANSWERS_WITHIN_S = 20
-"""Brokers that do not answer for so long are away: TimeoutError."""
+"""Seconds. A broker that does not answer within them is away: TimeoutError."""
 
 
 class KafkaLog:

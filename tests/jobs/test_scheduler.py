@@ -6,27 +6,26 @@ What a job does is not its business: here a run only knows the calendar. Real ru
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import time_machine
 
 from f1stream.jobs import scheduler
 from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
-from f1stream.jobs.scheduler import JobScheduler, on_file
+from f1stream.jobs.scheduler import on_file
 from f1stream.jobs.serve import health
 from f1stream.jobs.work import Done, Job
 from f1stream.jolpica.plan import PUBLISHED_AFTER
 from f1stream.settings import Settings
+from tests.jobs.conftest import BEFORE
 from tests.support.clock import FakedTime
 from tests.support.jolpica_server import season_2024
 
-BEFORE = datetime(2024, 2, 25, 12, tzinfo=UTC)
 AFTER_JEDDAH = datetime(2024, 3, 10, 12, tzinfo=UTC)
 AFTER_MIAMI = datetime(2024, 5, 6, 12, tzinfo=UTC)
 AFTER_MONACO = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -79,25 +78,6 @@ def sessions_of(race: dict[str, Any]) -> list[datetime]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(_env_file=None, home=tmp_path, schedule_live=False)
-
-
-@pytest.fixture
-def starting(settings: Settings) -> Iterator[Callable[[datetime], FakedTime]]:
-    """A scheduler at some time; starting another one stops it first."""
-    with time_machine.travel(BEFORE, tick=False) as clock:
-        running: list[JobScheduler] = []
-
-        def start(at: datetime) -> FakedTime:
-            for jobs in running:
-                jobs.stop()
-            clock.move_to(at, tick=False)
-            running[:] = [JobScheduler(settings)]
-            running[0].start()
-            return FakedTime(running[0], clock)
-
-        yield start
-        for jobs in running:
-            jobs.stop()
 
 
 def test_a_season_is_followed_session_by_session(starting: Callable[[datetime], FakedTime], runs: Runs) -> None:

@@ -18,7 +18,7 @@ from pyrate_limiter import Rate
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs import work
 from f1stream.jobs.runs import Ended
-from f1stream.jobs.scheduler import JobScheduler, on_file
+from f1stream.jobs.scheduler import on_file
 from f1stream.jobs.serve import health
 from f1stream.jobs.work import JOBS, do
 from f1stream.jolpica import client
@@ -30,7 +30,6 @@ from tests.support.jolpica_server import JolpicaServer, laps_answer, season_2024
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.system
-BEFORE = datetime(2024, 2, 25, 12, tzinfo=UTC)
 AFTER_MIAMI = datetime(2024, 5, 6, 12, tzinfo=UTC)
 AFTER = datetime(2024, 12, 20, 12, tzinfo=UTC)
 IMOLA = 7
@@ -97,25 +96,6 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
     monkeypatch.setattr(work, "build", build)
     monkeypatch.setattr(work, "read", lambda *_: [])
     return called
-
-
-@pytest.fixture
-def starting(settings: Settings) -> Iterator[Callable[[datetime], FakedTime]]:
-    """A scheduler at some time; starting another one stops it first."""
-    with time_machine.travel(BEFORE, tick=False) as clock:
-        running: list[JobScheduler] = []
-
-        def start(at: datetime) -> FakedTime:
-            for jobs in running:
-                jobs.stop()
-            clock.move_to(at, tick=False)
-            running[:] = [JobScheduler(settings)]
-            running[0].start()
-            return FakedTime(running[0], clock)
-
-        yield start
-        for jobs in running:
-            jobs.stop()
 
 
 def runs(settings: Settings) -> list[dict[str, Any]]:

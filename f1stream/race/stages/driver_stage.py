@@ -70,7 +70,6 @@ class DriverStage:
             self._done += done
             if update is not None:
                 updates.append((topics.session_of(key)[0], update))
-        self._received_at |= dict.fromkeys(self._changed, self._clock())
         return _records(updates, batch.published_s)
 
     def delivered(self, batch: Batch) -> None:
@@ -79,6 +78,7 @@ class DriverStage:
     async def write_tables(self) -> None:
         """See ``Stage``."""
         now = self._clock()
+        self._received_at |= dict.fromkeys(self._changed, now)  # not before: a slow delivery is no silence
         for key in [key for key, at in self._received_at.items() if now - at > self._silent_s]:
             del self._received_at[key]
             self._done += self._drivers[key].checkpoint_pending()
