@@ -214,6 +214,16 @@ class Frame(Record):
     """1 open, 0 closed, null unknown; left out until a car tells."""
 
 
+class Damaged(Record):
+    """A run that the race worker cannot continue: no frame follows. Viewers see the reason as a notice."""
+
+    kind: Literal["damaged"] = "damaged"
+    session_key: str
+    epoch: int
+    reason: str
+    """A sentence's end."""
+
+
 class Head(Record):
     """What stands before a run's frames: the session, its cars in column order, its track."""
 

@@ -45,7 +45,17 @@ class CarUpdate(Record):
     laps: list[LapUpdate]
 
 
+class DamagedRun(Record):
+    """A run that the per-driver stage cannot continue."""
+
+    epoch: int
+    driver_number: str
+    reason: str
+    """A sentence's end."""
+
+
 class Updates(Record):
     """All that one batch of the per-driver agent made of one session."""
 
     entries: list[CarUpdate]
+    damaged: list[DamagedRun] = Field(default=[])
