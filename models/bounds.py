@@ -20,6 +20,8 @@ MOST_KEY_BYTES = 200
 """Of a Kafka key."""
 MOST_SOURCE = 200
 """Characters of a run's source."""
+MOST_NUMBER = 10
+"""Characters of a car's number."""
 MOST_CARS = 100
 MOST_SAMPLES = 3_000
 """Of one packet: five minutes of a car. Sources make packets of 10 s at most."""
@@ -101,7 +103,7 @@ Code = Annotated[str, Field(max_length=50)]
 """A word or two that the feed chooses from a list: a flag, a status, an abbreviation."""
 Compound = Annotated[str, Field(max_length=20, pattern=r"^[ -~]*$")]
 """Of tyres; a frame repeats it for each stint."""
-CarNumber = Annotated[str, Field(max_length=10)]
+CarNumber = Annotated[str, Field(max_length=MOST_NUMBER)]
 """As the feed has it: a text."""
 Key = Annotated[str, Field(max_length=MOST_KEY_BYTES)]
 """A session's key."""
