@@ -20,6 +20,8 @@ MOST_KEY_BYTES = 200
 """Of a Kafka key."""
 MOST_SOURCE = 200
 """Characters of a run's source."""
+MOST_TEXT = 1_000
+"""Characters of a message of race control, or of a reason."""
 MOST_NUMBER = 10
 """Characters of a car's number."""
 MOST_CARS = 100
@@ -116,7 +118,7 @@ Sentence = Annotated[str, Field(max_length=300)]
 """One of ours, for viewers."""
 Reason = Annotated[str, Field(max_length=120)]
 """Of a penalty: a frame repeats it for each car."""
-Text = Annotated[str, Field(max_length=1_000)]
+Text = Annotated[str, Field(max_length=MOST_TEXT)]
 """A message of race control, or a reason."""
 TopicName = Annotated[str, Field(max_length=249)]
 """As long as Kafka lets it be."""
