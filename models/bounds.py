@@ -20,11 +20,16 @@ MOST_KEY_BYTES = 200
 """Of a Kafka key."""
 MOST_SOURCE = 200
 """Characters of a run's source."""
+MOST_CODE, MOST_NAME = 50, 200
+"""Characters of a word that the feed chooses from a list, and of a name."""
+MOST_PATH = 500
 MOST_TEXT = 1_000
 """Characters of a message of race control, or of a reason."""
 MOST_NUMBER = 10
 """Characters of a car's number."""
 MOST_CARS = 100
+MOST_MEASURE = 10_000_000
+MOST_KMH = 10_000
 MOST_SAMPLES = 3_000
 """Of one packet: five minutes of a car. Sources make packets of 10 s at most."""
 MOST_UPDATE_SAMPLES = 30_000
@@ -39,7 +44,7 @@ MOST_MARKS = 200
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 Int64 = Annotated[int, Field(ge=-(2**63), le=MOST_INT64)]
-"""Whatever Kafka or a client has put there."""
+"""Whatever is there: Kafka's timestamps; gears and codes as recorded, corrupt ones among them."""
 Count = Annotated[int, Field(ge=0, le=MOST_INT64)]
 """Bytes, offsets, samples: as many as there are."""
 Epoch = Annotated[int, Field(ge=0, le=MOST_INT64)]
@@ -56,8 +61,6 @@ SpanMs = Annotated[int, Field(ge=-7 * LONGEST_MS, le=7 * LONGEST_MS)]
 """Between two session times, or the difference of two such, ms."""
 UtcMs = Annotated[int, Field(ge=-2_208_988_800_000, le=7_258_118_400_000)]
 """Unix ms, from 1900 to 2200."""
-OffsetMs = Annotated[int, Field(ge=-LONGEST_MS, le=LONGEST_MS)]
-"""Of a time zone, ms."""
 LapNumber = Annotated[int, Field(ge=0, le=MOST_LAPS)]
 """A lap, or how many there are, as a source has it."""
 Laps = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
@@ -66,24 +69,22 @@ Position = Annotated[int, Field(ge=0, le=1_000)]
 """A place in an order; 0 where a source means none."""
 Small = Annotated[int, Field(ge=0, le=10_000)]
 """Parts, cars, seconds of a penalty, a marshals' sector, 1/10,000."""
-Code32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
-"""A code or gear as recorded, corrupt ones among them."""
 Open = Annotated[int, Field(ge=0, le=1)]
 """1 open, 0 closed."""
-WholeKmh = Annotated[int, Field(ge=-10_000, le=10_000)]
+WholeKmh = Annotated[int, Field(ge=-MOST_KMH, le=MOST_KMH)]
 """km/h."""
 Metres = Annotated[int, Field(ge=0, le=1_000_000)]
 """Along a track's line."""
-WholeDm = Annotated[int, Field(ge=-10_000_000, le=10_000_000)]
+WholeDm = Annotated[int, Field(ge=-MOST_MEASURE, le=MOST_MEASURE)]
 """A coordinate, 1/10 m."""
-Kmh = Annotated[float, Field(ge=-10_000, le=10_000)]
+Kmh = Annotated[float, Field(ge=-MOST_KMH, le=MOST_KMH)]
 """km/h."""
-Dm = Annotated[float, Field(ge=-10_000_000, le=10_000_000)]
+Dm = Annotated[float, Field(ge=-MOST_MEASURE, le=MOST_MEASURE)]
 """A coordinate, 1/10 m."""
 TrackDm = Annotated[float, Field(ge=-1_000_000, le=1_000_000)]
 """A coordinate of a track, 1/10 m."""
 Degrees = Annotated[float, Field(ge=-360_000, le=360_000)]
-Measure = Annotated[float, Field(ge=-10_000_000, le=10_000_000)]
+Measure = Annotated[float, Field(ge=-MOST_MEASURE, le=MOST_MEASURE)]
 """Anything else that is measured: rpm, per cent, metres, degrees, hPa."""
 Year = Annotated[int, Field(ge=1950, le=2200)]
 """A year of the championship."""
@@ -101,7 +102,7 @@ Instant = Annotated[datetime, AfterValidator(_of_our_time)]
 
 # -- texts -----------------------------------------------------------------------------------------------------------
 
-Code = Annotated[str, Field(max_length=50)]
+Code = Annotated[str, Field(max_length=MOST_CODE)]
 """A word or two that the feed chooses from a list: a flag, a status, an abbreviation."""
 Compound = Annotated[str, Field(max_length=20, pattern=r"^[ -~]*$")]
 """Of tyres; a frame repeats it for each stint."""
@@ -111,9 +112,9 @@ Key = Annotated[str, Field(max_length=MOST_KEY_BYTES)]
 """A session's key."""
 Source = Annotated[str, Field(max_length=MOST_SOURCE)]
 """Of a run."""
-Name = Annotated[str, Field(max_length=200)]
+Name = Annotated[str, Field(max_length=MOST_NAME)]
 """Of a person, a team or a place."""
-Path = Annotated[str, Field(max_length=500)]
+Path = Annotated[str, Field(max_length=MOST_PATH)]
 Sentence = Annotated[str, Field(max_length=300)]
 """One of ours, for viewers."""
 Reason = Annotated[str, Field(max_length=120)]

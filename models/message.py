@@ -21,7 +21,6 @@ from models.bounds import (
     Laps,
     Measure,
     Name,
-    OffsetMs,
     Path,
     Position,
     Sentence,
@@ -64,7 +63,7 @@ class SessionInfo(_Fact):
     """Where this run of the session begins: the first frame is at or after it."""
     source: Source
     simulated: bool = False
-    gmt_offset_ms: OffsetMs | None = None
+    gmt_offset_ms: SpanMs | None = None
     """The track's local time is so much ahead of UTC; None where nobody says."""
     path: Path | None = None
     """Where Formula 1 keeps the session's files, below https://livetiming.formula1.com/static/; ends with ``/``."""

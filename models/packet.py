@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from models.base import Record
-from models.bounds import LONGEST_MS, MOST_SAMPLES, CarNumber, Code, Code32, Dm, Kmh, Laps, Measure, SessionMs, TimeMs
+from models.bounds import LONGEST_MS, MOST_SAMPLES, CarNumber, Code, Dm, Int64, Kmh, Laps, Measure, SessionMs, TimeMs
 
 SAMPLES = Field(max_length=MOST_SAMPLES)
 """Of every column."""
@@ -35,9 +35,9 @@ class Packet(Record):
     throttle: Annotated[list[Measure], SAMPLES]
     """Per cent; 104 is the feed's code for "no data"."""
     brake: Annotated[list[bool], SAMPLES]
-    gear: Annotated[list[Code32], SAMPLES]
+    gear: Annotated[list[Int64], SAMPLES]
     """As recorded: corrupt car data has gears up to 128."""
-    drs: Annotated[list[Code32 | None] | None, SAMPLES] = None
+    drs: Annotated[list[Int64 | None] | None, SAMPLES] = None
     """The feed's codes: ``OPEN_DRS`` is open; 8 allowed to; 0 and 1 closed. From 2026 cars have none."""
     status: Annotated[list[Code] | None, SAMPLES] = None
     """``OnTrack`` or ``OffTrack``, where the feed says so."""

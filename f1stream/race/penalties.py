@@ -17,15 +17,15 @@ from models.frame import Penalty, PenaltyKind, PenaltyState
 
 Verdict = PenaltyState | Literal["dropped"]
 
-_CAR = r"\d+ \(\w+\)"
-_REASON = r"(?:\s*-\s*(?P<reason>.*?))?\s*(?:\((?P<at>\d+:\d\d:\d\d)\))?"
+_CAR = r"\d{1,4} \(\w{1,10}\)"
+_REASON = r"(?:\s*-\s*(?P<reason>.*?))?\s*(?:\((?P<at>\d{1,2}:\d\d:\d\d)\))?"
 _INCIDENT = re.compile(
     rf"(?P<where>.*?)\s*INCIDENT INVOLVING CARS? (?P<cars>{_CAR}(?:(?:, AND|,| AND) {_CAR})*)\s+"
     r"(?:(?P<noted>NOTED)|(?P<investigated>UNDER INVESTIGATION)|(?P<after_race>WILL BE INVESTIGATED AFTER THE \w+)"
     rf"|(?P<dropped>(?:REVIEWED )?NO FURTHER (?:ACTION|INVESTIGATION))){_REASON}"
 )
 _PENALTY = re.compile(
-    r"(?P<served>PENALTY SERVED\s*-\s*)?(?:(?P<seconds>\d+) SECONDS? )?"
+    r"(?P<served>PENALTY SERVED\s*-\s*)?(?:(?P<seconds>\d{1,4}) SECONDS? )?"
     r"(?:(?P<time>TIME)|(?P<drive_through>DRIVE[ -]THROUGH)|(?P<stop_go>STOP(?:/| AND |-AND-|-)GO)) PENALTY "
     rf"FOR CAR (?P<cars>{_CAR}){_REASON}"
 )
@@ -81,7 +81,7 @@ _KINDS: tuple[PenaltyKind, ...] = ("time", "drive_through", "stop_go")
 
 
 def _cars(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"(\d+) \(", text))
+    return tuple(re.findall(r"(\d{1,4}) \(", text))
 
 
 def decided(cases: tuple[Case, ...], message: RaceControl) -> tuple[Case, ...]:
