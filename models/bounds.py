@@ -23,6 +23,7 @@ MOST_SOURCE = 200
 MOST_CODE, MOST_NAME = 50, 200
 """Characters of a word that the feed chooses from a list, and of a name."""
 MOST_PATH = 500
+MOST_REASON = 120
 MOST_TEXT = 1_000
 """Characters of a message of race control, or of a reason."""
 MOST_NUMBER = 10
@@ -117,7 +118,7 @@ Name = Annotated[str, Field(max_length=MOST_NAME)]
 Path = Annotated[str, Field(max_length=MOST_PATH)]
 Sentence = Annotated[str, Field(max_length=300)]
 """One of ours, for viewers."""
-Reason = Annotated[str, Field(max_length=120)]
+Reason = Annotated[str, Field(max_length=MOST_REASON)]
 """Of a penalty: a frame repeats it for each car."""
 Text = Annotated[str, Field(max_length=MOST_TEXT)]
 """A message of race control, or a reason."""

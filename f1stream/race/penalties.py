@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from f1stream.race.kept import CASES_BYTES
 from f1stream.race.order import Distance
 from models import RaceControl
-from models.frame import Penalty, PenaltyKind, PenaltyState
+from models.bounds import MOST_REASON
+from models.frame import MOST_PENALTIES, Penalty, PenaltyKind, PenaltyState
 
 Verdict = PenaltyState | Literal["dropped"]
 
@@ -64,20 +66,25 @@ def read(text: str) -> Word | None:
     rest, corrects = text[before.end() :].strip(), before["correction"] is not None
     if told := _INCIDENT.fullmatch(rest):
         verdict: Verdict = next(each for each in _VERDICTS if told[each])
-        return Word(verdict, "incident", _cars(told["cars"]), told["where"], told["reason"] or "", told["at"] or "",
-                    corrects=corrects)  # fmt: skip
+        cars, reason = _cars(told["cars"]), _reason(told["reason"])
+        return Word(verdict, "incident", cars, told["where"], reason, told["at"] or "", corrects=corrects)
     if told := _PENALTY.fullmatch(rest):
         kind: PenaltyKind = next(each for each in _KINDS if told[each])
         seconds = int(told["seconds"]) if told["seconds"] else None
         if kind == "time" and seconds is None:
             return None
-        return Word("served" if told["served"] else "given", kind, _cars(told["cars"]), "", told["reason"] or "",
+        return Word("served" if told["served"] else "given", kind, _cars(told["cars"]), "", _reason(told["reason"]),
                     told["at"] or "", seconds, corrects)  # fmt: skip
     return None
 
 
 _VERDICTS: tuple[Verdict, ...] = ("noted", "investigated", "after_race", "dropped")
 _KINDS: tuple[PenaltyKind, ...] = ("time", "drive_through", "stop_go")
+
+
+def _reason(text: str | None) -> str:
+    """Cut to what a frame has room for."""
+    return (text or "")[:MOST_REASON]
 
 
 def _cars(text: str) -> tuple[str, ...]:
@@ -89,7 +96,25 @@ def decided(cases: tuple[Case, ...], message: RaceControl) -> tuple[Case, ...]:
 
     The stewards name no case, so a word belongs to the oldest one that it can mean; what they note again is a
     second case until they say otherwise. A penalty for one car closes the incident for all that were in it.
+
+    The newest are kept that fit into a frame (``CASES_BYTES``): the oldest are dropped.
     """
+    after = _decided(cases, message)
+    return after if after is cases else _newest(after)
+
+
+def _newest(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    left = CASES_BYTES
+    for nth in range(len(cases) - 1, -1, -1):
+        case = cases[nth]
+        left -= len(case.penalty.model_dump_json().encode()) * len(case.cars)
+        left -= sum(map(len, case.cars)) + len(case.where.encode())
+        if left < 0:
+            return cases[nth + 1 :]
+    return cases
+
+
+def _decided(cases: tuple[Case, ...], message: RaceControl) -> tuple[Case, ...]:
     word = read(message.message)
     if word is None:
         return cases
@@ -145,8 +170,8 @@ def _case(word: Word, lap: int | None) -> Case:
 
 
 def of_car(cases: tuple[Case, ...], number: str) -> tuple[Penalty, ...]:
-    """What concerns one car, oldest first."""
-    return tuple(case.penalty for case in cases if number in case.cars)
+    """What concerns one car, oldest first; the newest ``MOST_PENALTIES``."""
+    return tuple(case.penalty for case in cases if number in case.cars)[-MOST_PENALTIES:]
 
 
 def unserved_ms(cases: tuple[Case, ...]) -> dict[str, int]:
