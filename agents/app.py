@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 from faust.auth import SASLCredentials, SSLCredentials
 
 from agents.exiting import exit_on_error, exit_process
@@ -14,7 +16,7 @@ from agents.faust_patches import embedded, transport
 from agents.faust_patches.app import PatchedApp
 from agents.faust_patches.tables import DurableTable
 from f1stream.processing.batch import Batch
-from f1stream.processing.outputs import Output
+from f1stream.processing.outputs import Output, RecordRefused
 from f1stream.settings import Settings
 
 REBALANCE_S = 60.0
@@ -23,6 +25,9 @@ BATCH = 500
 """Most events in one batch."""
 WITHIN_S = 0.02
 """``noack_take`` waits this long for a batch to fill; it is latency."""
+
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""What the client and the broker say of a record that they never take."""
 
 A = TypeVar("A", bound=PatchedApp)
 
@@ -50,7 +55,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         stream_wait_empty=False,  # pending events are not acknowledged; waiting for them hangs on SIGTERM
         producer_linger_ms=5,
         producer_max_batch_size=512 * 1024,
-        producer_max_request_size=8_000_000,
+        producer_max_request_size=1_000_000,
         web_bind=settings.web_host,
         web_host=settings.web_host,
         web_port=port,
@@ -122,11 +127,28 @@ class FaustOutputs:
 
     async def send(self, output: Output) -> Awaitable[Any]:
         """See ``Outputs``."""
-        delivery: Awaitable[Any] = await self._topics[output.topic].send(
-            key=output.key, value=output.value, headers=list(output.headers), partition=output.partition,
-            timestamp=output.timestamp_s,
-        )  # fmt: skip
-        return delivery
+        try:
+            delivery: Awaitable[Any] = await self._topics[output.topic].send(
+                key=output.key, value=output.value, headers=list(output.headers), partition=output.partition,
+                timestamp=output.timestamp_s,
+            )  # fmt: skip
+        except TOO_LARGE as error:
+            raise RecordRefused(str(error)) from error
+        return Delivery(delivery)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A record on its way to the broker."""
+
+    future: Awaitable[Any]
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait until the broker has it. Raises RecordRefused."""
+        try:
+            yield from self.future.__await__()
+        except TOO_LARGE as error:
+            raise RecordRefused(str(error)) from error
 
 
 async def batches(

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from agents.app import FaustOutputs, batches, create_app, raw_table, raw_topic
+from agents.app import FaustOutputs, create_app, raw_table, raw_topic
 from agents.exiting import exit_on_error
 from agents.faust_patches.app import PatchedApp
 from agents.health import Vitals, serve_health
+from agents.stage import StageRunner
 from f1stream import topics
-from f1stream.metrics import HELD
 from f1stream.processing.acks import AckTracker
-from f1stream.processing.batch import process_batch
 from f1stream.race.stages.driver_stage import DriverStage
 from f1stream.race.stages.session_stage import SessionStage
 from f1stream.settings import settings
@@ -36,21 +35,33 @@ vitals = Vitals(app, Progress("received"))
 serve_health(app, vitals)
 
 
+drivers = StageRunner(app, CONSUMER, "driver", DriverStage(cars, AckTracker(vitals.received)), outputs)
+sessions = StageRunner(app, CONSUMER, "session", SessionStage(races, standing, AckTracker(vitals.received)), outputs)
+
+
 @app.agent(driver_input)
 @exit_on_error
 async def per_driver(stream: Any) -> None:
     """Join each driver's packets and laps and send them to its session."""
-    stage = DriverStage(cars, AckTracker(vitals.received))
-    async for batch in batches(app, CONSUMER, stream, stage.reset):
-        await process_batch(stage, batch, outputs, stream.ack)
-        HELD.labels("driver").set(len(stage.acks))
+    await drivers.consume(stream)
 
 
 @app.agent(session_input)
 @exit_on_error
 async def per_session(stream: Any) -> None:
     """Join each session's cars and messages, and publish its frames."""
-    stage = SessionStage(races, standing, AckTracker(vitals.received))
-    async for batch in batches(app, CONSUMER, stream, stage.reset):
-        await process_batch(stage, batch, outputs, stream.ack)
-        HELD.labels("session").set(len(stage.acks))
+    await sessions.consume(stream)
+
+
+@app.task
+@exit_on_error
+async def drivers_due() -> None:
+    """Store what a run that has gone silent has pending."""
+    await drivers.process_due()
+
+
+@app.task
+@exit_on_error
+async def sessions_due() -> None:
+    """Make the frames that one batch could not, and store what a run that has gone silent has pending."""
+    await sessions.process_due()

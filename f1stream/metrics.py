@@ -13,6 +13,13 @@ LATENESS = Histogram(
 )
 UPDATES = Counter("f1stream_race_updates", "Records published from the drivers' to the sessions' stage.")
 DEAD = Counter("f1stream_dead_letters", "Records that could not be used, by who refused and topic.", ["by", "topic"])
+LOST_LETTERS = Counter("f1stream_lost_dead_letters", "Dead letters that the broker refused; the log names them.")
+IGNORED = Counter(
+    "f1stream_ignored_records",
+    "Records of runs that do not count: older, damaged or refused ones, by who ignored them.",
+    ["by", "reason"],
+)
+DAMAGED = Counter("f1stream_damaged_runs", "Runs that could not be continued; they must be published again.", ["by"])
 HELD = Gauge("f1stream_race_held_events", "Events taken and not acknowledged yet, by stage.", ["stage"])
 SESSION_TIME = Gauge("f1stream_race_session_time_seconds", "Session time of the last checkpoint.", ["session"])
 MEASURED = Histogram(

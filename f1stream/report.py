@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from f1stream import topics
 from f1stream.kafka import log_ends
 from f1stream.settings import Settings
 from f1stream.sources.publish import Counts
+from f1stream.topics import BadRecord
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader
@@ -35,10 +37,17 @@ class Outcome:
     head: Head | None = None
     tally: Tally | None = None
     """With the last frame: the run is complete."""
+    damaged: str | None = None
+    """Why no frame follows; None unless the race worker gave the run up."""
     positions: dict[str, int] = field(default_factory=dict)
     """By driver number, as of the last frame that was looked at."""
     letters: dict[tuple[str, str, int, int], DeadLetter] = field(default_factory=dict)
     """Dead letters of the run, by their identity."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is expected of the run."""
+        return self.tally is not None or self.damaged is not None
 
     def final_order(self) -> list[str]:
         """Three-letter abbreviations, first to last."""
@@ -52,6 +61,8 @@ class Outcome:
     def differences(self) -> list[str]:
         """Everything that is not accounted for, as sentences."""
         said = []
+        if self.damaged is not None:
+            return [f"Session {self.published.session_key}: the run is damaged: {self.damaged}."]
         if self.tally is None:
             return [f"Session {self.published.session_key}: the last frame has not come."]
         missing = max(self.frames) - min(self.frames) + 1 - len(self.frames)
@@ -70,7 +81,10 @@ class Outcome:
 
 
 async def collect(settings: Settings, runs: list[Counts], progress: Callable[[], None]) -> list[Outcome]:
-    """Read the tape and the dead letters until every run has ended. ``progress`` is called now and then."""
+    """Read the frames and the dead letters until every run has ended. ``progress`` is called now and then.
+
+    Records of other publishers that cannot be read are left out.
+    """
     outcomes: dict[tuple[bytes, int | None], Outcome] = {
         (run.session_key.encode(), run.epoch): Outcome(run) for run in runs
     }
@@ -81,15 +95,14 @@ async def collect(settings: Settings, runs: list[Counts], progress: Callable[[],
     await consumer.start()
     quiet = 0.0
     try:
-        while quiet < QUIET_S or any(outcome.tally is None for outcome in outcomes.values()):
+        while quiet < QUIET_S or any(not outcome.is_over for outcome in outcomes.values()):
             began = asyncio.get_running_loop().time()
             batch = await consumer.getmany(timeout_ms=200)
             for message in (message for messages in batch.values() for message in messages):
                 outcome = outcomes.get(_run_of(message))
-                if outcome is not None and message.topic == topics.DEAD_LETTERS:
-                    _bury(outcome, topics.decode_dead_letter(message.value))
-                elif outcome is not None:
-                    _see(outcome, message)
+                if outcome is not None:
+                    with suppress(BadRecord, KeyError, ValueError):
+                        _see(outcome, message)
             quiet = 0.0 if batch else quiet + asyncio.get_running_loop().time() - began
             progress()
     finally:
@@ -110,11 +123,15 @@ def _run_of(message: Any) -> tuple[bytes, int | None]:
     return (message.key or b"").partition(b":")[0], int(epoch) if epoch.isdigit() else None
 
 
-def _bury(outcome: Outcome, letter: DeadLetter) -> None:
-    outcome.letters[letter.consumer, letter.topic, letter.partition, letter.offset] = letter
-
-
 def _see(outcome: Outcome, message: Any) -> None:
+    """Raises BadRecord, KeyError or ValueError for a record that is none of a worker's."""
+    if message.topic == topics.DEAD_LETTERS:
+        letter = topics.decode_dead_letter(message.value)
+        outcome.letters[letter.consumer, letter.topic, letter.partition, letter.offset] = letter
+        return
+    if dict(message.headers)["kind"] == b"damaged":
+        outcome.damaged = topics.decode_damaged(message.value).reason
+        return
     if dict(message.headers)["kind"] == b"head":
         head = topics.decode_frames(message.value)[0]
         outcome.head = head if isinstance(head, Head) else None

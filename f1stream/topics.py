@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from models import DeadLetter, Frame, Head, Lap, Marts, Message, Packet, Season, SessionResult, Updates
+from models import Damaged, DeadLetter, Frame, Head, Lap, Marts, Message, Packet, Season, SessionResult, Updates
 from models.bounds import LONGEST_MS, MOST_INT64, MOST_KEY_BYTES, MOST_NUMBER, MOST_SEQ, MOST_SOURCE
 from models.frame import FRAME_MS
 
@@ -34,6 +34,7 @@ _lap: TypeAdapter[Lap] = TypeAdapter(Lap)
 _message: TypeAdapter[Message] = TypeAdapter(Message)
 _updates: TypeAdapter[Updates] = TypeAdapter(Updates)
 _frame: TypeAdapter[AnyFrame] = TypeAdapter(AnyFrame)
+_damaged: TypeAdapter[Damaged] = TypeAdapter(Damaged)
 _dead_letter: TypeAdapter[DeadLetter] = TypeAdapter(DeadLetter)
 _marts: TypeAdapter[SessionResult | Season] = TypeAdapter(Marts)
 
@@ -44,6 +45,15 @@ class BadRecord(ValueError):
 
 class SequenceGap(RuntimeError):
     """A record is missing between two others. Nothing may go on: re-read from the last acknowledged one."""
+
+
+class RunDamaged(Exception):
+    """A run cannot be continued, with the reason as a sentence's end. It costs that run alone."""
+
+    def __init__(self, reason: str, message_seq: int | None = None) -> None:
+        """``message_seq``: the number of the message that is at fault, where one is."""
+        super().__init__(reason)
+        self.message_seq = message_seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +80,12 @@ class Stamp:
         return [*((name, b"%d" % getattr(self, name)) for name in _NUMBERS), ("source", self.source.encode())]
 
     @classmethod
-    def read(cls, headers: Headers | None) -> Stamp:
-        """From Kafka headers. Raises BadRecord when one is missing, there twice, of another type or out of bounds."""
+    def read(cls, headers: Headers | None, published_s: float) -> Stamp:
+        """From the headers of a record that Kafka says was published at ``published_s`` (Unix seconds).
+
+        Raises BadRecord when one is missing, there twice, of another type or out of bounds, and for a run id that
+        lies in the future: such a run, of a source whose clock is ahead, would supersede every run until then.
+        """
         told = headers or ()
         found = dict(told)
         try:
@@ -91,9 +105,18 @@ class Stamp:
             raise BadRecord("header 'source' is not text") from None
         if len(source) > MOST_SOURCE:
             raise BadRecord(f"header 'source' has {len(source)} characters, more than {MOST_SOURCE}")
+        ahead_ms = numbers["epoch"] - published_s * 1000
+        if ahead_ms > MAX_AHEAD_MS:
+            raise BadRecord(
+                f"run id {numbers['epoch']} lies {ahead_ms / 3_600_000:.1f} hours after the record was published: "
+                "the source's clock is wrong"
+            )
         return cls(**numbers, source=source)
 
 
+MOST = MOST_INT64
+MAX_AHEAD_MS = 3_600_000
+"""A run id (Unix ms) that lies further after its record's own timestamp is refused."""
 _MOST = {"emitted_ms": LONGEST_MS, "seq": MOST_SEQ, "laps": MOST_SEQ, "messages": MOST_SEQ}
 """Of a number in a header, where it is less than 64 bits have."""
 _DIGITS = 20
@@ -185,6 +208,20 @@ def decode_marts(value: bytes | None) -> SessionResult | Season:
     return _decode(_marts, value)
 
 
+def parts(values: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
+    """Consecutive values in groups of at most ``most`` bytes; a larger one is a group of its own."""
+    group: list[bytes] = []
+    size = 0
+    for value in values:
+        if group and size + len(value) > most:
+            yield group
+            group, size = [], 0
+        group.append(value)
+        size += len(value) + 1
+    if group:
+        yield group
+
+
 def encode_frames(frames: Iterable[Head | Frame]) -> bytes:
     """Consecutive frames (or one head) as a value of ``frames``: one JSON document a line."""
     return b"\n".join(frame.model_dump_json(exclude_unset=isinstance(frame, Frame)).encode() for frame in frames)
@@ -200,6 +237,16 @@ def frame_headers(epoch: int, frames: Sequence[Frame]) -> list[tuple[str, bytes]
         ("count", b"%d" % len(frames)),
         ("keys", keys.encode()),
     ]
+
+
+def damaged_headers(run_id: int) -> list[tuple[str, bytes]]:
+    """The same for a damaged run."""
+    return [("kind", b"damaged"), ("epoch", b"%d" % run_id), ("seq", b"0")]
+
+
+def decode_damaged(value: bytes) -> Damaged:
+    """A record of ``frames`` of kind ``damaged``. Raises BadRecord."""
+    return _decode(_damaged, value)
 
 
 def head_headers(epoch: int, head: Head) -> list[tuple[str, bytes]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 LONGEST_MS = 86_400_000
 """ms. No session is longer. A time far ahead would be waited for, by all that comes after it."""
@@ -33,8 +33,8 @@ MOST_MEASURE = 10_000_000
 MOST_KMH = 10_000
 MOST_SAMPLES = 3_000
 """Of one packet: five minutes of a car. Sources make packets of 10 s at most."""
-MOST_UPDATE_SAMPLES = 30_000
-"""Of one car in a record of ``updates``: as many as a record of 1 MB can hold."""
+MOST_UPDATE_SAMPLES = 3_000
+"""Of one car in a record of ``updates``."""
 MOST_LAPS = 1_000
 """Of one car; also the highest number of a lap."""
 MOST_POINTS = 20_000
@@ -122,6 +122,12 @@ Reason = Annotated[str, Field(max_length=MOST_REASON)]
 """Of a penalty: a frame repeats it for each car."""
 Text = Annotated[str, Field(max_length=MOST_TEXT)]
 """A message of race control, or a reason."""
+CutText = Annotated[
+    str,
+    BeforeValidator(lambda text: text[:MOST_TEXT] if isinstance(text, str) else text),
+    Field(max_length=MOST_TEXT),
+]
+"""A reason of ours, which may quote an error: cut to what there is room for."""
 TopicName = Annotated[str, Field(max_length=249)]
 """As long as Kafka lets it be."""
 Sha256 = Annotated[str, Field(max_length=64)]

@@ -19,6 +19,7 @@ from models.bounds import (
     Code,
     Compound,
     Count,
+    CutText,
     Degrees,
     Dm,
     EmittedMs,
@@ -249,6 +250,16 @@ class Frame(Record):
     from the mini-sectors that it passed; null for one in the pits or out."""
     drs: list[Open | None] = Field(default=[], max_length=MOST_CARS)
     """1 open, 0 closed, null unknown; left out until a car tells."""
+
+
+class Damaged(Record):
+    """A run that the race worker cannot continue: no frame follows. Viewers see the reason as a notice."""
+
+    kind: Literal["damaged"] = "damaged"
+    session_key: Key
+    epoch: Epoch
+    reason: CutText
+    """A sentence's end."""
 
 
 class Head(Record):

@@ -13,6 +13,7 @@ from models.bounds import (
     MOST_UPDATE_SAMPLES,
     CarNumber,
     Compound,
+    CutText,
     Dm,
     EmittedMs,
     Epoch,
@@ -83,7 +84,17 @@ class CarUpdate(Record):
         return self
 
 
+class DamagedRun(Record):
+    """A run that the per-driver stage cannot continue."""
+
+    epoch: Epoch
+    driver_number: CarNumber
+    reason: CutText
+    """A sentence's end."""
+
+
 class Updates(Record):
     """All that one batch of the per-driver agent made of one session."""
 
     entries: Annotated[list[CarUpdate], Field(max_length=MOST_UPDATES)]
+    damaged: list[DamagedRun] = Field(default=[], max_length=MOST_UPDATES)

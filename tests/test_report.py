@@ -7,6 +7,7 @@ from pathlib import Path
 from aiokafka import AIOKafkaProducer
 
 from f1stream import topics
+from f1stream.race.stages.frame_records import damaged_record
 from f1stream.report import collect
 from f1stream.sources.publish import Counts
 from models import DeadLetter, Frame
@@ -43,11 +44,20 @@ async def test_of_the_dead_letters_those_count_with_which_the_race_refused_a_rec
                 await producer.send_and_wait(
                     topics.DEAD_LETTERS, topics.encode(letter), key=b"monza:4", headers=headers
                 )
+            run = [("epoch", b"2")]
+            await producer.send_and_wait(topics.DEAD_LETTERS, b"no letter", key=b"monza:4", headers=run)
+            for headers in (run, [*run, ("kind", b"head")], [*run, ("kind", b"frames"), ("seq", b"x")]):
+                await producer.send_and_wait(topics.FRAMES, b"no frame", key=KEY, headers=headers)
             await producer.send_and_wait(
                 topics.FRAMES, topics.encode_frames([LAST]), key=KEY, headers=topics.frame_headers(2, [LAST])
             )
-        (outcome,) = await collect(rig.settings, [Counts("monza", 2, laps=10)], lambda: None)
+            lost = damaged_record(b"imola", "imola", 2, "message 3 came after 1")
+            await producer.send_and_wait(lost.topic, lost.value, key=lost.key, headers=lost.headers)
+        outcome, damaged = await collect(
+            rig.settings, [Counts("monza", 2, laps=10), Counts("imola", 2, laps=10)], lambda: None
+        )
     finally:
         rig.stop()
+    assert damaged.differences() == ["Session imola: the run is damaged: message 3 came after 1."]
     assert outcome.differences() == []
     assert [(letter.consumer, letter.offset) for letter in outcome.letters.values()] == [("race", 0), ("archive", 0)]

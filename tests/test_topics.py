@@ -42,7 +42,7 @@ def test_frames_come_back_with_only_what_was_said() -> None:
 
 def test_stamp_survives_headers() -> None:
     stamp = Stamp(1_700_000_000_000, 7, 4_260_355, 3, 99, 1_742_097_600_000, "archive:aus2025_race")
-    assert Stamp.read(stamp.headers()) == stamp
+    assert Stamp.read(stamp.headers(), stamp.epoch / 1000) == stamp
 
 
 def given(name: str, value: Any) -> list[tuple[str, Any]]:
@@ -51,7 +51,7 @@ def given(name: str, value: Any) -> list[tuple[str, Any]]:
 
 
 def test_headers_that_are_nobodys_do_not_matter() -> None:
-    assert Stamp.read([("trace", b"1"), ("trace", b"2"), *Stamp(1, 2, 3).headers()]) == Stamp(1, 2, 3)
+    assert Stamp.read([("trace", b"1"), ("trace", b"2"), *Stamp(1, 2, 3).headers()], 1.0) == Stamp(1, 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_headers_that_are_nobodys_do_not_matter() -> None:
 )
 def test_bad_headers_say_which(headers: Any, reason: str) -> None:
     with pytest.raises(BadRecord, match=reason):
-        Stamp.read(headers)
+        Stamp.read(headers, 2**60)
 
 
 @pytest.mark.parametrize(

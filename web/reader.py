@@ -91,10 +91,10 @@ class StreamReader(Feed):
                         case topics.FRAMES:
                             frames.append(read_record(message.key, message.headers, message.value, arrived_ms))
                         case topics.TELEMETRY:
-                            stamp = topics.Stamp.read(message.headers)
+                            stamp = topics.Stamp.read(message.headers, message.timestamp / 1000)
                             self.take_packet(read_packet(message.key or b"", stamp, message.value))
                         case _:
-                            facts.append(read_fact(partition.topic, message.key, message.headers, message.value))
+                            facts.append(read_fact(partition.topic, message))
                 except ValueError as error:
                     self.bad_records += 1
                     log.warning(
@@ -306,9 +306,9 @@ def read_record(key: bytes | None, headers: topics.Headers, value: bytes | None,
     return FramesRecord(session_key, "frames", epoch, seq, keys, value, arrived_ms)
 
 
-def read_fact(topic: str, key: bytes | None, headers: topics.Headers, value: bytes | None) -> Fact:
+def read_fact(topic: str, message: Any) -> Fact:
     """A record of topic ``laps`` or ``messages``. Raises ValueError (``topics.BadRecord``), as a sentence."""
-    stamp = topics.Stamp.read(headers)
+    stamp, key, value = topics.Stamp.read(message.headers, message.timestamp / 1000), message.key, message.value
     of_car = topic == topics.LAPS
     session_key = topics.session_of(key)[0] if of_car else topics.session_key_of(key)
     record: Lap | Message = topics.decode_lap(value) if of_car else topics.decode_message(value)

@@ -9,7 +9,7 @@ from typing import Protocol
 from f1stream.processing.acks import Acknowledge, AckTracker
 from f1stream.processing.dead_letters import reject
 from f1stream.processing.outputs import Output, Outputs, deliver
-from f1stream.processing.records import Event
+from f1stream.processing.records import Event, Record
 from f1stream.topics import BadRecord
 
 
@@ -22,6 +22,8 @@ class Batch:
     events: Sequence[Event]
     is_current: Callable[[], bool] = lambda: True
     """Whether the partitions they were read from are still ours."""
+    is_reread: Callable[[Record], bool] = lambda _: False
+    """Whether a gap before the record is in the log (see ``AssignedReads``)."""
     dead_letters: list[Output] = field(default_factory=list)
 
     def reject(self, event: Event, error: BadRecord) -> None:
@@ -39,8 +41,19 @@ class Stage(Protocol):
 
     acks: AckTracker
 
+    def reset(self) -> None:
+        """After a rebalance: drop everything that is in memory; it is read again from the tables and partitions."""
+
     def process(self, batch: Batch) -> list[Output]:
-        """Receive the events, reject what cannot be used, and return the outputs. Raises SequenceGap."""
+        """Receive the events, reject what cannot be used, and return the outputs.
+
+        Raises SequenceGap for a gap that may be a fault of our reading; whatever else is wrong with a record or a run
+        costs that record or run alone.
+        """
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is something to do without another event: ``process`` an empty batch."""
 
     def delivered(self, batch: Batch) -> None:
         """The broker has the outputs of ``batch``."""

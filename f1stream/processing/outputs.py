@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Sequence
+import logging
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from f1stream import topics
+from f1stream.logs import about
+from f1stream.metrics import LOST_LETTERS
+
+log = logging.getLogger("f1stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +29,37 @@ class Output:
     """Unix seconds; None: now."""
 
 
+class RecordRefused(Exception):
+    """This record cannot be published, whenever it is tried: it is too large."""
+
+
 class Outputs(Protocol):
-    """A producer."""
+    """A producer. Both steps raise RecordRefused for a record that is too large."""
 
     async def send(self, output: Output) -> Awaitable[Any]:
         """Hand a record over; what is returned can be awaited, and ends when the broker has the record."""
 
 
 async def deliver(outputs: Outputs, records: Iterable[Output]) -> None:
-    """Publish records, in their order; returns when the broker has all of them."""
-    deliveries = [await outputs.send(record) for record in records]
-    for delivery in deliveries:
-        await delivery
+    """Publish records, in their order; returns when the broker has all of them.
+
+    A dead letter that is refused is logged and counted. Raises RecordRefused for any other record.
+    """
+    deliveries = []
+    for record in records:
+        with _refused_letters_are_logged(record):
+            deliveries.append((record, await outputs.send(record)))
+    for record, delivery in deliveries:
+        with _refused_letters_are_logged(record):
+            await delivery
+
+
+@contextmanager
+def _refused_letters_are_logged(record: Output) -> Iterator[None]:
+    try:
+        yield
+    except RecordRefused:
+        if record.topic != topics.DEAD_LETTERS:
+            raise
+        LOST_LETTERS.inc()
+        log.exception("A dead letter cannot be published.", extra=about(record.key))

@@ -124,11 +124,11 @@ class Table:
         record = self.decode(message.value)
         if self.topic == topics.DEAD_LETTERS:
             try:
-                stamp = Stamp.read(message.headers)
+                stamp = Stamp.read(message.headers, message.timestamp)
             except BadRecord:
                 stamp = None  # the letter may be about just that
         else:
-            stamp = Stamp.read(message.headers)
+            stamp = Stamp.read(message.headers, message.timestamp)
             if self.topic == topics.MESSAGES:
                 topics.session_key_of(message.key)
             else:

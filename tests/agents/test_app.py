@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from agents import app as worker
 from agents.app import FaustOutputs, batches, create_app
 from agents.faust_patches.app import PatchedApp
 from f1stream import topics
-from f1stream.processing.outputs import Output
+from f1stream.processing.outputs import Output, RecordRefused
 from f1stream.settings import Settings
 
 
@@ -121,6 +123,27 @@ async def test_a_batch_knows_whether_its_assignment_is_the_present_one() -> None
     assert not taken[0].is_current()
 
 
+@pytest.mark.parametrize("step", ["send", "delivery"])
+async def test_a_record_that_is_too_large_is_refused_as_such(
+    step: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Other errors of the broker end the process; this one would come again."""
+    outputs = FaustOutputs(
+        create_app("test", Settings(_env_file=None, home=tmp_path), 6066, PatchedApp), topics.FRAMES
+    )
+
+    async def send(**_: Any) -> Any:
+        if step == "send":
+            raise MessageSizeTooLargeError("2 MB")
+        delivery: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        delivery.set_exception(RecordListTooLargeError("2 MB"))
+        return delivery
+
+    monkeypatch.setattr(outputs._topics[topics.FRAMES], "send", send)
+    with pytest.raises(RecordRefused, match="2 MB"):
+        await (await outputs.send(Output(topics.FRAMES, b"9839", b"frame")))
+
+
 async def test_outputs_are_sent_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     app = create_app("test", Settings(_env_file=None, home=tmp_path), 6066, PatchedApp)
     outputs = FaustOutputs(app, topics.FRAMES)
@@ -128,11 +151,13 @@ async def test_outputs_are_sent_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp
 
     async def send(**record: Any) -> Any:
         sent.append(record)
-        return "delivery"
+        delivery: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        delivery.set_result("delivered")
+        return delivery
 
     monkeypatch.setattr(outputs._topics[topics.FRAMES], "send", send)
     output = Output(topics.FRAMES, b"9839", b"frame", [("seq", b"1")], 3, 1.5)
-    assert await outputs.send(output) == "delivery"
+    await (await outputs.send(output))
     assert sent == [{"key": b"9839", "value": b"frame", "headers": [("seq", b"1")], "partition": 3, "timestamp": 1.5}]
 
 

@@ -65,7 +65,7 @@ async def plain_loop(rig: Rig, session: Session) -> float:
     while not race.ended:
         for messages in (await consumer.getmany(timeout_ms=100, max_records=500)).values():
             for message in messages:
-                stamp = Stamp.read(message.headers)
+                stamp = Stamp.read(message.headers, message.timestamp / 1000)
                 if message.topic == topics.MESSAGES:
                     race.take_message(stamp.seq, stamp.emitted_ms, topics.decode_message(message.value))
                     continue
@@ -77,8 +77,7 @@ async def plain_loop(rig: Rig, session: Session) -> float:
                     packet = topics.decode_packet(message.value)
                     driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, packet, None)
         for driver in drivers.values():
-            update, _ = driver.join()
-            if update is not None:
+            while (update := driver.join()[0]) is not None:
                 race.take_update(update)
         size += sum(len(topics.encode_frames([frame])) for frame in race.advance())
     await consumer.stop()

@@ -58,7 +58,13 @@ async def everything(rig: Rig) -> list[tuple[str, bytes, Any, Any]]:
         while len(found) < expected:
             for batch in (await reader.getmany(timeout_ms=500)).values():
                 found += [
-                    (each.topic, each.key, Stamp.read(each.headers), DECODE[each.topic](each.value)) for each in batch
+                    (
+                        each.topic,
+                        each.key,
+                        Stamp.read(each.headers, each.timestamp / 1000),
+                        DECODE[each.topic](each.value),
+                    )
+                    for each in batch
                 ]
     return found
 

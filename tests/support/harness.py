@@ -16,12 +16,13 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from f1stream import topics
 from f1stream.processing.acks import AckTracker
 from f1stream.processing.batch import Batch, Stage, process_batch
 from f1stream.processing.outputs import Output
+from f1stream.processing.reads import AssignedReads
 from f1stream.processing.tables import newest, with_version, without_version
 from f1stream.race.stages.driver_stage import DriverStage
 from f1stream.race.stages.session_stage import SessionStage
@@ -47,7 +48,7 @@ class MemoryRecord:
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
-    timestamp: float = 0.0
+    timestamp: float = 2_000_000_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,13 @@ class MemoryKafka:
         return list(letters.values())
 
 
+class Offsets(NamedTuple):
+    """``Position`` of one partition."""
+
+    end: int
+    committed: int | None
+
+
 class MemoryTable:
     """A table (``KeyValueStore``) with its changelog."""
 
@@ -180,6 +188,10 @@ class MemoryWorker:
         self.positions = dict(self.kafka.committed)
         self.kafka.generation += 1
         self.generation = self.kafka.generation
+        ends = {of: len(log) for of, log in self.kafka.logs.items()}
+        self.reads = AssignedReads(
+            lambda: {of: Offsets(ends.get(of, 0), self.kafka.committed.get(of)) for of in self.kafka.logs}
+        )
         clock: Callable[[], float] = lambda: self.now  # noqa: E731
         self.driver_stage = DriverStage(MemoryTable(self, "cars"), AckTracker(), self.silent_s, clock)
         self.session_stage = SessionStage(
@@ -242,7 +254,9 @@ class MemoryWorker:
 
     def process(self, stage: Stage, events: list[MemoryEvent]) -> None:
         """One batch of a stage. Raises Died; then only ``start`` may follow."""
-        batch = Batch("race", events, self.owns_partitions)
+        for event in events:
+            self.reads.add(event.message)
+        batch = Batch("race", events, self.owns_partitions, self.reads.is_reread)
         run(process_batch(stage, batch, self, self.acknowledge))  # type: ignore[arg-type]
         for delivery in self.producer:  # what nobody waited for arrives some time
             delivery.deliver()
@@ -269,7 +283,7 @@ class MemoryWorker:
             with suppress(Died):
                 read = [self.driver_batch(most), self.session_batch(most)]
                 self.now += batch_s
-                if not any(read):
+                if not any(read) and not self.session_stage.is_due:
                     return
                 continue
             self.start()

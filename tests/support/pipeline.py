@@ -95,9 +95,13 @@ class Observed(SessionStage):
         super().__init__(*tables, AckTracker(), official=official)
         self.made: list[Head | Frame] = []
 
-    def advance(self, key: bytes, race: SessionRace) -> list[Output]:
+    def _advance(self, batch: Batch, key: bytes) -> None:
+        race = self.sessions[key].race
         self.made += race.advance()
-        return []
+        while race.has_more:
+            self.made += race.advance()
+        if race.failure is not None:
+            raise race.failure
 
 
 def event(output: Output) -> MemoryEvent:

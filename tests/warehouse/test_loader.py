@@ -258,7 +258,13 @@ def test_two_runs_of_a_session_are_distinguished_and_each_is_complete(
     loader: Loader, lap_messages: list[Any]
 ) -> None:
     again = [
-        SimpleNamespace(**{**vars(one), "offset": n, "headers": replace(Stamp.read(one.headers), epoch=2).headers()})
+        SimpleNamespace(
+            **{
+                **vars(one),
+                "offset": n,
+                "headers": replace(Stamp.read(one.headers, one.timestamp), epoch=2).headers(),
+            }
+        )
         for n, one in enumerate(lap_messages[:4], len(lap_messages))
     ]
     loader.begin_at({LAPS: LoadedOffset(0, 0)})

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
 
-from f1stream.topics import SequenceGap
+from f1stream.topics import RunDamaged, SequenceGap
 from models import CarUpdate, LapUpdate
 
 
@@ -32,10 +32,15 @@ class CarBuffer:
     laps: deque[LapUpdate] = field(default_factory=deque)
 
     def take(self, update: CarUpdate) -> bool:
-        """Receive a run of packets. False for a repeated one; raises SequenceGap when one is missing."""
+        """Receive a run of packets. False for a repeated one.
+
+        Raises SequenceGap when one is missing, and RunDamaged when it is the run's first.
+        """
         if update.last_seq <= self.seq:
             return False
         if update.first_seq > self.seq + 1:
+            if self.seq < 0:
+                raise RunDamaged(f"car {update.driver_number}: its first packet is {update.first_seq}, not 0")
             raise SequenceGap(f"car {update.driver_number}: packet {update.first_seq} came after {self.seq}")
         first = next((i for i, t in enumerate(update.t) if t > self.received_ms), len(update.t))
         self.t += update.t[first:]

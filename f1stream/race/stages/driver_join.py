@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from f1stream.topics import SequenceGap
+from f1stream.race.stages.checkpoint import DAMAGED, MAX_BYTES
+from f1stream.topics import RunDamaged, SequenceGap
 from models import CarUpdate, Lap, LapUpdate, Packet
 from models.packet import OPEN_DRS
 
@@ -17,7 +18,13 @@ T = TypeVar("T")
 
 
 MAX_PENDING = 200
-"""Pending records that a checkpoint of a silent run may hold; with more, the run is only slow and is left alone."""
+"""Pending records that a checkpoint of a silent run may hold; with more, they stay unacknowledged."""
+MAX_WAITING = 100_000
+"""Records of one car that may wait for others. A day of packets has fewer; with more, the run is damaged."""
+UPDATE_SAMPLES = 3_000
+"""Most samples in one update: some 250 kB at most."""
+UPDATE_LAPS = 1_000
+"""Most laps that one packet may name after the packet before it: a live client that joins late sends a whole race."""
 
 
 @dataclass(slots=True)
@@ -43,6 +50,8 @@ class Cursor:
     packets: list[_Pending[Packet]] = field(default_factory=list)
     """Pending records, only of a run that has gone silent."""
     laps: list[_Pending[Lap]] = field(default_factory=list)
+    damaged: str | None = None
+    """Why the run cannot be continued; None for a run that can."""
 
 
 _CURSOR = TypeAdapter(Cursor)
@@ -76,6 +85,8 @@ class DriverJoin:
     @property
     def progress(self) -> int:
         """Grows with each value of a run that holds more."""
+        if self.cursor.damaged is not None:
+            return DAMAGED
         done = 2 + self.cursor.packet_seq + self.cursor.lap_seq
         held = 2 + self._packet_seq + self._lap_seq if self._holds_pending else 0
         return done << 32 | held
@@ -98,19 +109,45 @@ class DriverJoin:
     def checkpoint_pending(self) -> list[Any]:
         """Include pending records in ``dump`` from now on; returns their tokens, done once the dump is stored.
 
-        Returns nothing, and includes nothing, when there are none or more than ``MAX_PENDING``.
+        Returns nothing, and includes nothing, when there are none or more than a table's value can hold.
         """
         pending: list[_Pending[Any]] = [*self._packets, *self._laps]
-        tokens = [each.token for each in pending if each.token is not None]
-        if not tokens or len(pending) > MAX_PENDING:
+        tokens = [each.token for each in pending]
+        if not self.has_unacknowledged or len(pending) > MAX_PENDING:
             return []
         for each in pending:
             each.token = None
-        return tokens
+        if len(self.dump()) > MAX_BYTES:
+            for each, token in zip(pending, tokens, strict=True):
+                each.token = token
+            return []
+        return [token for token in tokens if token is not None]
+
+    @property
+    def has_unacknowledged(self) -> bool:
+        """Whether there are pending records that are in no table."""
+        pending: list[_Pending[Any]] = [*self._packets, *self._laps]
+        return any(each.token is not None for each in pending)
+
+    @property
+    def waiting(self) -> int:
+        """How many records are pending."""
+        return len(self._packets) + len(self._laps)
+
+    def damage(self, reason: str) -> None:
+        """Give the run up: its records are done from now on."""
+        pending: list[_Pending[Any]] = [*self._packets, *self._laps]
+        self._done += [each.token for each in pending]
+        self._packets.clear()
+        self._laps.clear()
+        self.cursor = Cursor(self.cursor.epoch, damaged=reason)
 
     def begins(self, epoch: int, token: Any) -> bool:
-        """Whether a record of run ``epoch`` counts: a newer run supersedes the present one, an older is ignored."""
-        if epoch < self.cursor.epoch:
+        """Whether a record of run ``epoch`` counts: a newer run supersedes the present one.
+
+        A record of an older run, or of one that is damaged, is done.
+        """
+        if epoch < self.cursor.epoch or (epoch == self.cursor.epoch and self.cursor.damaged is not None):
             self._done.append(token)
             return False
         if epoch > self.cursor.epoch:
@@ -125,33 +162,53 @@ class DriverJoin:
     def take_packet(
         self, seq: int, emitted_ms: int, laps: int, messages: int, packet: Packet | None, token: Any
     ) -> None:
-        """Receive a packet (None: unreadable; its car was then silent) of the present run."""
+        """Receive a packet (None: unreadable; its car was then silent) of the present run.
+
+        Raises SequenceGap when one is missing, and RunDamaged when it is the run's first or too many wait.
+        """
         repeated = seq <= self._packet_seq
         if seq <= self.cursor.packet_seq:
             self._done.append(token)
             return
-        if seq > self._packet_seq + 1:
-            raise SequenceGap(f"car {self.number}: packet {seq} came after {self._packet_seq}")
+        self._check_sequence("packet", seq, self._packet_seq)
         self._packet_seq = max(seq, self._packet_seq)
         self._packets.append(_Pending(seq, emitted_ms, laps, messages, packet, repeated, token))
 
     def take_lap(self, seq: int, emitted_ms: int, lap: Lap | None, token: Any) -> None:
-        """Receive a lap (None: unreadable) of the present run."""
+        """Receive a lap (None: unreadable) of the present run. Raises as ``take_packet`` does."""
         repeated = seq <= self._lap_seq
         if seq <= self.cursor.lap_seq:
             self._done.append(token)
             return
-        if seq > self._lap_seq + 1:
-            raise SequenceGap(f"car {self.number}: lap record {seq} came after {self._lap_seq}")
+        self._check_sequence("lap record", seq, self._lap_seq)
         self._lap_seq = max(seq, self._lap_seq)
         self._laps.append(_Pending(seq, emitted_ms, 0, 0, lap, repeated, token))
 
+    def _check_sequence(self, what: str, seq: int, last: int) -> None:
+        if seq > last + 1:
+            if last < 0:
+                raise RunDamaged(f"car {self.number}: its first {what} is {seq}, not 0")
+            raise SequenceGap(f"car {self.number}: {what} {seq} came after {last}")
+        if self.waiting >= MAX_WAITING:
+            raise RunDamaged(f"car {self.number}: {self.waiting} records wait for laps that do not come")
+
     def join(self) -> tuple[CarUpdate | None, list[Any]]:
-        """The packets whose laps have been received, as one update, and the tokens of all records that are done."""
-        done, self._done = self._done, []
+        """The packets whose laps have been received, as one update, and the tokens of all records that are done.
+
+        An update has at most ``UPDATE_SAMPLES`` samples: call again until there is none. Raises RunDamaged.
+        """
+        done = self._done
         run: list[_Pending[Packet]] = []
         laps: list[LapUpdate] = []
+        samples = 0
         while self._packets and self._packets[0].names_laps <= self._lap_seq + 1:
+            own = 0 if self._packets[0].record is None else len(self._packets[0].record.session_time_ms)
+            named = self._packets[0].names_laps - self.cursor.lap_seq - 1
+            if run and (samples + own > UPDATE_SAMPLES or len(laps) + named > UPDATE_LAPS):
+                break
+            if named > UPDATE_LAPS:
+                raise RunDamaged(f"car {self.number}: a packet names {named} laps at once, more than {UPDATE_LAPS}")
+            samples += own
             packet = self._packets.popleft()
             done.append(packet.token)
             if packet.repeated:
@@ -164,6 +221,7 @@ class DriverJoin:
                     self.cursor.lap_seq = lap.seq
                     if lap.record is not None:
                         laps.append(lap_update(lap.record, lap.emitted_ms))
+        self._done = []
         done = [token for token in done if token is not None]
         if not run:
             return None, done

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from itertools import groupby
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from f1stream import topics
 from f1stream.metrics import UPDATES
 from f1stream.processing.acks import AckTracker, PendingAck
 from f1stream.processing.batch import Batch
+from f1stream.processing.ignored import IgnoredRecords
 from f1stream.processing.outputs import Output
 from f1stream.processing.records import Event
 from f1stream.processing.tables import KeyValueStore
+from f1stream.race.stages.damage import report_damage
 from f1stream.race.stages.driver_join import DriverJoin
-from f1stream.topics import BadRecord, Stamp
-from models import CarUpdate, Lap, Packet, Updates
+from f1stream.topics import BadRecord, RunDamaged, SequenceGap, Stamp
+from models import CarUpdate, DamagedRun, Lap, Packet, Updates
 
-UPDATE_SAMPLES = 10_000
-"""Most samples in one record of ``updates``: some 400 kB, well under what a broker takes. With more, a batch is sent
-in several records."""
+RECORD_BYTES = 500_000
+"""Largest record of ``updates``: a broker takes 1 MB by default. What is more goes into the next one."""
 SILENT_S = 60.0
-"""After this long without input, a run's pending records are written to the tables and acknowledged. Otherwise a
-source that died would block its partitions' offsets."""
+"""After this long without input, a run's pending records are written to the tables and acknowledged, and it leaves
+memory. Otherwise a source that died would block its partitions' offsets."""
 
 OfDriver = TypeVar("OfDriver", Packet, Lap)
 
@@ -43,10 +43,12 @@ class DriverStage:
         self._table = table
         self._silent_s, self._clock = silent_s, clock
         self._drivers: dict[bytes, DriverJoin] = {}
+        """In memory. The others are read from the table when something of them is received."""
         self._received_at: dict[bytes, float] = {}
-        """When a driver's last record was received; not of drivers whose pending records are in the table."""
+        """When a driver's last record was received; not of drivers whose run has gone silent."""
         self._changed: dict[bytes, DriverJoin] = {}
         self._done: list[PendingAck] = []
+        self._ignored = IgnoredRecords("race")
 
     def reset(self) -> None:
         """After a rebalance: everything is read again from the table and the partitions."""
@@ -54,9 +56,18 @@ class DriverStage:
         self._drivers.clear()
         self._received_at.clear()
 
+    @property
+    def is_due(self) -> bool:
+        """See ``Stage``: a run has gone silent."""
+        now = self._clock()
+        return any(now - at > self._silent_s for at in self._received_at.values())
+
     def process(self, batch: Batch) -> list[Output]:
-        """See ``Stage``. The outputs are the updates of each session, in one record unless that gets too large."""
+        """See ``Stage``. The outputs are the updates of each session, in few records."""
         self._changed, self._done = {}, []
+        updates: dict[str, list[CarUpdate]] = {}
+        damaged: list[Output] = []
+        last: dict[bytes, Event] = {}
         for event in batch.events:
             pending = self.acks.take(event)
             try:
@@ -64,13 +75,28 @@ class DriverStage:
             except BadRecord as error:  # without a readable key and headers it has no place in any run
                 batch.reject(event, error)
                 pending.done = True
-        updates = []
+            except Exception as error:
+                if isinstance(error, SequenceGap) and not batch.is_reread(event.message):
+                    raise
+                self._done.append(pending)
+                damaged.append(self._damage(batch, event, error))
+            last[event.message.key or b""] = event
         for key, driver in self._changed.items():
+            session_key, _ = topics.session_of(key)
+            try:
+                updates.setdefault(session_key, []).extend(self._joined(driver))
+            except Exception as error:
+                damaged.append(self._damage(batch, last[key], error))
+                updates[session_key].extend(self._joined(driver))
+        return [*_records(updates, batch.published_s), *damaged]
+
+    def _joined(self, driver: DriverJoin) -> Iterator[CarUpdate]:
+        while True:
             update, done = driver.join()
             self._done += done
-            if update is not None:
-                updates.append((topics.session_of(key)[0], update))
-        return _records(updates, batch.published_s)
+            if update is None:
+                return
+            yield update
 
     def delivered(self, batch: Batch) -> None:
         """See ``Stage``."""
@@ -79,7 +105,8 @@ class DriverStage:
         """See ``Stage``."""
         now = self._clock()
         self._received_at |= dict.fromkeys(self._changed, now)  # not before: a slow delivery is no silence
-        for key in [key for key, at in self._received_at.items() if now - at > self._silent_s]:
+        silent = [key for key, at in self._received_at.items() if now - at > self._silent_s]
+        for key in silent:
             del self._received_at[key]
             self._done += self._drivers[key].checkpoint_pending()
             self._changed[key] = self._drivers[key]
@@ -88,18 +115,34 @@ class DriverStage:
         await self._table.flush()
         for pending in self._done:
             pending.done = True
+        for key in silent:
+            if not self._drivers[key].has_unacknowledged:
+                del self._drivers[key]
 
     def _take(self, batch: Batch, event: Event, pending: PendingAck) -> None:
-        """Give one packet or lap to its driver. Raises BadRecord when the driver or the run is not readable."""
+        """Give one packet or lap to its driver.
+
+        Raises BadRecord when the driver or the run is not readable, SequenceGap, and RunDamaged; whatever else is
+        raised damages the run, too.
+        """
         record = event.message
-        stamp = Stamp.read(record.headers)
+        stamp = Stamp.read(record.headers, record.timestamp)
         _, number = topics.session_of(record.key)
         key = record.key or b""
         driver = self._drivers.get(key)
         if driver is None:
-            driver = self._drivers[key] = DriverJoin.restore(number, self._table.read(key))
-        self._changed[key] = driver
+            driver = self._restored(key, number, stamp)
+        if stamp.epoch > driver.cursor.epoch and stamp.seq != 0:
+            if self._ignored.add(key, stamp.epoch, "refused run", f"its first record is number {stamp.seq}, not 0"):
+                batch.reject(event, BadRecord(f"the first record of run {stamp.epoch} is number {stamp.seq}, not 0"))
+            pending.done = True
+            return
+        self._drivers[key] = self._changed[key] = driver
         if not driver.begins(stamp.epoch, pending):
+            if stamp.epoch < driver.cursor.epoch:
+                self._ignored.add(key, stamp.epoch, "older run", f"run {driver.cursor.epoch} is newer")
+            else:
+                self._ignored.add(key, stamp.epoch, "damaged run", str(driver.cursor.damaged))
             return
         if record.topic == topics.LAPS:
             lap = _decoded(batch, event, topics.decode_lap, number)
@@ -107,6 +150,32 @@ class DriverStage:
         else:
             packet = _decoded(batch, event, topics.decode_packet, number)
             driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, packet, pending)
+
+    def _restored(self, key: bytes, number: str, stamp: Stamp) -> DriverJoin:
+        """As it is in the table. A value that cannot be read back damages the run that needs it, not the next one."""
+        try:
+            return DriverJoin.restore(number, self._table.read(key))
+        except ValueError as error:
+            driver = DriverJoin(number)
+            if stamp.seq == 0:
+                return driver
+            driver.begins(stamp.epoch, None)
+            self._drivers[key] = self._changed[key] = driver
+            raise RunDamaged(f"car {number}: its state cannot be read back ({error})") from error
+
+    def _damage(self, batch: Batch, event: Event, error: Exception) -> Output:
+        """Give up the run of the event's driver: a dead letter, and a record for its session."""
+        key = event.message.key or b""
+        if key not in self._drivers:
+            raise error
+        session_key, number = topics.session_of(key)
+        driver = self._drivers[key]
+        run_id = driver.cursor.epoch
+        reason = report_damage(batch, event, key, run_id, error)
+        driver.damage(reason)
+        entry = DamagedRun(epoch=run_id, driver_number=number, reason=reason)
+        value = topics.encode(Updates(entries=[], damaged=[entry]))
+        return Output(topics.UPDATES, session_key.encode(), value, timestamp_s=batch.published_s)
 
 
 def _decoded(batch: Batch, event: Event, decode: Callable[[bytes | None], OfDriver], number: str) -> OfDriver | None:
@@ -121,23 +190,15 @@ def _decoded(batch: Batch, event: Event, decode: Callable[[bytes | None], OfDriv
     return record
 
 
-def _records(updates: list[tuple[str, CarUpdate]], published_s: float | None) -> list[Output]:
+def _records(updates: dict[str, list[CarUpdate]], published_s: float | None) -> list[Output]:
     """A batch's updates as records of ``updates``.
 
     Their timestamp is that of what they were made of, so that the lateness of frames can be measured.
     """
     records = []
-    for session_key, own in groupby(sorted(updates, key=lambda update: update[0]), key=lambda update: update[0]):
-        parts: list[list[CarUpdate]] = [[]]
-        samples = 0
-        for _, update in own:
-            if samples + len(update.t) > UPDATE_SAMPLES and parts[-1]:
-                parts.append([])
-                samples = 0
-            parts[-1].append(update)
-            samples += len(update.t)
-        for entries in parts:
-            value = topics.encode(Updates.model_construct(entries=entries))
+    for session_key, own in sorted(updates.items()):
+        for entries in topics.parts([topics.encode(update) for update in own], RECORD_BYTES):
+            value = b'{"entries":[%s]}' % b",".join(entries)
             records.append(Output(topics.UPDATES, session_key.encode(), value, timestamp_s=published_s))
             UPDATES.inc()
     return records

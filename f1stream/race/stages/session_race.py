@@ -10,71 +10,36 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from f1stream.race.frames import Frames
 from f1stream.race.line import ReferenceLine
 from f1stream.race.places import Places
 from f1stream.race.race import Race
 from f1stream.race.stages.car_buffer import CarBuffer
-from f1stream.topics import BadRecord, SequenceGap
+from f1stream.race.stages.checkpoint import (
+    CHECKPOINT,
+    DAMAGED,
+    HEADER,
+    MAX_BYTES,
+    Checkpoint,
+    HeaderState,
+    PendingInput,
+)
+from f1stream.topics import BadRecord, RunDamaged, SequenceGap
 from models import CarUpdate, Entries, Frame, Head, Message, SessionEnd, SessionInfo, Track
 from models.frame import FRAME_MS, Tally
 
-
-@dataclass(slots=True)
-class PendingInput:
-    """What was received beyond a checkpoint's frame."""
-
-    cars: dict[str, CarBuffer]
-    messages: deque[tuple[int, int, Message | None]]
-    message_seq: int
-    """The last message that was received."""
-
-
-@dataclass(slots=True)
-class Checkpoint:
-    """What goes into the table: the session as of one frame, or before the first (``t`` and ``race`` are None)."""
-
-    epoch: int
-    t: int | None
-    message_seq: int
-    """The last message that is applied."""
-    packet_seq: dict[str, int]
-    """By car, the last packet that lies wholly at or before ``t``."""
-    race: Race | None
-    tally: Tally
-    ended: bool
-    tracks: int
-    """How many tracks had been received: the header is written first, and may hold a newer one."""
-    keyframe: Frame | None
-    beyond: PendingInput | None = None
-    """Pending input, only of a run that has gone silent. Named so in stored checkpoints."""
-
-
-@dataclass(slots=True)
-class HeaderState:
-    """Facts that hold for the whole run, in a table of their own: they are large and seldom change."""
-
-    info: SessionInfo | None = None
-    entries: Entries | None = None
-    tracks: list[Track] = field(default_factory=list)
-    """All that were received; the last one counts."""
-
-    @property
-    def track(self) -> Track | None:
-        """The track that counts."""
-        return self.tracks[-1] if self.tracks else None
-
-
-_CHECKPOINT = TypeAdapter(Checkpoint)
-_HEADER = TypeAdapter(HeaderState)
-
-
+FRAMES_AT_ONCE = 1_500
+"""Most frames that one call makes: five minutes of a session, some 0.3 s of work. Other sessions wait meanwhile."""
+MAX_TRACKS = 20
+"""Most tracks in a run. Of each the reference line takes time to prepare, and all are in the header."""
+MAX_BUFFERED_SAMPLES = 4_000_000
+"""Samples of all cars that may wait for a car or a message: three times those of a Grand Prix."""
+MAX_BUFFERED_MESSAGES = 100_000
+"""Messages that may wait for the cars: some ten times those of a Grand Prix."""
 COUNTED = 1 << 31
 """Added to the number of pending records in a checkpoint's version. Earlier releases stored a session time (ms)
 there, which is smaller: their checkpoint must not win over a newer one of the same frame."""
@@ -91,9 +56,15 @@ class SessionRace:
         self.t: int | None = None
         """The last frame."""
         self.ended = False
+        self.damaged: str | None = None
+        """Why the run cannot be continued; None for a run that can."""
+        self.failure: Exception | None = None
+        """What ``advance`` failed with."""
+        self.has_more = False
+        """Whether ``advance`` could make more frames at once."""
         self.header_changed = False
         """The header differs from what is in its table."""
-        self.tally = Tally()
+        self.tally = Tally(samples=0, laps=0, messages=0)  # each is set: frames leave out what is not
         self._official = official
         self._frames: Frames | None = None
         self._line: ReferenceLine | None = None
@@ -102,6 +73,8 @@ class SessionRace:
         self._messages: deque[tuple[int, int, Message | None]] = deque()
         """(seq, emitted_ms, message or None for one that could not be read)."""
         self._message_seq = self._applied_seq = -1
+        self._tracks = 0
+        """Received, applied or not."""
         self._pending_until_ms = -1
         """Session time up to which records are acknowledged though no frame holds them: checkpoints include pending
         input until a frame is past it."""
@@ -109,18 +82,30 @@ class SessionRace:
     # -- what arrives ----------------------------------------------------------------------------------
 
     def admit(self, message: Message) -> None:
-        """Raises BadRecord for a message about a car that does not take part."""
+        """Raises BadRecord for a message about a car that does not take part, and for one track too many."""
+        if isinstance(message, Track):
+            if self._tracks >= MAX_TRACKS:
+                raise BadRecord(f"the run has {MAX_TRACKS} tracks already")
+            return
         number, entries = getattr(message, "driver_number", None), self.header.entries
         if number and entries and number not in {entry.driver_number for entry in entries.entries}:
             raise BadRecord(f"car {number} is not in the session's list of entries")
 
     def take_message(self, seq: int, emitted_ms: int, message: Message | None) -> bool:
-        """Receive a message (None: it was unreadable, and counts as seen). False for a repeated one."""
+        """Receive a message (None: it was unreadable, and counts as seen). False for a repeated one.
+
+        Raises SequenceGap when one is missing, and RunDamaged when it is the run's first or too many wait.
+        """
         if seq <= self._message_seq:
             return False
         if seq > self._message_seq + 1:
-            raise SequenceGap(f"session {self.session_key}: message {seq} came after {self._message_seq}")
+            if self._message_seq < 0:
+                raise RunDamaged(f"its first message is number {seq}, not 0")
+            raise SequenceGap(f"message {seq} came after {self._message_seq}")
+        if len(self._messages) >= MAX_BUFFERED_MESSAGES:
+            raise RunDamaged(f"{len(self._messages)} messages wait for a car that does not come")
         self._message_seq = seq
+        self._tracks += isinstance(message, Track)
         self._messages.append((seq, emitted_ms, message))
         if isinstance(message, SessionInfo) and self.header.info is None:
             self.header.info = message
@@ -131,11 +116,16 @@ class SessionRace:
         return True
 
     def take_update(self, update: CarUpdate) -> bool:
-        """Receive a run of a car's packets. False for a repeated one."""
+        """Receive a run of a car's packets. False for a repeated one. Raises SequenceGap, and RunDamaged."""
         car = self._cars.get(update.driver_number)
         if car is None:
             car = self._cars[update.driver_number] = self._buffer(update.driver_number)
-        return car.take(update)
+        taken = car.take(update)
+        if len(update.t) + sum(len(each.t) for each in self._cars.values()) > MAX_BUFFERED_SAMPLES:
+            raise RunDamaged(
+                f"more than {MAX_BUFFERED_SAMPLES} samples wait for a car or a message that does not come"
+            )
+        return taken
 
     def _buffer(self, number: str) -> CarBuffer:
         until = -1 if self.t is None else self.t
@@ -144,19 +134,31 @@ class SessionRace:
     # -- what leaves -----------------------------------------------------------------------------------
 
     def advance(self) -> list[Head | Frame]:
-        """The frames that have become complete, each new head before the frames it holds for."""
+        """The frames that have become complete, each new head before the frames it holds for.
+
+        At most ``FRAMES_AT_ONCE``: call again while there are more (``has_more``). A failure of the rules is in
+        ``failure``; the frames before it are returned.
+        """
         out: list[Head | Frame] = []
+        try:
+            self._advance(out)
+        except Exception as error:
+            self.failure = error
+        return out
+
+    def _advance(self, out: list[Head | Frame]) -> None:
         if self.race is None and not self._begin():
-            return out
+            return
         assert self.race is not None and self.t is not None  # noqa: S101
-        end = min(self._promoted(number) for number in self.race.cars) // FRAME_MS * FRAME_MS
+        complete = min(self._promoted(number) for number in self.race.cars) // FRAME_MS * FRAME_MS
+        end = min(complete, self.t + FRAMES_AT_ONCE * FRAME_MS)
+        self.has_more = end < complete
         while self.t < end:
             if self._apply_messages(self.t + FRAME_MS):
                 out.append(self._head())
-            out += self._stretch(min(end, self._next_track()))
+            self._stretch(min(end, self._next_track()), out)
         for number, car in self._cars.items():
             self._done[number] = car.leave(self.t, self._done.get(number, -1))
-        return out
 
     def _promoted(self, number: str) -> int:
         if number not in self._cars:
@@ -186,8 +188,18 @@ class SessionRace:
             elif isinstance(message, SessionEnd):
                 self.ended = True
             elif message is not None:
-                self.race.tell(message)
+                self._apply(message)
         return changed
+
+    def _apply(self, message: Message) -> None:
+        assert self.race is not None  # noqa: S101
+        try:
+            self.race.tell(message)
+        except Exception as error:
+            raise RunDamaged(
+                f"message {self._applied_seq} ({message.kind}) cannot be applied, {type(error).__name__}: {error}",
+                self._applied_seq,
+            ) from error
 
     def _lay(self, track: Track) -> None:
         assert self.race is not None  # noqa: S101
@@ -214,11 +226,10 @@ class SessionRace:
             marshal_sectors=track.marshal_sectors if track else (),
         )
 
-    def _stretch(self, end: int) -> list[Head | Frame]:
-        """The frames up to ``end``. The messages of the first one have been applied."""
+    def _stretch(self, end: int, frames: list[Head | Frame]) -> None:
+        """Add the frames up to ``end``. The messages of the first one have been applied."""
         assert self.race is not None and self._frames is not None and self.t is not None  # noqa: S101
         race = self.race
-        frames: list[Head | Frame] = []
         cars = [self._cars[number] for number in race.cars]
         upto = [bisect_right(car.t, end) for car in cars]
         along = self._project([(car, n) for car, n in zip(cars, upto, strict=True)])
@@ -239,7 +250,6 @@ class SessionRace:
             frames.append(self._frames.frame(self.t, self.tally if self.ended else None))
         for car, n in zip(cars, upto, strict=True):
             car.drop(n)
-        return frames
 
     def _count(self, **more: int) -> None:
         counted = {name: getattr(self.tally, name) + n for name, n in more.items()}
@@ -264,7 +274,7 @@ class SessionRace:
         """
         before, self._pending_until_ms = self._pending_until_ms, self._received_ms
         kept = self.checkpoint()
-        if kept is None or len(kept) > most:
+        if kept is None or len(kept) > most:  # with more, it stays unacknowledged
             self._pending_until_ms = before
             return False
         self.header_changed = True  # before the first frame it is in no table yet
@@ -273,15 +283,20 @@ class SessionRace:
     @property
     def progress(self) -> int:
         """Grows with each checkpoint of a run that holds more: by the frame, then by the pending records."""
+        if self.damaged is not None:
+            return DAMAGED
         pending = 1 + self._message_seq + sum(1 + car.seq for car in self._cars.values())
         return (1 + self._frame_ms) << 32 | (COUNTED + pending if self._holds_pending else 0)
 
     def checkpoint(self) -> bytes | None:
         """The session as of the last frame, as a table's value; None before the first without pending input."""
-        begun = self._frame_ms >= 0
+        if self.damaged is not None:
+            lost = Checkpoint(self.epoch, self.t, -1, {}, None, self.tally, False, 0, None, damaged=self.damaged)
+            return CHECKPOINT.dump_json(lost)
+        begun = self.begun
         if not (begun or self._holds_pending):
             return None
-        return _CHECKPOINT.dump_json(
+        return CHECKPOINT.dump_json(
             Checkpoint(
                 epoch=self.epoch,
                 t=self.t if begun else None,
@@ -297,10 +312,14 @@ class SessionRace:
         )
 
     @property
+    def begun(self) -> bool:
+        """Whether a frame was made."""
+        return self._frames is not None and self._frames.keyframe is not None
+
+    @property
     def _frame_ms(self) -> int:
         """The last frame that was made; -1 before the first."""
-        made = self.t is not None and self._frames is not None and self._frames.keyframe is not None
-        return self.t if made and self.t is not None else -1
+        return self.t if self.begun and self.t is not None else -1
 
     @property
     def _received_ms(self) -> int:
@@ -312,22 +331,33 @@ class SessionRace:
     def _holds_pending(self) -> bool:
         return self._pending_until_ms > self._frame_ms
 
+    def damage(self, reason: str) -> None:
+        """Give the run up: no frame follows, and its checkpoint says so."""
+        self.damaged, self.header_changed, self.has_more = reason, True, False
+        self.header, self.race, self._frames, self._line = HeaderState(), None, None, None
+        self._cars, self._messages = {}, deque()
+
     def dump_header(self) -> bytes:
-        """The session header, as a table's value."""
-        return _HEADER.dump_json(self.header)
+        """The session header, as a table's value. Raises RunDamaged when it is too large for one."""
+        header = HEADER.dump_json(self.header)
+        if len(header) > MAX_BYTES:
+            raise RunDamaged(f"its header has {len(header)} bytes, more than {MAX_BYTES}")
+        return header
 
     @classmethod
     def restore(cls, session_key: str, checkpoint: bytes, header: bytes, official: bool = True) -> SessionRace:
         """The session as it was at a checkpoint."""
-        kept = _CHECKPOINT.validate_json(checkpoint)
+        kept = CHECKPOINT.validate_json(checkpoint)
         self = cls(session_key, kept.epoch, official)
-        self.header = _HEADER.validate_json(header)
+        self.header = HEADER.validate_json(header)
         del self.header.tracks[kept.tracks :]
         self.t, self.race, self.tally, self.ended = kept.t, kept.race, kept.tally, kept.ended
+        self.damaged, self._tracks = kept.damaged, len(self.header.tracks)
         self._message_seq = self._applied_seq = kept.message_seq
         self._done = kept.packet_seq
         if kept.beyond is not None:
             self._cars, self._messages = kept.beyond.cars, kept.beyond.messages
+            self._tracks += sum(isinstance(message, Track) for _, _, message in self._messages)
             self._message_seq, self._pending_until_ms = kept.beyond.message_seq, self._received_ms
         if self.race is not None:
             self._frames = Frames(self.race, kept.keyframe)

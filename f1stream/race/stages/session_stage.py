@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from f1stream import topics
 from f1stream.logs import about
-from f1stream.metrics import FRAMES, GAP_ERROR, LATENESS, MEASURED, SAMPLES, SESSION_TIME
+from f1stream.metrics import DAMAGED, GAP_ERROR, LATENESS, MEASURED, SAMPLES, SESSION_TIME
 from f1stream.processing.acks import AckTracker, PendingAck
 from f1stream.processing.batch import Batch
+from f1stream.processing.ignored import IgnoredRecords
 from f1stream.processing.outputs import Output
 from f1stream.processing.records import Event
 from f1stream.processing.tables import KeyValueStore
+from f1stream.race.stages.checkpoint import MAX_BYTES
+from f1stream.race.stages.damage import report_damage
 from f1stream.race.stages.driver_stage import SILENT_S
+from f1stream.race.stages.frame_records import damaged_record, frame_records
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.topics import BadRecord, Stamp
-from models import Frame, Head
+from f1stream.topics import MOST, BadRecord, RunDamaged, SequenceGap, Stamp
 
 log = logging.getLogger("f1stream")
 
-FRAMES_PER_RECORD = 50
-"""Most frames in one record of ``frames``."""
 CHECKPOINT_S = 1.0
 """Wall time between two checkpoints of a session; what lies after the last one is processed again after a crash."""
-MAX_PENDING_BYTES = 2_000_000
-"""Largest checkpoint that may include the pending input of a silent run. With more, it stays unacknowledged."""
+LABELLED = 100
+"""Most sessions that have a label of their own in the metrics."""
 SUPERSEDED = 0
-"""Checkpoint time for records of a superseded run. They are acknowledged with the new run's first checkpoint:
-earlier, a crash could replay the old run from the middle."""
+"""Checkpoint time for records of a superseded or damaged run. They are acknowledged with the new run's first
+checkpoint, or the one that says that the run is damaged: earlier, a crash could replay a run from the middle."""
 
 
 @dataclass(slots=True)
@@ -39,7 +42,7 @@ class OpenSession:
 
     race: SessionRace
     checkpoint_ms: int = -1
-    """Session time of the last stored checkpoint; -1 before the first."""
+    """Session time of the last stored checkpoint; -1 before the first, ``MOST`` for a damaged run's."""
     written_at: float = 0.0
     """Clock at the last checkpoint."""
     counted: int = 0
@@ -48,6 +51,15 @@ class OpenSession:
     """(session time of the last thing in the event, event): done when a checkpoint has reached that time."""
     received_at: float = 0.0
     """Clock at the last record."""
+    failure: Exception | None = None
+    """Why the run cannot be continued, until the next batch gives it up."""
+
+    def event_of(self, failure: Exception) -> Event | None:
+        """The message that is at fault, else the last record; None when it is not known any more."""
+        seq = getattr(failure, "message_seq", None)
+        events = [pending.event for _, pending in self.pending]
+        named = (event for event in events if event.message.topic == topics.MESSAGES and _seq(event) == seq)
+        return next(named, events[-1] if events and seq is None else None)
 
 
 class SessionStage:
@@ -73,71 +85,125 @@ class SessionStage:
         self._checkpoints, self._headers = checkpoints, headers
         self._silent_s, self._checkpoint_s, self._clock = silent_s, checkpoint_s, clock
         self.sessions: dict[bytes, OpenSession] = {}
-        """By key, the sessions in memory."""
+        """By key, the sessions in memory. The others are read from the tables when something of them is received."""
         self._changed: dict[bytes, OpenSession] = {}
-        self._made_frames = False
+        """Received something in this batch, or have more frames to make."""
+        self._outputs: list[Output] = []
+        self._ignored = IgnoredRecords("race")
 
     def reset(self) -> None:
         """After a rebalance: everything is read again from the tables and the partitions."""
         self.acks.reset()
-        self.sessions.clear()
+        for key in list(self.sessions):
+            self._leave(key)
+
+    @property
+    def is_due(self) -> bool:
+        """See ``Stage``: a session has more frames to make or a checkpoint to write, or has gone silent."""
+        now = self._clock()
+        return any(
+            session.race.has_more
+            or session.failure is not None
+            or now - session.received_at > self._silent_s
+            or self._is_checkpoint_due(session, now)
+            for session in self.sessions.values()
+        )
 
     def process(self, batch: Batch) -> list[Output]:
         """See ``Stage``. The outputs are the frames that have become complete."""
-        self._changed = {}
+        self._outputs = []
+        self._changed = {key: session for key, session in self.sessions.items() if session.race.has_more}
+        for key, session in self.sessions.items():
+            if session.failure is not None:
+                self._damage(batch, key, session.event_of(session.failure), session.failure)
         for event in batch.events:
             pending = self.acks.take(event)
             try:
                 if event.message.topic == topics.MESSAGES:
                     self._take_message(batch, event, pending)
                 else:
-                    self._take_updates(event, pending)
+                    self._take_updates(batch, event, pending)
             except BadRecord as error:
                 batch.reject(event, error)
                 pending.done = True
-        outputs = []
-        for key, session in self._changed.items():
-            outputs += self.advance(key, session.race)
-        self._made_frames = bool(outputs)
-        return outputs
+            except Exception as error:
+                if isinstance(error, SequenceGap) and not batch.is_reread(event.message):
+                    raise
+                key = event.message.key or b""
+                if key not in self.sessions:
+                    raise
+                self.sessions[key].pending.append((SUPERSEDED, pending))
+                self._advance(batch, key)
+                self._damage(batch, key, event, error)
+        for key in list(self._changed):
+            self._advance(batch, key)
+        return self._outputs
 
-    def advance(self, key: bytes, race: SessionRace) -> list[Output]:
-        """The frames of a session that have become complete, as records of ``frames``."""
-        return _records(key, race.epoch, race.advance())
+    def _advance(self, batch: Batch, key: bytes) -> None:
+        """Make the frames of a session that have become complete; a failure costs those that would follow."""
+        session = self.sessions[key]
+        if session.race.damaged is not None:
+            return
+        made = session.race.advance()
+        try:
+            self._outputs.extend(frame_records(key, session.race.epoch, made))
+        except RunDamaged as error:
+            session.race.failure = error
+        if session.race.failure is not None:
+            self._damage(batch, key, session.event_of(session.race.failure), session.race.failure)
+
+    def _damage(self, batch: Batch, key: bytes, event: Event | None, error: Exception) -> None:
+        """Give up a session's run: a dead letter, a record for viewers, and a checkpoint that says so."""
+        session = self._changed[key] = self.sessions[key]
+        race, session.failure = session.race, None
+        if race.damaged is None:
+            DAMAGED.labels(batch.consumer).inc()
+            race.damage(report_damage(batch, event, key, race.epoch, error))
+            session.pending = [(SUPERSEDED, pending) for _, pending in session.pending]
+            self._outputs.append(damaged_record(key, race.session_key, race.epoch, str(race.damaged)))
 
     def delivered(self, batch: Batch) -> None:
         """See ``Stage``."""
-        if self._made_frames and batch.published_s is not None:
+        if self._outputs and batch.published_s is not None:
             LATENESS.observe(max(time.time() - batch.published_s, 0.0))
 
     async def write_tables(self) -> None:
         """See ``Stage``."""
         now = self._clock()
-        due = {key: session for key, session in self._changed.items() if self._is_due(session, now)}
-        silent = {key: session for key, session in self.sessions.items() if self._has_gone_silent(session, now)}
-        await self._write(due | silent, now)
-        for key, session in silent.items():
+        due = {key: each for key, each in self.sessions.items() if self._is_checkpoint_due(each, now)}
+        silent = {key: each for key, each in self.sessions.items() if now - each.received_at > self._silent_s}
+        included = {key: session for key, session in silent.items() if self._includes_pending(session, now)}
+        await self._write(due | included, now)
+        for key, session in included.items():
             for _, pending in session.pending:
-                pending.done = True
-            session.pending = []
+                pending.done = session.failure is None
             log.warning("Run %d has no end and is silent. Its input beyond session time %d ms is in the checkpoint.",
                         session.race.epoch, session.checkpoint_ms, extra=about(key))  # fmt: skip
-        for key, session in self._changed.items():
+        for key, session in list(self.sessions.items()):
             for until, pending in session.pending:
-                pending.done = until <= session.checkpoint_ms
+                pending.done = pending.done or until <= session.checkpoint_ms
             session.pending = [(until, pending) for until, pending in session.pending if not pending.done]
-            if session.race.ended and not session.pending:
-                del self.sessions[key]  # it is read from the tables, should anything more come
+            if (session.race.ended or key in silent) and not session.pending and session.failure is None:
+                self._leave(key)
+
+    def _leave(self, key: bytes) -> None:
+        """Drop a session from memory; it is read from the tables, should anything more come."""
+        del self.sessions[key]
+        with suppress(KeyError):
+            SESSION_TIME.remove(key.decode())
 
     # -- receiving -------------------------------------------------------------------------------------
 
     def _take_message(self, batch: Batch, event: Event, pending: PendingAck) -> None:
-        """Give one message to its session. Raises BadRecord when the session or the run is not readable."""
+        """Give one message to its session.
+
+        Raises BadRecord when the session or the run is not readable, SequenceGap, and RunDamaged; whatever else is
+        raised damages the run, too.
+        """
         record = event.message
-        stamp = Stamp.read(record.headers)
-        session = self._session(record.key, stamp.epoch)
-        if stamp.epoch < session.race.epoch:
-            session.pending.append((SUPERSEDED, pending))
+        stamp = Stamp.read(record.headers, record.timestamp)
+        session = self._session(batch, event, pending, stamp.epoch, begins=stamp.seq == 0)
+        if session is None:
             return
         message = None
         try:
@@ -149,42 +215,83 @@ class SessionStage:
         session.race.take_message(stamp.seq, stamp.emitted_ms, message)
         session.pending.append((stamp.emitted_ms, pending))
 
-    def _take_updates(self, event: Event, pending: PendingAck) -> None:
-        """Give a record of updates to its session. Raises BadRecord."""
+    def _take_updates(self, batch: Batch, event: Event, pending: PendingAck) -> None:
+        """Give a record of updates to its session. Raises as ``_take_message`` does."""
         record = event.message
         topics.session_key_of(record.key)
-        entries = topics.decode_updates(record.value).entries
-        if not entries:
+        updates = topics.decode_updates(record.value)
+        if not updates.entries and not updates.damaged:
             raise BadRecord("there are no entries in it")
-        until = SUPERSEDED
-        for update in entries:
-            session = self._session(record.key, update.epoch)
-            if update.epoch == session.race.epoch:
+        until: dict[int, int] = {}
+        for update in updates.entries:
+            session = self._session(batch, event, None, update.epoch, begins=update.first_seq == 0)
+            if session is not None:
                 session.race.take_update(update)
-                until = max(until, update.until_ms)
-        session.pending.append((until, pending))
-
-    def _session(self, record_key: bytes | None, epoch: int) -> OpenSession:
-        """The session for a record of run ``epoch``: that run, or the newer one that has superseded it."""
-        name = topics.session_key_of(record_key)
-        key = record_key or b""
-        session = self.sessions.get(key)
+                until[update.epoch] = max(until.get(update.epoch, SUPERSEDED), update.until_ms)
+        for lost in updates.damaged:
+            if self._session(batch, event, None, lost.epoch, begins=True) is not None:
+                self._advance(batch, record.key or b"")
+                self._damage(batch, record.key or b"", None, RunDamaged(lost.reason))
+        session = self.sessions.get(record.key or b"")
         if session is None:
-            session = self.sessions[key] = self._opened(key, name, epoch)
-        if epoch > session.race.epoch:
-            log.info("Run %d supersedes run %d.", epoch, session.race.epoch, extra=about(key))
-            superseded = [(SUPERSEDED, pending) for _, pending in session.pending]
-            session = self.sessions[key] = OpenSession(SessionRace(name, epoch, self._official), pending=superseded)
-        session.received_at = self._clock()
-        self._changed[key] = session
-        return session
+            pending.done = True
+            return
+        session.pending.append((until.get(session.race.epoch, SUPERSEDED), pending))
 
-    def _opened(self, key: bytes, name: str, epoch: int) -> OpenSession:
+    def _session(
+        self, batch: Batch, event: Event, pending: PendingAck | None, run_id: int, *, begins: bool
+    ) -> OpenSession | None:
+        """The session for a record of run ``run_id``, which supersedes an older one if the record ``begins`` it.
+
+        None when the record is ignored; then ``pending`` is done, at once or with the session's next checkpoint.
+        """
+        name, key = topics.session_key_of(event.message.key), event.message.key or b""
+        session = self.sessions.get(key) or self._restored(key, name, run_id - 1 if begins else run_id)
+        known = session is not None and session.race.epoch >= run_id
+        if not known and not begins:
+            if self._ignored.add(key, run_id, "refused run", "its first record is not number 0"):
+                batch.reject(event, BadRecord(f"the first record of run {run_id} that came is not number 0"))
+            if pending is not None:
+                pending.done = True
+            return None
+        if session is None:
+            session = OpenSession(SessionRace(name, run_id, self._official))
+        elif not known:
+            log.info("Run %d supersedes run %d.", run_id, session.race.epoch, extra=about(key))
+            superseded = [(SUPERSEDED, pending) for _, pending in session.pending]
+            session = OpenSession(SessionRace(name, run_id, self._official), pending=superseded)
+        session.received_at = self._clock()
+        self.sessions[key] = self._changed[key] = session
+        if session.failure is not None:
+            raise session.failure
+        if run_id == session.race.epoch and session.race.damaged is None:
+            return session
+        if run_id < session.race.epoch:
+            self._ignored.add(key, run_id, "older run", f"run {session.race.epoch} is newer")
+        else:
+            self._ignored.add(key, run_id, "damaged run", str(session.race.damaged))
+        if pending is not None:
+            session.pending.append((SUPERSEDED, pending))
+        return None
+
+    def _restored(self, key: bytes, name: str, supposed: int) -> OpenSession | None:
+        """A session from the tables; None when nothing is stored of it.
+
+        A checkpoint that cannot be read back damages its run, not the next one. ``supposed``: the run id, where not
+        even that can be read.
+        """
         checkpoint, header = self._checkpoints.read(key), self._headers.read(key)
-        race = SessionRace(name, epoch, self._official)
-        if checkpoint is not None and header is not None:
+        if checkpoint is None or header is None:
+            return None
+        try:
             race = SessionRace.restore(name, checkpoint, header, self._official)
+        except Exception as error:
+            stored = _run_id(checkpoint, supposed)
+            failure = RunDamaged(f"its checkpoint cannot be read back, {type(error).__name__}: {error}")
+            return OpenSession(SessionRace(name, stored, self._official), failure=failure)
         session = OpenSession(race, -1 if race.t is None else race.t, counted=race.tally.samples)
+        if race.damaged is not None:
+            session.checkpoint_ms = MOST
         log.info(
             "Run %d is followed from session time %d ms on.", race.epoch, session.checkpoint_ms, extra=about(key)
         )
@@ -192,78 +299,89 @@ class SessionStage:
 
     # -- checkpoints -----------------------------------------------------------------------------------
 
-    def _is_due(self, session: OpenSession, now: float) -> bool:
+    def _is_checkpoint_due(self, session: OpenSession, now: float) -> bool:
         race = session.race
-        if race.t is None or race.t == session.checkpoint_ms:
+        if race.damaged is not None:
+            return session.checkpoint_ms != MOST
+        if not race.begun or race.t == session.checkpoint_ms:
             return False
         return race.ended or now - session.written_at >= self._checkpoint_s
 
-    def _has_gone_silent(self, session: OpenSession, now: float) -> bool:
-        """Whether a run has pending records, gets no more, and its checkpoint can include them."""
-        if not session.pending or now - session.received_at <= self._silent_s:
-            return False
+    def _includes_pending(self, session: OpenSession, now: float) -> bool:
+        """Whether a silent run has pending records, and its checkpoint can include them."""
         session.received_at = now  # a checkpoint that is too large is not tried again with each batch
-        return session.race.checkpoint_pending(MAX_PENDING_BYTES)
+        if not session.pending or session.race.damaged is not None or session.failure is not None:
+            return False
+        try:
+            return session.race.checkpoint_pending(MAX_BYTES)
+        except Exception as error:
+            session.failure = error
+            return False
 
     async def _write(self, due: dict[bytes, OpenSession], now: float) -> None:
-        """Write headers and checkpoints, each table stored before the next."""
+        """Write headers and checkpoints, each table stored before the next.
+
+        What cannot be stored is the session's ``failure``, and nothing of it is done.
+        """
+        checkpoints = {}
         for key, session in due.items():
             race = session.race
-            if race.header_changed:
-                self._headers.write(key, race.epoch, race.progress, race.dump_header())
+            try:
+                checkpoint, header = race.checkpoint(), race.dump_header() if race.header_changed else None
+                if checkpoint is not None and len(checkpoint) > MAX_BYTES:
+                    raise RunDamaged(f"its checkpoint has {len(checkpoint)} bytes, more than {MAX_BYTES}")
+            except Exception as error:
+                session.failure = error
+                continue
+            if header is not None:
+                self._headers.write(key, race.epoch, race.progress, header)
                 race.header_changed = False
-        await self._headers.flush()
-        written = {}
-        for key, session in due.items():
-            checkpoint = session.race.checkpoint()
             if checkpoint is not None:
-                self._checkpoints.write(key, session.race.epoch, session.race.progress, checkpoint)
-                written[key] = session
+                checkpoints[key] = checkpoint
+        await self._headers.flush()
+        for key, checkpoint in checkpoints.items():
+            self._checkpoints.write(key, due[key].race.epoch, due[key].race.progress, checkpoint)
         await self._checkpoints.flush()
-        for key, session in written.items():
-            race = session.race
+        for key in checkpoints:
+            session = due[key]
             session.written_at = now
-            if race.t is not None:
-                session.checkpoint_ms = race.t
-            _measure(key, session)
-            if race.ended:
-                log.info("Run %d has ended at session time %d ms.", race.epoch, race.t, extra=about(key))
+            session.checkpoint_ms = _stored_ms(session)
+            self._measure(key, session)
+            if session.race.ended and session.race.damaged is None:
+                log.info(
+                    "Run %d has ended at session time %d ms.", session.race.epoch, session.race.t, extra=about(key)
+                )
+
+    def _measure(self, key: bytes, session: OpenSession) -> None:
+        """Metrics since the last checkpoint."""
+        race = session.race
+        SAMPLES.inc(race.tally.samples - session.counted)
+        session.counted = race.tally.samples
+        if len(self.sessions) <= LABELLED:
+            SESSION_TIME.labels(key.decode()).set((race.t or 0) / 1000)
+        if race.race is not None:
+            for place in race.race.compared:
+                MEASURED.observe(abs(place.official_ms - place.measured_ms) / 1000)
+            race.race.compared.clear()
+            for error_ms in race.race.gap_errors:
+                GAP_ERROR.observe(abs(error_ms) / 1000)
+            race.race.gap_errors.clear()
 
 
-def _records(key: bytes, epoch: int, made: Iterable[Head | Frame]) -> list[Output]:
-    """Headers and frames as records of ``frames``, consecutive frames together."""
-    records: list[Output] = []
-    frames: list[Frame] = []
-
-    def close() -> None:
-        if frames:
-            headers = topics.frame_headers(epoch, frames)
-            records.append(Output(topics.FRAMES, key, topics.encode_frames(frames), headers))
-            FRAMES.inc(len(frames))
-            frames.clear()
-
-    for each in made:
-        if isinstance(each, Head):
-            close()
-            records.append(Output(topics.FRAMES, key, topics.encode_frames([each]), topics.head_headers(epoch, each)))
-            continue
-        frames.append(each)
-        if len(frames) == FRAMES_PER_RECORD:
-            close()
-    close()
-    return records
+def _seq(event: Event) -> int:
+    return Stamp.read(event.message.headers, event.message.timestamp).seq
 
 
-def _measure(key: bytes, session: OpenSession) -> None:
-    """Metrics since the last checkpoint."""
-    race = session.race
-    SAMPLES.inc(race.tally.samples - session.counted)
-    session.counted = race.tally.samples
-    SESSION_TIME.labels(key.decode()).set((race.t or 0) / 1000)
-    if race.race is not None:
-        for place in race.race.compared:
-            MEASURED.observe(abs(place.official_ms - place.measured_ms) / 1000)
-        race.race.compared.clear()
-        for error_ms in race.race.gap_errors:
-            GAP_ERROR.observe(abs(error_ms) / 1000)
-        race.race.gap_errors.clear()
+def _stored_ms(session: OpenSession) -> int:
+    """Session time of what has just been stored."""
+    if session.race.damaged is not None:
+        return MOST
+    return session.checkpoint_ms if session.race.t is None else session.race.t
+
+
+def _run_id(checkpoint: bytes, otherwise: int) -> int:
+    """Of a checkpoint that cannot be read as a whole."""
+    try:
+        return int(json.loads(checkpoint)["epoch"])
+    except (ValueError, KeyError, TypeError):
+        return otherwise

@@ -7,6 +7,7 @@ raises ``SequenceGap``), add to the car's samples and distance, keep its state, 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,7 +55,7 @@ class Car:
 
     def take(self, headers: Sequence[tuple[str, bytes]], value: bytes | None) -> None:
         """Receive a packet. Raises BadRecord, or Hole."""
-        stamp = Stamp.read(headers)
+        stamp = Stamp.read(headers, time.time())
         if stamp.epoch > self.driver.cursor.epoch:
             self.samples, self.distance_m, self.t, self.speed = 0, 0.0, -1, 0.0
         if self.driver.begins(stamp.epoch, None):

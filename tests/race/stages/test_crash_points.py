@@ -19,6 +19,8 @@ SILENT_S = 60.0
 REPLAYED_MS = 20_000
 HALF = 35
 """Records, of both cars and of the session."""
+MISSING = (20, 30)
+"""Numbers of a packet and a message."""
 Scenario = Callable[[MemoryWorker], None]
 """What a source publishes, and what a worker's clock does."""
 
@@ -63,7 +65,16 @@ def silent_in_the_middle(worker: MemoryWorker) -> None:
     worker.run_to_the_end(BATCH)
 
 
-SCENARIOS = [one_run, superseded_in_the_middle, silent_in_the_middle]
+def damaged_and_published_again(worker: MemoryWorker) -> None:
+    damaged = [output for n, output in enumerate(records(0)) if n not in MISSING]
+    publish(worker, tuple(damaged))
+    worker.start()  # both gaps are in the log: it does not end
+    worker.run_to_the_end(BATCH)
+    publish(worker, records(1))
+    worker.run_to_the_end(BATCH)
+
+
+SCENARIOS = [one_run, superseded_in_the_middle, silent_in_the_middle, damaged_and_published_again]
 
 
 @cache
@@ -80,7 +91,7 @@ def steps(scenario: Scenario) -> list[str]:
 def test_steps_are_what_can_be_seen_from_outside(scenario: Scenario) -> None:
     assert set(steps(scenario)) == {
         "deliver to updates", "deliver to frames", "deliver to cars", "deliver to races", "deliver to standing",
-        "acknowledge",
+        "acknowledge", *(["deliver to dead-letters"] if scenario is damaged_and_published_again else []),
     }  # fmt: skip
     assert len(steps(scenario)) > 90
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from f1stream.race.stages import driver_join
+from f1stream.race.stages.checkpoint import DAMAGED
 from f1stream.race.stages.driver_join import DriverJoin
-from f1stream.topics import SequenceGap
+from f1stream.topics import RunDamaged, SequenceGap
 from models import Lap, Packet
 
 RUN = 7
@@ -159,8 +161,78 @@ def test_repeated_record_is_not_settled_before_the_one_it_repeats() -> None:
 
 @pytest.mark.parametrize("seq", [1, 5])
 def test_missing_packet_is_a_hole(seq: int) -> None:
-    with pytest.raises(SequenceGap, match=f"car 4: packet {seq} came after -1"):
+    car = driver()
+    car.take_packet(0, 1_000, 0, 0, packet(1_000), "p0")
+    with pytest.raises(SequenceGap, match=f"car 4: packet {seq + 1} came after 0"):
+        car.take_packet(seq + 1, 1_000, 0, 0, packet(1_000), "p")
+
+
+@pytest.mark.parametrize("seq", [1, 5])
+def test_a_run_that_does_not_begin_with_its_first_packet_is_damaged(seq: int) -> None:
+    with pytest.raises(RunDamaged, match=f"car 4: its first packet is {seq}, not 0"):
         driver().take_packet(seq, 1_000, 0, 0, packet(1_000), "p")
+
+
+def test_records_that_wait_for_others_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_join, "MAX_WAITING", 2)
+    car = driver()
+    for seq in range(2):
+        car.take_packet(seq, 1_000, 1, 0, packet(1_000), f"p{seq}")
+    with pytest.raises(RunDamaged, match="car 4: 2 records wait"):
+        car.take_packet(2, 1_000, 1, 0, packet(1_000), "p2")
+
+
+def test_an_update_has_so_many_samples_at_most_and_the_rest_is_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_join, "UPDATE_SAMPLES", 3)
+    car = driver()
+    for seq in range(4):
+        car.take_packet(
+            seq, (seq + 1) * 1_000, 0, 0, packet((seq + 1) * 1_000, seq * 1_000 + 1, seq * 1_000 + 2), seq
+        )
+    found = []
+    while True:
+        update, done = car.join()
+        if update is None:
+            break
+        found.append((update.first_seq, update.last_seq, len(update.t), done))
+    assert found == [(0, 0, 2, [0]), (1, 1, 2, [1]), (2, 2, 2, [2]), (3, 3, 2, [3])]
+
+
+def test_a_packet_that_names_more_laps_than_a_record_can_hold_damages_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver_join, "UPDATE_LAPS", 2)
+    car = driver()
+    for seq in range(3):
+        car.take_lap(seq, 500, lap(seq + 1, 500), f"l{seq}")
+    car.take_packet(0, 1_000, 3, 0, packet(1_000), "p0")
+    with pytest.raises(RunDamaged, match="car 4: a packet names 3 laps at once, more than 2"):
+        car.join()
+    car.damage("too many laps")
+    assert car.join() == (None, ["p0", "l0", "l1", "l2"])
+    assert not car.begins(RUN, "p1")
+    assert car.begins(RUN + 1, "first")
+
+
+def test_a_damaged_run_stays_damaged_over_a_restart_and_until_a_newer_one_begins() -> None:
+    car = driver()
+    car.damage("a packet is missing")
+    again = DriverJoin.restore("4", car.dump())
+    assert again.cursor.damaged == "a packet is missing"
+    assert again.progress == car.progress == DAMAGED
+    assert not again.begins(RUN, "more of it")
+    assert again.join() == (None, ["more of it"])
+    assert again.begins(RUN + 1, "first")
+    assert again.cursor.damaged is None
+
+
+def test_pending_records_that_no_table_can_hold_stay_unacknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver_join, "MAX_BYTES", 300)
+    car = driver()
+    car.take_packet(0, 1_000, 1, 0, packet(1_000, *range(50)), "p0")
+    assert car.checkpoint_pending() == []
+    assert car.has_unacknowledged
+    assert len(car.dump()) < 300
 
 
 def test_missing_lap_is_a_hole() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from f1stream import topics
 from f1stream.processing.outputs import Output
-from f1stream.race.stages import driver_stage, session_stage
+from f1stream.race.stages import driver_stage, frame_records
 from f1stream.race.stages.driver_stage import SILENT_S
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
-from f1stream.topics import SequenceGap, Stamp
+from f1stream.topics import Stamp
 from models import Packet, Updates
 from tests.support.harness import MemoryKafka, MemoryWorker, encoded
 
@@ -80,16 +80,6 @@ def test_a_packet_of_another_car_than_its_key_says_is_a_dead_letter() -> None:
     assert letter.reason == f"driver_number is 99, the key says {topics.session_of(packet.key)[1]}"
 
 
-@pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.MESSAGES])
-def test_a_missing_record_is_a_gap(topic: str) -> None:
-    """Whatever comes after it must not be acknowledged: the worker ends, and reads again."""
-    own = [n for n, record in enumerate(records()) if record.topic == topic]
-    without = [record for n, record in enumerate(records()) if n != own[3]]
-    kafka = MemoryKafka(without)
-    with pytest.raises(SequenceGap):
-        MemoryWorker(kafka).run_to_the_end(500)
-
-
 def test_updates_of_a_session_are_one_record_a_batch_unless_they_are_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -97,7 +87,7 @@ def test_updates_of_a_session_are_one_record_a_batch_unless_they_are_too_large(
     whole = raced(*records())
     (log,) = (log for (topic, _), log in whole.logs.items() if topic == topics.UPDATES)
     assert len(log) == 1
-    monkeypatch.setattr(driver_stage, "UPDATE_SAMPLES", 10)
+    monkeypatch.setattr(driver_stage, "RECORD_BYTES", 10)
     cut = raced(*records())
     (log,) = (log for (topic, _), log in cut.logs.items() if topic == topics.UPDATES)
     assert [len(Updates.model_validate_json(record.value or b"").entries) for record in log] == [1, 1]
@@ -105,7 +95,7 @@ def test_updates_of_a_session_are_one_record_a_batch_unless_they_are_too_large(
 
 
 def test_consecutive_frames_share_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_stage, "FRAMES_PER_RECORD", 7)
+    monkeypatch.setattr(frame_records, "FRAMES_PER_RECORD", 7)
     kafka = raced(*records())
     (log,) = (log for (topic, _), log in kafka.logs.items() if topic == topics.FRAMES)
     headers = [dict(record.headers) for record in log]

@@ -1,0 +1,35 @@
+"""Records that are ignored on purpose, because their run does not count: counted, and logged once a run."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import Literal
+
+from f1stream.logs import about
+from f1stream.metrics import IGNORED
+
+log = logging.getLogger("f1stream")
+
+Reason = Literal["older run", "damaged run", "refused run"]
+REMEMBERED = 1_000
+"""Runs of which it is known that they were logged; of more, the oldest are logged again."""
+
+
+class IgnoredRecords:
+    """Counts ignored records of one consumer."""
+
+    def __init__(self, consumer: str) -> None:
+        self._consumer = consumer
+        self._logged: OrderedDict[tuple[bytes, int, Reason], None] = OrderedDict()
+
+    def add(self, key: bytes, run_id: int, reason: Reason, why: str) -> bool:
+        """Count one record. ``why`` is a sentence's end for the log. True for the first one of its run."""
+        IGNORED.labels(self._consumer, reason).inc()
+        if (key, run_id, reason) in self._logged:
+            return False
+        self._logged[key, run_id, reason] = None
+        if len(self._logged) > REMEMBERED:
+            self._logged.popitem(last=False)
+        log.warning("Records of run %d are ignored: %s.", run_id, why, extra=about(key))
+        return True

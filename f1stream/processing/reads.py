@@ -1,0 +1,68 @@
+"""Whether a record that does not follow its predecessor is at fault, or our reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from f1stream.processing.records import Record
+
+Partition = tuple[str, int]
+
+
+class Position(Protocol):
+    """Offsets of one partition."""
+
+    @property
+    def end(self) -> int:
+        """After the last record of its log, as of the latest fetch."""
+
+    @property
+    def committed(self) -> int | None:
+        """Before it, every record is acknowledged; None when none is."""
+
+
+@dataclass(slots=True)
+class _Read:
+    next_offset: int
+    end: int
+    """Of the log, when reading began."""
+    complete: bool
+    """Every record since the acknowledged one was delivered."""
+
+
+@dataclass(slots=True)
+class AssignedReads:
+    """What this process has read of its partitions since they were assigned to it.
+
+    Tables are recovered with an assignment, and records are delivered from the acknowledged offset on. If a record is
+    missing in its sequence among those that were in the log by then, and no offset was left out, the log lacks it.
+    A gap behind them may be a fault of this process, which has gone on for long: it exits, and the restarted one
+    meets the gap among the records that are in the log.
+    """
+
+    positions: Callable[[], Mapping[Partition, Position]]
+    _reads: dict[Partition, _Read] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """After a rebalance."""
+        self._reads.clear()
+
+    def add(self, record: Record) -> None:
+        """A record was delivered."""
+        partition = record.topic, record.partition
+        read = self._reads.get(partition)
+        if read is None:
+            position = self.positions().get(partition)
+            begins = position is not None and position.committed in {None, record.offset}
+            end = 0 if position is None else position.end
+            self._reads[partition] = _Read(record.offset + 1, end, begins)
+            return
+        read.complete = read.complete and record.offset <= read.next_offset
+        read.next_offset = max(read.next_offset, record.offset + 1)
+
+    def is_reread(self, record: Record) -> bool:
+        """Whether the record was in the log when reading began, and everything before it was delivered."""
+        read = self._reads.get((record.topic, record.partition))
+        return read is not None and read.complete and record.offset < read.end

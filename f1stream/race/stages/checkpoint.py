@@ -1,0 +1,69 @@
+"""What is stored of a session: its state as of one frame, and the header that holds for the whole run."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+
+from f1stream.race.race import Race
+from f1stream.race.stages.car_buffer import CarBuffer
+from models import Entries, Frame, Message, SessionInfo, Track
+from models.frame import Tally
+
+MAX_BYTES = 900_000
+"""Largest value of a table: a broker takes records of 1 MB by default."""
+DAMAGED = (1 << 64) - 1
+"""Version of a damaged run's value: no other value of the run takes its place."""
+
+
+@dataclass(slots=True)
+class PendingInput:
+    """What was received beyond a checkpoint's frame."""
+
+    cars: dict[str, CarBuffer]
+    messages: deque[tuple[int, int, Message | None]]
+    message_seq: int
+    """The last message that was received."""
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """What goes into the table: the session as of one frame, or before the first (``t`` and ``race`` are None)."""
+
+    epoch: int
+    t: int | None
+    message_seq: int
+    """The last message that is applied."""
+    packet_seq: dict[str, int]
+    """By car, the last packet that lies wholly at or before ``t``."""
+    race: Race | None
+    tally: Tally
+    ended: bool
+    tracks: int
+    """How many tracks had been received: the header is written first, and may hold a newer one."""
+    keyframe: Frame | None
+    beyond: PendingInput | None = None
+    """Pending input, only of a run that has gone silent. Named so in stored checkpoints."""
+    damaged: str | None = None
+    """Why the run cannot be continued; None for a run that can."""
+
+
+@dataclass(slots=True)
+class HeaderState:
+    """Facts that hold for the whole run, in a table of their own: they are large and seldom change."""
+
+    info: SessionInfo | None = None
+    entries: Entries | None = None
+    tracks: list[Track] = field(default_factory=list)
+    """All that were received; the last one counts."""
+
+    @property
+    def track(self) -> Track | None:
+        """The track that counts."""
+        return self.tracks[-1] if self.tracks else None
+
+
+CHECKPOINT: TypeAdapter[Checkpoint] = TypeAdapter(Checkpoint)
+HEADER: TypeAdapter[HeaderState] = TypeAdapter(HeaderState)
