@@ -45,6 +45,28 @@ def test_a_season_has_the_results_of_the_rounds_that_have_been_held() -> None:
     assert scheduled.results == []
 
 
+def test_what_no_record_has_room_for_is_left_out_and_the_rest_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Odd(Tables):
+        def rows(self, query: str) -> list[dict[str, Any]]:
+            if query == publish.EVENTS.format(marts="MARTS"):
+                return [EVENT, NEXT | {"round": 2**64}, NEXT | {"season": 10**30}]
+            if query == publish.ROUND_RESULTS.format(marts="MARTS"):
+                return [NORRIS, HADJAR | {"points": Decimal("NaN")}]
+            return super().rows(query)
+
+    (season,) = publish.read(cast(Warehouse, Odd()), "MARTS")
+    assert isinstance(season, Season)
+    assert [(told.round, len(told.results)) for told in season.rounds] == [(1, 1)]
+    said = " ".join(record.getMessage() for record in caplog.records)
+    for what in ("Round 18446744073709551616 of 2025", f"Season {10**30}", "result of e1"):
+        assert what in said
+    monkeypatch.setattr(publish, "MOST_BYTES", 100)
+    assert publish._value(season) is None
+    assert "season:2025 is not published" in caplog.text
+
+
 async def test_what_a_broker_that_dies_has_not_taken_is_not_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

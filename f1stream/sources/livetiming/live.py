@@ -14,6 +14,7 @@ from f1stream.sources.livetiming.whole import session_info
 from f1stream.sources.packing import Published, Stamper
 from f1stream.sources.session import Columns
 from models import Entries, Lap, Message, Packet, SessionEnd, SessionStatus, Track
+from models.bounds import MOST_SAMPLES
 from models.frame import FRAME_MS
 from models.packet import COLUMNS
 
@@ -117,14 +118,20 @@ class LiveRun:
 
     def _packets(self, until_ms: int) -> Iterator[Published]:
         assert self.parser is not None and self._stamper is not None  # noqa: S101
-        self._until_ms = until_ms = max(until_ms // FRAME_MS * FRAME_MS, self._until_ms)
+        before, self._until_ms = self._until_ms, max(until_ms // FRAME_MS * FRAME_MS, self._until_ms)
+        until_ms = self._until_ms
         merged = self.parser.telemetry.merged(self._cars, self._t0_utc_ms, until_ms)
         for car in self._cars:
             columns = merged[car]
             if not self._has_track:
                 self._remember(car, columns)
             told = {name: columns[name].tolist() for name in COLUMNS if name in columns}
-            yield self._stamper.packet(Packet(driver_number=car, until_ms=until_ms, **told))
+            times = told["session_time_ms"]
+            for begin in range(0, max(len(times), 1), MOST_SAMPLES):  # several when the feed has been waited for
+                part = {name: column[begin : begin + MOST_SAMPLES] for name, column in told.items()}
+                is_last = begin + MOST_SAMPLES >= len(times)
+                until = until_ms if is_last else max(before, times[begin + MOST_SAMPLES - 1])
+                yield self._stamper.packet(Packet(driver_number=car, until_ms=until, **part))
 
     def _remember(self, car: str, columns: Columns) -> None:
         kept = self._recent.setdefault(car, deque())
