@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from aiohttp import web
@@ -11,7 +12,7 @@ from aiohttp import web
 from models.frame import FRAME_MS
 from web.api.answers import answer, wrong
 from web.api.asked import Asked, asked, parsed, whole
-from web.columns import GAPS, PLACES, UNKNOWN
+from web.columns import GAPS, PLACES, UNKNOWN, Columns
 from web.feed import Feed
 from web.tape import Stretch
 
@@ -36,21 +37,39 @@ class Gaps:
         about = asked(self._feed, request)
         about.picture()
         times = _times(about, request)
-        t: list[int] = []
-        cars: dict[str, dict[str, list[int | None]]] = {}
-        # Within a run the cars stay the same: all stretches are one block.
-        for (_, names), found in groupby(about.tape.shown(times), key=lambda shown: _cars_of(about, shown[0])):
-            stretches = list(found)
-            rows = np.concatenate([stretch.rows()[places] for stretch, places in stretches])
-            for place, car in enumerate(names):
-                told = cars.setdefault(car, {name: [None] * len(t) for name in TOLD})
-                for name in TOLD:
-                    told[name] += _listed(stretches[0][0].columns.column(rows, name, car, place), len(rows))
-            t += [(stretch.start + place) * FRAME_MS for stretch, places in stretches for place in places]
-            for car in cars.keys() - set(names):
-                for name in TOLD:
-                    cars[car][name] += [None] * len(rows)
-        return answer({"step_ms": times.step, "t": t, "cars": cars})
+        shown = [
+            Block(_names(about, stretch), stretch.columns, places, stretch.rows()[places], stretch.start)
+            for stretch, places in about.tape.shown(times)
+        ]
+        return await asyncio.to_thread(_answer, times.step, shown)
+
+
+class Block(NamedTuple):
+    """Of one stretch the rows that are shown. ``names``: the cars as the head has them."""
+
+    names: tuple[str, ...]
+    columns: Columns
+    places: list[int]
+    rows: Any
+    start: int
+
+
+def _answer(step: int, shown: list[Block]) -> web.Response:
+    t: list[int] = []
+    cars: dict[str, dict[str, list[int | None]]] = {}
+    # Within a run the cars stay the same: all stretches are one block.
+    for (names, _), found in groupby(shown, key=lambda block: (block.names, block.columns.cars)):
+        blocks = list(found)
+        rows = np.concatenate([block.rows for block in blocks])
+        for place, car in enumerate(names):
+            told = cars.setdefault(car, {name: [None] * len(t) for name in TOLD})
+            for name in TOLD:
+                told[name] += _listed(blocks[0].columns.column(rows, name, car, place), len(rows))
+        t += [(block.start + place) * FRAME_MS for block in blocks for place in block.places]
+        for car in cars.keys() - set(names):
+            for name in TOLD:
+                cars[car][name] += [None] * len(rows)
+    return answer({"step_ms": step, "t": t, "cars": cars})
 
 
 def _times(about: Asked, request: web.Request) -> range:
@@ -71,10 +90,9 @@ def _times(about: Asked, request: web.Request) -> range:
     return times
 
 
-def _cars_of(about: Asked, stretch: Stretch) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The cars of a stretch as its columns have them, and as the head names them."""
+def _names(about: Asked, stretch: Stretch) -> tuple[str, ...]:
     head = parsed(about.tape.head_of(stretch.start) or b"{}")
-    return stretch.columns.cars, tuple(entry["driver_number"] for entry in head["cars"])
+    return tuple(entry["driver_number"] for entry in head["cars"])
 
 
 def _listed(column: Any, length: int) -> list[int | None]:
