@@ -114,6 +114,7 @@ async def test_the_right_most_address_that_is_not_trusted_is_the_sender(
 async def test_scheme_and_host_are_the_last_that_a_trusted_proxy_tells(served: Open) -> None:
     client = await served(web_trusted_proxies=LOOPBACK, web_hosts="page.example")
     assert await (await client.get("/who", headers=FORGED)).json() == ["203.0.113.9", "https", "page.example"]
+    assert (await client.get("/api/sessions/test_race/state", headers=FORGED)).status == 200
     odd = FORGED | {"X-Forwarded-Proto": "https, ftp", "X-Forwarded-Host": "evil.example, localhost"}
     assert (await (await client.get("/who", headers=odd)).json())[1:] == ["http", "localhost"]
     foreign = FORGED | {"X-Forwarded-Host": "evil.example"}
