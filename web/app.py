@@ -25,7 +25,7 @@ from web.viewers import Viewers
 STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 TAPE_BYTES = 256 * 2**20
-"""Memory for the tapes: a race of two and a half hours takes about 60 MB."""
+"""Memory for the tapes: a race of two and a half hours takes about 70 MB, its columns with it."""
 TAPE_DISK_BYTES = 8 * 2**30
 """Disk for what memory has no room for: more than a hundred races."""
 STOP_S = 2.0
