@@ -27,6 +27,7 @@ from f1stream.jolpica.client import Unreachable
 from f1stream.jolpica.commands import app as jolpica_commands
 from f1stream.kafka import BrokerError, create_topics
 from f1stream.progress import session_progress
+from f1stream.scratch import ScratchFailed
 from f1stream.settings import EMBEDDED_HOST, WrongSetting, settings
 from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import Session, SourceError
@@ -339,7 +340,7 @@ def main() -> None:
         app()
     except (
         SourceError, BrokerError, BrokerFailed, PortTaken, WarehouseError, WarehouseFailed, Unreachable, Busy,
-        WrongSetting,
+        WrongSetting, ScratchFailed,
     ) as error:  # fmt: skip
         print(f"f1stream: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from f1stream.embedded.running import data_folder
 from f1stream.kafka import create_topics
 from f1stream.processes import Child, Children
 from f1stream.report import Outcome, Rows, as_json, collect, loaded
+from f1stream.scratch import scratch_folder
 from f1stream.settings import EMBEDDED_HOST, Settings, settings
 from f1stream.sources.fastf1.client import reachable
 from f1stream.sources.fastf1.fetch import fetch, kept
@@ -101,19 +101,16 @@ class Demo:
         logs.mkdir(parents=True, exist_ok=True)
         self._counts = logs / "published.jsonl"
         self._published_at = 0.0
-        self._scratch = tempfile.TemporaryDirectory(prefix="f1stream-warehouse-", ignore_cleanup_errors=True)
-        if self._settings.embedded_warehouse and not self.keep:  # what is scheduled is forgotten with what was loaded
-            schedule = Path(self._scratch.name) / "schedule.sqlite"
-            self._settings = self._settings.model_copy(update={"schedule_file": schedule})
-        # the demo shows what was asked for, and no session that happens to be on
-        self._settings = self._settings.model_copy(update={"schedule_live": False})
-        self._children = Children(logs, self._settings.environment())
-        interrupted = INTERRUPTED if self.exit_when_done else 0
-        self._supervisor = Supervisor(self._children, self._console, interrupted)
-        try:
+        with scratch_folder("demo") as self._scratch:
+            if self._settings.embedded_warehouse and not self.keep:  # the schedule is forgotten with what was loaded
+                update = {"schedule_file": self._scratch / "schedule.sqlite"}
+                self._settings = self._settings.model_copy(update=update)
+            # the demo shows what was asked for, and no session that happens to be on
+            self._settings = self._settings.model_copy(update={"schedule_live": False})
+            self._children = Children(logs, self._settings.environment())
+            interrupted = INTERRUPTED if self.exit_when_done else 0
+            self._supervisor = Supervisor(self._children, self._console, interrupted)
             return await self._supervisor.run(self._run())
-        finally:
-            self._scratch.cleanup()
 
     def _claim_ports(self) -> None:
         s = self._settings
@@ -216,7 +213,7 @@ class Demo:
         """The embedded one, unless Snowflake is set, and the tables."""
         s = self._settings
         if s.embedded_warehouse:
-            data = data_folder(s) if self.keep else Path(self._scratch.name)
+            data = data_folder(s) if self.keep else self._scratch
             child = self._children.start("warehouse", warehouse.command(data, s.embedded_warehouse_port))
             await asyncio.to_thread(warehouse.wait_until_up, child.process, s.embedded_warehouse_port)
         connection = Warehouse(s)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.supervised import INTERRUPTED
+from tests.support.supervised import INTERRUPTED, ended
 
 FOR_EVER = "exec sleep 600"
 STUBBORN = "trap '' TERM INT HUP; while :; do sleep 0.05; done"
@@ -115,11 +115,6 @@ def test_killed_supervisor_leaves_no_orphan(running: Supervised) -> None:
     while not all(ended(child) for child in running.children):
         assert time.monotonic() < deadline, "a child outlives its supervisor"
         time.sleep(0.01)
-
-
-def ended(process: psutil.Process) -> bool:
-    """Whether it has ended; an orphan that init has not collected yet has."""
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["Ctrl-C", "terminal closed"])

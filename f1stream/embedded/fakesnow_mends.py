@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PosixPath
 from typing import Any
 
 import duckdb
 import fakesnow.arrow
+import fakesnow.conn
 import pyarrow as pa
 import pyarrow.compute as pc
 from fakesnow import transforms
@@ -46,8 +48,18 @@ _QUALIFIED_TEMPORARY = re.compile(
 )
 
 
+class QuotedPath(PosixPath):
+    """A path whose apostrophes are doubled where an f-string puts it into SQL."""
+
+    def __format__(self, _: str) -> str:
+        return str(self).replace("'", "''")
+
+
 def mend(stages: Path) -> None:
     """All of them. ``stages`` is where files put to stages are kept."""
+    with suppress(OSError):
+        Path(stage.LOCAL_BUCKET_PATH).rmdir()  # made when fakesnow is imported, and never removed
+    fakesnow.conn.Path = QuotedPath  # databases are attached by their paths
     # A stable path: files that are staged, and COPY's memory of them, survive a restart.
     stage.LOCAL_BUCKET_PATH = str(stages)
     _before_and_after_each_statement()

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,13 @@ class Open(dict[str, Any]):
     """The sessions by token. One that its client gives up is closed: its transaction is rolled back at once."""
 
     def __delitem__(self, token: str) -> None:
+        import duckdb  # noqa: PLC0415 - slow
+
         session = self[token]
         super().__delitem__(token)
-        session.close()
+        session._duck_conn.interrupt()  # a query nobody waits for any more; it may take for ever
+        with suppress(duckdb.Error):  # as long as it is busy; when it has been interrupted, nothing holds the session
+            session.close()
 
 
 class Sessions:
@@ -113,8 +118,15 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
 
     if listens(port):
         raise WarehouseFailed(f"Port {port} is taken: set F1STREAM_EMBEDDED_WAREHOUSE_PORT to another.")
+    if "?" in str(data.resolve()):  # DuckDB takes what follows for the options of an address
+        raise WarehouseFailed(f"The embedded warehouse cannot keep data in {data}: choose a path without a ?.")
     stages = (data / "stages").resolve()
-    stages.mkdir(parents=True, exist_ok=True)
+    try:
+        stages.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseFailed(
+            f"The embedded warehouse cannot keep data in {data} ({error.strerror}): make room, or choose another."
+        ) from None
     mends.mend(stages)
     emulator = FakeSnow(db_path=str(data), nop_regexes=mends.WITHOUT_MEANING)
     emulator.results_cache = mends.LatestResults()
@@ -134,13 +146,21 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
         logging.getLogger(name).setLevel(logging.ERROR)
     emulator_server.sessions = Open()
     app = Sessions(emulator_server.app, emulator_server.sessions, idle_s, idle_in_transaction_s)
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            super().handle_exit(sig, frame)
+            for session in list(emulator_server.sessions.values()):
+                session._duck_conn.interrupt()
+
+    config = uvicorn.Config(
+        app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off"
+    )
     try:
-        uvicorn.run(
-            app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1,
-            lifespan="off",
-        )  # fmt: skip
+        Server(config).run()
     finally:
-        emulator.duck_conn.close()
+        with suppress(duckdb.Error):  # what is still busy ends with the process
+            emulator.duck_conn.close()
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import snowflake.connector
 from snowflake.connector import SnowflakeConnection
@@ -35,10 +35,15 @@ class Warehouse:
         self._settings = settings
         self._connection: SnowflakeConnection | None = None
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> SnowflakeCursor:
-        """Run one statement. Raises snowflake.connector.Error; a session that has ended is not used again."""
+    def execute(
+        self, sql: str, parameters: Sequence[Any] = (), *, content: IO[bytes] | None = None
+    ) -> SnowflakeCursor:
+        """Run one statement. Raises snowflake.connector.Error; a session that has ended is not used again.
+
+        ``content``: of the file that a PUT names; without it the file is read.
+        """
         try:
-            return self._session().cursor().execute(sql, tuple(parameters) or None) or _nothing()
+            return self._session().cursor().execute(sql, tuple(parameters) or None, file_stream=content) or _nothing()
         except snowflake.connector.Error as error:
             if not isinstance(error, refused.ProgrammingError) or _session_is_gone(error):
                 self.close()

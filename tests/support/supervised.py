@@ -9,6 +9,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 
 from f1stream import processes
@@ -16,6 +17,14 @@ from f1stream.processes import Children
 from f1stream.supervisor import Supervisor
 
 INTERRUPTED = 30
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether it has ended; an orphan that init has not collected yet has."""
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 async def supervise(logs: Path, commands: list[str]) -> int:
