@@ -6,6 +6,7 @@ They replace functions of fakesnow 0.12; the dependency is pinned to it.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,11 +27,15 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+log = logging.getLogger(__name__)
+
 RESULTS_KEPT = 64
+INSUFFICIENT_STORAGE = 507
 DATA_ERRORS = (
     duckdb.ConversionException, duckdb.ConstraintException, duckdb.OutOfRangeException, duckdb.InvalidInputException,
     duckdb.TypeMismatchException,
@@ -221,6 +226,25 @@ def with_master_token(app: Starlette) -> None:
         return JSONResponse(told)
 
     app.router.routes[app.routes.index(login)] = Route(login.path, mended, methods=["POST"])
+
+
+def with_room_for_stages(server: Any) -> None:
+    """A file that cannot be written to a stage is an answer that says so, which the connector does not try again.
+
+    What was written of it is removed: each attempt of ours has a name of its own. ``server``: fakesnow's.
+    """
+    write: Callable[[str, bytes], str | None] = server._write_bucket_file
+
+    def mended(path: str, body: bytes) -> str | None:
+        try:
+            return write(path, body)
+        except OSError as error:
+            with suppress(OSError):
+                Path(stage.LOCAL_BUCKET_PATH, path).unlink()
+            log.error("%s cannot be written (%s): make room there.", stage.LOCAL_BUCKET_PATH, error.strerror)  # noqa: TRY400
+            raise HTTPException(INSUFFICIENT_STORAGE) from error
+
+    server._write_bucket_file = mended
 
 
 class LatestResults(dict[str, Any]):

@@ -142,6 +142,7 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
     emulator_server.shared_fs = emulator
     emulator_server.app.debug = False
     mends.with_master_token(emulator_server.app)
+    mends.with_room_for_stages(emulator_server)
     for name in ("fakesnow.server", "sqlglot"):  # they write about every statement otherwise
         logging.getLogger(name).setLevel(logging.ERROR)
     emulator_server.sessions = Open()

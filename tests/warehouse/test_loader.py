@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import snowflake.connector
 
@@ -180,6 +182,34 @@ def test_a_table_whose_model_has_gained_a_column_gets_it(loader: Loader) -> None
     done = list(create(loader.warehouse, "F1STREAM"))
     assert done[-1] == "RAW.LAPS: column compound added."
     assert not [text for text in create(loader.warehouse, "F1STREAM") if "added" in text]
+
+
+def test_a_full_disk_loads_nothing_and_is_said_and_when_there_is_room_again_the_loader_goes_on(
+    loader: Loader, settings: Settings, lap_messages: list[Any]
+) -> None:
+    """A file that may not grow stands for the disk: first the file for the stage has no room, then the database."""
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    warehouse, folder = server_of(settings), settings.home / "warehouse"
+    for limit, said in (
+        (1, "507 Server Error: Insufficient Storage"),
+        ((folder / "F1STREAM.db.wal").stat().st_size, r'Could not write file ".*/F1STREAM.db.wal": File too large'),
+    ):
+        resource.prlimit(warehouse, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        try:
+            with pytest.raises(snowflake.connector.Error, match=said):
+                loader.load([batch_of(lap_messages, 0, 3)])
+        finally:
+            resource.prlimit(warehouse, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert lap_numbers(loader) == []
+    assert loader.load([batch_of(lap_messages, 0, 3)]) == {"LAPS": 3}
+    assert lap_numbers(loader) == [1, 2, 3]
+
+
+def server_of(settings: Settings) -> int:
+    """The process of the embedded warehouse that a fixture has started."""
+    port = str(settings.embedded_warehouse_port)
+    (server,) = (each for each in psutil.Process().children() if port in each.cmdline())
+    return int(server.pid)
 
 
 STEPS = ["_put", "_compare_and_set", "_copy", "_commit"]
