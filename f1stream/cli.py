@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import os
@@ -16,9 +17,10 @@ from typing import Annotated, Any
 
 import typer
 
-from f1stream import logs
+from f1stream import disk, logs
 from f1stream.embedded import broker as embedded_broker
 from f1stream.embedded.broker import BrokerFailed, PortTaken, claim
+from f1stream.embedded.ports import url
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs.commands import app as jobs_commands
@@ -115,6 +117,8 @@ def demo(
 
     if report is not None and not exit_when_done:
         raise typer.BadParameter("--report goes with --exit-when-done.")
+    if report is not None and (report.is_dir() or not os.access(report.absolute().parent, os.W_OK)):
+        raise typer.BadParameter(f"--report {report} cannot be written: name a file in a folder of yours.")
     parse_speed(speed)  # the source is started with it later: a wrong one is told now
     plan = Demo(source, speed, exit_when_done, report, packet_ms, from_ms, to_ms, keep)
     try:
@@ -262,10 +266,11 @@ def web() -> None:
     """The page and its API."""
     s = settings()
     claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
+    s.ssl_context()  # what is wrong with it is said now
     from web.app import serve  # noqa: PLC0415
 
     logs.configure("web", s)
-    logging.getLogger(__name__).info("the page is on http://%s:%d/", s.web_host, s.web_port)
+    logging.getLogger(__name__).info("the page is on %s", url(s.web_host, s.web_port))
     _run(serve(s))
 
 
@@ -336,8 +341,16 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 def main() -> None:
     """Run the command; what the user can mend is one sentence and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no error
     try:
         app()
+    except OSError as error:
+        said = disk.sentence(error, settings().home)
+        if said is None:
+            raise
+        print(f"f1stream: {said}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
     except (
         SourceError, BrokerError, BrokerFailed, PortTaken, WarehouseError, WarehouseFailed, Unreachable, Busy,
         WrongSetting, ScratchFailed,

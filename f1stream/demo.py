@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 from rich.console import Console
 
+from f1stream.disk import little_room
 from f1stream.embedded import broker, warehouse
 from f1stream.embedded.broker import BrokerFailed, claim
 from f1stream.embedded.ports import free_port, url
@@ -20,7 +21,7 @@ from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.kafka import create_topics
 from f1stream.processes import Child, Children
 from f1stream.report import Outcome, Rows, as_json, collect, loaded
-from f1stream.scratch import little_room, scratch_folder
+from f1stream.scratch import scratch_folder
 from f1stream.settings import EMBEDDED_HOST, Settings, settings
 from f1stream.sources.fastf1.client import reachable
 from f1stream.sources.fastf1.fetch import fetch, kept

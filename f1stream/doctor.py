@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 
 from f1stream.embedded.ports import listens
 from f1stream.kafka import partitions, unreachable
-from f1stream.settings import EMBEDDED_HOST, Settings
+from f1stream.settings import EMBEDDED_HOST, Settings, WrongSetting
 from f1stream.sources.livetiming.token import Tokens, ends_at
 from f1stream.warehouse.connection import Warehouse, sentence
 from f1stream.warehouse.errors import WarehouseError
@@ -73,7 +73,7 @@ def configuration(settings: Settings) -> Iterator[Finding]:
             yield Finding("configuration", "warning", f"{name} is set, and is no setting.{hint}")
     home = settings.home.expanduser()
     there = next(folder for folder in (home, *home.parents) if folder.exists())
-    if os.access(there, os.W_OK):
+    if there.is_dir() and os.access(there, os.W_OK):
         yield Finding("configuration", "ok", f"Data that is kept goes to {home}.")
     else:
         yield Finding("configuration", "problem", f"{there} cannot be written: set F1STREAM_HOME to one of yours.")
@@ -81,7 +81,11 @@ def configuration(settings: Settings) -> Iterator[Finding]:
 
 async def broker(settings: Settings) -> list[Finding]:
     """Whether a broker answers, and has our topics with our partitions."""
-    admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=round(PATIENCE_S * 1000))
+    try:
+        client = settings.kafka_client()
+    except WrongSetting as error:
+        return [Finding("broker", "problem", str(error))]
+    admin = AIOKafkaAdminClient(**client, request_timeout_ms=round(PATIENCE_S * 1000))
     try:
         await admin.start()
         there = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}

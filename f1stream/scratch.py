@@ -15,9 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-NEEDS_BYTES = 20_000_000
-"""With less free than this, a disk may be too full for a file, which then is taken back: it need not be at zero."""
-
 
 class ScratchFailed(Exception):
     """There can be no folder for temporary files; the text is one sentence for the user."""
@@ -35,20 +32,6 @@ def scratch_folder(name: str) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(lock)
-
-
-def little_room(*folders: Path) -> str:
-    """Which of these folders are on a disk that is almost full, as a sentence; empty when none is."""
-    found = {}
-    for folder in folders:
-        there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-        free = shutil.disk_usage(there).free
-        if free < NEEDS_BYTES:
-            found[str(there)] = f"{free / 1e6:.1f} MB"
-    if not found:
-        return ""
-    said = " and ".join(f"{free} are left in {folder}" for folder, free in found.items())
-    return f"Only {said}: make room, or set F1STREAM_HOME and TMPDIR to folders on another disk."
 
 
 def _own(name: str) -> tuple[Path, int]:

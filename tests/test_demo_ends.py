@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from f1stream import demo, scratch
+from f1stream import demo, disk
 from f1stream.demo import Demo
 from f1stream.report import Rows
 from f1stream.settings import Settings
@@ -76,10 +76,10 @@ async def test_what_fails_on_a_full_disk_says_which_and_what_to_do(
 
     monkeypatch.setattr(Demo, "_run", fails)
     made = plan(Settings(_env_file=None, home=tmp_path / "not" / "there"))
-    monkeypatch.setattr(scratch.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 10**12))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 10**12))
     with pytest.raises(ChildFailed, match=r"see marts.log.$"):
         await made._run_where_there_is_room()
-    monkeypatch.setattr(scratch.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 4096))
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 4096))
     with pytest.raises(
         ChildFailed, match=rf"see marts.log. Only 0.0 MB are left in {tmp_path} .*: make room, or set"
     ):

@@ -75,22 +75,38 @@ class Warehouse:
 
     def _session(self) -> SnowflakeConnection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = snowflake.connector.connect(
-                **self._settings.warehouse_client(),
-                database=self._settings.snowflake_database,
-                schema="RAW",
-                paramstyle="qmark",
-                application="f1stream",
-                login_timeout=LOGIN_TIMEOUT_S,
-                network_timeout=NETWORK_TIMEOUT_S,
-                session_parameters={
-                    "QUERY_TAG": "f1stream",
-                    "TIMEZONE": "UTC",
-                    "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_TIMEOUT_S,
-                    "LOCK_TIMEOUT": LOCK_TIMEOUT_S,
-                },
-            )
+            try:
+                self._connection = self._connect()
+            except (OSError, ValueError, TypeError) as error:
+                file = self._settings.snowflake_private_key_file
+                if file is None:
+                    raise
+                why = (
+                    error.strerror
+                    if isinstance(error, OSError)
+                    else "it is none in PEM, or the passphrase is another"
+                )
+                raise refused.DatabaseError(
+                    msg=f"F1STREAM_SNOWFLAKE_PRIVATE_KEY_FILE: no private key can be read from {file} ({why})."
+                ) from error
         return self._connection
+
+    def _connect(self) -> SnowflakeConnection:
+        return snowflake.connector.connect(
+            **self._settings.warehouse_client(),
+            database=self._settings.snowflake_database,
+            schema="RAW",
+            paramstyle="qmark",
+            application="f1stream",
+            login_timeout=LOGIN_TIMEOUT_S,
+            network_timeout=NETWORK_TIMEOUT_S,
+            session_parameters={
+                "QUERY_TAG": "f1stream",
+                "TIMEZONE": "UTC",
+                "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_TIMEOUT_S,
+                "LOCK_TIMEOUT": LOCK_TIMEOUT_S,
+            },
+        )
 
     def close(self) -> None:
         """End the session; what it had begun is rolled back."""
