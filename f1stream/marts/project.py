@@ -84,7 +84,10 @@ def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
     )
-    return bool(dbtRunner().invoke(list(arguments)).success)
+    done = dbtRunner().invoke(list(arguments))
+    if isinstance(done.exception, SystemExit):  # a signal's; dbt takes it for an error like any other
+        raise done.exception
+    return bool(done.success)
 
 
 def manifest(settings: Settings) -> dict[str, Any]:
