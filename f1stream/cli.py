@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from f1stream import logs
+from f1stream.child_environment import environment_of
 from f1stream.embedded import broker as embedded_broker
 from f1stream.embedded.broker import BrokerFailed, PortTaken, claim
 from f1stream.embedded.running import embedded_warehouse
@@ -281,11 +282,12 @@ def schedule() -> None:
 @app.command()
 def broker() -> None:
     """The embedded broker, in the foreground. It forgets everything when it stops."""
-    port = settings().embedded_broker_port
+    s = settings()
+    port = s.embedded_broker_port
     claim(EMBEDDED_HOST, port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
     arguments = embedded_broker.command(port)
     print(f"Embedded broker on {EMBEDDED_HOST}:{port}. Ctrl-C stops it.", flush=True)  # noqa: T201
-    os.execv(arguments[0], arguments)  # noqa: S606 - the binary of an installed package, no shell
+    os.execve(arguments[0], arguments, environment_of(s, "broker"))  # noqa: S606 - the binary of an installed package, no shell
 
 
 @app.command()

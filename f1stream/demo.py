@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from pydantic import SecretStr
 from rich.console import Console
 
+from f1stream.child_environment import environment_of
 from f1stream.embedded import broker, warehouse
 from f1stream.embedded.broker import BrokerFailed, claim
 from f1stream.embedded.ports import free_port
@@ -95,10 +97,12 @@ class Demo:
         """Run until it is done or told to stop; returns the exit code."""
         if self._settings.embedded_warehouse:
             port = free_port(self._settings.embedded_warehouse_port)
-            self._settings = self._settings.model_copy(update={"embedded_warehouse_port": port})
+            password = SecretStr(self._settings.password_of_embedded())
+            self._settings = self._settings.model_copy(
+                update={"embedded_warehouse_port": port, "embedded_warehouse_password": password}
+            )
         self._began = time.monotonic()
-        logs = self._settings.home / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+        logs = self._settings.folder("logs")
         self._counts = logs / "published.jsonl"
         self._published_at = 0.0
         self._scratch = tempfile.TemporaryDirectory(prefix="f1stream-warehouse-", ignore_cleanup_errors=True)
@@ -107,7 +111,7 @@ class Demo:
             self._settings = self._settings.model_copy(update={"schedule_file": schedule})
         # the demo shows what was asked for, and no session that happens to be on
         self._settings = self._settings.model_copy(update={"schedule_live": False})
-        self._children = Children(logs, self._settings.environment())
+        self._children = Children(logs, lambda name: environment_of(self._settings, name))
         interrupted = INTERRUPTED if self.exit_when_done else 0
         self._supervisor = Supervisor(self._children, self._console, interrupted)
         try:

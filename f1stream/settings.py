@@ -11,7 +11,12 @@ from platformdirs import user_cache_dir
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from f1stream.embedded.password import kept_password
+from f1stream.private_folder import private_folder
+
 EMBEDDED_HOST = "127.0.0.1"
+LOOPBACK = {EMBEDDED_HOST, "localhost", "::1"}
+"""Names of this machine, which nobody else can reach."""
 
 
 class WrongSetting(Exception):
@@ -66,6 +71,11 @@ class Settings(BaseSettings):
         EMBEDDED_HOST, description="Where `f1stream warehouse serve` runs; on this machine it is started when needed."
     )
     embedded_warehouse_port: int = Field(18085, description="Port of the embedded warehouse.")
+    embedded_warehouse_password: SecretStr = SecretStr("")
+    """Where others than this machine ask; by default one that is made at the first start and kept in home."""
+    embedded_warehouse_memory_mb: int = Field(
+        2_000, ge=256, description="Memory (MB) that the embedded warehouse's DuckDB uses; more goes to its folder."
+    )
 
     archive_flush_rows: int = Field(100_000, ge=1, description="Rows that make a flush to the warehouse.")
     archive_flush_bytes: int = Field(64_000_000, ge=1, description="Bytes of Kafka values that make a flush.")
@@ -144,6 +154,21 @@ class Settings(BaseSettings):
             if value is not None
         }
 
+    def folder(self, *names: str) -> Path:
+        """A folder in ``home``, made where it is missing; others than its owner cannot enter ``home``."""
+        folder = private_folder(self.home.expanduser()).joinpath(*names)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def password_of_embedded(self) -> str:
+        """The embedded warehouse's: as set, or the one that ``home`` keeps for a warehouse on this machine.
+
+        Empty for one elsewhere whose password is not set: it says what to do.
+        """
+        if given := self.embedded_warehouse_password.get_secret_value():
+            return given
+        return kept_password(self.home.expanduser()) if self.embedded_warehouse_host in LOOPBACK else ""
+
     @property
     def embedded_warehouse(self) -> bool:
         """Whether the warehouse is the embedded one."""
@@ -158,8 +183,8 @@ class Settings(BaseSettings):
         """Arguments of the Snowflake connector: where, and as whom."""
         if self.embedded_warehouse:
             return {
-                "account": "embedded", "user": "f1stream", "password": "not-a-secret", "protocol": "http",
-                "host": self.embedded_warehouse_host, "port": self.embedded_warehouse_port,
+                "account": "embedded", "user": "f1stream", "password": self.password_of_embedded(),
+                "protocol": "http", "host": self.embedded_warehouse_host, "port": self.embedded_warehouse_port,
             }  # fmt: skip
         client: dict[str, Any] = {"account": self.snowflake_account, "user": self.snowflake_user}
         if self.snowflake_oauth_token.get_secret_value():

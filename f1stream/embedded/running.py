@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from f1stream.child_environment import environment_of
 from f1stream.embedded import warehouse
 from f1stream.embedded.ports import listens
 from f1stream.settings import EMBEDDED_HOST, Settings
@@ -14,7 +15,7 @@ from f1stream.settings import EMBEDDED_HOST, Settings
 
 def data_folder(settings: Settings) -> Path:
     """Where an embedded warehouse that is kept has its data."""
-    return settings.home / "warehouse"
+    return settings.folder() / "warehouse"
 
 
 @contextmanager
@@ -31,7 +32,11 @@ def embedded_warehouse(settings: Settings) -> Iterator[None]:
         raise warehouse.WarehouseFailed(
             f"The embedded warehouse does not answer at {host}:{port}: is `f1stream warehouse serve` running there?"
         )
-    process = subprocess.Popen(warehouse.command(data_folder(settings), port), stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        warehouse.command(data_folder(settings), port),
+        stdin=subprocess.DEVNULL,
+        env=environment_of(settings, "warehouse"),
+    )
     try:
         warehouse.wait_until_up(process, port)
         yield
