@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from f1stream.embedded.password import kept_password
+from f1stream.env_file import ENV_FILE, objection
 from f1stream.private_folder import private_folder
 
 EMBEDDED_HOST = "127.0.0.1"
@@ -27,7 +29,7 @@ class Settings(BaseSettings):
     """What a user can set. Field names are the environment's names without the prefix."""
 
     model_config = SettingsConfigDict(
-        env_prefix="F1STREAM_", env_file=".env", extra="ignore",
+        env_prefix="F1STREAM_", env_file=ENV_FILE, extra="ignore",
         hide_input_in_errors=True,  # a wrong value may be a secret under a wrong name
     )  # fmt: skip
 
@@ -242,6 +244,8 @@ class Settings(BaseSettings):
 @lru_cache
 def settings() -> Settings:
     """The process's settings, read once. Raises WrongSetting."""
+    if wrong_file := objection(Path(ENV_FILE), os.environ):
+        raise WrongSetting(wrong_file)
     try:
         return Settings()
     except ValidationError as error:
