@@ -34,7 +34,7 @@ SYSTEM = re.compile(r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|SYSTEMROOT|PYTHON\w+|NO_C
 """Variables for the programs of others, the embedded broker and warehouse: they get no other."""
 
 
-def environment_of(settings: Settings, child: str) -> dict[str, str]:
+def environment_for(settings: Settings, child: str) -> dict[str, str]:
     """The environment of a child of that name; secrets included, so never to be shown."""
     system = {name: value for name, value in os.environ.items() if SYSTEM.fullmatch(name)}
     if child == "broker":

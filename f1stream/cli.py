@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from f1stream import logs
-from f1stream.child_environment import environment_of
+from f1stream.child_environment import environment_for
 from f1stream.embedded import broker as embedded_broker
 from f1stream.embedded.broker import BrokerFailed, PortTaken, claim
 from f1stream.embedded.running import embedded_warehouse
@@ -287,7 +287,7 @@ def broker() -> None:
     claim(EMBEDDED_HOST, port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
     arguments = embedded_broker.command(port)
     print(f"Embedded broker on {EMBEDDED_HOST}:{port}. Ctrl-C stops it.", flush=True)  # noqa: T201
-    os.execve(arguments[0], arguments, environment_of(s, "broker"))  # noqa: S606 - the binary of an installed package, no shell
+    os.execve(arguments[0], arguments, environment_for(s, "broker"))  # noqa: S606 - the binary of an installed package, no shell
 
 
 @app.command()

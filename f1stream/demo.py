@@ -14,7 +14,7 @@ import aiohttp
 from pydantic import SecretStr
 from rich.console import Console
 
-from f1stream.child_environment import environment_of
+from f1stream.child_environment import environment_for
 from f1stream.embedded import broker, warehouse
 from f1stream.embedded.broker import BrokerFailed, claim
 from f1stream.embedded.ports import free_port
@@ -97,7 +97,7 @@ class Demo:
         """Run until it is done or told to stop; returns the exit code."""
         if self._settings.embedded_warehouse:
             port = free_port(self._settings.embedded_warehouse_port)
-            password = SecretStr(self._settings.password_of_embedded())
+            password = SecretStr(self._settings.embedded_password())
             self._settings = self._settings.model_copy(
                 update={"embedded_warehouse_port": port, "embedded_warehouse_password": password}
             )
@@ -111,7 +111,7 @@ class Demo:
             self._settings = self._settings.model_copy(update={"schedule_file": schedule})
         # the demo shows what was asked for, and no session that happens to be on
         self._settings = self._settings.model_copy(update={"schedule_live": False})
-        self._children = Children(logs, lambda name: environment_of(self._settings, name))
+        self._children = Children(logs, lambda name: environment_for(self._settings, name))
         interrupted = INTERRUPTED if self.exit_when_done else 0
         self._supervisor = Supervisor(self._children, self._console, interrupted)
         try:

@@ -162,10 +162,10 @@ class Settings(BaseSettings):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def password_of_embedded(self) -> str:
+    def embedded_password(self) -> str:
         """The embedded warehouse's: as set, or the one that ``home`` keeps for a warehouse on this machine.
 
-        Empty for one elsewhere whose password is not set: it says what to do.
+        Empty for one elsewhere whose password is not set: the answer to the login names the setting.
         """
         if given := self.embedded_warehouse_password.get_secret_value():
             return given
@@ -185,7 +185,7 @@ class Settings(BaseSettings):
         """Arguments of the Snowflake connector: where, and as whom."""
         if self.embedded_warehouse:
             return {
-                "account": "embedded", "user": "f1stream", "password": self.password_of_embedded(),
+                "account": "embedded", "user": "f1stream", "password": self.embedded_password(),
                 "protocol": "http", "host": self.embedded_warehouse_host, "port": self.embedded_warehouse_port,
             }  # fmt: skip
         client: dict[str, Any] = {"account": self.snowflake_account, "user": self.snowflake_user}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from f1stream.child_environment import NEEDS, SECRETS, environment_of
+from f1stream.child_environment import NEEDS, SECRETS, environment_for
 from f1stream.settings import Settings
 
 EVERYTHING = {name: SecretStr(f"secret {name}") for name in SECRETS}
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def secrets_of(child: str, **settings: Any) -> set[str]:
-    environment = environment_of(Settings(_env_file=None, **EVERYTHING, **settings), child)
+    environment = environment_for(Settings(_env_file=None, **EVERYTHING, **settings), child)
     return {name for name in SECRETS if f"secret {name}" in environment.values()}
 
 
@@ -48,7 +48,7 @@ def test_a_secret_that_is_withheld_does_not_come_from_the_file_either(
     """A child reads the same ``.env``: what is in its environment, though empty, goes before it."""
     file = tmp_path / ".env"
     file.write_text("".join(f"F1STREAM_{name.upper()}=secret {name}\n" for name in SECRETS))
-    given = environment_of(Settings(_env_file=file), "web")  # type: ignore[call-arg]
+    given = environment_for(Settings(_env_file=file), "web")  # type: ignore[call-arg]
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     child = Settings(_env_file=file)  # type: ignore[call-arg]
@@ -59,11 +59,11 @@ def test_the_programs_of_others_get_nothing_but_the_system(monkeypatch: pytest.M
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     for child in ("broker", "warehouse"):
-        given = environment_of(Settings(_env_file=None), child)
+        given = environment_for(Settings(_env_file=None), child)
         assert given["LC_ALL"] == "C.UTF-8"
         assert "PATH" in given
         assert "AWS_SECRET_ACCESS_KEY" not in given
-    assert not [name for name in environment_of(Settings(_env_file=None), "broker") if "F1STREAM" in name]
+    assert not [name for name in environment_for(Settings(_env_file=None), "broker") if "F1STREAM" in name]
 
 
 def test_every_child_of_the_demo_is_known() -> None:

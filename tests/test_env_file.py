@@ -32,6 +32,8 @@ def test_a_file_of_another_user_or_that_everybody_can_write_is_refused(
     for mode in (0o600, 0o644, 0o664):
         file.chmod(mode)
         assert objection(file, {}) == ""
+    file.write_bytes(b"F1STREAM_WEB_HOST=\xff\n")
+    assert f"{file} cannot be read" in objection(file, {})
     file.chmod(0o666)
     assert f"{file} can be written by every user" in objection(file, {})
     file.chmod(0o600)
@@ -62,10 +64,10 @@ def test_a_file_of_another_user_or_that_everybody_can_write_is_refused(
 )
 def test_it_cannot_send_a_token_elsewhere(file: Path, text: str, environment: dict[str, str], refused: bool) -> None:
     file.write_text(text)
-    told = objection(file, environment)
-    assert bool(told) == refused
-    assert not refused or f"{file} sets F1STREAM_LIVE_URL" in told
-    assert "secret" not in told
+    reason = objection(file, environment)
+    assert bool(reason) == refused
+    assert not refused or f"{file} sets F1STREAM_LIVE_URL" in reason
+    assert "secret" not in reason
 
 
 def test_settings_are_refused_with_a_sentence(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tomlkit
 
-from f1stream.child_environment import environment_of
+from f1stream.child_environment import environment_for
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.settings import Settings, settings
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
             process = subprocess.Popen(
                 [STREAMLIT, "run", "streamlit_app.py", *arguments],
                 cwd=FOLDER,
-                env={**environment_of(told, "streamlit"), **environment(told)},
+                env={**environment_for(told, "streamlit"), **environment(told)},
             )
             try:
                 return process.wait()

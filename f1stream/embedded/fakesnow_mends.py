@@ -156,14 +156,14 @@ def _one_statement_at_a_time() -> None:
     """Several statements in one request are refused, as in Snowflake; fakesnow hands all of them to DuckDB."""
     check = FakeSnowflakeCursor.check_db_and_schema
 
-    def mended(self: Any, expression: exp.Expression) -> None:
+    def checked(self: Any, expression: exp.Expression) -> None:
         if isinstance(expression, exp.Block):
             statements = [each for each in expression.expressions if not isinstance(each, exp.Semicolon)]  # a comment
             if len(statements) > 1:
                 raise ProgrammingError(msg=TOO_MANY.format(len(statements)), errno=8, sqlstate="0A000")
         check(self, expression)
 
-    FakeSnowflakeCursor.check_db_and_schema = mended
+    FakeSnowflakeCursor.check_db_and_schema = checked
 
 
 def _merge_natively() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from f1stream.child_environment import environment_of
+from f1stream.child_environment import environment_for
 from f1stream.embedded import warehouse
 from f1stream.embedded.ports import listens
 from f1stream.settings import EMBEDDED_HOST, Settings
@@ -35,7 +35,7 @@ def embedded_warehouse(settings: Settings) -> Iterator[None]:
     process = subprocess.Popen(
         warehouse.command(data_folder(settings), port),
         stdin=subprocess.DEVNULL,
-        env=environment_of(settings, "warehouse"),
+        env=environment_for(settings, "warehouse"),
     )
     try:
         warehouse.wait_until_up(process, port)

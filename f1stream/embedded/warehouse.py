@@ -40,7 +40,7 @@ def command(data: Path, port: int, host: str = EMBEDDED_HOST) -> list[str]:
     return [sys.executable, *quiet, "-m", "f1stream.embedded.warehouse", *where]
 
 
-def refuse_to_be_open(settings: Settings, host: str) -> None:
+def require_password_beyond_loopback(settings: Settings, host: str) -> None:
     """Raise WarehouseFailed where others could come in: beyond this machine without a password that was set."""
     if host not in LOOPBACK and not settings.embedded_warehouse_password.get_secret_value():
         raise WarehouseFailed(
@@ -122,7 +122,7 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
     from f1stream.embedded import fakesnow_mends as mends  # noqa: PLC0415
     from f1stream.embedded import warehouse_access as access  # noqa: PLC0415
 
-    refuse_to_be_open(settings, host)
+    require_password_beyond_loopback(settings, host)
     if listens(port):
         raise WarehouseFailed(f"Port {port} is taken: set F1STREAM_EMBEDDED_WAREHOUSE_PORT to another.")
     data = data.resolve()
@@ -141,16 +141,16 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
         ) from error
     mends.stages_again(emulator)
     shutil.rmtree(data / "spill", ignore_errors=True)  # of one that was killed
-    access.confine(emulator.duck_conn, data, settings.embedded_warehouse_memory_mb)
+    access.restrict_file_access(emulator.duck_conn, data, settings.embedded_warehouse_memory_mb)
     emulator_server.shared_fs = emulator
     emulator_server.app.debug = False
     mends.with_master_token(emulator_server.app)
-    access.need_password(emulator_server.app, settings.password_of_embedded())
+    access.require_password(emulator_server.app, settings.embedded_password())
     access.sign_uploads(emulator_server)
     for name in ("fakesnow.server", "sqlglot"):  # they write about every statement otherwise
         logging.getLogger(name).setLevel(logging.ERROR)
     emulator_server.sessions = Open()
-    app = access.Gate(
+    app = access.RequestFilter(
         Sessions(emulator_server.app, emulator_server.sessions, idle_s, idle_in_transaction_s),
         names={settings.embedded_warehouse_host},
     )

@@ -1,8 +1,8 @@
-"""Who may ask the embedded warehouse, and what DuckDB behind it may touch.
+"""Access control of the embedded warehouse, and what DuckDB behind it may read and write.
 
-Whoever runs SQL in DuckDB can read and write files as this process can. So: the port answers only under names of its
-own and never to a web page, a login needs the password, an upload the signature that a login's PUT was given, and
-DuckDB is confined to the folder of the data before the first request.
+Whoever runs SQL in DuckDB can read and write files as this process can. So requests with a foreign Host or any Origin
+are refused, a login needs the password, an upload the signature of a PUT's answer, and DuckDB is restricted to the
+folder of the data before the first request.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ REFUSAL = (
 UPLOADS = "/fs_bucket/"
 
 
-def confine(connection: DuckDBPyConnection, data: Path, memory_mb: int) -> None:
-    """DuckDB reads and writes below ``data`` only, loads no extensions, and can be set otherwise by nobody.
+def restrict_file_access(connection: DuckDBPyConnection, data: Path, memory_mb: int) -> None:
+    """Let DuckDB read and write below ``data`` only and load no extensions, and lock its configuration.
 
-    To be called when every database is attached; others below ``data`` can be attached later.
+    Call it when every database is attached; others below ``data`` can be attached later. Results that need more than
+    ``memory_mb`` (MB) spill to files in ``data``.
     """
     spill = data / "spill"
     for setting, value in (
@@ -55,11 +56,11 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-class Gate:
-    """Answers only to who asks for it by one of its names, and to no web page.
+class RequestFilter:
+    """Refuses requests from web pages with 403: those with a foreign Host, or with any Origin.
 
-    A page that has another name lead to this address (DNS rebinding) sends that name; others send an Origin. An
-    address as such cannot be led anywhere else.
+    DNS rebinding shows in the Host, which is the attacker's name; other cross-site requests have an Origin. An IP
+    address as Host cannot be rebound.
     """
 
     def __init__(self, app: Any, names: Collection[str] = ()) -> None:
@@ -68,7 +69,7 @@ class Gate:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request (ASGI)."""
-        if scope["type"] == "http" and self._lets_in(scope["headers"]):
+        if scope["type"] == "http" and self._is_allowed(scope["headers"]):
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             refusal = PlainTextResponse("The embedded warehouse is not for web pages, nor under this name.", 403)
@@ -76,7 +77,7 @@ class Gate:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
 
-    def _lets_in(self, headers: list[tuple[bytes, bytes]]) -> bool:
+    def _is_allowed(self, headers: list[tuple[bytes, bytes]]) -> bool:
         hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
         return len(hosts) == 1 and self._is_own(hosts[0]) and not any(name == b"origin" for name, _ in headers)
 
@@ -88,8 +89,8 @@ class Gate:
             return False
 
 
-def need_password(app: Starlette, password: str) -> None:
-    """A login needs ``password``, and gets the shared databases; any name will do."""
+def require_password(app: Starlette, password: str) -> None:
+    """Logins need ``password``, under any name, and get the shared databases."""
     login = _route(app, "login_request")
     answer = login.endpoint
 
@@ -97,7 +98,8 @@ def need_password(app: Starlette, password: str) -> None:
         given = await _login(request)
         if given is None:
             return PlainTextResponse("This is no login.", 400)
-        if not hmac.compare_digest(str(given.get("PASSWORD", "")).encode(), password.encode()):
+        entered = str(given.get("PASSWORD", "")).encode(errors="backslashreplace")
+        if not hmac.compare_digest(entered, password.encode()):
             return JSONResponse({"success": False, "code": "390100", "message": REFUSAL, "data": {}})
         if {"FAKESNOW_DB_PATH", "nop_regexes"} & given["SESSION_PARAMETERS"].keys():  # another DuckDB, not confined
             return PlainTextResponse("This warehouse has one place for its data.", 403)
@@ -108,7 +110,7 @@ def need_password(app: Starlette, password: str) -> None:
 
 
 async def _login(request: Request) -> dict[str, Any] | None:
-    """What a login says of itself; None when it is none, or too large."""
+    """The data of a login request; None when it is none, or too large."""
     try:
         if int(request.headers.get("Content-Length", "")) > LOGIN_BYTES:
             return None
@@ -130,9 +132,9 @@ def _route(app: Starlette, name: str) -> Route:
 
 
 def sign_uploads(server: Any) -> None:
-    """Files come to a stage only at an address that a PUT's answer told: fakesnow's are open to everybody."""
+    """Uploads to a stage need an address from a PUT's answer, signed; fakesnow accepts every address."""
     key = secrets.token_bytes(32)
-    told = server.gcs_stage_info
+    unsigned = server.gcs_stage_info
     upload = _route(server.app, "bucket_upload")
     answer = upload.endpoint
 
@@ -140,7 +142,7 @@ def sign_uploads(server: Any) -> None:
         return hmac.digest(key, path.encode(), "sha256").hex()
 
     def signed(*about: Any) -> dict[str, Any]:
-        info: dict[str, Any] = told(*about)
+        info: dict[str, Any] = unsigned(*about)
         path = unquote(urlsplit(info["presignedUrl"]).path).removeprefix(UPLOADS)
         return info | {"presignedUrl": f"{info['presignedUrl']}?signature={signature(path)}"}
 

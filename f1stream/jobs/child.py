@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
-from f1stream.child_environment import environment_of
+from f1stream.child_environment import environment_for
 from f1stream.processes import STOPS_WITHIN_S, ends_with_parent
 from f1stream.settings import Settings
 
@@ -29,7 +29,7 @@ class Child:
     def __init__(self, settings: Settings, name: str) -> None:
         self.stopped = threading.Event()
         self._settings = settings
-        self._environment = environment_of(settings, name)
+        self._environment = environment_for(settings, name)
         self._log = settings.home / "logs" / f"{name}.log"
         self._last = ""
 

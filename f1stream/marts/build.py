@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from f1stream.child_environment import environment_of
+from f1stream.child_environment import environment_for
 from f1stream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def build(settings: Settings) -> Build:
     with said.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            env=environment_of(settings, "dbt"),
+            env=environment_for(settings, "dbt"),
         )  # fmt: skip
         try:
             code = process.wait(LONGEST_S)

@@ -38,7 +38,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from f1stream import cli
-from f1stream.child_environment import environment_of
+from f1stream.child_environment import environment_for
 from f1stream.embedded import warehouse
 from f1stream.embedded.ports import listens
 from f1stream.settings import Settings
@@ -238,10 +238,10 @@ def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     folder, port = tmp_path_factory.mktemp("snowflake"), free_port()
     certificates(folder, "DNS:*.snowflakecomputing.com")
     settings = Settings(_env_file=None, home=folder)
-    process = subprocess.Popen(warehouse.command(folder / "data", port), env=environment_of(settings, "warehouse"))
+    process = subprocess.Popen(warehouse.command(folder / "data", port), env=environment_for(settings, "warehouse"))
     try:
         warehouse.wait_until_up(process, port)
-        password = settings.password_of_embedded()
+        password = settings.embedded_password()
         yield lambda refuses=False: SnowflakeDoor(folder, None if refuses else port, password)
     finally:
         process.terminate()

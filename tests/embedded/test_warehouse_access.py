@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from f1stream.embedded import warehouse
 from f1stream.embedded.password import kept_password
 from f1stream.embedded.warehouse import WarehouseFailed
-from f1stream.embedded.warehouse_access import LOGIN_BYTES, Gate
+from f1stream.embedded.warehouse_access import LOGIN_BYTES, RequestFilter
 from f1stream.settings import Settings
 from f1stream.warehouse.schema import create
 from tests.support.ports import free_port
@@ -51,7 +51,7 @@ LOGIN = "/session/v1/login-request"
 def test_only_who_has_the_password_gets_in(server: Server) -> None:
     for wrong in ("", "not-a-secret", kept_password(server.settings.home)[:-1], "ä"):
         with pytest.raises(snowflake.connector.DatabaseError, match="F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD"):
-            connect(server, password=wrong or "-")
+            connect(server, password=wrong if wrong.isascii() and wrong else "-")
         status, told = ask(server, "POST", LOGIN, login(PASSWORD=wrong))
         assert (status, json.loads(told)["code"]) == (200, "390100")
         assert "token" not in told
@@ -179,7 +179,7 @@ async def test_it_answers_to_addresses_to_localhost_and_to_the_name_it_is_told()
         async def send(message: Any) -> None:
             sent.append(message)
 
-        await Gate(answered, {"Warehouse"})({"type": "http", "headers": headers}, None, send)
+        await RequestFilter(answered, {"Warehouse"})({"type": "http", "headers": headers}, None, send)
         return int(sent[0]["status"])
 
     for own in (b"127.0.0.1:1", b"[::1]:1", b"10.0.0.7", b"localhost", b"LOCALHOST:1", b"warehouse:18085"):
@@ -223,14 +223,16 @@ def test_beyond_this_machine_it_listens_only_with_a_password_that_was_set(
 ) -> None:
     open_to_all = Settings(_env_file=None, home=tmp_path)
     for host in ("127.0.0.1", "::1", "localhost"):
-        warehouse.refuse_to_be_open(open_to_all, host)
+        warehouse.require_password_beyond_loopback(open_to_all, host)
     for host in ("0.0.0.0", "::", "10.0.0.7", "warehouse"):  # noqa: S104 - not bound
         with pytest.raises(WarehouseFailed, match="F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD"):
-            warehouse.refuse_to_be_open(open_to_all, host)
+            warehouse.require_password_beyond_loopback(open_to_all, host)
         with pytest.raises(WarehouseFailed, match=f"would listen on {host}"):
             warehouse.serve(tmp_path / "data", host, free_port(), 1, 1, open_to_all)
     assert not (tmp_path / "data").exists()
-    warehouse.refuse_to_be_open(open_to_all.model_copy(update={"embedded_warehouse_password": SecretStr("x")}), "::")
+    warehouse.require_password_beyond_loopback(
+        open_to_all.model_copy(update={"embedded_warehouse_password": SecretStr("x")}), "::"
+    )
 
 
 def test_nobody_sees_the_password(server: Server) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from f1stream.child_environment import environment_of
+from f1stream.child_environment import environment_for
 from f1stream.embedded import warehouse
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
@@ -23,7 +23,7 @@ class Server:
 
     def start(self, *options: str) -> None:
         command = [*warehouse.command(self.data, self.port), *options]
-        self.process = subprocess.Popen(command, env=environment_of(self.settings, "warehouse"))
+        self.process = subprocess.Popen(command, env=environment_for(self.settings, "warehouse"))
         warehouse.wait_until_up(self.process, self.port)
 
     def client(self) -> Warehouse:
