@@ -49,7 +49,7 @@ LOGIN = "/session/v1/login-request"
 
 
 def test_only_who_has_the_password_gets_in(server: Server) -> None:
-    for wrong in ("", "not-a-secret", kept_password(server.settings.home)[:-1], "ä"):
+    for wrong in ("", "not-a-secret", kept_password(server.settings.home)[:-1], "ä", "\ud800"):
         with pytest.raises(snowflake.connector.DatabaseError, match="F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD"):
             connect(server, password=wrong if wrong.isascii() and wrong else "-")
         status, told = ask(server, "POST", LOGIN, login(PASSWORD=wrong))
@@ -230,9 +230,8 @@ def test_beyond_this_machine_it_listens_only_with_a_password_that_was_set(
         with pytest.raises(WarehouseFailed, match=f"would listen on {host}"):
             warehouse.serve(tmp_path / "data", host, free_port(), 1, 1, open_to_all)
     assert not (tmp_path / "data").exists()
-    warehouse.require_password_beyond_loopback(
-        open_to_all.model_copy(update={"embedded_warehouse_password": SecretStr("x")}), "::"
-    )
+    closed = Settings(_env_file=None, home=tmp_path, embedded_warehouse_password=SecretStr("papaya"))
+    warehouse.require_password_beyond_loopback(closed, "::")
 
 
 def test_nobody_sees_the_password(server: Server) -> None:
