@@ -26,8 +26,8 @@ def objection(file: Path, environment: Mapping[str, str]) -> str:
         return f"{file.absolute()} {who}, and is not read: remove it, or start f1stream in another folder."
     try:
         defined = {name.upper() for name, value in dotenv_values(file).items() if value}
-    except (OSError, UnicodeDecodeError):
-        return f"{file.absolute()} cannot be read: make it a text file of yours, or remove it."
+    except (OSError, UnicodeDecodeError) as error:
+        return f"{file.name} in this folder cannot be read: {error}."
     set_outside = {name.upper() for name, value in environment.items() if value}
     if LIVE_URL in defined - set_outside and (TOKEN_FILE in defined or {TOKEN, TOKEN_FILE} & set_outside):
         return (

@@ -7,6 +7,7 @@ folder of the data before the first request.
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hmac
 import json
@@ -40,12 +41,13 @@ def restrict_file_access(connection: DuckDBPyConnection, data: Path, memory_mb: 
     ``memory_mb`` (MB) spill to files in ``data``.
     """
     spill = data / "spill"
+    allowed = {str(data), glob.escape(str(data))}  # fakesnow lists stages by patterns, which are compared as they are
     for setting, value in (
         ("memory_limit", _text(f"{memory_mb}MB")),
         ("temp_directory", _text(str(spill))),
         ("autoinstall_known_extensions", "false"),
         ("autoload_known_extensions", "false"),
-        ("allowed_directories", f"[{_text(str(data))}]"),
+        ("allowed_directories", f"[{', '.join(map(_text, sorted(allowed)))}]"),
         ("enable_external_access", "false"),
         ("lock_configuration", "true"),  # the last
     ):

@@ -11,7 +11,7 @@ from tests.support.warehouse_server import Server
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("home"))
+    server = Server(tmp_path_factory.mktemp("a home [1] "))
     try:
         yield server
     finally:
