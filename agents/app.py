@@ -34,8 +34,7 @@ A = TypeVar("A", bound=PatchedApp)
 
 def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
     """A worker's app; ``name`` is its consumer group, ``port`` that of its health and metrics."""
-    workers = settings.home / "workers"
-    workers.mkdir(parents=True, exist_ok=True)
+    workers = settings.folder("workers")
     scheme = embedded.SCHEME if settings.embedded else transport.SCHEME
     app = kind(
         name,

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from f1stream import disk, logs
+from f1stream.child_environment import environment_for
 from f1stream.embedded import broker as embedded_broker
 from f1stream.embedded.broker import BrokerFailed, PortTaken, claim
 from f1stream.embedded.ports import url
@@ -287,11 +288,12 @@ def schedule() -> None:
 @app.command()
 def broker() -> None:
     """The embedded broker, in the foreground. It forgets everything when it stops."""
-    port = settings().embedded_broker_port
+    s = settings()
+    port = s.embedded_broker_port
     claim(EMBEDDED_HOST, port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
     arguments = embedded_broker.command(port)
     print(f"Embedded broker on {EMBEDDED_HOST}:{port}. Ctrl-C stops it.", flush=True)  # noqa: T201
-    os.execv(arguments[0], arguments)  # noqa: S606 - the binary of an installed package, no shell
+    os.execve(arguments[0], arguments, environment_for(s, "broker"))  # noqa: S606 - the binary of an installed package, no shell
 
 
 @app.command()

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from pydantic import SecretStr
 from rich.console import Console
 
+from f1stream.child_environment import environment_for
 from f1stream.disk import little_room
 from f1stream.embedded import broker, warehouse
 from f1stream.embedded.broker import BrokerFailed, claim
@@ -102,10 +104,12 @@ class Demo:
         """Run until it is done or told to stop; returns the exit code."""
         if self._settings.embedded_warehouse:
             port = free_port(self._settings.embedded_warehouse_port)
-            self._settings = self._settings.model_copy(update={"embedded_warehouse_port": port})
+            password = SecretStr(self._settings.embedded_password())
+            self._settings = self._settings.model_copy(
+                update={"embedded_warehouse_port": port, "embedded_warehouse_password": password}
+            )
         self._began = time.monotonic()
-        logs = self._settings.home / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+        logs = self._settings.folder("logs")
         self._counts = logs / "published.jsonl"
         self._published_at = 0.0
         with scratch_folder("demo") as self._scratch:
@@ -114,7 +118,7 @@ class Demo:
                 self._settings = self._settings.model_copy(update=update)
             # the demo shows what was asked for, and no session that happens to be on
             self._settings = self._settings.model_copy(update={"schedule_live": False})
-            self._children = Children(logs, self._settings.environment())
+            self._children = Children(logs, lambda name: environment_for(self._settings, name))
             interrupted = INTERRUPTED if self.exit_when_done else 0
             self._supervisor = Supervisor(self._children, self._console, interrupted)
             return await self._supervisor.run(self._run_where_there_is_room())

@@ -23,6 +23,7 @@ from f1stream.embedded.ports import listens
 from f1stream.kafka import partitions, unreachable
 from f1stream.settings import EMBEDDED_HOST, Settings, WrongSetting
 from f1stream.sources.livetiming.token import Tokens, ends_at
+from f1stream.sources.session import SourceError
 from f1stream.warehouse.connection import Warehouse, sentence
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import status
@@ -161,7 +162,10 @@ def token(settings: Settings) -> Finding:
     if settings.f1tv_token_file is None and not settings.f1tv_token.get_secret_value():
         text = "No F1TV token: `f1stream live` has timing, and neither car data nor positions."
         return Finding("token", "ok", text)
-    current = Tokens(settings).current()
+    try:
+        current = Tokens(settings).current()
+    except SourceError as plain:
+        return Finding("token", "problem", str(plain))
     mend = "Set F1STREAM_F1TV_TOKEN, or F1STREAM_F1TV_TOKEN_FILE to change it while the client runs."
     if current is None:
         return Finding("token", "problem", f"The F1TV token has ended, or its file cannot be read. {mend}")

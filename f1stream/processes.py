@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +52,8 @@ class Children:
     """Every child of this process."""
 
     logs: Path
-    environment: dict[str, str]
+    environment: Callable[[str], dict[str, str]]
+    """What the child of a name gets."""
     children: list[Child] = field(default_factory=list)
 
     def start(self, name: str, command: list[str], *, shows: bool = False) -> Child:
@@ -66,7 +66,7 @@ class Children:
         output = None if log is None else log.open("wb")
         process = subprocess.Popen(
             command,
-            env={**os.environ, **self.environment},
+            env=self.environment(name),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT if output else None,

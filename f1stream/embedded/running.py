@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from f1stream.child_environment import environment_for
 from f1stream.embedded import warehouse
 from f1stream.embedded.ports import listens
 from f1stream.processes import ends_with_parent, signals_end_the_block, stop
@@ -15,7 +16,7 @@ from f1stream.settings import EMBEDDED_HOST, Settings
 
 def data_folder(settings: Settings) -> Path:
     """Where an embedded warehouse that is kept has its data."""
-    return settings.home / "warehouse"
+    return settings.folder() / "warehouse"
 
 
 @contextmanager
@@ -37,6 +38,7 @@ def embedded_warehouse(settings: Settings) -> Iterator[None]:
         process = subprocess.Popen(
             warehouse.command(data_folder(settings), port),
             stdin=subprocess.DEVNULL,
+            env=environment_for(settings, "warehouse"),
             preexec_fn=ends_with_parent,  # noqa: PLW1509 - it takes no lock
         )
         try:

@@ -52,7 +52,7 @@ class JobScheduler:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.folder()
         self.last: dict[str, Last] = {}
         self.counts: dict[tuple[str, str], int] = {}
         """Runs by job and how they ended."""

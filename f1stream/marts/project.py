@@ -70,8 +70,7 @@ def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:
     """Run dbt in this process, as its own command line would; returns whether it succeeded."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - dbt takes seconds to import
 
-    home = settings.home.resolve() / "dbt"
-    home.mkdir(parents=True, exist_ok=True)
+    home = settings.folder("dbt").resolve()
     told, environment = profile(settings)
     (home / "profiles.yml").write_text(json.dumps(told, indent=1))  # JSON is YAML
     os.environ.update(

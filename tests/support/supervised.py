@@ -6,6 +6,7 @@ The children are the arguments, each a shell command; the first ends the work wh
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def ended(process: psutil.Process) -> bool:
 
 async def supervise(logs: Path, commands: list[str]) -> int:
     processes.STOPS_WITHIN_S = 0.3
-    children, console = Children(logs, {}), Console(highlight=False)
+    children, console = Children(logs, lambda _: dict(os.environ)), Console(highlight=False)
     supervisor = Supervisor(children, console, INTERRUPTED)
 
     async def work() -> int:
