@@ -34,8 +34,7 @@ A = TypeVar("A", bound=PatchedApp)
 
 def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
     """A worker's app; ``name`` is its consumer group, ``port`` that of its health and metrics."""
-    workers = settings.home / "workers"
-    workers.mkdir(parents=True, exist_ok=True)
+    workers = settings.folder("workers")
     scheme = embedded.SCHEME if settings.embedded else transport.SCHEME
     app = kind(
         name,
@@ -57,7 +56,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         producer_max_batch_size=512 * 1024,
         producer_max_request_size=1_000_000,
         web_bind=settings.web_host,
-        web_host=settings.web_host,
+        web_host=f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host,  # for a URL
         web_port=port,
         web_tables_enabled=False,  # these two would show data
         web_router_enabled=False,

@@ -5,21 +5,26 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import tempfile
 
 import faust
 
 from f1stream import logs
+from f1stream.scratch import scratch_folder
 from f1stream.settings import settings
 
 
 def run_worker(module: str) -> None:
     """Run ``module.app`` until SIGTERM or Ctrl-C; ends the process."""
-    logs.configure(module.removeprefix("agents."), settings())
+    name = module.removeprefix("agents.")
+    logs.configure(name, settings())
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    app = importlib.import_module(module).app
-    # Packets and frames are many small, short-lived, acyclic objects: looking for cycles often is wasted.
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    worker = faust.Worker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
-    worker.execute_from_commandline()
+    with scratch_folder(name) as folder:
+        tempfile.tempdir = str(folder)  # Snowflake's connector makes a folder for each file that it puts
+        app = importlib.import_module(module).app
+        # Packets and frames are many small, short-lived, acyclic objects: looking for cycles often is wasted.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        worker = faust.Worker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
+        worker.execute_from_commandline()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import os
@@ -16,9 +17,11 @@ from typing import Annotated, Any
 
 import typer
 
-from f1stream import logs
+from f1stream import disk, logs
+from f1stream.child_environment import environment_for
 from f1stream.embedded import broker as embedded_broker
 from f1stream.embedded.broker import BrokerFailed, PortTaken, claim
+from f1stream.embedded.ports import url
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs.commands import app as jobs_commands
@@ -27,6 +30,7 @@ from f1stream.jolpica.client import Unreachable
 from f1stream.jolpica.commands import app as jolpica_commands
 from f1stream.kafka import BrokerError, create_topics
 from f1stream.progress import session_progress
+from f1stream.scratch import ScratchFailed
 from f1stream.settings import EMBEDDED_HOST, WrongSetting, settings
 from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import Session, SourceError
@@ -114,6 +118,8 @@ def demo(
 
     if report is not None and not exit_when_done:
         raise typer.BadParameter("--report goes with --exit-when-done.")
+    if report is not None and (report.is_dir() or not os.access(report.absolute().parent, os.W_OK)):
+        raise typer.BadParameter(f"--report {report} cannot be written: name a file in a folder of yours.")
     parse_speed(speed)  # the source is started with it later: a wrong one is told now
     plan = Demo(source, speed, exit_when_done, report, packet_ms, from_ms, to_ms, keep)
     try:
@@ -261,10 +267,11 @@ def web() -> None:
     """The page and its API."""
     s = settings()
     claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
+    s.ssl_context()  # what is wrong with it is said now
     from web.app import serve  # noqa: PLC0415
 
     logs.configure("web", s)
-    logging.getLogger(__name__).info("the page is on http://%s:%d/", s.web_host, s.web_port)
+    logging.getLogger(__name__).info("the page is on %s", url(s.web_host, s.web_port))
     _run(serve(s))
 
 
@@ -281,11 +288,12 @@ def schedule() -> None:
 @app.command()
 def broker() -> None:
     """The embedded broker, in the foreground. It forgets everything when it stops."""
-    port = settings().embedded_broker_port
+    s = settings()
+    port = s.embedded_broker_port
     claim(EMBEDDED_HOST, port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
     arguments = embedded_broker.command(port)
     print(f"Embedded broker on {EMBEDDED_HOST}:{port}. Ctrl-C stops it.", flush=True)  # noqa: T201
-    os.execv(arguments[0], arguments)  # noqa: S606 - the binary of an installed package, no shell
+    os.execve(arguments[0], arguments, environment_for(s, "broker"))  # noqa: S606 - the binary of an installed package, no shell
 
 
 @app.command()
@@ -335,11 +343,19 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 def main() -> None:
     """Run the command; what the user can mend is one sentence and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no error
     try:
         app()
+    except OSError as error:
+        said = disk.sentence(error, settings().home)
+        if said is None:
+            raise
+        print(f"f1stream: {said}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(2) from None
     except (
         SourceError, BrokerError, BrokerFailed, PortTaken, WarehouseError, WarehouseFailed, Unreachable, Busy,
-        WrongSetting,
+        WrongSetting, ScratchFailed,
     ) as error:  # fmt: skip
         print(f"f1stream: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

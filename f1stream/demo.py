@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+from pydantic import SecretStr
 from rich.console import Console
 
+from f1stream.child_environment import environment_for
+from f1stream.disk import little_room
 from f1stream.embedded import broker, warehouse
 from f1stream.embedded.broker import BrokerFailed, claim
-from f1stream.embedded.ports import free_port
+from f1stream.embedded.ports import free_port, url
 from f1stream.embedded.running import data_folder
+from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.kafka import create_topics
 from f1stream.processes import Child, Children
 from f1stream.report import Outcome, Rows, as_json, collect, loaded
+from f1stream.scratch import scratch_folder
 from f1stream.settings import EMBEDDED_HOST, Settings, settings
 from f1stream.sources.fastf1.client import reachable
 from f1stream.sources.fastf1.fetch import fetch, kept
@@ -29,9 +33,14 @@ from f1stream.sources.session import SourceError
 from f1stream.sources.spec import open_source
 from f1stream.supervisor import ChildFailed, Supervisor
 from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import create
 
 READY_WITHIN_S = 60.0
+GIVES_UP_S = 20.0
+"""The archive worker tries again for ever; a demo that is to end waits so long for it."""
+LOOKS_EVERY_S = 1.0
+HEALTH_WITHIN = aiohttp.ClientTimeout(total=2)
 INTERRUPTED = 130
 SHOWN_RACE = Wanted(2025, "Australian Grand Prix", "Race")
 """What is shown when nothing else is asked for: rain, three safety cars, six cars out."""
@@ -95,25 +104,24 @@ class Demo:
         """Run until it is done or told to stop; returns the exit code."""
         if self._settings.embedded_warehouse:
             port = free_port(self._settings.embedded_warehouse_port)
-            self._settings = self._settings.model_copy(update={"embedded_warehouse_port": port})
+            password = SecretStr(self._settings.embedded_password())
+            self._settings = self._settings.model_copy(
+                update={"embedded_warehouse_port": port, "embedded_warehouse_password": password}
+            )
         self._began = time.monotonic()
-        logs = self._settings.home / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
+        logs = self._settings.folder("logs")
         self._counts = logs / "published.jsonl"
         self._published_at = 0.0
-        self._scratch = tempfile.TemporaryDirectory(prefix="f1stream-warehouse-", ignore_cleanup_errors=True)
-        if self._settings.embedded_warehouse and not self.keep:  # what is scheduled is forgotten with what was loaded
-            schedule = Path(self._scratch.name) / "schedule.sqlite"
-            self._settings = self._settings.model_copy(update={"schedule_file": schedule})
-        # the demo shows what was asked for, and no session that happens to be on
-        self._settings = self._settings.model_copy(update={"schedule_live": False})
-        self._children = Children(logs, self._settings.environment())
-        interrupted = INTERRUPTED if self.exit_when_done else 0
-        self._supervisor = Supervisor(self._children, self._console, interrupted)
-        try:
-            return await self._supervisor.run(self._run())
-        finally:
-            self._scratch.cleanup()
+        with scratch_folder("demo") as self._scratch:
+            if self._settings.embedded_warehouse and not self.keep:  # the schedule is forgotten with what was loaded
+                update = {"schedule_file": self._scratch / "schedule.sqlite"}
+                self._settings = self._settings.model_copy(update=update)
+            # the demo shows what was asked for, and no session that happens to be on
+            self._settings = self._settings.model_copy(update={"schedule_live": False})
+            self._children = Children(logs, lambda name: environment_for(self._settings, name))
+            interrupted = INTERRUPTED if self.exit_when_done else 0
+            self._supervisor = Supervisor(self._children, self._console, interrupted)
+            return await self._supervisor.run(self._run_where_there_is_room())
 
     def _claim_ports(self) -> None:
         s = self._settings
@@ -123,6 +131,16 @@ class Demo:
         claim(s.web_host, s.archive_port, "F1STREAM_ARCHIVE_PORT", "the archive worker's health and metrics")
         claim(s.web_host, s.schedule_port, "F1STREAM_SCHEDULE_PORT", "the scheduler's health and metrics")
         claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
+
+    async def _run_where_there_is_room(self) -> int:
+        """What fails where a disk is full says which: its own log, and what it wanted to say, may not fit on it."""
+        try:
+            return await self._run()
+        except (ChildFailed, BrokerFailed, WarehouseFailed, WarehouseError) as failed:
+            full = little_room(self._settings.home, self._scratch)
+            if not full:
+                raise
+            raise ChildFailed(f"{str(failed).rstrip('.')}. {full}") from failed
 
     async def _run(self) -> int:
         s = self._settings
@@ -145,15 +163,15 @@ class Demo:
         await self._ready(web, s.web_port)
         self._say("web", f"ready on port {s.web_port}")
         await self._ready(race, s.race_port)
-        self._say("race", f"ready, health on http://{s.web_host}:{s.race_port}/health")
+        self._say("race", f"ready, health on {url(s.web_host, s.race_port, '/health')}")
         await self._ready(archive, s.archive_port)
-        self._say("archive", f"ready, health on http://{s.web_host}:{s.archive_port}/health")
+        self._say("archive", f"ready, health on {url(s.web_host, s.archive_port, '/health')}")
         await self._ready(schedule, s.schedule_port)
-        self._say("schedule", f"ready, health on http://{s.web_host}:{s.schedule_port}/health")
+        self._say("schedule", f"ready, health on {url(s.web_host, s.schedule_port, '/health')}")
         pace = "full speed" if self.speed == "max" else f"{self.speed}x"
         simulated = "  [yellow]SIMULATED[/yellow]" if self.session.startswith("sim") else ""
         self._say("source", f"{self.session} at {pace}{simulated}")
-        page = f"http://{_shown(s.web_host)}:{s.web_port}/"
+        page = url(s.web_host, s.web_port)
         faster = "; faster: --speed 10" if self.speed == "1" else ""
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all{faster}.\n")
         season = asyncio.create_task(self._tell_of_the_season())
@@ -164,7 +182,7 @@ class Demo:
         outcomes = await self._collected(runs)
         race_s = time.monotonic() - self._published_at
         with self._console.status("Waiting for the last rows"):
-            rows = await loaded(self._settings, runs, self._supervisor.check)
+            rows = await self._loaded(runs)
         seconds = {
             "total": time.monotonic() - self._began,
             "replay": replay_s,
@@ -189,9 +207,11 @@ class Demo:
         if child.process.returncode == 0:
             self._console.print(f"Marts built in {seconds:.0f} s: the result is on the page.")
         elif self.exit_when_done:
-            raise ChildFailed(f"The marts could not be built: {child.last_words()}")
+            raise ChildFailed(f"The marts could not be built: {child.last_words() or f'see {child.log}.'}")
         else:
-            self._console.print(f"[red]The marts could not be built: {child.last_words()}[/red]")
+            self._console.print(
+                f"The marts could not be built: {child.last_words() or child.log}", style="red", markup=False
+            )
         return seconds
 
     async def _tell_of_the_season(self) -> None:
@@ -201,7 +221,7 @@ class Demo:
             while True:
                 await asyncio.sleep(0.5)
                 try:
-                    async with http.get(f"http://{_shown(s.web_host)}:{s.schedule_port}/health") as answer:
+                    async with http.get(url(s.web_host, s.schedule_port, "/health")) as answer:
                         told = await answer.json()
                 except (aiohttp.ClientError, TimeoutError):
                     continue
@@ -216,9 +236,12 @@ class Demo:
         """The embedded one, unless Snowflake is set, and the tables."""
         s = self._settings
         if s.embedded_warehouse:
-            data = data_folder(s) if self.keep else Path(self._scratch.name)
+            data = data_folder(s) if self.keep else self._scratch
             child = self._children.start("warehouse", warehouse.command(data, s.embedded_warehouse_port))
-            await asyncio.to_thread(warehouse.wait_until_up, child.process, s.embedded_warehouse_port)
+            try:
+                await asyncio.to_thread(warehouse.wait_until_up, child.process, s.embedded_warehouse_port)
+            except WarehouseFailed as failed:
+                raise WarehouseFailed(f"{failed} {child.last_words() or f'Its log is {child.log}.'}") from failed
         connection = Warehouse(s)
         await asyncio.to_thread(lambda: list(create(connection, s.snowflake_database)))
         connection.close()
@@ -255,7 +278,7 @@ class Demo:
             while time.monotonic() < deadline:
                 self._supervisor.check()
                 try:
-                    async with http.get(f"http://{_shown(self._settings.web_host)}:{port}/health") as answer:
+                    async with http.get(url(self._settings.web_host, port, "/health")) as answer:
                         if answer.status == 200:
                             return
                         reason = (await answer.text())[:200]
@@ -267,6 +290,31 @@ class Demo:
     async def _collected(self, runs: list[Counts]) -> list[Outcome]:
         with self._console.status("Waiting for the last frame"):
             return await collect(self._settings, runs, self._supervisor.check)
+
+    async def _loaded(self, runs: list[Counts]) -> Rows:
+        """All rows. Where nobody watches, it fails when the archive worker has been unable to load for too long."""
+        rows = asyncio.create_task(loaded(self._settings, runs, self._supervisor.check))
+        since: float | None = None
+        try:
+            while not rows.done():
+                await asyncio.wait({rows}, timeout=LOOKS_EVERY_S)
+                waits = await self._archive_waits() if self.exit_when_done else None
+                since = (since or time.monotonic()) if waits else None
+                if since is not None and time.monotonic() - since > GIVES_UP_S:
+                    raise ChildFailed(f"The archive worker has not been able to load for {GIVES_UP_S:.0f} s: {waits}")
+            return await rows
+        finally:
+            rows.cancel()
+
+    async def _archive_waits(self) -> str | None:
+        """For what the archive worker waits, as it says itself."""
+        address = url(self._settings.web_host, self._settings.archive_port, "/health")
+        try:
+            async with aiohttp.ClientSession(timeout=HEALTH_WITHIN) as http, http.get(address) as answer:
+                waits: str | None = (await answer.json())["waits"]
+                return waits
+        except (aiohttp.ClientError, TimeoutError):
+            return None
 
     def _conclude(self, outcomes: list[Outcome], rows: Rows, seconds: dict[str, float]) -> int:
         rss = {child.name: child.peak_rss for child in self._children.children}
@@ -285,7 +333,3 @@ class Demo:
                 f"{seconds['total']:.1f} s from the start, and then {seconds['marts']:.1f} s for the marts."
             )
         return 1 if differences else 0
-
-
-def _shown(host: str) -> str:
-    return "localhost" if host in {"127.0.0.1", "0.0.0.0", "::", "::1"} else host  # noqa: S104 - compared, not bound

@@ -21,8 +21,9 @@ from aiokafka.errors import KafkaError
 
 from f1stream.embedded.ports import listens
 from f1stream.kafka import partitions, unreachable
-from f1stream.settings import EMBEDDED_HOST, Settings
+from f1stream.settings import EMBEDDED_HOST, Settings, WrongSetting
 from f1stream.sources.livetiming.token import Tokens, ends_at
+from f1stream.sources.session import SourceError
 from f1stream.warehouse.connection import Warehouse, sentence
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import status
@@ -73,7 +74,7 @@ def configuration(settings: Settings) -> Iterator[Finding]:
             yield Finding("configuration", "warning", f"{name} is set, and is no setting.{hint}")
     home = settings.home.expanduser()
     there = next(folder for folder in (home, *home.parents) if folder.exists())
-    if os.access(there, os.W_OK):
+    if there.is_dir() and os.access(there, os.W_OK):
         yield Finding("configuration", "ok", f"Data that is kept goes to {home}.")
     else:
         yield Finding("configuration", "problem", f"{there} cannot be written: set F1STREAM_HOME to one of yours.")
@@ -81,7 +82,11 @@ def configuration(settings: Settings) -> Iterator[Finding]:
 
 async def broker(settings: Settings) -> list[Finding]:
     """Whether a broker answers, and has our topics with our partitions."""
-    admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=round(PATIENCE_S * 1000))
+    try:
+        client = settings.kafka_client()
+    except WrongSetting as error:
+        return [Finding("broker", "problem", str(error))]
+    admin = AIOKafkaAdminClient(**client, request_timeout_ms=round(PATIENCE_S * 1000))
     try:
         await admin.start()
         there = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
@@ -157,7 +162,10 @@ def token(settings: Settings) -> Finding:
     if settings.f1tv_token_file is None and not settings.f1tv_token.get_secret_value():
         text = "No F1TV token: `f1stream live` has timing, and neither car data nor positions."
         return Finding("token", "ok", text)
-    current = Tokens(settings).current()
+    try:
+        current = Tokens(settings).current()
+    except SourceError as plain:
+        return Finding("token", "problem", str(plain))
     mend = "Set F1STREAM_F1TV_TOKEN, or F1STREAM_F1TV_TOKEN_FILE to change it while the client runs."
     if current is None:
         return Finding("token", "problem", f"The F1TV token has ended, or its file cannot be read. {mend}")

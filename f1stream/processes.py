@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +60,8 @@ class Children:
     """Every child of this process."""
 
     logs: Path
-    environment: dict[str, str]
+    environment: Callable[[str], dict[str, str]]
+    """What the child of a name gets."""
     children: list[Child] = field(default_factory=list)
 
     def start(self, name: str, command: list[str], *, shows: bool = False) -> Child:
@@ -74,7 +76,7 @@ class Children:
         output = None if log is None else log.open("ab")  # appending: it may be emptied while it is written
         process = subprocess.Popen(
             command,
-            env={**os.environ, **self.environment},
+            env=self.environment(name),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT if output else None,
@@ -109,3 +111,36 @@ def ends_with_parent() -> None:
     """Called in a child: the kernel stops it when the thread that started it has ended."""
     if LIBC is not None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def signals_end_the_block() -> Iterator[None]:
+    """SIGTERM and SIGHUP end what is within as an exception does, SystemExit, so that it gives back what it holds.
+
+    Signals that are ignored (nohup) or attended to already stay so. In any other thread than the main one nothing
+    changes.
+    """
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a child: with SIGTERM, and with SIGKILL when that is not enough."""
+    process.terminate()
+    try:
+        process.wait(STOPS_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_dir
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from f1stream.embedded.password import kept_password
+from f1stream.env_file import ENV_FILE, objection
+from f1stream.private_folder import private_folder
+
 EMBEDDED_HOST = "127.0.0.1"
+_BROKER = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+Port = Annotated[int, Field(ge=1, le=65_535)]
+LOOPBACK = {EMBEDDED_HOST, "localhost", "::1"}
+"""Names of this machine, which nobody else can reach."""
 
 
 class WrongSetting(Exception):
     """A setting cannot be what it is set to; the text names it in one sentence, without the value."""
 
 
+def _with_ports(brokers: str) -> str:
+    named = [part.strip() for part in brokers.split(",") if part.strip()]
+    for broker in named or [brokers] * bool(brokers):
+        if not _BROKER.fullmatch(broker) or int(broker.rpartition(":")[2]) not in range(1, 65_536):
+            raise ValueError("each broker is host:port, such as kafka-1:9092 or [2001:db8::1]:9092")
+    return brokers
+
+
 class Settings(BaseSettings):
     """What a user can set. Field names are the environment's names without the prefix."""
 
     model_config = SettingsConfigDict(
-        env_prefix="F1STREAM_", env_file=".env", extra="ignore",
+        env_prefix="F1STREAM_", env_file=ENV_FILE, extra="ignore",
         hide_input_in_errors=True,  # a wrong value may be a secret under a wrong name
     )  # fmt: skip
 
@@ -33,7 +51,9 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
 
-    broker: str = Field("", description="Kafka as host:port,host:port. Empty: the embedded broker.")
+    broker: Annotated[str, AfterValidator(_with_ports)] = Field(
+        "", description="Kafka as host:port,host:port. Empty: the embedded broker."
+    )
     broker_security: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"
     broker_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     broker_user: str = ""
@@ -44,7 +64,7 @@ class Settings(BaseSettings):
         7 * 24 * 3600.0, gt=0, description="A worker that takes nothing for so long leaves its group."
     )
     """Long, because an archive worker whose warehouse is away takes nothing; death is told by the session."""
-    embedded_broker_port: int = Field(19092, description="Loopback port of the embedded broker.")
+    embedded_broker_port: Port = Field(19092, description="Loopback port of the embedded broker.")
 
     topic_partitions: int = Field(24, ge=1, description="Partitions of every topic, fixed at creation.")
     topic_replication: int = Field(1, ge=1, description="Copies of every topic; 3 on a cluster.")
@@ -66,7 +86,12 @@ class Settings(BaseSettings):
     embedded_warehouse_host: str = Field(
         EMBEDDED_HOST, description="Where `f1stream warehouse serve` runs; on this machine it is started when needed."
     )
-    embedded_warehouse_port: int = Field(18085, description="Port of the embedded warehouse.")
+    embedded_warehouse_port: Port = Field(18085, description="Port of the embedded warehouse.")
+    embedded_warehouse_password: SecretStr = SecretStr("")
+    """Where others than this machine ask; by default one that is made at the first start and kept in home."""
+    embedded_warehouse_memory_mb: int = Field(
+        2_000, ge=256, description="Memory (MB) that the embedded warehouse's DuckDB uses; more goes to its folder."
+    )
 
     archive_flush_rows: int = Field(100_000, ge=1, description="Rows that make a flush to the warehouse.")
     archive_flush_bytes: int = Field(64_000_000, ge=1, description="Bytes of Kafka values that make a flush.")
@@ -80,7 +105,9 @@ class Settings(BaseSettings):
     archive_retry_seconds: float = Field(30.0, gt=0, description="Longest pause between attempts to reach Snowflake.")
 
     jolpica_url: str = Field(
-        "https://api.jolpi.ca/ergast/f1", pattern=r"^https?://", description="The Jolpica API, or a mirror of it."
+        "https://api.jolpi.ca/ergast/f1",
+        pattern=r"^https?://[^/\s]+\S*$",
+        description="The Jolpica API, or a mirror of it.",
     )
     jolpica_timeout_seconds: float = Field(30.0, gt=0, description="Longest wait for one answer.")
     jolpica_retry_seconds: float = Field(
@@ -93,7 +120,7 @@ class Settings(BaseSettings):
     )
     fastf1_url: str = Field(
         "",
-        pattern=r"^(https?://.+)?$",
+        pattern=r"^(https?://[^/\s]+\S*)?$",
         description="A mirror to ask instead of the servers FastF1 knows; see README.",
     )
 
@@ -105,7 +132,7 @@ class Settings(BaseSettings):
     )
 
     web_host: str = Field("127.0.0.1", description="Address the page listens on.")
-    web_port: int = Field(8000, description="Port the page listens on.")
+    web_port: Port = Field(8000, description="Port the page listens on.")
     web_viewers: int = Field(5000, ge=1, description="Open pages that one server takes.")
     web_viewers_per_address: int = Field(
         50, ge=1, description="Open pages from one address; more where a proxy stands in front."
@@ -121,21 +148,21 @@ class Settings(BaseSettings):
     web_trusted_proxies: str = Field(
         "", description="Networks of proxies whose X-Forwarded-For, -Host and -Proto are believed, 10.0.0.0/8,…"
     )
-    race_port: int = Field(6066, description="Port of the race worker's health and metrics, on web_host.")
+    race_port: Port = Field(6066, description="Port of the race worker's health and metrics, on web_host.")
 
-    archive_port: int = Field(6067, description="Port of the archive worker's health and metrics, on web_host.")
-    schedule_port: int = Field(6068, description="Port of the scheduler's health and metrics, on web_host.")
+    archive_port: Port = Field(6067, description="Port of the archive worker's health and metrics, on web_host.")
+    schedule_port: Port = Field(6068, description="Port of the scheduler's health and metrics, on web_host.")
     schedule_live: bool = Field(True, description="Whether the scheduler starts the live client before each session.")
     schedule_file: Path | None = Field(None, description="When jobs are due, kept there; by default in home.")
 
     live_url: str = Field(
-        "wss://livetiming.formula1.com/signalrcore", pattern=r"^(wss?|https?)://",
+        "wss://livetiming.formula1.com/signalrcore", pattern=r"^(wss?|https?)://[^/\s]+\S*$",
         description="The live timing's SignalR Core hub.",
     )  # fmt: skip
     live_renew_minutes: float = Field(
         110.0, gt=0, description="Age at which a connection is replaced, overlapping; the feed cuts it after 120."
     )
-    live_port: int = Field(6069, description="Port of the live client's metrics, on web_host.")
+    live_port: Port = Field(6069, description="Port of the live client's metrics, on web_host.")
     live_hold_back_seconds: float = Field(
         3.0,
         ge=0,
@@ -175,6 +202,21 @@ class Settings(BaseSettings):
             if value is not None
         }
 
+    def folder(self, *names: str) -> Path:
+        """A folder in ``home``, made where it is missing; others than its owner cannot enter ``home``."""
+        folder = private_folder(self.home.expanduser()).joinpath(*names)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def embedded_password(self) -> str:
+        """The embedded warehouse's: as set, or the one that ``home`` keeps for a warehouse on this machine.
+
+        Empty for one elsewhere whose password is not set: the answer to the login names the setting.
+        """
+        if given := self.embedded_warehouse_password.get_secret_value():
+            return given
+        return kept_password(self.home.expanduser()) if self.embedded_warehouse_host in LOOPBACK else ""
+
     @property
     def embedded_warehouse(self) -> bool:
         """Whether the warehouse is the embedded one."""
@@ -188,9 +230,10 @@ class Settings(BaseSettings):
     def warehouse_client(self) -> dict[str, Any]:
         """Arguments of the Snowflake connector: where, and as whom."""
         if self.embedded_warehouse:
+            host = self.embedded_warehouse_host
             return {
-                "account": "embedded", "user": "f1stream", "password": "not-a-secret", "protocol": "http",
-                "host": self.embedded_warehouse_host, "port": self.embedded_warehouse_port,
+                "account": "embedded", "user": "f1stream", "password": self.embedded_password(), "protocol": "http",
+                "host": f"[{host}]" if ":" in host else host, "port": self.embedded_warehouse_port,
             }  # fmt: skip
         client: dict[str, Any] = {"account": self.snowflake_account, "user": self.snowflake_user}
         if self.snowflake_oauth_token.get_secret_value():
@@ -224,10 +267,16 @@ class Settings(BaseSettings):
         return _parts(self.broker)
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """TLS towards the brokers; None without it."""
+        """TLS towards the brokers; None without it. Raises WrongSetting when the file of its authority is none."""
         if "SSL" not in self.broker_security.split("_"):
             return None
-        return ssl.create_default_context(cafile=self.broker_ca_file)
+        try:
+            return ssl.create_default_context(cafile=self.broker_ca_file)
+        except OSError as error:  # no such file, or none with certificates
+            raise WrongSetting(
+                f"F1STREAM_BROKER_CA_FILE: no certificate authority can be read from {self.broker_ca_file} "
+                f"({error.strerror or error}); it is a file of certificates in PEM."
+            ) from None
 
     def kafka_client(self) -> dict[str, Any]:
         """Arguments that every aiokafka client takes."""
@@ -252,9 +301,16 @@ def _parts(listed: str) -> list[str]:
 @lru_cache
 def settings() -> Settings:
     """The process's settings, read once. Raises WrongSetting."""
+    if wrong_file := objection(Path(ENV_FILE), os.environ):
+        raise WrongSetting(wrong_file)
     try:
         return Settings()
     except ValidationError as error:
         problems = error.errors(include_input=False)
-        wrong = (f"F1STREAM_{str(each['loc'][0]).upper()}: {each['msg']}" for each in problems)
+        wrong = (
+            f"F1STREAM_{str(each['loc'][0]).upper()}: {each['msg'].removeprefix('Value error, ')}"
+            for each in problems
+        )
         raise WrongSetting(f"The environment or .env has a wrong setting. {'. '.join(wrong)}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongSetting(f".env in this folder cannot be read: {error}.") from None

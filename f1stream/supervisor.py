@@ -54,7 +54,7 @@ class Supervisor:
                 self.console.print("\nStopping.")
             return self.interrupted
         except ChildFailed as failure:
-            self.console.print(f"\n[red]{failure}[/red]")
+            self.console.print(f"\n{failure}", style="red", markup=False, soft_wrap=True)
             return failure.code
         finally:
             for number in STOPPED_BY:  # a second Ctrl-C must not leave anything behind

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from importlib.metadata import version
@@ -13,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from f1stream import cli
-from f1stream.embedded import broker
+from f1stream.embedded import broker, broker_binary
 from f1stream.marts import project
 from tests.support.command_line import refusal
 from tests.support.demo import PORTS, ports
@@ -74,6 +76,58 @@ def test_taken_port_is_named_with_its_setting(refused: Callable[..., str], name:
     assert setting in sentence
 
 
+@pytest.mark.parametrize(
+    "command", [["demo", "--source", "sim:laps=1"], ["jobs", "run", "build"], ["jolpica", "sync"]]
+)
+def test_a_home_that_cannot_be_written_is_named(
+    refused: Callable[..., str], command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("F1STREAM_HOME", str(tmp_path / "file"))
+    sentence = refused(*command)
+    assert str(tmp_path / "file") in sentence
+    assert "F1STREAM_HOME" in sentence
+
+
+def test_an_address_that_is_not_of_this_machine_is_named_with_its_setting(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("F1STREAM_WEB_HOST", "192.0.2.1")
+    sentence = refused("web")
+    assert "192.0.2.1 is no address of this machine to listen on for the page" in sentence
+    assert "F1STREAM_WEB_HOST" in sentence
+
+
+def test_a_file_of_no_authority_is_a_sentence_before_the_page_is_served(
+    refused: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("", "127.0.0.1:9"), ("_SECURITY", "SSL"), ("_CA_FILE", str(tmp_path / "none"))):
+        monkeypatch.setenv(f"F1STREAM_BROKER{name}", value)
+    assert "F1STREAM_BROKER_CA_FILE" in refused("web")
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_session(tmp_path: Path) -> None:
+    for report in (tmp_path, tmp_path / "not" / "there"):
+        done = CliRunner().invoke(cli.app, ["demo", "--exit-when-done", "--report", str(report)])
+        assert done.exit_code == 2
+        assert "--report" in done.output
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["warehouse", "sql"], ["jobs"]])
+def test_help_is_shown_on_a_terminal_that_has_few_characters(
+    command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    terminal = io.TextIOWrapper(written, encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(sys, "argv", ["f1stream", *command, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    terminal.flush()
+    assert ended.value.code == 0
+    assert b"--help" in written.getvalue()
+
+
 @pytest.mark.parametrize("command", [["race"], ["archive"], ["topics"], ["live"], ["replay", "sim:laps=1,cars=2"]])
 def test_unreachable_broker(refused: Callable[..., str], command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("F1STREAM_BROKER", f"127.0.0.1:{free_port()}")
@@ -91,5 +145,7 @@ def test_embedded_broker_that_ends_at_once(refused: Callable[..., str], monkeypa
 def test_embedded_broker_without_a_binary(
     command: list[str], refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CALF_TANSU_BIN", "/nowhere/tansu")
-    assert "/nowhere/tansu" in refused(*command)
+    monkeypatch.setattr(broker_binary, "PACKAGE", "not-installed-here")
+    assert "The embedded broker cannot be started: the package not-installed-here is not installed" in refused(
+        *command
+    )

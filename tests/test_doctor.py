@@ -106,6 +106,34 @@ def test_a_misspelt_setting_and_a_home_that_cannot_be_written_are_told(
     assert "kafka:9092" not in found[0].text, "a value may be a secret"
 
 
+def test_a_home_that_is_a_file_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert [found.level for found in doctor.configuration(Settings(_env_file=None, home=tmp_path / "file"))][
+        -1
+    ] == "problem"
+
+
+async def test_a_file_that_is_no_authority_of_certificates_is_a_finding(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, broker="a:9093", broker_security="SSL", broker_ca_file=tmp_path / "none")
+    found = await doctor.broker(settings)
+    assert levels(found) == {"broker": "problem"}
+    assert "F1STREAM_BROKER_CA_FILE" in told(found, "broker")
+
+
+@pytest.mark.parametrize("content", [None, "no key"], ids=["no file", "none in it"])
+def test_a_file_that_is_no_private_key_is_a_finding(tmp_path: Path, content: str | None) -> None:
+    file = tmp_path / "rsa.p8"
+    if content is not None:
+        file.write_text(content)
+    found = list(
+        doctor.warehouse(
+            Settings(_env_file=None, snowflake_account="x", snowflake_user="u", snowflake_private_key_file=file)
+        )
+    )
+    assert levels(found) == {"warehouse": "problem"}
+    assert f"F1STREAM_SNOWFLAKE_PRIVATE_KEY_FILE: no private key can be read from {file}" in told(found, "warehouse")
+
+
 @pytest.mark.parametrize(
     ("ends_in_s", "level", "text"),
     [(-HOUR_S, "problem", "has ended"), (HOUR_S, "warning", "holds until"), (99 * HOUR_S, "ok", "holds until")],
@@ -123,6 +151,12 @@ def test_without_a_token_it_is_told_what_is_missing_and_a_file_that_is_not_there
     assert "neither car data nor positions" in doctor.token(Settings(_env_file=None)).text
     assert doctor.token(Settings(_env_file=None, f1tv_token_file=tmp_path / "none")).level == "problem"
     assert doctor.token(Settings(_env_file=None, f1tv_token=SecretStr("half"))).level == "warning"
+
+
+def test_a_token_that_would_go_out_in_plain_text_is_a_problem() -> None:
+    found = doctor.token(Settings(_env_file=None, f1tv_token=SecretStr("secret"), live_url="ws://feed.example"))
+    assert found.level == "problem"
+    assert "without TLS" in found.text
 
 
 @pytest.mark.parametrize(("off_s", "level"), [(0, "ok"), (-90, "warning"), (90, "warning")])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from f1stream.settings import Settings
+from f1stream.settings import Settings, WrongSetting, settings
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +79,72 @@ def test_password_is_not_shown() -> None:
 def test_setting_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         made(**wrong)
+
+
+PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
+
+
+@pytest.mark.parametrize("name", PORTS)
+@pytest.mark.parametrize("port", [-1, 0, 65_536])
+def test_a_port_that_cannot_be_is_refused(name: str, port: int) -> None:
+    with pytest.raises(ValueError, match=name):
+        made(**{name: port})
+
+
+@pytest.mark.parametrize(
+    "brokers",
+    [
+        "kafka",
+        "kafka:",
+        "kafka:x",
+        "kafka:0",
+        "kafka:65536",
+        "a:1,b",
+        "kafka://a:1",
+        "::1:9092",
+        "[::1]",
+        "a b:1",
+        ",",
+    ],
+)
+def test_a_broker_is_an_address_and_a_port(brokers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("F1STREAM_BROKER", brokers)
+    settings.cache_clear()
+    with pytest.raises(WrongSetting, match=r"wrong setting\. F1STREAM_BROKER: each broker is host:port, such as"):
+        settings()
+
+
+def test_brokers_and_the_warehouse_may_have_addresses_of_ipv6() -> None:
+    assert made(broker="[::1]:9092,[2001:db8::1]:9092").bootstrap == ["[::1]:9092", "[2001:db8::1]:9092"]
+    assert made(embedded_warehouse_host="::1").warehouse_client()["host"] == "[::1]"
+
+
+@pytest.mark.parametrize("name", ["jolpica_url", "fastf1_url", "live_url"])
+@pytest.mark.parametrize("wrong", ["http://", "https:///path", "http://a b", "ftp://a"])
+def test_an_address_without_a_host_is_refused(name: str, wrong: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        made(**{name: wrong})
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"], ids=["no file", "none in it"])
+def test_a_file_that_is_no_authority_of_certificates_is_named_with_its_setting(
+    tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(WrongSetting, match=f"F1STREAM_BROKER_CA_FILE: no certificate authority .* from {file} "):
+        made(broker="a:9093", broker_security="SSL", broker_ca_file=file).kafka_client()
+
+
+def test_a_file_of_settings_that_cannot_be_read_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_bytes(b"F1STREAM_HOME=\xff\xfe")
+    settings.cache_clear()
+    with pytest.raises(WrongSetting, match=r"^\.env in this folder cannot be read: "):
+        settings()
 
 
 SECRET = "not to be seen"

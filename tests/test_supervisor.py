@@ -19,7 +19,7 @@ from rich.console import Console
 from f1stream import logs
 from f1stream.processes import Children
 from f1stream.supervisor import Supervisor
-from tests.support.supervised import INTERRUPTED
+from tests.support.supervised import INTERRUPTED, ended
 
 FOR_EVER = "exec sleep 600"
 STUBBORN = "trap '' TERM INT HUP; while :; do sleep 0.05; done"
@@ -100,7 +100,7 @@ def test_failing_child_stops_everything_and_its_log_is_shown(tmp_path: Path) -> 
 
 def test_a_child_that_writes_without_end_fills_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOG_BYTES", 1_000)
-    children = Children(tmp_path, {})
+    children = Children(tmp_path, lambda _: dict(os.environ))
     supervisor = Supervisor(children, Console(quiet=True))
     children.start("child", ["/bin/sh", "-c", "n=0; while :; do n=$((n+1)); echo line $n; sleep 0.001; done"])
     log, old = tmp_path / "child.log", tmp_path / "child.old.log"
@@ -142,11 +142,6 @@ def test_killed_supervisor_leaves_no_orphan(running: Supervised) -> None:
     while not all(ended(child) for child in running.children):
         assert time.monotonic() < deadline, "a child outlives its supervisor"
         time.sleep(0.01)
-
-
-def ended(process: psutil.Process) -> bool:
-    """Whether it has ended; an orphan that init has not collected yet has."""
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["Ctrl-C", "terminal closed"])

@@ -5,7 +5,6 @@ Run by `make streamlit`, in the project's environment; Streamlit has one of its 
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import tomlkit
 
+from f1stream.child_environment import environment_for
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.settings import Settings, settings
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
             process = subprocess.Popen(
                 [STREAMLIT, "run", "streamlit_app.py", *arguments],
                 cwd=FOLDER,
-                env={**os.environ, **environment(told)},
+                env={**environment_for(told, "streamlit"), **environment(told)},
             )
             try:
                 return process.wait()

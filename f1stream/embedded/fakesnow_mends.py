@@ -6,13 +6,16 @@ They replace functions of fakesnow 0.12; the dependency is pinned to it.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PosixPath
 from typing import Any
 
 import duckdb
 import fakesnow.arrow
+import fakesnow.conn
 import pyarrow as pa
 import pyarrow.compute as pc
 from fakesnow import transforms
@@ -20,15 +23,20 @@ from fakesnow.cursor import FakeSnowflakeCursor
 from fakesnow.instance import FakeSnow
 from fakesnow.transforms import stage
 from fakesnow.transforms.merge import operations
+from snowflake.connector.errors import Error as SnowflakeError
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+log = logging.getLogger(__name__)
+
 RESULTS_KEPT = 64
+INSUFFICIENT_STORAGE = 507
 DATA_ERRORS = (
     duckdb.ConversionException, duckdb.ConstraintException, duckdb.OutOfRangeException, duckdb.InvalidInputException,
     duckdb.TypeMismatchException,
@@ -46,11 +54,22 @@ _QUALIFIED_TEMPORARY = re.compile(
 )
 
 
+class QuotedPath(PosixPath):
+    """A path whose apostrophes are doubled where an f-string puts it into SQL."""
+
+    def __format__(self, _: str) -> str:
+        return str(self).replace("'", "''")
+
+
 def mend(stages: Path) -> None:
     """All of them. ``stages`` is where files put to stages are kept."""
+    with suppress(OSError):
+        Path(stage.LOCAL_BUCKET_PATH).rmdir()  # made when fakesnow is imported, and never removed
+    fakesnow.conn.Path = QuotedPath  # databases are attached by their paths
     # A stable path: files that are staged, and COPY's memory of them, survive a restart.
     stage.LOCAL_BUCKET_PATH = str(stages)
     _before_and_after_each_statement()
+    _one_statement_at_a_time()
     _merge_natively()
     _null_timestamps()
 
@@ -76,6 +95,13 @@ def _before_and_after_each_statement() -> None:
             raise ProgrammingError(msg=str(error), errno=603, sqlstate="XX000") from error
         except SqlglotError as error:  # a statement that cannot even be taken apart
             raise ProgrammingError(msg=str(error), errno=1003, sqlstate="42000") from error
+        except SnowflakeError:
+            raise
+        except Exception as error:  # the emulator's own limits
+            said = str(error).partition("\n")[0] or type(error).__name__
+            raise ProgrammingError(
+                msg=f"The embedded warehouse cannot do this: {said}", errno=2, sqlstate="0A000"
+            ) from error
         if existed is not None:
             _answer(self, f"SELECT '{existed} already exists, statement succeeded.' AS status")
         if done._last_transformed is not None and done._last_transformed.args.get("create_stage_name"):
@@ -124,7 +150,9 @@ def _remember_stages(cursor: Any) -> None:
             "select database_name, schema_name, name from _fs_global._fs_information_schema._fs_stages"
         ).fetchall()
     for within in defined:
-        Path(stage.LOCAL_BUCKET_PATH, *within).mkdir(parents=True, exist_ok=True)
+        folder = Path(stage.LOCAL_BUCKET_PATH, *within).resolve()
+        if folder.is_relative_to(stage.LOCAL_BUCKET_PATH):  # a quoted name can be a path
+            folder.mkdir(parents=True, exist_ok=True)
 
 
 def stages_again(emulator: FakeSnow) -> None:
@@ -135,6 +163,24 @@ def stages_again(emulator: FakeSnow) -> None:
             connection = emulator.connect(database, schema)
             connection.cursor().execute(f"create stage if not exists {database}.{schema}.{name}")
             connection.close()
+
+
+TOO_MANY = "Actual statement count {} did not match the desired statement count 1."
+"""As Snowflake says it; its number is 8."""
+
+
+def _one_statement_at_a_time() -> None:
+    """Several statements in one request are refused, as in Snowflake; fakesnow hands all of them to DuckDB."""
+    check = FakeSnowflakeCursor.check_db_and_schema
+
+    def checked(self: Any, expression: exp.Expression) -> None:
+        if isinstance(expression, exp.Block):
+            statements = [each for each in expression.expressions if not isinstance(each, exp.Semicolon)]  # a comment
+            if len(statements) > 1:
+                raise ProgrammingError(msg=TOO_MANY.format(len(statements)), errno=8, sqlstate="0A000")
+        check(self, expression)
+
+    FakeSnowflakeCursor.check_db_and_schema = checked
 
 
 def _merge_natively() -> None:
@@ -208,7 +254,26 @@ def with_master_token(app: Starlette) -> None:
         told["data"]["masterToken"] = told["data"]["token"]
         return JSONResponse(told)
 
-    app.router.routes[app.routes.index(login)] = Route(login.path, mended, methods=["POST"])
+    app.router.routes[app.routes.index(login)] = Route(login.path, mended, methods=["POST"], name=login.name)
+
+
+def with_room_for_stages(server: Any) -> None:
+    """A file that cannot be written to a stage is an answer that says so, which the connector does not try again.
+
+    What was written of it is removed: each attempt of ours has a name of its own. ``server``: fakesnow's.
+    """
+    write: Callable[[str, bytes], str | None] = server._write_bucket_file
+
+    def mended(path: str, body: bytes) -> str | None:
+        try:
+            return write(path, body)
+        except OSError as error:
+            with suppress(OSError):
+                Path(stage.LOCAL_BUCKET_PATH, path).unlink()
+            log.error("%s cannot be written (%s): make room there.", stage.LOCAL_BUCKET_PATH, error.strerror)  # noqa: TRY400
+            raise HTTPException(INSUFFICIENT_STORAGE) from error
+
+    server._write_bucket_file = mended
 
 
 class LatestResults(dict[str, Any]):

@@ -9,6 +9,12 @@ from f1stream.settings import EMBEDDED_HOST
 ANSWERS_WITHIN_S = 3.0
 
 
+def url(host: str, port: int, path: str = "/") -> str:
+    """Where a server of ours answers that listens on ``host``; on this machine when it listens on all addresses."""
+    host = {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "::1"}.get(host, host)  # noqa: S104 - no bind
+    return f"http://[{host}]:{port}{path}" if ":" in host else f"http://{host}:{port}{path}"
+
+
 def listens(port: int, host: str = EMBEDDED_HOST) -> bool:
     """Whether something listens on a port."""
     try:

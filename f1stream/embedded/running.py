@@ -7,21 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from f1stream.child_environment import environment_for
 from f1stream.embedded import warehouse
 from f1stream.embedded.ports import listens
+from f1stream.processes import ends_with_parent, signals_end_the_block, stop
 from f1stream.settings import EMBEDDED_HOST, Settings
 
 
 def data_folder(settings: Settings) -> Path:
     """Where an embedded warehouse that is kept has its data."""
-    return settings.home / "warehouse"
+    return settings.folder() / "warehouse"
 
 
 @contextmanager
 def embedded_warehouse(settings: Settings) -> Iterator[None]:
     """A warehouse to talk to: Snowflake, the embedded one that runs already, or one started and stopped here.
 
-    Raises WarehouseFailed when it cannot be started, or is on another machine and does not answer.
+    One started here ends with us, whatever ends us. Raises WarehouseFailed when it cannot be started, or is on
+    another machine and does not answer.
     """
     host, port = settings.embedded_warehouse_host, settings.embedded_warehouse_port
     if not settings.embedded_warehouse or listens(port, host):
@@ -31,10 +34,15 @@ def embedded_warehouse(settings: Settings) -> Iterator[None]:
         raise warehouse.WarehouseFailed(
             f"The embedded warehouse does not answer at {host}:{port}: is `f1stream warehouse serve` running there?"
         )
-    process = subprocess.Popen(warehouse.command(data_folder(settings), port), stdin=subprocess.DEVNULL)
-    try:
-        warehouse.wait_until_up(process, port)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
+    with signals_end_the_block():
+        process = subprocess.Popen(
+            warehouse.command(data_folder(settings), port),
+            stdin=subprocess.DEVNULL,
+            env=environment_for(settings, "warehouse"),
+            preexec_fn=ends_with_parent,  # noqa: PLW1509 - it takes no lock
+        )
+        try:
+            warehouse.wait_until_up(process, port)
+            yield
+        finally:
+            stop(process)

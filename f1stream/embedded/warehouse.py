@@ -1,7 +1,7 @@
 """The embedded warehouse: fakesnow, an emulator of Snowflake on DuckDB, behind the connector's own protocol.
 
 It keeps its data in a folder. It is for the demo, development and tests: it listens on loopback unless told
-otherwise, and lets in whoever asks, under any name and password.
+otherwise, lets in who has the password, and reads and writes nothing but its folder (``warehouse_access``).
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from f1stream.embedded.ports import listens
-from f1stream.settings import EMBEDDED_HOST
+from f1stream.settings import EMBEDDED_HOST, LOOPBACK, Settings, WrongSetting, settings
 
 STARTS_WITHIN_S = 30.0
 IDLE_S = 4 * 3600.0
@@ -39,6 +41,15 @@ def command(data: Path, port: int, host: str = EMBEDDED_HOST) -> list[str]:
     return [sys.executable, *quiet, "-m", "f1stream.embedded.warehouse", *where]
 
 
+def require_password_beyond_loopback(settings: Settings, host: str) -> None:
+    """Raise WarehouseFailed where others could come in: beyond this machine without a password that was set."""
+    if host not in LOOPBACK and not settings.embedded_warehouse_password.get_secret_value():
+        raise WarehouseFailed(
+            f"The embedded warehouse would listen on {host}, beyond this machine: set "
+            "F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD, here and where it is asked from."
+        )
+
+
 def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
     """Return when it listens. Raises WarehouseFailed when it ends or does not come up."""
     deadline = time.monotonic() + STARTS_WITHIN_S
@@ -55,9 +66,13 @@ class Open(dict[str, Any]):
     """The sessions by token. One that its client gives up is closed: its transaction is rolled back at once."""
 
     def __delitem__(self, token: str) -> None:
+        import duckdb  # noqa: PLC0415 - slow
+
         session = self[token]
         super().__delitem__(token)
-        session.close()
+        session._duck_conn.interrupt()  # a query nobody waits for any more; it may take for ever
+        with suppress(duckdb.Error):  # as long as it is busy; when it has been interrupted, nothing holds the session
+            session.close()
 
 
 class Sessions:
@@ -102,19 +117,29 @@ class Sessions:
                 del self._used[token], self._busy[token]
 
 
-def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s: float) -> None:
-    """Run until SIGTERM or Ctrl-C. Raises WarehouseFailed when the folder or the port is taken."""
+def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s: float, settings: Settings) -> None:
+    """Run until SIGTERM or Ctrl-C. Raises WarehouseFailed: folder or port are taken, or others could come in."""
     import duckdb  # noqa: PLC0415 - slow, as the next ones; whoever starts us needs none of it
     import fakesnow.server as emulator_server  # noqa: PLC0415
     import uvicorn  # noqa: PLC0415
     from fakesnow.instance import FakeSnow  # noqa: PLC0415
 
     from f1stream.embedded import fakesnow_mends as mends  # noqa: PLC0415
+    from f1stream.embedded import warehouse_access as access  # noqa: PLC0415
 
+    require_password_beyond_loopback(settings, host)
     if listens(port):
         raise WarehouseFailed(f"Port {port} is taken: set F1STREAM_EMBEDDED_WAREHOUSE_PORT to another.")
-    stages = (data / "stages").resolve()
-    stages.mkdir(parents=True, exist_ok=True)
+    if "?" in str(data.resolve()):  # DuckDB takes what follows for the options of an address
+        raise WarehouseFailed(f"The embedded warehouse cannot keep data in {data}: choose a path without a ?.")
+    data = data.resolve()
+    stages = data / "stages"
+    try:
+        stages.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseFailed(
+            f"The embedded warehouse cannot keep data in {data} ({error.strerror}): make room, or choose another."
+        ) from None
     mends.mend(stages)
     emulator = FakeSnow(db_path=str(data), nop_regexes=mends.WITHOUT_MEANING)
     emulator.results_cache = mends.LatestResults()
@@ -127,20 +152,36 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
             f"The data in {data} cannot be opened; is another warehouse using it? {said}"
         ) from error
     mends.stages_again(emulator)
+    shutil.rmtree(data / "spill", ignore_errors=True)  # of one that was killed
+    access.restrict_file_access(emulator.duck_conn, data, settings.embedded_warehouse_memory_mb)
     emulator_server.shared_fs = emulator
     emulator_server.app.debug = False
     mends.with_master_token(emulator_server.app)
+    mends.with_room_for_stages(emulator_server)
+    access.require_password(emulator_server.app, settings.embedded_password())
+    access.sign_uploads(emulator_server)
     for name in ("fakesnow.server", "sqlglot"):  # they write about every statement otherwise
         logging.getLogger(name).setLevel(logging.ERROR)
     emulator_server.sessions = Open()
-    app = Sessions(emulator_server.app, emulator_server.sessions, idle_s, idle_in_transaction_s)
+    app = access.RequestFilter(
+        Sessions(emulator_server.app, emulator_server.sessions, idle_s, idle_in_transaction_s),
+        names={settings.embedded_warehouse_host},
+    )
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: Any) -> None:
+            super().handle_exit(sig, frame)
+            for session in list(emulator_server.sessions.values()):
+                session._duck_conn.interrupt()
+
+    config = uvicorn.Config(
+        app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off"
+    )
     try:
-        uvicorn.run(
-            app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1,
-            lifespan="off",
-        )  # fmt: skip
+        Server(config).run()
     finally:
-        emulator.duck_conn.close()
+        with suppress(duckdb.Error):  # what is still busy ends with the process
+            emulator.duck_conn.close()
 
 
 def main() -> None:
@@ -154,8 +195,8 @@ def main() -> None:
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until uvicorn sets its own
     try:
-        serve(given.data, given.host, given.port, given.idle, given.tx_idle)
-    except WarehouseFailed as failed:
+        serve(given.data, given.host, given.port, given.idle, given.tx_idle, settings())
+    except (WarehouseFailed, WrongSetting) as failed:
         print(f"f1stream: {failed}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
     except SystemExit:  # uvicorn repeats the signal that ended it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
+from f1stream.child_environment import environment_for
 from f1stream.logs import keep_short
 from f1stream.processes import STOPS_WITHIN_S, ends_with_parent
 from f1stream.settings import Settings
@@ -28,17 +28,18 @@ class Child:
     def __init__(self, settings: Settings, name: str) -> None:
         self.stopped = threading.Event()
         self._settings = settings
+        self._environment = environment_for(settings, name)
         self._log = settings.home / "logs" / f"{name}.log"
         self._last = ""
 
     def run(self, *arguments: str, goes_on: Callable[[], bool] = lambda: True) -> int | None:
         """Its exit code; None when we ended it, because it was ``stopped`` or ``goes_on`` said no."""
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._settings.folder("logs")
         with suppress(OSError):  # it is not there before the first run
             keep_short(self._log)
         self._last = ""
         process = subprocess.Popen(
-            [*COMMAND, *arguments], env={**os.environ, **self._settings.environment()},
+            [*COMMAND, *arguments], env=self._environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip

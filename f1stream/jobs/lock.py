@@ -17,8 +17,7 @@ class Busy(Exception):
 @contextmanager
 def one_at_a_time(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lock, which ends with the process whatever happens to it. Raises Busy."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.home / "jobs.lock", timeout=wait_s)
+    lock = FileLock(settings.folder() / "jobs.lock", timeout=wait_s)
     try:
         lock.acquire()
     except Timeout:

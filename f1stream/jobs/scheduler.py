@@ -16,6 +16,7 @@ from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.schedulers.base import STATE_RUNNING
 from apscheduler.triggers.cron import CronTrigger
+from sqlalchemy import URL
 
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs import times
@@ -51,12 +52,12 @@ class JobScheduler:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.folder()
         self.last: dict[str, Last] = {}
         self.counts: dict[tuple[str, str], int] = {}
         """Runs by job and how they ended."""
         self._scheduler = _Scheduler(
-            jobstores={"default": SQLAlchemyJobStore(url=f"sqlite:///{file_of(settings)}")},
+            jobstores={"default": SQLAlchemyJobStore(url=URL.create("sqlite", database=str(file_of(settings))))},
             executors={"default": _Guarded(self), LIVE: ThreadPoolExecutor(1), WHOLE: ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
             timezone=UTC,

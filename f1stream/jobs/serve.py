@@ -96,7 +96,8 @@ def create_app(jobs: JobScheduler) -> web.Application:
 
 async def _serve(settings: Settings, jobs: JobScheduler) -> None:
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    hanging_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]  # nohup
+    for number in (signal.SIGINT, signal.SIGTERM, *hanging_up):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     runner = web.AppRunner(create_app(jobs), access_log=None)
     await runner.setup()
@@ -106,7 +107,7 @@ async def _serve(settings: Settings, jobs: JobScheduler) -> None:
 
 
 def schedule(settings: Settings) -> None:
-    """Run until SIGTERM or Ctrl-C, then end the process at once.
+    """Run until SIGTERM, Ctrl-C or a closed terminal, then end the process at once.
 
     A run that is on is not waited for: what it landed is whole, and it is tried again at the next start.
     """

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from pyrate_limiter import Duration, Limiter, Rate, SingleBucketFactory, SQLiteBucket
 
 from f1stream.jolpica.resources import Ask, Row
+from f1stream.private_folder import private_folder
 from f1stream.settings import Settings
 from models.jolpica import Page
 
@@ -70,7 +71,7 @@ class _Garbled(_Later):
 
 def shared_bucket(home: Path, rates: tuple[Rate, ...] = RATES) -> SQLiteBucket:
     """What was asked lately, in a file: every process of this user asks out of one allowance, restarts included."""
-    home.mkdir(parents=True, exist_ok=True)
+    private_folder(home)
     bucket: SQLiteBucket = SQLiteBucket.init_from_file(
         list(rates), table="jolpica", db_path=str(home / "jolpica-requests.sqlite"), use_file_lock=True
     )

@@ -23,6 +23,8 @@ from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
 
 FIRST_SEASON = 1950
+LAST_ROUND = 99
+"""More than any season has."""
 app = typer.Typer(help="The season's facts from the Jolpica API, into the warehouse.", no_args_is_help=True)
 
 
@@ -60,8 +62,10 @@ def parse_rounds(text: str | None) -> set[int] | None:
     rounds: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
-        if not first.strip().isdigit() or not (last or first).strip().isdigit():
+        if not first.strip().isdecimal() or not (last or first).strip().isdecimal():
             raise typer.BadParameter(f"{part!r} is neither a round nor a range of rounds such as 1-3.")
+        if not 1 <= int(first) <= int(last or first) <= LAST_ROUND:
+            raise typer.BadParameter(f"{part!r} is no range of rounds from 1 to {LAST_ROUND}.")
         rounds.update(range(int(first), int(last or first) + 1))
     return rounds
 

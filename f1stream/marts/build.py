@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
 
+from f1stream.child_environment import environment_for
 from f1stream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,7 @@ class Build:
 
 def build(settings: Settings) -> Build:
     """``dbt build``, in a child process that ends with this one. Raises BuildFailed."""
-    logs = settings.home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    logs = settings.folder("logs")
     results = settings.home / "dbt" / "target" / "run_results.json"
     results.unlink(missing_ok=True)
     said = logs / "dbt.log"
@@ -51,7 +50,7 @@ def build(settings: Settings) -> Build:
     with said.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-            env={**os.environ, **settings.environment()},
+            env=environment_for(settings, "dbt"),
         )  # fmt: skip
         try:
             code = process.wait(LONGEST_S)

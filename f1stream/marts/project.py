@@ -70,8 +70,7 @@ def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:
     """Run dbt in this process, as its own command line would; returns whether it succeeded."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - dbt takes seconds to import
 
-    home = settings.home.resolve() / "dbt"
-    home.mkdir(parents=True, exist_ok=True)
+    home = settings.folder("dbt").resolve()
     told, environment = profile(settings)
     (home / "profiles.yml").write_text(json.dumps(told, indent=1))  # JSON is YAML
     os.environ.update(
@@ -84,7 +83,10 @@ def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
     )
-    return bool(dbtRunner().invoke(list(arguments)).success)
+    done = dbtRunner().invoke(list(arguments))
+    if isinstance(done.exception, SystemExit):  # a signal's; dbt takes it for an error like any other
+        raise done.exception
+    return bool(done.success)
 
 
 def manifest(settings: Settings) -> dict[str, Any]:

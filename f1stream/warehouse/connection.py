@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import snowflake.connector
 from snowflake.connector import SnowflakeConnection
@@ -35,10 +35,15 @@ class Warehouse:
         self._settings = settings
         self._connection: SnowflakeConnection | None = None
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> SnowflakeCursor:
-        """Run one statement. Raises snowflake.connector.Error; a session that has ended is not used again."""
+    def execute(
+        self, sql: str, parameters: Sequence[Any] = (), *, content: IO[bytes] | None = None
+    ) -> SnowflakeCursor:
+        """Run one statement. Raises snowflake.connector.Error; a session that has ended is not used again.
+
+        ``content``: of the file that a PUT names; without it the file is read.
+        """
         try:
-            return self._session().cursor().execute(sql, tuple(parameters) or None) or _nothing()
+            return self._session().cursor().execute(sql, tuple(parameters) or None, file_stream=content) or _nothing()
         except snowflake.connector.Error as error:
             if not isinstance(error, refused.ProgrammingError) or _session_is_gone(error):
                 self.close()
@@ -70,22 +75,38 @@ class Warehouse:
 
     def _session(self) -> SnowflakeConnection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = snowflake.connector.connect(
-                **self._settings.warehouse_client(),
-                database=self._settings.snowflake_database,
-                schema="RAW",
-                paramstyle="qmark",
-                application="f1stream",
-                login_timeout=LOGIN_TIMEOUT_S,
-                network_timeout=NETWORK_TIMEOUT_S,
-                session_parameters={
-                    "QUERY_TAG": "f1stream",
-                    "TIMEZONE": "UTC",
-                    "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_TIMEOUT_S,
-                    "LOCK_TIMEOUT": LOCK_TIMEOUT_S,
-                },
-            )
+            try:
+                self._connection = self._connect()
+            except (OSError, ValueError, TypeError) as error:
+                file = self._settings.snowflake_private_key_file
+                if file is None:
+                    raise
+                why = (
+                    error.strerror
+                    if isinstance(error, OSError)
+                    else "it is none in PEM, or the passphrase is another"
+                )
+                raise refused.DatabaseError(
+                    msg=f"F1STREAM_SNOWFLAKE_PRIVATE_KEY_FILE: no private key can be read from {file} ({why})."
+                ) from error
         return self._connection
+
+    def _connect(self) -> SnowflakeConnection:
+        return snowflake.connector.connect(
+            **self._settings.warehouse_client(),
+            database=self._settings.snowflake_database,
+            schema="RAW",
+            paramstyle="qmark",
+            application="f1stream",
+            login_timeout=LOGIN_TIMEOUT_S,
+            network_timeout=NETWORK_TIMEOUT_S,
+            session_parameters={
+                "QUERY_TAG": "f1stream",
+                "TIMEZONE": "UTC",
+                "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_TIMEOUT_S,
+                "LOCK_TIMEOUT": LOCK_TIMEOUT_S,
+            },
+        )
 
     def close(self) -> None:
         """End the session; what it had begun is rolled back."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
-import tempfile
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -69,8 +68,8 @@ class Loader:
     def load(self, batches: list[PartitionBatch]) -> Counter[str]:
         """Load batches of different partitions in one transaction; returns the rows loaded by table.
 
-        1. Write the rows to Parquet files and put them into the stage. Files that stay there are not loaded twice:
-           each attempt has names of its own.
+        1. Put the rows into the stage as Parquet files, from memory: nothing is left on disk whatever ends us. Files
+           that stay in the stage are not loaded twice: each attempt has names of its own.
         2. Begin. Set the offset of every partition whose offset is the batch's first, and compare how many were set.
         3. Copy the files into the tables.
         4. Commit.
@@ -91,19 +90,18 @@ class Loader:
         for record in records:
             by_table.setdefault(record.origin.topic, []).append(record)
         loaded: Counter[str] = Counter()
-        with tempfile.TemporaryDirectory(prefix="f1stream-") as folder:
-            files = [
-                (tables.BY_TOPIC[topic], self._parquet(tables.BY_TOPIC[topic], own, Path(folder)))
-                for topic, own in by_table.items()
-            ]
-            for _, file in files:
-                self._put(file)
-            with self.warehouse.transaction() as execute:
-                self._compare_and_set(execute, batches)
-                for table, file in files:
-                    self._copy(execute, table, file, sum(record.rows for record in by_table[table.topic]))
-                    loaded[table.name] = sum(record.rows for record in by_table[table.topic])
-                self._commit(execute)
+        files: list[tuple[Table, str]] = []
+        for topic, own in by_table.items():
+            table = tables.BY_TOPIC[topic]
+            # A name of its own for each attempt: COPY skips files whose names it remembers.
+            files.append((table, f"{table.name.lower()}-{uuid.uuid4().hex}.parquet"))
+            self._put(files[-1][1], self._parquet(table, own))
+        with self.warehouse.transaction() as execute:
+            self._compare_and_set(execute, batches)
+            for table, file in files:
+                self._copy(execute, table, file, sum(record.rows for record in by_table[table.topic]))
+                loaded[table.name] = sum(record.rows for record in by_table[table.topic])
+            self._commit(execute)
         return loaded
 
     def _new(self, batches: list[PartitionBatch]) -> Iterator[DecodedRecord]:
@@ -145,20 +143,22 @@ class Loader:
 
     # -- the steps ------------------------------------------------------------------------------------------------
 
-    def _parquet(self, table: Table, records: list[DecodedRecord], folder: Path) -> Path:
+    def _parquet(self, table: Table, records: list[DecodedRecord]) -> IO[bytes]:
         with self._timed("parquet"):
-            # A name of its own for each attempt: COPY skips files whose names it remembers.
-            file = folder / f"{table.name.lower()}-{uuid.uuid4().hex}.parquet"
             try:
                 rows = table.arrow(records)
             except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError) as error:
                 raise DataRefused(f"a value does not fit the table: {error}") from error
-            pq.write_table(rows, file, compression="snappy")
-            return file
+            content = io.BytesIO()
+            pq.write_table(rows, content, compression="snappy")
+            content.seek(0)
+            return content
 
-    def _put(self, file: Path) -> None:
+    def _put(self, file: str, content: IO[bytes]) -> None:
         with self._timed("put"):
-            self.warehouse.execute(f"put file://{file} @RAW.LOADS auto_compress=false overwrite=true")
+            self.warehouse.execute(
+                f"put file://{file} @RAW.LOADS auto_compress=false overwrite=true", content=content
+            )
 
     def _compare_and_set(self, execute: Execute, batches: list[PartitionBatch]) -> None:
         with self._timed("offsets"):
@@ -185,12 +185,12 @@ class Loader:
             if done.rowcount != len(batches):
                 raise Fenced(f"{done.rowcount} of {len(batches)} offsets are the expected ones")
 
-    def _copy(self, execute: Execute, table: Table, file: Path, rows: int) -> None:
+    def _copy(self, execute: Execute, table: Table, file: str, rows: int) -> None:
         with self._timed("copy"):
             names = ", ".join(column.name for column in table.columns)
             values = ", ".join(column.expression for column in table.columns)
             done = execute(
-                f"copy into RAW.{table.name} ({names}) from (select {values} from @RAW.LOADS/{file.name})"  # noqa: S608
+                f"copy into RAW.{table.name} ({names}) from (select {values} from @RAW.LOADS/{file})"  # noqa: S608
                 " file_format = (type = parquet) purge = true"
             )
             at = [column.name.lower() for column in done.description].index("rows_loaded")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
+from faust.transport.drivers.aiokafka import server_list
 
 from agents import app as worker
 from agents.app import FaustOutputs, batches, create_app
@@ -21,6 +22,13 @@ from f1stream.settings import Settings
 
 class EndedError(Exception):
     """The process would end."""
+
+
+def test_health_and_brokers_may_have_addresses_of_ipv6(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, home=tmp_path, web_host="::1", broker="[::1]:9092")
+    conf = create_app("x", settings, 6066, PatchedApp).conf
+    assert (conf.web_bind, str(conf.canonical_url)) == ("::1", "http://[::1]:6066")
+    assert server_list(conf.broker, 9092) == ["[::1]:9092"]
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
@@ -159,6 +161,19 @@ def test_records_that_wait_for_a_flush_are_not_stuck(consumer: Consumer, at: At)
     at(3600 + flush_s + STUCK_S)
     consumer.ends[INPUT] = 9000
     assert "has grown" in (vitals.stuck() or ""), "it has not moved since 3000 s"
+
+
+async def test_health_says_for_what_a_worker_waits_also_when_nothing_more_comes(
+    vitals: Vitals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "tell", lambda **_: None)  # its metrics are the process's
+    app = SimpleNamespace(web=SimpleNamespace(web_app=web.Application()))
+    health.serve_health(app, vitals)
+    async with TestClient(TestServer(app.web.web_app)) as client:
+        for waits in ("No space left on device", None):
+            vitals.waits = waits
+            answer = await client.get("/health")
+            assert (answer.status, (await answer.json())["waits"]) == (200, waits)
 
 
 def test_worker_that_waits_for_the_warehouse_is_not_replaced(vitals: Vitals, consumer: Consumer, at: At) -> None:

@@ -73,6 +73,10 @@ def test_what_we_run_may_write_to_its_volumes_only_and_has_no_rights(file: dict[
 def test_only_those_who_use_the_warehouse_are_given_its_secrets(file: dict[str, Any]) -> None:
     given = {name for name, service in ours(file).items() if "F1STREAM_SNOWFLAKE_PASSWORD" in environment_of(service)}
     assert given == {"archive", "scheduler", "source", "tables"}
+    embedded = {
+        n for n, service in ours(file).items() if "F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD" in environment_of(service)
+    }
+    assert embedded == given | {"warehouse"}
     told = {name for name, service in ours(file).items() if "F1STREAM_F1TV_TOKEN" in environment_of(service)}
     assert told == {"scheduler"}
     for service in file["services"].values():

@@ -38,9 +38,12 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from f1stream import cli
+from f1stream.child_environment import environment_for
 from f1stream.embedded import warehouse
+from f1stream.embedded.ports import listens
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.warehouse.connection import Warehouse
 from tests.support.certificates import certificates
 from tests.support.fastf1_server import SCHEDULES, FastF1Servers
 from tests.support.jolpica_server import JolpicaServer, season_2024, season_of
@@ -234,10 +237,12 @@ def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
     """Doors to a warehouse, or to none that lets anybody in."""
     folder, port = tmp_path_factory.mktemp("snowflake"), free_port()
     certificates(folder, "DNS:*.snowflakecomputing.com")
-    process = subprocess.Popen(warehouse.command(folder / "data", port))
+    settings = Settings(_env_file=None, home=folder)
+    process = subprocess.Popen(warehouse.command(folder / "data", port), env=environment_for(settings, "warehouse"))
     try:
         warehouse.wait_until_up(process, port)
-        yield lambda refuses=False: SnowflakeDoor(folder, None if refuses else port)
+        password = settings.embedded_password()
+        yield lambda refuses=False: SnowflakeDoor(folder, None if refuses else port, password)
     finally:
         process.terminate()
         process.wait()
@@ -302,6 +307,7 @@ def test_every_process_works_with_its_secrets_and_shows_none(
     asyncio.run(cluster.reset())
     values = marked() | {"broker_password": cluster.password}
     ran: set[str] = set()
+    entered: list[str] = []
     with (
         snowflake() as door, LiveTimingServer(HEARTBEAT, tokens=[values["f1tv_token"]]) as feed,
         JolpicaServer() as jolpica, FastF1Servers() as fastf1,
@@ -343,9 +349,9 @@ def test_every_process_works_with_its_secrets_and_shows_none(
             run("fetch", "2025", "Monza", "R"),
             run("whole", "2025-03-16T04:00:00"),
             run("broker", until="Embedded broker on", embedded=True),
-            run("warehouse serve", until="Embedded warehouse on", embedded=True),
+            run("warehouse serve", until="Embedded warehouse on", then=let_in(entered), embedded=True),
         )
-        used = json.dumps(door.logins) + json.dumps(feed.authorizations)
+        used = json.dumps(door.logins) + json.dumps(feed.authorizations) + json.dumps(entered)
     ran |= {words[3] for words in (line.split("\0") for line in witness.command_lines)
             if words[1:3] == ["-m", "f1stream"] and len(words) > 3}  # fmt: skip
     assert ran >= set(commands()), "a command is not among these"
@@ -353,6 +359,24 @@ def test_every_process_works_with_its_secrets_and_shows_none(
     shown = {name for name, value in values.items() if value in used}
     assert shown | {"broker_password", "snowflake_private_key", "snowflake_private_key_passphrase"} == SECRETS
     assert witness.leaks() == []
+
+
+def let_in(entered: list[str]) -> Callable[[dict[str, str]], None]:
+    """Log in to the embedded warehouse, and note with which password."""
+
+    def enter(environment: dict[str, str]) -> None:
+        port, password = (environment[f"F1STREAM_EMBEDDED_WAREHOUSE_{name}"] for name in ("PORT", "PASSWORD"))
+        deadline = time.monotonic() + PATIENCE_S
+        while not listens(int(port)):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        settings = Settings(_env_file=None, embedded_warehouse_port=int(port), embedded_warehouse_password=password)
+        client = Warehouse(settings)
+        client.execute("select 1")
+        client.close()
+        entered.append(password)
+
+    return enter
 
 
 def look_at_live(witness: Witness) -> Callable[[dict[str, str]], None]:

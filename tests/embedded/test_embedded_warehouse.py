@@ -12,42 +12,14 @@ from pathlib import Path
 import pytest
 import snowflake.connector
 
-from f1stream.embedded import warehouse
-from f1stream.settings import Settings
-from f1stream.warehouse.connection import Warehouse, refuses_data
+from f1stream.warehouse.connection import refuses_data
 from f1stream.warehouse.schema import create
 from tests.support.ports import free_port
+from tests.support.warehouse_server import Server
 
 CONFLICT = 625
 """Snowflake's error number where two transactions change the same rows."""
 PATIENCE_S = 30
-
-
-class Server:
-    """One that can be killed and started again on its data."""
-
-    def __init__(self, data: Path, *options: str) -> None:
-        self.data, self.port = data, free_port()
-        self.clients: list[Warehouse] = []
-        self.settings = Settings(_env_file=None, embedded_warehouse_port=self.port)
-        self.start(*options)
-
-    def start(self, *options: str) -> None:
-        self.process = subprocess.Popen([*warehouse.command(self.data, self.port), *options])
-        warehouse.wait_until_up(self.process, self.port)
-
-    def client(self) -> Warehouse:
-        self.clients.append(Warehouse(self.settings))
-        return self.clients[-1]
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
-        for client in self.clients:
-            client.close()
-        self.kill()
 
 
 @pytest.fixture
@@ -58,24 +30,6 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
-
-
-@pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("warehouse"))
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def server(shared_server: Server) -> Iterator[Server]:
-    """One for all tests that leave it running, each with its own connections and without the others' table."""
-    shared_server.client().execute("drop table if exists RAW.T")
-    yield shared_server
-    while shared_server.clients:
-        shared_server.clients.pop().close()
 
 
 def test_what_is_committed_survives_a_kill_and_what_is_not_is_gone(own_server: Server) -> None:

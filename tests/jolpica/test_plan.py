@@ -125,6 +125,12 @@ def test_rounds_are_given_as_numbers_and_ranges() -> None:
         parse_rounds("1,x")
 
 
+@pytest.mark.parametrize("impossible", ["0-3", "9-1", "1-99999999999", "\u00b2"])
+def test_rounds_that_no_season_has_are_refused(impossible: str) -> None:
+    with pytest.raises(typer.BadParameter, match="round"):
+        parse_rounds(impossible)
+
+
 def test_the_same_content_in_another_order_is_the_same() -> None:
     assert content_hash({"a": "1", "b": {"c": "2", "d": "3"}}) == content_hash({"b": {"d": "3", "c": "2"}, "a": "1"})
     assert content_hash({"a": "1"}) != content_hash({"a": "2"})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -188,3 +191,21 @@ def test_the_app_s_exposure_names_the_marts_that_it_asks(manifest: dict[str, Any
     app = Path(__file__).resolve().parents[2] / "deploy" / "streamlit"
     asked = {name for file in app.glob("*.py") for name in re.findall(r"MARTS\.(\w+)", file.read_text())}
     assert set(exposure["depends_on"]["nodes"]) == {f"model.f1stream.{name.lower()}" for name in asked}
+
+
+def test_a_signal_that_dbt_takes_for_an_error_ends_the_command_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runner(exception: BaseException | None) -> Any:
+        done = SimpleNamespace(success=False, exception=exception)
+        return SimpleNamespace(dbtRunner=lambda: SimpleNamespace(invoke=lambda _: done))
+
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    settings = Settings(_env_file=None, home=tmp_path)
+    monkeypatch.setattr(project, "os", SimpleNamespace(environ={}))
+    monkeypatch.setitem(sys.modules, "dbt.cli.main", runner(SystemExit(143)))
+    with pytest.raises(SystemExit) as ended:
+        project.run_dbt(settings, ["build"])
+    assert ended.value.code == 143
+    monkeypatch.setitem(sys.modules, "dbt.cli.main", runner(RuntimeError()))
+    assert project.run_dbt(settings, ["build"]) is False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -72,6 +73,7 @@ class Services:
             "F1STREAM_WEB_HOST": "127.0.0.1",
             # Not 127.0.0.1: that one is started by whoever needs it.
             "F1STREAM_EMBEDDED_WAREHOUSE_HOST": "localhost",
+            "F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD": secrets.token_urlsafe(16),
             **more,
         }
 

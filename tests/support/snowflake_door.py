@@ -1,7 +1,8 @@
 """Snowflake's address on this machine: a proxy that answers over TLS, for any host, in front of the emulator.
 
 The connector goes there by ``HTTPS_PROXY``, as through a company's. So it logs in as it does in earnest: with an
-account, a host, its certificate, and whatever secret it was given. What logins were sent is kept.
+account, a host, its certificate, and whatever secret it was given. What logins were sent is kept; the emulator gets
+its own host and password instead.
 """
 
 from __future__ import annotations
@@ -25,13 +26,14 @@ REFUSAL = json.dumps(
 
 
 class SnowflakeDoor:
-    """Leads to the embedded warehouse at ``port``; without one, every login is refused."""
+    """Leads to the embedded warehouse at ``port``, which has ``password``; without one, every login is refused."""
 
-    def __init__(self, folder: Path, port: int | None) -> None:
+    def __init__(self, folder: Path, port: int | None, password: str = "") -> None:
         self.logins: list[dict[str, Any]] = []
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(folder / "server.crt", folder / "server.key")
         self._ca, self._listens, self._port = folder / "ca.pem", free_port(), port
+        self._password = password
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -73,8 +75,12 @@ class SnowflakeDoor:
                 body = await reader.readexactly(_length(head))
                 if head.startswith(LOGIN):
                     plain = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
-                    self.logins.append(json.loads(plain)["data"])
-                writer.write(await self._answer(head + body))
+                    login = json.loads(plain)
+                    self.logins.append(login["data"])
+                    login["data"] = login["data"] | {"PASSWORD": self._password}
+                    body = gzip.compress(json.dumps(login).encode())
+                    head = _with(head, "Content-Length", str(len(body)), "Content-Encoding", "gzip")
+                writer.write(await self._answer(_with(head, "Host", f"127.0.0.1:{self._port}") + body))
                 await writer.drain()
         writer.close()
 
@@ -89,6 +95,14 @@ class SnowflakeDoor:
             return head + await reader.readexactly(_length(head))
         finally:
             writer.close()
+
+
+def _with(head: bytes, *headers: str) -> bytes:
+    """The head of a request with other values of some headers, given as name, value, name, value."""
+    told = dict(zip(headers[::2], headers[1::2], strict=True))
+    names = {name.lower().encode() for name in told}
+    kept = [line for line in head.strip().split(b"\r\n") if line.partition(b":")[0].lower() not in names]
+    return b"\r\n".join([*kept, *(f"{name}: {value}".encode() for name, value in told.items()), b"", b""])
 
 
 def _length(head: bytes) -> int:

@@ -6,9 +6,11 @@ The children are the arguments, each a shell command; the first ends the work wh
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 
 from f1stream import processes
@@ -18,9 +20,17 @@ from f1stream.supervisor import Supervisor
 INTERRUPTED = 30
 
 
+def ended(process: psutil.Process) -> bool:
+    """Whether it has ended; an orphan that init has not collected yet has."""
+    try:
+        return not process.is_running() or bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
+
+
 async def supervise(logs: Path, commands: list[str]) -> int:
     processes.STOPS_WITHIN_S = 0.3
-    children, console = Children(logs, {}), Console(highlight=False)
+    children, console = Children(logs, lambda _: dict(os.environ)), Console(highlight=False)
     supervisor = Supervisor(children, console, INTERRUPTED)
 
     async def work() -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import resource
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 import snowflake.connector
 
@@ -27,11 +31,14 @@ from models import DeadLetter
 from tests.support.ports import free_port
 
 LAPS = Partition(topics.LAPS, 3)
+ODD = "it's a home [1] at 100%20 #*"
+"""A folder's name with everything that means something in SQL, in an address or in a pattern."""
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("home"), embedded_warehouse_port=free_port())
+    home = tmp_path_factory.mktemp("home") / ODD
+    settings = Settings(_env_file=None, home=home, embedded_warehouse_port=free_port())
     with embedded_warehouse(settings):
         with closing(Warehouse(settings)) as warehouse:
             list(create(warehouse, "F1STREAM"))
@@ -75,6 +82,20 @@ def batch_of(messages: list[Any], first: int, until: int) -> PartitionBatch:
 
 def lap_numbers(loader: Loader) -> list[int]:
     return [row["lap_number"] for row in loader.warehouse.rows("select lap_number from RAW.LAPS order by 1")]
+
+
+def test_home_and_the_folder_of_temporary_files_may_be_called_anything_and_none_of_these_is_left(
+    loader: Loader, settings: Settings, lap_messages: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ODD).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ODD))
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    assert loader.load([batch_of(lap_messages, 0, 3)]) == {"LAPS": 3}
+    assert lap_numbers(loader) == [1, 2, 3]
+    assert list((tmp_path / ODD).iterdir()) == []
+    assert settings.home.name == ODD
+    loader.warehouse.execute("create database if not exists ANOTHER")
+    assert {file.name for file in (settings.home / "warehouse").glob("*.db")} == {"F1STREAM.db", "ANOTHER.db"}
 
 
 def test_a_batch_is_loaded_once(loader: Loader, lap_messages: list[Any]) -> None:
@@ -163,6 +184,34 @@ def test_a_table_whose_model_has_gained_a_column_gets_it(loader: Loader) -> None
     assert not [text for text in create(loader.warehouse, "F1STREAM") if "added" in text]
 
 
+def test_a_full_disk_loads_nothing_and_is_said_and_when_there_is_room_again_the_loader_goes_on(
+    loader: Loader, settings: Settings, lap_messages: list[Any]
+) -> None:
+    """A file that may not grow stands for the disk: first the file for the stage has no room, then the database."""
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    warehouse, folder = server_of(settings), settings.home / "warehouse"
+    for limit, said in (
+        (1, "507 Server Error: Insufficient Storage"),
+        ((folder / "F1STREAM.db.wal").stat().st_size, r'Could not write file ".*/F1STREAM.db.wal": File too large'),
+    ):
+        resource.prlimit(warehouse, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        try:
+            with pytest.raises(snowflake.connector.Error, match=said):
+                loader.load([batch_of(lap_messages, 0, 3)])
+        finally:
+            resource.prlimit(warehouse, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert lap_numbers(loader) == []
+    assert loader.load([batch_of(lap_messages, 0, 3)]) == {"LAPS": 3}
+    assert lap_numbers(loader) == [1, 2, 3]
+
+
+def server_of(settings: Settings) -> int:
+    """The process of the embedded warehouse that a fixture has started."""
+    port = str(settings.embedded_warehouse_port)
+    (server,) = (each for each in psutil.Process().children() if port in each.cmdline())
+    return int(server.pid)
+
+
 STEPS = ["_put", "_compare_and_set", "_copy", "_commit"]
 
 
@@ -241,7 +290,7 @@ def test_what_the_warehouse_says_of_values_is_a_refusal_and_nothing_else_is(
     loader.begin_at({LAPS: LoadedOffset(0, 0)})
 
     def fails(errno: int) -> Any:
-        def put(_: Any) -> None:
+        def put(*_: Any) -> None:
             raise snowflake.connector.errors.ProgrammingError("Numeric value 'x' is not recognized", errno=errno)
 
         return put

@@ -65,7 +65,7 @@ def fetch(settings: Settings, wanted: Wanted, to: Path | None = None, *, again: 
     """
     with _progress() as (tell, steps), fastf1(settings, tell) as client:
         session, proper = find(client, wanted)
-        folder = archives(settings) / proper.folder if to is None else to.expanduser()
+        folder = settings.folder().expanduser() / "archives" / proper.folder if to is None else to.expanduser()
         if not again and (folder / "session.json").exists():
             return Fetched(folder, words(proper), 0, 0)
         with becoming(folder) as partial:

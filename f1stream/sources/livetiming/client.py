@@ -54,7 +54,10 @@ class Live:
         overlap_s: float = OVERLAP_SECONDS,
         silent_s: float = SILENT_SECONDS,
     ) -> None:
-        """``damaged`` is told of whatever comes and is no message; it is counted in the metrics too."""
+        """``damaged`` is told of whatever comes and is no message; it is counted in the metrics too.
+
+        Raises SourceError when a token is set that would go in plain text.
+        """
         self._url, self._topics = settings.live_url, topics
         self._renew_s = settings.live_renew_minutes * 60
         self._longest_pause_s = settings.live_retry_seconds

@@ -33,6 +33,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
     ``record``: a file for what the feed says, as it says it. Raises BrokerError and SourceError.
     """
     logs.configure("live", settings)
+    live = Live(settings)
     claim(settings.web_host, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
     await create_topics(settings)
     epoch = time.time_ns() // 1_000_000
@@ -50,7 +51,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
         try:
             stack.push_async_callback(producer.stop)
             await producer.start()
-            messages = await stack.enter_async_context(aclosing(Live(settings).messages()))
+            messages = await stack.enter_async_context(aclosing(live.messages()))
             following = asyncio.create_task(_follow(messages, run, producer, counts, recorder))
             stopping = asyncio.create_task(stopped.wait())
             await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,8 +9,10 @@ import time
 
 import orjson
 from pydantic import SecretStr
+from yarl import URL
 
-from f1stream.settings import Settings
+from f1stream.settings import LOOPBACK, Settings
+from f1stream.sources.session import SourceError
 
 log = logging.getLogger(__name__)
 MAX_TOKEN_BYTES = 64_000
@@ -32,6 +34,14 @@ class Tokens:
     """The token to connect with: what is set, or what its file holds by now."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raises SourceError when a token is set and would go to ``live_url`` in plain text."""
+        url = URL(settings.live_url)
+        has_one = settings.f1tv_token_file is not None or settings.f1tv_token.get_secret_value()
+        if has_one and url.scheme not in {"wss", "https"} and url.host not in LOOPBACK:
+            raise SourceError(
+                f"The F1TV token is not sent to {url.host} without TLS: set F1STREAM_LIVE_URL to a wss:// address, "
+                "or remove the token."
+            )
         self._set, self._file = settings.f1tv_token, settings.f1tv_token_file
         self._refused = ""
 

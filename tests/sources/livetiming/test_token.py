@@ -9,7 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from f1stream.settings import Settings
+from f1stream.sources.livetiming.client import Live
 from f1stream.sources.livetiming.token import Tokens, ends_at
+from f1stream.sources.session import SourceError
 
 EXP = b'{"exp":1761425186}'
 
@@ -65,3 +67,29 @@ def test_a_refused_token_is_not_sent_again_and_another_one_is(tmp_path: Path) ->
     assert tokens.current() is None
     file.write_text("two")
     assert tokens.current() == SecretStr("two")
+
+
+@pytest.mark.parametrize("given", [{"f1tv_token": "not to be seen"}, {"f1tv_token_file": "/nowhere"}])
+def test_a_token_never_goes_out_in_plain_text(given: dict[str, str]) -> None:
+    for url in (
+        "http://feed.example/signalrcore",
+        "ws://feed.example",
+        "ws://127.0.0.1.feed.example",
+        "ws://10.0.0.7",
+    ):
+        settings = Settings(_env_file=None, live_url=url, **given)
+        for refuses in (Tokens, Live):
+            with pytest.raises(
+                SourceError, match=r"without TLS: set F1STREAM_LIVE_URL to a wss:// address"
+            ) as refused:
+                refuses(settings)
+            assert "not to be seen" not in str(refused.value)
+        Tokens(Settings(_env_file=None, live_url=url))
+    for url in (
+        "wss://feed.example",
+        "https://feed.example",
+        "ws://127.0.0.1:1",
+        "http://localhost:1",
+        "ws://[::1]:1",
+    ):
+        Tokens(Settings(_env_file=None, live_url=url, **given))

@@ -1,0 +1,49 @@
+"""What a child process is given: the settings of its parent, and of the secrets only those that it needs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
+from f1stream.settings import Settings
+
+SECRETS = frozenset(name for name, field in Settings.model_fields.items() if field.annotation is SecretStr)
+BROKER = frozenset({"broker_password"})
+EMBEDDED_WAREHOUSE = frozenset({"embedded_warehouse_password"})
+SNOWFLAKE = frozenset(name for name in SECRETS if name.startswith("snowflake_"))
+WAREHOUSE = EMBEDDED_WAREHOUSE | SNOWFLAKE
+F1TV = frozenset({"f1tv_token"})
+NEEDS: Mapping[str, frozenset[str]] = {
+    "archive": BROKER | WAREHOUSE,
+    "dbt": WAREHOUSE,
+    "live": BROKER | F1TV,
+    "marts": BROKER | WAREHOUSE,
+    "race": BROKER,
+    "schedule": BROKER | WAREHOUSE | F1TV,
+    "source": BROKER,
+    "streamlit": frozenset(),  # its connection is in a variable of its own
+    "warehouse": EMBEDDED_WAREHOUSE,
+    "web": BROKER,
+    "whole": BROKER,
+}
+"""By child: which secrets it uses, where they are in use at all."""
+SYSTEM = re.compile(r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|SYSTEMROOT|PYTHON\w+|NO_COLOR|RUST_LOG)")
+"""Variables for the programs of others, the embedded broker and warehouse: they get no other."""
+
+
+def environment_for(settings: Settings, child: str) -> dict[str, str]:
+    """The environment of a child of that name; secrets included, so never to be shown."""
+    system = {name: value for name, value in os.environ.items() if SYSTEM.fullmatch(name)}
+    if child == "broker":
+        return system
+    given = {**(system if child == "warehouse" else os.environ), **settings.environment()}
+    withheld = SECRETS - (NEEDS[child] & _in_use(settings))
+    return given | {f"F1STREAM_{name.upper()}": "" for name in withheld}  # empty, or a .env would give them
+
+
+def _in_use(settings: Settings) -> frozenset[str]:
+    broker = frozenset() if settings.embedded else BROKER
+    return broker | (EMBEDDED_WAREHOUSE if settings.embedded_warehouse else SNOWFLAKE) | F1TV

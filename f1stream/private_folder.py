@@ -1,0 +1,30 @@
+"""Folders that only their owner can enter: recordings, logs and the warehouse's data are nobody else's."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+OWNER_ONLY = 0o700
+
+
+def private_folder(folder: Path) -> Path:
+    """Make ``folder``, and what it lies in; one that is there and the user's own is closed to others.
+
+    Not one that is meant for all, as /tmp. Raises OSError where it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=OWNER_ONLY)
+    except FileNotFoundError:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=OWNER_ONLY, exist_ok=True)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    found = folder.stat()
+    if found.st_uid == os.getuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
+        with suppress(OSError):  # some file systems have no such rights: then there is nothing to close
+            folder.chmod(stat.S_IMODE(found.st_mode) & OWNER_ONLY)
+    return folder

@@ -1,0 +1,87 @@
+"""A command that starts the embedded warehouse for itself takes it along, whatever ends the command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from f1stream.embedded import running
+from f1stream.embedded.ports import listens
+from tests.support.clock import until
+from tests.support.ports import free_port
+from tests.support.supervised import ended
+
+ENDLESS = "select count(*) from range(1000000000) a, range(1000000000) b where a.range % 7 = b.range % 11"
+
+
+@pytest.fixture(autouse=True)
+def hanging_up_is_not_ignored() -> Iterator[None]:
+    """Under nohup a child would inherit that it is; a handler of ours it does not."""
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_of_a_warehouse_is_left_whatever_ends_the_command_that_started_it(number: signal.Signals) -> None:
+    port = free_port()
+    command = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.owner", str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert command.stdout is not None
+    assert command.stdout.readline() == b"up\n"
+    (warehouse,) = psutil.Process(command.pid).children()
+    command.send_signal(number)
+    code = command.wait(10)
+    if number in {signal.SIGTERM, signal.SIGHUP}:
+        assert code == 128 + number
+        assert not warehouse.is_running(), "it is waited for"
+    until("the warehouse has ended", lambda: ended(warehouse))
+    assert not listens(port)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_query_that_would_take_for_ever_ends_with_its_command(tmp_path: Path, number: signal.Signals) -> None:
+    port = free_port()
+    environment = {
+        **os.environ, "F1STREAM_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path),
+        "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(port),
+    }  # fmt: skip
+    command = subprocess.Popen(
+        [sys.executable, "-m", "f1stream", "warehouse", "sql", ENDLESS],
+        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until("the warehouse is busy", lambda: is_busy(psutil.Process(command.pid)))
+    (warehouse,) = psutil.Process(command.pid).children()
+    command.send_signal(number)
+    said = command.communicate(timeout=30)[1]
+    until("the warehouse has ended", lambda: ended(warehouse))
+    assert not listens(port)
+    assert "Traceback" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["home"], "no temporary file is left"
+
+
+def is_busy(command: psutil.Process) -> bool:
+    """Whether its warehouse runs a query: it takes a whole core, long after it has started."""
+    return any(each.cpu_times().user > 3 for each in command.children())
+
+
+def test_signals_that_are_attended_to_stay_so() -> None:
+    def ours(*_: object) -> None:
+        """Somebody's."""
+
+    before = signal.signal(signal.SIGTERM, ours)
+    try:
+        with running.signals_end_the_block():
+            assert signal.getsignal(signal.SIGTERM) is ours
+        assert signal.getsignal(signal.SIGTERM) is ours
+    finally:
+        signal.signal(signal.SIGTERM, before)
