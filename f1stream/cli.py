@@ -25,7 +25,7 @@ from f1stream.jobs.commands import app as jobs_commands
 from f1stream.jobs.lock import Busy, one_at_a_time
 from f1stream.jolpica.client import Unreachable
 from f1stream.jolpica.commands import app as jolpica_commands
-from f1stream.kafka import BrokerError, create_topics
+from f1stream.kafka import BrokerError, configure_topics, create_topics, require_agreement
 from f1stream.progress import session_progress
 from f1stream.settings import EMBEDDED_HOST, WrongSetting, settings
 from f1stream.sources.publish import Counts, publish
@@ -242,6 +242,7 @@ def whole(start: Annotated[datetime, typer.Argument(help="When the session start
 def race() -> None:
     """The race worker: packets, laps and messages in, frames out."""
     _run(_ready_broker())
+    _run(require_agreement(settings()))
     from agents.run import run_worker  # noqa: PLC0415 - Faust is slow to import, and reads the settings
 
     run_worker("agents.race")
@@ -306,8 +307,9 @@ def doctor() -> None:
 
 @app.command()
 def topics() -> None:
-    """Create the topics, where they do not exist yet."""
+    """Create the topics, where they do not exist yet; correct the settings of those that do."""
     created = _run(_ready_broker())
+    _run(configure_topics(settings()))
     print("Created " + ", ".join(created) + "." if created else "All topics exist.")  # noqa: T201
 
 
