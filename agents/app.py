@@ -18,7 +18,7 @@ from agents.faust_patches.tables import DurableTable
 from f1stream.processing.batch import Batch
 from f1stream.processing.outputs import Output, RecordRefused
 from f1stream.settings import Settings
-from f1stream.topics import MAX_VALUE_BYTES
+from f1stream.topics import MAX_RECORD_BYTES
 
 REBALANCE_S = 60.0
 """A rebalance that makes no progress for this long will not end: the process exits."""
@@ -56,7 +56,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         stream_wait_empty=False,  # pending events are not acknowledged; waiting for them hangs on SIGTERM
         producer_linger_ms=5,
         producer_max_batch_size=512 * 1024,
-        producer_max_request_size=MAX_VALUE_BYTES,
+        producer_max_request_size=MAX_RECORD_BYTES,
         web_bind=settings.web_host,
         web_host=settings.web_host,
         web_port=port,

@@ -42,7 +42,7 @@ def producer_for(settings: Settings, **more: Any) -> AIOKafkaProducer:
     """A producer that loses nothing and writes nothing twice, where the broker can tell."""
     return AIOKafkaProducer(
         **settings.kafka_client(), enable_idempotence=not settings.embedded,
-        max_request_size=topics.MAX_VALUE_BYTES, **more,
+        max_request_size=topics.MAX_RECORD_BYTES, **more,
     )  # fmt: skip
 
 

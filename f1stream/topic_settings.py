@@ -23,8 +23,6 @@ STAMPED = (topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
 The embedded broker keeps the source's; it runs on the source's own machine.
 """
 SIZE = "max.message.bytes"
-RECORD_BYTES = topics.MAX_VALUE_BYTES + 10_000
-"""The largest record that we send: key and value, with 10 kB for headers and batch. Kafka's default is 1,048,588."""
 SET_ON_TOPIC = 1
 """Kafka's code for a setting that the topic itself has, and not the broker's or Kafka's own."""
 CHANGELOG = re.compile(r"f1stream-race-.*-changelog")
@@ -104,13 +102,13 @@ def wrong_settings(found: Mapping[str, Mapping[str, Setting]]) -> Iterator[str]:
     small = {
         name: int(settings[SIZE].value)
         for name, settings in found.items()
-        if SIZE in settings and int(settings[SIZE].value) < RECORD_BYTES
+        if SIZE in settings and int(settings[SIZE].value) < topics.MAX_RECORD_BYTES
     }
     if small:
         named = ", ".join(f"{name} ({size})" for name, size in sorted(small.items()))
         yield (
-            f"Topics that do not take records of {RECORD_BYTES} bytes: {named}. Set their {SIZE}, or the brokers' "
-            "message.max.bytes, to Kafka's default of 1048588 or more."
+            f"Topics that do not take records of {topics.MAX_RECORD_BYTES} bytes: {named}. Set their {SIZE}, or "
+            "the brokers' message.max.bytes, to Kafka's default of 1048588 or more."
         )
 
 

@@ -11,7 +11,6 @@ import pytest
 from f1stream import topics
 from f1stream.settings import Settings
 from f1stream.topic_settings import (
-    RECORD_BYTES,
     STAMPED,
     Setting,
     made_with,
@@ -74,8 +73,8 @@ def test_kafkas_defaults_and_what_we_set_are_right() -> None:
 
 
 def test_topics_that_take_only_smaller_records_than_we_send_are_named() -> None:
-    (wrong,) = wrong_settings(found() | {CARS: found(RECORD_BYTES - 1)[CARS]})
-    assert f"do not take records of {RECORD_BYTES} bytes: {CARS} ({RECORD_BYTES - 1})." in wrong
+    (wrong,) = wrong_settings(found() | {CARS: found(topics.MAX_RECORD_BYTES - 1)[CARS]})
+    assert f"do not take records of {topics.MAX_RECORD_BYTES} bytes: {CARS} ({topics.MAX_RECORD_BYTES - 1})." in wrong
     assert "message.max.bytes" in wrong
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from f1stream import topics
-from f1stream.kafka import create_topics, has_broker, producer_for, unreachable
+from f1stream.kafka import BrokerError, create_topics, has_broker, producer_for, unreachable
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from models import ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
@@ -132,21 +132,30 @@ def _round_results(rows: list[Row]) -> dict[str, list[RoundResult]]:
 async def publish(settings: Settings, records: list[SessionResult | Season]) -> bool:
     """Publish ``records``; False without a broker to tell, as where only the season's facts are kept.
 
-    Raises BrokerError when a broker is set and does not answer, or does not take them all.
+    Raises BrokerError when a broker is set and does not answer, does not take them all, or one is too large: all
+    others are published then.
     """
     if not has_broker(settings):
         return False
     await create_topics(settings)
     producer = producer_for(settings)
+    sent, too_large = [], []
     try:
         await producer.start()
-        sent = [
-            await producer.send(topics.MARTS, topics.encode(record), key=topics.marts_key(record))
-            for record in records
-        ]
+        for record in records:
+            key, value = topics.marts_key(record), topics.encode(record)
+            if len(value) > topics.MAX_VALUE_BYTES:
+                too_large.append(f"{key.decode()} ({len(value):,} bytes)")
+            else:
+                sent.append(await producer.send(topics.MARTS, value, key=key))
         await asyncio.gather(*sent)  # only these say whether it was delivered
     except (KafkaError, OSError) as error:
         raise unreachable(settings, error) from error
     finally:
         await producer.stop()
+    if too_large:
+        raise BrokerError(
+            f"The page does not get {', '.join(too_large)}: a record may have {topics.MAX_VALUE_BYTES:,} bytes. "
+            "Look at their rows in the marts; all others are published."
+        )
     return True

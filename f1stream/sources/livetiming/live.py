@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
 
+from f1stream import topics
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser import Parser
 from f1stream.sources.livetiming.track import outline
@@ -17,6 +19,7 @@ from models import Entries, Lap, Message, Packet, SessionEnd, SessionStatus, Tra
 from models.frame import FRAME_MS
 from models.packet import COLUMNS
 
+log = logging.getLogger(__name__)
 PACKET_MS = 400
 """Packets tell so much of each car: the feed itself sends samples in bursts of a second or so."""
 WAITS_MS = 5_000
@@ -108,6 +111,12 @@ class LiveRun:
         assert self._stamper is not None  # noqa: S101
         if getattr(fact, "driver_number", None) not in (None, *self._cars):
             return  # somebody who came later than the list of entries
+        if (size := len(topics.encode(fact))) > topics.MAX_VALUE_BYTES:
+            log.warning(
+                "The feed's %s at session time %d ms would be a record of %d bytes, more than %d: it is left out.",
+                getattr(fact, "kind", "lap"), at_ms, size, topics.MAX_VALUE_BYTES,
+            )  # fmt: skip
+            return
         yield self._stamper.fact(at_ms, fact)
         if isinstance(fact, Lap) and fact.is_accurate and not self._has_track:
             line = outline(self._path(fact.driver_number), fact)
