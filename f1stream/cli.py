@@ -7,9 +7,11 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Coroutine
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +30,7 @@ from f1stream.jolpica.commands import app as jolpica_commands
 from f1stream.kafka import BrokerError, configure_topics, create_topics, require_agreement
 from f1stream.progress import session_progress
 from f1stream.settings import EMBEDDED_HOST, WrongSetting, settings
+from f1stream.sources.newer import warn_of_newer_runs
 from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import KINDS, open_source
@@ -193,6 +196,8 @@ async def _replay(
     to_ms: int | None,
 ) -> list[Counts]:
     await create_topics(settings())
+    keys = {session.session_key for session in sessions}
+    await warn_of_newer_runs(settings(), keys, time.time_ns() // 1_000_000, partial(typer.echo, err=True))
     with session_progress() as bars:
         return await asyncio.gather(
             *(

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
 
 from f1stream import topics
 from f1stream.kafka import producer_for, unreachable
@@ -20,8 +21,12 @@ from f1stream.sources.session import Session, SourceError
 from models import Packet
 
 BATCH_BYTES = 512 * 1024
+BY_THE_BROKER = 1
+"""Kafka's code for a record whose timestamp is not its sender's."""
 BULK_LINGER_MS = 100
 """At full speed: large batches, which every broker likes and the embedded one needs."""
+RUN_AHEAD_MS = 3_600_000
+"""A run whose id lies more than this after its records' time is refused by the workers: a clock was wrong."""
 SEND_AHEAD = 5_000
 """Records that may wait for the broker; then publishing waits too."""
 
@@ -97,12 +102,13 @@ class Outbox:
 
     def __init__(self, producer: AIOKafkaProducer, counts: Counts) -> None:
         self._producer, self._counts = producer, counts
-        self._sent: deque[asyncio.Future[Any]] = deque()
+        self._sent: deque[asyncio.Future[RecordMetadata]] = deque()
 
     async def put(self, item: Published) -> None:
         """Send a record, waiting while too many are on their way.
 
-        Raises SourceError for one that is too large, and KafkaError when one before could not be sent.
+        Raises SourceError for one that is too large or a run that the workers refuse, and KafkaError when one before
+        could not be sent.
         """
         value = topics.encode(item.record)
         if len(value) > topics.MAX_VALUE_BYTES:
@@ -111,12 +117,21 @@ class Outbox:
         self._sent.append(future)
         self._counts.add(item)
         while self._sent and (self._sent[0].done() or len(self._sent) > SEND_AHEAD):
-            await self._sent.popleft()
+            self._delivered(await self._sent.popleft())
 
     async def empty(self) -> None:
-        """Return when all is delivered. Raises KafkaError."""
+        """Return when all is delivered. Raises KafkaError, and SourceError for a run that the workers refuse."""
         while self._sent:
-            await self._sent.popleft()
+            self._delivered(await self._sent.popleft())
+
+    def _delivered(self, record: RecordMetadata) -> None:
+        """Compare the run's id, which is this machine's time, with the time at which the broker stored a record."""
+        ahead_ms = self._counts.epoch - record.timestamp
+        if record.timestamp_type == BY_THE_BROKER and ahead_ms > RUN_AHEAD_MS:
+            raise SourceError(
+                f"Run {self._counts.epoch} of session {self._counts.session_key} lies {ahead_ms / 3_600_000:.1f} h "
+                "after the broker's time, so the workers refuse it: set this machine's clock, and publish again."
+            )
 
 
 async def publish(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from f1stream import topics
 from f1stream.kafka import producer_for
 from f1stream.settings import Settings
 from f1stream.sources.packing import Stamper
-from f1stream.sources.publish import Counts, Outbox
+from f1stream.sources.publish import RUN_AHEAD_MS, Counts, Outbox
 from f1stream.sources.session import SourceError
 from models import Packet, RaceControl, Track
 
@@ -22,15 +23,16 @@ KAFKAS_DEFAULT_BYTES = 1_048_588
 
 
 class Producer:
-    """Takes what it is sent."""
+    """Takes what it is sent; ``stamps`` says whether the records have the broker's time (1) or the source's (0)."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: int = 0, stamps: int = 1) -> None:
         self.sent: list[bytes] = []
+        self.answer = SimpleNamespace(timestamp=now_ms, timestamp_type=stamps)
 
-    async def send(self, _: str, value: bytes, **__: Any) -> asyncio.Future[None]:
+    async def send(self, _: str, value: bytes, **__: Any) -> asyncio.Future[Any]:
         self.sent.append(value)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        done.set_result(self.answer)
         return done
 
 
@@ -59,6 +61,21 @@ async def test_a_record_that_no_topic_takes_ends_the_run_with_its_name() -> None
     with pytest.raises(SourceError, match=r"9693:4 in telemetry \(packet,.*shorter packets \(--packet-ms\)"):
         await outbox.put(stamper.packet(packet))
     assert (len(producer.sent), counts.records) == (1, 1)
+
+
+async def test_a_run_that_the_workers_refuse_for_a_wrong_clock_ends_with_a_sentence() -> None:
+    now_ms = 1_764_500_000_000
+    ahead = now_ms + RUN_AHEAD_MS
+
+    async def publish_at(epoch: int, stamps: int) -> None:
+        outbox = Outbox(Producer(now_ms, stamps), Counts("9693", epoch))  # type: ignore[arg-type]
+        await outbox.put(Stamper("9693", epoch, 0, "test").fact(1, said(100)))
+        await outbox.empty()
+
+    await publish_at(ahead, 1)
+    with pytest.raises(SourceError, match=r"Run 1764503600001 of session 9693 lies 1.0 h after the broker's time"):
+        await publish_at(ahead + 1, 1)
+    await publish_at(ahead + 1, 0)  # the source's own clock says nothing of itself
 
 
 async def test_no_producer_sends_a_record_that_kafkas_default_refuses(tmp_path: Path) -> None:
