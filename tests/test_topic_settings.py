@@ -63,8 +63,8 @@ def test_what_travels_as_a_run_is_stamped_by_the_broker(settings: Settings) -> N
 
 
 def found(size: int = KAFKAS_DEFAULT_BYTES, times: str = "LogAppendTime") -> dict[str, dict[str, Setting]]:
-    told = {"max.message.bytes": Setting(str(size), False), "message.timestamp.type": Setting(times, False)}
-    return dict.fromkeys([*STAMPED, CARS], told)
+    reported = {"max.message.bytes": Setting(str(size), False), "message.timestamp.type": Setting(times, False)}
+    return dict.fromkeys([*STAMPED, CARS], reported)
 
 
 def test_kafkas_defaults_and_what_we_set_are_right() -> None:
@@ -100,9 +100,9 @@ class Admin:
     def _described(self, name: str) -> tuple[Any, ...]:
         if name not in self.own:
             return 3, "unknown topic", 2, name, []
-        told = {"message.timestamp.type": "CreateTime", "max.message.bytes": "1048588"} | self.own[name]
+        values = {"message.timestamp.type": "CreateTime", "max.message.bytes": "1048588"} | self.own[name]
         return 0, "", 2, name, [(each, value, False, 1 if each in self.own[name] else 5, False, [])
-                                for each, value in told.items()]  # fmt: skip
+                                for each, value in values.items()]  # fmt: skip
 
     async def alter_configs(self, asked: list[Any]) -> list[Any]:
         self.asked += 1

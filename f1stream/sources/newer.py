@@ -19,10 +19,11 @@ from f1stream.settings import Settings
 from f1stream.sources.publish import RUN_AHEAD_MS
 
 LOOKS_FOR_S = 5.0
+"""Seconds; what was not read by then is not searched."""
 LOOKS_AT_BYTES = 64_000_000
-"""Of all partitions together; the messages of a race are some 3 MB."""
+"""Of values in all partitions together, where the search ends; the messages of a race are some 3 MB."""
 LOOKS_AT_RECORDS = 100_000
-"""Of each partition: its newest."""
+"""Of each partition, its newest; older ones are not searched."""
 _partitioner = DefaultPartitioner()
 log = logging.getLogger(__name__)
 

@@ -30,8 +30,8 @@ AT = DefaultPartitioner()(KEY, PARTITIONS, PARTITIONS)
 
 
 def message(run: int, key: bytes = KEY, stamped_ms: int = NOW, headers: Any = None, size: int = 100) -> Any:
-    told = Stamp(run, 0, 0).headers() if headers is None else headers
-    return SimpleNamespace(key=key, value=b"x" * size, headers=told, timestamp=stamped_ms)
+    own = Stamp(run, 0, 0).headers() if headers is None else headers
+    return SimpleNamespace(key=key, value=b"x" * size, headers=own, timestamp=stamped_ms)
 
 
 @dataclass

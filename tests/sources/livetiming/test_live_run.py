@@ -102,8 +102,8 @@ def test_a_fact_that_no_topic_takes_is_left_out_and_the_run_goes_on(caplog: pyte
     t0_ms = 1_741_000_000_000
 
     def says(n: int, text: str) -> FeedMessage:
-        told = {"Utc": "2025-03-03T11:06:40", "Category": "Other", "Message": text}
-        return FeedMessage("RaceControlMessages", {"Messages": {str(n): told}}, t0_ms + 6_000 + n)
+        message = {"Utc": "2025-03-03T11:06:40", "Category": "Other", "Message": text}
+        return FeedMessage("RaceControlMessages", {"Messages": {str(n): message}}, t0_ms + 6_000 + n)
 
     run = LiveRun(1, HOLD_BACK_MS, "live:f1")
     feed = [
@@ -112,9 +112,9 @@ def test_a_fact_that_no_topic_takes_is_left_out_and_the_run_goes_on(caplog: pyte
         FeedMessage("Heartbeat", {}, t0_ms + 6_000),
         says(0, "before"), says(1, "x" * topics.MAX_VALUE_BYTES), says(2, "after"),
     ]  # fmt: skip
-    told = [item for item in published(run, feed) if item.topic == topics.MESSAGES]
-    assert [item.record.message for item in told if isinstance(item.record, RaceControl)] == ["before", "after"]
-    assert [item.stamp.seq for item in told] == list(range(len(told))), "no record is missing between them"
+    messages = [item for item in published(run, feed) if item.topic == topics.MESSAGES]
+    assert [item.record.message for item in messages if isinstance(item.record, RaceControl)] == ["before", "after"]
+    assert [item.stamp.seq for item in messages] == list(range(len(messages))), "no record is missing between them"
     assert "race_control at session time 6001 ms would be a record of 1000" in caplog.text
 
 
