@@ -16,7 +16,6 @@ from aiokafka.partitioner import DefaultPartitioner
 from f1stream import topics
 from f1stream.kafka import BrokerError, unreachable
 from f1stream.settings import Settings
-from f1stream.sources.publish import RUN_AHEAD_MS
 
 LOOKS_FOR_S = 5.0
 """Seconds; what was not read by then is not searched."""
@@ -78,7 +77,7 @@ def _run(record: Any) -> int | None:
         run = int(dict(record.headers)["epoch"])
     except (KeyError, TypeError, ValueError):
         return None
-    return run if run <= record.timestamp + RUN_AHEAD_MS else None
+    return run if run <= record.timestamp + topics.MAX_AHEAD_MS else None
 
 
 def hidden_by(settings: Settings, session_key: str, run: int) -> str:

@@ -25,8 +25,6 @@ BY_THE_BROKER = 1
 """Kafka's code for a record whose timestamp is not its sender's."""
 BULK_LINGER_MS = 100
 """At full speed: large batches, which every broker likes and the embedded one needs."""
-RUN_AHEAD_MS = 3_600_000
-"""A run whose id lies more than this after its records' time is refused by the workers: a clock was wrong."""
 SEND_AHEAD = 5_000
 """Records that may wait for the broker; then publishing waits too."""
 
@@ -127,7 +125,7 @@ class Outbox:
     def _delivered(self, record: RecordMetadata) -> None:
         """Compare the run's id, which is this machine's time, with the time at which the broker stored a record."""
         ahead_ms = self._counts.epoch - record.timestamp
-        if record.timestamp_type == BY_THE_BROKER and ahead_ms > RUN_AHEAD_MS:
+        if record.timestamp_type == BY_THE_BROKER and ahead_ms > topics.MAX_AHEAD_MS:
             raise SourceError(
                 f"Run {self._counts.epoch} of session {self._counts.session_key} lies {ahead_ms / 3_600_000:.1f} h "
                 "after the broker's time, so the workers refuse it: set this machine's clock, and publish again."

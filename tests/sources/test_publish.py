@@ -15,7 +15,7 @@ from f1stream import topics
 from f1stream.kafka import producer_for
 from f1stream.settings import Settings
 from f1stream.sources.packing import Stamper
-from f1stream.sources.publish import RUN_AHEAD_MS, Counts, Outbox
+from f1stream.sources.publish import Counts, Outbox
 from f1stream.sources.session import SourceError
 from models import Packet, RaceControl, Track
 
@@ -65,7 +65,7 @@ async def test_a_record_that_no_topic_takes_ends_the_run_with_its_name() -> None
 
 async def test_a_run_that_the_workers_refuse_for_a_wrong_clock_ends_with_a_sentence() -> None:
     now_ms = 1_764_500_000_000
-    ahead = now_ms + RUN_AHEAD_MS
+    ahead = now_ms + topics.MAX_AHEAD_MS
 
     async def publish_at(epoch: int, stamps: int) -> None:
         outbox = Outbox(Producer(now_ms, stamps), Counts("9693", epoch))  # type: ignore[arg-type]
