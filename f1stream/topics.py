@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from models import Damaged, DeadLetter, Frame, Head, Lap, Marts, Message, Packet, Season, SessionResult, Updates
+from models.bounds import LONGEST_MS, MOST_INT64, MOST_KEY_BYTES, MOST_NUMBER, MOST_SEQ, MOST_SOURCE
 from models.frame import FRAME_MS
 
 TELEMETRY = "telemetry"
@@ -84,24 +85,28 @@ class Stamp:
     def read(cls, headers: Headers | None, published_s: float) -> Stamp:
         """From the headers of a record that Kafka says was published at ``published_s`` (Unix seconds).
 
-        Raises BadRecord when one is missing, no number, or no text, and for a run id that lies in the future: such a
-        run, of a source whose clock is ahead, would supersede every run until then.
+        Raises BadRecord when one is missing, there twice, of another type or out of bounds, and for a run id that
+        lies in the future: such a run, of a source whose clock is ahead, would supersede every run until then.
         """
-        found = dict(headers or ())
+        told = headers or ()
+        found = dict(told)
         try:
-            numbers = {name: int(found[name]) for name in _NUMBERS}
-            source = found["source"].decode()
+            values = [found[name] for name in _NAMES]
         except KeyError as missing:
             raise BadRecord(f"header {missing} is missing") from None
+        if len(found) < len(told):
+            for name in _NAMES:
+                if sum(header[0] == name for header in told) > 1:
+                    raise BadRecord(f"header {name!r} is there more than once")
+        if None in values:
+            raise BadRecord("a header is null")
+        numbers = {name: _number(name, value) for name, value in zip(_NUMBERS, values, strict=False)}
+        try:
+            source = values[-1].decode()
         except UnicodeDecodeError:
             raise BadRecord("header 'source' is not text") from None
-        except ValueError:
-            raise BadRecord(f"a header of {_NUMBERS} is not a number") from None
-        except (TypeError, AttributeError):
-            raise BadRecord("a header is null") from None
-        for name, number in numbers.items():
-            if not 0 <= number <= _MOST.get(name, MOST):
-                raise BadRecord(f"header {name!r} is {number}, not within 0 and {_MOST.get(name, MOST)}")
+        if len(source) > MOST_SOURCE:
+            raise BadRecord(f"header 'source' has {len(source)} characters, more than {MOST_SOURCE}")
         ahead_ms = numbers["epoch"] - published_s * 1000
         if ahead_ms > MAX_AHEAD_MS:
             raise BadRecord(
@@ -111,13 +116,30 @@ class Stamp:
         return cls(**numbers, source=source)
 
 
-MOST = 2**63 - 1
-LONGEST_MS = 7 * 86_400_000
-"""No session is longer. A time far ahead would be waited for, by all that comes after it."""
+MOST = MOST_INT64
 MAX_AHEAD_MS = 3_600_000
 """A run id (Unix ms) that lies further after its record's own timestamp is refused."""
-_MOST = {"emitted_ms": LONGEST_MS}
+_MOST = {"emitted_ms": LONGEST_MS, "seq": MOST_SEQ, "laps": MOST_SEQ, "messages": MOST_SEQ}
+"""Of a number in a header, where it is less than 64 bits have."""
+_DIGITS = 20
+"""As many as 2**63 has, and a sign."""
+
+
+def _number(name: str, value: bytes) -> int:
+    most = _MOST.get(name, MOST_INT64)
+    if len(value) > _DIGITS:
+        raise BadRecord(f"header {name!r} has {len(value)} bytes, more than a number within 0 and {most}")
+    try:
+        number = int(value)
+    except ValueError:
+        raise BadRecord(f"header {name!r} is not a number") from None
+    if not 0 <= number <= most:
+        raise BadRecord(f"header {name!r} is {number}, not within 0 and {most}")
+    return number
+
+
 _NUMBERS = tuple(name for name in Stamp.__dataclass_fields__ if name != "source")
+_NAMES = (*_NUMBERS, "source")
 
 
 def car_key(session_key: str, driver_number: str) -> bytes:
@@ -129,6 +151,8 @@ def session_key_of(key: bytes | None) -> str:
     """Session key of a session's key. Raises BadRecord when it is none."""
     if not key:
         raise BadRecord(f"the key is {'null' if key is None else 'empty'}")
+    if len(key) > MOST_KEY_BYTES:
+        raise BadRecord(f"the key has {len(key)} bytes, more than {MOST_KEY_BYTES}")
     try:
         return key.decode()
     except UnicodeDecodeError:
@@ -140,6 +164,8 @@ def session_of(key: bytes | None) -> tuple[str, str]:
     session_key, _, driver_number = session_key_of(key).rpartition(":")
     if not session_key or not driver_number:
         raise BadRecord("the key is not session_key:driver_number")
+    if len(driver_number) > MOST_NUMBER:
+        raise BadRecord(f"the driver number in the key has {len(driver_number)} characters, more than {MOST_NUMBER}")
     return session_key, driver_number
 
 

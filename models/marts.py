@@ -10,27 +10,33 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from models.base import Record
+from models.bounds import CarNumber, Code, Key, LapNumber, Name, Points, Position, SpanMs, UtcMs, Year
+
+MOST_ROWS = 500
+"""Of a result, or of the standings."""
+MOST_ROUNDS = 100
+"""Of a season."""
 
 
 class ResultRow(Record):
     """One car of a classification, best first. Source: ``MARTS.FACT_RACE_RESULTS``."""
 
-    position: int | None
+    position: Position | None
     """None for a car that is not classified."""
-    position_text: str
+    position_text: Code
     """The position, or R, D, W, … as the official results have it."""
-    driver_number: str | None
-    driver_code: str | None
-    driver_name: str
-    team_name: str | None
-    laps: int
-    time_ms: int | None
+    driver_number: CarNumber | None
+    driver_code: Code | None
+    driver_name: Name
+    team_name: Name | None
+    laps: LapNumber
+    time_ms: SpanMs | None
     """From the lights; None for a car that is not on the winner's lap."""
-    points: float
-    grid_position: int | None
+    points: Points
+    grid_position: Position | None
     """None or 0 from the pit lane."""
-    fastest_lap_ms: int | None
-    status: str
+    fastest_lap_ms: SpanMs | None
+    status: Name
     source: Literal["stream", "jolpica"]
     """Built from the session's own laps, or official."""
 
@@ -39,68 +45,68 @@ class SessionResult(Record):
     """The result of a session that is in the warehouse. Key ``session:<session_key>``."""
 
     kind: Literal["session"] = "session"
-    session_key: str
-    built_ms: int
+    session_key: Key
+    built_ms: UtcMs
     """Unix ms."""
-    season: int | None
-    round: int | None
+    season: Year | None
+    round: Position | None
     """None for a session that is no event of the calendar, as a simulated one."""
-    rows: list[ResultRow]
+    rows: list[ResultRow] = Field(max_length=MOST_ROWS)
 
 
 class StandingRow(Record):
     """A driver or a team in the standings. Source: ``MARTS.FACT_DRIVER_STANDINGS``, ``_CONSTRUCTOR_STANDINGS``."""
 
-    position: int | None
-    name: str
-    code: str | None
+    position: Position | None
+    name: Name
+    code: Code | None
     """Three letters, of a driver."""
-    team_name: str | None
+    team_name: Name | None
     """Of a driver, after that round."""
-    points: float
-    wins: int
+    points: Points
+    wins: Position
 
 
 class RoundResult(Record):
     """One car in the result of an event's race, best first. Source: ``MARTS.FACT_RACE_RESULTS``."""
 
-    position: int | None
+    position: Position | None
     """None for a car that is not classified."""
-    position_text: str
-    driver_code: str | None
-    driver_name: str
-    team_name: str | None
-    points: float
-    status: str
+    position_text: Code
+    driver_code: Code | None
+    driver_name: Name
+    team_name: Name | None
+    points: Points
+    status: Name
 
 
 class ChampionshipRow(Record):
     """A driver or a team in the championship if the race ended as it stands."""
 
-    position: int
-    position_before: int | None
+    position: Position
+    position_before: Position | None
     """In the standings before the race; None for one that was in none."""
-    name: str
-    code: str | None
+    name: Name
+    code: Code | None
     """Three letters, of a driver."""
-    team_name: str | None
+    team_name: Name | None
     """Of a driver: the present one."""
-    points: float
-    points_before: float
-    gained: float
+    points: Points
+    points_before: Points
+    gained: Points
 
 
 class Round(Record):
     """An event of the season, with the standings after it where it has been held."""
 
-    round: int
-    event_name: str
-    race_date: str
+    round: Position
+    event_name: Name
+    race_date: Code
     """ISO 8601."""
     status: Literal["scheduled", "held", "cancelled"]
-    drivers: list[StandingRow]
-    constructors: list[StandingRow]
-    results: list[RoundResult] = Field(default=[])
+    drivers: list[StandingRow] = Field(max_length=MOST_ROWS)
+    constructors: list[StandingRow] = Field(max_length=MOST_ROWS)
+    results: list[RoundResult] = Field(default=[], max_length=MOST_ROWS)
     """Of its race; empty where it has not been held."""
 
 
@@ -108,10 +114,10 @@ class Season(Record):
     """A season by rounds. Key ``season:<year>``."""
 
     kind: Literal["season"] = "season"
-    season: int
-    built_ms: int
+    season: Year
+    built_ms: UtcMs
     """Unix ms."""
-    rounds: list[Round]
+    rounds: list[Round] = Field(max_length=MOST_ROUNDS)
 
 
 Marts = Annotated[SessionResult | Season, Field(discriminator="kind")]

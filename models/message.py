@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+from math import dist
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from models.base import Record
+from models.bounds import (
+    MOST_CARS,
+    MOST_MARKS,
+    MOST_POINTS,
+    CarNumber,
+    Code,
+    Compound,
+    Degrees,
+    EmittedMs,
+    LapNumber,
+    Laps,
+    Measure,
+    Name,
+    Path,
+    Position,
+    Sentence,
+    SessionMs,
+    Small,
+    Source,
+    SpanMs,
+    Text,
+    TrackDm,
+    UtcMs,
+)
 from models.session_type import session_type
+
+SHORTEST_M, LONGEST_M = 500, 100_000
+"""Metres of a track's line."""
+NARROWEST_M = 100
+"""Metres from corner to corner of the rectangle around it: less is a knot, on which no place can be told."""
 
 
 class _Fact(Record):
-    session_time_ms: int
+    session_time_ms: SessionMs
     """When it happened; the record's ``emitted_ms`` says when it became known."""
 
 
@@ -19,23 +49,23 @@ class SessionInfo(_Fact):
     """What is being raced, where and when. The first message of a run."""
 
     kind: Literal["session_info"] = "session_info"
-    name: str
+    name: Name
     """``Race``, ``Qualifying``, …"""
-    type: str
+    type: Name
     """``Practice``, ``Qualifying``, ``Sprint`` or ``Race``; a sprint that the feed types ``Race`` is normalised."""
-    meeting: str
-    location: str
-    country_code: str
-    circuit: str
-    total_laps: int | None
-    t0_utc_ms: int
-    start_ms: int
+    meeting: Name
+    location: Name
+    country_code: Name
+    circuit: Name
+    total_laps: LapNumber | None
+    t0_utc_ms: UtcMs
+    start_ms: EmittedMs
     """Where this run of the session begins: the first frame is at or after it."""
-    source: str
+    source: Source
     simulated: bool = False
-    gmt_offset_ms: int | None = None
+    gmt_offset_ms: SpanMs | None = None
     """The track's local time is so much ahead of UTC; None where nobody says."""
-    path: str | None = None
+    path: Path | None = None
     """Where Formula 1 keeps the session's files, below https://livetiming.formula1.com/static/; ends with ``/``."""
 
     @field_validator("type")
@@ -47,13 +77,13 @@ class SessionInfo(_Fact):
 class Entry(Record):
     """One car that takes part."""
 
-    driver_number: str
-    tla: str
-    name: str
-    team: str
-    team_color: str
+    driver_number: Annotated[CarNumber, Field(min_length=1)]
+    tla: Code
+    name: Name
+    team: Name
+    team_color: Code
     """Six hexadecimal digits, without ``#``."""
-    grid_position: int | None
+    grid_position: Position | None
     pit_lane_start: bool = False
 
 
@@ -61,21 +91,41 @@ class Entries(_Fact):
     """Every car of the session, in grid order. No frame is made before it is known."""
 
     kind: Literal["entries"] = "entries"
-    entries: list[Entry]
+    entries: Annotated[list[Entry], Field(min_length=1, max_length=MOST_CARS)]
+
+    @field_validator("entries")
+    @classmethod
+    def _each_once(cls, entries: list[Entry]) -> list[Entry]:
+        numbers = [entry.driver_number for entry in entries]
+        twice = next((number for number in numbers if numbers.count(number) > 1), None)
+        if twice is not None:
+            raise ValueError(f"car {twice} is in it more than once")
+        return entries
 
 
 class Track(_Fact):
     """The reference line on which positions are projected: one lap, beginning at the finish line."""
 
     kind: Literal["track"] = "track"
-    outline: Annotated[list[tuple[float, float]], Field(min_length=10)]
+    outline: Annotated[list[tuple[TrackDm, TrackDm]], Field(min_length=10, max_length=MOST_POINTS)]
     """X, Y in driving direction; closed from the last point to the first."""
-    corners: tuple[tuple[str, float, float], ...] = ()
+    corners: Annotated[tuple[tuple[Code, TrackDm, TrackDm], ...], Field(max_length=MOST_MARKS)] = ()
     """Name, X, Y."""
-    rotation: float | None = None
+    rotation: Degrees | None = None
     """Degrees by which the official map is turned, counterclockwise; None where nobody says."""
-    marshal_sectors: tuple[tuple[int, float, float], ...] = ()
+    marshal_sectors: Annotated[tuple[tuple[Small, TrackDm, TrackDm], ...], Field(max_length=MOST_MARKS)] = ()
     """Number, and X, Y where it begins."""
+
+    @field_validator("outline")
+    @classmethod
+    def _is_a_lap(cls, outline: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        length_m = sum(dist(one, other) for one, other in zip(outline, [*outline[1:], outline[0]], strict=True)) / 10
+        if not SHORTEST_M <= length_m <= LONGEST_M:
+            raise ValueError(f"the outline is {length_m:.0f} m long, not within {SHORTEST_M} and {LONGEST_M}")
+        lows, highs = map(min, zip(*outline, strict=True)), map(max, zip(*outline, strict=True))
+        if (apart_m := dist(tuple(lows), tuple(highs)) / 10) < NARROWEST_M:
+            raise ValueError(f"the outline's points lie within {apart_m:.0f} m, less than {NARROWEST_M}")
+        return outline
 
 
 class SessionStatus(_Fact):
@@ -89,70 +139,70 @@ class TrackStatus(_Fact):
     """1 all clear, 2 yellow, 4 safety car, 5 red, 6 virtual safety car, 7 virtual safety car ending."""
 
     kind: Literal["track_status"] = "track_status"
-    status: str
-    message: str
+    status: Code
+    message: Name
 
 
 class RaceControl(_Fact):
     """A message of race control."""
 
     kind: Literal["race_control"] = "race_control"
-    category: str
-    message: str
-    status: str | None = None
-    flag: str | None = None
-    scope: str | None = None
-    sector: int | None = None
-    driver_number: str | None = None
-    lap: int | None = None
+    category: Code
+    message: Text
+    status: Code | None = None
+    flag: Code | None = None
+    scope: Code | None = None
+    sector: Small | None = None
+    driver_number: CarNumber | None = None
+    lap: LapNumber | None = None
 
 
 class Weather(_Fact):
     """Degrees Celsius, per cent, hPa, degrees and m/s."""
 
     kind: Literal["weather"] = "weather"
-    air_temp: float
-    track_temp: float
-    humidity: float
-    pressure: float
+    air_temp: Measure
+    track_temp: Measure
+    humidity: Measure
+    pressure: Measure
     rainfall: bool
-    wind_direction: float
-    wind_speed: float
+    wind_direction: Measure
+    wind_speed: Measure
 
 
 class LapCount(_Fact):
     """The lap the leader is on."""
 
     kind: Literal["lap_count"] = "lap_count"
-    lap: int
-    total_laps: int
+    lap: LapNumber
+    total_laps: LapNumber
 
 
 class PitIn(_Fact):
     """A car entered the pit lane."""
 
     kind: Literal["pit_in"] = "pit_in"
-    driver_number: str
-    lap: int
+    driver_number: CarNumber
+    lap: LapNumber
 
 
 class PitOut(_Fact):
     """A car left the pit lane."""
 
     kind: Literal["pit_out"] = "pit_out"
-    driver_number: str
-    lap: int
+    driver_number: CarNumber
+    lap: LapNumber
 
 
 class TyreChange(_Fact):
     """A car got another set: at the start, and at every stop that changes tyres."""
 
     kind: Literal["tyre_change"] = "tyre_change"
-    driver_number: str
-    lap: int
+    driver_number: CarNumber
+    lap: LapNumber
     """The first lap driven on it."""
-    compound: str
-    tyre_life: int | None
+    compound: Compound
+    tyre_life: Laps | None
     """Laps driven on the set before this lap, where that is known."""
     fresh: bool | None
 
@@ -161,10 +211,10 @@ class SectorTime(_Fact):
     """A car ended sector 1, 2 or 3; ``session_time_ms`` is official."""
 
     kind: Literal["sector"] = "sector"
-    driver_number: str
-    lap: int
+    driver_number: CarNumber
+    lap: LapNumber
     sector: Literal[1, 2, 3]
-    time_ms: int | None
+    time_ms: SpanMs | None
     """How long it took, where the feed says so."""
 
 
@@ -175,8 +225,8 @@ class MiniSector(_Fact):
     """The feed's timing colours a mini-sector that a car ended, or changes what it has coloured."""
 
     kind: Literal["mini_sector"] = "mini_sector"
-    driver_number: str
-    lap: int
+    driver_number: CarNumber
+    lap: LapNumber
     sector: Literal[1, 2, 3]
     mini_sector: Annotated[int, Field(ge=0, le=99)]
     """Counted from 1 within the sector; 0 only for what was cleared as a whole."""
@@ -193,17 +243,17 @@ class Retirement(_Fact):
     """A car is out of the race."""
 
     kind: Literal["retirement"] = "retirement"
-    driver_number: str
+    driver_number: CarNumber
 
 
 class SessionPart(_Fact):
     """A part of a qualifying begins: Q1, Q2 or Q3."""
 
     kind: Literal["session_part"] = "session_part"
-    part: int
-    entries: int | None = None
+    part: Annotated[int, Field(ge=0, le=9)]
+    entries: Small | None = None
     """How many cars take part in it."""
-    goes_on: int | None = None
+    goes_on: Small | None = None
     """How many of them go on to the next part; None in the last one."""
 
 
@@ -211,13 +261,13 @@ class Timing(_Fact):
     """What the feed's own timing shows of a car now. Gaps are to the leader and to the car ahead."""
 
     kind: Literal["timing"] = "timing"
-    driver_number: str
-    position: int | None = None
-    gap_ms: int | None = None
-    gap_laps: int | None = None
+    driver_number: CarNumber
+    position: Position | None = None
+    gap_ms: SpanMs | None = None
+    gap_laps: Laps | None = None
     """Instead of ``gap_ms`` for a car that is laps down."""
-    interval_ms: int | None = None
-    interval_laps: int | None = None
+    interval_ms: SpanMs | None = None
+    interval_laps: Laps | None = None
     knocked_out: bool = False
     """It takes no part any more in this qualifying."""
     stopped: bool = False
@@ -227,7 +277,7 @@ class SessionClock(_Fact):
     """How much of the session is left."""
 
     kind: Literal["clock"] = "clock"
-    remaining_ms: int
+    remaining_ms: SpanMs
     running: bool
 
 
@@ -235,8 +285,8 @@ class TeamRadio(_Fact):
     """A recorded message between a driver and the team."""
 
     kind: Literal["team_radio"] = "team_radio"
-    driver_number: str
-    path: str
+    driver_number: CarNumber
+    path: Path
     """Below ``SessionInfo.path``: ``TeamRadio/OLIBEA01_87_20250316_150501.mp3``."""
 
 
@@ -244,8 +294,8 @@ class Notice(_Fact):
     """Something that viewers should know of the source itself, such as a topic that is silent."""
 
     kind: Literal["notice"] = "notice"
-    about: str
-    text: str | None
+    about: Code
+    text: Sentence | None
     """One sentence; None when it is well again."""
 
 

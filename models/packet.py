@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from models.base import Record
+from models.bounds import LONGEST_MS, MOST_SAMPLES, CarNumber, Code, Dm, Int64, Kmh, Laps, Measure, SessionMs, TimeMs
 
+SAMPLES = Field(max_length=MOST_SAMPLES)
+"""Of every column."""
 OPEN_DRS = frozenset({10, 12, 14})
 """Source: FastF1's ``car_data``; in Mexico 2025 cars at over 300 km/h had 8 or one of these, never 0 or 1."""
 
@@ -21,29 +24,29 @@ class Packet(Record):
     ``t0_utc_ms``.
     """
 
-    driver_number: str
-    until_ms: int
-    session_time_ms: list[int]
-    x: list[float]
-    y: list[float]
-    z: list[float]
-    speed: list[float]
-    rpm: list[float]
-    throttle: list[float]
+    driver_number: CarNumber
+    until_ms: SessionMs
+    session_time_ms: Annotated[list[TimeMs], SAMPLES]
+    x: Annotated[list[Dm], SAMPLES]
+    y: Annotated[list[Dm], SAMPLES]
+    z: Annotated[list[Dm], SAMPLES]
+    speed: Annotated[list[Kmh], SAMPLES]
+    rpm: Annotated[list[Measure], SAMPLES]
+    throttle: Annotated[list[Measure], SAMPLES]
     """Per cent; 104 is the feed's code for "no data"."""
-    brake: list[bool]
-    gear: list[int]
+    brake: Annotated[list[bool], SAMPLES]
+    gear: Annotated[list[Int64], SAMPLES]
     """As recorded: corrupt car data has gears up to 128."""
-    drs: list[int | None] | None = None
+    drs: Annotated[list[Int64 | None] | None, SAMPLES] = None
     """The feed's codes: ``OPEN_DRS`` is open; 8 allowed to; 0 and 1 closed. From 2026 cars have none."""
-    status: list[str] | None = None
+    status: Annotated[list[Code] | None, SAMPLES] = None
     """``OnTrack`` or ``OffTrack``, where the feed says so."""
-    lap: list[int] | None = None
-    distance: list[float] | None = None
+    lap: Annotated[list[Laps] | None, SAMPLES] = None
+    distance: Annotated[list[Measure] | None, SAMPLES] = None
     """Metres since the start of the lap; slightly negative where it was interpolated."""
-    relative_distance: list[float | None] | None = None
-    driver_ahead: list[str | None] | None = None
-    distance_to_driver_ahead: list[float | None] | None = None
+    relative_distance: Annotated[list[Measure | None] | None, SAMPLES] = None
+    driver_ahead: Annotated[list[CarNumber | None] | None, SAMPLES] = None
+    distance_to_driver_ahead: Annotated[list[Measure | None] | None, SAMPLES] = None
 
     @model_validator(mode="after")
     def _columns_agree(self) -> Packet:
@@ -56,8 +59,10 @@ class Packet(Record):
         if n:
             if times[-1] > self.until_ms:
                 raise ValueError(f"a sample at {times[-1]} ms lies after until_ms {self.until_ms}")
-            if any(later < earlier for earlier, later in pairwise(times)):
+            if times != sorted(times):
                 raise ValueError("samples are not in time order")
+            if times[0] < -LONGEST_MS:
+                raise ValueError(f"a sample at {times[0]} ms lies before {-LONGEST_MS}")
         return self
 
 

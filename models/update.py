@@ -2,21 +2,47 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from models.base import Record
+from models.bounds import (
+    LONGEST_MS,
+    MOST_LAPS,
+    MOST_UPDATE_SAMPLES,
+    CarNumber,
+    Compound,
+    CutText,
+    Dm,
+    EmittedMs,
+    Epoch,
+    Kmh,
+    LapNumber,
+    Laps,
+    Open,
+    Seq,
+    SessionMs,
+    SpanMs,
+    TimeMs,
+    WholeKmh,
+)
+
+SAMPLES = Field(max_length=MOST_UPDATE_SAMPLES)
+MOST_UPDATES = 1_000
+"""Cars in one record: there are at most as many as events in a batch."""
 
 
 class LapUpdate(Record):
     """What the race needs of a lap, and when it became known."""
 
-    emitted_ms: int
-    lap_number: int
-    end_ms: int
-    lap_time_ms: int | None
-    compound: str | None
-    tyre_life: int | None
-    speed_st: int | None
+    emitted_ms: EmittedMs
+    lap_number: LapNumber
+    end_ms: SessionMs
+    lap_time_ms: SpanMs | None
+    compound: Compound | None
+    tyre_life: Laps | None
+    speed_st: WholeKmh | None
     deleted: bool
     official: bool
     """False for a lap that was made up: its end is nobody's time."""
@@ -29,33 +55,46 @@ class CarUpdate(Record):
     in other runs.
     """
 
-    epoch: int
-    driver_number: str
-    first_seq: int
-    last_seq: int
-    until_ms: int
-    messages: int
+    epoch: Epoch
+    driver_number: CarNumber
+    first_seq: Seq
+    last_seq: Seq
+    until_ms: EmittedMs
+    messages: Seq
     """How many messages of the session were published before the last packet."""
-    t: list[int]
-    x: list[float]
-    y: list[float]
-    speed: list[float]
-    drs: list[int | None] = Field(default=[])
+    t: Annotated[list[TimeMs], SAMPLES]
+    x: Annotated[list[Dm], SAMPLES]
+    y: Annotated[list[Dm], SAMPLES]
+    speed: Annotated[list[Kmh], SAMPLES]
+    drs: list[Open | None] = Field(default=[], max_length=MOST_UPDATE_SAMPLES)
     """1 open, 0 closed, null unknown; empty when no packet of the run has it."""
-    laps: list[LapUpdate]
+    laps: Annotated[list[LapUpdate], Field(max_length=MOST_LAPS)]
+
+    @model_validator(mode="after")
+    def _columns_agree(self) -> CarUpdate:
+        n = len(self.t)
+        if not len(self.x) == len(self.y) == len(self.speed) == n or len(self.drs) not in (0, n):
+            raise ValueError(f"the columns of car {self.driver_number} do not have {n} values each, as t has")
+        if self.t != sorted(self.t):
+            raise ValueError(f"the samples of car {self.driver_number} are not in time order")
+        if n and not -LONGEST_MS <= self.t[0] <= self.t[-1] <= LONGEST_MS:
+            raise ValueError(f"the samples of car {self.driver_number} lie beyond {LONGEST_MS} ms")
+        if self.first_seq > self.last_seq:
+            raise ValueError(f"first_seq {self.first_seq} is after last_seq {self.last_seq}")
+        return self
 
 
 class DamagedRun(Record):
     """A run that the per-driver stage cannot continue."""
 
-    epoch: int
-    driver_number: str
-    reason: str
+    epoch: Epoch
+    driver_number: CarNumber
+    reason: CutText
     """A sentence's end."""
 
 
 class Updates(Record):
     """All that one batch of the per-driver agent made of one session."""
 
-    entries: list[CarUpdate]
-    damaged: list[DamagedRun] = Field(default=[])
+    entries: Annotated[list[CarUpdate], Field(max_length=MOST_UPDATES)]
+    damaged: list[DamagedRun] = Field(default=[], max_length=MOST_UPDATES)

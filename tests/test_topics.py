@@ -45,14 +45,32 @@ def test_stamp_survives_headers() -> None:
     assert Stamp.read(stamp.headers(), stamp.epoch / 1000) == stamp
 
 
+def given(name: str, value: Any) -> list[tuple[str, Any]]:
+    """Good headers but for one."""
+    return [(each, value if each == name else told) for each, told in Stamp(1, 1, 1).headers()]
+
+
+def test_headers_that_are_nobodys_do_not_matter() -> None:
+    assert Stamp.read([("trace", b"1"), ("trace", b"2"), *Stamp(1, 2, 3).headers()], 1.0) == Stamp(1, 2, 3)
+
+
 @pytest.mark.parametrize(
     ("headers", "reason"),
     [
         (None, "epoch"),
         ([("epoch", b"x")], "seq"),
-        ([(name, b"x") for name, _ in Stamp(1, 1, 1).headers()], "number"),
+        ([(name, b"x") for name, _ in Stamp(1, 1, 1).headers()], "'epoch' is not a number"),
+        (given("seq", b"9" * 900), "'seq' has 900 bytes"),
+        (given("laps", b"9" * 4_300), "'laps' has 4300 bytes"),
+        (given("t0_utc_ms", b"9" * 5_000), "'t0_utc_ms' has 5000 bytes"),
+        (given("source", b"x" * 201), "'source' has 201 characters"),
+        (given("source", b"\xff"), "'source' is not text"),
+        ([*Stamp(1, 1, 1).headers(), ("epoch", b"2")], "'epoch' is there more than once"),
+        ([*Stamp(1, 1, 1).headers(), *[("other", b"")] * 10_000, ("source", b"me")], "'source' is there more than"),
+        (Stamp(1, 2**31, 1).headers(), "'seq' is 2147483648"),
+        (Stamp(1, 1, 86_400_001).headers(), "'emitted_ms' is 86400001"),
         ([(name, None) for name, _ in Stamp(1, 1, 1).headers()], "null"),
-        ([*Stamp(1, 1, 1).headers(), ("source", None)], "null"),
+        (given("source", None), "null"),
         (Stamp(-1, 1, 1).headers(), "'epoch' is -1"),
         (Stamp(2**63, 1, 1).headers(), "'epoch' is 9223372036854775808"),
         (Stamp(1, 1, 8 * 86_400_000).headers(), "'emitted_ms'"),
@@ -63,7 +81,9 @@ def test_bad_headers_say_which(headers: Any, reason: str) -> None:
         Stamp.read(headers, 2**60)
 
 
-@pytest.mark.parametrize("key", [None, b"", b"9693", b"9693:", b":4", b"\xff:4"])
+@pytest.mark.parametrize(
+    "key", [None, b"", b"9693", b"9693:", b":4", b"\xff:4", b"9693:" + b"4" * 11, b"9" * 200 + b":4"]
+)
 def test_a_key_that_names_no_car_is_refused(key: bytes | None) -> None:
     with pytest.raises(BadRecord, match="key"):
         topics.session_of(key)

@@ -291,6 +291,9 @@ def read_record(key: bytes | None, headers: topics.Headers, value: bytes | None,
     try:
         kind = found["kind"].decode()
         epoch, seq = int(found["epoch"]), int(found["seq"])
+        if kind == "damaged":
+            topics.decode_damaged(value)
+            return FramesRecord(session_key, "damaged", epoch, seq, frozenset(), value, arrived_ms)
         if kind == "head":
             return FramesRecord(session_key, "head", epoch, seq, frozenset(), value, arrived_ms)
         count = int(found["count"])
@@ -300,7 +303,7 @@ def read_record(key: bytes | None, headers: topics.Headers, value: bytes | None,
     except (TypeError, AttributeError):
         raise topics.BadRecord("a header is null") from None
     if kind != "frames":
-        raise topics.BadRecord(f"kind is {kind!r}, neither head nor frames")
+        raise topics.BadRecord(f"kind is {kind!r}, none of head, frames and damaged")
     if value.count(b"\n") + 1 != count:
         raise topics.BadRecord(f"the value has not the {count} lines that its headers say")
     return FramesRecord(session_key, "frames", epoch, seq, keys, value, arrived_ms)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from f1stream import topics
 from web.tape import Tape
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ class FramesRecord:
     """A record of topic ``frames``: its key and headers read, its value as it came."""
 
     session_key: str
-    kind: Literal["head", "frames"]
+    kind: Literal["head", "frames", "damaged"]
     epoch: int
     seq: int
     keys: frozenset[int]
@@ -68,13 +69,16 @@ class Shelf:
         return made
 
     def append(self, record: FramesRecord) -> int:
-        """Keep a record; returns how many heads and frames in it were new.
+        """Keep a record; returns how many facts, heads and frames in it were new. Raises BadRecord.
 
         A greater epoch of a session takes the place of the smaller, whose late frames are dropped.
         """
         tape = self.run(record.session_key, record.epoch)
         if tape is None:
             return 0
+        if record.kind == "damaged":
+            tape.damaged = topics.decode_damaged(record.value).reason
+            return 1
         if record.kind == "head":
             return int(tape.append_head(record.seq, record.value))
         new = tape.append(record.seq, record.value.split(b"\n"), record.keys, record.arrived_ms)

@@ -79,6 +79,8 @@ class Tape:
         self.epoch = epoch
         self.arrived_ms = 0
         """When its latest frame arrived, Unix ms."""
+        self.damaged: str | None = None
+        """Why no frame follows; None unless the race worker gave the run up."""
         self.size = 0
         """Bytes of memory that its frames and heads take."""
         self.spool = Spool()

@@ -183,6 +183,7 @@ class Viewer:
             "behind_ms": None if tape is None or number is None else behind * FRAME_MS,
             "worker_age_ms": age_ms,
             "ended": ended,
+            "damaged": tape.damaged if tape else None,
             "sessions": [each.session_key for each in self._feed.shelf],
             "marts": self._feed.results.version,
         }

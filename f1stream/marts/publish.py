@@ -6,19 +6,26 @@ The page reads the topic and needs no warehouse; a reader that comes later finds
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 
 from f1stream import topics
-from f1stream.kafka import BrokerError, create_topics, has_broker, producer_for, unreachable
+from f1stream.kafka import create_topics, has_broker, producer_for, unreachable
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from models import ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
 
+log = logging.getLogger("f1stream")
+
+MOST_BYTES = topics.MAX_VALUE_BYTES - 10_000
+"""Of a record: with its key and what Kafka adds, readers still take it."""
 Row = dict[str, Any]
 RESULTS = """
 select
@@ -79,13 +86,28 @@ def _results(rows: list[Row], built_ms: int) -> list[SessionResult]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         found[row["session_key"]].append(row)
-    return [
-        SessionResult(
-            session_key=session_key, built_ms=built_ms, season=cars[0]["season"], round=cars[0]["round"],
-            rows=[_result(car) for car in cars],
-        )
-        for session_key, cars in found.items()
-    ]  # fmt: skip
+    results: list[SessionResult] = []
+    for session_key, cars in found.items():
+        with _left_out(f"The result of session {session_key}"):
+            results.append(
+                SessionResult(
+                    session_key=session_key, built_ms=built_ms, season=cars[0]["season"], round=cars[0]["round"],
+                    rows=[_result(car) for car in cars],
+                )
+            )  # fmt: skip
+    return results
+
+
+@contextmanager
+def _left_out(what: str) -> Iterator[None]:
+    """What no record has room for is left out with a line in the log; the rest is told."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        log.warning("%s is not published: %s: %s. Look at the marts and build them again.", what[:300], where,
+                    first["msg"])  # fmt: skip
 
 
 def _result(row: Row) -> ResultRow:
@@ -103,21 +125,27 @@ def _seasons(rows: Callable[[str], list[Row]], built_ms: int) -> list[Season]:
     results = _round_results(rows(ROUND_RESULTS))
     rounds: dict[int, list[Round]] = defaultdict(list)
     for event in rows(EVENTS):
-        rounds[event["season"]].append(
-            Round(
-                round=event["round"], event_name=event["event_name"], race_date=str(event["race_date"])[:10],
-                status=event["event_status"], drivers=drivers[event["event_key"]],
-                constructors=constructors[event["event_key"]], results=results[event["event_key"]],
-            )
-        )  # fmt: skip
-    return [Season(season=season, built_ms=built_ms, rounds=told) for season, told in rounds.items()]
+        with _left_out(f"Round {event['round']} of {event['season']}"):
+            rounds[event["season"]].append(
+                Round(
+                    round=event["round"], event_name=event["event_name"], race_date=str(event["race_date"])[:10],
+                    status=event["event_status"], drivers=drivers[event["event_key"]],
+                    constructors=constructors[event["event_key"]], results=results[event["event_key"]],
+                )
+            )  # fmt: skip
+    seasons: list[Season] = []
+    for season, told in rounds.items():
+        with _left_out(f"Season {season}"):
+            seasons.append(Season(season=season, built_ms=built_ms, rounds=told))
+    return seasons
 
 
 def _standings(rows: list[Row]) -> dict[str, list[StandingRow]]:
     found: dict[str, list[StandingRow]] = defaultdict(list)
     for row in rows:
         told = {name: row[name] for name in StandingRow.model_fields}
-        found[row["event_key"]].append(StandingRow(**told | {"points": float(row["points"])}))
+        with _left_out(f"A row of the standings after {row['event_key']}"):
+            found[row["event_key"]].append(StandingRow(**told | {"points": float(row["points"])}))
     return found
 
 
@@ -125,37 +153,39 @@ def _round_results(rows: list[Row]) -> dict[str, list[RoundResult]]:
     found: dict[str, list[RoundResult]] = defaultdict(list)
     for row in rows:
         told = {name: row[name] for name in RoundResult.model_fields}
-        found[row["event_key"]].append(RoundResult(**told | {"points": float(row["points"])}))
+        with _left_out(f"A row of the result of {row['event_key']}"):
+            found[row["event_key"]].append(RoundResult(**told | {"points": float(row["points"])}))
     return found
+
+
+def _value(record: SessionResult | Season) -> bytes | None:
+    value = topics.encode(record)
+    if len(value) <= MOST_BYTES:
+        return value
+    log.warning("%s is not published: it has %d bytes, more than %d.", topics.marts_key(record).decode(), len(value),
+                MOST_BYTES)  # fmt: skip
+    return None
 
 
 async def publish(settings: Settings, records: list[SessionResult | Season]) -> bool:
     """Publish ``records``; False without a broker to tell, as where only the season's facts are kept.
 
-    Raises BrokerError when a broker is set and does not answer, does not take them all, or one is too large: all
-    others are published then.
+    Raises BrokerError when a broker is set and does not answer, or does not take them all.
     """
     if not has_broker(settings):
         return False
     await create_topics(settings)
     producer = producer_for(settings)
-    sent, too_large = [], []
     try:
         await producer.start()
-        for record in records:
-            key, value = topics.marts_key(record), topics.encode(record)
-            if len(value) > topics.MAX_VALUE_BYTES:
-                too_large.append(f"{key.decode()} ({len(value):,} bytes)")
-            else:
-                sent.append(await producer.send(topics.MARTS, value, key=key))
+        sent = [
+            await producer.send(topics.MARTS, value, key=topics.marts_key(record))
+            for record in records
+            if (value := _value(record)) is not None
+        ]
         await asyncio.gather(*sent)  # only these say whether it was delivered
     except (KafkaError, OSError) as error:
         raise unreachable(settings, error) from error
     finally:
         await producer.stop()
-    if too_large:
-        raise BrokerError(
-            f"The page does not get {', '.join(too_large)}: a record may have {topics.MAX_VALUE_BYTES:,} bytes. "
-            "Look at their rows in the marts; all others are published."
-        )
     return True

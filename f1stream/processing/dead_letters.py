@@ -12,16 +12,24 @@ from f1stream.metrics import DEAD
 from f1stream.processing.outputs import Output
 from f1stream.processing.records import Record
 from models import DeadLetter
+from models.bounds import MOST_INT64, MOST_KEY_BYTES, MOST_TEXT
 from models.dead_letter import BODY_LIMIT
 
 log = logging.getLogger("f1stream")
+
+MOST_HEADERS = 20
+"""Headers of the refused record that its dead letter has; ours are seven."""
+MOST_HEADER_BYTES = 200
+"""Of a header's name, and of its value."""
+LEFT_OUT = "f1stream-left-out"
+"""A header of dead letters: how many of the refused record's they do not have."""
 
 
 def reject(consumer: str, record: Record, reason: str) -> Output:
     """Count and log a record that ``consumer`` cannot use, and return its dead letter."""
     DEAD.labels(consumer, record.topic).inc()
-    log.warning("%s[%d] at %d cannot be used: %s.", record.topic, record.partition, record.offset, reason,
-                extra=about(record.key))  # fmt: skip
+    log.warning("%s[%d] at %d cannot be used: %s.", record.topic, record.partition, record.offset, _text(reason),
+                extra=about(_cut(record.key, MOST_KEY_BYTES)))  # fmt: skip
     return dead_letter(consumer, record, reason)
 
 
@@ -29,20 +37,45 @@ def dead_letter(consumer: str, record: Record, reason: str) -> Output:
     """The dead letter of a record that ``consumer`` cannot use, with the record's own key and headers.
 
     It goes to the partition of the record's own number, key or not: a copy that is sent again meets the first.
+    Whatever the record was, it has less than 200 kB: the value is cut to 64 kB, a key or header that is too long to
+    its beginning, its length and its SHA-256, the headers to the first ``MOST_HEADERS``.
     """
     body = record.value
+    key = _cut(record.key, MOST_KEY_BYTES)
     letter = DeadLetter(
         consumer=consumer,
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
-        timestamp_ms=round(record.timestamp * 1000),
-        key=None if record.key is None else record.key.decode(errors="replace"),
-        reason=reason,
+        timestamp_ms=min(max(round(record.timestamp * 1000), -MOST_INT64), MOST_INT64),
+        key=None if key is None else key.decode(errors="replace"),
+        reason=_text(reason),
         body_base64=None if body is None else base64.b64encode(body[:BODY_LIMIT]).decode(),
         length=len(body or b""),
         sha256=hashlib.sha256(body or b"").hexdigest(),
     )
-    return Output(
-        topics.DEAD_LETTERS, record.key, topics.encode(letter), list(record.headers or ()), record.partition
-    )
+    return Output(topics.DEAD_LETTERS, key, topics.encode(letter), _headers(record), record.partition)
+
+
+def _text(reason: str) -> str:
+    """A reason can quote the record, which may be long."""
+    return reason if len(reason) <= MOST_TEXT else f"{reason[: MOST_TEXT - 1]}…"
+
+
+def _headers(record: Record) -> list[tuple[str, bytes]]:
+    headers = list(record.headers or ())
+    kept = [(name[:MOST_HEADER_BYTES], _cut(value, MOST_HEADER_BYTES)) for name, value in headers[:MOST_HEADERS]]
+    if len(headers) > MOST_HEADERS:
+        digest = hashlib.sha256()
+        for name, value in headers:
+            digest.update(b"%d %d " % (len(name), len(value or b"")) + name.encode() + (value or b""))
+        kept.append((LEFT_OUT, b"%d, sha256=%s" % (len(headers) - MOST_HEADERS, digest.hexdigest().encode())))
+    return kept  # type: ignore[return-value]  # a null stays null
+
+
+def _cut(value: bytes | None, most: int) -> bytes | None:
+    """``value``, or in as many bytes: its beginning, its length and its SHA-256."""
+    if value is None or len(value) <= most:
+        return value
+    end = b"... (%d bytes, sha256=%s)" % (len(value), hashlib.sha256(value).hexdigest().encode())
+    return value[: most - len(end)] + end

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from f1stream.race.car import Car
+from f1stream.race.kept import trim_slowest
+from models.bounds import MOST_LAPS
 from models.frame import Mark, Sector
 
 PERSONAL: Mark = "personal"
@@ -36,12 +38,16 @@ class Bests:
         valid = [(ms, int(number)) for number, ms in car.lap_times.items()]
         return min((lap for lap in valid if lap[1] > after and (until is None or lap[1] <= until)), default=None)
 
-    def lap(self, car: Car, lap_number: int, ms: int | None) -> None:
-        """``car`` did (or did after all, or did not: None) ``lap_number`` in ``ms``."""
+    def lap(self, car: Car, lap_number: int, ms: int | None, most: int = MOST_LAPS) -> None:
+        """``car`` did (or did after all, or did not: None) ``lap_number`` in ``ms``.
+
+        Of more than ``most`` valid laps of a car the slowest are dropped.
+        """
         if ms is None:
             car.lap_times.pop(str(lap_number), None)
         else:
             car.lap_times[str(lap_number)] = ms
+            trim_slowest(car.lap_times, most)
         best = self.best(car, len(self.began) - 1)
         if best is not None:
             self.laps[car.number] = best

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from f1stream.race.flags import flagged
-from models import Message, Notice, RaceControl, SessionClock, TrackStatus, Weather, YellowSector
+import orjson
 
-SHOWN_MESSAGES = 20
+from f1stream.race.flags import flagged
+from f1stream.race.kept import MESSAGES_BYTES, NOTICES_BYTES, newest
+from models import Message, Notice, RaceControl, SessionClock, TrackStatus, Weather, YellowSector
+from models.frame import MOST_MESSAGES, MOST_NOTICES
+
 OVERTAKING: dict[str, tuple[Literal["DRS", "OVERTAKE"], bool]] = {
     "DRS ENABLED": ("DRS", True), "DRS DISABLED": ("DRS", False),
     "OVERTAKE ENABLED": ("OVERTAKE", True), "OVERTAKE DISABLED": ("OVERTAKE", False),
@@ -18,7 +21,7 @@ OVERTAKING: dict[str, tuple[Literal["DRS", "OVERTAKE"], bool]] = {
 
 @dataclass(slots=True)
 class Bulletins:
-    """The latest of each kind."""
+    """The latest of each kind; of messages and notices the newest that fit (``f1stream.race.kept``)."""
 
     track_status: str = "1"
     track_message: str = "AllClear"
@@ -41,14 +44,14 @@ class Bulletins:
             case RaceControl():
                 # Frames leave out what was never set: set all, as it will be when read back from a checkpoint.
                 whole = RaceControl.model_validate(message.model_dump())
-                self.race_control = [*self.race_control, whole][-SHOWN_MESSAGES:]
+                self.race_control = newest([*self.race_control, whole], MOST_MESSAGES, MESSAGES_BYTES)
                 self.overtaking = OVERTAKING.get(message.message, self.overtaking)
                 self.yellow = flagged(self.yellow, message)
             case SessionClock():
                 self.clock = message
             case Notice():
                 kept = {about: text for about, text in self.notices.items() if about != message.about}
-                self.notices = kept | ({message.about: message.text} if message.text else {})
+                self.notices = _newest(kept | ({message.about: message.text} if message.text else {}))
             case _:
                 pass
 
@@ -56,3 +59,11 @@ class Bulletins:
         """All of it, to see whether anything has changed."""
         return (self.track_status, self.track_message, self.weather, self.race_control, self.yellow, self.overtaking,
                 self.clock, self.notices)  # fmt: skip
+
+
+def _newest(notices: dict[str, str]) -> dict[str, str]:
+    """The last ``MOST_NOTICES``, or as many as ``NOTICES_BYTES`` hold."""
+    kept = list(notices.items())[-MOST_NOTICES:]
+    while len(orjson.dumps(kept)) > NOTICES_BYTES:
+        del kept[0]
+    return dict(kept)

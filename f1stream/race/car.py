@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from f1stream.race.kept import AWAITED
 from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places
 from f1stream.race.progress import MS_PER_HOUR, SILENCE_MS, Progress
 from f1stream.race.tyres import TyreSet, after_lap
@@ -189,6 +190,7 @@ class Car:
                 at = m0 + (m1 - m0) * (time_ms - t0) / (t1 - t0)
                 laps_before = lap if place == PIT_FINISH else lap - 1
                 self.seen_at.append((place, at - laps_before * places.length_m))
+        del self.seen_at[:-AWAITED]
         self.awaited = [waits for waits in self.awaited if waits[2] > t1]
 
     def coasts(self, now: int, places: Places) -> list[tuple[Place, int | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from f1stream.race.car import LINES, Car
 from f1stream.race.colours import JUMP_M
+from f1stream.race.kept import COMPARED, laps_of_car, trim
 from f1stream.race.places import Compared, Place
 from f1stream.race.progress import MS_PER_HOUR
 from f1stream.race.state import State
@@ -104,12 +105,14 @@ def compare(race: State, car: Car, place: int) -> None:
     if measured is None or official is None or measured[0] != official[0]:
         return
     race.compared.append(Compared(car.number, place, measured[0], measured[1], official[1]))
+    del race.compared[:-COMPARED]
 
 
 def lap_end(race: State, car: Car, lap: int, at: int) -> None:
     """A lap ended at ``at`` (ms, session time); a changed end changes what a pit stop costs."""
     if car.lap_ends.get(str(lap)) != at:
         car.lap_ends[str(lap)] = at
+        trim(car.lap_ends, laps_of_car(len(race.cars)))
         race.stops_told = True
 
 
@@ -123,7 +126,7 @@ def leaves(race: State, car: Car) -> None:
 def lap_time(race: State, car: Car, lap_number: int, ms: int | None) -> None:
     """``car`` drove ``lap_number`` in ``ms``; None for a lap without a valid time."""
     fastest = race.bests.fastest()
-    race.bests.lap(car, lap_number, ms)
+    race.bests.lap(car, lap_number, ms, laps_of_car(len(race.cars)))
     if race.bests.fastest() != fastest:
         race.touched.update(race.cars)  # who had it has it no more
     if race.parts is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models import RaceControl, YellowSector
+from models.bounds import MOST_MARKS
 
 YELLOW = {"YELLOW": False, "DOUBLE YELLOW": True}
 """Flag of a sector: whether it is double. The later one holds: a double yellow can become a single one."""
@@ -24,4 +25,4 @@ def flagged(yellow: list[YellowSector], message: RaceControl) -> list[YellowSect
     if message.flag == "CLEAR":
         return others
     told = YellowSector(sector=message.sector, double=YELLOW[message.flag])
-    return sorted([*others, told], key=lambda each: each.sector)
+    return sorted([*others[-(MOST_MARKS - 1) :], told], key=lambda each: each.sector)

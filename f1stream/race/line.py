@@ -12,6 +12,8 @@ Floats = npt.NDArray[np.float64]
 NODE_M = 5.0
 """Spacing of the line's nodes; the chord of a 20 m hairpin is then off by 16 cm."""
 CELL_M = 10.0
+LONGEST_FINE_M = 10_000.0
+"""Of a longer line nodes and cells are larger in proportion, so that none costs more than a second to index."""
 MARGIN_M = 150.0
 """How far off the line a position is still looked up exactly: pit lanes and run-off areas lie within."""
 REACH = 6
@@ -32,7 +34,8 @@ class ReferenceLine:
         chords = np.sqrt((np.diff(points, axis=0) ** 2).sum(axis=1))
         points = points[np.concatenate([[True], chords > 0])]
         along = np.concatenate([[0.0], np.cumsum(np.sqrt((np.diff(points, axis=0) ** 2).sum(axis=1)))])
-        nodes = max(int(along[-1] / NODE_M), 8)
+        self._coarse = max(along[-1] / LONGEST_FINE_M, 1.0)
+        nodes = max(int(along[-1] / (NODE_M * self._coarse)), 8)
         at = np.arange(nodes) * (along[-1] / nodes)
         self._x: Floats = np.interp(at, along, points[:, 0])
         self._y: Floats = np.interp(at, along, points[:, 1])
@@ -40,28 +43,29 @@ class ReferenceLine:
         self._dy: Floats = np.roll(self._y, -1) - self._y
         squared = self._dx**2 + self._dy**2
         self._chord: Floats = np.sqrt(squared)
-        self._inverse: Floats = 1.0 / squared
+        self._inverse: Floats = np.divide(1.0, squared, out=np.zeros_like(squared), where=squared > 1e-6)
         self._along: Floats = np.concatenate([[0.0], np.cumsum(self._chord)[:-1]])
-        self.length_m = float(self._chord.sum())
+        self.length_m = max(float(self._chord.sum()), 1.0)
         self._index_cells()
 
     def _index_cells(self) -> None:
         """For each cell of a grid over the circuit, the nearest node."""
+        self._cell_m = cell_m = CELL_M * self._coarse
         self._left, self._bottom = self._x.min() - MARGIN_M, self._y.min() - MARGIN_M
-        self._columns = int((self._x.max() + MARGIN_M - self._left) / CELL_M) + 1
-        self._rows = int((self._y.max() + MARGIN_M - self._bottom) / CELL_M) + 1
-        centre_y = self._bottom + (np.arange(self._rows) + 0.5) * CELL_M
+        self._columns = int((self._x.max() + MARGIN_M - self._left) / cell_m) + 1
+        self._rows = int((self._y.max() + MARGIN_M - self._bottom) / cell_m) + 1
+        centre_y = self._bottom + (np.arange(self._rows) + 0.5) * cell_m
         self._nearest = np.empty((self._columns, self._rows), np.int64)
         away_y = (self._y[None] - centre_y[:, None]) ** 2
         for column in range(self._columns):
-            centre_x = self._left + (column + 0.5) * CELL_M
+            centre_x = self._left + (column + 0.5) * cell_m
             self._nearest[column] = np.argmin((self._x[None] - centre_x) ** 2 + away_y, axis=1)
 
     def project(self, x: Floats, y: Floats) -> Floats:
         """Metres along the lap, 0 <= s <= length, of positions in 1/10 m; shape (n,) to (n,)."""
         x, y = x / 10.0, y / 10.0
-        column = np.clip(((x - self._left) / CELL_M).astype(np.int64), 0, self._columns - 1)
-        row = np.clip(((y - self._bottom) / CELL_M).astype(np.int64), 0, self._rows - 1)
+        column = np.clip(((x - self._left) / self._cell_m).astype(np.int64), 0, self._columns - 1)
+        row = np.clip(((y - self._bottom) / self._cell_m).astype(np.int64), 0, self._rows - 1)
         node = (self._nearest[column, row][:, None] + np.arange(-REACH, REACH + 1)) % len(self._x)
         from_x, from_y = x[:, None] - self._x[node], y[:, None] - self._y[node]
         share = (from_x * self._dx[node] + from_y * self._dy[node]) * self._inverse[node]

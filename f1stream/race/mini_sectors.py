@@ -47,7 +47,7 @@ class MiniSectors:
 
     def learn(self, car: str, end_ms: int, lap_ms: int) -> None:
         """A car completed a lap: if it was a quick one, it shows where mini-sectors end."""
-        if self.lap_ms is not None and lap_ms > self.lap_ms * QUICK:
+        if lap_ms <= 0 or (self.lap_ms is not None and lap_ms > self.lap_ms * QUICK):
             return
         self.lap_ms = min(lap_ms, self.lap_ms or lap_ms)
         begin = end_ms - lap_ms

@@ -11,21 +11,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from f1stream.race.kept import CASES_BYTES
 from f1stream.race.order import Distance
 from models import RaceControl
-from models.frame import Penalty, PenaltyKind, PenaltyState
+from models.bounds import MOST_REASON
+from models.frame import MOST_PENALTIES, Penalty, PenaltyKind, PenaltyState
 
 Verdict = PenaltyState | Literal["dropped"]
 
-_CAR = r"\d+ \(\w+\)"
-_REASON = r"(?:\s*-\s*(?P<reason>.*?))?\s*(?:\((?P<at>\d+:\d\d:\d\d)\))?"
+_CAR = r"\d{1,4} \(\w{1,10}\)"
+_REASON = r"(?:\s*-\s*(?P<reason>.*?))?\s*(?:\((?P<at>\d{1,2}:\d\d:\d\d)\))?"
 _INCIDENT = re.compile(
     rf"(?P<where>.*?)\s*INCIDENT INVOLVING CARS? (?P<cars>{_CAR}(?:(?:, AND|,| AND) {_CAR})*)\s+"
     r"(?:(?P<noted>NOTED)|(?P<investigated>UNDER INVESTIGATION)|(?P<after_race>WILL BE INVESTIGATED AFTER THE \w+)"
     rf"|(?P<dropped>(?:REVIEWED )?NO FURTHER (?:ACTION|INVESTIGATION))){_REASON}"
 )
 _PENALTY = re.compile(
-    r"(?P<served>PENALTY SERVED\s*-\s*)?(?:(?P<seconds>\d+) SECONDS? )?"
+    r"(?P<served>PENALTY SERVED\s*-\s*)?(?:(?P<seconds>\d{1,4}) SECONDS? )?"
     r"(?:(?P<time>TIME)|(?P<drive_through>DRIVE[ -]THROUGH)|(?P<stop_go>STOP(?:/| AND |-AND-|-)GO)) PENALTY "
     rf"FOR CAR (?P<cars>{_CAR}){_REASON}"
 )
@@ -64,14 +66,14 @@ def read(text: str) -> Word | None:
     rest, corrects = text[before.end() :].strip(), before["correction"] is not None
     if told := _INCIDENT.fullmatch(rest):
         verdict: Verdict = next(each for each in _VERDICTS if told[each])
-        return Word(verdict, "incident", _cars(told["cars"]), told["where"], told["reason"] or "", told["at"] or "",
-                    corrects=corrects)  # fmt: skip
+        cars, reason = _cars(told["cars"]), _reason(told["reason"])
+        return Word(verdict, "incident", cars, told["where"], reason, told["at"] or "", corrects=corrects)
     if told := _PENALTY.fullmatch(rest):
         kind: PenaltyKind = next(each for each in _KINDS if told[each])
         seconds = int(told["seconds"]) if told["seconds"] else None
         if kind == "time" and seconds is None:
             return None
-        return Word("served" if told["served"] else "given", kind, _cars(told["cars"]), "", told["reason"] or "",
+        return Word("served" if told["served"] else "given", kind, _cars(told["cars"]), "", _reason(told["reason"]),
                     told["at"] or "", seconds, corrects)  # fmt: skip
     return None
 
@@ -80,8 +82,13 @@ _VERDICTS: tuple[Verdict, ...] = ("noted", "investigated", "after_race", "droppe
 _KINDS: tuple[PenaltyKind, ...] = ("time", "drive_through", "stop_go")
 
 
+def _reason(text: str | None) -> str:
+    """Cut to what a frame has room for."""
+    return (text or "")[:MOST_REASON]
+
+
 def _cars(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"(\d+) \(", text))
+    return tuple(re.findall(r"(\d{1,4}) \(", text))
 
 
 def decided(cases: tuple[Case, ...], message: RaceControl) -> tuple[Case, ...]:
@@ -89,7 +96,25 @@ def decided(cases: tuple[Case, ...], message: RaceControl) -> tuple[Case, ...]:
 
     The stewards name no case, so a word belongs to the oldest one that it can mean; what they note again is a
     second case until they say otherwise. A penalty for one car closes the incident for all that were in it.
+
+    The newest are kept that fit into a frame (``CASES_BYTES``): the oldest are dropped.
     """
+    after = _decided(cases, message)
+    return after if after is cases else _newest(after)
+
+
+def _newest(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    left = CASES_BYTES
+    for nth in range(len(cases) - 1, -1, -1):
+        case = cases[nth]
+        left -= len(case.penalty.model_dump_json().encode()) * len(case.cars)
+        left -= sum(map(len, case.cars)) + len(case.where.encode())
+        if left < 0:
+            return cases[nth + 1 :]
+    return cases
+
+
+def _decided(cases: tuple[Case, ...], message: RaceControl) -> tuple[Case, ...]:
     word = read(message.message)
     if word is None:
         return cases
@@ -145,8 +170,8 @@ def _case(word: Word, lap: int | None) -> Case:
 
 
 def of_car(cases: tuple[Case, ...], number: str) -> tuple[Penalty, ...]:
-    """What concerns one car, oldest first."""
-    return tuple(case.penalty for case in cases if number in case.cars)
+    """What concerns one car, oldest first; the newest ``MOST_PENALTIES``."""
+    return tuple(case.penalty for case in cases if number in case.cars)[-MOST_PENALTIES:]
 
 
 def unserved_ms(cases: tuple[Case, ...]) -> dict[str, int]:

@@ -15,6 +15,10 @@ PUSHED_KMH = 10.0
 """A slower car may be on its way into a garage."""
 SHORTEST_DM, LONGEST_DM = 1_500.0, 15_000.0
 """From the entry line to the exit line; what is shorter or longer was no pass through it."""
+LONGEST_PATH = int(LONGEST_DM / STEP_DM) + 1
+"""Points; a path of more is longer than any pit lane."""
+MOST_CARS = 30
+"""Cars that are watched at a time: one of them is enough."""
 
 
 @dataclass(slots=True)
@@ -28,7 +32,7 @@ class PitLane:
 
     def enters(self, car: str) -> None:
         """A car was told to be at the entry line."""
-        if not self.line:
+        if not self.line and len(self.paths) < MOST_CARS:
             self.paths[car] = []
 
     def sample(self, car: str, x: float, y: float, speed: float) -> None:
@@ -41,6 +45,8 @@ class PitLane:
             del self.paths[car]
         elif not path or _apart(path[-1], at) >= STEP_DM:
             path.append(at)
+            if len(path) > LONGEST_PATH:
+                del self.paths[car]
 
     def leaves(self, car: str) -> None:
         """A car was told to be at the exit line: if its path is good, it is the line."""

@@ -17,6 +17,8 @@ STRIKES = 8
 """So many in a row, about a second, and the position is right after all."""
 SILENCE_MS = 2_000
 """Without samples for so long, dead reckoning is worth nothing."""
+LONGEST_MS = 3_600_000
+"""Of silence that is driven through at all: after more, the laps are lost."""
 MS_PER_HOUR = 3_600.0
 """km/h times ms, divided by this, is metres."""
 
@@ -41,7 +43,7 @@ class Progress:
                 return None
             self.m = s - length_m if s > length_m / 2 else s
         else:
-            self.m += (self.speed + speed) * 0.5 * elapsed / MS_PER_HOUR
+            self.m += (self.speed + speed) * 0.5 * min(elapsed, LONGEST_MS) / MS_PER_HOUR
             if s is not None:
                 self._correct(s, elapsed, length_m)
         self.t, self.speed = t, speed

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from f1stream.race import crossings
 from f1stream.race.car import LINES, RETHINK, Car, Visit
 from f1stream.race.columns import Columns
+from f1stream.race.kept import AWAITED, COMPARED, CONDITIONS, stints_of_car
 from f1stream.race.order import UNKNOWN
 from f1stream.race.penalties import decided
 from f1stream.race.pit_loss import OF_STATUS, pit_loss
@@ -88,6 +89,7 @@ class Race(State):
                 self.parts = None if is_race(message.type) else Parts()
             case TrackStatus():
                 self.conditions.append((message.session_time_ms, OF_STATUS.get(message.status, "green")))
+                del self.conditions[:-CONDITIONS]
                 self.stops_told = True
             case LapCount():
                 self.total_laps = message.total_laps
@@ -162,6 +164,7 @@ class Race(State):
             case PitIn():
                 car.in_pit, car.next_m = True, RETHINK
                 car.visits.append(Visit(message.lap, at, suspended=self.suspended))
+                del car.visits[: -stints_of_car(len(self.cars))]
                 self.colours.interrupt(car.number)
                 self.pit_lane.enters(car.number)
             case PitOut():
@@ -173,6 +176,7 @@ class Race(State):
                     car.visits[-1].out_ms = at
             case TyreChange():
                 car.fit(message, racing=self.started_ms is not None)
+                del car.sets[: -stints_of_car(len(self.cars))]
             case SectorTime():
                 self.bests.sector(car, message.sector, message.time_ms)
                 if message.sector != 3:  # the third ends at the finish line: the lap's record tells
@@ -209,12 +213,14 @@ class Race(State):
                 car.last_lap = (lap.lap_number, lap.lap_time_ms)
             if lap.compound is not None and lap.lap_number == car.lap and not car.in_pit:
                 car.wears(lap.compound, lap.tyre_life, lap.lap_number)
+                del car.sets[: -stints_of_car(len(self.cars))]
 
     def _official(self, car: Car, place: Place) -> None:
         """An official time: learn where the place is, count the lap."""
         learned_at = PIT_FINISH if place.place == FINISH and car.in_pit else place.place
         if learned_at != FINISH:
             car.awaited.append((learned_at, place.lap, place.time_ms))
+            del car.awaited[:-AWAITED]
         car.official_at[place.place] = (place.lap, place.time_ms)
         crossings.compare(self, car, place.place)
         if self.official and place.place == FINISH:
@@ -231,6 +237,7 @@ class Race(State):
             return
         if told.gap_ms is not None and measured.ms is not None and measured.laps == 0 and self.order[0] != car.number:
             self.gap_errors.append(measured.ms - told.gap_ms)
+            del self.gap_errors[:-COMPARED]
 
     # -- where the cars are ----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from f1stream import topics
 from f1stream.sources.session import Session
 from f1stream.topics import Stamp
 from models import Lap, Message, Packet, SessionEnd, SessionInfo
+from models.bounds import MOST_SOURCE
 from models.frame import FRAME_MS
 
 
@@ -29,7 +30,8 @@ class Stamper:
     """Numbers the records of a run, by topic and key, in the order in which they are published."""
 
     def __init__(self, session_key: str, epoch: int, t0_utc_ms: int, source: str) -> None:
-        self.session_key, self._epoch, self._t0_utc_ms, self._source = session_key, epoch, t0_utc_ms, source
+        self.session_key, self._epoch, self._t0_utc_ms = session_key, epoch, t0_utc_ms
+        self._source = source[:MOST_SOURCE]
         self._seqs: Counter[tuple[str, bytes]] = Counter()
 
     def fact(self, emitted_ms: int, record: Lap | Message) -> Published:

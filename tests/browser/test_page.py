@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser
 
 from models import RaceControl, SessionStatus
-from tests.support.page_race import LAP_MS, frames_record, head_record, lap, message
+from tests.support.page_race import LAP_MS, damaged_notice, frames_record, head_record, lap, message
 from tests.support.stage import (
     DESKTOP,
     PHONE,
@@ -117,6 +117,19 @@ async def test_a_broker_that_is_away_shows(browser: Browser, stage: Stage) -> No
     await stage.pause()
     stage.feed.connected = False
     await pill(page, "Kafka is unreachable")
+
+
+async def test_a_damaged_run_says_so_and_what_to_do(browser: Browser, stage: Stage) -> None:
+    stage.race()
+    page, errors = await opened(browser, stage)
+    await pill(page, "Live")
+    stage.feed.take([damaged_notice("message 3 came after 1")])
+    await pill(page, "Run is damaged")
+    await page.get_by_text("This run is damaged: message 3 came after 1. Publish the session again.").wait_for()
+    stage.head, stage.number = {**stage.head, "epoch": 2}, 0
+    stage.put(50, epoch=2)
+    await until(page, "f1stream.connection.status.epoch === 2 && document.querySelector('#notices').hidden")
+    assert errors == []
 
 
 async def test_at_the_end_the_session_is_over_and_finishers_stay_finished(browser: Browser, stage: Stage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -111,11 +112,11 @@ async def test_a_warehouse_killed_between_copy_and_commit_has_every_row_once(
 async def test_a_record_that_the_warehouse_rejects_is_a_dead_letter_and_the_others_are_loaded(
     rig: ArchiveRig, items: list[Published]
 ) -> None:
-    """A gear of 2**70 is JSON and an integer, and no column has room for it."""
+    """A session time 0 of 2**62 ms is an integer of 64 bits, and no instant that a column has room for."""
     place = next(n for n, item in enumerate(items) if n > 200 and item.topic == topics.TELEMETRY and item.record.gear)
-    spoiled = items[place].record.model_copy(update={"gear": [2**70] * len(items[place].record.gear)})
+    spoiled = replace(items[place], stamp=replace(items[place].stamp, t0_utc_ms=2**62))
     published = bytes_of(items)
-    published[place] = (items[place], topics.encode(spoiled))
+    published[place] = (spoiled, published[place][1])
     await rig.publish(published)
     rig.archive()
     await rig.until_loaded()

@@ -1,4 +1,4 @@
-"""Runs that cannot be followed, beside a good session, on workers that a supervisor restarts; publishing heals them."""
+"""Runs that cannot be followed, beside a good one, on workers that a supervisor restarts; publishing heals them."""
 
 from __future__ import annotations
 

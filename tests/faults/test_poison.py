@@ -30,7 +30,7 @@ async def test_each_is_in_the_dead_letters_once_with_its_reason(
     poison = [
         *POISON,
         (topics.TELEMETRY, b"9693:99", topics.encode(packet), STAMP, "the key says 99"),
-        (topics.TELEMETRY, key, topics.encode(too_large), STAMP, "does not fit"),
+        (topics.TELEMETRY, key, topics.encode(too_large), STAMP, "gear"),
     ]
     producer = AIOKafkaProducer(**rig.settings.kafka_client(), max_request_size=1_048_576)
     await producer.start()

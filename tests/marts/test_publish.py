@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
@@ -9,12 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from f1stream import topics
 from f1stream.kafka import BrokerError, producer_for
 from f1stream.marts import publish
-from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
-from models import Round, RoundResult, Season, SessionResult
+from models import RoundResult, Season, SessionResult
 from tests.support.rig import Rig
 
 EVENT = {"event_key": "e1", "season": 2025, "round": 1, "event_name": "Australian Grand Prix",
@@ -48,6 +45,28 @@ def test_a_season_has_the_results_of_the_rounds_that_have_been_held() -> None:
     assert scheduled.results == []
 
 
+def test_what_no_record_has_room_for_is_left_out_and_the_rest_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Odd(Tables):
+        def rows(self, query: str) -> list[dict[str, Any]]:
+            if query == publish.EVENTS.format(marts="MARTS"):
+                return [EVENT, NEXT | {"round": 2**64}, NEXT | {"season": 10**30}]
+            if query == publish.ROUND_RESULTS.format(marts="MARTS"):
+                return [NORRIS, HADJAR | {"points": Decimal("NaN")}]
+            return super().rows(query)
+
+    (season,) = publish.read(cast(Warehouse, Odd()), "MARTS")
+    assert isinstance(season, Season)
+    assert [(told.round, len(told.results)) for told in season.rounds] == [(1, 1)]
+    said = " ".join(record.getMessage() for record in caplog.records)
+    for what in ("Round 18446744073709551616 of 2025", f"Season {10**30}", "result of e1"):
+        assert what in said
+    monkeypatch.setattr(publish, "MOST_BYTES", 100)
+    assert publish._value(season) is None
+    assert "season:2025 is not published" in caplog.text
+
+
 async def test_what_a_broker_that_dies_has_not_taken_is_not_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,33 +88,3 @@ async def test_what_a_broker_that_dies_has_not_taken_is_not_told(
             await publish.publish(rig.settings, Dying())
     finally:
         rig.stop()
-
-
-async def test_a_season_that_no_topic_takes_is_named_and_all_others_are_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent: list[bytes] = []
-
-    class Producer:
-        async def start(self) -> None:
-            pass
-
-        async def stop(self) -> None:
-            pass
-
-        async def send(self, _: str, __: bytes, key: bytes) -> Any:
-            sent.append(key)
-            return asyncio.sleep(0)
-
-    async def create_topics(_: Settings) -> list[str]:
-        return []
-
-    monkeypatch.setattr(publish, "has_broker", lambda _: True)
-    monkeypatch.setattr(publish, "create_topics", create_topics)
-    monkeypatch.setattr(publish, "producer_for", lambda _: Producer())
-    event = {"round": 1, "event_name": "x" * topics.MAX_VALUE_BYTES, "race_date": "2025-03-16", "status": "held"}
-    large = Season(season=2025, built_ms=1, rounds=[Round(**event, drivers=[], constructors=[], results=[])])
-    others = [Season(season=year, built_ms=1, rounds=[]) for year in (2024, 2026)]
-    with pytest.raises(BrokerError, match=r"does not get season:2025 \(1,000,\d+ bytes\).*all others are published"):
-        await publish.publish(Settings(_env_file=None, home=tmp_path), [others[0], large, others[1]])
-    assert sent == [b"season:2024", b"season:2026"]

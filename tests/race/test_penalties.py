@@ -218,3 +218,18 @@ def test_antonelli_at_the_flag(aus_session: Session, archive_path: Path) -> None
     assert official[3:5] == ["12", "23"]
     assert [cars[number]["position"] for number in ("12", "23")] == [4, 5]
     assert by_place[:14] == [*official[:3], "23", "12", *official[5:14]]
+
+
+@pytest.mark.parametrize("digits", [5, 900, 4_300])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FIA STEWARDS: {} SECOND TIME PENALTY FOR CAR 4 (NOR) - SPEEDING",
+        "FIA STEWARDS: 5 SECOND TIME PENALTY FOR CAR {} (NOR) - SPEEDING",
+        "TURN 1 INCIDENT INVOLVING CAR {} (NOR) NOTED - SPEEDING",
+        "TURN 1 INCIDENT INVOLVING CAR 4 (NOR) NOTED - SPEEDING ({}:00:00)",
+    ],
+)
+def test_a_number_of_more_digits_than_any_has_is_no_number(text: str, digits: int) -> None:
+    word = read(text.format("9" * digits))
+    assert word is None or (word.seconds, word.at) == (None, "")

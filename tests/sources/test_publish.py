@@ -52,10 +52,10 @@ async def test_a_record_that_no_topic_takes_ends_the_run_with_its_name() -> None
         await outbox.put(stamper.fact(1, said(topics.MAX_VALUE_BYTES + 1)))
     outline = [(float(n), 0.123456789) for n in range(70_000)]
     with pytest.raises(SourceError, match=r"messages \(track, at session time 2 ms\).*Look at it in the source"):
-        await outbox.put(stamper.fact(2, Track(session_time_ms=2, outline=outline)))
+        await outbox.put(stamper.fact(2, Track.model_construct(session_time_ms=2, outline=outline)))
     n = 30_000
     columns = dict.fromkeys(("x", "y", "z", "speed", "rpm", "throttle"), [1.5] * n)
-    packet = Packet(
+    packet = Packet.model_construct(
         driver_number="4", until_ms=n, session_time_ms=list(range(n)), brake=[False] * n, gear=[1] * n, **columns
     )
     with pytest.raises(SourceError, match=r"9693:4 in telemetry \(packet,.*shorter packets \(--packet-ms\)"):

@@ -6,8 +6,8 @@ import math
 from array import array
 from typing import Any
 
-from f1stream.topics import LAPS, MESSAGES, car_key, encode_frames
-from models import CarState, Frame, Head, Lap, Message, RaceState, SessionStatus, TeamRadio, Weather
+from f1stream.topics import LAPS, MESSAGES, car_key, encode, encode_frames
+from models import CarState, Damaged, Frame, Head, Lap, Message, RaceState, SessionStatus, TeamRadio, Weather
 from models.frame import FRAME_MS, KEYFRAME_MS
 from models.message import Entry, RaceControl, SessionInfo
 from web.feed import Feed
@@ -107,6 +107,12 @@ def frame(
 def head_record(**named: Any) -> FramesRecord:
     made = head(**named)
     return FramesRecord(made.session_key, "head", made.epoch, 0, frozenset(), encode_frames([made]), 0)
+
+
+def damaged_notice(reason: str, session: str = "test_race", epoch: int = 1) -> FramesRecord:
+    """That the race worker gave a run up."""
+    value = encode(Damaged(session_key=session, epoch=epoch, reason=reason))
+    return FramesRecord(session, "damaged", epoch, 0, frozenset(), value, 0)
 
 
 def frames_record(

@@ -16,7 +16,7 @@ from f1stream.settings import Settings
 from models import Frame, Season, SessionResult
 from models.message import RaceControl
 from tests.support.page_marts import BUILT_MS, result, season
-from tests.support.page_race import frames_record, head_record
+from tests.support.page_race import damaged_notice, frames_record, head_record
 from web import viewers
 from web.app import create_app, serve
 from web.cursor import Cursor
@@ -127,7 +127,7 @@ async def test_little_waits_for_a_viewer_who_reads_nothing(client: Client, feed:
         b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     await reader.readuntil(b"}")
-    long = [RaceControl(session_time_ms=1, category="Other", message="x" * 60_000)]
+    long = [RaceControl.model_construct(session_time_ms=1, category="Other", message="x" * 60_000)]
     for number in range(10, 40):
         feed.take([frames_record(number, race_control=long)])
         await asyncio.sleep(0.05)
@@ -291,9 +291,26 @@ async def test_sessions_are_listed_with_what_they_are(client: Client, feed: Feed
     assert listed == [
         {
             "session_key": "test_race", "epoch": 1, "name": "Race", "meeting": "Test Grand Prix",
-            "simulated": True, "source": "test", "from_ms": 0, "to_ms": 59 * 200, "ended": False,
+            "simulated": True, "source": "test", "from_ms": 0, "to_ms": 59 * 200, "ended": False, "damaged": None,
         }
     ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("quick_status")
+async def test_a_damaged_run_is_named_until_a_newer_one_begins(client: Client, feed: Feed) -> None:
+    race(feed, 60)
+    async with client.ws_connect("/ws") as ws:
+        assert (await messages(ws, 1, "status"))[0]["damaged"] is None
+        feed.take([damaged_notice("message 3 came after 1")])
+        while (await messages(ws, 1, "status"))[0]["damaged"] != "message 3 came after 1":
+            pass
+        listed = (await (await client.get("/api/sessions")).json())["sessions"]
+        assert [each["damaged"] for each in listed] == ["message 3 came after 1"]
+        feed.take([damaged_notice("late news of an old run", epoch=0)])
+        race(feed, 60, epoch=2)
+        while (status := (await messages(ws, 1, "status"))[0])["epoch"] != 2:
+            pass
+        assert status["damaged"] is None
 
 
 async def test_the_state_at_a_time_is_the_whole_picture(client: Client, feed: Feed) -> None:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from f1stream import topics
 from f1stream.embedded import broker
 from f1stream.kafka import create_topics
+from f1stream.race.stages.frame_records import damaged_record
 from f1stream.settings import Settings
 from models import Frame, Head, Packet, Weather
 from tests.support.page_marts import BUILT_MS, result, season
@@ -92,6 +93,7 @@ def facts() -> list[Sent]:
     samples = Packet(driver_number="4", until_ms=400, session_time_ms=[100, 300], x=[1, 2], y=[1, 2], z=[0, 0],
                      speed=[200, 210], rpm=[1, 1], throttle=[99, 100], brake=[False, True], gear=[7, 8])  # fmt: skip
     driven = lap("4", 1, end_ms=380).record
+    lost = damaged_record(b"test_race", "test_race", 1, "message 3 came after 1")
     return [
         (topics.MESSAGES, b"test_race", topics.encode(told), stamp),
         (topics.LAPS, b"test_race:4", topics.encode(driven), stamp),
@@ -104,6 +106,8 @@ def facts() -> list[Sent]:
         (topics.LAPS, b"test_race:4", topics.encode(driven), [(name, None) for name, _ in stamp]),
         (topics.FRAMES, b"test_race", b"{}", [("kind", None)]),
         (topics.FRAMES, b"\xff", b"{}", [("kind", b"head")]),
+        (topics.FRAMES, b"test_race", b"{}", topics.damaged_headers(1)),
+        (topics.FRAMES, lost.key or b"", lost.value, lost.headers),
     ]
 
 
@@ -114,9 +118,10 @@ async def test_laps_messages_and_samples_are_there_by_the_time_at_which_they_bec
     reader = StreamReader(Shelf(10**6), rig.settings)
     await reader.start()
     try:
-        await until(lambda: reader.caught_up and reader.bad_records == 8)
+        await until(lambda: reader.caught_up and reader.bad_records == 9)
         tape = reader.shelf.get("test_race")
         assert tape is not None
+        assert tape.damaged == "message 3 came after 1"
         assert tape.history.between(0, 399) == []
         kinds = [orjson.loads(entry)["kind"] for entry in tape.history.between(0, 400)]
         assert sorted(kinds) == ["lap", "weather"]

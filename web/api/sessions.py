@@ -51,5 +51,6 @@ def _summary(tape: Tape) -> dict[str, Any]:
         "from_ms": span[0] if span else None,
         "to_ms": span[1] if span else None,
         "ended": tape.ended,
+        "damaged": tape.damaged,
         "age_ms": max(0, now_ms() - tape.arrived_ms) if tape.arrived_ms else None,
     }

@@ -100,6 +100,7 @@ export function truth(connection, status, statusAge, ended, now, remote) {
   if (ended) return { state: "over", text: "Session over", more: "" };
   if (status.reader !== "connected") return { state: "down", text: "Kafka is unreachable", more: "" };
   if (status.session == null) return { state: "wait", text: "Waiting for a session", more: "" };
+  if (status.damaged) return { state: "down", text: "Run is damaged", more: "" };
   if (status.worker_age_ms == null) return { state: "wait", text: "Waiting for data", more: "" };
   const age = status.worker_age_ms + statusAge;
   if (age > 30000) return { state: "down", text: "Race worker is gone", more: seconds(age) };

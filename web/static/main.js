@@ -121,7 +121,7 @@ function draw(now) {
       shown = around.from;
       const view = { picture: shown, t, horizon: remote.reveal ? Infinity : t, history, selection, over: shown.race.ended || (remote.reveal && Boolean(status?.ended)) };
       tower.render(shown, silence, history.laps(t));
-      renderPicture(shown, clock.rate);
+      renderPicture(shown, clock.rate, status?.session === shown.head.session_key ? status.damaged : null);
       log.render(view);
       radio.render(view);
       pitWindow.render(shown);

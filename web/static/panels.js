@@ -43,8 +43,8 @@ export function renderHead(head) {
   );
 }
 
-/** What changes with the picture. */
-export function renderPicture(picture, rate) {
+/** What changes with the picture. `damaged`: why the race worker gave the run up, where it did. */
+export function renderPicture(picture, rate, damaged) {
   const { race, head } = picture;
   renderProgress(race, head.info, picture.t);
   text("clock", clock(picture.t));
@@ -61,8 +61,9 @@ export function renderPicture(picture, rate) {
   $("weather-fact").hidden = race.air_temp == null && race.track_temp == null;
   text("weather", `${degrees(race.air_temp)} / ${degrees(race.track_temp)}`);
   text("rain", race.rainfall == null ? "" : race.rainfall ? "rain" : "dry");
-  $("notices").hidden = !race.notices?.length;
-  text("notices", (race.notices ?? []).join(" "));
+  const notices = [...(damaged ? [`This run is damaged: ${damaged}. Publish the session again.`] : []), ...(race.notices ?? [])];
+  $("notices").hidden = !notices.length;
+  text("notices", notices.join(" "));
   $("aid-fact").hidden = race.overtaking_aid == null;
   text("aid-name", race.overtaking_aid === "OVERTAKE" ? "Overtake" : "DRS");
   text("aid", race.overtaking_enabled ? "enabled" : "disabled");

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import ValidationError
 
 from f1stream.sources.deletions import deletion
 from f1stream.sources.livetiming.car_laps import LATE_MS, CarLaps
@@ -124,11 +127,13 @@ class LapBook:
                 driven[stint_number] += 1
             deleted = car.deleted.get(lap.lap_time_ms) if lap.lap_time_ms is not None else None
             lap_number = car.laps.laps_before + lap.number
-            laps.append(self._record(
-                number, lap_number, lap, stint_number, stint, 0 if stint_number is None else driven[stint_number],
-                statuses[n], is_best=n in bests and deleted is None, deleted=deleted,
-                is_accurate=_is_accurate(settled, statuses, n), position=self._position(number, lap_number, lap),
-            ))  # fmt: skip
+            with suppress(ValidationError):  # no lap that anybody drove has such numbers
+                laps.append(self._record(
+                    number, lap_number, lap, stint_number, stint, 0 if stint_number is None else driven[stint_number],
+                    statuses[n], is_best=n in bests and deleted is None, deleted=deleted,
+                    is_accurate=_is_accurate(settled, statuses, n),
+                    position=self._position(number, lap_number, lap),
+                ))  # fmt: skip
         return laps
 
     def _tidy_first(self, lap: Settled) -> None:

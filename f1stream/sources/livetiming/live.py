@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
 
-from f1stream import topics
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser import Parser
 from f1stream.sources.livetiming.track import outline
@@ -16,10 +14,10 @@ from f1stream.sources.livetiming.whole import session_info
 from f1stream.sources.packing import Published, Stamper
 from f1stream.sources.session import Columns
 from models import Entries, Lap, Message, Packet, SessionEnd, SessionStatus, Track
+from models.bounds import MOST_SAMPLES
 from models.frame import FRAME_MS
 from models.packet import COLUMNS
 
-log = logging.getLogger(__name__)
 PACKET_MS = 400
 """Packets tell so much of each car: the feed itself sends samples in bursts of a second or so."""
 WAITS_MS = 5_000
@@ -111,12 +109,6 @@ class LiveRun:
         assert self._stamper is not None  # noqa: S101
         if getattr(fact, "driver_number", None) not in (None, *self._cars):
             return  # somebody who came later than the list of entries
-        if (size := len(topics.encode(fact))) > topics.MAX_VALUE_BYTES:
-            log.warning(
-                "The feed's %s at session time %d ms would be a record of %d bytes, more than %d: it is left out.",
-                getattr(fact, "kind", "lap"), at_ms, size, topics.MAX_VALUE_BYTES,
-            )  # fmt: skip
-            return
         yield self._stamper.fact(at_ms, fact)
         if isinstance(fact, Lap) and fact.is_accurate and not self._has_track:
             line = outline(self._path(fact.driver_number), fact)
@@ -126,14 +118,20 @@ class LiveRun:
 
     def _packets(self, until_ms: int) -> Iterator[Published]:
         assert self.parser is not None and self._stamper is not None  # noqa: S101
-        self._until_ms = until_ms = max(until_ms // FRAME_MS * FRAME_MS, self._until_ms)
+        before, self._until_ms = self._until_ms, max(until_ms // FRAME_MS * FRAME_MS, self._until_ms)
+        until_ms = self._until_ms
         merged = self.parser.telemetry.merged(self._cars, self._t0_utc_ms, until_ms)
         for car in self._cars:
             columns = merged[car]
             if not self._has_track:
                 self._remember(car, columns)
             told = {name: columns[name].tolist() for name in COLUMNS if name in columns}
-            yield self._stamper.packet(Packet(driver_number=car, until_ms=until_ms, **told))
+            times = told["session_time_ms"]
+            for begin in range(0, max(len(times), 1), MOST_SAMPLES):  # several when the feed has been waited for
+                part = {name: column[begin : begin + MOST_SAMPLES] for name, column in told.items()}
+                is_last = begin + MOST_SAMPLES >= len(times)
+                until = until_ms if is_last else max(before, times[begin + MOST_SAMPLES - 1])
+                yield self._stamper.packet(Packet(driver_number=car, until_ms=until, **part))
 
     def _remember(self, car: str, columns: Columns) -> None:
         kept = self._recent.setdefault(car, deque())

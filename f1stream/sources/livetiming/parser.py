@@ -25,6 +25,7 @@ from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
 from models import Entry, Lap, LapCount, Message, RaceControl, SessionStatus, TyreChange
+from models.bounds import MOST_CARS, MOST_CODE, MOST_LAPS, MOST_NAME, MOST_NUMBER
 from models.session_start import start_after
 from models.session_type import is_race
 
@@ -80,7 +81,7 @@ class Parser:
     @property
     def key(self) -> str:
         """The session's key, as the feed has it."""
-        return str(self.info.get("Key", "recording"))
+        return str(self.info.get("Key", "recording"))[:MOST_CODE]
 
     def take(self, message: FeedMessage) -> list[Lap | Message]:
         """What becomes known with one message."""
@@ -111,15 +112,17 @@ class Parser:
         lines = self.state.get("TimingAppData", {}).get("Lines", {})
         found = []
         for number, told in drivers.items() if isinstance(drivers, dict) else ():
-            if isinstance(told, dict) and isinstance(told.get("Tla"), str):
+            if isinstance(told, dict) and isinstance(told.get("Tla"), str) and 0 < len(number) <= MOST_NUMBER:
                 grid = whole(lines.get(number, {}).get("GridPos"))
+                grid = grid if grid is not None and 0 < grid <= MOST_CARS else None
                 entry = Entry(
-                    driver_number=number, tla=told["Tla"], name=str(told.get("FullName", told["Tla"])),
-                    team=str(told.get("TeamName", "")), team_color=str(told.get("TeamColour") or "808080"),
-                    grid_position=grid or None,
+                    driver_number=number, tla=told["Tla"][:MOST_CODE],
+                    name=str(told.get("FullName", told["Tla"]))[:MOST_NAME],
+                    team=str(told.get("TeamName", ""))[:MOST_NAME],
+                    team_color=str(told.get("TeamColour") or "808080")[:MOST_CODE], grid_position=grid,
                 )  # fmt: skip
                 found.append((grid or 99, whole(told.get("Line")) or 99, entry))
-        return [entry for *_, entry in sorted(found, key=lambda each: each[:2])]
+        return [entry for *_, entry in sorted(found, key=lambda each: each[:2])][:MOST_CARS]
 
     def _count_unknown(self, message: FeedMessage) -> None:
         if message.topic in KNOWN:
@@ -223,7 +226,8 @@ class Parser:
         for fact in facts:
             if isinstance(fact, LapCount):
                 self.total_laps = fact.total_laps
-        self.total_laps = whole(message.data.get("TotalLaps")) or self.total_laps
+        total = whole(message.data.get("TotalLaps"))
+        self.total_laps = total if total is not None and 0 < total <= MOST_LAPS else self.total_laps
         return list(facts)
 
     def _clock(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:

@@ -15,11 +15,14 @@ from f1stream.sources.livetiming.packed import Damaged, unpack
 from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.values import number, whole
 from f1stream.sources.session import Columns
+from models.bounds import LONGEST_MS, MOST_CODE, MOST_KMH
 
 CHANNELS = {"rpm": "0", "speed": "2", "gear": "3", "throttle": "4", "brake": "5", "drs": "45"}
 NO_DATA = 104
 """The feed's code for a value that was not measured, of throttle and brake."""
 OFF_TRACK = "OffTrack"
+LATEST_MS = LONGEST_MS // 2
+"""A sample that is further from when it was sent is not of this session, ms."""
 
 
 @dataclass
@@ -90,6 +93,9 @@ class Telemetry:
                 self.damaged += 1
                 continue
             delay = sent_ms - at_ms
+            if abs(delay) > LATEST_MS:
+                self.damaged += 1
+                continue
             self.lag_ms = delay if self.lag_ms is None else min(self.lag_ms, delay)
             yield at_ms, entry[cars]
 
@@ -110,7 +116,7 @@ def _car_sample(
 ) -> tuple[int, float, float, int, float, bool, int | None] | None:
     rpm, speed, throttle = (number(channels.get(CHANNELS[name])) for name in ("rpm", "speed", "throttle"))
     gear, brake = whole(channels.get(CHANNELS["gear"])), number(channels.get(CHANNELS["brake"]))
-    if rpm is None or speed is None or throttle is None or gear is None or brake is None:
+    if rpm is None or speed is None or throttle is None or gear is None or brake is None or abs(speed) > MOST_KMH:
         return None
     drs = whole(channels.get(CHANNELS["drs"]))  # from 2026 there is none
     return at_ms, rpm, speed, gear, throttle, 0 < brake < NO_DATA, drs
@@ -121,6 +127,8 @@ def _place(at_ms: int, told: dict[str, Any]) -> tuple[int, float, float, float, 
     if x is None or y is None or z is None:
         return None
     status = told.get("Status")
+    if isinstance(status, str) and len(status) > MOST_CODE:
+        return None
     if isinstance(status, str) and status.isdecimal():  # as older feeds have it
         status = OFF_TRACK if int(status) else "OnTrack"
     return at_ms, x, y, z, status if isinstance(status, str) else None

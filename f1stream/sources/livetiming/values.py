@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_DURATION = re.compile(r"\+?(?:(?:(\d+):)?(\d{1,2}):)?(\d{1,2})\.(\d{1,3})")
-_LAPS = re.compile(r"\+?(\d+) ?L(?:AP|APS)?", re.IGNORECASE)
+from models.bounds import MOST_INT64, MOST_MEASURE
+
+_DURATION = re.compile(r"\+?(?:(?:(\d{1,2}):)?(\d{1,2}):)?(\d{1,2})\.(\d{1,3})")
+_LAPS = re.compile(r"\+?(\d{1,3}) ?L(?:AP|APS)?", re.IGNORECASE)
 
 
 def duration_ms(text: Any) -> int | None:
@@ -25,16 +27,18 @@ def gap(text: Any) -> tuple[int | None, int | None]:
 
 
 def whole(value: Any) -> int | None:
-    """A number that the feed may send as a text; None for anything else."""
+    """A number that the feed may send as a text; None for anything else, and for one of more than 64 bits."""
     try:
-        return int(value)
-    except (TypeError, ValueError):
+        told = int(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return told if abs(told) <= MOST_INT64 else None
 
 
 def number(value: Any) -> float | None:
-    """Likewise with a fraction."""
+    """Likewise with a fraction; None for one that no record has room for, as NaN and Infinity."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        told = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return told if abs(told) <= MOST_MEASURE else None

@@ -12,6 +12,7 @@ from f1stream.sources.livetiming.times import gmt_offset_ms
 from f1stream.sources.livetiming.track import outline
 from f1stream.sources.session import Columns, Session, SourceError
 from models import Entries, Lap, Message, SessionInfo, Track
+from models.bounds import MOST_NAME, MOST_PATH, MOST_SOURCE
 from models.packet import COLUMNS
 
 PREAMBLE_MS = 60_000
@@ -62,10 +63,10 @@ def session_info(parser: Parser, t0_utc_ms: int, start_ms: int, source: str) -> 
     meeting = _object(told, "Meeting")
     country, circuit = _object(meeting, "Country"), _object(meeting, "Circuit")
     return SessionInfo(
-        session_time_ms=0, name=str(told.get("Name", "Session")), type=str(told.get("Type", "Race")),
-        meeting=str(meeting.get("Name", "")), location=str(meeting.get("Location", "")),
-        country_code=str(country.get("Code", "")), circuit=str(circuit.get("ShortName", "")),
-        total_laps=parser.total_laps, t0_utc_ms=t0_utc_ms, start_ms=start_ms, source=source,
+        session_time_ms=0, name=_text(told.get("Name", "Session")), type=_text(told.get("Type", "Race")),
+        meeting=_text(meeting.get("Name", "")), location=_text(meeting.get("Location", "")),
+        country_code=_text(country.get("Code", "")), circuit=_text(circuit.get("ShortName", "")),
+        total_laps=parser.total_laps, t0_utc_ms=t0_utc_ms, start_ms=start_ms, source=source[:MOST_SOURCE],
         gmt_offset_ms=gmt_offset_ms(told.get("GmtOffset")), path=session_path(told),
     )  # fmt: skip
 
@@ -73,7 +74,11 @@ def session_info(parser: Parser, t0_utc_ms: int, start_ms: int, source: str) -> 
 def session_path(told: dict[str, Any]) -> str | None:
     """The ``Path`` of a ``SessionInfo``."""
     path = told.get("Path")
-    return path if isinstance(path, str) and path else None
+    return path if isinstance(path, str) and 0 < len(path) <= MOST_PATH else None
+
+
+def _text(told: Any) -> str:
+    return str(told)[:MOST_NAME]
 
 
 def _object(told: dict[str, Any], name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from f1stream.sources.livetiming.lap_book import LapBook
 from f1stream.sources.livetiming.merge import Misfit, merge
 from f1stream.sources.livetiming.settle import settle
 from f1stream.sources.livetiming.tyres import Tyres
-from f1stream.sources.livetiming.values import duration_ms, gap
+from f1stream.sources.livetiming.values import duration_ms, gap, number, whole
 from models import Entry
 
 
@@ -31,6 +31,23 @@ def test_durations(text: Any, ms: int | None) -> None:
 )  # fmt: skip
 def test_a_gap_is_a_time_or_laps_and_the_leader_has_none(text: Any, expected: tuple[int | None, int | None]) -> None:
     assert gap(text) == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["9" * 900, "9" * 4_300, "9" * 5_000, 1e400, "nan", "inf", -1e400, 2**64, None, "x", [1]], ids=repr
+)
+def test_a_number_that_no_record_has_room_for_is_none(value: Any) -> None:
+    assert whole(value) is None or abs(whole(value) or 0) < 2**63
+    assert number(value) is None
+    assert (whole("12"), number("12.5")) == (12, 12.5)
+
+
+@pytest.mark.parametrize("digits", [900, 4_300])
+def test_a_duration_or_a_gap_of_many_digits_is_none(digits: int) -> None:
+    many = "1" * digits
+    assert duration_ms(f"{many}:02:03.4") is None
+    assert duration_ms(f"{many}.4") is None
+    assert gap(f"{many}L") == (None, None)
 
 
 def test_lists_change_by_index_and_empty_texts_clear() -> None:

@@ -13,7 +13,7 @@ from f1stream.sources.livetiming.merge import merge
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.packing import Published
-from models import Entries, Lap, Packet, RaceControl, SessionEnd, SessionInfo, Track
+from models import Entries, Lap, Packet, SessionEnd, SessionInfo, Track
 from tests.support.livetiming_server import ending_at
 
 HOLD_BACK_MS = 3_000
@@ -96,26 +96,6 @@ def test_a_session_that_is_over_is_not_begun_and_the_next_one_is(mexico_feed: li
     assert isinstance(told[0].record, SessionInfo)
     assert {item.key for item in told if item.topic == topics.MESSAGES} == {b"9873"}
     assert told[0].record.name == "Qualifying"
-
-
-def test_a_fact_that_no_topic_takes_is_left_out_and_the_run_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    t0_ms = 1_741_000_000_000
-
-    def says(n: int, text: str) -> FeedMessage:
-        message = {"Utc": "2025-03-03T11:06:40", "Category": "Other", "Message": text}
-        return FeedMessage("RaceControlMessages", {"Messages": {str(n): message}}, t0_ms + 6_000 + n)
-
-    run = LiveRun(1, HOLD_BACK_MS, "live:f1")
-    feed = [
-        FeedMessage("SessionInfo", {"Key": 7, "Type": "Race", "Name": "Race"}, t0_ms, snapshot=True),
-        FeedMessage("DriverList", {"4": {"RacingNumber": "4", "Tla": "NOR", "Line": 1}}, t0_ms, snapshot=True),
-        FeedMessage("Heartbeat", {}, t0_ms + 6_000),
-        says(0, "before"), says(1, "x" * topics.MAX_VALUE_BYTES), says(2, "after"),
-    ]  # fmt: skip
-    messages = [item for item in published(run, feed) if item.topic == topics.MESSAGES]
-    assert [item.record.message for item in messages if isinstance(item.record, RaceControl)] == ["before", "after"]
-    assert [item.stamp.seq for item in messages] == list(range(len(messages))), "no record is missing between them"
-    assert "race_control at session time 6001 ms would be a record of 1000" in caplog.text
 
 
 def test_another_session_ends_the_one_that_was_on(mexico_feed: list[FeedMessage]) -> None:

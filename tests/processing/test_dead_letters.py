@@ -1,0 +1,84 @@
+"""Whatever was refused, its dead letter can be sent, and says what it was."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from f1stream import topics
+from f1stream.processing.dead_letters import LEFT_OUT, MOST_HEADERS, dead_letter, reject
+from f1stream.processing.outputs import Output
+from models import DeadLetter
+from tests.support.harness import MemoryRecord
+
+LONG_KEY = b"k" * 160_000
+
+
+def read_back(output: Output) -> DeadLetter:
+    return topics.decode_dead_letter(output.value)
+
+
+def size(output: Output) -> int:
+    headers = sum(len(name.encode()) + len(value or b"") for name, value in output.headers)
+    return len(output.key or b"") + len(output.value) + headers
+
+
+def refused(**told: Any) -> MemoryRecord:
+    record = {"topic": topics.LAPS, "partition": 3, "offset": 7, "key": b"s:4", "value": b"a lap", "headers": []}
+    return MemoryRecord(**(record | told))  # type: ignore[arg-type]
+
+
+def test_a_letter_of_a_long_key_and_many_headers_is_short_and_has_their_lengths_and_hashes() -> None:
+    headers = [("h" * 300, b"v" * 5_000), *[("epoch", b"1")] * 9_999]
+    output = dead_letter("race", refused(key=LONG_KEY, value=b"x" * 900_000, headers=headers), "y" * 10_000)
+    assert size(output) < 100_000
+    letter = read_back(output)
+    told = f"(160000 bytes, sha256={hashlib.sha256(LONG_KEY).hexdigest()})"
+    assert output.key is not None
+    assert letter.key == output.key.decode()
+    assert letter.key.startswith("kkk")
+    assert letter.key.endswith(told)
+    assert len(letter.reason) == 1_000
+    assert letter.length == 900_000
+    first, *others = output.headers
+    assert first[0] == "h" * 200
+    assert first[1].endswith(b"(5000 bytes, sha256=%s)" % hashlib.sha256(b"v" * 5_000).hexdigest().encode())
+    assert len(others) == MOST_HEADERS
+    assert others[-1][0] == LEFT_OUT
+    assert others[-1][1].startswith(b"9980, sha256=")
+
+
+def test_what_is_short_is_in_the_letter_as_it_was() -> None:
+    headers = [("epoch", b"1"), ("source", None)]
+    output = dead_letter("race", refused(headers=headers), "of no use")
+    assert (output.key, list(output.headers), output.partition) == (b"s:4", headers, 3)
+    letter = read_back(output)
+    assert (letter.consumer, letter.topic, letter.partition, letter.offset) == ("race", topics.LAPS, 3, 7)
+    assert (letter.key, letter.reason) == ("s:4", "of no use")
+
+
+def test_the_log_has_no_long_key_and_no_long_reason(caplog: pytest.LogCaptureFixture) -> None:
+    reject("race", refused(key=LONG_KEY), "y" * 10_000)
+    (line,) = caplog.records
+    assert len(line.getMessage()) < 1_200
+    assert len(line.session) == 200  # type: ignore[attr-defined]
+
+
+@given(
+    key=st.none() | st.binary(max_size=400),
+    value=st.none() | st.binary(max_size=100),
+    headers=st.lists(st.tuples(st.text(max_size=300), st.none() | st.binary(max_size=300)), max_size=30),
+    timestamp=st.integers(-(2**63), 2**63 - 1).map(lambda ms: ms / 1000),
+    reason=st.text(max_size=1_100),
+)
+def test_every_record_has_a_letter_that_can_be_read_back(
+    key: bytes | None, value: bytes | None, headers: list[Any], timestamp: float, reason: str
+) -> None:
+    record = refused(key=key, value=value, headers=headers, timestamp=timestamp)
+    output = dead_letter("race", record, reason)
+    assert topics.encode(read_back(output)) == output.value
+    assert size(output) < 50_000
