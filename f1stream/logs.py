@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import sys
+from pathlib import Path
 from types import TracebackType
 
 from pythonjsonlogger.json import JsonFormatter
@@ -23,6 +26,20 @@ LIBRARIES = {
     "snowflake": "ERROR",
 }
 """They say more than anybody reads, some a line for each message."""
+
+LOG_BYTES = 10_000_000
+"""A log file that is longer is put aside, in the place of the one before: so much twice is kept of each."""
+
+
+def keep_short(log: Path) -> None:
+    """Empty a log file that is too long, once what it says is in ``NAME.old.log``; call it again and again.
+
+    The file stays the same one, so that a process whose output it is goes on in it: it must write by appending. What
+    is written while this copies may be lost. Raises OSError where the disk takes no more.
+    """
+    if log.stat().st_size > LOG_BYTES:
+        shutil.copyfile(log, log.with_suffix(".old.log"))
+        os.truncate(log, 0)
 
 
 def configure(process: str, settings: Settings) -> None:

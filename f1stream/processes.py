@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+
+from f1stream.logs import keep_short
 
 STOPS_WITHIN_S = 4.0
 """A child that has not ended so long after SIGTERM is killed."""
@@ -38,6 +41,12 @@ class Child:
         except psutil.Error:
             return
 
+    def keep_log_short(self) -> None:
+        """Put aside what is in its log, when that is too much."""
+        if self.log is not None:
+            with suppress(OSError):
+                keep_short(self.log)
+
     def last_words(self) -> str:
         """The end of its log."""
         if self.log is None:
@@ -60,7 +69,9 @@ class Children:
         the kernel stops it.
         """
         log = None if shows else self.logs / f"{name}.log"
-        output = None if log is None else log.open("wb")
+        if log is not None:
+            log.unlink(missing_ok=True)
+        output = None if log is None else log.open("ab")  # appending: it may be emptied while it is written
         process = subprocess.Popen(
             command,
             env={**os.environ, **self.environment},

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ssl
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_cache_dir
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EMBEDDED_HOST = "127.0.0.1"
@@ -109,6 +110,17 @@ class Settings(BaseSettings):
     web_viewers_per_address: int = Field(
         50, ge=1, description="Open pages from one address; more where a proxy stands in front."
     )
+    web_requests_per_minute: int = Field(
+        600, ge=1, description="Questions to the API that one address may ask; a third of it at once."
+    )
+    web_hosts: str = Field(
+        "",
+        pattern=r"^(\*|[A-Za-z0-9._-]+)?( *, *[A-Za-z0-9._-]+)*$",
+        description="Names by which the page is reached, a,b; localhost and addresses are answered always, * is any.",
+    )
+    web_trusted_proxies: str = Field(
+        "", description="Networks of proxies whose X-Forwarded-For, -Host and -Proto are believed, 10.0.0.0/8,…"
+    )
     race_port: int = Field(6066, description="Port of the race worker's health and metrics, on web_host.")
 
     archive_port: int = Field(6067, description="Port of the archive worker's health and metrics, on web_host.")
@@ -134,6 +146,25 @@ class Settings(BaseSettings):
     """An F1TV subscription's token (a JWT): without it there are no car data and positions."""
     f1tv_token_file: Path | None = None
     """A file that holds it, read again at each connection: for a token that is changed while this runs."""
+
+    @field_validator("web_trusted_proxies")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            _ = [ip_network(part) for part in _parts(value)]
+        except ValueError:
+            raise ValueError("proxies are told as networks, 10.0.0.0/8,192.168.1.2/32") from None
+        return value
+
+    @property
+    def web_names(self) -> set[str]:
+        """Names by which the page is reached, in lower case."""
+        return {part.lower() for part in (*_parts(self.web_hosts), self.web_host)}
+
+    @property
+    def web_proxies(self) -> list[IPv4Network | IPv6Network]:
+        """Networks of trusted proxies."""
+        return [ip_network(part) for part in _parts(self.web_trusted_proxies)]
 
     def environment(self) -> dict[str, str]:
         """What a child process needs to have the same settings; secrets included, so never to be shown."""
@@ -190,7 +221,7 @@ class Settings(BaseSettings):
         """Brokers to ask first."""
         if self.embedded:
             return [f"{EMBEDDED_HOST}:{self.embedded_broker_port}"]
-        return [part.strip() for part in self.broker.split(",") if part.strip()]
+        return _parts(self.broker)
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """TLS towards the brokers; None without it."""
@@ -212,6 +243,10 @@ class Settings(BaseSettings):
                 "sasl_plain_password": self.broker_password.get_secret_value(),
             }
         return client
+
+
+def _parts(listed: str) -> list[str]:
+    return [part.strip() for part in listed.split(",") if part.strip()]
 
 
 @lru_cache

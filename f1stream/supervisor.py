@@ -71,9 +71,10 @@ class Supervisor:
         self.check()
 
     def check(self) -> None:
-        """Raise ChildFailed when a child has ended with an error; measures the memory of the others."""
+        """Raise ChildFailed when a child has ended with an error; measures memory, and keeps logs short."""
         for child in self.children.children:
             child.measure()
+            child.keep_log_short()
         failed = self.children.failed()
         if failed is not None:
             words = failed.last_words()

@@ -14,7 +14,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
+from f1stream import logs
+from f1stream.processes import Children
+from f1stream.supervisor import Supervisor
 from tests.support.supervised import INTERRUPTED
 
 FOR_EVER = "exec sleep 600"
@@ -92,6 +96,29 @@ def test_failing_child_stops_everything_and_its_log_is_shown(tmp_path: Path) -> 
     said = started.output.read()
     assert "child1 ended with code 3" in said
     assert "no more tyres" in said
+
+
+def test_a_child_that_writes_without_end_fills_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "LOG_BYTES", 1_000)
+    children = Children(tmp_path, {})
+    supervisor = Supervisor(children, Console(quiet=True))
+    children.start("child", ["/bin/sh", "-c", "n=0; while :; do n=$((n+1)); echo line $n; sleep 0.001; done"])
+    log, old = tmp_path / "child.log", tmp_path / "child.old.log"
+    try:
+        # Until the log was put aside twice: it goes on at the beginning of the emptied file.
+        while not old.exists() or numbers(old)[0] == 1:
+            supervisor.check()
+            time.sleep(0.005)
+            assert log.stat().st_size < 100_000
+    finally:
+        children.stop()
+    assert numbers(old) == sorted(numbers(old))
+    assert not numbers(log) or numbers(log)[0] > numbers(old)[-1]
+    assert b"\0" not in log.read_bytes() + old.read_bytes(), "no hole where the file was emptied"
+
+
+def numbers(log: Path) -> list[int]:
+    return [int(line.split()[-1]) for line in log.read_text().splitlines()]
 
 
 def test_killed_child_stops_everything(running: Supervised) -> None:

@@ -13,7 +13,10 @@ from aiohttp import web
 from f1stream.settings import Settings
 from web.api import Api
 from web.api.answers import tidy
+from web.door import Door
 from web.feed import Feed
+from web.files import Files
+from web.limits import PerAddress, Turns
 from web.metrics import Metrics
 from web.reader import StreamReader
 from web.shelf import Shelf
@@ -22,7 +25,7 @@ from web.viewers import Viewers
 STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 TAPE_BYTES = 256 * 2**20
-"""Memory for the tapes: a race of two and a half hours takes about 60 MB."""
+"""Memory for the tapes: a race of two and a half hours takes about 70 MB, its columns with it."""
 TAPE_DISK_BYTES = 8 * 2**30
 """Disk for what memory has no room for: more than a hundred races."""
 STOP_S = 2.0
@@ -58,10 +61,10 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     async def close_viewers(_: web.Application) -> None:
         await viewers.close()
 
-    app = web.Application(client_max_size=16_384, middlewares=[tidy])
-    app.add_routes([web.get("/", _page), web.get("/ws", viewers.handle), *Api(source, metrics).routes()])
-    app.router.add_static("/static/", STATIC)
-    app.router.add_get("/vendor/plotly.min.js", _plotly)
+    door = Door(settings.web_names, settings.web_proxies)
+    limits = PerAddress(settings.web_requests_per_minute)
+    app = web.Application(client_max_size=16_384, middlewares=[door.open, limits.limit, tidy, Turns().wait])
+    app.add_routes([*_pages(), web.get("/ws", viewers.handle), *Api(source, metrics).routes()])
     app.on_response_prepare.append(_secure)
     app.on_shutdown.append(close_viewers)
     app.cleanup_ctx.append(run)
@@ -81,15 +84,21 @@ async def serve(settings: Settings) -> None:
         await runner.cleanup()
 
 
-async def _page(_: web.Request) -> web.FileResponse:
-    return web.FileResponse(STATIC / "index.html")
+def _pages() -> list[web.RouteDef]:
+    """The page, its files, and the charts' library from the package that is installed."""
+    static, library = Files(STATIC), Files(PLOTLY.parent)
 
+    async def page(request: web.Request) -> web.StreamResponse:
+        return await static.send(request, "index.html")
 
-async def _plotly(_: web.Request) -> web.FileResponse:
-    """The charts' library, from the package that is installed."""
-    response = web.FileResponse(PLOTLY)
-    response.headers["Cache-Control"] = "public, max-age=86400"
-    return response
+    async def plotly(request: web.Request) -> web.StreamResponse:
+        return await library.send(request, PLOTLY.name, cache="public, max-age=86400")
+
+    return [
+        web.get("/", page),
+        web.get("/static/{name:.+}", static.serve),
+        web.get("/vendor/plotly.min.js", plotly),
+    ]
 
 
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:

@@ -22,6 +22,8 @@ KINDS = frozenset({
 """The messages that are kept; the others are in the frames, or too many."""
 ENTRY_BYTES = 33 + 8 * 5 + 16
 """What CPython keeps for an entry beyond its length: the object, its places in lists, its number among those seen."""
+LAP_BYTES = 400
+"""And of a lap, for finding it by car and number."""
 Entry = dict[str, Any]
 
 
@@ -47,6 +49,8 @@ class History:
         """Bytes of memory."""
         self._in_order = _Timeline()
         self._by_kind: dict[str, _Timeline] = defaultdict(_Timeline)
+        self._laps: dict[str, dict[int, _Timeline]] = {}
+        """By car and number."""
         self._arrived: list[tuple[int, bytes]] = []
         self._seen: dict[tuple[str, bytes], set[int]] = defaultdict(set)
 
@@ -65,6 +69,10 @@ class History:
         value = orjson.dumps(entry)
         self._in_order.add(fact.known_ms, value)
         self._by_kind[entry["kind"]].add(fact.known_ms, value)
+        if isinstance(fact.record, Lap):
+            laps = self._laps.setdefault(fact.record.driver_number, {})
+            laps.setdefault(fact.record.lap_number, _Timeline()).add(fact.known_ms, value)
+            self.size += LAP_BYTES
         self._arrived.append((fact.known_ms, value))
         self.size += len(value) + ENTRY_BYTES
         return True
@@ -82,13 +90,20 @@ class History:
         """The messages of a kind known at ``at`` (None: all)."""
         return self._by_kind[kind].until(at) if kind in self._by_kind else []
 
-    def laps(self, at: int | None = None) -> dict[str, dict[int, Entry]]:
+    def laps(self, at: int | None = None) -> dict[str, dict[int, bytes]]:
         """The laps known at ``at`` by car and number, each as its last revision of then."""
-        found: dict[str, dict[int, Entry]] = {}
-        for value in self.messages("lap", at):
-            lap = orjson.loads(value)
-            found.setdefault(lap["car"], {})[lap["lap"]] = lap
-        return found
+        known = {
+            car: {number: value for number, told in laps.items() if (value := told.last(at)) is not None}
+            for car, laps in self._laps.items()
+        }
+        return {car: laps for car, laps in known.items() if laps}
+
+    def lap(self, car: str, number: int, at: int | None = None) -> Entry | None:
+        """One of them, decoded; None when it was not known."""
+        told = self._laps.get(car, {}).get(number)
+        value = None if told is None else told.last(at)
+        lap: Entry | None = None if value is None else orjson.loads(value)
+        return lap
 
 
 class _Timeline:
@@ -110,6 +125,10 @@ class _Timeline:
 
     def until(self, at: int | None) -> list[bytes]:
         return self._values[: None if at is None else bisect_right(self._times, at)]
+
+    def last(self, at: int | None) -> bytes | None:
+        place = len(self._times) if at is None else bisect_right(self._times, at)
+        return self._values[place - 1] if place else None
 
 
 def is_kept(record: Lap | Message) -> bool:

@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -20,7 +22,7 @@ from f1stream import topics
 from f1stream.logs import about
 from f1stream.settings import Settings
 from f1stream.vitals import Progress
-from models import Lap, Message, Season, SessionResult
+from models import Head, Lap, Message, Season, SessionResult
 from web.feed import Feed
 from web.history import Fact
 from web.shelf import FramesRecord, Shelf
@@ -45,6 +47,8 @@ CHECK_S = 2.0
 """The broker is asked for its log's ends this often: an idle consumer does not notice a lost broker."""
 ANSWER_S = 3.0
 BACKOFF_S = (0.5, 1.0, 2.0, 4.0)
+REFUSALS = 200
+"""Sessions whose bad records are logged apart."""
 
 
 class StreamReader(Feed):
@@ -52,6 +56,7 @@ class StreamReader(Feed):
 
     def __init__(self, shelf: Shelf, settings: Settings) -> None:
         super().__init__(shelf)
+        self._refusals: Counter[tuple[str, str]] = Counter()
         self._shown = Tail(SHOWN, POLL_MS, settings, self._take, self._look)
         self._rest = Tail(TOLD, TOLD_POLL_MS, settings, self._take, self._look_at_rest)
 
@@ -77,38 +82,52 @@ class StreamReader(Feed):
 
     def _take(self, batches: Batches) -> None:
         now_ms = int(time.time() * 1000)
-        frames: list[FramesRecord] = []
-        facts: list[Fact] = []
-        marts: list[SessionResult | Season] = []
-        for partition, batch in batches.items():
+        # Frames last: what is told with a frame is there when the frame is.
+        for partition, batch in sorted(batches.items(), key=lambda told: told[0].topic == topics.FRAMES):
             for message in batch:
                 # What lay in the topic before we came is as old as Kafka says, not as new as our reading.
                 arrived_ms = now_ms if self.caught_up else min(now_ms, message.timestamp)
                 try:
-                    match partition.topic:
-                        case topics.MARTS:
-                            marts.append(read_marts(message.key, message.value))
-                        case topics.FRAMES:
-                            frames.append(read_record(message.key, message.headers, message.value, arrived_ms))
-                        case topics.TELEMETRY:
-                            stamp = topics.Stamp.read(message.headers, message.timestamp / 1000)
-                            self.take_packet(read_packet(message.key or b"", stamp, message.value))
-                        case _:
-                            facts.append(read_fact(partition.topic, message))
-                except ValueError as error:
-                    self.bad_records += 1
-                    log.warning(
-                        "%s partition %d offset %d cannot be shown: %s",
-                        partition.topic,
-                        partition.partition,
-                        message.offset,
-                        error,
-                        extra=about(message.key),
-                    )
-        self.take_marts(marts)
-        self.take_facts(facts)
-        self.take(frames)
+                    self._keep(partition.topic, message, arrived_ms)
+                except Exception as error:
+                    self._refused(partition, message, error)
         self.shelf.make_room()  # laps and samples take some too, whether or not frames come
+
+    def _keep(self, topic: str, message: Any, arrived_ms: int) -> None:
+        """Put one record where it belongs. Raises ValueError (``topics.BadRecord``) when it cannot be shown."""
+        if topic == topics.MARTS:
+            self.take_marts([read_marts(message.key, message.value)])
+        elif topic == topics.FRAMES:
+            record = read_record(message.key, message.headers, message.value, arrived_ms)
+            of_time(record.epoch, message.timestamp)
+            self.take([record])
+        elif topic == topics.TELEMETRY:
+            stamp = topics.Stamp.read(message.headers, message.timestamp / 1000)
+            self.take_packet(read_packet(message.key or b"", stamp, message.value))
+        else:
+            self.take_facts([read_fact(topic, message)])
+
+    def _refused(self, partition: TopicPartition, message: Any, error: Exception) -> None:
+        """Count a record that cannot be shown. Of a topic and session only the 1st, 10th, 100th … is in the log."""
+        self.bad_records += 1
+        named = about(message.key)
+        which = (partition.topic, named.get("session", ""))
+        if which not in self._refusals and len(self._refusals) >= REFUSALS:
+            which = (partition.topic, "")
+        self._refusals[which] += 1
+        times = self._refusals[which]
+        if str(times).strip("0") == "1":
+            log.warning(
+                "%s partition %d offset %d cannot be shown: %s%s",
+                partition.topic,
+                partition.partition,
+                message.offset,
+                error,
+                "" if times == 1 else f" (the {times}th of this session)",
+                extra=named,
+                # What we expect is told by a sentence; of the rest the place in our code is wanted.
+                exc_info=None if isinstance(error, topics.BadRecord) else error,
+            )
 
 
 class Tail:
@@ -290,14 +309,15 @@ def read_record(key: bytes | None, headers: topics.Headers, value: bytes | None,
     found = dict(headers)
     try:
         kind = found["kind"].decode()
-        epoch, seq = int(found["epoch"]), int(found["seq"])
+        epoch, seq = _number(found["epoch"]), _number(found["seq"])
         if kind == "damaged":
             topics.decode_damaged(value)
             return FramesRecord(session_key, "damaged", epoch, seq, frozenset(), value, arrived_ms)
         if kind == "head":
+            read_head(value)
             return FramesRecord(session_key, "head", epoch, seq, frozenset(), value, arrived_ms)
-        count = int(found["count"])
-        keys = frozenset(int(number) for number in found["keys"].split(b",") if number)
+        count = _number(found["count"])
+        keys = frozenset(_number(number) for number in found["keys"].split(b",") if number)
     except KeyError as missing:
         raise topics.BadRecord(f"header {missing} is missing") from None
     except (TypeError, AttributeError):
@@ -307,6 +327,25 @@ def read_record(key: bytes | None, headers: topics.Headers, value: bytes | None,
     if value.count(b"\n") + 1 != count:
         raise topics.BadRecord(f"the value has not the {count} lines that its headers say")
     return FramesRecord(session_key, "frames", epoch, seq, keys, value, arrived_ms)
+
+
+def _number(value: bytes) -> int:
+    number = int(value)
+    if not 0 <= number <= topics.MOST:
+        raise topics.BadRecord("a header is not a number of 64 bits")
+    return number
+
+
+def read_head(value: bytes) -> None:
+    """Raises ``topics.BadRecord`` for a value that is no head: every answer about a session needs its head."""
+    if not isinstance(topics.decode_frames(value)[0], Head):
+        raise topics.BadRecord("kind is head, but the value is a frame")
+
+
+def of_time(epoch: int, published_ms: int) -> None:
+    """Raises ``topics.BadRecord`` for frames of a run that lies ahead of them (Unix ms), as ``Stamp.read`` does."""
+    if epoch > published_ms + topics.MAX_AHEAD_MS:
+        raise topics.BadRecord(f"run id {epoch} lies more than an hour after the record was published")
 
 
 def read_fact(topic: str, message: Any) -> Fact:
@@ -323,4 +362,8 @@ def read_marts(key: bytes | None, value: bytes | None) -> SessionResult | Season
     record = topics.decode_marts(value)
     if key != topics.marts_key(record):
         raise topics.BadRecord(f"the key is {key!r}, but the value is for {topics.marts_key(record)!r}")
+    try:
+        orjson.dumps(record.model_dump())
+    except orjson.JSONEncodeError as error:
+        raise topics.BadRecord(f"it cannot be told as JSON: {error}") from None
     return record

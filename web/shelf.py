@@ -60,28 +60,37 @@ class Shelf:
 
     def run(self, session_key: str, epoch: int) -> Tape | None:
         """The tape of a run, a new one when its epoch is the greatest of the session; None for an older run's."""
+        tape = self._run(session_key, epoch)
+        if tape is not None:
+            self._tapes[session_key] = tape
+        return tape
+
+    def _run(self, session_key: str, epoch: int) -> Tape | None:
+        """The same; a new one is not on the shelf yet."""
         tape = self._tapes.get(session_key)
         if tape is not None and tape.epoch == epoch:
             return tape
-        if epoch <= max(self._dropped.get(session_key, -1), tape.epoch if tape else -1):
-            return None
-        made = self._tapes[session_key] = Tape(session_key, epoch)
-        return made
+        newer = epoch > max(self._dropped.get(session_key, -1), tape.epoch if tape else -1)
+        return Tape(session_key, epoch) if newer else None
 
     def append(self, record: FramesRecord) -> int:
-        """Keep a record; returns how many facts, heads and frames in it were new. Raises BadRecord.
+        """Keep a record; returns how many facts, heads and frames in it were new.
 
-        A greater epoch of a session takes the place of the smaller, whose late frames are dropped.
+        A greater epoch of a session takes the place of the smaller, whose late frames are dropped. Raises BadRecord
+        for what cannot be read; it takes nobody's place.
         """
-        tape = self.run(record.session_key, record.epoch)
+        tape = self._run(record.session_key, record.epoch)
         if tape is None:
             return 0
         if record.kind == "damaged":
             tape.damaged = topics.decode_damaged(record.value).reason
+            self._tapes[record.session_key] = tape
             return 1
         if record.kind == "head":
+            self._tapes[record.session_key] = tape
             return int(tape.append_head(record.seq, record.value))
         new = tape.append(record.seq, record.value.split(b"\n"), record.keys, record.arrived_ms)
+        self._tapes[record.session_key] = tape
         if new:
             self.make_room()
         return new

@@ -1,21 +1,22 @@
 """The tape of one run of one session: its encoded frames, ready to be sent as they are.
 
-No Kafka, no asyncio, and nothing is decoded except when a merged picture is asked for. Frames are named by
-their number, ``t // FRAME_MS``; the functions that take ``t`` take session milliseconds. The newest stretches are in
-memory, older ones where there is no room for them on disk.
+No Kafka, no asyncio. A frame is decoded when it comes, for the columns that answers are made of, and again when a
+merged picture is asked for. Frames are named by their number, ``t // FRAME_MS``; the functions that take ``t`` take
+session milliseconds. The newest stretches are in memory, older ones where there is no room for them on disk.
 """
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
 
 import orjson
 
 from models.frame import FRAME_MS
+from web.columns import Columns, read_frame
 from web.history import History
 from web.spool import Spool
 from web.telemetry import Telemetry
@@ -27,15 +28,16 @@ OBJECT_BYTES = 41
 class Stretch:
     """A keyframe and the deltas that build on it, numbered on from ``start`` without a hole."""
 
-    __slots__ = ("_at", "_ends", "_frames", "_spool", "size", "start")
+    __slots__ = ("_at", "_columns_at", "_ends", "_frames", "_spool", "columns", "size", "start")
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, keyframe: dict[str, Any]) -> None:
         self.start = start
+        self.columns = Columns(keyframe)
         self.size = 0
-        """Bytes of memory that its frames take."""
+        """Bytes of memory that its frames and columns take."""
         self._frames: list[bytes] = []
         self._spool: Spool | None = None
-        self._at = 0
+        self._at = self._columns_at = 0
         self._ends = array("I")
         """On disk: where each frame ends, from ``_at`` on."""
 
@@ -47,12 +49,20 @@ class Stretch:
         """The number of its last frame."""
         return self.start + len(self) - 1
 
-    def append(self, frame: bytes) -> int:
-        """Add the next frame; returns the memory that it takes."""
+    def append(self, frame: bytes, decoded: dict[str, Any]) -> int:
+        """Add the next frame; returns the memory that it takes. Raises BadRecord when it is not of this keyframe."""
         assert self._spool is None  # noqa: S101 - only complete stretches go to disk
+        self.columns.append(decoded)
         self._frames.append(frame)
-        self.size += len(frame) + OBJECT_BYTES
-        return len(frame) + OBJECT_BYTES
+        taken = len(frame) + OBJECT_BYTES + self.columns.row_bytes
+        self.size += taken
+        return taken
+
+    def rows(self) -> Any:
+        """The columns' rows, one a frame, from memory or disk."""
+        if self._spool is None:
+            return self.columns.rows()
+        return self.columns.rows(self._spool.get(self._columns_at, len(self) * self.columns.row_bytes))
 
     def frame(self, number: int) -> bytes:
         """The encoded frame of a number between ``start`` and ``last``."""
@@ -65,6 +75,8 @@ class Stretch:
     def spill(self, spool: Spool) -> int:
         """Move the frames to disk; returns the memory that this frees."""
         self._at = spool.put(b"".join(self._frames))
+        self._columns_at = spool.put(self.columns.rows().tobytes())
+        self.columns.forget()
         self._ends = array("I", accumulate(len(frame) for frame in self._frames))
         self._spool, self._frames = spool, []
         freed, self.size = self.size, 0
@@ -128,25 +140,51 @@ class Tape:
         """Keep consecutive frames from number ``seq`` on; ``keys`` are the numbers of the keyframes.
 
         Returns how many were new. Frames seen before are dropped, and so are deltas whose keyframe is missing:
-        at the beginning (Kafka has forgotten it) or behind a hole, until the next keyframe.
+        at the beginning (Kafka has forgotten it) or behind a hole, until the next keyframe. Raises BadRecord at a
+        frame that cannot be read: those before it are kept, and it is a hole.
         """
         new = 0
-        for number, frame in enumerate(frames, seq):
-            if number <= self._seen:
-                continue
-            hole = number != self._seen + 1
-            self._seen = number
-            if number in keys:
-                self._stretches.append(Stretch(number))
-            elif not self._stretches or (hole or number != self._stretches[-1].last + 1):
-                continue
-            self.size += self._stretches[-1].append(frame)
-            new += 1
-        if new:
-            self.arrived_ms = max(arrived_ms, self.arrived_ms)
-            self._arrived[0].append(self._seen)
-            self._arrived[1].append(self.arrived_ms)
+        try:
+            for number, frame in enumerate(frames, seq):
+                if number > self._seen:
+                    new += self._append(number, frame, number in keys)
+        finally:
+            if new:
+                self.arrived_ms = max(arrived_ms, self.arrived_ms)
+                self._arrived[0].append(self._seen)
+                self._arrived[1].append(self.arrived_ms)
         return new
+
+    def _append(self, number: int, frame: bytes, key: bool) -> int:
+        """Keep the next frame; returns how many that were, one or none."""
+        hole = number != self._seen + 1
+        if not key and (hole or not self._stretches or number != self._stretches[-1].last + 1):
+            self._seen = number
+            return 0
+        decoded = read_frame(number, frame, None if key else self._stretches[-1].start)
+        stretch = Stretch(number, decoded) if key else self._stretches[-1]
+        self.size += stretch.append(frame, decoded)
+        if key:
+            self._stretches.append(stretch)
+        self._seen = number
+        return 1
+
+    def shown(self, times: range) -> Iterator[tuple[Stretch, list[int]]]:
+        """By stretch which of its frames, counted from 0, are the latest at the times, which rise; each once."""
+        rows: list[int] = []
+        place = max(0, bisect_right(self._stretches, times.start // FRAME_MS, key=lambda each: each.start) - 1)
+        for t in times:
+            number = t // FRAME_MS
+            while place + 1 < len(self._stretches) and self._stretches[place + 1].start <= number:
+                if rows:
+                    yield self._stretches[place], rows
+                    rows = []
+                place += 1
+            row = min(number, self._stretches[place].last) - self._stretches[place].start
+            if row >= 0 and rows[-1:] != [row]:
+                rows.append(row)
+        if rows:
+            yield self._stretches[place], rows
 
     def arrived_by(self, unix_ms: int) -> int | None:
         """The number of the newest frame that had arrived at an instant; None when none had."""
@@ -204,21 +242,6 @@ class Tape:
     def state_at(self, t: int) -> dict[str, Any] | None:
         """The whole picture at ``t`` as a keyframe of its own; None when ``t`` lies before the tape."""
         return self._merge(t // FRAME_MS)
-
-    def pictures(self, times: Iterable[int]) -> Iterator[dict[str, Any]]:
-        """The whole picture at each of the times, which rise; a keyframe is decoded once for all that build on it."""
-        keyframe: tuple[Stretch, dict[str, Any]] | None = None
-        for t in times:
-            stretch = self.stretch_of(t // FRAME_MS)
-            if stretch is None:
-                continue
-            if keyframe is None or keyframe[0] is not stretch:
-                keyframe = stretch, orjson.loads(stretch.frame(stretch.start))
-            number = min(t // FRAME_MS, stretch.last)
-            if number == stretch.start:
-                yield keyframe[1]
-            else:
-                yield merged(keyframe[1], orjson.loads(stretch.frame(number)))
 
     def lap_at(self, lap: int) -> int | None:
         """Session time of the first frame in which the leader is on ``lap``; None when there is none yet.

@@ -26,6 +26,8 @@ COLUMNS = (("t", "<i4"), ("x", "<f4"), ("y", "<f4"), ("speed", "<f4"), ("throttl
 """Names and types of the columns, in the order in which a chunk has them."""
 SAMPLE_BYTES = sum(np.dtype(kind).itemsize for _, kind in COLUMNS)
 UNKNOWN_DRS = 255
+FARTHEST = 1e9
+"""The greatest position (1/10 m) or speed (km/h) that is kept."""
 _ARRAYS = {"<i4": "i", "<f4": "f", "u1": "B"}
 
 
@@ -151,6 +153,8 @@ def read_packet(key: bytes, stamp: topics.Stamp, value: bytes | None) -> Packet:
     for (name, _), column in zip(COLUMNS, columns, strict=True):
         if len(column) != len(times):
             raise BadRecord(f"column {name} has {len(column)} values, session_time_ms has {len(times)}")
+    if times and not all(np.abs(column).max() <= FARTHEST for column in columns[1:4]):
+        raise BadRecord("a position or speed is no number of a circuit")
     return Packet(session_key, car, stamp.epoch, stamp.seq, columns)
 
 

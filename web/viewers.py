@@ -19,6 +19,7 @@ from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from models.frame import FRAME_MS
 from web.cursor import Cursor
+from web.door import same_origin
 from web.feed import Feed
 from web.metrics import Metrics
 from web.remote import Button, Refused, first, read
@@ -209,7 +210,8 @@ class Viewers:
         400 for a place that cannot be, 403 for another site's page, 429 for too many from one address, 503 when
         all places are taken.
         """
-        _same_origin(request)
+        if not same_origin(request):
+            raise web.HTTPForbidden(text="This page may not connect here: its origin is another one.")
         try:
             first_button = first(dict(request.query))
         except Refused as refused:
@@ -266,12 +268,6 @@ def _let_little_wait(ws: web.WebSocketResponse) -> None:
     connection = ws.get_extra_info("socket")
     if connection is not None:  # the viewer may have gone already
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WAITING_BYTES)
-
-
-def _same_origin(request: web.Request) -> None:
-    origin = request.headers.get("Origin")
-    if origin is not None and origin.partition("://")[2] != request.host:
-        raise web.HTTPForbidden(text="This page may not connect here: its origin is another host.")
 
 
 async def _listen(ws: web.WebSocketResponse, viewer: Viewer) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import plotly.graph_objects as go
 from laps import clock, letter
@@ -18,7 +20,14 @@ EDGE = "#808080"
 PAIR = ("#0072B2", "#E69F00")
 """Two colours that everybody can tell apart (Okabe and Ito); team colours cannot be, between team mates."""
 ROW_PX = 26
+PLAIN = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>%"})
+"""Plotly knows some markup, links too, and ``%{…}`` in templates: of records' texts none of it is meant."""
 CALM = {"displayModeBar": False, "scrollZoom": False}
+
+
+def plain(text: object) -> str:
+    """A record's text as Plotly shows it letter by letter."""
+    return str(text).translate(PLAIN)
 
 
 def tyre_strategy(stints: pd.DataFrame, order: list[str]) -> go.Figure:
@@ -27,7 +36,8 @@ def tyre_strategy(stints: pd.DataFrame, order: list[str]) -> go.Figure:
     for compound, found in stints.fillna({"compound": "unknown"}).groupby("compound", sort=False):
         colour, ink = COMPOUNDS.get(compound, NO_COMPOUND)
         figure.add_bar(
-            orientation="h", name=f"{letter(compound)} {compound.lower()}", y=found["driver_code"].tolist(),
+            orientation="h", name=f"{letter(compound)} {plain(compound.lower())}",
+            y=found["driver_code"].map(plain).tolist(),
             base=(found["first_lap"] - 1).tolist(), x=found["laps"].tolist(), text=[letter(compound)] * len(found),
             textposition="inside", insidetextanchor="middle", textangle=0, constraintext="none",
             textfont={"color": ink, "size": 13}, marker={"color": colour, "line": {"color": EDGE, "width": 1}},
@@ -38,7 +48,9 @@ def tyre_strategy(stints: pd.DataFrame, order: list[str]) -> go.Figure:
         barmode="overlay", height=ROW_PX * len(order) + 120, margin={"l": 0, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0}, dragmode=False,
     )  # fmt: skip
-    figure.update_yaxes(categoryorder="array", categoryarray=order[::-1], automargin=True, dtick=1)
+    figure.update_yaxes(
+        categoryorder="array", categoryarray=[plain(code) for code in order[::-1]], automargin=True, dtick=1
+    )
     figure.update_xaxes(title="lap", side="top", rangemode="tozero", automargin=True)
     return figure
 
@@ -46,7 +58,7 @@ def tyre_strategy(stints: pd.DataFrame, order: list[str]) -> go.Figure:
 def _stint(row: object) -> str:
     fresh = {True: ", new", False: ", used"}.get(row.is_fresh_tyre, "")
     pace = f", median {clock(row.median_clean_lap_time_ms)}" if clock(row.median_clean_lap_time_ms) else ""
-    compound = row.compound.lower()
+    compound = plain(row.compound.lower())
     return f"laps {row.first_lap} to {row.last_lap} ({row.laps}) on {compound}{fresh}{pace}"
 
 
@@ -56,7 +68,7 @@ def team_pace(laps: pd.DataFrame, teams: pd.DataFrame, ink: str) -> go.Figure:
     for team in teams.itertuples():
         times = laps.loc[laps["team_name"] == team.team_name, "lap_time_ms"] / 1000
         figure.add_box(
-            x=times.tolist(), name=team.team_name, fillcolor=_paler(_colour(team.team_color)),
+            x=times.tolist(), name=plain(team.team_name), fillcolor=_paler(_colour(team.team_color)),
             line={"color": ink, "width": 1.5},
             marker={"color": _colour(team.team_color), "size": 4, "line": {"color": ink, "width": 0.5}},
             boxpoints="outliers", showlegend=False,
@@ -65,7 +77,8 @@ def team_pace(laps: pd.DataFrame, teams: pd.DataFrame, ink: str) -> go.Figure:
     figure.update_layout(
         height=40 * len(teams) + 80, margin={"l": 0, "r": 8, "t": 8, "b": 8}, boxgap=0.35, dragmode=False
     )
-    figure.update_yaxes(categoryorder="array", categoryarray=teams["team_name"].tolist()[::-1], automargin=True)
+    order = [plain(name) for name in teams["team_name"]][::-1]
+    figure.update_yaxes(categoryorder="array", categoryarray=order, automargin=True)
     figure.update_xaxes(
         title="lap time", tickvals=ticks, ticktext=[clock(tick * 1000)[:-2] for tick in ticks], hoverformat=".3f",
         automargin=True,
@@ -81,6 +94,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def comparison(first: pd.DataFrame, second: pd.DataFrame, behind: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
     """Two laps along the track: the time between them, speed, throttle, brake and gear."""
+    names = (plain(names[0]), plain(names[1]))
     titles = (f"{names[1]} behind {names[0]}, s", "speed, km/h", "throttle, %", "brake", "gear")
     figure = make_subplots(
         rows=5, cols=1, shared_xaxes=True, vertical_spacing=0.045, row_heights=[2, 4, 2, 1, 2], subplot_titles=titles
@@ -117,7 +131,8 @@ def _short(values: pd.Series, places: int = 1) -> list[float | None]:
 
 
 def _colour(team_color: str | None) -> str:
-    return f"#{team_color}" if isinstance(team_color, str) and len(team_color) == 6 else EDGE
+    known = isinstance(team_color, str) and re.fullmatch(r"[0-9A-Fa-f]{6}", team_color)
+    return f"#{team_color}" if known else EDGE
 
 
 def _paler(colour: str) -> str:

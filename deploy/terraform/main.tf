@@ -47,9 +47,10 @@ locals {
     }
     web = {
       environment = {
-        F1STREAM_WEB_PORT = tostring(local.ports.web)
-        # All viewers come from the load balancer's few addresses.
-        F1STREAM_WEB_VIEWERS_PER_ADDRESS = "5000"
+        F1STREAM_WEB_PORT  = tostring(local.ports.web)
+        F1STREAM_WEB_HOSTS = join(",", concat(var.page_names, ["web.${var.name}.internal"])) # the latter is Prometheus's
+        # The load balancer says who asks, and that it was over TLS; nobody else reaches the tasks.
+        F1STREAM_WEB_TRUSTED_PROXIES = var.vpc_cidr
       }
       secrets = {}
       rolling = { minimum = 100, maximum = 200 }

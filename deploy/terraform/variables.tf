@@ -70,6 +70,16 @@ variable "certificate_arn" {
   }
 }
 
+variable "page_names" {
+  description = "Names of the page, as in the certificate: it answers for these only."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.page_names) > 0 && alltrue([for name in var.page_names : can(regex("^[A-Za-z0-9.-]+$", name))])
+    error_message = "Give at least one name without scheme or port, as pit-wall.example."
+  }
+}
+
 variable "access_logs_bucket" {
   description = "Bucket for the load balancer's access logs; empty: none are written."
   type        = string

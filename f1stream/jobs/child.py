@@ -10,14 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO
 
+from f1stream.logs import keep_short
 from f1stream.processes import STOPS_WITHIN_S, ends_with_parent
 from f1stream.settings import Settings
 
 COMMAND = [sys.executable, "-m", __name__]
 """Before the arguments of a run: this module, which ends with its parent and is otherwise ``f1stream``."""
 LOOKS_EVERY_S = 0.5
-LOG_BYTES = 10_000_000
-"""A log that is larger is put aside before a run, in the place of the one before."""
 
 
 class Child:
@@ -35,8 +34,8 @@ class Child:
     def run(self, *arguments: str, goes_on: Callable[[], bool] = lambda: True) -> int | None:
         """Its exit code; None when we ended it, because it was ``stopped`` or ``goes_on`` said no."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        if self._log.exists() and self._log.stat().st_size > LOG_BYTES:
-            self._log.replace(self._log.with_suffix(".old.log"))
+        with suppress(OSError):  # it is not there before the first run
+            keep_short(self._log)
         self._last = ""
         process = subprocess.Popen(
             [*COMMAND, *arguments], env={**os.environ, **self._settings.environment()},
@@ -63,8 +62,10 @@ class Child:
         with output:
             for line in output:
                 self._last = line.strip() or self._last
-                with suppress(OSError), self._log.open("a", encoding="utf-8") as log:
-                    log.write(line)
+                with suppress(OSError):
+                    with self._log.open("a", encoding="utf-8") as log:
+                        log.write(line)
+                    keep_short(self._log)
                 with suppress(OSError, ValueError):  # a ValueError when it is closed
                     sys.stderr.write(line)
                     sys.stderr.flush()

@@ -9,8 +9,19 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from f1stream.topics import encode_frames
 from models import RaceControl, SessionStatus
-from tests.support.page_race import LAP_MS, damaged_notice, frames_record, head_record, lap, message
+from models.frame import Stint
+from tests.support.page_race import (
+    LAP_MS,
+    damaged_notice,
+    frames_record,
+    head,
+    head_record,
+    lap,
+    message,
+    whole_race,
+)
 from tests.support.stage import (
     DESKTOP,
     PHONE,
@@ -25,6 +36,7 @@ from tests.support.stage import (
     themes,
     until,
 )
+from web.shelf import FramesRecord
 
 pytestmark = in_chromium
 CLOCK_AND_PLACES = "[f1stream.clock.t, f1stream.positions]"
@@ -206,6 +218,40 @@ async def test_text_from_the_feed_is_never_markup(browser: Browser, stage: Stage
     await until(page, "document.querySelector('#messages li')")
     assert "<img" in await page.inner_text("#messages")
     assert await page.evaluate("document.querySelectorAll('#messages img').length") == 0
+    assert errors == []
+
+
+EVIL = '<a href="//evil"><b>{}</b></a>%{{x}}'
+EVIL_TYRES = "<b>SOFT</b>%{x}"
+"""A link and a place to be filled, as the charts' library knows them."""
+
+
+async def test_text_from_the_feed_is_no_markup_in_a_chart_either(browser: Browser, stage: Stage) -> None:
+    named = head()
+    cars = [entry.model_copy(update={"tla": EVIL.format(entry.tla)}) for entry in named.cars]
+    value = encode_frames([named.model_copy(update={"cars": cars})])
+    stage.feed.take([FramesRecord("test_race", "head", 1, 0, frozenset(), value, 0)])
+    whole_race(stage.feed)
+    tyres = [Stint(compound=EVIL_TYRES, first_lap=1, laps=9, tyre_life_before=0, fresh=True)]
+    stage.feed.take([frames_record(651, 1, changes={"4": {"stints": tyres}}, ended=True)])
+    stage.feed.take_facts([lap("4", 2, seq=9, compound=EVIL_TYRES)])
+    page, errors = await opened(browser, stage)
+    for chart in ("trace", "positions", "laptimes", "strategy"):
+        place = f"document.querySelector('[data-chart={chart}]')"
+        await page.evaluate(f"{place}.scrollIntoView()")
+        await until(page, f"{place}.querySelector('.js-plotly-plot .main-svg text')", 20)
+        await page.evaluate(f"Plotly.Fx.hover({place}.firstChild, [{{ curveNumber: 0, pointNumber: 0 }}])")
+        await until(page, f"{place}.querySelector('.hoverlayer text')")
+        assert EVIL.format("NOR") in await page.evaluate(f"{place}.querySelector('.hoverlayer').textContent")
+        assert EVIL.format("NOR") in await page.evaluate(f"{place}.textContent"), chart
+    place = "document.getElementById('compare-chart')"
+    await page.evaluate(f"{place}.scrollIntoView()")
+    await until(page, f"{place}.querySelector('.js-plotly-plot .main-svg text')", 20)
+    await page.locator("#compare-chart .nsewdrag").nth(1).hover(force=True)
+    await until(page, f"{place}.querySelector('.hoverlayer text')")
+    assert EVIL.format("VER") in await page.evaluate(f"{place}.querySelector('.hoverlayer').textContent")
+    for part in ("[data-chart] a", "#compare-chart a", "[data-chart] [style*=bold]", "#compare-chart [style*=bold]"):
+        assert await page.evaluate(f"document.querySelectorAll('{part}').length") == 0, part
     assert errors == []
 
 

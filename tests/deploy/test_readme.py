@@ -87,7 +87,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def blocks(text: str) -> Iterator[list[str]]:
     """Lines of the blocks that are typed into a shell, without what is said about them; of the command list, all."""
     for language, block in BLOCK.findall(text):
-        if language != "sql" and not block.startswith("GET ") and "──▶" not in block:
+        if language not in {"sql", "caddyfile"} and not block.startswith("GET ") and "──▶" not in block:
             yield [re.sub(r" +#.*", "", line) for line in block.splitlines()]
 
 

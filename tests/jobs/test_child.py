@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from f1stream import logs
 from f1stream.jobs import child
 from f1stream.jobs.child import Child
 from f1stream.settings import Settings
@@ -56,13 +57,16 @@ def test_a_run_that_wrote_nothing_has_no_last_words(settings: Settings) -> None:
 
 @pytest.mark.usefixtures("shell")
 def test_a_large_log_is_put_aside(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "LOG_BYTES", 10)
-    logs = settings.home / "logs"
-    logs.mkdir()
-    (logs / "live.log").write_text("what was said long ago\n")
+    monkeypatch.setattr(logs, "LOG_BYTES", 10)
+    folder = settings.home / "logs"
+    folder.mkdir()
+    (folder / "live.log").write_text("what was said long ago\n")
     Child(settings, "live").run("echo new")
-    assert (logs / "live.log").read_text() == "new\n"
-    assert (logs / "live.old.log").read_text() == "what was said long ago\n"
+    assert (folder / "live.log").read_text() == "new\n"
+    assert (folder / "live.old.log").read_text() == "what was said long ago\n"
+    Child(settings, "live").run("for n in 1 2 3 4 5 6 7 8; do echo line $n; done")
+    assert (folder / "live.old.log").read_text() == "line 6\nline 7\n", "in the middle of a run too"
+    assert (folder / "live.log").read_text() == "line 8\n"
 
 
 @pytest.mark.usefixtures("shell")

@@ -52,3 +52,31 @@ def test_what_is_uploaded_to_snowflake_is_all_that_the_app_imports() -> None:
     ]
     assert pinned == ["streamlit=1.51.0"]
     assert f"\n{pinned[0].replace('=', '==')} " in locked, "what runs there is what is tested here"
+
+
+def test_names_from_the_warehouse_are_no_markup_in_a_chart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(APP)
+    charts = module_of_the_app("charts")
+    evil, shown = '<a href="https://evil.example">&%{x}</a>', '&#60;a href="https://evil.example"&#62;&#38;&#37;{x}'
+    stints = pd.DataFrame({
+        "driver_code": [evil, "VER"], "compound": [evil, "SOFT"], "first_lap": [1, 1], "last_lap": [9, 9],
+        "laps": [9, 9], "is_fresh_tyre": [True, False], "median_clean_lap_time_ms": [90_000, 91_000],
+    })  # fmt: skip
+    laps = pd.DataFrame({"team_name": [evil] * 3, "lap_time_ms": [90_000, 91_000, 92_000]})
+    teams = pd.DataFrame({"team_name": [evil], "team_color": ["<b>red"]})
+    trace = pd.DataFrame({
+        "metres": [0.0, 9.0], "share": [0.0, 1.0], "speed": [1, 2], "throttle": [0, 1], "brake": [0, 1],
+        "gear": [1, 2],
+    })  # fmt: skip
+    behind = pd.DataFrame({"metres": [0.0, 9.0], "seconds": [0.0, 0.1]})
+    for figure in (
+        charts.tyre_strategy(stints, [evil, "VER"]),
+        charts.team_pace(laps, teams, "#000000"),
+        charts.comparison(trace, trace, behind, (evil, "VER lap 3")),
+    ):
+        told = figure.to_plotly_json()
+        assert shown in str(told)
+        assert "<a" not in str(told).lower()
+        assert told["data"]
+    order = charts.tyre_strategy(stints, [evil, "VER"])
+    assert {code for bar in order.data for code in bar.y} == set(order.layout.yaxis.categoryarray)

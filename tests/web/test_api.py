@@ -241,3 +241,21 @@ async def test_another_method_is_refused_in_a_sentence(client: Client) -> None:
     answer = await client.post(f"{BELOW}/laps")
     assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
     assert "only GET, HEAD" in (await answer.json())["error"]
+
+
+@pytest.mark.parametrize("path", ["gaps?step=200", "state", "telemetry?car=4&lap=1", "compare?a=4:1&b=81:1"])
+async def test_a_long_answer_is_compressed_for_who_takes_that(client: Client, path: str) -> None:
+    url = client.make_url(f"{BELOW}/{path}")
+    plain = await client.session.get(url, headers={"Accept-Encoding": "identity"})
+    packed = await client.session.get(url, headers={"Accept-Encoding": "br, gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"])
+    assert await packed.read() == await plain.read()
+    assert plain.headers["ETag"] == packed.headers["ETag"]
+    assert plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
+
+
+async def test_a_short_answer_is_sent_as_it_is(client: Client) -> None:
+    answer = await client.get("/api/sessions", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in answer.headers

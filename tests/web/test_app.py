@@ -123,8 +123,8 @@ async def test_little_waits_for_a_viewer_who_reads_nothing(client: Client, feed:
     await asyncio.get_running_loop().sock_connect(receiving, ("127.0.0.1", client.port))
     reader, writer = await asyncio.open_connection(sock=receiving, limit=4096)
     writer.write(
-        b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     await reader.readuntil(b"}")
     long = [RaceControl.model_construct(session_time_ms=1, category="Other", message="x" * 60_000)]

@@ -65,10 +65,12 @@ def test_what_happened_earlier_than_it_became_known_is_known_only_then() -> None
 
 def test_a_lap_is_as_its_last_revision_of_the_time() -> None:
     history = kept(lap("4", 1), lap("4", 1, known_ms=90_000, seq=1, deleted=True))
-    assert history.laps(59_999) == {}
-    assert "deleted" not in history.laps(89_999)["4"][1]
-    assert history.laps(90_000)["4"][1]["deleted"]
-    assert history.laps()["4"][1]["deleted"]
+    assert (history.laps(59_999), history.lap("4", 1, 59_999)) == ({}, None)
+    for at, deleted in ((89_999, False), (90_000, True), (None, True)):
+        told = orjson.loads(history.laps(at)["4"][1])
+        assert told.get("deleted", False) is deleted
+        assert history.lap("4", 1, at) == told
+    assert history.lap("4", 2) is None
 
 
 @given(

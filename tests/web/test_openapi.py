@@ -16,13 +16,14 @@ from openapi_spec_validator import validate
 from f1stream.settings import Settings
 from tests.support.page_marts import result, season
 from tests.support.page_race import lap, whole_race
+from web.api.gaps import POINTS
 from web.api.service import OPENAPI
 from web.app import create_app
 from web.feed import Feed
 from web.shelf import Shelf
 
 Client = TestClient[web.Request, web.Application]
-ELSEWHERE = ("/", "/ws", "/static", "/vendor/plotly.min.js")
+ELSEWHERE = ("/", "/ws", "/static/{name}", "/vendor/plotly.min.js")
 DESCRIBED: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())
 A_SESSION = "/api/sessions/{key}"
 QUERIES = {f"{A_SESSION}/telemetry": "?car=4&lap=1", f"{A_SESSION}/compare": "?a=4:1&b=81:1"}
@@ -156,3 +157,47 @@ def test_an_answer_that_is_not_as_described_would_be_noticed() -> None:
     stints = validator({"$ref": "#/components/schemas/Stints"})
     assert stints.is_valid({"t": 0, "cars": {"4": {"stints": [stint]}}})
     assert not stints.is_valid({"t": 0, "cars": {"4": {"stints": [{}]}}})
+
+
+def numbers() -> list[tuple[str, str, dict[str, Any]]]:
+    """Every whole number that is asked for: path, name and schema."""
+    found = []
+    for path, item in DESCRIBED["paths"].items():
+        for each in (*item.get("parameters", ()), *item["get"].get("parameters", ())):
+            told = DESCRIBED["components"]["parameters"][each["$ref"].rsplit("/", 1)[-1]] if "$ref" in each else each
+            if told["schema"].get("type") == "integer":
+                found.append((path, told["name"], told["schema"]))
+    return found
+
+
+@pytest.mark.parametrize(("path", "name", "schema"), numbers())
+async def test_numbers_have_the_bounds_that_are_described(
+    client: Client, path: str, name: str, schema: dict[str, Any]
+) -> None:
+    async def asked(number: int | str) -> int:
+        if f"{{{name}}}" in path:
+            return (await client.get(path.format(key="test_race", **{name: number}))).status
+        query = {
+            pair.split("=")[0]: pair.split("=")[1] for pair in QUERIES.get(path, "?").strip("?").split("&") if pair
+        }
+        return (await client.get(url(path, ""), params=query | {name: str(number)})).status
+
+    least, most = schema["minimum"], schema["maximum"]
+    assert await asked(least) in {200, 404}
+    assert await asked(most) in {200, 404}
+    for beyond in (least - 1, most + 1, 10**30, f"{most}0", "1e3", "1_000", "\u0662", "+5", ""):
+        assert await asked(beyond) in {400} | ({404} if beyond == "" and f"{{{name}}}" in path else set()), beyond
+
+
+def test_an_answer_about_gaps_has_as_many_points_as_are_described() -> None:
+    assert DESCRIBED["components"]["schemas"]["Gaps"]["properties"]["t"]["maxItems"] == POINTS
+
+
+async def test_the_limits_are_as_described(feed: Feed) -> None:
+    path = "/api/sessions/{key}/laps"
+    async with TestClient(TestServer(create_app(Settings(web_requests_per_minute=3), feed))) as made:
+        await check(made, path, None, 200)
+        await check(made, path, None, 429)
+        answer = await made.get(url(path), headers={"Host": "evil.example"})
+        assert answer.status == 421
+        validator(response_of(path, 421)["content"]["application/json"]["schema"]).validate(await answer.json())

@@ -3,11 +3,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiohttp.test_utils import TestClient, TestServer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from f1stream import topics
 from f1stream.embedded import broker
@@ -18,6 +20,7 @@ from models import Frame, Head, Packet, Weather
 from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import frame, head, lap
 from tests.support.rig import Rig
+from web.app import create_app
 from web.reader import StreamReader, read_marts
 from web.shelf import Shelf
 
@@ -44,6 +47,7 @@ async def test_a_reader_stopped_while_it_is_refused_stops() -> None:
 
 
 Sent = tuple[str, bytes, bytes | None, list[tuple[str, Any]]]
+SENT_MS = 1_750_000_000_000
 
 
 @pytest.fixture
@@ -109,6 +113,117 @@ def facts() -> list[Sent]:
         (topics.FRAMES, b"test_race", b"{}", topics.damaged_headers(1)),
         (topics.FRAMES, lost.key or b"", lost.value, lost.headers),
     ]
+
+
+def taken(*records: Sent, caught_up: bool = True) -> StreamReader:
+    """A reader that was given records as a consumer gives them, each with a Kafka timestamp of ``SENT_MS``."""
+    reader = StreamReader(Shelf(2**26), Settings(broker="127.0.0.1:1"))
+    reader.caught_up = caught_up
+    for offset, (topic, key, value, headers) in enumerate(records):
+        message = SimpleNamespace(key=key, value=value, headers=headers, offset=offset, timestamp=SENT_MS)
+        reader._take({TopicPartition(topic, 0): [message]})
+    return reader
+
+
+def stamped(epoch: int = 1, seq: int = 0) -> list[tuple[str, Any]]:
+    return topics.Stamp(epoch=epoch, seq=seq, emitted_ms=400).headers()
+
+
+def run_of(epoch: int, key: bytes = b"test_race") -> list[Sent]:
+    frames = [frame(0), frame(1)]
+    first = head(session=key.decode(), epoch=epoch)
+    return [
+        (topics.FRAMES, key, topics.encode_frames([first]), topics.head_headers(epoch, first)),
+        (topics.FRAMES, key, topics.encode_frames(frames), topics.frame_headers(epoch, frames)),
+    ]
+
+
+FRAME_HEADERS = topics.frame_headers(1, [frame(2)])
+BIG = 10**30
+WEATHER = {
+    "kind": "weather", "session_time_ms": 300, "air_temp": 1, "track_temp": 2, "humidity": 3, "pressure": 4,
+    "rainfall": False, "wind_direction": 5, "wind_speed": 6,
+}  # fmt: skip
+SAMPLES = {
+    "session_time_ms": [100, 300], "x": [1, 2], "y": [1, 2], "speed": [200, 210], "throttle": [99, 100],
+    "brake": [False, True], "gear": [7, 8],
+}  # fmt: skip
+UNREADABLE: dict[str, Sent] = {
+    "frames that are no JSON": (topics.FRAMES, b"test_race", b"nonsense", FRAME_HEADERS),
+    "frames of another time": (topics.FRAMES, b"test_race", topics.encode_frames([frame(3)]), FRAME_HEADERS),
+    "frames of a great number": (
+        topics.FRAMES, b"test_race", b"{}", [*FRAME_HEADERS, ("seq", b"9" * 30), ("keys", b"9" * 30)],
+    ),
+    "a number of 5,000 digits": (topics.FRAMES, b"test_race", b"{}", [*FRAME_HEADERS, ("seq", b"9" * 5_000)]),
+    "a head that is no JSON": (topics.FRAMES, b"test_race", b"nonsense", topics.head_headers(2, head(epoch=2))),
+    "a head that is a frame": (
+        topics.FRAMES, b"test_race", topics.encode_frames([frame(0)]), topics.head_headers(2, head(epoch=2)),
+    ),
+    "a message with a great number": (
+        topics.MESSAGES, b"test_race", orjson.dumps(WEATHER).replace(b"300", b"%d" % BIG), stamped(),
+    ),
+    "a lap with a great number": (
+        topics.LAPS, b"test_race:4", topics.encode(lap("4", 1).record).replace(b"60000", b"%d" % BIG), stamped(),
+    ),
+    "a sample of infinity": (
+        topics.TELEMETRY, b"test_race:4", orjson.dumps(SAMPLES).replace(b'"x":[1', b'"x":[1e400'), stamped(),
+    ),
+    "a sample far away": (
+        topics.TELEMETRY, b"test_race:4", orjson.dumps(SAMPLES | {"y": [1e38, 2]}), stamped(),
+    ),
+    "a season of a great year": (
+        topics.MARTS, b"season:%d" % BIG, topics.encode(season()).replace(b'"season":2023', b'"season":%d' % BIG), [],
+    ),
+    "a result of a great round": (
+        topics.MARTS, b"session:test_race", topics.encode(result()).replace(b'"round":3', b'"round":%d' % BIG), [],
+    ),
+    "a run of the year 146 million": (topics.MESSAGES, b"test_race", orjson.dumps(WEATHER), stamped(epoch=2**62)),
+    "samples of tomorrow's run": (
+        topics.TELEMETRY, b"test_race:4", orjson.dumps(SAMPLES), stamped(epoch=SENT_MS + 86_400_000),
+    ),
+    "a head of tomorrow's run": run_of(SENT_MS + 86_400_000)[0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("bad", UNREADABLE.values(), ids=UNREADABLE)
+async def test_a_record_that_cannot_be_read_costs_itself_only(bad: Sent, caplog: pytest.LogCaptureFixture) -> None:
+    frames = [frame(2)]
+    good: Sent = (topics.FRAMES, b"test_race", topics.encode_frames(frames), topics.frame_headers(1, frames))
+    reader = taken(*run_of(1), *run_of(1, b"other"), bad, good, *marts())
+    assert reader.bad_records == 1
+    assert f"{bad[0]} partition 0 offset 4 cannot be shown" in caplog.text
+    async with TestClient(TestServer(create_app(Settings(), reader))) as client:
+        listed = (await (await client.get("/api/sessions")).json())["sessions"]
+        assert [(each["session_key"], each["epoch"], each["to_ms"]) for each in listed] == [
+            ("test_race", 1, 400), ("other", 1, 200),
+        ]  # fmt: skip
+        for path in ("state", "laps", "gaps", "weather", "race-control", "result", "season"):
+            answer = await client.get(f"/api/sessions/test_race/{path}")
+            assert answer.status in {200, 404}, await answer.text()
+        told = await (await client.get("/api/seasons")).json()
+        assert [each["season"] for each in told["seasons"]] == [2023]
+
+
+def test_what_is_refused_again_and_again_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    bad = UNREADABLE["frames that are no JSON"]
+    reader = taken(*run_of(1), *[bad] * 150, UNREADABLE["a lap with a great number"])
+    assert reader.bad_records == 151
+    assert [line.split(" partition")[0] for line in caplog.messages] == ["frames"] * 3 + ["laps"]
+    assert caplog.messages[2].endswith("(the 100th of this session)")
+
+
+def test_bad_records_of_many_sessions_are_logged_for_some_of_them(caplog: pytest.LogCaptureFixture) -> None:
+    topic, _, value, headers = UNREADABLE["a message with a great number"]
+    reader = taken(*((topic, b"session-%d" % n, value, headers) for n in range(1_000)))
+    assert (reader.bad_records, len(reader._refusals)) == (1_000, 201)
+    assert len(caplog.messages) == 200 + 3
+
+
+def test_a_run_within_an_hour_of_its_records_takes_the_place_of_the_one_before() -> None:
+    reader = taken(*run_of(SENT_MS), *run_of(SENT_MS + 3_600_000))
+    tape = reader.shelf.get("test_race")
+    assert tape is not None
+    assert (tape.epoch, reader.bad_records) == (SENT_MS + 3_600_000, 0)
 
 
 @pytest.mark.system

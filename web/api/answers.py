@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
-from aiohttp import web
+from aiohttp import ETag, web
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BELOW = "/api/"
+WORTH_PACKING = 1_400
+"""Bytes: what is shorter fits into one packet anyway."""
+LONG = 64 * 1024
+"""Bytes: longer answers are compressed in a thread."""
+LEVEL = 1
+"""zlib's: 6 would take three times as long for a fifth less."""
 
 
 class Unanswerable(Exception):
     """A question without an answer; the text says why, as a sentence."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str, again_s: int | None = None) -> None:
+        """``again_s``: after so many seconds there may be one."""
         super().__init__(sentence)
         self.status = status
+        self.again_s = again_s
 
 
 def unknown(sentence: str) -> Unanswerable:
@@ -56,6 +66,7 @@ async def tidy(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     response = _tagged(request, await _answered(request, handler))
     response.headers["Cache-Control"] = "no-cache"
+    await _pack(request, response)
     return response
 
 
@@ -63,7 +74,10 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     try:
         return await handler(request)
     except Unanswerable as why:
-        return error(why.status, str(why))
+        response = error(why.status, str(why))
+        if why.again_s is not None:
+            response.headers["Retry-After"] = str(why.again_s)
+        return response
     except web.HTTPNotFound:
         return error(404, f"there is nothing at {request.path}; /api/openapi.yaml tells what there is")
     except web.HTTPMethodNotAllowed as refused:
@@ -80,12 +94,29 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
 
 
 def _tagged(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """A good answer with a tag of its own bytes, or 304 to a client that has just these."""
+    """A good answer with a tag of its own bytes, or 304 to a client that has just these.
+
+    The tag is a weak one: the same answer may be sent compressed or not.
+    """
     if response.status != 200 or not isinstance(response, web.Response) or not isinstance(response.body, bytes):
         return response
-    tag = response.etag.value if response.etag else hashlib.sha256(response.body).hexdigest()[:32]
-    response.etag = tag
-    if {theirs.value for theirs in request.if_none_match or ()} & {tag, "*"}:
+    tag = ETag(response.etag.value if response.etag else hashlib.sha256(response.body).hexdigest()[:32], is_weak=True)
+    if {theirs.value for theirs in request.if_none_match or ()} & {tag.value, "*"}:
         response = web.Response(status=304)
-        response.etag = tag
+    response.etag = tag
     return response
+
+
+async def _pack(request: web.Request, response: web.StreamResponse) -> None:
+    """Compress a long answer for who takes that; a very long one in a thread."""
+    response.headers["Vary"] = "Accept-Encoding"
+    body = response.body if isinstance(response, web.Response) else None
+    if not isinstance(body, bytes) or len(body) < WORTH_PACKING or not isinstance(response, web.Response):
+        return
+    if "gzip" not in request.headers.get("Accept-Encoding", "").lower():
+        return
+    if len(body) < LONG:
+        response.body = gzip.compress(body, LEVEL, mtime=0)
+    else:
+        response.body = await asyncio.to_thread(gzip.compress, body, LEVEL, mtime=0)
+    response.headers["Content-Encoding"] = "gzip"

@@ -75,7 +75,7 @@ class Asked:
 
     def lap(self, car: str, number: int) -> Entry:
         """A lap as it was known at the time. Raises Unanswerable when it was not."""
-        lap = self.tape.history.laps(self.at).get(self.car(car), {}).get(number)
+        lap = self.tape.history.lap(self.car(car), number, self.at)
         if lap is None:
             raise unknown(f"lap {number} of car {car} is not known{'' if self.at is None else f' at {self.at} ms'}")
         return lap

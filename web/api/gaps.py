@@ -1,23 +1,25 @@
-"""Gaps over time, from the tape's pictures."""
+"""Gaps over time, from the tape's columns."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
+import numpy as np
 from aiohttp import web
 
 from models.frame import FRAME_MS
 from web.api.answers import answer, wrong
 from web.api.asked import Asked, asked, parsed, whole
+from web.columns import GAPS, PLACES, UNKNOWN, Columns
 from web.feed import Feed
+from web.tape import Stretch
 
 STEP_MS = 1_000
 POINTS = 2_000
 """In one answer."""
-AT_ONCE = 50
-"""So many pictures are decoded before others may go on: some milliseconds."""
-TOLD = ("gap", "interval", "laps_down", "position")
+TOLD = GAPS + PLACES
 
 
 class Gaps:
@@ -35,15 +37,39 @@ class Gaps:
         about = asked(self._feed, request)
         about.picture()
         times = _times(about, request)
-        t: list[int] = []
-        cars: dict[str, dict[str, list[int | None]]] = {}
-        for n, picture in enumerate(about.tape.pictures(times)):
-            if n % AT_ONCE == AT_ONCE - 1:
-                await asyncio.sleep(0)
-            if not t or picture["t"] > t[-1]:  # over a hole in the tape the picture stays the same
-                _put(cars, len(t), picture, about)
-                t.append(picture["t"])
-        return answer({"step_ms": times.step, "t": t, "cars": cars})
+        shown = [
+            Block(_names(about, stretch), stretch.columns, places, stretch.rows()[places], stretch.start)
+            for stretch, places in about.tape.shown(times)
+        ]
+        return await asyncio.to_thread(_answer, times.step, shown)
+
+
+class Block(NamedTuple):
+    """Of one stretch the rows that are shown. ``names``: the cars as the head has them."""
+
+    names: tuple[str, ...]
+    columns: Columns
+    places: list[int]
+    rows: Any
+    start: int
+
+
+def _answer(step: int, shown: list[Block]) -> web.Response:
+    t: list[int] = []
+    cars: dict[str, dict[str, list[int | None]]] = {}
+    # Within a run the cars stay the same: all stretches are one block.
+    for (names, _), found in groupby(shown, key=lambda block: (block.names, block.columns.cars)):
+        blocks = list(found)
+        rows = np.concatenate([block.rows for block in blocks])
+        for place, car in enumerate(names):
+            told = cars.setdefault(car, {name: [None] * len(t) for name in TOLD})
+            for name in TOLD:
+                told[name] += _listed(blocks[0].columns.column(rows, name, car, place), len(rows))
+        t += [(block.start + place) * FRAME_MS for block in blocks for place in block.places]
+        for car in cars.keys() - set(names):
+            for name in TOLD:
+                cars[car][name] += [None] * len(rows)
+    return answer({"step_ms": step, "t": t, "cars": cars})
 
 
 def _times(about: Asked, request: web.Request) -> range:
@@ -64,16 +90,16 @@ def _times(about: Asked, request: web.Request) -> range:
     return times
 
 
-def _put(cars: dict[str, dict[str, list[int | None]]], before: int, picture: dict[str, Any], about: Asked) -> None:
-    head = about.tape.head_of(picture["t"] // FRAME_MS)
-    columns = parsed(head or b"{}")["cars"]
-    for place, entry in enumerate(columns):
-        number = entry["driver_number"]
-        state = picture["cars"].get(number, {})
-        told = cars.get(number)
-        if told is None:
-            told = cars[number] = {name: [None] * before for name in TOLD}
-        told["gap"].append(picture["gap"][place])
-        told["interval"].append(picture["interval"][place])
-        told["laps_down"].append(state.get("laps_down"))
-        told["position"].append(state.get("position"))
+def _names(about: Asked, stretch: Stretch) -> tuple[str, ...]:
+    head = parsed(about.tape.head_of(stretch.start) or b"{}")
+    return tuple(entry["driver_number"] for entry in head["cars"])
+
+
+def _listed(column: Any, length: int) -> list[int | None]:
+    """A column as JSON has it; ``None`` for one that there is not."""
+    if column is None:
+        return [None] * length
+    listed: list[int | None] = column.tolist()
+    for place in np.flatnonzero(column == UNKNOWN).tolist():
+        listed[place] = None
+    return listed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web.api.answers import answer
+from web.api.answers import listed
 from web.api.asked import asked
 from web.feed import Feed
 
@@ -25,7 +25,7 @@ class Laps:
         known = about.tape.history.laps(about.at)
         only = request.query.get("car")
         cars = sorted(known, key=_by_number) if only is None else [about.car(only)]
-        return answer({"laps": [lap for car in cars for _, lap in sorted(known.get(car, {}).items())]})
+        return listed("laps", [lap for car in cars for _, lap in sorted(known.get(car, {}).items())])
 
 
 def _by_number(car: str) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from aiohttp import web
@@ -13,6 +14,8 @@ from web.api.asked import Asked, asked
 from web.feed import Feed
 from web.results import Kept
 from web.season import championship_at, day_of, season_at
+
+YEAR = re.compile(r"[1-9][0-9]{3}", re.ASCII)
 
 
 class Marts:
@@ -81,10 +84,9 @@ class Marts:
 
     async def season(self, request: web.Request) -> web.Response:
         """A season by rounds with the standings after each (``models.Season``)."""
-        try:
-            year = int(request.match_info["year"])
-        except ValueError:
-            raise wrong("a season is named by its year, as in /api/seasons/2025") from None
+        if not YEAR.fullmatch(request.match_info["year"]):
+            raise wrong("a season is named by its year, as in /api/seasons/2025")
+        year = int(request.match_info["year"])
         kept = self._feed.results.season(year)
         if kept is None:
             raise unknown(f"the marts have no season {year}; /api/seasons lists those they have")

@@ -1,6 +1,6 @@
 // Any two laps of any drivers against distance, with the time between them; the place under the pointer is on the map.
 
-import { CONFIG, colours, layout, plotly } from "./charts/plotly.js";
+import { CONFIG, colours, layout, plain, plotly } from "./charts/plotly.js";
 import { lapTime, teamColor } from "./format.js";
 import { element } from "./tower.js";
 
@@ -106,9 +106,9 @@ export class Compare {
     const traces = ROWS.flatMap(([row], i) => {
       const axis = i ? { yaxis: `y${i + 1}` } : {};
       if (row === "delta") {
-        return [{ type: "scatter", mode: "lines", x, y: answer.delta_ms.map((ms) => ms / 1000), text: answer.delta_ms.map(signed), line: { color: color("--text"), width: 1.6 }, fill: "tozeroy", fillcolor: "rgba(128,140,160,.16)", hovertemplate: `${names[1]} %{text} s<extra></extra>`, ...axis }];
+        return [{ type: "scatter", mode: "lines", x, y: answer.delta_ms.map((ms) => ms / 1000), text: answer.delta_ms.map(signed), line: { color: color("--text"), width: 1.6 }, fill: "tozeroy", fillcolor: "rgba(128,140,160,.16)", hovertemplate: `${plain(names[1])} %{text} s<extra></extra>`, ...axis }];
       }
-      return [[a, one, "solid", names[0]], [b, second, "dot", names[1]]].map(([side, shade, dash, name]) => ({
+      return [[a, one, "solid", plain(names[0])], [b, second, "dot", plain(names[1])]].map(([side, shade, dash, name]) => ({
         type: "scatter", mode: "lines", x, y: side[row].map(Number), line: { color: shade, dash, width: 1.5, shape: row === "gear" || row === "brake" ? "hv" : "linear" }, hovertemplate: `${name} %{y:.0f}<extra></extra>`, ...axis,
       }));
     });

@@ -20,6 +20,7 @@ variables {
   zones                  = ["us-east-1a", "us-east-1b"]
   allowed_cidrs          = ["203.0.113.0/24"]
   certificate_arn        = "arn:aws:acm:us-east-1:123456789012:certificate/0"
+  page_names             = ["pit-wall.example"]
   image_tag              = "0123abc"
   broker                 = "one.example:9092,two.example:9092,three.example:9096"
   broker_cidrs           = ["198.51.100.0/24"]

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
+from f1stream.logs import LOG_BYTES
 from f1stream.settings import Settings
 from f1stream.sources.session import SourceError
 
@@ -114,7 +116,7 @@ def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> 
     cache, folder = module.Cache, settings.fastf1_cache.expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        log = logging.FileHandler(folder / "fastf1.log", delay=True)
+        log = RotatingFileHandler(folder / "fastf1.log", maxBytes=LOG_BYTES, backupCount=1, delay=True)
     except OSError as error:
         raise SourceError(f"FastF1's cache cannot be kept in {folder}: {error}. Set F1STREAM_FASTF1_CACHE.") from None
     log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

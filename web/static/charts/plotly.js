@@ -21,6 +21,11 @@ export function plotly() {
 
 export const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
 
+/** A text of a record as Plotly shows it letter by letter: it knows some markup, links too, and `%{…}` in templates. */
+export function plain(text) {
+  return String(text ?? "").replace(/[&<>%]/g, (letter) => `&#${letter.charCodeAt(0)};`);
+}
+
 /** The page's colours, for a library that does not know CSS. */
 export function colours() {
   const style = getComputedStyle(document.documentElement);

@@ -2,25 +2,25 @@
 
 import { lapTime, teamColor } from "../format.js";
 import { raceOrder } from "../state.js";
-import { colours, inLaps, layout, shades } from "./plotly.js";
+import { colours, inLaps, layout, plain, shades } from "./plotly.js";
 
 const SLOW = 1.14; // a lap slower than this many times the fastest is off the scale of the lap times
 const COMPOUNDS = { SOFT: "--soft", MEDIUM: "--medium", HARD: "--hard", INTERMEDIATE: "--inter", WET: "--wet" };
 const SHOWN = 5; // whose lap times are shown while nobody is selected
 
-/** Cars in race order with colour, dash (the team's second car) and whether they stand out. */
+/** Cars in race order with `name` (as Plotly has it), colour, dash (the team's second car) and whether they stand out. */
 function cars({ picture, selection }) {
   const teams = new Set();
   const all = picture.head.cars.map((entry, i) => {
     const second = teams.has(entry.team);
     teams.add(entry.team);
-    return { i, entry, number: entry.driver_number, color: teamColor(entry.team_color), dash: second ? "dot" : "solid", out: !selection.numbers.length || selection.has(entry.driver_number) };
+    return { i, entry, name: plain(entry.tla), number: entry.driver_number, color: teamColor(entry.team_color), dash: second ? "dot" : "solid", out: !selection.numbers.length || selection.has(entry.driver_number) };
   });
   return raceOrder(picture).map((i) => all[i]);
 }
 
 function line(car, x, y, more) {
-  return { type: "scatter", mode: "lines", name: car.entry.tla, x, y, opacity: car.out ? 1 : 0.18, line: { color: car.color, dash: car.dash, width: car.out ? 2 : 1.3 }, ...more };
+  return { type: "scatter", mode: "lines", name: car.name, x, y, opacity: car.out ? 1 : 0.18, line: { color: car.color, dash: car.dash, width: car.out ? 2 : 1.3 }, ...more };
 }
 
 /** Names at the ends of the lines, the important ones first; those without room are left out. */
@@ -47,7 +47,7 @@ export function trace(view) {
   if (!ends.size) return null;
   const lines = cars(view).flatMap((car) => {
     const own = (laps.get(car.number) ?? []).filter((lap) => !lap.made && ends.has(lap.lap));
-    return own.length ? [line(car, own.map((lap) => lap.lap), own.map((lap) => (lap.end - ends.get(lap.lap)) / 1000), { hovertemplate: `${car.entry.tla} lap %{x}: +%{y:.3f} s<extra></extra>` })] : [];
+    return own.length ? [line(car, own.map((lap) => lap.lap), own.map((lap) => (lap.end - ends.get(lap.lap)) / 1000), { hovertemplate: `${car.name} lap %{x}: +%{y:.3f} s<extra></extra>` })] : [];
   });
   const worst = Math.max(...lines.flatMap((each) => each.y));
   return { traces: lines, layout: layout({ title: "Lap", rangemode: "tozero" }, { title: "Seconds behind", autorange: "reversed", rangemode: "tozero" }, { shapes: flagged(view), annotations: names(lines, worst || 1) }), label: `Race trace over ${ends.size} laps` };
@@ -60,7 +60,7 @@ export function positions(view) {
     const own = (laps.get(car.number) ?? []).filter((lap) => lap.pos != null);
     const grid = car.entry.grid_position ? [{ lap: 0, pos: car.entry.grid_position }] : [];
     const all = [...grid, ...own];
-    return all.length > 1 ? [line(car, all.map((lap) => lap.lap), all.map((lap) => lap.pos), { hovertemplate: `${car.entry.tla} P%{y} after lap %{x}<extra></extra>` })] : [];
+    return all.length > 1 ? [line(car, all.map((lap) => lap.lap), all.map((lap) => lap.pos), { hovertemplate: `${car.name} P%{y} after lap %{x}<extra></extra>` })] : [];
   });
   if (!lines.length) return null;
   const count = view.picture.head.cars.length;
@@ -87,8 +87,8 @@ export function laptimes(view) {
     return line(car, own.map((lap) => lap.lap), own.map((lap) => lap.ms / 1000), {
       mode: "lines+markers",
       marker: { size: 6, color: own.map((lap) => color(COMPOUNDS[lap.tyre] ?? "--muted")), line: { color: car.color, width: 1.2 }, symbol: own.map((lap) => (lap.in || lap.out ? "diamond" : "circle")) },
-      text: own.map((lap) => `${lapTime(lap.ms)}${lap.tyre ? `, ${lap.tyre.toLowerCase()} ${lap.life ?? ""}` : ""}${lap.deleted ? ", deleted" : ""}`),
-      hovertemplate: `${car.entry.tla} lap %{x}: %{text}<extra></extra>`,
+      text: own.map((lap) => `${lapTime(lap.ms)}${lap.tyre ? `, ${plain(lap.tyre.toLowerCase())} ${lap.life ?? ""}` : ""}${lap.deleted ? ", deleted" : ""}`),
+      hovertemplate: `${car.name} lap %{x}: %{text}<extra></extra>`,
     });
   });
   const drawn = lines.flatMap((each) => each.y).sort((a, b) => a - b);
@@ -107,14 +107,14 @@ export function strategy(view) {
   const order = cars(view);
   const bars = order.flatMap((car) =>
     (view.picture.cars[car.number]?.stints ?? []).filter((stint) => stint.laps > 0).map((stint) => ({
-      type: "bar", orientation: "h", y: [car.entry.tla], x: [stint.laps], base: [stint.first_lap - 1], width: 0.72,
+      type: "bar", orientation: "h", y: [car.name], x: [stint.laps], base: [stint.first_lap - 1], width: 0.72,
       marker: { opacity: car.out ? 1 : 0.3, color: color(COMPOUNDS[stint.compound] ?? "--muted"), line: { color: color("--panel"), width: 2 }, pattern: { shape: stint.fresh === false || stint.tyre_life_before > 0 ? "/" : "", size: 7, solidity: 0.3, fillmode: "overlay", fgcolor: color("--panel") } },
       text: [String(stint.laps)], textposition: "inside", insidetextanchor: "middle", textangle: 0, constraintext: "none", insidetextfont: { color: car.out ? "#10151d" : color("--muted"), size: 10 },
-      hovertemplate: `${car.entry.tla}: ${stint.compound.toLowerCase()}, ${stint.laps} laps from lap ${stint.first_lap}${stint.tyre_life_before ? `, ${stint.tyre_life_before} before` : ""}<extra></extra>`,
+      hovertemplate: `${car.name}: ${plain(stint.compound.toLowerCase())}, ${stint.laps} laps from lap ${stint.first_lap}${stint.tyre_life_before ? `, ${stint.tyre_life_before} before` : ""}<extra></extra>`,
     })),
   );
   if (!bars.length) return null;
-  const categories = order.map((car) => car.entry.tla).reverse();
+  const categories = order.map((car) => car.name).reverse();
   const total = view.picture.race.total_laps;
   return { traces: bars, label: "Tyres by stint", layout: layout({ title: "Lap", range: total ? [0, total] : undefined }, { categoryorder: "array", categoryarray: categories, tickfont: { size: 10 }, dtick: 1 }, { barmode: "overlay" }) };
 }

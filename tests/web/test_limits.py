@@ -1,0 +1,116 @@
+"""How much is answered to one address, and how many long answers are made at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from f1stream.settings import Settings
+from tests.support.page_race import whole_race
+from web import limits
+from web.api.answers import tidy
+from web.app import create_app
+from web.feed import Feed
+from web.limits import PerAddress, Turns
+from web.shelf import Shelf
+
+Client = TestClient[web.Request, web.Application]
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_third_of_a_minute_s_questions_may_come_at_once_and_the_rest_at_their_pace() -> None:
+    clock = Clock()
+    asked = PerAddress(600, clock)
+    assert [asked.wait("10.0.0.1") for _ in range(200)] == [0.0] * 200
+    assert 0 < asked.wait("10.0.0.1") <= 0.1
+    assert asked.wait("10.0.0.2") == 0, "another address has questions of its own"
+    clock.now += 1
+    assert [asked.wait("10.0.0.1") > 0 for _ in range(11)] == [False] * 10 + [True]
+    clock.now += 3_600
+    assert [asked.wait("10.0.0.1") > 0 for _ in range(201)] == [False] * 200 + [True]
+
+
+def test_who_asks_on_while_refused_waits_no_longer_for_it() -> None:
+    clock = Clock()
+    asked = PerAddress(60, clock)
+    for _ in range(500):
+        asked.wait("10.0.0.1")
+    clock.now += 1.001
+    assert asked.wait("10.0.0.1") == 0
+
+
+def test_the_addresses_of_an_ipv6_network_are_counted_together() -> None:
+    asked = PerAddress(3, Clock())
+    assert [asked.wait(f"2001:db8:1:2::{n}") > 0 for n in range(3)] == [False, True, True]
+    assert asked.wait("2001:db8:1:3::1") == 0
+
+
+def test_a_few_thousand_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ADDRESSES", 100)
+    asked = PerAddress(3, Clock())
+    for n in range(1_000):
+        asked.wait(f"10.0.{n // 256}.{n % 256}")
+        assert asked.wait("192.0.2.1") > 0 or n == 0, "who asks all the time is not forgotten"
+    assert len(asked._asked) == 100
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    feed = Feed(Shelf(2**26))
+    feed.connected = feed.caught_up = True
+    whole_race(feed, 60)
+    async with TestClient(TestServer(create_app(Settings(web_requests_per_minute=9), feed))) as made:
+        yield made
+
+
+async def test_who_asks_too_much_is_told_when_to_come_again(client: Client) -> None:
+    for _ in range(3):
+        assert (await client.get("/api/sessions")).status == 200
+    answer = await client.get("/api/sessions/test_race/laps")
+    assert (answer.status, answer.headers["Cache-Control"]) == (429, "no-store")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 7
+    assert (await answer.json())["error"].startswith("9 requests a minute are answered to one address")
+    for path in ("/", "/health", "/static/main.js"):
+        assert (await client.get(path)).status == 200, "only questions to the API are counted"
+
+
+async def test_long_answers_take_turns_and_few_wait() -> None:
+    going, most, gate = 0, 0, asyncio.Event()
+
+    async def slow(_: web.Request) -> web.Response:
+        nonlocal going, most
+        going += 1
+        most = max(most, going)
+        await gate.wait()
+        going -= 1
+        return web.Response(body=b"{}")
+
+    async def quick(_: web.Request) -> web.Response:
+        return web.Response(body=b"{}")
+
+    turns = Turns(at_once=2, waiting=3)
+    app = web.Application(middlewares=[tidy, turns.wait])
+    app.add_routes([web.get("/api/sessions/{key}/gaps", slow), web.get("/api/sessions/{key}/state", quick)])
+    async with TestClient(TestServer(app)) as client:
+        asked = [asyncio.create_task(client.get("/api/sessions/a/gaps")) for _ in range(5)]
+        while turns._here < 5:
+            await asyncio.sleep(0.001)
+        refused = await client.get("/api/sessions/a/gaps")
+        assert refused.status == 503
+        assert int(refused.headers["Retry-After"]) == limits.AGAIN_S
+        assert "waiting" in (await refused.json())["error"]
+        assert (await client.get("/api/sessions/a/state")).status == 200, "others do not wait"
+        gate.set()
+        assert [(await each).status for each in asked] == [200] * 5
+        assert most == 2
+        assert (await client.get("/api/sessions/a/gaps")).status == 200

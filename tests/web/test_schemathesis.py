@@ -1,0 +1,82 @@
+"""Requests that schemathesis makes of the API's description, against the running application on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from aiohttp.test_utils import TestServer
+
+from f1stream.settings import Settings
+from tests.support.page_marts import result, season
+from tests.support.page_race import lap, whole_race
+from tests.support.required import ROOT, missing
+from web.api.service import OPENAPI
+from web.app import create_app
+from web.feed import Feed
+from web.shelf import Shelf
+
+pytestmark = pytest.mark.system
+
+PROGRAM = ROOT / ".venv-checks" / "bin" / "st"
+SECONDS = 20
+KNOWN: dict[str, list[Any]] = {
+    "key": ["test_race", "sim-1"], "year": [2023], "car": ["4", "81"], "lap": [1, 2], "a": ["4:1"],
+    "b": ["81:1", "1:2"],
+}  # fmt: skip
+"""Values that the served race has; nearly all others are answered with 404."""
+ONGOING_MS = 129_999
+NOT_IN_A_SCHEMA = """
+[[operations]]
+include-name = "GET /api/sessions/{key}/gaps"
+checks.positive_data_acceptance.enabled = false
+"""
+"""That `from` is not after `to`, and that they are at most 2,000 steps apart, is told in words."""
+
+
+def with_known_values(described: dict[str, Any]) -> dict[str, Any]:
+    """The description with the values of the served race among those that may be asked for."""
+
+    def known(parameter: dict[str, Any]) -> None:
+        schema = parameter.get("schema")
+        if parameter.get("name") in KNOWN:
+            parameter["schema"] = {"anyOf": [{"enum": KNOWN[parameter["name"]]}, schema]}
+        elif parameter.get("name") in {"at", "from", "to"}:
+            within = {"type": "integer", "minimum": 0, "maximum": ONGOING_MS}
+            parameter["schema"] = {"anyOf": [within, schema]}
+
+    told: dict[str, Any] = yaml.safe_load(yaml.safe_dump(described))
+    lists = [told["components"]["parameters"].values()]
+    for item in told["paths"].values():
+        lists += [item.get("parameters", []), item["get"].get("parameters", [])]
+    for parameter in {id(each): each for some in lists for each in some}.values():
+        known(parameter)
+    return told
+
+
+async def test_no_request_that_can_be_made_of_the_description_is_answered_in_another_way(tmp_path: Path) -> None:
+    """Nor with a server's error, nor with 200 to what is described as wrong."""
+    if not PROGRAM.exists():
+        missing("schemathesis is not there: make environments")
+    feed = Feed(Shelf(2**26))
+    feed.connected = feed.caught_up = True
+    whole_race(feed, simulated=False)
+    whole_race(feed, 60, session="sim-1", simulated=True)
+    feed.take_facts([lap("4", 1, seq=9, deleted=True, pit_in_ms=1, pit_out_ms=2, generated=True)])
+    feed.take_marts([result(), season(held=4)])
+    described = tmp_path / "openapi.yaml"
+    described.write_text(yaml.safe_dump(with_known_values(yaml.safe_load(OPENAPI.read_text()))))
+    (tmp_path / "schemathesis.toml").write_text(NOT_IN_A_SCHEMA)
+    async with TestServer(create_app(Settings(web_requests_per_minute=10**7), feed)) as server:
+        told = await asyncio.create_subprocess_exec(
+            PROGRAM, "run", described, "--url", str(server.make_url("/")).rstrip("/"), "--max-time", str(SECONDS),
+            "--phases", "examples,coverage,fuzzing", "--seed", "1", "--warnings", "off", "--no-color",
+            cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await told.communicate()
+    text = said.decode(errors="replace")
+    assert told.returncode == 0, text[-8_000:]
+    assert "Tested: 19" in text, text[-2_000:]
