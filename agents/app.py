@@ -18,6 +18,7 @@ from agents.faust_patches.tables import DurableTable
 from f1stream.processing.batch import Batch
 from f1stream.processing.outputs import Output, RecordRefused
 from f1stream.settings import Settings
+from f1stream.topics import MAX_RECORD_BYTES
 
 REBALANCE_S = 60.0
 """A rebalance that makes no progress for this long will not end: the process exits."""
@@ -54,7 +55,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         stream_wait_empty=False,  # pending events are not acknowledged; waiting for them hangs on SIGTERM
         producer_linger_ms=5,
         producer_max_batch_size=512 * 1024,
-        producer_max_request_size=1_000_000,
+        producer_max_request_size=MAX_RECORD_BYTES,
         web_bind=settings.web_host,
         web_host=f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host,  # for a URL
         web_port=port,

@@ -7,6 +7,7 @@ only where a new one could get further.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,8 @@ class Vitals:
     """Offset after the last record received, of partitions whose records may wait long for others."""
     waits: str | None = None
     """For what else than Kafka the worker waits, as a sentence."""
+    wrong_topics: Callable[[], str | None] = lambda: None
+    """What is wrong with the topics by now, as a sentence; None for nothing."""
 
     @property
     def positions(self) -> dict[Any, Position]:
@@ -42,6 +45,8 @@ class Vitals:
             return "Partitions are being assigned."
         if app.tables.recovery.in_recovery:
             return "Tables are being recovered."
+        if wrong := self.wrong_topics():
+            return wrong
         stuck = self.stuck()
         return stuck and (self.waits or stuck)
 
@@ -49,7 +54,8 @@ class Vitals:
         """False when a new worker in its place could get further."""
         app = self.app
         busy = app.rebalancing or app.tables.recovery.in_recovery  # a rebalance that does not end ends the process
-        return busy or self.waits is not None or self.stuck() is None
+        waits = self.waits is not None or self.wrong_topics() is not None
+        return busy or waits or self.stuck() is None
 
     def stuck(self) -> str | None:
         """Which partition grows while nothing of it is done, as a sentence; None when there is none."""

@@ -13,6 +13,7 @@ from typing import Any
 from agents.app import FaustOutputs, create_app, raw_table, raw_topic
 from agents.exiting import exit_on_error
 from agents.faust_patches.app import PatchedApp
+from agents.faust_patches.positions import partition_counts
 from agents.health import Vitals, serve_health
 from agents.stage import StageRunner
 from f1stream import topics
@@ -20,6 +21,7 @@ from f1stream.processing.acks import AckTracker
 from f1stream.race.stages.driver_stage import DriverStage
 from f1stream.race.stages.session_stage import SessionStage
 from f1stream.settings import settings
+from f1stream.topic_settings import wrong_partitions
 from f1stream.vitals import Progress
 
 CONSUMER = "race"
@@ -31,7 +33,10 @@ outputs = FaustOutputs(app, topics.UPDATES, topics.FRAMES, topics.DEAD_LETTERS)
 cars = raw_table(app, "cars", "session:driver -> how far its packets and laps have been joined and sent")
 races = raw_table(app, "races", "session -> the race as of a frame, with all that the rules read")
 standing = raw_table(app, "standing", "session -> its header: info, entries and tracks")
-vitals = Vitals(app, Progress("received"))
+vitals = Vitals(
+    app, Progress("received"),
+    wrong_topics=lambda: wrong_partitions(partition_counts(app, topics.ALL), settings()),
+)  # fmt: skip
 serve_health(app, vitals)
 
 

@@ -8,9 +8,11 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Coroutine
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,10 +30,11 @@ from f1stream.jobs.commands import app as jobs_commands
 from f1stream.jobs.lock import Busy, one_at_a_time
 from f1stream.jolpica.client import Unreachable
 from f1stream.jolpica.commands import app as jolpica_commands
-from f1stream.kafka import BrokerError, create_topics
+from f1stream.kafka import BrokerError, configure_topics, create_topics, require_agreement
 from f1stream.progress import session_progress
 from f1stream.scratch import ScratchFailed
 from f1stream.settings import EMBEDDED_HOST, WrongSetting, settings
+from f1stream.sources.newer import warn_of_newer_runs
 from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import KINDS, open_source
@@ -199,6 +202,8 @@ async def _replay(
     to_ms: int | None,
 ) -> list[Counts]:
     await create_topics(settings())
+    keys = {session.session_key for session in sessions}
+    await warn_of_newer_runs(settings(), keys, time.time_ns() // 1_000_000, partial(typer.echo, err=True))
     with session_progress() as bars:
         return await asyncio.gather(
             *(
@@ -248,6 +253,7 @@ def whole(start: Annotated[datetime, typer.Argument(help="When the session start
 def race() -> None:
     """The race worker: packets, laps and messages in, frames out."""
     _run(_ready_broker())
+    _run(require_agreement(settings()))
     from agents.run import run_worker  # noqa: PLC0415 - Faust is slow to import, and reads the settings
 
     run_worker("agents.race")
@@ -314,8 +320,9 @@ def doctor() -> None:
 
 @app.command()
 def topics() -> None:
-    """Create the topics, where they do not exist yet."""
+    """Create the topics, where they do not exist yet; correct the settings of those that do."""
     created = _run(_ready_broker())
+    _run(configure_topics(settings()))
     print("Created " + ", ".join(created) + "." if created else "All topics exist.")  # noqa: T201
 
 

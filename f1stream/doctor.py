@@ -19,11 +19,13 @@ import snowflake.connector
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from f1stream import topics
 from f1stream.embedded.ports import listens
-from f1stream.kafka import partitions, unreachable
+from f1stream.kafka import unreachable
 from f1stream.settings import EMBEDDED_HOST, Settings, WrongSetting
 from f1stream.sources.livetiming.token import Tokens, ends_at
 from f1stream.sources.session import SourceError
+from f1stream.topic_settings import partitions, read_settings, wrong_partitions, wrong_settings
 from f1stream.warehouse.connection import Warehouse, sentence
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import status
@@ -81,7 +83,7 @@ def configuration(settings: Settings) -> Iterator[Finding]:
 
 
 async def broker(settings: Settings) -> list[Finding]:
-    """Whether a broker answers, and has our topics with our partitions."""
+    """Whether a broker answers, and has our topics with the partitions and settings that we need."""
     try:
         client = settings.kafka_client()
     except WrongSetting as error:
@@ -90,6 +92,9 @@ async def broker(settings: Settings) -> list[Finding]:
     try:
         await admin.start()
         there = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
+        # The embedded broker reports what a topic was made with, whether it holds to it or not; it takes any size.
+        ours = [name for name in there if name in topics.ALL or name.startswith("f1stream-")]
+        configured = {} if settings.embedded else await read_settings(admin, ours)
     except (KafkaError, OSError) as error:
         return [Finding("broker", "problem", str(unreachable(settings, error)))]
     finally:
@@ -98,12 +103,9 @@ async def broker(settings: Settings) -> list[Finding]:
     wanted = partitions(settings)
     if missing := [name for name in wanted if name not in there]:
         return [answers, Finding("topics", "problem", f"Not there: {', '.join(missing)}. Run `f1stream topics`.")]
-    if other := [f"{name} ({there[name]})" for name, count in wanted.items() if there[name] != count]:
-        text = (
-            f"With other numbers of partitions than F1STREAM_TOPIC_PARTITIONS={settings.topic_partitions}: "
-            f"{', '.join(other)}. Set it to theirs; a topic's partitions are fixed when it is made."
-        )
-        return [answers, Finding("topics", "problem", text)]
+    wrong = [*filter(None, [wrong_partitions(there, settings)]), *wrong_settings(configured)]
+    if wrong:
+        return [answers, *(Finding("topics", "problem", text) for text in wrong)]
     return [answers, Finding("topics", "ok", f"All {len(wanted)} are there.")]
 
 

@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaError, for_code
 from f1stream import topics
 from f1stream.embedded.ports import listens
 from f1stream.settings import Settings
+from f1stream.topic_settings import made_with, partitions, stamp_by_the_broker, wrong_partitions
 
-HOUR_MS = 3_600_000
 TOPIC_EXISTS = 36
 
 
@@ -40,12 +40,10 @@ def has_broker(settings: Settings) -> bool:
 
 def producer_for(settings: Settings, **more: Any) -> AIOKafkaProducer:
     """A producer that loses nothing and writes nothing twice, where the broker can tell."""
-    return AIOKafkaProducer(**settings.kafka_client(), enable_idempotence=not settings.embedded, **more)
-
-
-def partitions(settings: Settings) -> dict[str, int]:
-    """How many each topic has."""
-    return {name: 1 if name == topics.MARTS else settings.topic_partitions for name in topics.ALL}
+    return AIOKafkaProducer(
+        **settings.kafka_client(), enable_idempotence=not settings.embedded,
+        max_request_size=topics.MAX_RECORD_BYTES, **more,
+    )  # fmt: skip
 
 
 async def create_topics(settings: Settings) -> list[str]:
@@ -54,13 +52,7 @@ async def create_topics(settings: Settings) -> list[str]:
     A broker left to itself makes them with partitions of its own choosing, and the per-driver and per-session
     streams would no longer meet.
     """
-    retention = {
-        topics.FRAMES: settings.frames_retention_hours,
-        topics.UPDATES: 24,
-        topics.DEAD_LETTERS: 24 * 30,
-    }
-    configs = {name: {"retention.ms": str(hours * HOUR_MS)} for name, hours in retention.items()}
-    configs[topics.MARTS] = {"cleanup.policy": "compact"}  # the newest of each key is all there is to know
+    configs = made_with(settings)
     wanted = [
         NewTopic(name, count, settings.topic_replication, topic_configs=configs.get(name, {}))
         for name, count in partitions(settings).items()
@@ -80,6 +72,36 @@ async def create_topics(settings: Settings) -> list[str]:
         elif code != TOPIC_EXISTS:
             raise BrokerError(f"Topic {name} could not be created: {for_code(code).__name__}.")
     return created
+
+
+async def require_agreement(settings: Settings) -> None:
+    """Raises BrokerError when the race worker's topics, its tables' too, have not the partitions that it needs."""
+    admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        there = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
+    except (KafkaError, OSError) as error:
+        raise unreachable(settings, error) from error
+    finally:
+        await admin.close()
+    if wrong := wrong_partitions(there, settings):
+        raise BrokerError(wrong)
+
+
+async def configure_topics(settings: Settings) -> None:
+    """Correct the settings of topics that exist, where ours must hold. Raises BrokerError when it cannot be done."""
+    if settings.embedded:  # which cannot change them, and forgets them when it stops
+        return
+    admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=10_000)
+    try:
+        await admin.start()
+        refused = await stamp_by_the_broker(admin)
+    except (KafkaError, OSError) as error:
+        raise unreachable(settings, error) from error
+    finally:
+        await admin.close()
+    if refused:
+        raise BrokerError(" ".join(refused) + " Set it as an administrator of the brokers.")
 
 
 async def log_ends(settings: Settings, partitions: Iterable[Any]) -> dict[Any, int]:

@@ -23,6 +23,8 @@ ALL = (TELEMETRY, LAPS, MESSAGES, UPDATES, FRAMES, DEAD_LETTERS, MARTS)
 
 MAX_VALUE_BYTES = 1_000_000
 """A larger value is not read, only dead-lettered."""
+MAX_RECORD_BYTES = MAX_VALUE_BYTES + 10_000
+"""Nothing larger is sent: key, value, headers and the batch around them. Kafka's default is 1,048,588."""
 
 T = TypeVar("T")
 Headers = Sequence[tuple[str, bytes]]

@@ -23,6 +23,7 @@ changes one. Upstream issues are of github.com/faust-streaming/faust. Our tests 
 | `EmbeddedConsumerThread._create_worker_consumer` | `fetch_max_wait_ms` is fixed at 1,500; the embedded broker waits half of it | none known | test_embedded | it is a setting |
 | `EmbeddedConsumerThread._highwaters` | The embedded broker reports too small an end of a log: tables are recovered short | none: the broker's | test_embedded | the broker reports the end |
 | `positions.input_positions` (reads `app._consumer`, `consumer._committed_offset`) | No public way to ask what is acknowledged | none known | test_positions | there is one |
+| `positions.partition_counts` (reads `app._consumer`), `Producer.partition_count` | No public way to ask what the producer knows of a topic | none known | test_positions | there is one |
 
 Two faults are avoided instead: a commit can pass an unacknowledged event (606, open; PR 707), so `AckTracker` acknowledges
 only the contiguous prefix; a recovery hangs with `consumer_auto_offset_reset="latest"` (651), so it is "earliest".

@@ -1,7 +1,11 @@
-"""How far the input partitions of a worker are acknowledged; Faust has no public way to ask."""
+"""What a worker's clients know of partitions: how far its input is acknowledged, and how many each topic has.
+
+Faust has no public way to ask for either.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from faust.exceptions import ConsumerNotStarted
@@ -31,3 +35,18 @@ def input_positions(app: Any) -> dict[Any, Position]:
         for tp in assignment
         if app.topics.acks_enabled_for(tp.topic)
     }
+
+
+def partition_counts(app: Any, names: Iterable[str]) -> dict[str, int]:
+    """How many partitions each topic has, and each table's changelog, as far as the app's clients know them by now.
+
+    The consumer knows the topics that it reads, changelogs too, and the producer those that are written.
+    """
+    consumer, producer = app._consumer, app.producer
+    if consumer is None:
+        return {}
+    counts = {
+        name: consumer.topic_partitions(name) or producer.partition_count(name)
+        for name in {*names, *app.tables.changelog_topics}
+    }
+    return {name: count for name, count in counts.items() if count}

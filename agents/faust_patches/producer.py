@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from faust.exceptions import NotReady
 from faust.transport.drivers import aiokafka as driver
 
 
@@ -32,6 +33,14 @@ class Producer(driver.Producer):
         while producer.client.cluster.partitions_for_topic(topic) is None:
             await producer.partitions_for(topic)
         return await super().send(topic, *args, **kwargs)
+
+    def partition_count(self, topic: str) -> int | None:
+        """How many partitions a topic has; None while the client does not know it or has not started."""
+        try:
+            known = self._ensure_producer().client.cluster.partitions_for_topic(topic)
+        except NotReady:
+            return None
+        return None if known is None else len(known)
 
 
 class IdempotentProducer(Producer):

@@ -175,7 +175,7 @@ async def publish(settings: Settings, records: list[SessionResult | Season]) -> 
     if not has_broker(settings):
         return False
     await create_topics(settings)
-    producer = producer_for(settings, max_request_size=topics.MAX_VALUE_BYTES)
+    producer = producer_for(settings)
     try:
         await producer.start()
         sent = [

@@ -11,15 +11,18 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.structs import RecordMetadata
 
 from f1stream import topics
 from f1stream.kafka import producer_for, unreachable
 from f1stream.settings import Settings
 from f1stream.sources.packing import Published, pack
-from f1stream.sources.session import Session
+from f1stream.sources.session import Session, SourceError
 from models import Packet
 
 BATCH_BYTES = 512 * 1024
+BY_THE_BROKER = 1
+"""Kafka's code for a record whose timestamp is not its sender's."""
 BULK_LINGER_MS = 100
 """At full speed: large batches, which every broker likes and the embedded one needs."""
 SEND_AHEAD = 5_000
@@ -81,27 +84,52 @@ def packet_ms_for(speed: float | None) -> int:
     return 250 if speed <= 10 else 1_000
 
 
+def too_large(item: Published, size: int) -> SourceError:
+    """What to say of a record that no topic takes."""
+    kind = getattr(item.record, "kind", type(item.record).__name__.lower())
+    hint = "Publish shorter packets (--packet-ms)" if item.topic == topics.TELEMETRY else "Look at it in the source"
+    return SourceError(
+        f"A record of {item.key.decode()} in {item.topic} ({kind}, at session time {item.stamp.emitted_ms} ms) has "
+        f"{size:,} bytes, more than the {topics.MAX_VALUE_BYTES:,} that a record may have: the run ends before it. "
+        f"{hint}."
+    )
+
+
 class Outbox:
     """Records on their way to the broker, so many at a time, and the counts of them."""
 
     def __init__(self, producer: AIOKafkaProducer, counts: Counts) -> None:
         self._producer, self._counts = producer, counts
-        self._sent: deque[asyncio.Future[Any]] = deque()
+        self._sent: deque[asyncio.Future[RecordMetadata]] = deque()
 
     async def put(self, item: Published) -> None:
-        """Send a record, waiting while too many are on their way. Raises KafkaError when one before could not be."""
-        future = await self._producer.send(
-            item.topic, topics.encode(item.record), key=item.key, headers=item.stamp.headers()
-        )
+        """Send a record, waiting while too many are on their way.
+
+        Raises SourceError for one that is too large or a run that the workers refuse, and KafkaError when one before
+        could not be sent.
+        """
+        value = topics.encode(item.record)
+        if len(value) > topics.MAX_VALUE_BYTES:
+            raise too_large(item, len(value))
+        future = await self._producer.send(item.topic, value, key=item.key, headers=item.stamp.headers())
         self._sent.append(future)
         self._counts.add(item)
         while self._sent and (self._sent[0].done() or len(self._sent) > SEND_AHEAD):
-            await self._sent.popleft()
+            self._delivered(await self._sent.popleft())
 
     async def empty(self) -> None:
-        """Return when all is delivered. Raises KafkaError."""
+        """Return when all is delivered. Raises KafkaError, and SourceError for a run that the workers refuse."""
         while self._sent:
-            await self._sent.popleft()
+            self._delivered(await self._sent.popleft())
+
+    def _delivered(self, record: RecordMetadata) -> None:
+        """Compare the run's id, which is this machine's time, with the time at which the broker stored a record."""
+        ahead_ms = self._counts.epoch - record.timestamp
+        if record.timestamp_type == BY_THE_BROKER and ahead_ms > topics.MAX_AHEAD_MS:
+            raise SourceError(
+                f"Run {self._counts.epoch} of session {self._counts.session_key} lies {ahead_ms / 3_600_000:.1f} h "
+                "after the broker's time, so the workers refuse it: set this machine's clock, and publish again."
+            )
 
 
 async def publish(
@@ -118,7 +146,7 @@ async def publish(
     """Publish a whole run and return when every record is delivered.
 
     ``progress`` is told the session time (ms) reached. ``epoch`` is the wall clock's now unless given.
-    Raises BrokerError when the broker cannot be reached.
+    Raises BrokerError when the broker cannot be reached, and SourceError when a record is too large to be sent.
     """
     counts = Counts(session.session_key, epoch if epoch is not None else time.time_ns() // 1_000_000)
     linger_ms = 0 if speed is not None and speed <= 10 else BULK_LINGER_MS

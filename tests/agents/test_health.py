@@ -185,6 +185,20 @@ def test_worker_that_waits_for_the_warehouse_is_not_replaced(vitals: Vitals, con
     assert (vitals.reason(), vitals.alive()) == ("The warehouse is away.", True)
 
 
+def test_worker_whose_topics_came_to_differ_is_unhealthy_and_not_replaced(
+    vitals: Vitals, consumer: Consumer, at: At
+) -> None:
+    """A new one would refuse to start."""
+    wrong: list[str] = []
+    vitals.wrong_topics = lambda: next(iter(wrong), None)
+    assert (vitals.reason(), vitals.alive()) == (None, True)
+    wrong.append("laps has other partitions.")
+    assert (vitals.reason(), vitals.alive()) == ("laps has other partitions.", True)
+    at(STUCK_S + 1)
+    consumer.ends[INPUT] = 200
+    assert (vitals.reason(), vitals.alive()) == ("laps has other partitions.", True)
+
+
 def test_partition_that_does_not_grow_is_only_idle(vitals: Vitals, at: At) -> None:
     assert vitals.stuck() is None
     at(10 * STUCK_S)

@@ -32,7 +32,7 @@ async def test_each_is_in_the_dead_letters_once_with_its_reason(
         (topics.TELEMETRY, b"9693:99", topics.encode(packet), STAMP, "the key says 99"),
         (topics.TELEMETRY, key, topics.encode(too_large), STAMP, "gear"),
     ]
-    producer = AIOKafkaProducer(**rig.settings.kafka_client(), max_request_size=6_000_000)
+    producer = AIOKafkaProducer(**rig.settings.kafka_client(), max_request_size=1_048_576)
     await producer.start()
     for topic, key, value, headers, _ in poison:
         await producer.send_and_wait(topic, value, key=key, headers=headers, partition=0 if key is None else None)

@@ -226,8 +226,6 @@ class Cluster:
             "transaction.state.log.replication.factor": copies,
             "transaction.state.log.min.isr": min(copies, 2),
             "min.insync.replicas": min(copies, 2),
-            "message.max.bytes": 8_000_000,
-            "replica.fetch.max.bytes": 8_000_000,
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1_000,
             "num.recovery.threads.per.data.dir": 1,

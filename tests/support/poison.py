@@ -11,7 +11,7 @@ END = b'{"kind":"session_end","session_time_ms":1}'
 POISON = [
     (topics.TELEMETRY, b"9693:4", b"\xff\x00 no JSON", STAMP, "the value"),
     (topics.TELEMETRY, b"9693:4", b'{"driver_number":"4"}', STAMP, "until_ms"),
-    (topics.TELEMETRY, b"9693:4", b'"' + b"x" * 5_000_000 + b'"', STAMP, "5000002 bytes"),
+    (topics.TELEMETRY, b"9693:4", b'"' + b"x" * 1_040_000 + b'"', STAMP, "1040002 bytes"),
     (topics.TELEMETRY, b"9693:4", None, STAMP, "null"),
     (topics.TELEMETRY, b"9693:4", b"{}", [], "until_ms|driver_number"),
     (topics.LAPS, b"no car", b"[]", STAMP, "the value"),

@@ -20,6 +20,7 @@ from f1stream.settings import Settings
 from f1stream.sources.livetiming.client import Live
 from f1stream.sources.livetiming.live import LiveRun
 from f1stream.sources.livetiming.recorder import Recorder
+from f1stream.sources.newer import warn_of_newer_runs
 from f1stream.sources.publish import BATCH_BYTES, Counts, Outbox
 from f1stream.vitals import tell
 
@@ -52,7 +53,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
             stack.push_async_callback(producer.stop)
             await producer.start()
             messages = await stack.enter_async_context(aclosing(live.messages()))
-            following = asyncio.create_task(_follow(messages, run, producer, counts, recorder))
+            following = asyncio.create_task(_follow(settings, messages, run, producer, counts, recorder))
             stopping = asyncio.create_task(stopped.wait())
             await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -66,16 +67,21 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
     return counts
 
 
-async def _follow(messages: Any, run: LiveRun, producer: Any, counts: Counts, recorder: Recorder | None) -> None:
+async def _follow(
+    settings: Settings, messages: Any, run: LiveRun, producer: Any, counts: Counts, recorder: Recorder | None
+) -> None:
     outbox = Outbox(producer, counts)
     tells_at = 0.0
+    looking: dict[str, asyncio.Task[None]] = {}
     async for message in messages:
         if recorder is not None:
             recorder.write(message)
         for item in run.take(message):
             await outbox.put(item)
         if run.parser is not None and run.parser.info:
-            counts.session_key = run.parser.key
+            counts.session_key = key = run.parser.key
+            if key not in looking:
+                looking[key] = asyncio.create_task(warn_of_newer_runs(settings, [key], counts.epoch))
         if time.monotonic() >= tells_at:
             tells_at = time.monotonic() + TELLS_EVERY_S
             log.info("Session %s: %s samples, %s laps, %s messages so far.", counts.session_key, counts.samples,

@@ -51,7 +51,10 @@ REACHED: dict[str, list[str]] = {
 
 RELIED_ON = {
     "consumer.py": ["faust.tables.recovery.Recovery._resume_streams"],
-    "positions.py": ["faust.transport.conductor.Conductor.acks_enabled_for"],
+    "positions.py": [
+        "faust.transport.conductor.Conductor.acks_enabled_for",
+        "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread.topic_partitions",
+    ],
     "transport.py": ["faust.app.base.App._new_transport", "faust.app.base.App._new_producer_transport"],
 }
 """Functions that a patch is right only beside, as its docstring says, by our module."""
@@ -87,6 +90,7 @@ READ: dict[str, str] = {
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._fetch_records": "390594ddd941b59a",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._highwaters": "6a6d54f09c7082aa",
     "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread._seek_wait": "2f16c19b557c1f85",
+    "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread.topic_partitions": "936a5f142a1f649c",
     "faust.transport.drivers.aiokafka.Consumer._new_consumer_thread": "c4a2821269c4f9d3",
     "faust.transport.drivers.aiokafka.Consumer.verify_event_path": "67770280d2b4984f",
     "faust.transport.drivers.aiokafka.Producer._ensure_producer": "9bc6e296ff77e57f",

@@ -37,7 +37,7 @@ def main() -> None:
         # 24 of them take 12 s.
         consumer_extra_config={"fetch.wait.max.ms": 50},
         processing_guarantee="at-least-once",  # as ours; its producer is idempotent too, with all acknowledgements
-        producer_extra_config={"linger.ms": 5, "message.max.bytes": 8_000_000},  # ours
+        producer_extra_config={"linger.ms": 5, "message.max.bytes": 1_000_000},  # ours
     )
     packets = app.topic(topics.TELEMETRY, value_deserializer="bytes")
     updates = app.topic(OUTPUT, value_serializer="bytes")

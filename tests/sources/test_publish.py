@@ -1,0 +1,87 @@
+"""Records on their way to the broker: none is larger than a topic takes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agents.app import create_app
+from agents.faust_patches.app import PatchedApp
+from f1stream import topics
+from f1stream.kafka import producer_for
+from f1stream.settings import Settings
+from f1stream.sources.packing import Stamper
+from f1stream.sources.publish import Counts, Outbox
+from f1stream.sources.session import SourceError
+from models import Packet, RaceControl, Track
+
+KAFKAS_DEFAULT_BYTES = 1_048_588
+
+
+class Producer:
+    """Takes what it is sent; ``stamps`` says whether the records have the broker's time (1) or the source's (0)."""
+
+    def __init__(self, now_ms: int = 0, stamps: int = 1) -> None:
+        self.sent: list[bytes] = []
+        self.answer = SimpleNamespace(timestamp=now_ms, timestamp_type=stamps)
+
+    async def send(self, _: str, value: bytes, **__: Any) -> asyncio.Future[Any]:
+        self.sent.append(value)
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        done.set_result(self.answer)
+        return done
+
+
+def said(size: int) -> RaceControl:
+    """A message of race control that is a record of ``size`` bytes."""
+    empty = RaceControl(session_time_ms=1, category="Other", message="")
+    return empty.model_copy(update={"message": "x" * (size - len(topics.encode(empty)))})
+
+
+async def test_a_record_that_no_topic_takes_ends_the_run_with_its_name() -> None:
+    producer, counts = Producer(), Counts("9693", 1)
+    outbox, stamper = Outbox(producer, counts), Stamper("9693", 1, 0, "test")  # type: ignore[arg-type]
+    await outbox.put(stamper.fact(1, said(topics.MAX_VALUE_BYTES)))
+    with pytest.raises(
+        SourceError, match=r"A record of 9693 in messages \(race_control, at session time 1 ms\) has 1,0"
+    ):
+        await outbox.put(stamper.fact(1, said(topics.MAX_VALUE_BYTES + 1)))
+    outline = [(float(n), 0.123456789) for n in range(70_000)]
+    with pytest.raises(SourceError, match=r"messages \(track, at session time 2 ms\).*Look at it in the source"):
+        await outbox.put(stamper.fact(2, Track.model_construct(session_time_ms=2, outline=outline)))
+    n = 30_000
+    columns = dict.fromkeys(("x", "y", "z", "speed", "rpm", "throttle"), [1.5] * n)
+    packet = Packet.model_construct(
+        driver_number="4", until_ms=n, session_time_ms=list(range(n)), brake=[False] * n, gear=[1] * n, **columns
+    )
+    with pytest.raises(SourceError, match=r"9693:4 in telemetry \(packet,.*shorter packets \(--packet-ms\)"):
+        await outbox.put(stamper.packet(packet))
+    assert (len(producer.sent), counts.records) == (1, 1)
+
+
+async def test_a_run_that_the_workers_refuse_for_a_wrong_clock_ends_with_a_sentence() -> None:
+    now_ms = 1_764_500_000_000
+    ahead = now_ms + topics.MAX_AHEAD_MS
+
+    async def publish_at(epoch: int, stamps: int) -> None:
+        outbox = Outbox(Producer(now_ms, stamps), Counts("9693", epoch))  # type: ignore[arg-type]
+        await outbox.put(Stamper("9693", epoch, 0, "test").fact(1, said(100)))
+        await outbox.empty()
+
+    await publish_at(ahead, 1)
+    with pytest.raises(SourceError, match=r"Run 1764503600001 of session 9693 lies 1.0 h after the broker's time"):
+        await publish_at(ahead + 1, 1)
+    await publish_at(ahead + 1, 0)  # the source's own clock says nothing of itself
+
+
+async def test_no_producer_sends_a_record_that_kafkas_default_refuses(tmp_path: Path) -> None:
+    settings = Settings(_env_file=None, home=tmp_path)
+    producer = producer_for(settings)
+    app = create_app("test", settings, 6066, PatchedApp)
+    assert producer._max_request_size == app.conf.producer_max_request_size == topics.MAX_RECORD_BYTES
+    assert topics.MAX_VALUE_BYTES < topics.MAX_RECORD_BYTES < KAFKAS_DEFAULT_BYTES
+    await producer.stop()
