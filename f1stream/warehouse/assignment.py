@@ -29,6 +29,9 @@ class Log(Protocol):
     async def first_offsets(self, partitions: list[Partition]) -> dict[Partition, int]:
         """The first offset that each partition still has."""
 
+    async def next_record(self, partition: Partition, offset: int) -> int:
+        """The offset of the first record at or after ``offset``, where there is one."""
+
     async def recreated(self, offsets: Mapping[Partition, LoadedOffset]) -> set[Partition]:
         """Partitions whose last loaded record is not in the log: the topic is another one of the same name."""
 

@@ -31,6 +31,14 @@ class KafkaLog:
             found = await consumer.beginning_offsets([TopicPartition(*partition) for partition in partitions])
         return {Partition(tp.topic, tp.partition): offset for tp, offset in found.items()}
 
+    async def next_record(self, partition: Partition, offset: int) -> int:
+        """The offset of the first record at or after ``offset``, where there is one."""
+        async with self._consumer() as consumer:
+            consumer.assign([TopicPartition(*partition)])
+            consumer.seek(TopicPartition(*partition), offset)
+            async with asyncio.timeout(ANSWERS_WITHIN_S):
+                return int((await consumer.getone()).offset)
+
     async def recreated(self, offsets: Mapping[Partition, LoadedOffset]) -> set[Partition]:
         """Partitions whose last loaded record is not in the log: the topic is another one of the same name.
 

@@ -138,11 +138,12 @@ class ArchiveSink:
     async def _skip(self, assignment: Assignment, partition: Partition, first: int, found: int) -> None:
         """Offsets are missing. A log may lack some (markers of transactions, records that retention deleted).
 
-        Raises SequenceGap unless the log was read from the first missing one on: otherwise the log may have them.
-        What is buffered is loaded before, so that the restarted worker reads from there. Records that were deleted
-        before they were loaded become one dead letter.
+        Raises SequenceGap unless they are the first of this assignment and the log lacks them. What is buffered is
+        loaded before, so that the restarted worker reads from there. Records that were deleted before they were
+        loaded become one dead letter.
         """
-        if partition in self._next or assignment.read_from[partition] > first:
+        ours = partition in self._next or assignment.read_from[partition] > first
+        if ours or await self._log.next_record(partition, first) < found:  # the consumer left some out
             await self._flush()
             raise SequenceGap(f"{partition.topic}[{partition.partition}] goes on at {found}, {first} is next to load")
         begin = (await self._log.first_offsets([partition]))[partition]

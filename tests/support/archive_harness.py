@@ -133,6 +133,12 @@ class MemoryLog:
         await self.faults.at("first_offsets")
         return {partition: self.kafka.begins[partition] for partition in partitions}
 
+    async def next_record(self, partition: Partition, offset: int) -> int:
+        """See ``Log``."""
+        await self.faults.at("next_record")
+        (record,) = self.kafka.read(partition, offset, 1)
+        return record.offset
+
     async def recreated(self, offsets: Mapping[Partition, LoadedOffset]) -> set[Partition]:
         """See ``Log``."""
         await self.faults.at("recreated")

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from f1stream import topics
@@ -170,6 +170,10 @@ VALUES = st.lists(st.sampled_from(["good", "bad", "refused", "missing"]), min_si
 
 
 @settings(max_examples=150, deadline=None)
+@example(  # the first record after an assignment is left out
+    lives=[(0, "reassign", 1, 1), (48, "die", 2, 3), (6, "drop", 2, 1)],
+    kinds=(["good", "missing", "refused"], ["good", "good", "bad"]),
+)
 @given(lives=LIVES, kinds=st.tuples(VALUES, VALUES))
 def test_whatever_happens_every_row_is_loaded_once(
     lives: list[tuple[int, str, int, int]], kinds: tuple[list[str], list[str]]
