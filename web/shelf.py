@@ -12,6 +12,10 @@ from web.tape import Tape
 
 log = logging.getLogger(__name__)
 
+SESSIONS = 200
+"""Most sessions at once; for one more the one whose latest frame is the oldest is dropped."""
+DROPPED = 1_000
+"""Dropped sessions whose late records are left out; those of earlier ones begin a tape again."""
 SILENT_MS = 600_000
 """A tape that got nothing for this much longer than the newest one counts as finished when room is needed."""
 
@@ -62,8 +66,19 @@ class Shelf:
         """The tape of a run, a new one when its epoch is the greatest of the session; None for an older run's."""
         tape = self._run(session_key, epoch)
         if tape is not None:
-            self._tapes[session_key] = tape
+            self._put(tape)
         return tape
+
+    def _put(self, tape: Tape) -> None:
+        if tape.session_key not in self._tapes and len(self._tapes) >= SESSIONS:
+            self._drop(min(self._tapes.values(), key=_told_ms))
+        self._tapes[tape.session_key] = tape
+
+    def _drop(self, tape: Tape) -> None:
+        del self._tapes[tape.session_key]
+        self._dropped[tape.session_key] = tape.epoch
+        if len(self._dropped) > DROPPED:
+            del self._dropped[next(iter(self._dropped))]
 
     def _run(self, session_key: str, epoch: int) -> Tape | None:
         """The same; a new one is not on the shelf yet."""
@@ -84,13 +99,13 @@ class Shelf:
             return 0
         if record.kind == "damaged":
             tape.damaged = topics.decode_damaged(record.value).reason
-            self._tapes[record.session_key] = tape
+            self._put(tape)
             return 1
         if record.kind == "head":
-            self._tapes[record.session_key] = tape
+            self._put(tape)
             return int(tape.append_head(record.seq, record.value))
         new = tape.append(record.seq, record.value.split(b"\n"), record.keys, record.arrived_ms)
-        self._tapes[record.session_key] = tape
+        self._put(tape)
         if new:
             self.make_room()
         return new
@@ -123,8 +138,7 @@ class Shelf:
         newest_ms = _told_ms(by_age[-1])
         for tape in by_age:
             if _told_ms(tape) < newest_ms and (tape.ended or _told_ms(tape) < newest_ms - SILENT_MS):
-                self._dropped[tape.session_key] = tape.epoch
-                del self._tapes[tape.session_key]
+                self._drop(tape)
                 return True
         return max(by_age, key=lambda tape: tape.size).drop_oldest()
 

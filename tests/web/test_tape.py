@@ -6,6 +6,7 @@ import pytest
 from f1stream.topics import BadRecord, decode_frames, encode_frames
 from models import Frame
 from tests.support.page_race import KEY_FRAMES, frame, frames_record, head, head_record
+from web import shelf as shelf_module
 from web.reader import read_record
 from web.shelf import Shelf
 from web.tape import Tape, merged
@@ -126,6 +127,18 @@ def test_finished_sessions_go_first_when_memory_is_short() -> None:
     shelf.limit = shelf.size - 1
     shelf.append(frames_record(100, 1, session="new", arrived_ms=3000))
     assert [tape.session_key for tape in shelf] == ["running", "new"]
+
+
+def test_sessions_are_bounded_and_the_one_that_was_shown_longest_ago_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf_module, "SESSIONS", 3)
+    monkeypatch.setattr(shelf_module, "DROPPED", 2)
+    shelf = Shelf(10**9)
+    for n in range(6):
+        shelf.append(head_record(session=f"s{n}"))
+        shelf.append(frames_record(0, 5, session=f"s{n}", arrived_ms=1_000 * (n + 1)))
+    assert [tape.session_key for tape in shelf] == ["s3", "s4", "s5"]
+    assert shelf.append(frames_record(5, 1, session="s2", arrived_ms=9_000)) == 0
+    assert len(shelf._dropped) == 2
 
 
 def test_a_session_longer_than_memory_loses_its_beginning_only() -> None:
