@@ -124,12 +124,17 @@ class FaustOutputs:
     def __init__(self, app: PatchedApp, *names: str) -> None:
         """``names``: the topics that are published."""
         self._topics = {name: raw_topic(app, name) for name in names}
+        self._partitions = app.conf.topic_partitions
 
     async def send(self, output: Output) -> Awaitable[Any]:
-        """See ``Outputs``."""
+        """See ``Outputs``.
+
+        A dead letter goes to its record's partition, of which an input topic may have more than ``dead-letters``.
+        """
+        partition = None if output.partition is None else output.partition % self._partitions
         try:
             delivery: Awaitable[Any] = await self._topics[output.topic].send(
-                key=output.key, value=output.value, headers=list(output.headers), partition=output.partition,
+                key=output.key, value=output.value, headers=list(output.headers), partition=partition,
                 timestamp=output.timestamp_s,
             )  # fmt: skip
         except TOO_LARGE as error:

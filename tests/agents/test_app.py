@@ -166,7 +166,12 @@ async def test_outputs_are_sent_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(outputs._topics[topics.FRAMES], "send", send)
     output = Output(topics.FRAMES, b"9839", b"frame", [("seq", b"1")], 3, 1.5)
     await (await outputs.send(output))
-    assert sent == [{"key": b"9839", "value": b"frame", "headers": [("seq", b"1")], "partition": 3, "timestamp": 1.5}]
+    await (
+        await outputs.send(Output(topics.FRAMES, b"9839", b"frame", partition=24))
+    )  # of 24, and as many by default
+    partitions = [each.pop("partition") for each in sent]
+    assert partitions == [3, 0]
+    assert sent[0] == {"key": b"9839", "value": b"frame", "headers": [("seq", b"1")], "timestamp": 1.5}
 
 
 async def test_a_workers_app_loses_nothing_by_its_settings(tmp_path: Path) -> None:
