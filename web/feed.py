@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from f1stream.vitals import Lags
 from models import Season, SessionResult
@@ -80,3 +81,8 @@ class Feed:
 
     async def stop(self) -> None:
         """End it."""
+
+
+def now_ms() -> int:
+    """The wall clock, Unix ms."""
+    return int(time.time() * 1000)

@@ -10,9 +10,8 @@ from aiohttp import web
 from models.frame import FRAME_MS
 from web.api.answers import answer
 from web.api.asked import asked, parsed
-from web.feed import Feed
+from web.feed import Feed, now_ms
 from web.tape import Tape
-from web.viewers import now_ms
 
 
 class Sessions:
