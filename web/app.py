@@ -13,12 +13,14 @@ from aiohttp import web
 from f1stream.settings import Settings
 from web.api import Api
 from web.api.answers import tidy
+from web.connections import Connections
 from web.door import Door
 from web.feed import Feed
 from web.files import Files
 from web.limits import PerAddress, Turns
 from web.metrics import Metrics
 from web.reader import StreamReader
+from web.server import CONNECTIONS, serving
 from web.shelf import Shelf
 from web.viewers import Viewers
 
@@ -28,8 +30,10 @@ TAPE_BYTES = 256 * 2**20
 """Memory for the tapes: a race of two and a half hours takes about 70 MB, its columns with it."""
 TAPE_DISK_BYTES = 8 * 2**30
 """Disk for what memory has no room for: more than a hundred races."""
-STOP_S = 2.0
-"""How long open requests may take when the server stops."""
+MORE_CONNECTIONS = 1000
+"""Than websockets: for the requests of those who open the page."""
+MORE_FROM_ADDRESS = 50
+"""Likewise, than two for each websocket."""
 
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; "
@@ -50,6 +54,13 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     metrics = Metrics()
     viewers = Viewers(source, metrics, settings.web_viewers, settings.web_viewers_per_address)
     metrics.watch(source, lambda: len(viewers), settings.web_viewers)
+    connections = Connections(
+        metrics,
+        settings.web_viewers + MORE_CONNECTIONS,
+        settings.web_viewers_per_address * 2 + MORE_FROM_ADDRESS,
+        settings.web_proxies,
+    )
+    metrics.watch_connections(lambda: len(connections))
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         await source.start()
@@ -65,6 +76,8 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     limits = PerAddress(settings.web_requests_per_minute)
     app = web.Application(client_max_size=16_384, middlewares=[door.open, limits.limit, tidy, Turns().wait])
     app.add_routes([*_pages(), web.get("/ws", viewers.handle), *Api(source, metrics).routes()])
+    app[CONNECTIONS] = connections
+    app.on_response_prepare.append(connections.answer_begins)
     app.on_response_prepare.append(_secure)
     app.on_shutdown.append(close_viewers)
     app.cleanup_ctx.append(run)
@@ -75,13 +88,8 @@ async def serve(settings: Settings) -> None:
     """Serve the page on ``web_host``:``web_port`` until SIGTERM. Raises OSError when the port is taken."""
     told_to_stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_stop.set)
-    runner = web.AppRunner(create_app(settings), access_log=None, shutdown_timeout=STOP_S)
-    try:
-        await runner.setup()
-        await web.TCPSite(runner, settings.web_host, settings.web_port).start()
+    async with serving(create_app(settings), settings.web_host, settings.web_port):
         await told_to_stop.wait()
-    finally:
-        await runner.cleanup()
 
 
 def _pages() -> list[web.RouteDef]:

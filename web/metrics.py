@@ -22,6 +22,16 @@ class Metrics:
             ["reason"],
             registry=self._registry,
         )
+        self.ended = Counter(
+            "f1stream_web_connections_ended",
+            "Connections ended because of what the client did, or turned away.",
+            ["reason"],
+            registry=self._registry,
+        )
+
+    def watch_connections(self, count: Callable[[], int]) -> None:
+        """Read this too."""
+        self._gauge("connections", "Open connections, websockets among them.", count)
 
     def watch(self, feed: Feed, viewers: Callable[[], int], most: int) -> None:
         """Read these values whenever somebody asks for the metrics."""

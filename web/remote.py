@@ -70,6 +70,26 @@ Button = Annotated[Live | Play | Pause | Lap | Reveal, Field(discriminator="do")
 _button: TypeAdapter[Button] = TypeAdapter(Button)
 
 
+def waiting(pressed: list[Button], button: Button) -> list[Button]:
+    """What is left to be done when ``button`` comes behind those that wait: at most four.
+
+    One that names a place leaves nothing of those that moved the cursor before; else the later of two alike counts.
+    """
+    return [*(each for each in pressed if not _overtakes(button, each)), button]
+
+
+def _overtakes(later: Button, earlier: Button) -> bool:
+    if isinstance(later, Reveal) or isinstance(earlier, Reveal):
+        return isinstance(later, Reveal) and isinstance(earlier, Reveal)
+    if isinstance(later, Lap) or isinstance(earlier, Lap):
+        return isinstance(later, Lap) == isinstance(earlier, Lap) or _names_a_place(later)
+    return _names_a_place(later) or not _names_a_place(earlier)
+
+
+def _names_a_place(button: Button) -> bool:
+    return isinstance(button, Live) or (isinstance(button, Play | Pause) and button.t is not None)
+
+
 class Refused(ValueError):
     """Nothing that a viewer may ask for; the text is a sentence."""
 

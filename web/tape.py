@@ -8,7 +8,7 @@ session milliseconds. The newest stretches are in memory, older ones where there
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 from typing import Any
@@ -18,9 +18,12 @@ import orjson
 from models.frame import FRAME_MS
 from web.columns import Columns, read_frame
 from web.history import History
+from web.lap_starts import LapStarts
 from web.spool import Spool
 from web.telemetry import Telemetry
 
+NOTED = ("lap", "started_ms", "ended")
+"""What is kept of the newest frame's race."""
 OBJECT_BYTES = 41
 """What CPython keeps for a ``bytes`` object and its place in a list, beyond its length."""
 
@@ -105,7 +108,11 @@ class Tape:
         """By batch: the number of its last frame, and when it arrived (Unix ms)."""
         self._heads: list[tuple[int, bytes]] = []
         self._seen = -1
-        self._ended_at: tuple[int | None, bool] = (None, False)
+        self._laps = LapStarts()
+        self._newest: dict[str, Any] = {}
+        """``NOTED`` of the newest frame."""
+        self._noted_key: dict[str, Any] = {}
+        """``NOTED`` of its keyframe."""
 
     @property
     def head(self) -> bytes | None:
@@ -120,13 +127,7 @@ class Tape:
     @property
     def ended(self) -> bool:
         """Whether the newest frame is the last of the run."""
-        latest = self.latest
-        if latest is None:
-            return False
-        if self._ended_at[0] != latest:
-            picture = self._merge(latest)
-            self._ended_at = (latest, bool(picture and picture["race"].get("ended")))
-        return self._ended_at[1]
+        return bool(self._newest.get("ended"))
 
     def append_head(self, seq: int, value: bytes) -> bool:
         """Keep a head that holds from frame ``seq``. False when it is an old one again."""
@@ -167,6 +168,11 @@ class Tape:
         if key:
             self._stretches.append(stretch)
         self._seen = number
+        noted = {name: decoded["race"][name] for name in NOTED if name in decoded["race"]}
+        if key:
+            self._noted_key = noted
+        self._newest = self._noted_key | noted
+        self._laps.note(number, self._newest.get("lap") or 0)
         return 1
 
     def shown(self, times: range) -> Iterator[tuple[Stretch, list[int]]]:
@@ -248,26 +254,18 @@ class Tape:
 
         Before an aborted start the leader was on lap 1 too, for a while: that lap begins with the start that counts.
         """
-        newest = None if self.latest is None else self._merge(self.latest)
-        if lap == 1 and newest and "started_ms" in newest["race"]:
-            return self._start(newest["race"])
-        first = bisect_left(self._stretches, lap, key=lambda stretch: self._lap_of(stretch.last))
-        if first == len(self._stretches):
+        if not self._stretches:
             return None
-        stretch = self._stretches[first]
-        numbers = range(stretch.start, stretch.last + 1)
-        return numbers[bisect_left(numbers, lap, key=self._lap_of)] * FRAME_MS
+        if lap == 1 and "started_ms" in self._newest:
+            return self._start(self._newest)
+        number = self._laps.first(lap)
+        return None if number is None else max(number, self._stretches[0].start) * FRAME_MS
 
     def _start(self, race: dict[str, Any]) -> int | None:
         """Session time of the first frame since the start; None before it, and where laps are not counted."""
         if race["started_ms"] is None or not race.get("lap"):
             return None
         return max(-(-int(race["started_ms"]) // FRAME_MS), self._stretches[0].start) * FRAME_MS
-
-    def _lap_of(self, number: int) -> int:
-        picture = self._merge(number)
-        assert picture is not None  # noqa: S101
-        return int(picture["race"].get("lap") or 0)
 
     def _merge(self, number: int) -> dict[str, Any] | None:
         stretch = self.stretch_of(number)

@@ -18,11 +18,12 @@ import orjson
 from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from models.frame import FRAME_MS
+from web.bucket import Bucket
 from web.cursor import Cursor
 from web.door import same_origin
-from web.feed import Feed
+from web.feed import Feed, now_ms
 from web.metrics import Metrics
-from web.remote import Button, Refused, first, read
+from web.remote import Button, Refused, first, read, waiting
 from web.tape import Tape
 
 log = logging.getLogger(__name__)
@@ -30,14 +31,16 @@ log = logging.getLogger(__name__)
 MAX_MESSAGE_BYTES = 4096
 CLOSE_BYTES = 120
 """A reason for closing may have 123 bytes."""
-PRESSED = 50
-"""Buttons that may wait until what is being sent is sent."""
+COMMANDS_PER_S, COMMANDS_AT_ONCE = 10.0, 20.0
+"""Commands of a viewer that are done; more of them wait, and the later ones overtake (``web.remote.waiting``)."""
+MESSAGES_PER_S, MESSAGES_AT_ONCE = 50.0, 250.0
+"""Messages of any kind that a viewer may send, or is shown the door. A key that is held down gives 30 a second."""
 HEARTBEAT_S = 20.0
 CLOSE_S = 1.0
 """How long a viewer may take to answer a close: the server stops without those who do not."""
 STATUS_S = 1.0
-FRAME_S = 0.04
-"""A viewer is sent one frame in this time on average …"""
+FRAMES_PER_S = 25.0
+"""A viewer is sent so many frames on average …"""
 BURST = 8
 """… and so many at once: a worker's batch at normal speed arrives whole."""
 SOONEST_S = 0.005
@@ -66,8 +69,8 @@ class Viewer:
         self._cursor = Cursor()
         self._cursor.press(first)
         self._pressed: list[Button] = []
-        self._tokens = float(BURST)
-        self._tokens_at = time.monotonic()
+        self._commands = Bucket(COMMANDS_PER_S, COMMANDS_AT_ONCE, time.monotonic())
+        self._frames = Bucket(FRAMES_PER_S, BURST, time.monotonic())
         self._slow = False
         self._done = False
         """Their session has ended or is silent."""
@@ -78,11 +81,10 @@ class Viewer:
         """Whether they wait for what comes."""
         return self._cursor.mode == "live"
 
-    def press(self, button: Button) -> bool:
-        """Do it as soon as what is being sent is sent. False when too many wait for that."""
-        self._pressed.append(button)
+    def press(self, button: Button) -> None:
+        """Do it as soon as what is being sent is sent and the viewer may do something again."""
+        self._pressed = waiting(self._pressed, button)
         self.wake.set()
-        return len(self._pressed) <= PRESSED
 
     async def run(self) -> None:
         """Send until the connection closes or the task is cancelled."""
@@ -94,36 +96,41 @@ class Viewer:
             target = self._cursor.target(time.monotonic(), now_ms())
             if self._cursor.mode != mode:
                 await self._send(orjson.dumps(self._cursor.moved(None)))
-            tokens = self._refill()
-            if tokens >= 1:
-                await self._send_frames(target, int(tokens))
+            budget = int(self._frames.tokens(time.monotonic()))
+            if budget >= 1:
+                await self._send_frames(target, budget)
             if time.monotonic() >= self._status_at:
                 self._status_at = time.monotonic() + STATUS_S * 0.9
                 await self._send(orjson.dumps(self._status()))
             await self._wait()
 
     async def _obey(self) -> None:
-        pressed, self._pressed = self._pressed, []
-        for button in pressed:
+        while self._pressed and self._commands.take(time.monotonic()):
+            button = self._pressed.pop(0)
             try:
                 self._cursor.press(button)
             except Refused as refused:
                 await self._send(orjson.dumps({"kind": "refused", "id": button.id, "error": str(refused)}))
-                continue
-            self._status_at = 0.0
-            await self._send(orjson.dumps(self._cursor.moved(button.id)))
+            else:
+                self._status_at = 0.0
+                await self._send(orjson.dumps(self._cursor.moved(button.id)))
+            await asyncio.sleep(0)  # the others' turn
 
     async def _wait(self) -> None:
-        """Until a frame is due, by the clock or because it came, or a button is pressed."""
-        target = self._cursor.target(time.monotonic(), now_ms())
-        if self._cursor.behind(target) > 0 and self._tokens < 1:
-            seconds: float | None = (1 - self._tokens) * FRAME_S
+        """Until a frame is due, by the clock or because it came, or a button is pressed or may be pressed."""
+        now = time.monotonic()
+        behind = self._cursor.behind(self._cursor.target(now, now_ms()))
+        if behind > 0 and self._frames.tokens(now) < 1:
+            due: float | None = self._frames.wait(now)
         else:
-            seconds = self._cursor.due_in(time.monotonic(), now_ms())
-        if seconds is None:
+            due = self._cursor.due_in(now, now_ms())
+        if self._pressed:
+            pause = self._commands.wait(now)
+            due = pause if due is None else min(due, pause)
+        if due is None:
             await self.wake.wait()
             return
-        timer = asyncio.get_running_loop().call_later(max(seconds, SOONEST_S), self.wake.set)
+        timer = asyncio.get_running_loop().call_later(max(due, SOONEST_S), self.wake.set)
         try:
             await self.wake.wait()
         finally:
@@ -141,17 +148,11 @@ class Viewer:
         # While the topic's past is being read the newest session is not known yet.
         return self._feed.shelf.newest() if self._feed.caught_up else None
 
-    def _refill(self) -> float:
-        now = time.monotonic()
-        self._tokens = min(BURST, self._tokens + (now - self._tokens_at) / FRAME_S)
-        self._tokens_at = now
-        return self._tokens
-
     async def _send_frames(self, target: int | None, budget: int) -> None:
         started, skipped = time.monotonic(), self._cursor.skipped
         for message in self._cursor.advance(target, budget):
             await self._send(message)
-            self._tokens -= 1
+            self._frames.spend(1)
             self._metrics.sent.inc()
         for message in self._cursor.log():
             await self._send(message)
@@ -222,8 +223,11 @@ class Viewers:
         if self._addresses[address] >= self._per_address:
             raise web.HTTPTooManyRequests(text=f"{self._per_address} connections are open from your address already.")
         ws = web.WebSocketResponse(
-            timeout=CLOSE_S, heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES, compress=False
+            timeout=CLOSE_S, heartbeat=HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES, compress=False, autoping=False
         )
+        transport = request.transport
+        if transport is None:
+            raise ClientConnectionResetError("they have gone already")
         self._addresses[address] += 1
         sender: asyncio.Task[None] | None = None
         try:
@@ -236,6 +240,8 @@ class Viewers:
             await _listen(ws, viewer)
         finally:
             self._open.pop(ws, None)
+            if ws.prepared:
+                transport.abort()  # closing would wait until they have read what waits here, and some never read
             self._addresses[address] -= 1
             self._addresses += Counter()  # addresses without connections are forgotten
             if sender:
@@ -260,7 +266,7 @@ class Viewers:
 
     async def close(self) -> None:
         """Say goodbye to everybody."""
-        going = [ws.close(code=WSCloseCode.GOING_AWAY, message=b"server is stopping") for ws in self._open]
+        going = [_close(ws, WSCloseCode.GOING_AWAY, "server is stopping") for ws in self._open]
         await asyncio.gather(*going, return_exceptions=True)
 
 
@@ -272,26 +278,41 @@ def _let_little_wait(ws: web.WebSocketResponse) -> None:
 
 async def _listen(ws: web.WebSocketResponse, viewer: Viewer) -> None:
     """Hear the viewer until the connection ends. Who talks nonsense, or all the time, is shown the door."""
-    async for message in ws:
-        try:
-            if message.type is not WSMsgType.TEXT:
-                raise Refused("messages are JSON as text")
-            if not viewer.press(read(message.data)):
-                raise Refused(f"more than {PRESSED} messages are waiting; slow down")
-        except Refused as refused:
-            await ws.close(code=WSCloseCode.POLICY_VIOLATION, message=str(refused).encode()[:CLOSE_BYTES])
+    sent = Bucket(MESSAGES_PER_S, MESSAGES_AT_ONCE, time.monotonic())
+    try:
+        async for message in ws:
+            if not sent.take(time.monotonic()):
+                raise Refused(f"more than {MESSAGES_PER_S:.0f} messages a second; slow down")
+            match message.type:
+                case WSMsgType.TEXT:
+                    viewer.press(read(message.data))
+                case WSMsgType.PING:
+                    await ws.pong(message.data)
+                case WSMsgType.PONG:
+                    pass
+                case WSMsgType.ERROR:
+                    return
+                case _:
+                    raise Refused("messages are JSON as text")
+            await asyncio.sleep(0)  # what they send at once is not heard at once: the others' turn
+    except ConnectionError:
+        pass  # the viewer went away before their ping was answered
+    except Refused as refused:
+        await _close(ws, WSCloseCode.POLICY_VIOLATION, str(refused))
+
+
+async def _close(ws: web.WebSocketResponse, code: WSCloseCode, reason: str) -> None:
+    """Say why, to a viewer who may not be reading."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_S * 2):
+            await ws.close(code=code, message=reason.encode()[:CLOSE_BYTES])
 
 
 async def _send_all(viewer: Viewer) -> None:
     try:
         await viewer.run()
-    except ClientConnectionResetError:
+    except ConnectionError:
         pass  # the viewer went away in the middle of a send
     except Exception:
         log.exception("a viewer's task failed")
-        await viewer.ws.close(code=WSCloseCode.INTERNAL_ERROR)
-
-
-def now_ms() -> int:
-    """The wall clock, Unix ms."""
-    return int(time.time() * 1000)
+        await _close(viewer.ws, WSCloseCode.INTERNAL_ERROR, "the server failed at this")

@@ -29,7 +29,7 @@ from f1stream.topics import Stamp
 from f1stream.warehouse import tables
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
-from tests.bench import page, viewers
+from tests.bench import hostile, page, viewers
 from tests.support.archive_rig import ArchiveRig
 from tests.support.kafka_cluster import Cluster
 from tests.support.ports import free_port
@@ -227,6 +227,7 @@ def main() -> None:
         finally:
             cluster.stop()
     viewers.main(session)
+    hostile.main()
     asyncio.run(page.main())
 
 

@@ -1,7 +1,8 @@
-"""Two servers for ``tests.bench.viewers``, each a process: the page's own, and a dashboard as one writes it first.
+"""Two servers for the benches of viewers, each a process: the page's own, and a dashboard as one writes it first.
 
-``python -m tests.bench.dashboard tape|naive FILE`` prints its port, reads FILE (a pickled ``Recorded``), and when a
-line comes on its standard input begins to be told what happens, in real time.
+``python -m tests.bench.dashboard tape|page|naive FILE`` prints its port, reads FILE (a pickled ``Recorded``), and
+when a line comes on its standard input begins to be told what happens, in real time. ``page`` is ``tape`` with the
+limits of every day.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from aiohttp import web
 
 from f1stream.settings import Settings
 from web.app import create_app
+from web.connections import Connections
 from web.feed import Feed
+from web.metrics import Metrics
+from web.server import CONNECTIONS, serving
 from web.shelf import FramesRecord, Shelf
 
 SHELF_BYTES = 2**28
@@ -45,7 +49,7 @@ async def each_in_time(told: Iterable[tuple[int, Any]]) -> Any:
         yield t, item
 
 
-async def tape(recorded: Recorded) -> tuple[web.Application, Any]:
+async def tape(recorded: Recorded, limits: dict[str, int]) -> tuple[web.Application, Any]:
     """The page's server."""
     feed = Feed(Shelf(SHELF_BYTES))
     feed.connected = feed.caught_up = True
@@ -55,7 +59,7 @@ async def tape(recorded: Recorded) -> tuple[web.Application, Any]:
         async for _, record in each_in_time(recorded.frames):
             feed.take([record])
 
-    return create_app(Settings(web_viewers=MOST, web_viewers_per_address=MOST), feed), run
+    return create_app(Settings(**limits), feed), run
 
 
 async def naive(recorded: Recorded) -> tuple[web.Application, Any]:
@@ -84,17 +88,20 @@ async def naive(recorded: Recorded) -> tuple[web.Application, Any]:
 
 async def main(kind: str, path: Path) -> None:
     """Serve until standard input ends."""
-    app, run = await {"tape": tape, "naive": naive}[kind](pickle.loads(path.read_bytes()))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=MOST).start()
-    print(runner.addresses[0][1], flush=True)
-    telling: asyncio.Task[None] | None = None
-    while await asyncio.to_thread(sys.stdin.readline):
-        telling = asyncio.create_task(run())
-    if telling:
-        telling.cancel()
-    await runner.cleanup()
+    recorded = pickle.loads(path.read_bytes())
+    if kind == "naive":
+        app, run = await naive(recorded)
+        app[CONNECTIONS] = Connections(Metrics(), MOST, MOST)
+    else:
+        many = {"web_viewers": MOST, "web_viewers_per_address": MOST}
+        app, run = await tape(recorded, many if kind == "tape" else {})
+    async with serving(app, "127.0.0.1", 0) as port:
+        print(port, flush=True)
+        telling: asyncio.Task[None] | None = None
+        while await asyncio.to_thread(sys.stdin.readline):
+            telling = asyncio.create_task(run())
+        if telling:
+            telling.cancel()
 
 
 if __name__ == "__main__":

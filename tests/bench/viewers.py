@@ -144,12 +144,12 @@ class Server:
         self.port = int(self._process.stdout.readline())
         self.told = psutil.Process(self._process.pid)
 
-    def go(self) -> float:
-        """Let it be told what happens; the monotonic time of the session's time 0."""
+    def go(self, now_ms: int = NOW_MS) -> float:
+        """Let it be told what happens from ``now_ms`` on; the monotonic time of the session's time 0."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        return time.monotonic() - NOW_MS / 1000
+        return time.monotonic() - now_ms / 1000
 
     def cpu(self) -> float:
         """Seconds so far."""

@@ -1,0 +1,206 @@
+"""How late ten good viewers get their frames while others, from another address, do what they should not.
+
+Who is hostile is another process; after each attack it goes on with the next. At the end silent, slow and unread
+connections are left alone until the server has ended them all. Four minutes: ``python -m tests.bench.hostile``
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pickle
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import quantiles
+
+from f1stream.sources.simulator import simulate
+from tests.bench.dashboard import Recorded
+from tests.bench.viewers import HANDSHAKE, PONG, Server, Viewer
+from tests.support.pipeline import run
+from tests.support.recorded_race import records
+
+GOOD, BAD = 10, 49
+HOSTILE_ADDRESS = "127.0.0.2"
+START_MS = 3_600_000
+"""Session time at which a simulated race starts."""
+PAST_MS = 300_000
+MEASURED_S = 15
+SETTLE_S = 3
+AT_ONCE = 40
+"""Messages written without a pause …"""
+PAUSE_S = 0.001
+"""… and the pause behind them."""
+LEFT_S = 150
+"""So long the server has to end what was left open."""
+
+
+def message(opcode: int, payload: bytes) -> bytes:
+    """A client's frame of less than 126 bytes, with a mask of zeros."""
+    return bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+def command(number: int) -> bytes:
+    return message(1, b'{"id":%d,"do":"lap","lap":%d}' % (number, 1 + number % 4))
+
+
+PLACES = (b'{"id":1,"do":"live"}', b'{"id":1,"do":"pause","t":3600000}')
+ATTACKS: dict[str, tuple[bytes, Callable[[int], bytes]]] = {
+    "lap commands": (b"", command),
+    "places in turn": (b"", lambda n: message(1, PLACES[n % 2])),
+    "pings": (b"", lambda _: message(9, b"")),
+    "pieces without an end": (b"\x01\x80\x00\x00\x00\x00", lambda _: b"\x00\x80\x00\x00\x00\x00"),
+}  # fmt: skip
+"""What a hostile websocket sends first, and then again and again."""
+LEFT = {
+    "reads nothing": (HANDSHAKE.format(query="").encode(), PONG, 10.0),
+    "silent": (b"", b"", 10.0),
+    "slow headers": (b"GET / HTTP/1.1\r\n", b"X-More: 1\r\n", 1.0),
+    "unread download": (b"GET /vendor/plotly.min.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"", 10.0),
+}
+"""What a client that is left alone sends, what again, and how often in seconds."""
+
+
+async def connect(port: int, room: int = 0) -> socket.socket:
+    """A connection from the hostile address; ``room``: bytes that the kernel takes for it."""
+    made = socket.socket()
+    if room:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    made.bind((HOSTILE_ADDRESS, 0))
+    made.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", port))
+    return made
+
+
+async def attack(port: int, first: bytes, each: Callable[[int], bytes]) -> None:
+    """One hostile websocket that reads all, and comes again when it is turned away."""
+    number = 0
+    while True:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await asyncio.open_connection(sock=await connect(port))
+            reading = asyncio.create_task(_read(reader))
+            try:
+                writer.write(HANDSHAKE.format(query="").encode())
+                await asyncio.sleep(0.1)
+                writer.write(first)
+                while not reading.done():
+                    writer.write(b"".join(each(number + n) for n in range(AT_ONCE)))
+                    number += AT_ONCE
+                    await writer.drain()
+                    await asyncio.sleep(PAUSE_S)
+            finally:
+                reading.cancel()
+                writer.transport.abort()
+        await asyncio.sleep(0.05)
+
+
+async def _read(reader: asyncio.StreamReader) -> None:
+    while await reader.read(65_536):
+        pass
+
+
+async def leave(port: int, first: bytes, more: bytes, every_s: float) -> None:
+    """A client that reads nothing, until the server has had enough of it."""
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(OSError):
+        client = await connect(port, room=4096)
+        await loop.sock_sendall(client, first)
+        while True:
+            await asyncio.sleep(every_s)
+            await loop.sock_sendall(client, more)
+
+
+async def hostile(what: str, port: int) -> None:
+    """All of one kind, until killed."""
+    if what in ATTACKS:
+        await asyncio.gather(*(attack(port, *ATTACKS[what]) for _ in range(BAD)))
+    else:
+        kinds = [LEFT[name] for name in LEFT for _ in range(BAD // len(LEFT))]
+        await asyncio.gather(*(leave(port, *kind) for kind in kinds))
+        await asyncio.Event().wait()
+
+
+@contextmanager
+def another_process(what: str, port: int) -> Iterator[None]:
+    """Hostile clients beside us."""
+    process = subprocess.Popen([sys.executable, "-m", "tests.bench.hostile", what, str(port)])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def good_viewers(port: int, began: float) -> list[Viewer]:
+    """Who is not to notice anything."""
+    loop = asyncio.get_running_loop()
+    made = [(await loop.create_connection(lambda: Viewer("", began), "127.0.0.1", port))[1] for _ in range(GOOD)]
+    await asyncio.gather(*(viewer.open for viewer in made))
+    return made
+
+
+async def measure(name: str, server: Server, viewers: list[Viewer]) -> None:
+    """Print how late the good ones are for some time, and what the server has open."""
+    await asyncio.sleep(SETTLE_S)
+    for viewer in viewers:
+        viewer.begin()
+    cpu, since = server.cpu(), time.monotonic()
+    await asyncio.sleep(MEASURED_S)
+    busy = (server.cpu() - cpu) / (time.monotonic() - since)
+    for viewer in viewers:
+        viewer.end()
+    late = sorted(each * 1000 for viewer in viewers for each in viewer.late)
+    cuts = quantiles(late, n=100) if len(late) > 1 else [float("nan")] * 99
+    print(
+        f"{name:>29}: {len(late) / GOOD / MEASURED_S:.1f} frames a viewer and second, late by p50 {cuts[49]:.1f} ms, "
+        f"p95 {cuts[94]:.1f} ms, at most {late[-1] if late else float('nan'):.1f} ms; server: CPU {busy:.0%}, "
+        f"{server.told.num_fds()} descriptors, {server.told.memory_info().rss / 2**20:.0f} MB",
+        flush=True,
+    )
+
+
+async def beside(server: Server) -> None:
+    """One kind after the other."""
+    viewers = await good_viewers(server.port, server.go(START_MS + PAST_MS))
+    await measure("nobody else", server, viewers)
+    for name in ATTACKS:
+        with another_process(name, server.port):
+            await measure(f"{BAD} with {name}", server, viewers)
+    with another_process("left", server.port):
+        await measure("silent, slow, unread", server, viewers)
+        await asyncio.sleep(LEFT_S - SETTLE_S - MEASURED_S)
+        await measure(f"… after {LEFT_S} s", server, viewers)
+    for viewer in viewers:
+        viewer.transport.abort()
+
+
+def main() -> None:
+    """All of it."""
+    session = simulate(3, cars=20, laps=8)
+    assert session.start_ms == START_MS
+    made = run(session, 10_000).made
+    now_ms = START_MS + PAST_MS
+    past = list(records(session.session_key, [each for each in made if each.t < now_ms]))
+    frames = [
+        (each.t, record) for each in made if each.t >= now_ms for record in records(session.session_key, [each])
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recorded"
+        path.write_bytes(pickle.dumps(Recorded(past, frames, [])))
+        server = Server("page", path)
+        try:
+            asyncio.run(beside(server))
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        asyncio.run(hostile(sys.argv[1], int(sys.argv[2])))
+    else:
+        main()

@@ -1,0 +1,168 @@
+"""Who sends many commands: they wait their turn, overtake each other, and nobody else waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import WSMsgType, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from f1stream.settings import Settings
+from tests.support.page_race import frames_record, head_record
+from web import viewers
+from web.app import create_app
+from web.feed import Feed
+from web.metrics import Metrics
+from web.remote import Button, Lap, Live, Pause, Play, Reveal, waiting
+from web.shelf import Shelf
+from web.viewers import Viewer
+
+Client = TestClient[web.Request, web.Application]
+
+LIVE, THERE, HERE = Live(id=1, do="live"), Play(id=2, do="play", t=5), Pause(id=3, do="pause")
+STILL, LAP, OTHER = Pause(id=4, do="pause", t=9), Lap(id=5, do="lap", lap=3), Lap(id=6, do="lap", lap=4)
+SHOW, HIDE = Reveal(id=7, do="reveal", on=True), Reveal(id=8, do="reveal", on=False)
+ON = Play(id=9, do="play")
+
+
+@pytest.fixture
+def feed() -> Feed:
+    made = Feed(Shelf(2**26))
+    made.connected = made.caught_up = True
+    made.take([head_record(), frames_record(0, 400, arrived_ms=int(time.time() * 1000))])
+    return made
+
+
+@pytest.fixture
+async def client(feed: Feed) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(create_app(Settings(), feed))) as made:
+        yield made
+
+
+async def answers(ws: aiohttp.ClientWebSocketResponse, until_id: int) -> list[int]:
+    """The numbers of the commands that were answered, up to one of them."""
+    ids: list[int] = []
+    async with asyncio.timeout(10):
+        while until_id not in ids:
+            body = orjson.loads((await ws.receive()).data)
+            if body["kind"] in {"moved", "refused"} and body["id"] is not None:
+                ids.append(body["id"])
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("pressed", "left"),
+    [
+        ([LIVE, THERE, STILL], [STILL]),
+        ([LAP, OTHER], [OTHER]),
+        ([LAP, LIVE], [LIVE]),
+        ([STILL, LAP], [STILL, LAP]),
+        ([THERE, HERE], [THERE, HERE]),
+        ([THERE, HERE, ON], [THERE, ON]),
+        ([LAP, HERE, OTHER], [HERE, OTHER]),
+        ([SHOW, LIVE, HIDE, THERE], [HIDE, THERE]),
+    ],
+)
+def test_a_command_that_waits_is_overtaken_by_what_undoes_it(pressed: list[Button], left: list[Button]) -> None:
+    found: list[Button] = []
+    for button in pressed:
+        found = waiting(found, button)
+    assert found == left
+
+
+async def test_commands_beyond_twenty_wait_and_only_the_latest_of_them_is_done(client: Client) -> None:
+    ws = await client.ws_connect("/ws?at=11000")
+    for number in range(1, 61):
+        await ws.send_json({"id": number, "do": "pause", "t": number * 200})
+    done = await answers(ws, 60)
+    assert len(done) <= viewers.COMMANDS_AT_ONCE + 5
+    await ws.send_json({"id": 61, "do": "reveal", "on": True})
+    assert await answers(ws, 61) == [61], "who was held up is not turned away"
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for the answer to a close."""
+    monkeypatch.setattr(viewers, "CLOSE_S", 0.05)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_who_floods_is_turned_away_with_a_sentence(client: Client) -> None:
+    ws = await client.ws_connect("/ws")
+    for number in range(round(viewers.MESSAGES_AT_ONCE) + 200):
+        await ws.send_json({"id": number, "do": "lap", "lap": 1})
+    async with asyncio.timeout(5):
+        while (message := await ws.receive()).type is WSMsgType.TEXT:
+            pass
+    assert (message.type, ws.close_code) == (WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
+    assert message.extra == "more than 50 messages a second; slow down"
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_pings_are_answered_and_counted_as_messages(client: Client) -> None:
+    ws = await client.ws_connect("/ws", autoping=False)
+    await ws.ping(b"here")
+    async with asyncio.timeout(5):
+        while (message := await ws.receive()).type is not WSMsgType.PONG:
+            pass
+        assert message.data == b"here"
+        for _ in range(round(viewers.MESSAGES_AT_ONCE) + 200):
+            await ws.ping()
+        while (message := await ws.receive()).type in {WSMsgType.TEXT, WSMsgType.PONG}:
+            pass
+    assert ws.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
+
+
+class Recorder:
+    """A websocket that takes everything at once, as an empty connection does."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.sent: list[tuple[int, Any]] = []
+        self.turns = 0
+
+    async def send_frame(self, message: bytes, _: WSMsgType) -> None:
+        self.sent.append((self.turns, orjson.loads(message)))
+
+
+async def test_between_two_commands_of_one_viewer_the_others_have_their_turn(feed: Feed) -> None:
+    ws = Recorder()
+    viewer = Viewer(ws, feed, Metrics(), None, LIVE)  # type: ignore[arg-type]
+    sending = asyncio.create_task(viewer.run())
+    for button in (SHOW, Lap(id=1, do="lap", lap=1), HERE):
+        viewer.press(button)
+    async with asyncio.timeout(5):
+        while sum(body["kind"] == "moved" for _, body in ws.sent) < 3:
+            await asyncio.sleep(0)
+            ws.turns += 1
+    sending.cancel()
+    turns = [turn for turn, body in ws.sent if body["kind"] == "moved"]
+    assert len(set(turns)) == 3
+
+
+async def test_what_a_viewer_sends_at_once_is_not_heard_at_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[float] = []
+    turns = 0
+    press = Viewer.press
+
+    def listen(viewer: Viewer, button: Button) -> None:
+        heard.append(turns)
+        press(viewer, button)
+
+    monkeypatch.setattr(Viewer, "press", listen)
+    ws = await client.ws_connect("/ws")
+    for number in range(100):
+        await ws.send_json({"id": number, "do": "live"})
+    async with asyncio.timeout(5):
+        while len(heard) < 100:
+            await asyncio.sleep(0)
+            turns += 1
+    assert len(set(heard)) == 100
