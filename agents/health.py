@@ -80,8 +80,8 @@ def serve_health(app: Any, vitals: Vitals) -> None:
 
     async def health(_: web.Request) -> web.Response:
         reason = vitals.reason()
-        told = {"ready": reason is None, "reason": reason, "waits": vitals.waits}
-        return web.json_response(told, status=200 if reason is None else 503)
+        answer = {"ready": reason is None, "reason": reason, "waits": vitals.waits}
+        return web.json_response(answer, status=200 if reason is None else 503)
 
     async def alive(_: web.Request) -> web.Response:
         well = vitals.alive()

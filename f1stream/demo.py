@@ -38,7 +38,7 @@ from f1stream.warehouse.schema import create
 
 READY_WITHIN_S = 60.0
 GIVES_UP_S = 20.0
-"""The archive worker tries again for ever; a demo that is to end waits so long for it."""
+"""Seconds. The archive worker retries for ever; a demo with an end waits this long for it."""
 LOOKS_EVERY_S = 1.0
 HEALTH_WITHIN = aiohttp.ClientTimeout(total=2)
 INTERRUPTED = 130

@@ -28,7 +28,7 @@ LIBRARIES = {
 """They say more than anybody reads, some a line for each message."""
 
 LOG_BYTES = 10_000_000
-"""A log file that is longer is put aside, in the place of the one before: so much twice is kept of each."""
+"""Bytes. A longer log file is rotated; one older file of each is kept."""
 
 
 def keep_short(log: Path) -> None:

@@ -43,7 +43,7 @@ class Child:
             return
 
     def keep_log_short(self) -> None:
-        """Put aside what is in its log, when that is too much."""
+        """Rotate its log when it is too long."""
         if self.log is not None:
             with suppress(OSError):
                 keep_short(self.log)

@@ -180,7 +180,7 @@ class Settings(BaseSettings):
         try:
             _ = [ip_network(part) for part in _parts(value)]
         except ValueError:
-            raise ValueError("proxies are told as networks, 10.0.0.0/8,192.168.1.2/32") from None
+            raise ValueError("trusted proxies are networks such as 10.0.0.0/8,192.168.1.2/32") from None
         return value
 
     @property

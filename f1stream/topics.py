@@ -88,15 +88,15 @@ class Stamp:
         Raises BadRecord when one is missing, there twice, of another type or out of bounds, and for a run id that
         lies in the future: such a run, of a source whose clock is ahead, would supersede every run until then.
         """
-        told = headers or ()
-        found = dict(told)
+        given = headers or ()
+        found = dict(given)
         try:
             values = [found[name] for name in _NAMES]
         except KeyError as missing:
             raise BadRecord(f"header {missing} is missing") from None
-        if len(found) < len(told):
+        if len(found) < len(given):
             for name in _NAMES:
-                if sum(header[0] == name for header in told) > 1:
+                if sum(header[0] == name for header in given) > 1:
                     raise BadRecord(f"header {name!r} is there more than once")
         if None in values:
             raise BadRecord("a header is null")

@@ -37,7 +37,7 @@ from models.session_type import session_type
 SHORTEST_M, LONGEST_M = 500, 100_000
 """Metres of a track's line."""
 NARROWEST_M = 100
-"""Metres from corner to corner of the rectangle around it: less is a knot, on which no place can be told."""
+"""Metres from corner to corner of the rectangle around it: less is a knot, on which places cannot be told apart."""
 
 
 class _Fact(Record):

@@ -2,7 +2,7 @@
 
 aiohttp ends connections that are idle, or whose headers do not come, after its ``keepalive_timeout``; a websocket's
 heartbeat ends silent ones. What neither sees is ended here: clients who do not read what they asked for, and who are
-too many. Who sends all the time is heard only now and then.
+too many. Who sends without a pause is read at a limited rate.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOOK_S = 5.0
 STALL_S = 60.0
 """A client may read nothing for this long while something waits for them …"""
 ANSWER_S = 120.0
-"""… and an answer may take them so long altogether: the page's largest file at 11 kB/s or more."""
+"""… and an answer may take this long altogether: the page's largest file at 11 kB/s or more."""
 RECEIVE_BYTES = 2048
 """Read at once: what one client sends is parsed in small pieces, between those of the others."""
 HTTP_BYTES = 32_768, 65_536
@@ -74,10 +74,10 @@ class Connections:
     def add(self, connection: Connection) -> bool:
         """Count it until ``remove``. False when there are too many."""
         if len(self._open) >= self.most:
-            self._tell(connection, FULL)
+            self._report(connection, FULL)
             return False
         if self._addresses[connection.address] >= self._per_address and not self._of_proxy(connection.address):
-            self._tell(connection, ADDRESS_FULL)
+            self._report(connection, ADDRESS_FULL)
             return False
         self._open.add(connection)
         self._addresses[connection.address] += 1
@@ -98,7 +98,7 @@ class Connections:
             if not self._addresses[connection.address]:
                 del self._addresses[connection.address]
 
-    def _tell(self, connection: Connection, why: str) -> None:
+    def _report(self, connection: Connection, why: str) -> None:
         self._metrics.ended.labels(why).inc()
         more = self._seldom.may()
         if more is not None:
@@ -109,7 +109,7 @@ class Connections:
         for connection in list(self._open):
             why = connection.fault(now)
             if why is not None and connection.end():
-                self._tell(connection, why)
+                self._report(connection, why)
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""

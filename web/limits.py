@@ -13,7 +13,7 @@ from aiohttp import web
 from web.api.answers import BELOW, Handler, Unanswerable, error
 
 BURST_S = 20.0
-"""Who has asked nothing for so long may ask at once what they may ask in this time."""
+"""Seconds. An address that has sent no request for this long may send at once as many as in this time."""
 ADDRESSES = 20_000
 """That are remembered: some 4 MB. Beyond them the one that asked least recently is forgotten."""
 SITE_BITS = 64

@@ -15,7 +15,7 @@ requests = logging.getLogger("web.requests")
 """What aiohttp's server logs."""
 
 EVERY_S = 10.0
-TOLD_CHARS = 200
+REASON_CHARS = 200
 """Of what a stranger sent."""
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -58,8 +58,8 @@ class StrangersFaults(logging.Filter):
         if more is None:
             return False
         reason = error.message if isinstance(error, HttpProcessingError) else str(error)
-        told = repr(" ".join(reason.split()))[:TOLD_CHARS]
-        record.msg = f"{record.getMessage()}: {type(error).__name__} {told}{more}"
+        cut = repr(" ".join(reason.split()))[:REASON_CHARS]
+        record.msg = f"{record.getMessage()}: {type(error).__name__} {cut}{more}"
         record.args, record.exc_info, record.levelno, record.levelname = (), None, logging.INFO, "INFO"
         return True
 

@@ -82,7 +82,7 @@ class StreamReader(Feed):
 
     def _take(self, batches: Batches) -> None:
         now_ms = int(time.time() * 1000)
-        # Frames last: what is told with a frame is there when the frame is.
+        # Frames last: the facts that a frame shows are there when the frame is.
         for partition, batch in sorted(batches.items(), key=lambda told: told[0].topic == topics.FRAMES):
             for message in batch:
                 # What lay in the topic before we came is as old as Kafka says, not as new as our reading.
@@ -125,7 +125,7 @@ class StreamReader(Feed):
                 error,
                 "" if times == 1 else f" (the {times}th of this session)",
                 extra=named,
-                # What we expect is told by a sentence; of the rest the place in our code is wanted.
+                # An expected error is a sentence; of any other the traceback is wanted.
                 exc_info=None if isinstance(error, topics.BadRecord) else error,
             )
 
@@ -365,5 +365,5 @@ def read_marts(key: bytes | None, value: bytes | None) -> SessionResult | Season
     try:
         orjson.dumps(record.model_dump())
     except orjson.JSONEncodeError as error:
-        raise topics.BadRecord(f"it cannot be told as JSON: {error}") from None
+        raise topics.BadRecord(f"it cannot be written as JSON: {error}") from None
     return record

@@ -264,7 +264,7 @@ def with_room_for_stages(server: Any) -> None:
     """
     write: Callable[[str, bytes], str | None] = server._write_bucket_file
 
-    def mended(path: str, body: bytes) -> str | None:
+    def checked(path: str, body: bytes) -> str | None:
         try:
             return write(path, body)
         except OSError as error:
@@ -273,7 +273,7 @@ def with_room_for_stages(server: Any) -> None:
             log.error("%s cannot be written (%s): make room there.", stage.LOCAL_BUCKET_PATH, error.strerror)  # noqa: TRY400
             raise HTTPException(INSUFFICIENT_STORAGE) from error
 
-    server._write_bucket_file = mended
+    server._write_bucket_file = checked
 
 
 class LatestResults(dict[str, Any]):

@@ -100,7 +100,7 @@ def _results(rows: list[Row], built_ms: int) -> list[SessionResult]:
 
 @contextmanager
 def _left_out(what: str) -> Iterator[None]:
-    """What no record has room for is left out with a line in the log; the rest is told."""
+    """What no record has room for is left out with a line in the log; the rest is published."""
     try:
         yield
     except ValidationError as error:

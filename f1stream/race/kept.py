@@ -1,4 +1,4 @@
-"""How much of a session is kept: the newest, so that a frame and a checkpoint stay small whatever a source tells.
+"""How much of a session is kept: the newest, so that a frame and a checkpoint stay small whatever a source publishes.
 
 Real sessions reach none of these limits. A frame then has less than 500 kB, a checkpoint less than 900 kB.
 """

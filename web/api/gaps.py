@@ -19,7 +19,7 @@ from web.tape import Stretch
 STEP_MS = 1_000
 POINTS = 2_000
 """In one answer."""
-TOLD = GAPS + PLACES
+COLUMNS = GAPS + PLACES
 
 
 class Gaps:
@@ -62,12 +62,12 @@ def _answer(step: int, shown: list[Block]) -> web.Response:
         blocks = list(found)
         rows = np.concatenate([block.rows for block in blocks])
         for place, car in enumerate(names):
-            told = cars.setdefault(car, {name: [None] * len(t) for name in TOLD})
-            for name in TOLD:
+            told = cars.setdefault(car, {name: [None] * len(t) for name in COLUMNS})
+            for name in COLUMNS:
                 told[name] += _listed(blocks[0].columns.column(rows, name, car, place), len(rows))
         t += [(block.start + place) * FRAME_MS for block in blocks for place in block.places]
         for car in cars.keys() - set(names):
-            for name in TOLD:
+            for name in COLUMNS:
                 cars[car][name] += [None] * len(rows)
     return answer({"step_ms": step, "t": t, "cars": cars})
 

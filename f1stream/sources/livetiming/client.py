@@ -54,7 +54,7 @@ class Live:
         overlap_s: float = OVERLAP_SECONDS,
         silent_s: float = SILENT_SECONDS,
     ) -> None:
-        """``damaged`` is told of whatever comes and is no message; it is counted in the metrics too.
+        """``damaged`` gets whatever comes and is no message; it is counted in the metrics too.
 
         Raises SourceError when a token is set that would go in plain text.
         """
