@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
+
+from aiokafka.errors import KafkaError
 
 from agents.app import batches
 from agents.faust_patches.app import PatchedApp
 from agents.faust_patches.positions import input_positions
+from f1stream import kafka
 from f1stream.metrics import HELD
 from f1stream.processing.batch import Batch, Stage, process_batch
 from f1stream.processing.outputs import Outputs
 from f1stream.processing.reads import AssignedReads
+from f1stream.settings import settings
+
+log = logging.getLogger("f1stream")
 
 DUE_EVERY_S = 0.05
 """How often a stage is asked whether it has something to do without a record."""
+
+
+async def next_record(partition: tuple[str, int], offset: int) -> int | None:
+    """The offset of the first record that a log has at or after ``offset``; None when the broker does not say."""
+    try:
+        return await kafka.next_record(settings(), *partition, offset)
+    except (KafkaError, OSError) as error:
+        log.warning("%s[%d] cannot be read from %d on: %s.", *partition, offset, error)
+        return None
 
 
 class StageRunner:
@@ -24,7 +40,7 @@ class StageRunner:
         """``consumer``: who refuses records, in dead letters. ``name``: the stage's label in metrics."""
         self._app, self._consumer, self._name = app, consumer, name
         self._stage, self._outputs = stage, outputs
-        self._reads = AssignedReads(lambda: input_positions(app))
+        self._reads = AssignedReads(lambda: input_positions(app), next_record)
         self._lock = asyncio.Lock()
         self._newest = Batch(consumer, [], is_current=lambda: False)
         self._acknowledge: Any = None
@@ -40,7 +56,7 @@ class StageRunner:
                     self._stage.reset()
                     self._reads.reset()
                 for event in batch.events:
-                    self._reads.add(event.message)
+                    await self._reads.add(event.message)
                 batch.is_reread = self._reads.is_reread
                 self._newest = batch
                 await self._process(batch)

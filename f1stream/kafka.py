@@ -130,3 +130,27 @@ async def log_ends(settings: Settings, partitions: Iterable[Any]) -> dict[Any, i
     finally:
         await consumer.stop()
     return {asked[tp]: end for tp, end in ends.items()}
+
+
+NEXT_RECORD_WITHIN_S = 20.0
+"""A broker that does not answer within this time is away: TimeoutError."""
+
+
+async def next_record(settings: Settings, topic: str, partition: int, offset: int) -> int:
+    """The offset of the first record that a log has at or after ``offset``; waits for one.
+
+    Raises KafkaError, OSError or TimeoutError.
+    """
+    at = TopicPartition(topic, partition)
+    consumer = AIOKafkaConsumer(
+        **settings.kafka_client(), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=50,
+        max_partition_fetch_bytes=64 * 1024,
+    )  # fmt: skip
+    await consumer.start()
+    try:
+        consumer.assign([at])
+        consumer.seek(at, offset)
+        async with asyncio.timeout(NEXT_RECORD_WITHIN_S):
+            return int((await consumer.getone()).offset)
+    finally:
+        await consumer.stop()

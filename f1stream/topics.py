@@ -107,13 +107,18 @@ class Stamp:
             raise BadRecord("header 'source' is not text") from None
         if len(source) > MOST_SOURCE:
             raise BadRecord(f"header 'source' has {len(source)} characters, more than {MOST_SOURCE}")
-        ahead_ms = numbers["epoch"] - published_s * 1000
-        if ahead_ms > MAX_AHEAD_MS:
-            raise BadRecord(
-                f"run id {numbers['epoch']} lies {ahead_ms / 3_600_000:.1f} hours after the record was published: "
-                "the source's clock is wrong"
-            )
+        check_run_id(numbers["epoch"], published_s)
         return cls(**numbers, source=source)
+
+
+def check_run_id(run_id: int, published_s: float) -> None:
+    """Raises BadRecord for one that lies too far after the record was published (``published_s``, Unix seconds)."""
+    ahead_ms = run_id - published_s * 1000
+    if ahead_ms > MAX_AHEAD_MS:
+        raise BadRecord(
+            f"run id {run_id} lies {ahead_ms / 3_600_000:.1f} hours after the record was published: "
+            "the source's clock is wrong"
+        )
 
 
 MOST = MOST_INT64

@@ -64,6 +64,8 @@ UtcMs = Annotated[int, Field(ge=-2_208_988_800_000, le=7_258_118_400_000)]
 """Unix ms, from 1900 to 2200."""
 LapNumber = Annotated[int, Field(ge=0, le=MOST_LAPS)]
 """A lap, or how many there are, as a source has it."""
+TyreLife = Annotated[int, Field(ge=-MOST_LAPS, le=MOST_LAPS)]
+"""Laps on a set of tyres; corrupt values are negative."""
 Laps = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 """A number of laps that follows from others or from measuring."""
 Position = Annotated[int, Field(ge=0, le=1_000)]

@@ -13,13 +13,13 @@ from models.bounds import (
     Compound,
     Instant,
     LapNumber,
-    Laps,
     Name,
     Position,
     SessionMs,
     Small,
     SpanMs,
     Text,
+    TyreLife,
     WholeKmh,
 )
 
@@ -49,7 +49,7 @@ class Lap(Record):
     start_ms: Annotated[SessionMs | None, Field(validation_alias="LapStartTime")]
     start_utc: Annotated[Instant | None, Field(validation_alias="LapStartDate")]
     stint: Annotated[Small | None, Field(validation_alias="Stint")]
-    tyre_life: Annotated[Laps | None, Field(validation_alias="TyreLife")]
+    tyre_life: Annotated[TyreLife | None, Field(validation_alias="TyreLife")]
     """Laps driven on this set, this one included."""
     position: Annotated[Position | None, Field(validation_alias="Position")]
     speed_i1: Annotated[WholeKmh | None, Field(validation_alias="SpeedI1")]

@@ -30,6 +30,7 @@ from models.bounds import (
     SpanMs,
     Text,
     TrackDm,
+    TyreLife,
     UtcMs,
 )
 from models.session_type import session_type
@@ -202,7 +203,7 @@ class TyreChange(_Fact):
     lap: LapNumber
     """The first lap driven on it."""
     compound: Compound
-    tyre_life: Laps | None
+    tyre_life: TyreLife | None
     """Laps driven on the set before this lap, where that is known."""
     fresh: bool | None
 

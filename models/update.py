@@ -19,12 +19,12 @@ from models.bounds import (
     Epoch,
     Kmh,
     LapNumber,
-    Laps,
     Open,
     Seq,
     SessionMs,
     SpanMs,
     TimeMs,
+    TyreLife,
     WholeKmh,
 )
 
@@ -41,7 +41,7 @@ class LapUpdate(Record):
     end_ms: SessionMs
     lap_time_ms: SpanMs | None
     compound: Compound | None
-    tyre_life: Laps | None
+    tyre_life: TyreLife | None
     speed_st: WholeKmh | None
     deleted: bool
     official: bool
@@ -91,6 +91,8 @@ class DamagedRun(Record):
     driver_number: CarNumber
     reason: CutText
     """A sentence's end."""
+    refused: bool = False
+    """The stage does not know the run's beginning: it matters only to a session that follows the run already."""
 
 
 class Updates(Record):

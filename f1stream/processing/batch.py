@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from f1stream import topics
 from f1stream.processing.acks import Acknowledge, AckTracker
 from f1stream.processing.dead_letters import reject
 from f1stream.processing.outputs import Output, Outputs, deliver
@@ -32,8 +34,12 @@ class Batch:
 
     @property
     def published_s(self) -> float | None:
-        """When the newest record was published, Unix seconds; None for an empty batch."""
-        return max((event.message.timestamp for event in self.events), default=None)
+        """When the newest record was published, Unix seconds; None for an empty batch.
+
+        A timestamp that a source's wrong clock made is at most an hour ahead.
+        """
+        newest = max((event.message.timestamp for event in self.events), default=None)
+        return newest if newest is None else min(max(newest, 0.0), time.time() + topics.MAX_AHEAD_MS / 1000)
 
 
 class Stage(Protocol):

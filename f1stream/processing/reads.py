@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,29 +37,32 @@ class AssignedReads:
     """What this process has read of its partitions since they were assigned to it.
 
     Tables are recovered with an assignment, and records are delivered from the acknowledged offset on. If a record is
-    missing in its sequence among those that were in the log by then, and no offset was left out, the log lacks it.
+    missing in its sequence among those that were in the log by then, and no record was left out, the log lacks it.
     A gap behind them may be a fault of this process, which has gone on for long: it exits, and the restarted one
     meets the gap among the records that are in the log.
     """
 
     positions: Callable[[], Mapping[Partition, Position]]
+    next_record: Callable[[Partition, int], Awaitable[int | None]]
+    """The offset of the first record that the log has at or after an offset; None when it is not known. Retention
+    deletes records, and markers of transactions have offsets."""
     _reads: dict[Partition, _Read] = field(default_factory=dict)
 
     def reset(self) -> None:
         """After a rebalance."""
         self._reads.clear()
 
-    def add(self, record: Record) -> None:
+    async def add(self, record: Record) -> None:
         """A record was delivered."""
         partition = record.topic, record.partition
         read = self._reads.get(partition)
         if read is None:
             position = self.positions().get(partition)
-            begins = position is not None and position.committed in {None, record.offset}
-            end = 0 if position is None else position.end
-            self._reads[partition] = _Read(record.offset + 1, end, begins)
-            return
-        read.complete = read.complete and record.offset <= read.next_offset
+            end, committed = (0, None) if position is None else (position.end, position.committed)
+            begin = record.offset if committed is None else committed
+            read = self._reads[partition] = _Read(begin, end, complete=position is not None)
+        if record.offset > read.next_offset and read.complete:
+            read.complete = await self.next_record(partition, read.next_offset) == record.offset
         read.next_offset = max(read.next_offset, record.offset + 1)
 
     def is_reread(self, record: Record) -> bool:

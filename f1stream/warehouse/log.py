@@ -9,6 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from f1stream.kafka import next_record
 from f1stream.settings import Settings
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition
 from f1stream.warehouse.tables import fingerprint
@@ -33,11 +34,7 @@ class KafkaLog:
 
     async def next_record(self, partition: Partition, offset: int) -> int:
         """The offset of the first record at or after ``offset``, where there is one."""
-        async with self._consumer() as consumer:
-            consumer.assign([TopicPartition(*partition)])
-            consumer.seek(TopicPartition(*partition), offset)
-            async with asyncio.timeout(ANSWERS_WITHIN_S):
-                return int((await consumer.getone()).offset)
+        return await next_record(self._settings, *partition, offset)
 
     async def recreated(self, offsets: Mapping[Partition, LoadedOffset]) -> set[Partition]:
         """Partitions whose last loaded record is not in the log: the topic is another one of the same name.

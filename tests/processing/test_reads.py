@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from f1stream import topics
 from f1stream.processing.reads import AssignedReads
-from tests.support.harness import MemoryRecord, Offsets
+from tests.support.harness import MemoryRecord, Offsets, run
 
 OF = (topics.LAPS, 0)
 
@@ -15,11 +17,15 @@ def record(offset: int) -> MemoryRecord:
     return MemoryRecord(*OF, offset, b"s:4", b"a lap", [])
 
 
-def reads(*offsets: int, committed: int | None = 5, end: int = 8) -> AssignedReads:
-    """A partition of which these were read."""
-    found = AssignedReads(lambda: {OF: Offsets(end, committed)})
+def reads(*offsets: int, committed: int | None = 5, end: int = 8, log: Collection[int] = range(100)) -> AssignedReads:
+    """A partition of which these were read; ``log``: the offsets that it has."""
+
+    async def next_record(_: tuple[str, int], offset: int) -> int | None:
+        return next((each for each in log if each >= offset), None)
+
+    found = AssignedReads(lambda: {OF: Offsets(end, committed)}, next_record)
     for offset in offsets:
-        found.add(record(offset))
+        run(found.add(record(offset)))
     return found
 
 
@@ -49,15 +55,30 @@ def test_records_that_are_delivered_again_leave_nothing_out() -> None:
     assert reads(5, 6, 5, 6, 7).is_reread(record(7))
 
 
+@pytest.mark.parametrize(
+    ("offsets", "log"),
+    [((7,), (7, 8)), ((5, 7), (4, 5, 7)), ((5, 6, 7), (5, 6, 7))],
+    ids=["deleted by retention", "a transaction's marker", "complete"],
+)
+def test_an_offset_that_the_log_lacks_is_not_left_out(offsets: tuple[int, ...], log: tuple[int, ...]) -> None:
+    assert reads(*offsets, log=log).is_reread(record(7))
+
+
+def test_a_log_that_cannot_be_asked_says_nothing() -> None:
+    assert not reads(5, 7, log=()).is_reread(record(7))
+
+
 def test_after_a_rebalance_it_begins_again() -> None:
     found = reads(5, 7)
     found.reset()
     assert not found.is_reread(record(7))
-    found.add(record(5))
+    run(found.add(record(5)))
     assert found.is_reread(record(5))
 
 
 def test_a_partition_that_is_not_assigned_says_nothing() -> None:
-    found = AssignedReads(dict)
-    found.add(record(5))
+    found = reads(5, end=0)
+    found.positions = dict
+    found.reset()
+    run(found.add(record(5)))
     assert not found.is_reread(record(5))

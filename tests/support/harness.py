@@ -71,6 +71,8 @@ class MemoryKafka:
         self.partitions = partitions
         self.logs: dict[Partition, list[MemoryRecord]] = defaultdict(list)
         self.committed: dict[Partition, int] = defaultdict(int)
+        self.begins: dict[Partition, int] = defaultdict(int)
+        """By partition, the first offset that retention has left."""
         self.changelogs: dict[str, list[tuple[bytes, bytes]]] = defaultdict(list)
         self.generation = 0
         """Of the assignment: whoever has an older one has lost its partitions."""
@@ -92,13 +94,18 @@ class MemoryKafka:
     def acknowledge(self, record: MemoryRecord) -> None:
         """Commit an offset. Fails when that skips a record."""
         of = record.topic, record.partition
-        assert record.offset <= self.committed[of], f"{of} at {record.offset} is acknowledged before what precedes it"
+        next_offset = max(self.committed[of], self.begins[of])
+        assert record.offset <= next_offset, f"{of} at {record.offset} is acknowledged before what precedes it"
         self.committed[of] = max(self.committed[of], record.offset + 1)
+
+    async def next_record(self, partition: Partition, offset: int) -> int:
+        """See ``AssignedReads``."""
+        return max(offset, self.begins[partition])
 
     def unacknowledged(self) -> dict[Partition, int]:
         """Records of the stages' inputs that are not acknowledged."""
         inputs = self.inputs((*DRIVER_INPUT, *SESSION_INPUT))
-        return {of: left for of in inputs if (left := len(self.logs[of]) - self.committed[of])}
+        return {of: left for of in inputs if (left := len(self.logs[of]) - max(self.committed[of], self.begins[of]))}
 
     def frames(self, epoch: int) -> dict[int, bytes]:
         """The frames of a run by number. Fails when one was published twice with different bytes."""
@@ -185,12 +192,13 @@ class MemoryWorker:
     def start(self) -> None:
         """As a new process: tables from their changelogs, records from the committed offsets."""
         self.producer = []
-        self.positions = dict(self.kafka.committed)
+        self.positions = {of: max(self.kafka.committed[of], self.kafka.begins[of]) for of in list(self.kafka.logs)}
         self.kafka.generation += 1
         self.generation = self.kafka.generation
         ends = {of: len(log) for of, log in self.kafka.logs.items()}
         self.reads = AssignedReads(
-            lambda: {of: Offsets(ends.get(of, 0), self.kafka.committed.get(of)) for of in self.kafka.logs}
+            lambda: {of: Offsets(ends.get(of, 0), self.kafka.committed.get(of)) for of in self.kafka.logs},
+            self.kafka.next_record,
         )
         clock: Callable[[], float] = lambda: self.now  # noqa: E731
         self.driver_stage = DriverStage(MemoryTable(self, "cars"), AckTracker(), self.silent_s, clock)
@@ -255,7 +263,7 @@ class MemoryWorker:
     def process(self, stage: Stage, events: list[MemoryEvent]) -> None:
         """One batch of a stage. Raises Died; then only ``start`` may follow."""
         for event in events:
-            self.reads.add(event.message)
+            run(self.reads.add(event.message))
         batch = Batch("race", events, self.owns_partitions, self.reads.is_reread)
         run(process_batch(stage, batch, self, self.acknowledge))  # type: ignore[arg-type]
         for delivery in self.producer:  # what nobody waited for arrives some time

@@ -20,7 +20,7 @@ T = TypeVar("T")
 MAX_PENDING = 200
 """Pending records that a checkpoint of a silent run may hold; with more, they stay unacknowledged."""
 MAX_WAITING = 100_000
-"""Records of one car that may wait for others. A day of packets has fewer; with more, the run is damaged."""
+"""Records of one car that may wait for others: a day of packets of one second. With more, the run is damaged."""
 UPDATE_SAMPLES = 3_000
 """Most samples in one update: some 250 kB at most."""
 UPDATE_LAPS = 1_000
@@ -171,6 +171,8 @@ class DriverJoin:
             self._done.append(token)
             return
         self._check_sequence("packet", seq, self._packet_seq)
+        if self._packets and emitted_ms < self._packets[-1].emitted_ms and not repeated:
+            raise RunDamaged(f"car {self.number}: packet {seq} became known before the one before it")
         self._packet_seq = max(seq, self._packet_seq)
         self._packets.append(_Pending(seq, emitted_ms, laps, messages, packet, repeated, token))
 

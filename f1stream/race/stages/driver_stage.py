@@ -24,6 +24,8 @@ RECORD_BYTES = 500_000
 SILENT_S = 60.0
 """After this long without input, a run's pending records are written to the tables and acknowledged, and it leaves
 memory. Otherwise a source that died would block its partitions' offsets."""
+GIVE_UP = 10
+"""After this many times as long without input, a run whose pending records fit no table is damaged."""
 
 OfDriver = TypeVar("OfDriver", Packet, Lap)
 
@@ -45,7 +47,9 @@ class DriverStage:
         self._drivers: dict[bytes, DriverJoin] = {}
         """In memory. The others are read from the table when something of them is received."""
         self._received_at: dict[bytes, float] = {}
-        """When a driver's last record was received; not of drivers whose run has gone silent."""
+        """When a driver's last record was received; not of drivers whose pending records are in the table."""
+        self._tried_at: dict[bytes, float] = {}
+        """When the pending records of a silent run were found not to fit into the table."""
         self._changed: dict[bytes, DriverJoin] = {}
         self._done: list[PendingAck] = []
         self._ignored = IgnoredRecords("race")
@@ -55,12 +59,17 @@ class DriverStage:
         self.acks.reset()
         self._drivers.clear()
         self._received_at.clear()
+        self._tried_at.clear()
 
     @property
     def is_due(self) -> bool:
         """See ``Stage``: a run has gone silent."""
-        now = self._clock()
-        return any(now - at > self._silent_s for at in self._received_at.values())
+        return bool(self._silent(self._clock()))
+
+    def _silent(self, now: float) -> list[bytes]:
+        """Drivers whose run has gone silent, and of which something is to be done."""
+        latest = {key: max(at, self._tried_at.get(key, at)) for key, at in self._received_at.items()}
+        return [key for key, at in latest.items() if now - at > self._silent_s]
 
     def process(self, batch: Batch) -> list[Output]:
         """See ``Stage``. The outputs are the updates of each session, in few records."""
@@ -68,10 +77,18 @@ class DriverStage:
         updates: dict[str, list[CarUpdate]] = {}
         damaged: list[Output] = []
         last: dict[bytes, Event] = {}
+        now = self._clock()
+        for key in self._tried_at:
+            if now - self._received_at[key] > GIVE_UP * self._silent_s:
+                self._changed[key] = self._drivers[key]
+                _, number = topics.session_of(key)
+                error = RunDamaged(f"car {number}: nothing more comes, and its pending records fit no table")
+                damaged.append(self._damage(batch, key, None, error))
         for event in batch.events:
             pending = self.acks.take(event)
             try:
-                self._take(batch, event, pending)
+                refused = self._take(batch, event, pending)
+                damaged += [] if refused is None else [_damaged_record(batch, event.message.key or b"", refused)]
             except BadRecord as error:  # without a readable key and headers it has no place in any run
                 batch.reject(event, error)
                 pending.done = True
@@ -79,14 +96,14 @@ class DriverStage:
                 if isinstance(error, SequenceGap) and not batch.is_reread(event.message):
                     raise
                 self._done.append(pending)
-                damaged.append(self._damage(batch, event, error))
+                damaged.append(self._damage(batch, event.message.key or b"", event, error))
             last[event.message.key or b""] = event
         for key, driver in self._changed.items():
             session_key, _ = topics.session_of(key)
             try:
                 updates.setdefault(session_key, []).extend(self._joined(driver))
             except Exception as error:
-                damaged.append(self._damage(batch, last[key], error))
+                damaged.append(self._damage(batch, key, last.get(key), error))
                 updates[session_key].extend(self._joined(driver))
         return [*_records(updates, batch.published_s), *damaged]
 
@@ -105,22 +122,28 @@ class DriverStage:
         """See ``Stage``."""
         now = self._clock()
         self._received_at |= dict.fromkeys(self._changed, now)  # not before: a slow delivery is no silence
-        silent = [key for key, at in self._received_at.items() if now - at > self._silent_s]
+        for key in self._changed:
+            self._tried_at.pop(key, None)
+        silent = self._silent(now)
         for key in silent:
-            del self._received_at[key]
             self._done += self._drivers[key].checkpoint_pending()
             self._changed[key] = self._drivers[key]
+            if self._drivers[key].has_unacknowledged:
+                self._tried_at[key] = now
+            else:
+                del self._received_at[key]
+                self._tried_at.pop(key, None)
         for key, driver in self._changed.items():
             self._table.write(key, driver.cursor.epoch, driver.progress, driver.dump())
         await self._table.flush()
         for pending in self._done:
             pending.done = True
         for key in silent:
-            if not self._drivers[key].has_unacknowledged:
+            if key not in self._received_at:
                 del self._drivers[key]
 
-    def _take(self, batch: Batch, event: Event, pending: PendingAck) -> None:
-        """Give one packet or lap to its driver.
+    def _take(self, batch: Batch, event: Event, pending: PendingAck) -> DamagedRun | None:
+        """Give one packet or lap to its driver; returns a run that is refused, once.
 
         Raises BadRecord when the driver or the run is not readable, SequenceGap, and RunDamaged; whatever else is
         raised damages the run, too.
@@ -133,23 +156,26 @@ class DriverStage:
         if driver is None:
             driver = self._restored(key, number, stamp)
         if stamp.epoch > driver.cursor.epoch and stamp.seq != 0:
-            if self._ignored.add(key, stamp.epoch, "refused run", f"its first record is number {stamp.seq}, not 0"):
-                batch.reject(event, BadRecord(f"the first record of run {stamp.epoch} is number {stamp.seq}, not 0"))
             pending.done = True
-            return
+            reason = f"the first record of run {stamp.epoch} is number {stamp.seq}, not 0"
+            if not self._ignored.add(key, stamp.epoch, "refused run", reason):
+                return None
+            batch.reject(event, BadRecord(reason))
+            return DamagedRun(epoch=stamp.epoch, driver_number=number, reason=f"car {number}: {reason}", refused=True)
         self._drivers[key] = self._changed[key] = driver
         if not driver.begins(stamp.epoch, pending):
             if stamp.epoch < driver.cursor.epoch:
                 self._ignored.add(key, stamp.epoch, "older run", f"run {driver.cursor.epoch} is newer")
             else:
                 self._ignored.add(key, stamp.epoch, "damaged run", str(driver.cursor.damaged))
-            return
+            return None
         if record.topic == topics.LAPS:
             lap = _decoded(batch, event, topics.decode_lap, number)
             driver.take_lap(stamp.seq, stamp.emitted_ms, lap, pending)
         else:
             packet = _decoded(batch, event, topics.decode_packet, number)
             driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, packet, pending)
+        return None
 
     def _restored(self, key: bytes, number: str, stamp: Stamp) -> DriverJoin:
         """As it is in the table. A value that cannot be read back damages the run that needs it, not the next one."""
@@ -163,19 +189,22 @@ class DriverStage:
             self._drivers[key] = self._changed[key] = driver
             raise RunDamaged(f"car {number}: its state cannot be read back ({error})") from error
 
-    def _damage(self, batch: Batch, event: Event, error: Exception) -> Output:
-        """Give up the run of the event's driver: a dead letter, and a record for its session."""
-        key = event.message.key or b""
+    def _damage(self, batch: Batch, key: bytes, event: Event | None, error: Exception) -> Output:
+        """Give up the run of a driver: a dead letter of the event, and a record for its session."""
         if key not in self._drivers:
             raise error
-        session_key, number = topics.session_of(key)
+        _, number = topics.session_of(key)
         driver = self._drivers[key]
         run_id = driver.cursor.epoch
         reason = report_damage(batch, event, key, run_id, error)
         driver.damage(reason)
-        entry = DamagedRun(epoch=run_id, driver_number=number, reason=reason)
-        value = topics.encode(Updates(entries=[], damaged=[entry]))
-        return Output(topics.UPDATES, session_key.encode(), value, timestamp_s=batch.published_s)
+        return _damaged_record(batch, key, DamagedRun(epoch=run_id, driver_number=number, reason=reason))
+
+
+def _damaged_record(batch: Batch, key: bytes, lost: DamagedRun) -> Output:
+    session_key, _ = topics.session_of(key)
+    value = topics.encode(Updates(entries=[], damaged=[lost]))
+    return Output(topics.UPDATES, session_key.encode(), value, timestamp_s=batch.published_s)
 
 
 def _decoded(batch: Batch, event: Event, decode: Callable[[bytes | None], OfDriver], number: str) -> OfDriver | None:

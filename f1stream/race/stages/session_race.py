@@ -30,6 +30,7 @@ from f1stream.race.stages.checkpoint import (
 )
 from f1stream.topics import BadRecord, RunDamaged, SequenceGap
 from models import CarUpdate, Entries, Frame, Head, Message, SessionEnd, SessionInfo, Track
+from models.bounds import MOST_CARS
 from models.frame import FRAME_MS, Tally
 
 FRAMES_AT_ONCE = 1_500
@@ -116,7 +117,12 @@ class SessionRace:
         return True
 
     def take_update(self, update: CarUpdate) -> bool:
-        """Receive a run of a car's packets. False for a repeated one. Raises SequenceGap, and RunDamaged."""
+        """Receive a run of a car's packets. Raises SequenceGap, and RunDamaged.
+
+        False for a repeated one, and for a car that takes no part.
+        """
+        if not self._takes_part(update.driver_number):
+            return False
         car = self._cars.get(update.driver_number)
         if car is None:
             car = self._cars[update.driver_number] = self._buffer(update.driver_number)
@@ -126,6 +132,12 @@ class SessionRace:
                 f"more than {MAX_BUFFERED_SAMPLES} samples wait for a car or a message that does not come"
             )
         return taken
+
+    def _takes_part(self, number: str) -> bool:
+        """Whether a car is entered; before the entries are known, so many cars may be."""
+        if self.header.entries is None:
+            return number in self._cars or len(self._cars) < MOST_CARS
+        return any(entry.driver_number == number for entry in self.header.entries.entries)
 
     def _buffer(self, number: str) -> CarBuffer:
         until = -1 if self.t is None else self.t
@@ -170,6 +182,7 @@ class SessionRace:
         if self.header.info is None or self.header.entries is None:
             return False
         self.t = -(-self.header.info.start_ms // FRAME_MS) * FRAME_MS - FRAME_MS
+        self._cars = {number: car for number, car in self._cars.items() if self._takes_part(number)}
         self.race = Race.of(self.header.entries.entries, self._official)
         self._frames = Frames(self.race)
         return True
@@ -333,7 +346,7 @@ class SessionRace:
 
     def damage(self, reason: str) -> None:
         """Give the run up: no frame follows, and its checkpoint says so."""
-        self.damaged, self.header_changed, self.has_more = reason, True, False
+        self.damaged, self.header_changed, self.has_more = reason, False, False
         self.header, self.race, self._frames, self._line = HeaderState(), None, None, None
         self._cars, self._messages = {}, deque()
 
@@ -345,14 +358,19 @@ class SessionRace:
         return header
 
     @classmethod
-    def restore(cls, session_key: str, checkpoint: bytes, header: bytes, official: bool = True) -> SessionRace:
-        """The session as it was at a checkpoint."""
+    def restore(cls, session_key: str, checkpoint: bytes, header: bytes | None, official: bool = True) -> SessionRace:
+        """The session as it was at a checkpoint. Raises ValueError when it cannot be read back."""
         kept = CHECKPOINT.validate_json(checkpoint)
         self = cls(session_key, kept.epoch, official)
+        if kept.damaged is not None:
+            self.damaged, self.t, self.tally = kept.damaged, kept.t, kept.tally
+            return self
+        if header is None:
+            raise ValueError("its header is missing")
         self.header = HEADER.validate_json(header)
         del self.header.tracks[kept.tracks :]
         self.t, self.race, self.tally, self.ended = kept.t, kept.race, kept.tally, kept.ended
-        self.damaged, self._tracks = kept.damaged, len(self.header.tracks)
+        self._tracks = len(self.header.tracks)
         self._message_seq = self._applied_seq = kept.message_seq
         self._done = kept.packet_seq
         if kept.beyond is not None:

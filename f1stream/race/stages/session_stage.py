@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from f1stream import topics
 from f1stream.logs import about
@@ -20,8 +19,9 @@ from f1stream.processing.records import Event
 from f1stream.processing.tables import KeyValueStore
 from f1stream.race.stages.checkpoint import MAX_BYTES
 from f1stream.race.stages.damage import report_damage
-from f1stream.race.stages.driver_stage import SILENT_S
+from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
 from f1stream.race.stages.frame_records import damaged_record, frame_records
+from f1stream.race.stages.open_session import SUPERSEDED, OpenSession
 from f1stream.race.stages.session_race import SessionRace
 from f1stream.topics import MOST, BadRecord, RunDamaged, SequenceGap, Stamp
 
@@ -31,35 +31,6 @@ CHECKPOINT_S = 1.0
 """Wall time between two checkpoints of a session; what lies after the last one is processed again after a crash."""
 LABELLED = 100
 """Most sessions that have a label of their own in the metrics."""
-SUPERSEDED = 0
-"""Checkpoint time for records of a superseded or damaged run. They are acknowledged with the new run's first
-checkpoint, or the one that says that the run is damaged: earlier, a crash could replay a run from the middle."""
-
-
-@dataclass(slots=True)
-class OpenSession:
-    """A session in memory, and the events that wait for its checkpoints."""
-
-    race: SessionRace
-    checkpoint_ms: int = -1
-    """Session time of the last stored checkpoint; -1 before the first, ``MOST`` for a damaged run's."""
-    written_at: float = 0.0
-    """Clock at the last checkpoint."""
-    counted: int = 0
-    """Samples that are in the metrics."""
-    pending: list[tuple[int, PendingAck]] = field(default_factory=list)
-    """(session time of the last thing in the event, event): done when a checkpoint has reached that time."""
-    received_at: float = 0.0
-    """Clock at the last record."""
-    failure: Exception | None = None
-    """Why the run cannot be continued, until the next batch gives it up."""
-
-    def event_of(self, failure: Exception) -> Event | None:
-        """The message that is at fault, else the last record; None when it is not known any more."""
-        seq = getattr(failure, "message_seq", None)
-        events = [pending.event for _, pending in self.pending]
-        named = (event for event in events if event.message.topic == topics.MESSAGES and _seq(event) == seq)
-        return next(named, events[-1] if events and seq is None else None)
 
 
 class SessionStage:
@@ -104,10 +75,14 @@ class SessionStage:
         return any(
             session.race.has_more
             or session.failure is not None
-            or now - session.received_at > self._silent_s
+            or self._is_silent(session, now)
             or self._is_checkpoint_due(session, now)
             for session in self.sessions.values()
         )
+
+    def _is_silent(self, session: OpenSession, now: float) -> bool:
+        """Whether a run gets no more, and has made its frames."""
+        return not session.race.has_more and now - max(session.received_at, session.tried_at) > self._silent_s
 
     def process(self, batch: Batch) -> list[Output]:
         """See ``Stage``. The outputs are the frames that have become complete."""
@@ -127,17 +102,19 @@ class SessionStage:
                 batch.reject(event, error)
                 pending.done = True
             except Exception as error:
-                if isinstance(error, SequenceGap) and not batch.is_reread(event.message):
-                    raise
-                key = event.message.key or b""
-                if key not in self.sessions:
-                    raise
-                self.sessions[key].pending.append((SUPERSEDED, pending))
-                self._advance(batch, key)
-                self._damage(batch, key, event, error)
+                self._failed(batch, event, error)
+                self.sessions[event.message.key or b""].pending.append((SUPERSEDED, pending))
         for key in list(self._changed):
             self._advance(batch, key)
         return self._outputs
+
+    def _failed(self, batch: Batch, event: Event, error: Exception) -> None:
+        """A record could not be received: its session's run is given up, after the frames that are complete."""
+        key = event.message.key or b""
+        if key not in self.sessions or (isinstance(error, SequenceGap) and not batch.is_reread(event.message)):
+            raise error
+        self._advance(batch, key)
+        self._damage(batch, key, event, error)
 
     def _advance(self, batch: Batch, key: bytes) -> None:
         """Make the frames of a session that have become complete; a failure costs those that would follow."""
@@ -171,7 +148,7 @@ class SessionStage:
         """See ``Stage``."""
         now = self._clock()
         due = {key: each for key, each in self.sessions.items() if self._is_checkpoint_due(each, now)}
-        silent = {key: each for key, each in self.sessions.items() if now - each.received_at > self._silent_s}
+        silent = {key: each for key, each in self.sessions.items() if self._is_silent(each, now)}
         included = {key: session for key, session in silent.items() if self._includes_pending(session, now)}
         await self._write(due | included, now)
         for key, session in included.items():
@@ -222,17 +199,26 @@ class SessionStage:
         updates = topics.decode_updates(record.value)
         if not updates.entries and not updates.damaged:
             raise BadRecord("there are no entries in it")
+        newest = max([*(each.epoch for each in updates.entries), *(each.epoch for each in updates.damaged)])
+        topics.check_run_id(newest, record.timestamp)
         until: dict[int, int] = {}
         for update in updates.entries:
-            session = self._session(batch, event, None, update.epoch, begins=update.first_seq == 0)
-            if session is not None:
-                session.race.take_update(update)
-                until[update.epoch] = max(until.get(update.epoch, SUPERSEDED), update.until_ms)
+            try:
+                session = self._session(batch, event, None, update.epoch, begins=update.first_seq == 0)
+                if session is not None:
+                    session.race.take_update(update)
+                    until[update.epoch] = max(until.get(update.epoch, SUPERSEDED), update.until_ms)
+            except Exception as error:  # the other entries may be of the next run
+                self._failed(batch, event, error)
+        key = record.key or b""
         for lost in updates.damaged:
+            known = self.sessions.get(key) or self._restored(key, key.decode(), lost.epoch)
+            if lost.refused and (known is None or known.race.epoch != lost.epoch):
+                continue
             if self._session(batch, event, None, lost.epoch, begins=True) is not None:
-                self._advance(batch, record.key or b"")
-                self._damage(batch, record.key or b"", None, RunDamaged(lost.reason))
-        session = self.sessions.get(record.key or b"")
+                self._advance(batch, key)
+                self._damage(batch, key, None, RunDamaged(lost.reason))
+        session = self.sessions.get(key)
         if session is None:
             pending.done = True
             return
@@ -281,7 +267,7 @@ class SessionStage:
         even that can be read.
         """
         checkpoint, header = self._checkpoints.read(key), self._headers.read(key)
-        if checkpoint is None or header is None:
+        if checkpoint is None:
             return None
         try:
             race = SessionRace.restore(name, checkpoint, header, self._official)
@@ -309,14 +295,18 @@ class SessionStage:
 
     def _includes_pending(self, session: OpenSession, now: float) -> bool:
         """Whether a silent run has pending records, and its checkpoint can include them."""
-        session.received_at = now  # a checkpoint that is too large is not tried again with each batch
+        tried_before = session.tried_at > session.received_at
+        session.tried_at = now  # a checkpoint that is too large is not tried again with each batch
         if not session.pending or session.race.damaged is not None or session.failure is not None:
             return False
         try:
-            return session.race.checkpoint_pending(MAX_BYTES)
+            if session.race.checkpoint_pending(MAX_BYTES):
+                return True
+            if tried_before and now - session.received_at > GIVE_UP * self._silent_s:
+                raise RunDamaged("nothing more comes, and its pending records fit no checkpoint")
         except Exception as error:
             session.failure = error
-            return False
+        return False
 
     async def _write(self, due: dict[bytes, OpenSession], now: float) -> None:
         """Write headers and checkpoints, each table stored before the next.
@@ -345,7 +335,7 @@ class SessionStage:
         for key in checkpoints:
             session = due[key]
             session.written_at = now
-            session.checkpoint_ms = _stored_ms(session)
+            session.checkpoint_ms = session.stored_ms
             self._measure(key, session)
             if session.race.ended and session.race.damaged is None:
                 log.info(
@@ -366,17 +356,6 @@ class SessionStage:
             for error_ms in race.race.gap_errors:
                 GAP_ERROR.observe(abs(error_ms) / 1000)
             race.race.gap_errors.clear()
-
-
-def _seq(event: Event) -> int:
-    return Stamp.read(event.message.headers, event.message.timestamp).seq
-
-
-def _stored_ms(session: OpenSession) -> int:
-    """Session time of what has just been stored."""
-    if session.race.damaged is not None:
-        return MOST
-    return session.checkpoint_ms if session.race.t is None else session.race.t
 
 
 def _run_id(checkpoint: bytes, otherwise: int) -> int:

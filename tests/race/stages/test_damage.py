@@ -16,11 +16,11 @@ from f1stream.metrics import DAMAGED, IGNORED, SESSION_TIME
 from f1stream.processing.outputs import Output
 from f1stream.race.race import Race
 from f1stream.race.stages import frame_records, session_race, session_stage
-from f1stream.race.stages.driver_stage import SILENT_S
+from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
 from f1stream.topics import SequenceGap, Stamp
-from models import Damaged, DeadLetter, TrackStatus
+from models import CarUpdate, Damaged, DamagedRun, DeadLetter, RaceControl, TrackStatus, Updates
 from tests.support.harness import MemoryEvent, MemoryKafka, MemoryWorker, encoded
 
 GOOD, BAD = 5, 4
@@ -362,3 +362,142 @@ def test_a_run_of_a_source_whose_clock_is_ahead_is_refused_and_hides_nothing() -
         kafka.append(output)
     worker.run_to_the_end(500)
     assert frames(kafka, BAD, soon) == expected(BAD, soon)
+
+
+def test_a_session_with_frames_to_make_stays_in_memory_however_long_that_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    expected(BAD)
+    monkeypatch.setattr(session_race, "FRAMES_AT_ONCE", 7)
+    kafka = MemoryKafka(records(BAD))
+    MemoryWorker(kafka).run_to_the_end(500, batch_s=8.0)
+    assert frames(kafka, BAD) == expected(BAD)
+    assert kafka.unacknowledged() == {}
+
+
+def silent_for_long(worker: MemoryWorker) -> None:
+    for _ in range(2 + GIVE_UP):
+        worker.run_to_the_end(500)
+        worker.now += SILENT_S + 1
+        worker.process(worker.driver_stage, [])
+        worker.process(worker.session_stage, [])
+
+
+def test_a_silent_driver_whose_pending_records_fit_no_table_does_not_hold_its_partition_up() -> None:
+    """201 packets name a lap that never comes."""
+    packet = next(output for output in records(BAD) if output.topic == topics.TELEMETRY)
+    waiting = [replace(packet, key=b"evil:7", headers=Stamp(1, n, 1_000 * n, laps=1).headers()) for n in range(201)]
+    kafka = MemoryKafka([*waiting, *records(GOOD)], partitions=1)
+    worker = MemoryWorker(kafka)
+    silent_for_long(worker)
+    assert kafka.unacknowledged() == {}
+    assert worker.driver_stage._drivers == worker.session_stage.sessions == {}
+    assert "fit no table" in letter_or_notice(kafka, b"evil")
+    assert frames(kafka, GOOD) == expected(GOOD)
+
+
+def test_a_silent_session_whose_pending_input_fits_no_checkpoint_does_not_hold_its_partition_up() -> None:
+    """A thousand long messages of a session that never begins."""
+    text = RaceControl(session_time_ms=0, category="Other", message="x" * 990)
+    waiting = [Output(topics.MESSAGES, b"evil", topics.encode(text), Stamp(1, n, 0).headers()) for n in range(1_000)]
+    kafka = MemoryKafka([*waiting, *records(GOOD)], partitions=1)
+    worker = MemoryWorker(kafka)
+    silent_for_long(worker)
+    assert kafka.unacknowledged() == {}
+    assert worker.session_stage.sessions == {}
+    assert "fit no checkpoint" in letter_or_notice(kafka, b"evil")
+    assert frames(kafka, GOOD) == expected(GOOD)
+
+
+def letter_or_notice(kafka: MemoryKafka, key: bytes) -> str:
+    """Why a run is damaged, as viewers are shown it."""
+    (record,) = (each for each in published(kafka, topics.FRAMES, key) if dict(each.headers)["kind"] == b"damaged")
+    return topics.decode_damaged(record.value).reason
+
+
+@pytest.mark.parametrize("what", ["damaged", "entries"])
+def test_updates_of_a_run_in_the_future_hide_nothing(what: str) -> None:
+    lost = DamagedRun(epoch=2**62, driver_number="1", reason="so it says")
+    update = CarUpdate(
+        epoch=2**62, driver_number="1", first_seq=0, last_seq=0, until_ms=0, messages=0, t=[], x=[], y=[], speed=[],
+        laps=[],
+    )  # fmt: skip
+    value = Updates(entries=[update], damaged=[]) if what == "entries" else Updates(entries=[], damaged=[lost])
+    kafka = MemoryKafka([Output(topics.UPDATES, b"sim-4", topics.encode(value)), *records(BAD)])
+    MemoryWorker(kafka).run_to_the_end(20)
+    assert frames(kafka, BAD) == expected(BAD)
+    assert "hours after the record was published" in letter_of(kafka).reason
+
+
+def test_damage_by_one_entry_of_updates_costs_none_of_the_others() -> None:
+    """One record has the end of a run whose checkpoint cannot be read and the beginning of the next one."""
+    half = len(records(BAD)) // 2
+    kafka = MemoryKafka(records(BAD)[:half])
+    worker = MemoryWorker(kafka)
+    worker.run_to_the_end(20)
+    kafka.changelogs["races"] += [(key, value[:-1]) for key, value in kafka.changelogs["races"][-1:]]
+    first, second = sorted({output.key or b"" for output in records(BAD) if output.topic == topics.TELEMETRY})
+    for output in [*(each for each in records(BAD)[half:] if each.key == first), *records(BAD, 2)]:
+        kafka.append(output)
+    worker.start()
+    events = worker.poll((topics.TELEMETRY, topics.LAPS), 500)
+    late = [each for each in events if each.message.key == first and dict(each.message.headers)["epoch"] == b"2"]
+    worker.process(worker.driver_stage, [each for each in events if each not in late])
+    worker.process(worker.driver_stage, late)
+    updates = worker.poll((topics.UPDATES,), 500)
+    runs = [[entry.epoch for entry in topics.decode_updates(each.message.value).entries] for each in updates]
+    assert [1, 2] in [sorted(set(each)) for each in runs]
+    worker.process(worker.session_stage, updates)
+    worker.run_to_the_end(500)
+    assert frames(kafka, BAD, 2) == expected(BAD, 2)
+    assert second
+
+
+@pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.UPDATES])
+def test_a_gap_that_retention_made_ends_no_worker_again_and_again(topic: str) -> None:
+    kafka = MemoryKafka(records(BAD)[:20])
+    worker = MemoryWorker(kafka)
+    worker.run_to_the_end(20)
+    for output in records(BAD)[20:]:
+        kafka.append(output)
+    if topic == topics.UPDATES:
+        while worker.driver_batch(3):
+            pass
+    for of in [of for of in kafka.logs if of[0] == topic]:
+        kafka.begins[of] = min(kafka.committed[of] + 4, len(kafka.logs[of]))
+    MemoryWorker(kafka).run_to_the_end(20)
+    assert damaged(kafka, BAD)
+    assert kafka.unacknowledged() == {}
+
+
+def test_the_letter_of_a_damaging_message_names_the_message_of_its_own_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    apply = Race.tell
+
+    def fails(self: Race, message: Any) -> None:
+        if isinstance(message, TrackStatus) and message.message == "cannot be borne":
+            raise IndexError("no such car")
+        apply(self, message)
+
+    monkeypatch.setattr(Race, "tell", fails)
+    second = list(records(BAD, 2))
+    at = next(n for n, output in enumerate(second) if output.topic == topics.MESSAGES and seq_of(output) == 10)
+    emitted_ms = int(dict(second[at].headers)["emitted_ms"])
+    value = TrackStatus(session_time_ms=emitted_ms, status="2", message="cannot be borne")
+    second[at] = replace(second[at], value=topics.encode(value))
+    kafka = MemoryKafka([*records(BAD), *second])
+    MemoryWorker(kafka).run_to_the_end(5_000)
+    letter = letter_of(kafka)
+    record = kafka.logs[letter.topic, letter.partition][letter.offset]
+    assert (dict(record.headers)["epoch"], seq_of(record)) == (b"2", 10)
+
+
+def test_a_session_whose_drivers_state_is_lost_says_so() -> None:
+    half = len(records(BAD)) // 2
+    kafka = MemoryKafka(records(BAD)[:half])
+    MemoryWorker(kafka).run_to_the_end(20)
+    kafka.changelogs["cars"].clear()
+    for output in records(BAD)[half:]:
+        kafka.append(output)
+    MemoryWorker(kafka).run_to_the_end(20)
+    assert "not 0" in damaged(kafka, BAD)[0].reason
+    assert kafka.unacknowledged() == {}
