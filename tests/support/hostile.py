@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
 
 from f1stream import topics
 from f1stream.processing.outputs import Output
@@ -123,3 +126,14 @@ def _update(random: Random, record: Output) -> Output:
     lost = DamagedRun(epoch=random.choice((update.epoch, update.epoch + 1)), driver_number="4", reason="so it says")
     updates = Updates.model_construct(entries=[update], damaged=[lost] if random.random() < 0.2 else [])
     return Output(topics.UPDATES, session_key.encode(), topics.encode(updates))
+
+
+def fuzzed(examples: int) -> settings:
+    """How often a property is tried; ``make fuzz`` sets more."""
+    return settings(
+        max_examples=int(os.environ.get("F1STREAM_FUZZ", examples)),
+        deadline=None,
+        derandomize=os.environ.get("CI") == "true" and "F1STREAM_FUZZ" not in os.environ,
+        phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a smaller seed is no smaller story
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )

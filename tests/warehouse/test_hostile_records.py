@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from random import Random
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from f1stream import topics
@@ -17,10 +16,7 @@ from f1stream.warehouse.partition_batch import Partition
 from f1stream.warehouse.tables import BY_TOPIC
 from tests.support.archive_harness import MemoryKafka, MemoryWarehouse, Message, Worker
 from tests.support.harness import encoded
-from tests.support.hostile import hostile
-
-EXAMPLES = int(os.environ.get("F1STREAM_FUZZ", "60"))
-"""``make fuzz`` sets more."""
+from tests.support.hostile import fuzzed, hostile
 
 
 @cache
@@ -30,13 +26,7 @@ def records() -> tuple[Output, ...]:
     return tuple(encoded(pack(session, 1, 1_000, session.start_ms, session.start_ms + 30_000)))
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=os.environ.get("CI") == "true",
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@fuzzed(examples=60)
 @given(seed=st.integers(0, 2**32))
 async def test_every_record_is_loaded_or_a_dead_letter(seed: int) -> None:
     random = Random(seed)

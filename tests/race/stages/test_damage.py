@@ -151,7 +151,8 @@ def test_a_run_that_does_not_begin_with_its_first_record_is_refused_and_the_olde
     assert len([line for line in caplog.messages if "Records of run 2 are ignored" in line]) == len(letters)
 
 
-def test_a_message_that_the_rules_cannot_bear_costs_its_run_from_there_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def break_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They fail at one message."""
     apply = Race.tell
 
     def fails(self: Race, message: Any) -> None:
@@ -160,6 +161,10 @@ def test_a_message_that_the_rules_cannot_bear_costs_its_run_from_there_on(monkey
         apply(self, message)
 
     monkeypatch.setattr(Race, "tell", fails)
+
+
+def test_a_message_that_the_rules_cannot_bear_costs_its_run_from_there_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    break_the_rules(monkeypatch)
     broken = list(records(BAD))
     at, victim = next(
         (n, output) for n, output in enumerate(broken) if output.topic == topics.MESSAGES and seq_of(output) == 10
@@ -471,14 +476,7 @@ def test_a_gap_that_retention_made_ends_no_worker_again_and_again(topic: str) ->
 
 
 def test_the_letter_of_a_damaging_message_names_the_message_of_its_own_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    apply = Race.tell
-
-    def fails(self: Race, message: Any) -> None:
-        if isinstance(message, TrackStatus) and message.message == "cannot be borne":
-            raise IndexError("no such car")
-        apply(self, message)
-
-    monkeypatch.setattr(Race, "tell", fails)
+    break_the_rules(monkeypatch)
     second = list(records(BAD, 2))
     at = next(n for n, output in enumerate(second) if output.topic == topics.MESSAGES and seq_of(output) == 10)
     emitted_ms = int(dict(second[at].headers)["emitted_ms"])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from f1stream import topics
@@ -17,11 +16,9 @@ from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
 from f1stream.topics import SequenceGap
 from tests.support.harness import MemoryKafka, MemoryWorker, encoded
-from tests.support.hostile import hostile
+from tests.support.hostile import fuzzed, hostile
 
 GOOD, VICTIM = b"sim-5", b"sim-4"
-EXAMPLES = int(os.environ.get("F1STREAM_FUZZ", "40"))
-"""``make fuzz`` sets more."""
 MOST_RESTARTS = 200
 LARGEST = 900_000
 """Bytes: a broker takes records of 1 MB by default."""
@@ -80,13 +77,7 @@ def run_whatever_comes(kafka: MemoryKafka, publish: list[Output], random: Random
     raise AssertionError("it ends at the same gap again and again")
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=os.environ.get("CI") == "true",
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@fuzzed(examples=40)
 @given(seed=st.integers(0, 2**32))
 def test_whatever_comes_costs_itself_alone(seed: int) -> None:
     random = Random(seed)
