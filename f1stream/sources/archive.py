@@ -7,6 +7,7 @@ at that time, not with the lap's record at its end.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby, pairwise
@@ -39,6 +40,8 @@ from models import (
     TyreChange,
     Weather,
 )
+
+log = logging.getLogger(__name__)
 
 DECIMALS = {"X": 1, "Y": 1, "Z": 1, "Speed": 2, "RPM": 2, "Throttle": 2, "Distance": 2, "RelativeDistance": 6,
             "DistanceToDriverAhead": 2}  # fmt: skip
@@ -224,21 +227,27 @@ def _entries(folder: Path) -> list[Entry]:
 
 
 def _track(folder: Path) -> Iterator[Track]:
+    """The track. One that cannot be, as of a lap that was not driven, is left out: cars go round a ring then."""
     if not (folder / "track_outline.json").exists():
         return
     corners = _read_json(folder, "corners.json") if (folder / "corners.json").exists() else {}
     circuit = _read_json(folder, "circuit.json") if (folder / "circuit.json").exists() else {}
     named = zip(corners.get("CornerNumber", []), corners.get("X", []), corners.get("Y", []), strict=True)
-    yield Track(
-        session_time_ms=0,
-        outline=_read_json(folder, "track_outline.json")["points"],
-        corners=tuple((str(number), round(x, 1), round(y, 1)) for number, x, y in named),
-        rotation=circuit.get("Rotation"),
-        marshal_sectors=tuple(
-            (sector["Number"], round(sector["X"], 1), round(sector["Y"], 1))
-            for sector in circuit.get("MarshalSectors", [])
-        ),
-    )
+    try:
+        track = Track(
+            session_time_ms=0,
+            outline=_read_json(folder, "track_outline.json")["points"],
+            corners=tuple((str(number), round(x, 1), round(y, 1)) for number, x, y in named),
+            rotation=circuit.get("Rotation"),
+            marshal_sectors=tuple(
+                (sector["Number"], round(sector["X"], 1), round(sector["Y"], 1))
+                for sector in circuit.get("MarshalSectors", [])
+            ),
+        )
+    except ValidationError as error:
+        log.warning("The track of %s is left out: %s.", folder.name, error.errors(include_url=False)[0]["msg"])
+        return
+    yield track
 
 
 def _session_facts(folder: Path, side: dict[str, Any], t0_utc_ms: int) -> Iterator[Message]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from f1stream import topics
-from f1stream.sources.archive import COLUMN_NAMES, OPEN, read_archive
+from f1stream.sources.archive import COLUMN_NAMES, OPEN, _track, read_archive
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import open_source
@@ -120,3 +120,12 @@ def test_missing_or_damaged_file_is_one_sentence_that_names_it(
 def test_impossible_source_is_refused(spec: str) -> None:
     with pytest.raises(SourceError):
         open_source(spec)
+
+
+def test_a_track_that_cannot_be_is_left_out_with_a_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As of a lap that was not driven; the rest of the session is published."""
+    (tmp_path / "track_outline.json").write_text(json.dumps({"points": [[n, n] for n in range(20)]}))
+    assert list(_track(tmp_path)) == []
+    assert f"The track of {tmp_path.name} is left out" in caplog.text
