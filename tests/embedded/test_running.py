@@ -22,11 +22,13 @@ ENDLESS = "select count(*) from range(1000000000) a, range(1000000000) b where a
 
 
 @pytest.fixture(autouse=True)
-def hanging_up_is_not_ignored() -> Iterator[None]:
-    """Under nohup a child would inherit that it is; a handler of ours it does not."""
-    before = signal.signal(signal.SIGHUP, lambda *_: None)
+def signals_are_not_ignored() -> Iterator[None]:
+    """A child inherits that one is, as under nohup or in the background; a handler of ours it does not."""
+    numbers = (signal.SIGHUP, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: None) for number in numbers]
     yield
-    signal.signal(signal.SIGHUP, before)
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
