@@ -101,11 +101,13 @@ async def test_what_kafka_says_of_its_logs(rig: ArchiveRig, items: list[Publishe
     assert await log.recreated({of: loaded, unknown: nothing}) == set()
     assert await log.recreated({of: other, unknown: nothing}) == {of}
     assert await log.recreated({of: beyond}) == {of}
+    assert await log.next_record(of, 3) == 3
     admin = AIOKafkaAdminClient(**rig.settings.kafka_client())
     await admin.start()
     await admin.delete_records({TopicPartition(*of): RecordsToDelete(last.offset + 5)})
     await admin.close()
     assert await log.first_offsets([of]) == {of: last.offset + 5}
+    assert await log.next_record(of, 3) == last.offset + 5, "what is before it was deleted"
     assert await log.recreated({of: other}) == set(), "the record is gone: nothing can be said"
     await rig.delete_topics(topics.TELEMETRY)
     await create_topics(rig.settings)
