@@ -28,6 +28,9 @@ LAG_MS = 5_000
 SHARE = 0.99
 """At least so many samples of a practice or qualifying have the feed's order."""
 
+COUNTED = ("unknown", "damaged")
+"""Checks that compare nothing with the feed."""
+
 
 @dataclass(frozen=True)
 class Check:
@@ -51,6 +54,12 @@ class Report:
     checks: list[Check] = field(default_factory=list)
     error: str = ""
     """Why it could not be read or replayed."""
+
+    @property
+    def verdict(self) -> str:
+        """``passed``, ``failed``, or ``nothing compared``: the recording has no timing."""
+        compared = any(check.result for check in self.checks if check.name not in COUNTED)
+        return "failed" if not self.passed else "passed" if compared else "nothing compared"
 
     @property
     def passed(self) -> bool:

@@ -102,6 +102,12 @@ def test_an_unknown_topic_is_beyond_the_bound_and_an_unknown_field_is_listed(tmp
     assert named(report(tmp_path, practice(timing(301, "4", Wings=2))), "unknown").passed
 
 
+def test_a_recording_without_timing_has_passed_nothing(tmp_path: Path) -> None:
+    found = report(tmp_path, [each for each in practice() if each[0] != "TimingData"])
+    assert (found.error, found.verdict) == ("", "nothing compared")
+    assert report(tmp_path, practice()).verdict == "passed"
+
+
 def test_what_cannot_be_read_is_a_line_of_the_table(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["check", str(tmp_path / "none.jsonl")])
     assert result.exit_code == 1
@@ -119,7 +125,7 @@ def test_the_command_ends_with_1_only_when_something_is_beyond_its_bound(tmp_pat
     assert both.exit_code == 1
     assert "end, 0:06:40: NOR PIA, the feed PIA NOR" in both.output
     rows = [row.split() for row in both.output.splitlines() if "1/1" in row or "0/1" in row]
-    assert [row[-1] for row in rows] == ["no", "yes"]  # by name
+    assert [row[-1] for row in rows] == ["failed", "passed"]  # by name
 
 
 def test_differences_without_a_bound_are_printed_when_asked_for(tmp_path: Path) -> None:
