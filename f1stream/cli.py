@@ -172,6 +172,26 @@ def sessions(
 
 
 @app.command()
+def check(
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Recordings and archives, or folders of them.", metavar="PATH..."),
+    ],
+    lag: Annotated[
+        float, typer.Option(min=0, max=600, help="Seconds by which our order may be before or behind the feed's.")
+    ] = 5.0,
+    details: Annotated[bool, typer.Option(help="Every difference, also those that have no bound.")] = False,
+) -> None:
+    """Compare what our rules make of recorded sessions with what the feed says of them: order, laps, bests, stops.
+
+    Ends with code 1 when something is beyond its bound.
+    """
+    from f1stream.conformance.commands import check as check_sources  # noqa: PLC0415 - as the demo
+
+    raise SystemExit(0 if check_sources(sources, round(lag * 1000), details=details) else 1)
+
+
+@app.command()
 def replay(
     source: Source,
     speed: Speed = "1",
