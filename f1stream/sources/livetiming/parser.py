@@ -194,9 +194,7 @@ class Parser:
             return []
         for fact in facts:
             if isinstance(fact, SessionStatus):
-                before = self.state.get("SessionStatus")
-                if fact.status == "Started" and self.book.started_ms is not None and before == "Aborted":
-                    self.book.restarts.append(at_ms)
+                self.book.take_status(fact.status, at_ms)
                 self._update_start(fact)
                 self.state["SessionStatus"] = fact.status
                 self.on_since_ms = at_ms if fact.status == "Started" else None
