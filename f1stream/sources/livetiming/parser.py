@@ -318,11 +318,9 @@ class Parser:
     ) -> list[Lap | Message]:
         """``at_ms``: when it began; ``known_ms``: when that became known, if later."""
         fact = SessionStatus(session_time_ms=at_ms, status=status)
-        before = self._status.latest
         if not self._status.is_new(source, fact.status, is_event=is_event):
             return []
-        if fact.status == "Started" and self.book.started_ms is not None and before == "Aborted":
-            self.book.restarts.append(at_ms)
+        self.book.take_status(fact.status, at_ms)
         self._update_start(fact)
         self.on_since_ms = at_ms if fact.status == "Started" else None
         if fact.status != "Inactive" and self._opened_ms is None:
