@@ -245,6 +245,8 @@ class Retirement(_Fact):
 
     kind: Literal["retirement"] = "retirement"
     driver_number: CarNumber
+    revoked: bool = False
+    """It is not out after all."""
 
 
 class SessionPart(_Fact):

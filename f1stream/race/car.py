@@ -83,7 +83,13 @@ class Car:
     speed_trap: int | None = None
     retired: bool = False
     stopped: bool = False
-    """Retired by the written rule only, not by the feed's word: until it crosses a line again."""
+    """Retired by our rule only, not by the feed: until its next sign of life."""
+    heard_ms: int | None = None
+    """Its last sign of life since the start; None: there was none."""
+    pause_ms: int = 0
+    """Between its last two."""
+    led_at_pit_in: int = 0
+    """``State.laps_led`` when it came into the pits."""
     finished: bool = False
     eliminated: bool = False
     """It takes no part any more in this qualifying."""
@@ -98,6 +104,7 @@ class Car:
     def starts(self, at: int, places: Places | None) -> None:
         """The race starts: the nearest finish line is the one at which lap 1 begins."""
         self.line_ms = at
+        self.heard_ms, self.pause_ms = None, 0
         self.visits.clear()  # laps to the grid go through the pit lane
         if places is None:
             return

@@ -92,9 +92,13 @@ class Frames:
                 race.touched.add(number)
 
     def _with_penalties(self) -> dict[str, int]:
-        """By car: its place if unserved time penalties were added; empty where there are none, or no race."""
+        """By car: its place if unserved time penalties were added; empty where there are none, or no race.
+
+        Those of cars that the result has further down than their times were added by it.
+        """
         race = self._race
         owed = {} if race.parts is not None else unserved_ms(race.cases)
+        owed = {number: ms for number, ms in owed.items() if number not in race.put_back}
         if owed.keys().isdisjoint(race.cars):
             return {}
         retired = {car.number for car in race.cars.values() if car.retired}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from f1stream.race import crossings
+from f1stream.race import crossings, ranking, retirements
 from f1stream.race.car import LINES, RETHINK, Car, Visit
 from f1stream.race.columns import Columns
 from f1stream.race.kept import AWAITED, COMPARED, CONDITIONS, stints_of_car
@@ -19,7 +19,6 @@ from f1stream.race.penalties import decided
 from f1stream.race.pit_loss import OF_STATUS, pit_loss
 from f1stream.race.places import FINISH, PIT_FINISH, Place, Places
 from f1stream.race.progress import Progress
-from f1stream.race.ranking import update_ranking
 from f1stream.race.state import State
 from f1stream.race.timed import Parts
 from models import (
@@ -102,7 +101,7 @@ class Race(State):
             case MiniSector() if message.driver_number in self.cars:
                 self.colours.tell(message)
                 self.touched.add(message.driver_number)
-                if self.places is None and message.change == "passed":
+                if message.change == "passed":
                     crossings.mini_sector(self, self.cars[message.driver_number], message)
             case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement() | Timing():
                 if (car := self.cars.get(message.driver_number)) is not None:
@@ -154,6 +153,8 @@ class Race(State):
                     car.visits[-1].suspended = True
         elif status == "Finished" and self.parts is None and self.flag_ms is None and self.started_ms is not None:
             crossings.chequered(self, at)
+            if self.suspended:  # it is not resumed: nobody drives to the flag
+                crossings.finish(self)
 
     # -- facts of a car --------------------------------------------------------------------------------
 
@@ -162,12 +163,14 @@ class Race(State):
         self.stops_told |= isinstance(message, PitIn | PitOut | TyreChange)
         match message:
             case PitIn():
-                car.in_pit, car.next_m = True, RETHINK
+                retirements.lives(self, car, at)
+                car.in_pit, car.led_at_pit_in, car.next_m = True, self.laps_led, RETHINK
                 car.visits.append(Visit(message.lap, at, suspended=self.suspended))
                 del car.visits[: -stints_of_car(len(self.cars))]
                 self.colours.interrupt(car.number)
                 self.pit_lane.enters(car.number)
             case PitOut():
+                retirements.lives(self, car, at)
                 car.in_pit, car.standing_from, car.next_m = False, None, RETHINK
                 self.pit_lane.leaves(car.number)
                 if self.started_ms is not None:  # before the start it was on its way to the grid
@@ -178,18 +181,29 @@ class Race(State):
                 car.fit(message, racing=self.started_ms is not None)
                 del car.sets[: -stints_of_car(len(self.cars))]
             case SectorTime():
+                retirements.lives(self, car, at)
                 self.bests.sector(car, message.sector, message.time_ms)
                 if message.sector != 3:  # the third ends at the finish line: the lap's record tells
                     self._official(car, Place(message.sector, message.lap, at))
             case Timing():
-                car.timing = message
-                self._compare_gap(car, message)
+                self._timing(car, message)
             case Retirement():
-                car.retired, car.stopped = True, False
+                car.retired, car.stopped = not message.revoked, False
                 self.moved.add(car.number)
+
+    def _timing(self, car: Car, message: Timing) -> None:
+        before, car.timing = car.timing, message
+        if message.position != (before and before.position):
+            self.placed_ms = message.session_time_ms
+            self.moved.add(car.number)
+        if before is not None and before.stopped and not message.stopped:
+            retirements.lives(self, car, message.session_time_ms)
+        self._compare_gap(car, message)
 
     def complete(self, car: Car, lap: LapUpdate) -> None:
         """Apply a completed or revised lap."""
+        if self.parts is None and self.started_ms is not None and lap.end_ms <= self.started_ms:
+            return  # it was driven to the grid
         self.touched.add(car.number)
         known = car.official_at[FINISH]
         first_told = known is None or lap.lap_number > known[0]
@@ -249,11 +263,12 @@ class Race(State):
         """All facts up to ``now`` (ms) are in: update order and distances. True when the cars were ranked again."""
         crossings.coast(self, now)
         if now % 1_000 == 0:
-            crossings.retire(self, now)
+            retirements.retire(self, now)
+            ranking.choose_source(self, now)
         if self.stops_told and self.parts is None:
             self.stops_told = False
             self.pit_loss = pit_loss(self.cars.values(), self.conditions)
-        return update_ranking(self)
+        return ranking.update_ranking(self)
 
 
 _RACE = TypeAdapter(Race)

@@ -111,6 +111,8 @@ class LapBook:
 
     def _laps(self, number: str, car: Car, *, is_over: bool) -> list[Lap]:
         settled = settle(car.laps.rows, is_over=is_over)
+        if self.is_race and self.started_ms is not None:  # a car that stops on lap 1 has its laps to the grid only
+            settled = [lap for lap in settled if lap.end_ms > self.started_ms]
         if not settled:
             return []
         self._tidy_first(settled[0])
