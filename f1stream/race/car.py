@@ -38,6 +38,19 @@ class Visit:
 
 
 @dataclass(slots=True)
+class ShownBest:
+    """The best lap of a car in one part of a practice or qualifying, as the feed shows it."""
+
+    ms: int | None
+    """None: the feed has taken it back, or there is none yet."""
+    lap: int | None
+    since_ms: int
+    """Session time from which it was shown."""
+    deleted_ms: int | None = None
+    """When race control deleted it, if the feed still shows it."""
+
+
+@dataclass(slots=True)
 class Car:
     """Everything the rules know about one car. Plain values: it is a table's value."""
 
@@ -73,6 +86,8 @@ class Car:
     """Of tyres, in the order in which they were put on; the last one is on the car."""
     lap_times: dict[str, int] = field(default_factory=dict)
     """Valid lap times by lap number (text, as JSON has it); a deleted lap is not among them."""
+    shown_bests: dict[int, ShownBest] = field(default_factory=dict)
+    """By part of a practice or qualifying, from 0, what the feed shows as its best lap."""
     lap_ends: dict[str, int] = field(default_factory=dict)
     """Session time at which each lap ended, official where that is known."""
     last_lap: tuple[int, int] | None = None

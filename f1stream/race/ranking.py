@@ -40,7 +40,7 @@ def _by_lap_time(race: State, parts: Parts) -> None:
     for number, (gap, interval) in distances(ranked, race.bests).items():
         _write(race, race.cars[number], gap, interval)
     for car, part in ranked:
-        eliminated = part + 1 < len(parts.entries)
+        eliminated = part + 1 < len(parts.entries) or (car.timing is not None and car.timing.knocked_out)
         if car.eliminated != eliminated:
             car.eliminated = eliminated
             race.touched.add(car.number)

@@ -61,6 +61,8 @@ class Parser:
     total_laps: int | None = None
     _sets: dict[str, tuple[int, str]] = field(default_factory=dict)
     """By car, the set of tyres last told: (stint, compound)."""
+    _unlisted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By car that ``DriverList`` does not have yet, its line in ``TimingData``."""
     _seen: set[tuple[str, ...]] = field(default_factory=set)
     """Messages of race control and the radio: after a loss of the connection the feed tells all of them again."""
     _lag_ms: int | None = None
@@ -147,18 +149,28 @@ class Parser:
     def _driver_list(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._merge(message, at_ms)
         self.book.entries = {entry.driver_number: entry for entry in self.entries()}
-        return []
+        return self._newly_listed(at_ms)
 
     def _timing_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         facts: list[Lap | Message] = [*self.parts.take(message.data, at_ms)]
         for number, line in _lines(message.data).items():
             self.book.take_timing(number, line, at_ms, snapshot=message.snapshot)
-            if number in self.book.entries:
+            if number not in self.book.entries:
+                self._unlisted[number] = merge(self._unlisted.get(number), line)
+            else:
                 before = self.timing[number].line
                 facts += self.timing[number].take(number, line, at_ms, self.book.cars[number].laps, self.parts.part)
                 if "Sectors" in line:
                     after, laps = self.timing[number].line, self.book.cars[number].laps
                     facts += mini_sectors(number, before, after, at_ms, laps, snapshot=message.snapshot)
+        return facts
+
+    def _newly_listed(self, at_ms: int) -> list[Lap | Message]:
+        """What was sent of cars before they were listed: a snapshot can have its topics in any order."""
+        facts: list[Lap | Message] = []
+        for number in [number for number in self._unlisted if number in self.book.entries]:
+            line, laps = self._unlisted.pop(number), self.book.cars[number].laps
+            facts += self.timing[number].take(number, line, at_ms, laps, self.parts.part)
         return facts
 
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
