@@ -81,11 +81,11 @@ def _table(reports: list[Report]) -> Table:
     named = next((report for report in reports if report.checks), None)
     for one in named.checks if named else ():
         table.add_column(one.name, justify="right", no_wrap=True)
-    table.add_column("passed", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for report in reports:
         cells = [f"[red]{one.result}[/]" if not one.passed else one.result for one in report.checks]
         cells += [""] * (len(table.columns) - 2 - len(cells))
-        table.add_row(_name(report), *cells, "yes" if report.passed else "[red]no[/]")
+        table.add_row(_name(report), *cells, report.verdict if report.passed else f"[red]{report.verdict}[/]")
     return table
 
 

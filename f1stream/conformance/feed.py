@@ -16,6 +16,9 @@ from f1stream.sources.livetiming.merge import Misfit, indexed, merge
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.values import duration_ms, whole
 
+ALL_CLEARED = 3
+"""A message that clears the best laps of so many cars takes none of them back."""
+
 
 @dataclass
 class FeedCar:
@@ -61,6 +64,7 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
     """The feed's account of the session in ``messages``: one session, in time order."""
     found = FeedState()
     state: dict[str, Any] = {}
+    bests: dict[str, dict[int, int]] = {}
     t0_ms: int | None = None
     for message in messages:
         t0_ms = message.sent_ms if t0_ms is None else t0_ms
@@ -69,19 +73,18 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
         if message.topic not in ("TimingData", "TimingAppData") or not isinstance(message.data, dict):
             continue
         part = _part(state)
-        if message.topic == "TimingData" and part:
-            _keep_bests(message.data, part)
         try:
             state[message.topic] = merge(None if message.snapshot else state.get(message.topic), message.data)
         except Misfit:
             continue
         if message.topic == "TimingData":
             _note_order(found, at_ms, state)
+            _note_bests(bests, message.data, _part(state))
             if part and _part(state) > part:
                 found.parts.append(at_ms)
     stints = state.get("TimingAppData", {}).get("Lines", {})
     for number, line in state.get("TimingData", {}).get("Lines", {}).items():
-        found.cars[number] = _car(line, stints.get(number, {}))
+        found.cars[number] = _car(line, bests.get(number, {}), stints.get(number, {}))
     return found
 
 
@@ -89,18 +92,31 @@ def _part(state: dict[str, Any]) -> int:
     return whole(state.get("TimingData", {}).get("SessionPart")) or 0
 
 
-def _keep_bests(data: dict[str, Any], part: int) -> None:
-    """Drop what clears the best laps of an earlier part: older recordings do when the next one has begun."""
-    for _, line in data.get("Lines", {}).items():
-        bests = line.get("BestLapTimes") if isinstance(line, dict) else None
-        if isinstance(bests, dict):
-            line["BestLapTimes"] = {
-                nth: best for nth, best in bests.items() if int(nth) + 1 >= part or not _is_cleared(best)
-            }
+def _note_bests(bests: dict[str, dict[int, int]], data: dict[str, Any], part: int) -> None:
+    """The best laps in a change.
+
+    Between two parts the feed clears the best laps of all that go on, some seconds before it names the next part; a
+    lap that is taken back is one car's.
+    """
+    cleared = sum(_clears(line) for line in data.get("Lines", {}).values())
+    for number, line in data.get("Lines", {}).items():
+        if not isinstance(line, dict):
+            continue
+        known = bests.setdefault(number, {})
+        told = indexed(line.get("BestLapTimes")) or ([] if part else [(0, line.get("BestLapTime"))])
+        for nth, best in told:
+            if not isinstance(best, dict) or "Value" not in best:
+                continue
+            ms = duration_ms(best["Value"])
+            if ms is not None:
+                known[nth + 1] = ms
+            elif cleared < ALL_CLEARED:
+                known.pop(nth + 1, None)
 
 
-def _is_cleared(best: Any) -> bool:
-    return isinstance(best, dict) and best.get("Value") == ""
+def _clears(line: Any) -> bool:
+    bests = line.get("BestLapTimes") if isinstance(line, dict) else None
+    return any(isinstance(best, dict) and best.get("Value") == "" for _, best in indexed(bests))
 
 
 def _note_order(found: FeedState, at_ms: int, state: dict[str, Any]) -> None:
@@ -114,16 +130,14 @@ def _note_order(found: FeedState, at_ms: int, state: dict[str, Any]) -> None:
         found.orders.append((at_ms, order))
 
 
-def _car(line: dict[str, Any], stints: dict[str, Any]) -> FeedCar:
-    parts = indexed(line.get("BestLapTimes")) or [(0, line.get("BestLapTime"))]
-    bests = {part + 1: _value(best) for part, best in parts}
+def _car(line: dict[str, Any], best_ms: dict[int, int], stints: dict[str, Any]) -> FeedCar:
     compounds = [
         stint["Compound"]
         for _, stint in indexed(stints.get("Stints"))
         if isinstance(stint, dict) and isinstance(stint.get("Compound"), str)
     ]
     return FeedCar(
-        whole(line.get("NumberOfLaps")), {part: ms for part, ms in bests.items() if ms is not None},
+        whole(line.get("NumberOfLaps")), best_ms,
         _value(line.get("LastLapTime")), whole(line.get("NumberOfPitStops")), compounds,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from models import CarState, Frame, Lap, Packet
 
-PACKET_MS = 5_000
+PACKET_MS = 60_000
 """Session time in one packet: the frames are the same with any, long packets cost less."""
 RUN_ID = 1
 
@@ -36,20 +36,27 @@ def replay(session: Session, at_ms: set[int], every_ms: int) -> Replay:
     """
     result = Replay()
     wanted = sorted(at_ms, reverse=True)
-    order: list[str] = []
     key: dict[str, CarState] = {}
+    before: Frame | None = None
     for frame, race in _frames(session):
         while wanted and wanted[-1] < frame.t:
-            result.samples[wanted.pop()] = order
+            result.samples[wanted.pop()] = _order(_cars(key, before))
         if frame.kind == "key":
-            key = dict(frame.cars)
-        cars = key | {number: _merged(key[number], change) for number, change in frame.cars.items()}
-        order = sorted(cars, key=lambda number: cars[number].position)
+            key = frame.cars
         if frame.t % every_ms == 0:
-            result.samples[frame.t] = order
-        result.cars, result.race = cars, race
-    result.samples |= dict.fromkeys(wanted, order)
+            result.samples[frame.t] = _order(_cars(key, frame))
+        before, result.race = frame, race
+    result.cars = _cars(key, before)
     return result
+
+
+def _cars(key: dict[str, CarState], frame: Frame | None) -> dict[str, CarState]:
+    """Every car as in ``frame``, whose changes are against the keyframe's ``key``."""
+    return key | {number: _merged(key[number], change) for number, change in (frame.cars if frame else {}).items()}
+
+
+def _order(cars: dict[str, CarState]) -> list[str]:
+    return sorted(cars, key=lambda number: cars[number].position)
 
 
 def _merged(state: CarState, change: CarState) -> CarState:
