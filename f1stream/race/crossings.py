@@ -9,7 +9,7 @@ from f1stream.race.places import Compared, Place
 from f1stream.race.progress import MS_PER_HOUR
 from f1stream.race.retirements import MOVING_KMH, OFTEN_MS, lives
 from f1stream.race.state import State
-from models import MiniSector
+from models import MiniSector, Timing
 
 FLAG_MS = 1_000
 """The feed's ``Finished`` and the leader's crossing lie no further apart, in ms."""
@@ -75,10 +75,10 @@ def _ends_lap(race: State, car: Car) -> None:
     end = car.time_at(car.lap * LINES)
     if end is None or race.started_ms is None:
         return
-    begin = car.lap_end_ms if car.lap_end_ms is not None else race.started_ms
-    car.last_lap, car.lap_end_ms = (car.lap, end - begin), end
+    begin = race.started_ms if car.lap == 1 else car.lap_end_ms
+    car.last_lap, car.lap_end_ms = None if begin is None else (car.lap, end - begin), end
     lap_end(race, car, car.lap, end)
-    if not race.official:
+    if not race.official and begin is not None:
         lap_time(race, car, car.lap, end - begin)
     if race.flag_ms is None:
         if car.lap == race.total_laps:
@@ -87,6 +87,22 @@ def _ends_lap(race: State, car: Car) -> None:
         chequered(race, end)
     if race.flag_ms is not None and end >= race.flag_ms:
         car.finished = True
+
+
+def join_late(race: State, car: Car, shown: Timing) -> None:
+    """``car`` drove laps before we began to listen, or while the feed was silent: when they ended is not known.
+
+    One lap more than we have counted is one that just ended: its record comes, with its time. Only in the message
+    with which we begin to listen is it an earlier one.
+    """
+    if race.started_ms is None or race.places is not None or shown.laps is None:
+        return
+    missed = shown.laps - car.lap
+    if missed > 1 or (missed == 1 and shown.session_time_ms == race.started_ms):
+        car.line, car.line_ms, car.lap_end_ms = shown.laps * LINES, shown.session_time_ms, None
+        car.times.clear()
+        race.laps_led = max(race.laps_led, shown.laps)
+        race.moved.add(car.number)
 
 
 def mini_sector(race: State, car: Car, message: MiniSector) -> None:

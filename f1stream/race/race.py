@@ -118,6 +118,8 @@ class Race(State):
         for car in self.cars.values():
             if started_ms is not None:
                 car.starts(started_ms, self.places)
+                if car.timing is not None and self.parts is None and self.official:
+                    crossings.join_late(self, car, car.timing)
             else:  # aborted: what it drove since is no part of the race
                 car.line = -1
                 car.times.clear()
@@ -132,10 +134,9 @@ class Race(State):
         if self.parts is None:
             return
         self.parts.goes_on = message.goes_on
-        if message.part > len(self.parts.entries):
-            self.parts.entries.append(message.entries)
-            told = {number: known[0] for number, car in self.cars.items() if (known := car.official_at[FINISH])}
-            self.bests.begin_part(list(self.cars.values()), told)
+        while message.part > len(self.parts.entries):
+            self.parts.entries.append(message.entries if message.part == len(self.parts.entries) + 1 else None)
+            self.bests.begin_part(list(self.cars.values()), message.session_time_ms)
             self.colours.begin()
         self.moved.update(self.cars)
         self.touched.update(self.cars)
@@ -191,15 +192,6 @@ class Race(State):
                 car.retired, car.stopped = not message.revoked, False
                 self.moved.add(car.number)
 
-    def _timing(self, car: Car, message: Timing) -> None:
-        before, car.timing = car.timing, message
-        if message.position != (before and before.position):
-            self.placed_ms = message.session_time_ms
-            self.moved.add(car.number)
-        if before is not None and before.stopped and not message.stopped:
-            retirements.lives(self, car, message.session_time_ms)
-        self._compare_gap(car, message)
-
     def complete(self, car: Car, lap: LapUpdate) -> None:
         """Apply a completed or revised lap."""
         if self.parts is None and self.started_ms is not None and lap.end_ms <= self.started_ms:
@@ -222,7 +214,12 @@ class Race(State):
         if lap.official and first_told:
             self._official(car, Place(FINISH, lap.lap_number, lap.end_ms))
         if self.official and lap.official:
-            crossings.lap_time(self, car, lap.lap_number, None if lap.deleted else lap.lap_time_ms)
+            crossings.lap_end(self, car, lap.lap_number, lap.end_ms)
+            # A lap through the pit lane is no best lap of practice or qualifying: the feed never made it one.
+            counts = not lap.deleted and not (self.parts is not None and lap.in_or_out_lap)
+            crossings.lap_time(self, car, lap.lap_number, lap.lap_time_ms if counts else None)
+            if lap.lap_time_ms is not None:
+                self.bests.delete(car, lap.lap_time_ms, lap.emitted_ms if lap.deleted else None)
             if lap.lap_time_ms is not None and lap.lap_number == car.lap:
                 car.last_lap = (lap.lap_number, lap.lap_time_ms)
             if lap.compound is not None and lap.lap_number == car.lap and not car.in_pit:
@@ -245,6 +242,29 @@ class Race(State):
             if car.corrects(place.lap * LINES, place.time_ms):
                 self.moved.update(self.cars)  # others are measured against that time
 
+    def _timing(self, car: Car, shown: Timing) -> None:
+        """What the feed shows of a car: the truth about what happened before we listened."""
+        before, car.timing = car.timing, shown
+        if shown.position != (before and before.position):
+            self.placed_ms = shown.session_time_ms
+            self.moved.add(car.number)
+        if self.parts is not None and self.official:
+            if before is None or (before.position, before.knocked_out) != (shown.position, shown.knocked_out):
+                self.moved.add(car.number)
+            fastest = self.bests.fastest()
+            for best in shown.bests:
+                self.moved.add(car.number)
+                self.bests.show(car, best, shown.session_time_ms)
+            if self.bests.fastest() != fastest:
+                self.touched.update(self.cars)
+        if before is None and shown.in_pit is not None:  # later it enters and leaves the pits
+            car.in_pit = shown.in_pit
+        if before is not None and before.stopped and not shown.stopped:
+            retirements.lives(self, car, shown.session_time_ms)
+        if self.parts is None and self.official:
+            crossings.join_late(self, car, shown)
+        self._compare_gap(car, shown)
+
     def _compare_gap(self, car: Car, told: Timing) -> None:
         measured = self.gaps[car.number]
         if self.started_ms is None or self.suspended or self.parts is not None or car.in_pit or car.finished:
@@ -265,6 +285,7 @@ class Race(State):
         if now % 1_000 == 0:
             retirements.retire(self, now)
             ranking.choose_source(self, now)
+            self.moved.update(car.number for car in self.cars.values() if self.bests.drop_deleted(car, now))
         if self.stops_told and self.parts is None:
             self.stops_told = False
             self.pit_loss = pit_loss(self.cars.values(), self.conditions)

@@ -10,7 +10,12 @@ from f1stream.race.state import OrderSource, State
 from f1stream.race.timed import Parts, distances
 
 UNSEEN_MS = 10_000
-"""ms. When no car had a sample for longer, nothing is measured."""
+"""ms. A car that had no sample for longer is not measured."""
+BEHIND_LINES = 2
+"""A car whose samples are so far behind the lines that it officially crossed is not measured either: they do not
+show which lap it is on."""
+MEASURED = 0.75
+"""Share of the cars that must be measured for the order to be that of their lines."""
 SETTLED_MS = 5_000
 """ms. So long after the last car finished, the feed has published its position too."""
 OVER = {"Finalised", "Ends"}
@@ -48,8 +53,14 @@ def _source(race: State, now: int) -> OrderSource:
         return "lines"
     if race.flag_ms is not None and (race.status in OVER or _all_finished(running, now)):
         return "result"
-    seen = any(car.seen_ms is not None and now - car.seen_ms < UNSEEN_MS for car in running)
-    return "lines" if race.places is not None and seen else "feed"
+    if race.places is None:
+        return "feed"
+    return "lines" if sum(_is_measured(car, now) for car in running) >= MEASURED * len(running) else "feed"
+
+
+def _is_measured(car: Car, now: int) -> bool:
+    seen = car.seen_ms is not None and now - car.seen_ms < UNSEEN_MS
+    return seen and car.measured_line >= car.line - BEHIND_LINES
 
 
 def _all_finished(running: list[Car], now: int) -> bool:
@@ -82,7 +93,7 @@ def _by_lap_time(race: State, parts: Parts) -> None:
     for number, (gap, interval) in distances(ranked, race.bests).items():
         _write(race, race.cars[number], gap, interval)
     for car, part in ranked:
-        eliminated = part + 1 < len(parts.entries)
+        eliminated = part + 1 < len(parts.entries) or (car.timing is not None and car.timing.knocked_out)
         if car.eliminated != eliminated:
             car.eliminated = eliminated
             race.touched.add(car.number)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from f1stream.race.car import LINES
 from f1stream.race.frames import Frames
+from f1stream.race.places import Places
 from f1stream.race.ranking import SETTLED_MS, UNSEEN_MS
 from models import LapCount, RaceControl, Timing
-from tests.support.oval import LAP_MS, Oval
+from tests.support.oval import LAP_M, LAP_MS, Oval
 from tests.support.small_race import START_S, SmallRace
 
 
@@ -70,6 +72,23 @@ def test_once_no_car_has_samples_any_more_the_order_is_the_feeds() -> None:
     oval.silent.clear()
     oval.go(2)
     assert oval.race.order == ["4", "81"]
+
+
+def test_when_the_track_becomes_known_in_mid_race_cars_are_measured_on_the_lap_they_are_on() -> None:
+    oval = Oval("4", "81")
+    oval.race.places = None
+    oval.start()
+    oval.go(1)
+    positions(oval, "81", "4")
+    oval.go(61)
+    for number in ("4", "81"):
+        oval.ends_lap(number, 1)
+    oval.go(20)
+    assert (oval.race.order_by, oval.race.order) == ("feed", ["81", "4"])
+    oval.race.lay_line(Places(LAP_M))
+    oval.go(3)
+    assert (oval.race.order_by, oval.race.order) == ("lines", ["4", "81"])
+    assert [car.line for car in oval.race.cars.values()] == [LINES + 24] * 2
 
 
 def test_a_retired_car_is_last_where_the_order_is_the_feeds_and_the_result_has_it_in_its_place() -> None:
