@@ -60,7 +60,7 @@ def _is_out(race: State, car: Car, started_ms: int, now: int, limit: int) -> boo
     heard = started_ms if car.heard_ms is None else car.heard_ms
     if car.timing is not None and car.timing.stopped and not (car.in_pit and race.suspended):
         return now - heard > STOPPED_MS
-    if race.suspended:
+    if race.suspended or race.heard_ms < started_ms:  # nobody was heard: the feed has no timing
         return False
     if car.in_pit and car.heard_ms is not None and race.flag_ms is None:
         return race.laps_led - car.led_at_pit_in >= GARAGE_LAPS

@@ -46,7 +46,7 @@ class State:
     started_ms: int | None = None
     suspended: bool = False
     resumed_ms: int = 0
-    heard_ms: int = 0
+    heard_ms: int = -1
     """The last sign of life of any car."""
     flag_ms: int | None = None
     """When the leader took the chequered flag."""

@@ -184,8 +184,10 @@ def test_without_any_timing_nobody_is_out() -> None:
     race = SmallRace(("4", "81"))
     race.status(START_S, "Started")
     race.say(400, "LapCount", {"CurrentLap": 3, "TotalLaps": 50})
-    race.goes_on(1_000)
-    assert race.at().status == {"4": "running", "81": "running"}
+    race.status(900, "Finished")
+    race.goes_on(1_300)
+    for at in (800, 1_300):
+        assert race.at(at).status == {"4": "running", "81": "running"}
 
 
 def test_out_on_lap_1_after_laps_to_the_grid_a_car_stays_out_with_no_lap() -> None:
