@@ -77,6 +77,8 @@ class Parser:
     """When the feed first said that the session has been started."""
     _sets: dict[str, tuple[int, str]] = field(default_factory=dict)
     """By car, the set of tyres last told: (stint, compound)."""
+    _unlisted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By car that ``DriverList`` does not have yet, its line in ``TimingData``."""
     _seen: set[tuple[str, ...]] = field(default_factory=set)
     """Messages of race control and the radio: after a loss of the connection the feed tells all of them again."""
     _lag_ms: int | None = None
@@ -225,7 +227,8 @@ class Parser:
             )
             for number in late
         ]  # fmt: skip
-        return [Entries(session_time_ms=at_ms, entries=entries), *notices] if late else []
+        added = [Entries(session_time_ms=at_ms, entries=entries), *notices] if late else []
+        return [*added, *self._newly_listed(at_ms)]
 
     def _timing_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._has_parts |= bool(whole(message.data.get("SessionPart")))
@@ -238,11 +241,20 @@ class Parser:
     def _timing_line(self, number: str, line: dict[str, Any], at_ms: int, *, snapshot: bool) -> list[Message]:
         self.book.take_timing(number, line, at_ms, snapshot=snapshot)
         if number not in self.book.entries:
+            self._unlisted[number] = merge(self._unlisted.get(number), line)
             return []
         before, laps = self.timing[number].line, self.book.cars[number].laps
         facts = self.timing[number].take(number, line, at_ms, laps, self.parts.part)
         if "Sectors" in line:
             facts += mini_sectors(number, before, self.timing[number].line, at_ms, laps, snapshot=snapshot)
+        return facts
+
+    def _newly_listed(self, at_ms: int) -> list[Lap | Message]:
+        """What was sent of cars before they were listed: a snapshot can have its topics in any order."""
+        facts: list[Lap | Message] = []
+        for number in [number for number in self._unlisted if number in self.book.entries]:
+            line, laps = self._unlisted.pop(number), self.book.cars[number].laps
+            facts += self.timing[number].take(number, line, at_ms, laps, self.parts.part)
         return facts
 
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
@@ -309,11 +321,9 @@ class Parser:
     ) -> list[Lap | Message]:
         """``at_ms``: when it began; ``known_ms``: when that became known, if later."""
         fact = SessionStatus(session_time_ms=at_ms, status=status)
-        before = self._status.latest
         if not self._status.is_new(source, fact.status, is_event=is_event):
             return []
-        if fact.status == "Started" and self.book.started_ms is not None and before == "Aborted":
-            self.book.restarts.append(at_ms)
+        self.book.take_status(fact.status, at_ms)
         self._update_start(fact)
         self.on_since_ms = at_ms if fact.status == "Started" else None
         if fact.status != "Inactive" and self._opened_ms is None:
