@@ -325,9 +325,10 @@ class Parser:
             return []
         self.book.take_status(fact.status, at_ms)
         self._update_start(fact)
-        self.on_since_ms = at_ms if fact.status == "Started" else None
+        known_ms = at_ms if known_ms is None else known_ms
+        self.on_since_ms = known_ms if fact.status == "Started" else None  # before, nobody listened
         if fact.status != "Inactive" and self._opened_ms is None:
-            self._opened_ms = at_ms if known_ms is None else known_ms
+            self._opened_ms = known_ms
         return [fact]
 
     def _update_start(self, fact: SessionStatus | RaceControl) -> None:
