@@ -76,6 +76,19 @@ class Race(State):
         self.colours.lay_line()
         self.touched.update(self.cars)
 
+    def enter(self, entries: list[Entry], at: int) -> None:
+        """Cars that join at session time ``at`` (ms), maybe with the session on: behind all others, without laps."""
+        for entry in entries:
+            car = Car(entry.driver_number, len(self.cars), waits=entry.pit_lane_start)
+            if self.started_ms is not None:
+                car.starts(at, self.places)
+            self.cars[car.number] = car
+            self.order.append(car.number)
+            self.gaps[car.number] = self.intervals[car.number] = UNKNOWN
+            self.columns.add()
+            self.moved.add(car.number)
+            self.touched.add(car.number)
+
     # -- facts of the session --------------------------------------------------------------------------
 
     def tell(self, message: Message) -> None:
