@@ -62,6 +62,7 @@ class ShownBest:
     ms: int | None
     """None: the feed has taken it back, or there is none yet."""
     lap: int | None
+    """None where neither the feed nor a lap of ours tells it."""
     since_ms: int
     """Session time from which it was shown."""
     deleted_ms: int | None = None
