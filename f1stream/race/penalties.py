@@ -1,6 +1,7 @@
 """What the stewards have on their table: incidents of cars and the penalties that came of them.
 
-Source of the wording: race control's messages of the recorded races from 2025 and 2026; those of 2026 end with the
+Source of the wording: race control's messages of recorded sessions from 2018 to 2026. Those of 2018 to 2021 close an
+incident with ``NO INVESTIGATION NECESSARY`` and separate cars by a comma without a space; those of 2026 end with the
 time of day of the incident, ``(15:39:17)``.
 """
 
@@ -17,34 +18,40 @@ from models import RaceControl
 from models.bounds import MOST_REASON
 from models.frame import MOST_PENALTIES, Penalty, PenaltyKind, PenaltyState
 
-Verdict = PenaltyState | Literal["dropped"]
+Verdict = PenaltyState | Literal["dropped", "closed"]
+"""``dropped``: no further action. ``closed``: decided, without a cost in this session."""
 
-_CAR = r"\d{1,4} \(\w{1,10}\)"
-_REASON = r"(?:\s*-\s*(?P<reason>.*?))?\s*(?:\((?P<at>\d{1,2}:\d\d:\d\d)\))?"
+_CAR = r"\d{1,4}(?: ?\(\w{1,10}\))?"
+_CARS = rf"CARS? (?P<cars>{_CAR}(?:(?: ?, ?(?:AND )?| AND | ?& ?){_CAR})*)"
+_REASON = r"(?: ?[-–] ?(?P<reason>.*?))? ?(?:\((?P<at>\d{1,2}:\d\d:\d\d)\))?"
 _INCIDENT = re.compile(
-    rf"(?P<where>.*?)\s*INCIDENT INVOLVING CARS? (?P<cars>{_CAR}(?:(?:, AND|,| AND) {_CAR})*)\s+"
-    r"(?:(?P<noted>NOTED)|(?P<investigated>UNDER INVESTIGATION)|(?P<after_race>WILL BE INVESTIGATED AFTER THE \w+)"
-    rf"|(?P<dropped>(?:REVIEWED )?NO FURTHER (?:ACTION|INVESTIGATION))){_REASON}"
+    rf"(?P<where>.*?) ?INCIDENT INVOLVING {_CARS} "
+    r"(?:(?P<dropped>(?:(?:NOTED|REVIEWED|UNDER INVESTIGATION) ?-? ?)?"
+    r"NO (?:FURTHER )?(?:ACTION|INVESTIGATION)(?: (?:NECESSARY|REQUIRED|TAKEN))?)"
+    r"|(?P<noted>NOTED)|(?P<investigated>UNDER INVESTIGATION)"
+    rf"|(?P<after_race>(?:WILL|TO) BE INVESTIGATED AFTER (?:THE )?\w+(?: QUALIFYING| SHOOTOUT)?)){_REASON}"
 )
 _PENALTY = re.compile(
-    r"(?P<served>PENALTY SERVED\s*-\s*)?(?:(?P<seconds>\d{1,4}) SECONDS? )?"
+    r"(?P<served>PENALTY SERVED ?[-–] ?)?(?:(?P<seconds>\d{1,4}) SECONDS? )?"
     r"(?:(?P<time>TIME)|(?P<drive_through>DRIVE[ -]THROUGH)|(?P<stop_go>STOP(?:/| AND |-AND-|-)GO)) PENALTY "
     rf"FOR CAR (?P<cars>{_CAR}){_REASON}"
 )
-_BEFORE = re.compile(r"(?:(?:FIA STEWARDS|UPDATE|(?P<correction>CORRECTION)):\s*)*")
+_FREE = re.compile(rf"(?:WARNING|REPRIMAND(?: \(\w+\))?|\w+ (?:GRID )?PLACE (?:GRID )?PENALTY) FOR {_CARS}{_REASON}")
+"""Decisions that close an incident and cost nothing in this session."""
+_BEFORE = re.compile(r"(?:(?:FIA STEWARDS|UPDATE|(?P<correction>CORRECTION)) ?:+ ?)*")
 
 
-class Word(NamedTuple):
+class StewardsMessage(NamedTuple):
     """One message of the stewards, taken apart."""
 
     verdict: Verdict
     kind: PenaltyKind
     cars: tuple[str, ...]
     where: str
-    """Of an incident: ``TURN 4``, ``PIT LANE``; empty where it is not told."""
+    """Of an incident: ``TURN 4``, ``PIT LANE``; empty where the message does not say."""
     reason: str
     at: str
-    """Time of day of the incident, where it is told."""
+    """Time of day of the incident; empty where the message does not say."""
     seconds: int | None = None
     corrects: bool = False
 
@@ -59,22 +66,28 @@ class Case:
     penalty: Penalty
 
 
-def read(text: str) -> Word | None:
-    """Take apart one message of race control; None if it is neither of an incident nor of a penalty."""
+def read(text: str) -> StewardsMessage | None:
+    """Take apart one message of race control; None if it is neither of an incident with cars nor of a penalty."""
+    text = " ".join(text.split())
     before = _BEFORE.match(text)
     assert before is not None  # noqa: S101
-    rest, corrects = text[before.end() :].strip(), before["correction"] is not None
-    if told := _INCIDENT.fullmatch(rest):
-        verdict: Verdict = next(each for each in _VERDICTS if told[each])
-        cars, reason = _cars(told["cars"]), _reason(told["reason"])
-        return Word(verdict, "incident", cars, told["where"], reason, told["at"] or "", corrects=corrects)
-    if told := _PENALTY.fullmatch(rest):
-        kind: PenaltyKind = next(each for each in _KINDS if told[each])
-        seconds = int(told["seconds"]) if told["seconds"] else None
+    rest, corrects = text[before.end() :], before["correction"] is not None
+    if found := _INCIDENT.fullmatch(rest):
+        verdict: Verdict = next(each for each in _VERDICTS if found[each])
+        cars, reason = _cars(found["cars"]), _reason(found["reason"])
+        return StewardsMessage(
+            verdict, "incident", cars, _place(found["where"]), reason, found["at"] or "", corrects=corrects
+        )
+    if found := _PENALTY.fullmatch(rest):
+        kind: PenaltyKind = next(each for each in _KINDS if found[each])
+        seconds = int(found["seconds"]) if found["seconds"] else None
         if kind == "time" and seconds is None:
             return None
-        return Word("served" if told["served"] else "given", kind, _cars(told["cars"]), "", _reason(told["reason"]),
-                    told["at"] or "", seconds, corrects)  # fmt: skip
+        return StewardsMessage("served" if found["served"] else "given", kind, _cars(found["cars"]), "",
+                               _reason(found["reason"]), found["at"] or "", seconds, corrects)  # fmt: skip
+    if found := _FREE.fullmatch(rest):
+        cars, reason = _cars(found["cars"]), _reason(found["reason"])
+        return StewardsMessage("closed", "incident", cars, "", reason, found["at"] or "", corrects=corrects)
     return None
 
 
@@ -87,15 +100,21 @@ def _reason(text: str | None) -> str:
     return (text or "")[:MOST_REASON]
 
 
+def _place(text: str) -> str:
+    """Without the lap, which is not in every message of an incident."""
+    return re.sub(r"^LAP \d{1,4} ", "", text)
+
+
 def _cars(text: str) -> tuple[str, ...]:
-    return tuple(re.findall(r"(\d{1,4}) \(", text))
+    return tuple(re.findall(r"(?<![\w(])\d{1,4}\b", text))
 
 
 def decided(cases: tuple[Case, ...], message: RaceControl) -> tuple[Case, ...]:
     """The cases after ``message``, oldest first; ``cases`` itself if it says nothing of them.
 
-    The stewards name no case, so a word belongs to the oldest one that it can mean; what they note again is a
-    second case until they say otherwise. A penalty for one car closes the incident for all that were in it.
+    The stewards name no case, so a message belongs to the oldest one that it can mean; what they note again is a
+    second case until they say otherwise. A penalty or a warning for one car closes the incident for all that were in
+    it. A correction replaces the case it corrects, also where it names other cars.
 
     The newest are kept that fit into a frame (``CASES_BYTES``): the oldest are dropped.
     """
@@ -115,58 +134,103 @@ def _newest(cases: tuple[Case, ...]) -> tuple[Case, ...]:
 
 
 def _decided(cases: tuple[Case, ...], message: RaceControl) -> tuple[Case, ...]:
-    word = read(message.message)
-    if word is None:
+    said = read(message.message)
+    if said is None:
         return cases
-    if word.kind == "incident":
-        return _incident(cases, word, message.lap)
-    if word.verdict == "served":
-        return _served(cases, word, message.lap)
-    incident = _meant((c for c in cases if c.penalty.kind == "incident" and word.cars[0] in c.cars), word)
-    return (*(case for case in cases if case is not incident), _case(word, message.lap))
+    if said.verdict == "served":
+        return _served(cases, said, message.lap)
+    if said.verdict in {"given", "closed"}:
+        return _punished(cases, said, message.lap)
+    return _incident(cases, said, message.lap)
 
 
-def _incident(cases: tuple[Case, ...], word: Word, lap: int | None) -> tuple[Case, ...]:
-    same = [c for c in cases if c.penalty.kind == "incident" and set(c.cars) == set(word.cars)]
-    if word.corrects:  # of the reason, or of anything else that would tell which one
-        known = _meant(same, word) or (same[-1] if same else None)
-    else:
-        known = None if word.verdict == "noted" else _meant(same, word)
-    if word.verdict == "dropped":
+def _incident(cases: tuple[Case, ...], said: StewardsMessage, lap: int | None) -> tuple[Case, ...]:
+    known = _incident_meant([case for case in cases if case.penalty.kind == "incident"], said)
+    if said.verdict == "dropped":
         return cases if known is None else tuple(case for case in cases if case is not known)
     if known is None:
-        return (*cases, _case(word, lap))
-    now = _case(word, known.penalty.lap)
-    if not word.reason:
+        return (*cases, _case(said, lap))
+    now = _case(said, known.penalty.lap)
+    if not said.reason:
         now = replace(now, penalty=now.penalty.model_copy(update={"reason": known.penalty.reason}))
     return tuple(now if case is known else case for case in cases)
 
 
-def _served(cases: tuple[Case, ...], word: Word, lap: int | None) -> tuple[Case, ...]:
-    given = [c for c in cases if c.penalty.state == "given" and c.cars == word.cars and c.penalty.kind == word.kind
-             and word.seconds in (None, c.penalty.seconds)]  # fmt: skip
-    known = _meant(given, word) or (given[0] if given else None)
+def _incident_meant(incidents: list[Case], said: StewardsMessage) -> Case | None:
+    """The incident that ``said`` decides or corrects: of the same cars, else of some of them in the same place."""
+    if said.verdict == "noted" and not said.corrects:
+        return None
+    cars = set(said.cars)
+    same = [case for case in incidents if set(case.cars) == cars]
+    if known := _meant(same, said):
+        return known
+    if not said.corrects:  # a decision may leave out cars that had no part in it
+        return _meant((case for case in incidents if cars & set(case.cars) and any(_facts_shared(case, said))), said)
+    if same:  # the reason is corrected, or anything else that would tell which one
+        return same[-1]
+
+    def likeness(case: Case) -> int:
+        return len(cars & set(case.cars)) + sum(_facts_shared(case, said))
+
+    alike = [case for case in reversed(incidents) if likeness(case) or _agreement(case, said) >= 0]
+    return max(alike, key=likeness, default=None)
+
+
+def _punished(cases: tuple[Case, ...], said: StewardsMessage, lap: int | None) -> tuple[Case, ...]:
+    """A penalty, or a decision that costs nothing in this session: either closes the incident."""
+    if said.corrects and (wrong := _corrected(cases, said)):
+        return tuple(_case(said, wrong.penalty.lap) if case is wrong else case for case in cases)
+    incident = _meant((c for c in cases if c.penalty.kind == "incident" and said.cars[0] in c.cars), said)
+    left = cases if incident is None else tuple(case for case in cases if case is not incident)
+    return left if said.verdict == "closed" else (*left, _case(said, lap))
+
+
+def _corrected(cases: tuple[Case, ...], said: StewardsMessage) -> Case | None:
+    """The newest penalty that ``said`` corrects: of the same car, or the same penalty for another car."""
+    given = [case for case in reversed(cases) if case.penalty.state == "given"]
+    own = (case for case in given if case.cars == said.cars and _agreement(case, said) >= 0)
+    others = (
+        case
+        for case in given
+        if (case.penalty.kind, case.penalty.seconds, case.penalty.reason) == (said.kind, said.seconds, said.reason)
+    )
+    return next(own, None) or next(others, None)
+
+
+def _served(cases: tuple[Case, ...], said: StewardsMessage, lap: int | None) -> tuple[Case, ...]:
+    given = [c for c in cases if c.penalty.state == "given" and c.cars == said.cars and c.penalty.kind == said.kind
+             and said.seconds in (None, c.penalty.seconds)]  # fmt: skip
+    known = _meant(given, said) or (given[0] if given else None)
     if known is None:  # it was given before this run began
-        return (*cases, _case(word, lap))
+        return (*cases, _case(said, lap))
     served = replace(known, penalty=known.penalty.model_copy(update={"state": "served"}))
     return tuple(served if case is known else case for case in cases)
 
 
-def _meant(cases: Iterable[Case], word: Word) -> Case | None:
-    """The case of which ``word`` tells: what both tell is the same, the more of it the better; then the oldest."""
-
-    def agreement(case: Case) -> int:
-        both = ((case.where, word.where), (case.at, word.at), (case.penalty.reason, word.reason))
-        return -1 if any(a and b and a != b for a, b in both) else sum(a == b for a, b in both)
-
-    best = max(cases, key=agreement, default=None)
-    return None if best is None or agreement(best) < 0 else best
+def _meant(cases: Iterable[Case], said: StewardsMessage) -> Case | None:
+    """The case of which ``said`` speaks: what both name is the same, the more of it the better; then the oldest."""
+    best = max(cases, key=lambda case: _agreement(case, said), default=None)
+    return None if best is None or _agreement(best, said) < 0 else best
 
 
-def _case(word: Word, lap: int | None) -> Case:
-    assert word.verdict != "dropped"  # noqa: S101
-    penalty = Penalty(kind=word.kind, state=word.verdict, seconds=word.seconds, reason=word.reason, lap=lap)
-    return Case(word.cars, word.where, word.at, penalty)
+def _agreement(case: Case, said: StewardsMessage) -> int:
+    """How many facts are the same; -1 where both name one and differ."""
+    facts = _facts(case, said)
+    return -1 if any(a and b and a != b for a, b in facts) else sum(a == b for a, b in facts)
+
+
+def _facts_shared(case: Case, said: StewardsMessage) -> list[bool]:
+    return [bool(a) and a == b for a, b in _facts(case, said)]
+
+
+def _facts(case: Case, said: StewardsMessage) -> tuple[tuple[str, str], ...]:
+    return (case.where, said.where), (case.at, said.at), (case.penalty.reason, said.reason)
+
+
+def _case(said: StewardsMessage, lap: int | None) -> Case:
+    assert said.verdict not in {"dropped", "closed"}  # noqa: S101
+    penalty = Penalty(kind=said.kind, state=said.verdict, seconds=said.seconds, reason=said.reason, lap=lap)
+    return Case(said.cars, said.where, said.at, penalty)
 
 
 def of_car(cases: tuple[Case, ...], number: str) -> tuple[Penalty, ...]:

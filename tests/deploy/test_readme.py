@@ -28,6 +28,7 @@ RUN_BY = {
         ["f1stream demo --source archive:/path/to/aus2025_race --speed 5"],
     "test_sessions_at_once_are_accounted_for":
         ["f1stream demo --source sim:laps=5 --speed max --exit-when-done --report report.json"],
+    "test_the_command_ends_with_1_only_when_something_is_beyond_its_bound": ["f1stream check"],
     "test_commands_fetch_and_list":
         ["f1stream sessions", "f1stream sessions 2025", "f1stream fetch"],
     "test_a_session_goes_from_the_shell_into_the_warehouse": [

@@ -24,7 +24,6 @@ AUSTRALIA, BAHRAIN, MIAMI, SILVERSTONE, SHANGHAI = (
     "2025-07-06_British__2025-07-06_Race",
     "2026-03-15_Chinese__2026-03-15_Race",
 )
-ABOUT = ("PENALTY", "INVESTIGAT", "NOTED", "NO FURTHER")
 
 
 def messages(recordings: Path, session: str) -> list[RaceControl]:
@@ -51,15 +50,6 @@ def after(told: list[RaceControl]) -> tuple[Case, ...]:
 
 def short(cases: tuple[Case, ...], number: str) -> list[tuple[Any, ...]]:
     return [(p.kind, p.seconds, p.state, p.lap) for p in of_car(cases, number)]
-
-
-@pytest.mark.parametrize("session", [AUSTRALIA, BAHRAIN, MIAMI, SILVERSTONE, SHANGHAI])
-def test_every_recorded_message_of_the_stewards_is_understood(recordings: Path, session: str) -> None:
-    told = [message.message for message in messages(recordings, session)]
-    about = [text for text in told if any(word in text for word in ABOUT)]
-    assert len(about) >= 14
-    assert [text for text in about if read(text) is None] == []
-    assert [text for text in told if read(text) is not None and text not in about] == []
 
 
 def test_messages_of_2025_are_those_of_the_archive(recordings: Path, archive_path: Path) -> None:
@@ -124,9 +114,8 @@ def test_shanghai_2026(recordings: Path) -> None:
     assert short(cases, "31") == [("time", 10, "served", 37)]
 
 
-def test_deleted_lap_times_and_penalties_of_the_grid_are_not_of_this_race() -> None:
+def test_deleted_lap_times_and_flags_are_no_cases() -> None:
     assert read("CAR 1 (VER) TIME 1:21.550 DELETED - TRACK LIMITS AT TURN 6 LAP 20 15:29:22") is None
-    assert read("FIA STEWARDS: 3 PLACE GRID PENALTY FOR CAR 4 (NOR) - IMPEDING") is None
     assert read("BLACK AND WHITE FLAG FOR CAR 7 (DOO) - TRACK LIMITS") is None
 
 

@@ -1,0 +1,163 @@
+"""What the feed itself says of a session: its own order, laps, best laps and stops.
+
+Read here once more and plainly (changes are merged into a state, nothing else), so that a mistake of the parser
+cannot hide: the parser and this module share the merging of changes and the reading of durations only.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from f1stream.sources.livetiming.merge import Misfit, indexed, merge
+from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.sessions import in_snapshot_order, session_key
+from f1stream.sources.livetiming.values import duration_ms, whole
+
+ALL_CLEARED = 3
+"""A message that clears the best laps of so many cars takes none of them back."""
+
+
+@dataclass
+class FeedCar:
+    """A car at the end, by the feed's own account."""
+
+    laps: int | None
+    """``NumberOfLaps``."""
+    best_ms: dict[int, int]
+    """By part of the session from 1 (a practice, and a race, has one): ``BestLapTime`` (ms)."""
+    last_ms: int | None
+    """``LastLapTime`` (ms)."""
+    pit_visits: int | None
+    """``NumberOfPitStops``: visits to the pit lane, with or without a change of tyres."""
+    compounds: list[str]
+    """Of its stints, in order."""
+
+
+@dataclass
+class FeedState:
+    """The feed's account of one session. Session time in ms."""
+
+    orders: list[tuple[int, list[str]]] = field(default_factory=list)
+    """The order from when on: driver numbers, first to last; only while every car has a place of its own."""
+    parts: list[int] = field(default_factory=list)
+    """When each later part of a qualifying began."""
+    cars: dict[str, FeedCar] = field(default_factory=dict)
+    topics: Counter[str] = field(default_factory=Counter)
+    """How many messages each topic has."""
+
+    def order_at(self, at_ms: int) -> list[str]:
+        """The order as sent by ``at_ms``; empty before the first."""
+        known = bisect_right(self.orders, at_ms, key=lambda each: each[0])
+        return self.orders[known - 1][1] if known else []
+
+    def orders_within(self, from_ms: int, to_ms: int) -> list[list[str]]:
+        """Every order that the feed had in that time."""
+        first = max(bisect_right(self.orders, from_ms, key=lambda each: each[0]) - 1, 0)
+        last = bisect_left(self.orders, to_ms + 1, key=lambda each: each[0])
+        return [order for _, order in self.orders[first:last]]
+
+
+def of_session(messages: Iterable[FeedMessage], key: str) -> list[FeedMessage]:
+    """The messages of one session of a feed that goes on from one to the next; of two with the key, the later."""
+    found: list[FeedMessage] = []
+    current: list[FeedMessage] = []
+    heard: str | None = None
+    for message in in_snapshot_order(messages):
+        named = session_key(message)
+        if named is not None and heard is not None and named != heard:
+            current = []
+        heard = named or heard
+        current.append(message)
+        if heard == key:
+            found = current
+    return found
+
+
+def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
+    """The feed's account of the session in ``messages``: one session, in time order."""
+    found = FeedState()
+    state: dict[str, Any] = {}
+    bests: dict[str, dict[int, int]] = {}
+    t0_ms: int | None = None
+    for message in messages:
+        t0_ms = message.sent_ms if t0_ms is None else t0_ms
+        at_ms = message.sent_ms - t0_ms
+        found.topics[message.topic] += 1
+        if message.topic not in ("TimingData", "TimingAppData") or not isinstance(message.data, dict):
+            continue
+        part = _part(state)
+        try:
+            state[message.topic] = merge(None if message.snapshot else state.get(message.topic), message.data)
+        except Misfit:
+            continue
+        if message.topic == "TimingData":
+            _note_order(found, at_ms, state)
+            _note_bests(bests, message.data, _part(state))
+            if part and _part(state) > part:
+                found.parts.append(at_ms)
+    stints = state.get("TimingAppData", {}).get("Lines", {})
+    for number, line in state.get("TimingData", {}).get("Lines", {}).items():
+        found.cars[number] = _car(line, bests.get(number, {}), stints.get(number, {}))
+    return found
+
+
+def _part(state: dict[str, Any]) -> int:
+    return whole(state.get("TimingData", {}).get("SessionPart")) or 0
+
+
+def _note_bests(bests: dict[str, dict[int, int]], data: dict[str, Any], part: int) -> None:
+    """The best laps in a change.
+
+    Between two parts the feed clears the best laps of all that go on, some seconds before it names the next part; a
+    lap that is taken back is one car's.
+    """
+    cleared = sum(_clears(line) for line in data.get("Lines", {}).values())
+    for number, line in data.get("Lines", {}).items():
+        if not isinstance(line, dict):
+            continue
+        known = bests.setdefault(number, {})
+        told = indexed(line.get("BestLapTimes")) or ([] if part else [(0, line.get("BestLapTime"))])
+        for nth, best in told:
+            if not isinstance(best, dict) or "Value" not in best:
+                continue
+            ms = duration_ms(best["Value"])
+            if ms is not None:
+                known[nth + 1] = ms
+            elif cleared < ALL_CLEARED:
+                known.pop(nth + 1, None)
+
+
+def _clears(line: Any) -> bool:
+    bests = line.get("BestLapTimes") if isinstance(line, dict) else None
+    return any(isinstance(best, dict) and best.get("Value") == "" for _, best in indexed(bests))
+
+
+def _note_order(found: FeedState, at_ms: int, state: dict[str, Any]) -> None:
+    lines = state["TimingData"].get("Lines", {})
+    places = {number: whole(line.get("Position")) for number, line in lines.items() if isinstance(line, dict)}
+    known = {number: place for number, place in places.items() if place is not None}
+    if len(known) < len(places) or len(set(known.values())) < len(known):
+        return  # two cars change places in two messages, one after the other
+    order = sorted(known, key=known.__getitem__)
+    if not found.orders or found.orders[-1][1] != order:
+        found.orders.append((at_ms, order))
+
+
+def _car(line: dict[str, Any], best_ms: dict[int, int], stints: dict[str, Any]) -> FeedCar:
+    compounds = [
+        stint["Compound"]
+        for _, stint in indexed(stints.get("Stints"))
+        if isinstance(stint, dict) and isinstance(stint.get("Compound"), str)
+    ]
+    return FeedCar(
+        whole(line.get("NumberOfLaps")), best_ms,
+        _value(line.get("LastLapTime")), whole(line.get("NumberOfPitStops")), compounds,
+    )  # fmt: skip
+
+
+def _value(told: Any) -> int | None:
+    return duration_ms(told.get("Value")) if isinstance(told, dict) else None
