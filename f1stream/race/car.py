@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import ceil
+from typing import NamedTuple
 
 from f1stream.race.kept import AWAITED
-from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places
-from f1stream.race.progress import MS_PER_HOUR, SILENCE_MS, Progress
+from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places, Seen
+from f1stream.race.progress import KMH, SILENCE_MS, Progress
 from f1stream.race.tyres import TyreSet, after_lap, driven, put_on
 from models import Timing, TyreChange
 from models.frame import Sector
@@ -23,8 +24,26 @@ CHANGE_MS = 1_700
 """ms. No car has stood for less when its tyres were changed: the quickest stop took 1.80 s (Qatar 2023)."""
 STOOD_MS = 1_000
 """ms. Samples show so much of any such stop: they are 0.3 s apart at most when nothing is lost."""
+SLOW_MS, LATEST_MS = 5.0, 2_000
+"""m/s and ms. A slower car, or one measured earlier or later, does not show where the finish line is."""
+MOVED_M = 10.0
+"""m. When a sector line is learned to be earlier, it may lie this far behind a car that has not passed it."""
 RETHINK = -1e9
 """For ``Car.next_m``: what lies ahead has changed."""
+
+
+class Shown(NamedTuple):
+    """Where a sample shows a car: metres of its progress, session time (ms), m/s."""
+
+    m: float
+    t: int
+    speed: float
+
+    def until(self, later: Shown, at0: float, at1: float) -> int:
+        """When the car passed what is at ``at0`` at its present speed, and at ``at1`` at that of ``later``."""
+        off0, off1 = self.m - at0, later.m - at1
+        share = off0 / (off0 - off1) if off1 > off0 else 1.0
+        return round(self.t + (later.t - self.t) * min(max(share, 0.0), 1.0))
 
 
 @dataclass(slots=True)
@@ -91,8 +110,10 @@ class Car:
     official_at: list[tuple[int, int] | None] = field(default_factory=lambda: [None] * 3)
     awaited: list[tuple[int, int, int]] = field(default_factory=list)
     """(place, lap, session time) of official times whose position the next sample will show."""
-    seen_at: list[tuple[int, float]] = field(default_factory=list)
-    """(place, metres) of this lap, to be learned from when the lap is complete."""
+    seen_at: list[Seen] = field(default_factory=list)
+    """Of this lap, to be learned from when the lap is complete."""
+    passed_finish: Seen | None = None
+    """Where the finish line was taken to be when the car passed it last."""
     seen_ms: int | None = None
     """Its latest sample."""
     standing_from: int | None = None
@@ -176,33 +197,41 @@ class Car:
         back = self.line - line
         return self.times[-1 - back] if 0 <= back < len(self.times) else None
 
-    def passes(self, m0: float, t0: int, m1: float, t1: int, places: Places) -> list[tuple[Place, int | None]]:
-        """What lies between ``m0`` at ``t0`` and ``m1`` at ``t1``: timing lines by number, sector lines (None)."""
+    def passes(self, since: Shown, now: Shown, places: Places) -> list[tuple[Place, int | None]]:
+        """What lies between two samples: timing lines by number, sector lines (None)."""
         passed: list[tuple[Place, int | None]] = []
-
-        def when(at: float) -> int:
-            share = (at - m0) / (m1 - m0) if m1 > m0 else 1.0
-            return round(t0 + (t1 - t0) * min(max(share, 0.0), 1.0))
-
         lap = self.measured_line // LINES + 1
-        sectors = {
-            sector: (lap - 1) * places.length_m + position
-            for sector in (SECTOR_1, SECTOR_2)
-            if (position := places.position(sector)) is not None
-        }
-        for sector, at in sectors.items():
-            if m0 < at <= m1:
-                passed.append((Place(sector, lap, when(at)), None))
-        while (at := self._line_at(self.measured_line + 1, places)) <= m1:
+        begin = (lap - 1) * places.length_m
+        ahead: list[float] = []
+        for sector in (SECTOR_1, SECTOR_2):
+            was, is_now = places.position(sector, since.speed), places.position(sector, now.speed)
+            if was is None or is_now is None:
+                continue
+            at0, at1 = begin + was, begin + is_now
+            if now.m < at1:
+                ahead.append(at1 - places.varies_m)
+            elif since.m < at0 or (since.m < at0 + MOVED_M and not self._measured(sector, lap)):
+                passed.append((Place(sector, lap, since.until(now, at0, at1)), None))
+        while (at1 := self._line_at(self.measured_line + 1, now.speed, places)) <= now.m:
             self.measured_line += 1
-            passed.append((Place(FINISH, self.measured_line // LINES, when(at)), self.measured_line))
-        self.next_m = min([at, *(sector for sector in sectors.values() if sector > m1)])
+            at0 = self._line_at(self.measured_line, since.speed, places)
+            time_ms = since.until(now, at0, at1)
+            passed.append((Place(FINISH, self.measured_line // LINES, time_ms), self.measured_line))
+            if self.measured_line % LINES == 0:
+                place = PIT_FINISH if self.in_pit else FINISH
+                self.passed_finish = Seen(place, at1 - self.measured_line * places.length_m / LINES, now.speed)
+        ahead.append(at1 - places.varies_m if (self.measured_line + 1) % LINES == 0 else at1)
+        self.next_m = min(ahead)
         return passed
 
-    def _line_at(self, line: int, places: Places) -> float:
+    def _measured(self, sector: int, lap: int) -> bool:
+        known = self.measured_at[sector]
+        return known is not None and known[0] == lap
+
+    def _line_at(self, line: int, speed: float, places: Places) -> float:
         at = line * places.length_m / LINES
-        if self.in_pit and line % LINES == 0:
-            at += places.position(PIT_FINISH) or 0.0
+        if line % LINES == 0:
+            at += places.position(PIT_FINISH if self.in_pit else FINISH, speed) or 0.0
         return at
 
     def crosses(self, line: int, time_ms: int) -> bool:
@@ -229,17 +258,25 @@ class Car:
             self.lap_end_ms = time_ms
         return True
 
-    def sees(self, m0: float, t0: int, t1: int, places: Places) -> None:
-        """The sample at ``t1`` shows where the car was at official times since ``t0``."""
-        m1 = self.progress.m
-        assert m1 is not None  # noqa: S101
+    def sees(self, since: Shown, now: Shown, places: Places) -> None:
+        """The sample ``now`` shows where the car was at official times since the last one."""
         for place, lap, time_ms in self.awaited:
-            if t0 <= time_ms <= t1:
-                at = m0 + (m1 - m0) * (time_ms - t0) / (t1 - t0)
-                laps_before = lap if place == PIT_FINISH else lap - 1
-                self.seen_at.append((place, at - laps_before * places.length_m))
+            if since.t <= time_ms <= now.t:
+                share = (time_ms - since.t) / (now.t - since.t)
+                metres = since.m + (now.m - since.m) * share - (lap - 1) * places.length_m
+                self.seen_at.append(Seen(place, metres, since.speed + (now.speed - since.speed) * share))
         del self.seen_at[:-AWAITED]
-        self.awaited = [waits for waits in self.awaited if waits[2] > t1]
+        self.awaited = [waits for waits in self.awaited if waits[2] > now.t]
+
+    def saw_finish(self, late_ms: int) -> Seen | None:
+        """Where the car was officially at the finish line, which it was measured to pass ``late_ms`` later.
+
+        None when it may not have kept its speed in between: then that is not known.
+        """
+        if self.passed_finish is None or self.passed_finish.speed < SLOW_MS or abs(late_ms) > LATEST_MS:
+            return None
+        place, metres, speed = self.passed_finish
+        return Seen(place, metres - speed * late_ms / 1_000, speed)
 
     def coasts(self, now: int, places: Places) -> list[tuple[Place, int | None]]:
         """After a silence: what a car that was a moment short of a line must have passed since."""
@@ -249,8 +286,8 @@ class Car:
         self.coasted = True
         if at.speed <= STANDING_KMH:
             return []
-        far = at.m + at.speed * COAST_MS / MS_PER_HOUR
-        return self.passes(at.m, at.t, far, at.t + COAST_MS, places)
+        since = Shown(at.m, at.t, at.speed / KMH)
+        return self.passes(since, Shown(at.m + since.speed * COAST_MS / 1_000, at.t + COAST_MS, since.speed), places)
 
     def stands(self, t: int, speed: float) -> None:
         """A sample from the pit lane: keep the present visit's longest stay in one place."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from f1stream.race.car import COAST_MS, KEPT, LINES, Car, Visit
-from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, Places
+from f1stream.race.car import COAST_MS, KEPT, LATEST_MS, LINES, SLOW_MS, Car, Shown, Visit
+from f1stream.race.places import AHEAD_S, FINISH, PIT_FINISH, SECTOR_1, Place, Places, Seen
 from f1stream.race.progress import SILENCE_MS, Progress
 from models import TyreChange
 from tests.support.oval import LAP_M
@@ -85,30 +85,63 @@ def test_the_same_official_time_again_changes_nothing(car: Car) -> None:
     assert not car.corrects(2 * LINES, 120_000), "not crossed yet"
 
 
+def passes(
+    m0: float, t0: int, m1: float, t1: int, places: Places, *, in_pit: bool = False
+) -> list[tuple[Place, int | None]]:
+    """What a car at 20 m/s passes between two samples."""
+    car = at(m0)
+    car.in_pit = in_pit
+    return car.passes(Shown(m0, t0, 20.0), Shown(m1, t1, 20.0), places)
+
+
 def test_a_line_is_crossed_between_two_samples_in_proportion(places: Places) -> None:
-    passed = at(15.0).passes(15.0, 1_000, 25.0, 1_500, places)
-    assert [(place.time_ms, line) for place, line in passed] == [(1_250, 1)]
+    assert [(place.time_ms, line) for place, line in passes(15.0, 1_000, 25.0, 1_500, places)] == [(1_250, 1)]
 
 
 def test_the_finish_line_ends_the_lap(places: Places) -> None:
-    (place, line), *more = at(2 * LAP_M - 1).passes(2 * LAP_M - 1, 0, 2 * LAP_M + 1, 100, places)
-    assert (place, line) == ((FINISH, 2, 50), 2 * LINES)
-    assert more == []
+    assert passes(2 * LAP_M - 1, 0, 2 * LAP_M + 1, 100, places) == [((FINISH, 2, 50), 2 * LINES)]
 
 
 def test_a_sector_line_counts_from_when_it_is_known(places: Places) -> None:
-    assert at(LAP_M + 391.0).passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == []
-    places.learn(SECTOR_1, 393.0)
-    assert at(LAP_M + 391.0).passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == [((SECTOR_1, 2, 100), None)]
+    assert passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == []
+    places.learn([Seen(SECTOR_1, 393.0, 20.0)])
+    assert passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == [((SECTOR_1, 2, 100), None)]
+
+
+def test_a_sector_line_that_turns_out_to_lie_just_behind_a_car_was_passed(places: Places) -> None:
+    places.learn([Seen(SECTOR_1, 393.0, 20.0)])
+    assert passes(LAP_M + 396.0, 0, LAP_M + 398.0, 100, places) == [((SECTOR_1, 2, 0), None)]
+    car = at(LAP_M + 396.0)
+    car.measured_at[SECTOR_1] = (2, -150)
+    assert car.passes(Shown(LAP_M + 396.0, 0, 20.0), Shown(LAP_M + 398.0, 100, 20.0), places) == [], "once a lap"
 
 
 def test_in_the_pit_lane_the_finish_line_is_where_the_pit_lane_crosses_it(places: Places) -> None:
     """In Melbourne 17 m early."""
-    places.learn(PIT_FINISH, -17.0)
-    car = at(LAP_M - 18.0)
-    car.in_pit = True
-    assert [line for _, line in car.passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places)] == [LINES]
-    assert at(LAP_M - 18.0).passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places) == []
+    places.learn([Seen(FINISH, 0.0, 80.0), *[Seen(PIT_FINISH, -17.0, 20.0)] * 10])
+    assert [line for _, line in passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places, in_pit=True)] == [LINES]
+    assert passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places) == []
+
+
+def test_a_slow_car_is_shown_less_far_when_it_is_at_a_line(places: Places) -> None:
+    """Samples are stamped earlier than official times: the faster a car, the further on it is shown."""
+    places.learn([Seen(FINISH, 0.0, 80.0)])
+    slow, fast = at(LAP_M - 11.0), at(LAP_M - 11.0)
+    early = 60.0 * AHEAD_S
+    (_, line), *_ = slow.passes(Shown(LAP_M - early - 1, 0, 20.0), Shown(LAP_M - early + 1, 100, 20.0), places)
+    assert line == LINES
+    assert fast.passes(Shown(LAP_M - early - 1, 0, 80.0), Shown(LAP_M - early + 1, 100, 80.0), places) == []
+
+
+def test_where_the_finish_line_is_shows_a_car_that_keeps_its_speed(places: Places) -> None:
+    car = at(LAP_M - 1.0)
+    assert car.saw_finish(0) is None, "it has not passed it"
+    car.passes(Shown(LAP_M - 1.0, 0, 20.0), Shown(LAP_M + 1.0, 100, 20.0), places)
+    assert car.saw_finish(250) == Seen(FINISH, -5.0, 20.0)
+    assert car.saw_finish(LATEST_MS + 1) is None, "it may have stood in between"
+    slow = at(LAP_M - 1.0)
+    slow.passes(Shown(LAP_M - 1.0, 0, SLOW_MS - 1), Shown(LAP_M + 1.0, 500, SLOW_MS - 1), places)
+    assert slow.saw_finish(250) is None
 
 
 def test_a_recording_that_ends_short_of_the_line_is_carried_over_it(places: Places) -> None:
