@@ -180,7 +180,7 @@ async def test_many_empty_values_are_no_other_shape(server: JolpicaServer, api: 
         await api.read(Ask(2025, 1, "pitstops"))
 
 
-def test_bad_values_are_told_and_the_run_is_complete() -> None:
+def test_bad_values_are_reported_and_the_run_is_complete() -> None:
     outcome = Outcome(answered=1, requests=1, flaws=["2025/1/laps albon:17 time '' (…): null"])
     assert outcome.complete
     assert outcome.sentences()[1] == (
