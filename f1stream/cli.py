@@ -135,8 +135,12 @@ def demo(
 @app.command()
 def fetch(
     year: Annotated[int, typer.Argument(help="The season, from 2018.")],
-    event: Annotated[str, typer.Argument(help="Name of the event, country or place, or part of it; or the round.")],
-    session: Annotated[str, typer.Argument(help="FP1, FP2, FP3, Q, SQ, SS, S or R, or the full name.")],
+    event: Annotated[
+        str, typer.Argument(help="Name of the event, country or place, or part of it; the round; or Test 2.")
+    ],
+    session: Annotated[
+        str, typer.Argument(help="FP1, FP2, FP3, Q, SQ, SS, S or R, or the full name; of a test Day 1.")
+    ],
     to: Annotated[
         Path | None, typer.Option(help="The archive's folder; by default one in F1STREAM_HOME/archives.")
     ] = None,
@@ -259,13 +263,17 @@ def live(
 
 
 @app.command(hidden=True)
-def whole(start: Annotated[datetime, typer.Argument(help="When the session started (UTC).")]) -> None:
+def whole(
+    start: Annotated[datetime, typer.Argument(help="When the session started (UTC), as far as is known.")],
+    event: Annotated[str, typer.Option(help="Its event, which tells it when it was moved.")] = "",
+    session: Annotated[str, typer.Option(help="Its name.")] = "",
+) -> None:
     """Publish a past session as fast as possible: the scheduler does so after each, and holes are filled."""
     from f1stream.sources.fastf1.fetch import at_hand  # noqa: PLC0415
     from f1stream.sources.fastf1.schedule import starting_at  # noqa: PLC0415
 
     _run(_ready_broker())
-    wanted = starting_at(settings(), start.replace(tzinfo=UTC))
+    wanted = starting_at(settings(), start.replace(tzinfo=UTC), event, session)
     replay(f"archive:{at_hand(settings(), wanted)}", "max")
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from f1stream.conformance.account import read_archive_account
-from f1stream.conformance.feed import FeedState, read_feed
+from f1stream.conformance.feed import FeedState, of_session, read_feed
 from f1stream.conformance.replay import Replay, replay
 from f1stream.sources.archive import read_archive, require_archive
 from f1stream.sources.livetiming.parser import Tally
@@ -101,7 +101,7 @@ def _read(source: str) -> tuple[Session, FeedState, Tally]:
     messages = list(recording)
     session, tally = as_session(messages, f"recording:{path.name}")
     tally.damaged.update({file: count for (file, _), count in recording.counts.damaged.items()})
-    return session, read_feed(messages), tally
+    return session, read_feed(of_session(messages, session.session_key)), tally
 
 
 def _names(session: Session) -> dict[str, str]:

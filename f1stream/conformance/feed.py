@@ -14,6 +14,7 @@ from typing import Any
 
 from f1stream.sources.livetiming.merge import Misfit, indexed, merge
 from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.sessions import in_snapshot_order, session_key
 from f1stream.sources.livetiming.values import duration_ms, whole
 
 ALL_CLEARED = 3
@@ -58,6 +59,22 @@ class FeedState:
         first = max(bisect_right(self.orders, from_ms, key=lambda each: each[0]) - 1, 0)
         last = bisect_left(self.orders, to_ms + 1, key=lambda each: each[0])
         return [order for _, order in self.orders[first:last]]
+
+
+def of_session(messages: Iterable[FeedMessage], key: str) -> list[FeedMessage]:
+    """The messages of one session of a feed that goes on from one to the next; of two with the key, the later."""
+    found: list[FeedMessage] = []
+    current: list[FeedMessage] = []
+    heard: str | None = None
+    for message in in_snapshot_order(messages):
+        named = session_key(message)
+        if named is not None and heard is not None and named != heard:
+            current = []
+        heard = named or heard
+        current.append(message)
+        if heard == key:
+            found = current
+    return found
 
 
 def read_feed(messages: Iterable[FeedMessage]) -> FeedState:

@@ -18,6 +18,8 @@ class LiveClient:
         self.on = False
         self.error = ""
         """Why it could not follow the last session; empty when it could."""
+        self.start: datetime | None = None
+        """When the session that it followed last was to start (UTC)."""
         self._settings = settings
         self._child = Child(settings, "live")
 
@@ -30,6 +32,7 @@ class LiveClient:
         self.on = True
         try:
             while start := session():
+                self.start = start
                 recording = str(_recording(self._settings, start))
                 code = self._child.run(
                     "live", "--record", recording, "--append", goes_on=lambda: session() is not None

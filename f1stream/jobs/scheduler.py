@@ -20,6 +20,7 @@ from sqlalchemy import URL
 
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs import times
+from f1stream.jobs.calendar import PlannedSession
 from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.sessions import INTERRUPTED, LIVE, WHOLE, Sessions
@@ -34,6 +35,8 @@ logging.getLogger("apscheduler").setLevel(logging.ERROR)
 CRON = {"season": "0 0 */2 * *", "weekly": "0 4 * * mon"}
 AGAIN = "again"
 """The next attempt at what was not complete. There is one: a run does what a lesser one left undone."""
+LOOKS_EVERY_S = 30.0
+"""So often the wall clock is looked at: a job that came due while the machine slept runs within this time."""
 GUARD = "guard:"
 """Before the name of a job that is due, queued or running: what is found at a start was interrupted."""
 
@@ -152,13 +155,14 @@ class JobScheduler:
         self.counts[name, str(ended)] = self.counts.get((name, str(ended)), 0) + 1
         return last
 
-    def _follow(self, starts: list[datetime], since: datetime | None = None) -> None:
+    def _follow(self, planned: list[PlannedSession], since: datetime | None = None) -> None:
         """Place what depends on the calendar. What was attended to before stays so."""
+        starts = [each.starts[-1] for each in planned]
         known = self._scheduler.get_job("session")
         attended = since or (known.trigger.since if known else datetime.now(UTC))
         self._put("session", AtSessions(starts, attended))
-        self._put("calendar", OnRaceDays(starts))
-        self.sessions.place(starts)
+        self._put("calendar", OnRaceDays([start for each in planned for start in each.starts]))
+        self.sessions.place(planned)
 
     def _try_again(self, name: str, attempt: int, error: str, *, owes_build: bool, at: datetime) -> None:
         if self._replaces_again(name):
@@ -179,10 +183,16 @@ class JobScheduler:
 
 
 class _Scheduler(BackgroundScheduler):  # type: ignore[misc]
-    """APScheduler's own looks for due jobs once more while it stops, and takes them off the file without a run."""
+    """APScheduler's own looks for due jobs once more while it stops, and takes them off the file without a run.
+
+    It also waits until the next job is due by a clock that stands still while the machine sleeps.
+    """
 
     def _process_jobs(self) -> float | None:
-        return super()._process_jobs() if self.state == STATE_RUNNING else None
+        if self.state != STATE_RUNNING:
+            return None
+        wait: float | None = super()._process_jobs()
+        return LOOKS_EVERY_S if wait is None else min(wait, LOOKS_EVERY_S)
 
 
 class _Guarded(ThreadPoolExecutor):  # type: ignore[misc]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from apscheduler.job import Job as Due
 from apscheduler.schedulers.base import BaseScheduler
 
 from f1stream.jobs import times
+from f1stream.jobs.calendar import PlannedSession
 from f1stream.jobs.child import Child
 from f1stream.jobs.live import LiveClient
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.times import FAR, LIVE_AT_MOST, LIVE_BEFORE, WHOLE_AFTER, AtSessions
 from f1stream.kafka import has_broker
 from f1stream.settings import Settings
+from f1stream.sources.fastf1.season_index import WEEKEND
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +29,11 @@ LIVE = "live"
 WHOLE = "whole"
 """The session once more, as published after its end: with what the feed did not send or a loss cost. A new run."""
 WHOLE_OWED = "whole-owed"
-"""The one that is on, has to be tried again, or was given up. There is one: a later session takes its place."""
+"""Before the title of a session whose publication is on, has to be tried again, or was given up."""
 ATTEMPTS = 10
-"""Then it is given up, but told until it is published after a restart, or the next session is its successor."""
+"""After so many a publication is given up, but not while the weekend lasts (``WEEKEND`` from its start): a session
+that was put off is published a day later. It is shown as failing until a later session is published, and tried again
+after a restart."""
 INTERRUPTED = "The process ended in the run."
 
 
@@ -39,44 +46,56 @@ class Sessions:
         self.live = LiveClient(settings)
         self._whole = Child(settings, "whole")
         self._settings, self._scheduler, self._note = settings, scheduler, note
+        self._placing = threading.Lock()
 
     def start(self) -> None:
         """A session that is on is followed, and what is owed published, whatever the last process did of it."""
         global _here  # noqa: PLW0603 - jobs on file are a function's name and arguments; it finds us there
         _here = self
-        owed, live = self._scheduler.get_job(WHOLE_OWED), self._scheduler.get_job(LIVE)
-        if owed is not None:
+        for owed in self._owed():
             owed.modify(next_run_time=datetime.now(UTC))
+        live = self._scheduler.get_job(LIVE)
         if live is not None:
+            planned, done = _planned(live), live.trigger.done
             live.remove()
-            self.place(live.trigger.starts)
+            self.place(planned, done)
 
     def stop(self) -> None:
         """End what is on."""
         self.live.stop()
         self._whole.stopped.set()
 
-    def place(self, starts: list[datetime]) -> None:
-        """The calendar's sessions start then (UTC). What was attended to before stays so."""
-        live, whole = self._scheduler.get_job(LIVE), self._scheduler.get_job(WHOLE)
-        if not self._settings.schedule_live:
-            for due in filter(None, (live, whole, self._scheduler.get_job(WHOLE_OWED))):
-                due.remove()
-            return
-        now = datetime.now(UTC)
-        followed = live.trigger.since if live else now - LIVE_AT_MOST - LIVE_BEFORE
-        published = whole.trigger.since if whole else now
-        for id_, function, trigger in (
-            (LIVE, _follow, AtSessions(starts, followed, -LIVE_BEFORE)),
-            (WHOLE, _publish, AtSessions(starts, published, WHOLE_AFTER)),
-        ):
-            self._scheduler.add_job(function, trigger, [id_], id=id_, replace_existing=True, executor=id_)
+    def place(self, planned: list[PlannedSession], done: frozenset[str] = frozenset()) -> None:
+        """The calendar has these. What was attended to before stays so; ``done``: titles that were followed.
+
+        A session that sources have at several times is looked for at each, until it has been followed to its end. It
+        is published after the last of them.
+        """
+        with self._placing:
+            live, whole = self._scheduler.get_job(LIVE), self._scheduler.get_job(WHOLE)
+            if not self._settings.schedule_live:
+                for due in [*filter(None, (live, whole)), *self._owed()]:
+                    due.remove()
+                return
+            now = datetime.now(UTC)
+            followed = live.trigger.since if live else now - LIVE_AT_MOST - LIVE_BEFORE
+            published = whole.trigger.since if whole else now
+            titles = {each.title for each in planned}
+            done = (done | (live.trigger.done if live else frozenset())) & titles
+            whole_done = (whole.trigger.done if whole else frozenset()) & titles
+            to_follow = [at for each in planned if each.title not in done for at in each.starts]
+            to_publish = [each.starts[-1] for each in planned if each.title not in whole_done]
+            for id_, function, trigger in (
+                (LIVE, _follow, AtSessions(to_follow, followed, -LIVE_BEFORE, tuple(planned), done)),
+                (WHOLE, _publish, AtSessions(to_publish, published, WHOLE_AFTER, tuple(planned), whole_done)),
+            ):
+                self._scheduler.add_job(function, trigger, [id_], id=id_, replace_existing=True, executor=id_)
 
     def failing(self) -> dict[str, str]:
-        """What could not be done, and why; of a session that is owed from the file."""
-        owed = self._scheduler.get_job(WHOLE_OWED)
-        told = {LIVE: self.live.error, WHOLE: owed.args[2] if owed is not None and owed.args[1] > 1 else ""}
-        return {name: error for name, error in told.items() if error}
+        """What could not be done, and why; of sessions that are owed from the file, the latest."""
+        errors = [owed.args[2] for owed in self._owed() if owed.args[1] > 1]
+        failing = {LIVE: self.live.error, WHOLE: errors[-1] if errors else ""}
+        return {name: error for name, error in failing.items() if error}
 
     def follow(self) -> None:
         """Follow the session that is on, until it has ended."""
@@ -88,36 +107,78 @@ class Sessions:
         self._note(LIVE, ended, began)
         level = logging.WARNING if self.live.error else logging.INFO
         log.log(level, "%s: %s. %s", LIVE, ended, self.live.error)
+        if ended is Ended.COMPLETE and (session := self._session(LIVE, self.live.start)):
+            self._attended(LIVE, session)
 
-    def publish(self, attempt: int = 1, start: datetime | None = None) -> None:
-        """Publish the session that started at ``start``, by default the latest one, as it is published."""
+    def publish(self, attempt: int = 1, start: datetime | None = None, event: str = "", name: str = "") -> None:
+        """Publish a session as it is published, by default the latest one.
+
+        ``start`` is when it was to start; its ``event`` and ``name`` find it when it was moved.
+        """
         due = self._scheduler.get_job(WHOLE)
-        start = start or (due and times.latest(due.trigger.starts, WHOLE_AFTER, datetime.now(UTC)))
+        if start is None and due is not None:
+            start = times.latest(due.trigger.starts, WHOLE_AFTER, datetime.now(UTC))
+            if session := self._session(WHOLE, start):
+                event, name = session.event, session.name
         if start is None or not has_broker(self._settings):
             return
         began = time.monotonic()
-        self._owe(attempt, INTERRUPTED, start, datetime.now(UTC) + FAR)
-        code = self._whole.run("whole", f"{start:%Y-%m-%dT%H:%M:%S}")
+        self._owe(attempt, INTERRUPTED, start, event, name, datetime.now(UTC) + FAR)
+        named = ("--event", event, "--session", name) if name else ()
+        code = self._whole.run("whole", f"{start:%Y-%m-%dT%H:%M:%S}", *named)
         if code is None:  # we are being stopped: it is tried again at the next start
             return
         said = self._whole.last_words()
         self._note(WHOLE, Ended.COMPLETE if code == 0 else Ended.FAILED, began)
         log.log(logging.WARNING if code else logging.INFO, "%s, attempt %d: %s", WHOLE, attempt, said)
-        if code == 0:
-            self._scheduler.remove_job(WHOLE_OWED)
-        else:
-            pause = times.pause(attempt, failed=False) if attempt < ATTEMPTS else FAR
-            self._owe(attempt + 1, said, start, datetime.now(UTC) + pause)
+        if code:
+            given_up = attempt >= ATTEMPTS and datetime.now(UTC) >= start + WEEKEND
+            pause = FAR if given_up else times.pause(attempt, failed=False)
+            self._owe(attempt + 1, said, start, event, name, datetime.now(UTC) + pause)
+            return
+        for owed in self._owed():
+            if owed.id == _owed_id(start, event, name) or owed.next_run_time > datetime.now(UTC) + FAR / 2:
+                owed.remove()
+        if session := self._session(WHOLE, start):
+            self._attended(WHOLE, session)
 
-    def _owe(self, attempt: int, error: str, start: datetime, at: datetime) -> None:
-        arguments = [WHOLE, attempt, error, start]
+    def _owe(self, attempt: int, error: str, start: datetime, event: str, name: str, at: datetime) -> None:
         self._scheduler.add_job(
-            _publish, "date", arguments, id=WHOLE_OWED, replace_existing=True, executor=WHOLE, run_date=at
-        )
+            _publish, "date", [WHOLE, attempt, error, start, event, name], id=_owed_id(start, event, name),
+            replace_existing=True, executor=WHOLE, run_date=at,
+        )  # fmt: skip
+
+    def _owed(self) -> list[Due]:
+        """By start."""
+        owed = (due for due in self._scheduler.get_jobs() if due.id.startswith(WHOLE_OWED))
+        return sorted(owed, key=lambda due: due.args[3])
 
     def _on(self) -> datetime | None:
         due = self._scheduler.get_job(LIVE)
         return times.session_on(due.trigger.starts, datetime.now(UTC)) if due else None
+
+    def _session(self, job: str, start: datetime | None) -> PlannedSession | None:
+        due = self._scheduler.get_job(job)
+        return next((each for each in _planned(due) if each.name and start in each.starts), None) if due else None
+
+    def _attended(self, job: str, session: PlannedSession) -> None:
+        """It has been followed to its end, or published: not again at another time that a source has for it."""
+        with self._placing:
+            due = self._scheduler.get_job(job)
+            if due is None:
+                return
+            starts = [at for at in due.trigger.starts if at not in session.starts]
+            done = due.trigger.done | {session.title}
+            due.reschedule(replace(due.trigger, starts=starts, done=done))
+
+
+def _planned(due: Due) -> list[PlannedSession]:
+    """What a job on file was placed with; before 2026-12 it had no names."""
+    return list(due.trigger.sessions) or [PlannedSession("", "", (at,)) for at in due.trigger.starts]
+
+
+def _owed_id(start: datetime, event: str, name: str) -> str:
+    return f"{WHOLE_OWED}:{start:%Y} {event}, {name}" if name else f"{WHOLE_OWED}:{start.isoformat()}"
 
 
 _here: Sessions | None = None
@@ -128,6 +189,8 @@ def _follow(_name: str) -> None:
         _here.follow()
 
 
-def _publish(_name: str, attempt: int = 1, _error: str = "", start: datetime | None = None) -> None:
+def _publish(
+    _job: str, attempt: int = 1, _error: str = "", start: datetime | None = None, event: str = "", name: str = ""
+) -> None:
     if _here is not None:
-        _here.publish(attempt, start)
+        _here.publish(attempt, start, event, name)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from apscheduler.triggers.base import BaseTrigger
 
+from f1stream.jobs.calendar import PlannedSession
 from f1stream.jolpica.plan import PUBLISHED_AFTER
 
 LIVE_BEFORE = timedelta(minutes=15)
@@ -73,6 +74,10 @@ class AtSessions(BaseTrigger):  # type: ignore[misc]
     since: datetime
     """What was due until then has been attended to. Kept on file with the job."""
     offset: timedelta = PUBLISHED_AFTER
+    sessions: tuple[PlannedSession, ...] = ()
+    """Those that start at ``starts``; none in files of before 2026-12."""
+    done: frozenset[str] = frozenset()
+    """Titles of sessions that are not attended to again, whenever they are said to start."""
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, _now: datetime) -> datetime:
         """As APScheduler asks."""

@@ -10,12 +10,14 @@ from typing import Literal
 import snowflake.connector
 
 from f1stream.embedded.running import embedded_warehouse
+from f1stream.jobs import calendar
+from f1stream.jobs.calendar import PlannedSession
 from f1stream.jobs.lock import one_at_a_time
 from f1stream.jobs.runs import Ended, JobRuns
 from f1stream.jolpica import plan
 from f1stream.jolpica.client import Unreachable, open_jolpica
 from f1stream.jolpica.landing import Landing
-from f1stream.jolpica.sync import Outcome, Sync
+from f1stream.jolpica.sync import Outcome, Sync, landed_events
 from f1stream.kafka import BrokerError
 from f1stream.marts.build import BuildFailed, build
 from f1stream.marts.project import schema_of_marts
@@ -73,8 +75,8 @@ class Done:
     errors: list[str] = field(default_factory=list)
     owes_build: bool = False
     """Whether the marts should have been built and are not."""
-    sessions: list[datetime] | None = None
-    """When the running season's sessions start (UTC); None when the calendar was not asked for."""
+    sessions: list[PlannedSession] | None = None
+    """The running season's; None when no calendar was asked for, or none is known."""
 
     @property
     def error(self) -> str | None:
@@ -129,6 +131,7 @@ def _parts(job: Job, settings: Settings, warehouse: Warehouse, done: Done, *, ow
             asyncio.run(_ask(job, settings, warehouse, done))
         except (Unreachable, WarehouseError) as error:
             done.failed(error)
+        done.sessions = _sessions(settings, warehouse)
     if job.builds == "never" or not (done.rows or owes_build):
         return
     done.owes_build = True
@@ -157,8 +160,14 @@ async def _ask(job: Job, settings: Settings, warehouse: Warehouse, done: Done) -
         else:
             outcome = await work.sync(whole_season=job.asks == "whole season")
     _note(outcome, done)
+
+
+def _sessions(settings: Settings, warehouse: Warehouse) -> list[PlannedSession] | None:
+    """Also when the API did not answer: of the calendar as it was, and of the feed's index."""
     seasons = plan.seasons_to_follow(datetime.now(UTC).date())
-    done.sessions = sorted(start for event in work.events(seasons) for start in event.sessions().values())
+    landing = Landing(warehouse)
+    events = [event for season in seasons for event in landed_events(landing, season)]
+    return calendar.season(settings, events, seasons) or None
 
 
 def _note(outcome: Outcome, done: Done) -> None:

@@ -64,6 +64,11 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
+def landed_events(landing: Landing, season: int) -> list[Event]:
+    """A season's calendar as landed."""
+    return [Event(Race.model_validate(row), since) for row, since in landing.races(season)]
+
+
 @dataclass
 class Sync:
     """A run of ``sync`` or ``backfill``."""
@@ -116,12 +121,8 @@ class Sync:
         await self._ask(asks)
         return self._ended()
 
-    def events(self, seasons: Iterable[int]) -> list[Event]:
-        """The calendar as landed."""
-        return [event for season in seasons for event in self._events(season)]
-
     def _events(self, season: int) -> list[Event]:
-        events = [Event(Race.model_validate(row), since) for row, since in self.landing.races(season)]
+        events = landed_events(self.landing, season)
         self._calendar |= {(season, event.round): event for event in events}
         return events
 

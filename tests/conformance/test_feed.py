@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from f1stream.conformance.feed import FeedState, read_feed
+from f1stream.conformance.feed import FeedState, of_session, read_feed
 from f1stream.sources.livetiming.message import FeedMessage
 
 T0_MS = 1_760_000_000_000
@@ -72,3 +72,14 @@ def test_best_laps_are_kept_by_part_through_the_clearing_between_two_parts() -> 
 def test_a_change_that_does_not_fit_is_left_out() -> None:
     found = feed(timing(0, car4={"NumberOfLaps": 1}), message(1, {"Lines": 5}), timing(2, car4={"NumberOfLaps": 2}))
     assert found.cars["4"].laps == 2
+
+
+def test_of_a_feed_that_goes_on_to_another_session_each_has_its_own_messages() -> None:
+    answer = [FeedMessage(topic, data, T0_MS, snapshot=True)
+              for topic, data in (("TimingData", {"Lines": {}}), ("SessionInfo", {"Key": 1}))]  # fmt: skip
+    rest = [timing(10, car4={}), message(20, {"Key": 2}, "SessionInfo"), timing(30, car4={}),
+            message(40, {"Key": 2}, "SessionInfo")]  # fmt: skip
+    messages = [*answer, *rest]
+    assert of_session(messages, "1") == [answer[1], answer[0], rest[0]]
+    assert of_session(messages, "2") == rest[1:]
+    assert of_session(messages, "3") == []

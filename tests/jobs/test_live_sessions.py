@@ -16,6 +16,7 @@ from pyrate_limiter import Rate
 from f1stream import topics
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs import child, scheduler, work
+from f1stream.jobs.calendar import NAMES, PlannedSession
 from f1stream.jobs.child import Child
 from f1stream.jobs.live import LiveClient
 from f1stream.jobs.runs import Ended
@@ -169,7 +170,7 @@ def test_where_there_is_no_broker_at_all_nothing_is_followed(tmp_path: Path) -> 
     """Facts and marts are kept without one too: that is no failure."""
     jobs = JobScheduler(Settings(_env_file=None, home=tmp_path, embedded_broker_port=free_port()))
     jobs._scheduler.start(paused=True)
-    jobs._follow([datetime.now(UTC)], since=datetime.now(UTC))
+    jobs._follow([PlannedSession("Bahrain Grand Prix", "Race", (datetime.now(UTC),))], since=datetime.now(UTC))
     jobs.sessions.follow()
     jobs.sessions.publish()
     jobs.stop()
@@ -194,44 +195,55 @@ def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_star
 ) -> None:
     """The first race week, with a faked clock; the scheduler is stopped in a session, and started again in it."""
     called: list[datetime] = []
-    published: list[tuple[datetime, str]] = []
+    published: list[tuple[datetime, tuple[str, ...]]] = []
 
     def publish(_: Child, *arguments: str) -> int:
-        published.append((datetime.now(UTC), arguments[-1]))
+        published.append((datetime.now(UTC), arguments))
         return 0
 
-    def follow(_: LiveClient, session: Callable[[], datetime | None]) -> Ended:
-        assert session() is not None
-        called.append(datetime.now(UTC))
-        return Ended.COMPLETE
+    ends = [Ended.COMPLETE]
 
-    starts = [
-        datetime.fromisoformat(f"{each['date']}T{each['time']}")
+    def follow(live: LiveClient, session: Callable[[], datetime | None]) -> Ended:
+        live.start = session()
+        assert live.start is not None
+        called.append(datetime.now(UTC))
+        return ends[-1]
+
+    planned = [
+        PlannedSession(race["raceName"], NAMES[name], (datetime.fromisoformat(f"{each['date']}T{each['time']}"),))
         for race in season_2024(jolpica_data)["2024/races"]["RaceTable"]["Races"]
-        for each in (race, *(race[name] for name in SESSIONS if name in race))
+        for name, each in [("Race", race), *((name, race[name]) for name in SESSIONS if name in race)]
     ]
+    starts = [each.starts[0] for each in planned]
     monkeypatch.setattr(LiveClient, "follow", follow)
     monkeypatch.setattr(Child, "run", publish)
     monkeypatch.setattr("f1stream.jobs.sessions.has_broker", lambda _: True)
     monkeypatch.setattr(Child, "last_words", lambda _: "")
-    monkeypatch.setattr(scheduler, "do", lambda *_, **__: Done(sessions=starts))
-    begins, ends = datetime(2024, 2, 25, 12, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
+    monkeypatch.setattr(scheduler, "do", lambda *_, **__: Done(sessions=planned))
+    begins, end = datetime(2024, 2, 25, 12, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
     with time_machine.travel(begins, tick=False) as clock:
-        wanted = sorted(start - LIVE_BEFORE for start in starts if begins < start < ends)
+        wanted = sorted(start - LIVE_BEFORE for start in starts if begins < start < end)
         settings = Settings(_env_file=None, home=tmp_path)
         jobs = JobScheduler(settings)
         jobs.start()
-        FakedTime(jobs, clock).until(ends)
+        time = FakedTime(jobs, clock)
+        time.until(wanted[-1])
+        ends.append(Ended.INTERRUPTED)
+        time.until(end)
         jobs.stop()
         assert called == wanted
         assert len(wanted) == 5
         begun = [at + LIVE_BEFORE for at in wanted]
-        assert published == [(start + WHOLE_AFTER, f"{start:%Y-%m-%dT%H:%M:%S}") for start in begun]
+        assert [(at, arguments[1]) for at, arguments in published] == [
+            (start + WHOLE_AFTER, f"{start:%Y-%m-%dT%H:%M:%S}") for start in begun
+        ]
+        assert published[-1][1][2:] == ("--event", "Bahrain Grand Prix", "--session", "Race")
         clock.move_to(wanted[-1] + timedelta(hours=1), tick=False)
         assert session_on(starts, datetime.now(UTC)) == wanted[-1] + LIVE_BEFORE
         jobs = JobScheduler(settings)
         jobs.start()
         until("the session that is on is followed", lambda: len(called) == len(wanted) + 1)
         until("nothing runs any more", lambda: not jobs.running())
+        assert called[-1] == datetime.now(UTC)
         jobs.stop()
     assert LIVE_BEFORE < LIVE_AT_MOST

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from f1stream.jobs import scheduler
+from f1stream.jobs.calendar import PlannedSession
 from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.scheduler import on_file
@@ -49,7 +50,11 @@ class Runs:
         self.done.append((job.name, attempt, datetime.now(UTC)))
         self.owed.append(owes_build)
         done = self.ends()
-        done.sessions = sorted(start for starts in self.calendar.values() for start in starts)
+        done.sessions = [
+            PlannedSession(race, f"Session {number}", (start,))
+            for race, starts in self.calendar.items()
+            for number, start in enumerate(starts)
+        ]
         return done
 
     def by_job(self) -> dict[str, list[datetime]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from f1stream import topics
+from f1stream.jobs.calendar import PlannedSession
 from f1stream.jobs.child import Child
 from f1stream.jobs.scheduler import JobScheduler, on_file
 from f1stream.jobs.sessions import WHOLE, WHOLE_OWED
@@ -25,6 +26,8 @@ from tests.support.rig import Rig
 
 MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
 QUALIFYING = datetime(2025, 10, 25, 21, tzinfo=UTC)
+PLANNED = PlannedSession("Mexico City Grand Prix", "Qualifying", (QUALIFYING,))
+OWED = f"{WHOLE_OWED}:2025 Mexico City Grand Prix, Qualifying"
 
 
 @pytest.fixture
@@ -69,11 +72,11 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
     settings = with_fastf1(rig.settings, servers, tmp_path)
     jobs = JobScheduler(settings)
     jobs._scheduler.start(paused=True)
-    jobs._follow([QUALIFYING], since=datetime.now(UTC))
+    jobs._follow([PLANNED], since=datetime.now(UTC))
     await asyncio.to_thread(jobs.sessions.publish)
     assert jobs.counts == {(WHOLE, "failed"): 1}
     assert "Mexico City Grand Prix" in jobs.failing()[WHOLE]
-    owed = jobs._scheduler.get_job(WHOLE_OWED)
+    owed = jobs._scheduler.get_job(OWED)
     assert owed.args[1] == 2
     assert owed.args[3] == QUALIFYING
     assert timedelta(minutes=25) < owed.next_run_time - datetime.now(UTC) < timedelta(minutes=35)
@@ -88,7 +91,7 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
         await asyncio.to_thread(until, "it is published", lambda: WHOLE in jobs.last)
         assert jobs.counts[WHOLE, "complete"] == 1
         assert WHOLE not in jobs.failing()
-        assert jobs._scheduler.get_job(WHOLE_OWED) is None
+        assert jobs._scheduler.get_job(OWED) is None
     finally:
         jobs.stop()
     told = []
@@ -108,17 +111,17 @@ def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_clien
     settings = Settings(_env_file=None, home=tmp_path, broker="127.0.0.1:9")
     jobs = JobScheduler(settings)
     jobs._scheduler.start(paused=True)
-    jobs._follow([QUALIFYING], since=datetime.now(UTC))
+    jobs._follow([PLANNED], since=datetime.now(UTC))
     jobs.sessions.publish(9)
-    assert jobs._scheduler.get_job(WHOLE_OWED) is not None
+    assert jobs._scheduler.get_job(OWED) is not None
     assert "No Kafka broker answers" in jobs.failing()[WHOLE]
     jobs.sessions.publish(10)
-    owed = jobs._scheduler.get_job(WHOLE_OWED)
+    owed = jobs._scheduler.get_job(OWED)
     assert owed.next_run_time > datetime.now(UTC) + FAR / 2, "it is not tried any more"
     jobs.stop()
     assert "No Kafka broker answers" in on_file(settings)[1][WHOLE], "and still told"
     jobs = JobScheduler(settings.model_copy(update={"schedule_live": False}))
     jobs._scheduler.start(paused=True)
-    jobs._follow([QUALIFYING])
+    jobs._follow([PLANNED])
     assert {due.id for due in jobs._scheduler.get_jobs()} == {"session", "calendar"}
     jobs.stop()

@@ -19,7 +19,7 @@ from f1stream.sources.archive import read_archive
 from f1stream.sources.fastf1 import client as fastf1_client
 from f1stream.sources.fastf1.client import fastf1, reachable
 from f1stream.sources.fastf1.fetch import at_hand, becoming, fetch, kept
-from f1stream.sources.fastf1.schedule import Wanted, weekends
+from f1stream.sources.fastf1.schedule import Wanted, find, weekends
 from f1stream.sources.session import SourceError
 from models import Entries, LapCount, SessionInfo, Track
 from tests.support.command_line import refusal
@@ -29,6 +29,7 @@ from tests.support.required import DATA, missing
 pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:DeprecationWarning")
 MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
 MIAMI = "2025/2025-05-04_Miami_Grand_Prix/2025-05-03_Sprint/"
+TEST_DAY = "2025/2025-02-28_Pre-Season_Testing/2025-02-26_Day_1/"
 QUALIFYING = Wanted(2025, "Mexico", "Q")
 
 
@@ -251,12 +252,12 @@ def test_session_to_come_is_told_with_its_time(servers: FastF1Servers, settings:
 
 def test_season_is_listed(settings: Settings) -> None:
     season = weekends(settings, 2025)
-    assert [weekend.round_number for weekend in season] == list(range(1, 25))
-    assert season[5].event == "Miami Grand Prix"
-    assert [name for name, _ in season[5].sessions] == [
+    assert [weekend.round_number for weekend in season] == list(range(25))
+    assert season[6].event == "Miami Grand Prix"
+    assert [name for name, _ in season[6].sessions] == [
         "Practice 1", "Sprint Qualifying", "Sprint", "Qualifying", "Race",
     ]  # fmt: skip
-    assert dict(season[0].sessions)["Race"] == datetime(2025, 3, 16, 4, tzinfo=UTC)
+    assert dict(season[1].sessions)["Race"] == datetime(2025, 3, 16, 4, tzinfo=UTC)
 
 
 def test_without_a_network_it_is_one_sentence(nowhere: Settings) -> None:
@@ -441,3 +442,74 @@ def test_what_fastf1_has_parsed_is_not_kept_for_ever(begun: FastF1Servers, setti
     with pytest.raises(SourceError):
         fetch(settings, QUALIFYING)
     assert list(settings.fastf1_cache.rglob("*.ff1pkl")) == []
+
+
+def test_testing_is_listed_with_its_days(settings: Settings) -> None:
+    (test,) = [weekend for weekend in weekends(settings, 2025) if weekend.round_number == 0]
+    assert (test.event, test.location) == ("Pre-Season Testing", "Sakhir")
+    assert test.sessions == tuple((f"Day {day}", datetime(2025, 2, 25 + day, 7, tzinfo=UTC)) for day in (1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("event", "day"),
+    [
+        ("Pre-Season Testing", "Day 1"), ("pre-season testing 1", "d1"), ("Test 1", "Practice 1"),
+        ("testing", "day 1"),
+    ],
+)  # fmt: skip
+def test_a_day_of_testing_has_one_name_whatever_it_is_called(settings: Settings, event: str, day: str) -> None:
+    with fastf1(settings) as client:
+        session, proper = find(client, Wanted(2025, event, day).checked())
+    assert proper == Wanted(2025, "Pre-Season Testing", "Day 1")
+    assert proper.folder == "2025-pre-season-testing-day-1"
+    assert session.api_path == f"/static/{TEST_DAY}"
+    assert Wanted.parse(f"2025/{event}/{day}").name == "Day 1"
+
+
+def test_two_tests_of_one_name_have_numbers(servers: FastF1Servers, settings: Settings) -> None:
+    """As in 2026: made of the calendar of 2025, whose first race becomes the second test."""
+    calendar = json.loads(servers.answers[f"{SCHEDULES}schedule_2025.json"])
+    for column in calendar:
+        if column != "event_date" and column not in {f"session{day}_date" for day in (1, 2, 3)}:
+            calendar[column]["1"] = calendar[column]["0"]
+    servers.answers[f"{SCHEDULES}schedule_2025.json"] = json.dumps(calendar).encode()
+    tests = [weekend.event for weekend in weekends(settings, 2025) if weekend.round_number == 0]
+    assert tests == ["Pre-Season Testing", "Pre-Season Testing 2"]
+    with fastf1(settings) as client:
+        session, proper = find(client, Wanted(2025, "Test 2", "Day 2"))
+    assert (proper.folder, f"{session.date:%Y-%m-%d}") == ("2025-pre-season-testing-2-day-2", "2025-03-14")
+
+
+@pytest.mark.parametrize(
+    ("event", "day", "sentence"),
+    [
+        ("Pre-Season Testing", "R", r"'R' is not a session\. Known are: D1 \(Day 1\)"),
+        ("Pre-Season Testing", "Day 4", "The 2025 Pre-Season Testing has no Day 4, but Day 1, Day 2, Day 3"),
+        ("Test 2", "Day 1", "2025 has no 'Test 2', but Pre-Season Testing"),
+    ],
+)
+def test_a_day_of_testing_that_was_not_held_is_told(settings: Settings, event: str, day: str, sentence: str) -> None:
+    with pytest.raises(SourceError, match=sentence):
+        fetch(settings, Wanted(2025, event, day).checked())
+
+
+def test_a_day_of_testing_is_fetched_and_can_be_replayed(servers: FastF1Servers, settings: Settings) -> None:
+    """A recorded practice in its place, with samples that are made up."""
+    recording, cars = DATA / "sessions" / "2024_british_practice1", {"4", "81"}
+    if not recording.is_dir():
+        missing(f"the recorded session at {recording} is not there")
+    servers.serve_streams(TEST_DAY, recording, cars, until=b"00:40:00")
+    info = f"{LIVETIMING}{TEST_DAY}SessionInfo.jsonStream"
+    servers.answers[info] = servers.answers[info].replace(b'"Name":"Practice 1"', b'"Name":"Day 1"')
+    data, places = made_up_samples(cars, datetime(2024, 7, 5, 11, 20), 3_000)
+    servers.answers[f"{LIVETIMING}{TEST_DAY}CarData.z.jsonStream"] = data
+    servers.answers[f"{LIVETIMING}{TEST_DAY}Position.z.jsonStream"] = places
+    folder = at_hand(settings, Wanted.parse("2025/Pre-Season Testing/Day 1"))
+    assert folder.name == "2025-pre-season-testing-day-1"
+    session = read_archive(folder)
+    told = next(m for m in session.messages if isinstance(m, SessionInfo))
+    assert (told.type, told.name) == ("Practice", "Day 1")
+    assert {lap.driver for lap in session.laps} == {"NOR", "PIA"}
+    assert session.samples() > 1_000
+    assert kept(settings, Wanted(2025, "Pre-Season Testing", "Day 1")) == folder
+    assert at_hand(settings, Wanted(2025, "Test 1", "D1")) == folder, "another name for it"

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.fetch import kept
-from f1stream.sources.fastf1.schedule import AGO, SHORT, Wanted, weekends
+from f1stream.sources.fastf1.schedule import AGO, SHORT, TEST_DAYS, Wanted, weekends
 
 
 def season(settings: Settings, year: int | None) -> None:
@@ -17,19 +17,20 @@ def season(settings: Settings, year: int | None) -> None:
     now = datetime.now(UTC)
     year = year or now.year
     table = Table("round", "event", "place", "last day", "to be fetched", "here", "to come")
+    short = SHORT | TEST_DAYS
     for weekend in weekends(settings, year):
         here, ready, later = [], [], []
         for name, begins in weekend.sessions:
             if kept(settings, Wanted(year, weekend.event, name)):
-                here.append(SHORT[name])
+                here.append(short[name])
             elif begins is None or begins + AGO < now:
-                ready.append(SHORT[name])
+                ready.append(short[name])
             else:
-                later.append(SHORT[name])
+                later.append(short[name])
         days = [begins for _, begins in weekend.sessions if begins is not None]
         table.add_row(
-            str(weekend.round_number), weekend.event, weekend.location, f"{max(days):%Y-%m-%d}" if days else "",
-            " ".join(ready), " ".join(here), " ".join(later),
+            str(weekend.round_number or "test"), weekend.event, weekend.location,
+            f"{max(days):%Y-%m-%d}" if days else "", " ".join(ready), " ".join(here), " ".join(later),
         )  # fmt: skip
     console = Console()
     console.print(table)

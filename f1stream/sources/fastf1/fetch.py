@@ -19,7 +19,7 @@ from f1stream.settings import Settings
 from f1stream.sources.fastf1 import tables
 from f1stream.sources.fastf1.client import fastf1
 from f1stream.sources.fastf1.load import STEPS, circuit, load
-from f1stream.sources.fastf1.schedule import Wanted, find, words
+from f1stream.sources.fastf1.schedule import Wanted, find, located, words
 from f1stream.sources.fastf1.telemetry import samples
 from f1stream.sources.session import SourceError
 
@@ -69,7 +69,7 @@ def fetch(settings: Settings, wanted: Wanted, to: Path | None = None, *, again: 
         if not again and (folder / "session.json").exists():
             return Fetched(folder, words(proper), 0, 0)
         with becoming(folder) as partial:
-            load(client, session, proper)
+            load(client, located(settings, session, proper), proper)
             steps(len(session.laps))
             done = write(session, partial, tell, lambda note: circuit(client, session, note))
         tell(f"{words(proper)}, fetched")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.client import FastF1, fastf1
+from f1stream.sources.fastf1.season_index import WEEKEND, ListedSession, listed_as, plain, same_session, season_index
 from f1stream.sources.session import SourceError
 
+log = logging.getLogger(__name__)
 FIRST_YEAR = 2018
 """Formula 1's live timing is kept since then."""
 SHORT = {
     "Practice 1": "FP1", "Practice 2": "FP2", "Practice 3": "FP3", "Qualifying": "Q", "Sprint Qualifying": "SQ",
     "Sprint Shootout": "SS", "Sprint": "S", "Race": "R",
 }  # fmt: skip
+TEST_DAYS = {f"Day {number}": f"D{number}" for number in range(1, 6)}
+"""Of pre-season testing, which FastF1 calls Practice 1 to 3."""
+TEST = re.compile(r"(?:pre-?season\b.*?|tests?|testing)(?: (?P<number>\d))?", re.IGNORECASE)
+"""What users call a test: ``Pre-Season Testing``, ``Test 2``."""
 FORM = "fastf1:YEAR/EVENT/SESSION"
 AGO = timedelta(minutes=30)
 """A session's data is complete about half an hour after it; the shortest session lasts as long."""
@@ -29,9 +35,9 @@ class Wanted:
 
     year: int
     event: str
-    """A name, or part of one, of an event, country or place; or the round."""
+    """A name, or part of one, of an event, country or place; or the round. ``Test 2`` is a season's second test."""
     session: str
-    """A name, or FP1, FP2, FP3, Q, SQ, SS, S, R."""
+    """A name, or FP1, FP2, FP3, Q, SQ, SS, S, R; of a test Day 1 or D1."""
 
     @classmethod
     def parse(cls, text: str) -> Wanted:
@@ -46,24 +52,35 @@ class Wanted:
         if self.year < FIRST_YEAR:
             raise SourceError(f"There is no timing data of {self.year}: it begins with {FIRST_YEAR}.")
         if self.name is None:
-            known = ", ".join(f"{short} ({name})" for name, short in SHORT.items())
+            names = TEST_DAYS if self.is_test else SHORT
+            known = ", ".join(f"{short} ({name})" for name, short in names.items())
             raise SourceError(f"{self.session!r} is not a session. Known are: {known}.")
         return self
+
+    @property
+    def is_test(self) -> bool:
+        """Whether pre-season testing is meant, and no race weekend."""
+        return TEST.fullmatch(self.event) is not None
 
     @property
     def name(self) -> str | None:
         """The session's full name; None when there is none such."""
         asked = self.session.casefold()
+        if self.is_test:
+            return next((name for name, short in TEST_DAYS.items()
+                         if asked == short.casefold() or same_session(asked, name)), None)  # fmt: skip
         return next((name for name, short in SHORT.items() if asked in {name.casefold(), short.casefold()}), None)
 
     @property
     def folder(self) -> str:
         """What its archive is called: ``2025-australian-grand-prix-race``."""
-        return "-".join(map(_plain, (str(self.year), self.event, self.name or self.session)))
+        return "-".join(map(plain, (str(self.year), self.event, self.name or self.session)))
 
 
 def find(client: FastF1, wanted: Wanted) -> tuple[Any, Wanted]:
     """FastF1's session, not loaded yet, and its proper name. Raises SourceError."""
+    if wanted.is_test:
+        return _find_test(client, wanted)
     calendar = _calendar(client, wanted.year)
     try:
         if wanted.event.isdecimal():
@@ -79,14 +96,64 @@ def find(client: FastF1, wanted: Wanted) -> tuple[Any, Wanted]:
     except ValueError:
         there = ", ".join(SHORT.get(name, name) for name in _names(event))
         raise SourceError(f"The {wanted.year} {event.EventName} has no {wanted.name}, but {there}.") from None
-    proper = Wanted(wanted.year, event.EventName, session.name)
+    return session, Wanted(wanted.year, event.EventName, session.name)
+
+
+def _find_test(client: FastF1, wanted: Wanted) -> tuple[Any, Wanted]:
+    tests = _tests(_calendar(client, wanted.year, tests=True))
+    asked = TEST.fullmatch(wanted.event)
+    number = int(asked["number"] or 1) if asked else 1
+    names = [name for name, _ in tests]
+    named = [nth for nth, name in enumerate(names) if plain(name) == plain(wanted.event)]
+    nth = named[0] if named else number - 1
+    if not 0 <= nth < len(tests):
+        there = ", ".join(names) or "no test that was timed"
+        raise SourceError(f"{wanted.year} has no {wanted.event!r}, but {there}.")
+    name, event = tests[nth]
+    days = _days(event)
+    if wanted.name is None or wanted.name not in days:
+        raise SourceError(f"The {wanted.year} {name} has no {wanted.name}, but {', '.join(days)}.")
+    return event.get_session(days[wanted.name]), Wanted(wanted.year, name, wanted.name)
+
+
+def _tests(calendar: Any) -> list[tuple[str, Any]]:
+    """The tests of a season by start; of several with one name each has its number: ``Pre-Season Testing 2``."""
+    events = [event for _, event in calendar.iterrows() if event.is_testing()]
+    events.sort(key=lambda event: event["EventDate"])
+    seen: dict[str, int] = {}
+    named = []
+    for event in events:
+        name = event["EventName"]
+        seen[name] = seen.get(name, 0) + 1
+        named.append((f"{name} {seen[name]}" if seen[name] > 1 else name, event))
+    return named
+
+
+def located(settings: Settings, session: Any, proper: Wanted) -> Any:
+    """``session`` with the path that the feed gave it, which FastF1 makes up of names and days.
+
+    Raises SourceError before it has been run. Sessions are moved: it is over when FastF1's calendar or the feed's
+    index says so.
+    """
     begins = _utc(session.date)
-    if begins is not None and begins + AGO > datetime.now(UTC):
+    listed = _listed(settings, proper, session.name, begins)
+    if listed is not None and listed.path:
+        session.api_path = f"/static/{listed.path}"
+    starts = [at for at in (begins, listed.start if listed else None) if at is not None]
+    if starts and min(starts) + AGO > datetime.now(UTC):
         raise SourceError(
-            f"The {words(proper)} has not been run yet: it begins on {begins:%Y-%m-%d at %H:%M} UTC. "
+            f"The {words(proper)} has not been run yet: it begins on {min(starts):%Y-%m-%d at %H:%M} UTC. "
             "Fetch it half an hour after its end."
         )
-    return session, proper
+    return session
+
+
+def _listed(settings: Settings, proper: Wanted, name: str, begins: datetime | None) -> ListedSession | None:
+    try:
+        return listed_as(season_index(settings, proper.year), proper.event, name, begins)
+    except SourceError as error:  # FastF1's own path is right for nearly all sessions
+        log.info("%s", error)
+        return None
 
 
 def words(wanted: Wanted) -> str:
@@ -106,37 +173,49 @@ class Weekend:
 
 
 def weekends(settings: Settings, year: int) -> list[Weekend]:
-    """A season's events in order, without tests. Raises SourceError."""
+    """A season's events in order; tests have round 0. Raises SourceError."""
     if year < FIRST_YEAR:
         raise SourceError(f"There is no timing data of {year}: it begins with {FIRST_YEAR}.")
     with fastf1(settings) as client:
-        calendar = _calendar(client, year)
-    return [
+        calendar = _calendar(client, year, tests=True)
+    tests = [
+        Weekend(0, name, event["Location"], tuple(
+            (day, _utc(event.get_session_date(number, utc=True))) for day, number in _days(event).items()
+        ))
+        for name, event in _tests(calendar)
+    ]  # fmt: skip
+    return tests + [
         Weekend(
             int(event["RoundNumber"]), event["EventName"], event["Location"],
             tuple((name, _utc(event.get_session_date(name, utc=True))) for name in _names(event)),
         )
-        for _, event in calendar.iterrows()
+        for _, event in calendar.iterrows() if not event.is_testing()
     ]  # fmt: skip
 
 
-def starting_at(settings: Settings, start: datetime) -> Wanted:
-    """The session that starts at ``start`` (UTC), or half an hour from it at most. Raises SourceError."""
+def starting_at(settings: Settings, start: datetime, event: str = "", session: str = "") -> Wanted:
+    """The session that our calendar calls ``event`` and ``session`` and has at ``start`` (UTC). Raises SourceError.
+
+    Calendars learn late of sessions that are moved, and name events differently: a session of that name within
+    ``WEEKEND`` is the one. Without names it is the one that starts at ``start``, or half an hour from it at most.
+    """
+    at_most = WEEKEND if session else AGO
     found = [
-        (abs(begins - start), weekend.event, name)
+        (plain(weekend.event) != plain(event), abs(begins - start), weekend.event, name)
         for weekend in weekends(settings, start.year)
         for name, begins in weekend.sessions
-        if begins is not None and abs(begins - start) <= AGO
+        if begins is not None and abs(begins - start) <= at_most and (not session or same_session(name, session))
     ]
     if not found:
-        raise SourceError(f"FastF1's calendar has no session that starts on {start:%Y-%m-%d at %H:%M} UTC.")
-    _, event, name = min(found)
+        what = f"no {session} within {at_most.days} days of" if session else "no session that starts on"
+        raise SourceError(f"FastF1's calendar has {what} {start:%Y-%m-%d at %H:%M} UTC.")
+    *_, event, name = min(found)
     return Wanted(start.year, event, name)
 
 
-def _calendar(client: FastF1, year: int) -> Any:
+def _calendar(client: FastF1, year: int, *, tests: bool = False) -> Any:
     try:
-        calendar = client.module.get_event_schedule(year, include_testing=False)
+        calendar = client.module.get_event_schedule(year, include_testing=tests)
     except ValueError:
         raise client.unreachable(f"The calendar of {year}") or SourceError(
             f"There is no calendar of {year}."
@@ -144,6 +223,12 @@ def _calendar(client: FastF1, year: int) -> Any:
     if calendar.empty:
         raise SourceError(f"There is no calendar of {year}.")
     return calendar
+
+
+def _days(event: Any) -> dict[str, int]:
+    """The days of a test, and their numbers among FastF1's sessions."""
+    days = {day: number for number, day in enumerate(TEST_DAYS, 1)}
+    return {day: number for day, number in days.items() if event[f"Session{number}"] not in {None, "", "None"}}
 
 
 def _names(event: Any) -> list[str]:
@@ -154,8 +239,3 @@ def _utc(date: Any) -> datetime | None:
     import pandas as pd  # noqa: PLC0415 - FastF1's
 
     return None if pd.isna(date) else date.to_pydatetime().replace(tzinfo=UTC)
-
-
-def _plain(text: str) -> str:
-    letters = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
-    return re.sub(r"[^a-z0-9]+", "-", letters).strip("-")

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from f1stream.sources.livetiming.merge import indexed
 from f1stream.sources.livetiming.values import duration_ms, number, whole
 from models import (
     LapCount,
     Message,
     RaceControl,
     SessionClock,
-    SessionStatus,
     TeamRadio,
-    TrackStatus,
     Weather,
 )
-
-
-def session_status(data: dict[str, Any], at_ms: int) -> list[Message]:
-    """``SessionStatus``."""
-    return [SessionStatus(session_time_ms=at_ms, status=data["Status"])]
-
-
-def track_status(data: dict[str, Any], at_ms: int) -> list[Message]:
-    """``TrackStatus``."""
-    return [TrackStatus(session_time_ms=at_ms, status=str(data["Status"]), message=str(data.get("Message", "")))]
 
 
 def weather(data: dict[str, Any], at_ms: int) -> list[Message]:
@@ -41,9 +28,9 @@ def weather(data: dict[str, Any], at_ms: int) -> list[Message]:
     return [Weather.model_validate(told | {"session_time_ms": at_ms, "rainfall": bool(rain)})]
 
 
-def lap_count(data: dict[str, Any], at_ms: int, known_total: int | None) -> list[Message]:
-    """``LapCount``: the total comes once, the lap each time."""
-    total, lap = whole(data.get("TotalLaps")) or known_total, whole(data.get("CurrentLap"))
+def lap_count(data: dict[str, Any], at_ms: int, total: int | None) -> list[Message]:
+    """``LapCount``: the total comes once, and again when a race is shortened; the lap each time."""
+    lap = whole(data.get("CurrentLap"))
     return [LapCount(session_time_ms=at_ms, lap=lap, total_laps=total)] if lap is not None and total else []
 
 
@@ -56,21 +43,15 @@ def clock(data: dict[str, Any], at_ms: int) -> list[Message]:
     ]  # fmt: skip
 
 
-def race_control(data: dict[str, Any], at_ms: int) -> list[Message]:
-    """``RaceControlMessages``: a list at first, then each new one under its index."""
-    return [
-        RaceControl(
-            session_time_ms=at_ms, category=str(told.get("Category", "Other")), message=str(told["Message"]),
-            status=told.get("Status") or told.get("Mode"), flag=told.get("Flag"), scope=told.get("Scope"),
-            sector=whole(told.get("Sector")), driver_number=told.get("RacingNumber"), lap=whole(told.get("Lap")),
-        )
-        for _, told in indexed(data.get("Messages"))
-    ]  # fmt: skip
+def race_control(told: dict[str, Any], at_ms: int) -> RaceControl:
+    """One of ``RaceControlMessages``."""
+    return RaceControl(
+        session_time_ms=at_ms, category=str(told.get("Category", "Other")), message=told["Message"],
+        status=told.get("Status") or told.get("Mode"), flag=told.get("Flag"), scope=told.get("Scope"),
+        sector=whole(told.get("Sector")), driver_number=told.get("RacingNumber"), lap=whole(told.get("Lap")),
+    )  # fmt: skip
 
 
-def team_radio(data: dict[str, Any], at_ms: int) -> list[Message]:
-    """``TeamRadio``: likewise."""
-    return [
-        TeamRadio(session_time_ms=at_ms, driver_number=str(told["RacingNumber"]), path=str(told["Path"]))
-        for _, told in indexed(data.get("Captures"))
-    ]
+def team_radio(told: dict[str, Any], at_ms: int) -> TeamRadio:
+    """One of the ``Captures`` of ``TeamRadio``."""
+    return TeamRadio(session_time_ms=at_ms, driver_number=str(told["RacingNumber"]), path=told["Path"])

@@ -9,11 +9,12 @@ import numpy as np
 
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser import Parser
+from f1stream.sources.livetiming.sessions import SnapshotOrder
 from f1stream.sources.livetiming.track import outline
 from f1stream.sources.livetiming.whole import session_info
 from f1stream.sources.packing import Published, Stamper
 from f1stream.sources.session import Columns
-from models import Entries, Lap, Message, Packet, SessionEnd, SessionStatus, Track
+from models import Entries, Entry, Lap, Message, Packet, SessionEnd, SessionStatus, Track
 from models.bounds import MOST_SAMPLES
 from models.frame import FRAME_MS
 from models.packet import COLUMNS
@@ -24,8 +25,6 @@ WAITS_MS = 5_000
 """The session begins when it is known who drives and when samples happen; without samples, so much later."""
 KEPT_MS = 240_000
 """Samples are kept so long, to draw the track from the first lap at speed."""
-
-OVER = {"Finalised", "Ends"}
 
 
 class LiveRun:
@@ -41,14 +40,23 @@ class LiveRun:
         """What was told before the session could begin."""
         self._until_ms = 0
         self._at_ms = 0
+        self._order = SnapshotOrder()
+        self._entries: dict[str, Entry] = {}
+        """By car, as published."""
         self._cars: list[str] = []
         self._recent: dict[str, deque[tuple[int, float, float]]] = {}
         self._has_track = False
 
     def take(self, message: FeedMessage) -> Iterator[Published]:
         """The records that one message makes, in the order in which they are to be published."""
-        if self.parser is not None and self.parser.info and self._is_of_another(message):
-            yield from self.end(message.sent_ms - self.parser.t0_ms)
+        for ready in self._order.take(message):
+            yield from self._take(ready)
+
+    def _take(self, message: FeedMessage) -> Iterator[Published]:
+        if self.ended:
+            return
+        if self.parser is not None and self.parser.is_another(message):
+            yield from self._end(message.sent_ms - self.parser.t0_ms)
             if self.ended:
                 return
             self.parser, self._waiting = None, []  # what was there before was over
@@ -63,16 +71,33 @@ class LiveRun:
                 return
             yield from self._begin(at_ms)
             facts, self._waiting = self._waiting, []
+        elif message.topic == "DriverList":
+            facts = [*self._listed(at_ms), *(fact for fact in facts if not isinstance(fact, Entries))]
         assert self._stamper is not None  # noqa: S101
         for fact in facts:
             yield from self._fact(at_ms, fact)
         if any(isinstance(fact, SessionStatus) and fact.status == "Ends" for fact in facts):
-            yield from self.end(at_ms)
+            yield from self._end(at_ms)
         elif at_ms - self._hold_back_ms >= self._until_ms + PACKET_MS:
             yield from self._packets(at_ms - self._hold_back_ms)
 
+    def _listed(self, at_ms: int) -> list[Entries]:
+        """The list of drivers, if it has others now, or says more of them, than when it was published."""
+        assert self.parser is not None  # noqa: S101
+        found = {entry.driver_number: entry for entry in self.parser.entries()}
+        if all(self._entries.get(number) == entry for number, entry in found.items()):
+            return []
+        self._entries |= found
+        self._cars = list(self._entries)
+        return [Entries(session_time_ms=at_ms, entries=list(self._entries.values()))]
+
     def end(self, at_ms: int) -> Iterator[Published]:
         """What is left, and the end of the run."""
+        for held in self._order.rest():
+            yield from self._take(held)
+        yield from self._end(at_ms)
+
+    def _end(self, at_ms: int) -> Iterator[Published]:
         if self.parser is None or self._stamper is None or self.ended:
             return
         self.ended = True
@@ -82,22 +107,18 @@ class LiveRun:
         yield self._stamper.fact(end, SessionEnd(session_time_ms=end))
         yield from self._packets(end)
 
-    def _is_of_another(self, message: FeedMessage) -> bool:
-        assert self.parser is not None  # noqa: S101
-        told = message.data.get("Key") if message.topic == "SessionInfo" and isinstance(message.data, dict) else None
-        return told is not None and str(told) != self.parser.key
-
     def _can_begin(self, at_ms: int) -> bool:
         """Between two sessions the feed still tells the last one, which is over."""
         assert self.parser is not None  # noqa: S101
-        is_over = self.parser.state.get("SessionStatus") in OVER
-        knows = bool(self.parser.info) and bool(self.parser.entries()) and not is_over
+        knows = bool(self.parser.info) and bool(self.parser.entries()) and not self.parser.is_over
         return knows and (self.parser.telemetry.lag_ms is not None or at_ms >= WAITS_MS)
 
     def _begin(self, at_ms: int) -> Iterator[Published]:
         assert self.parser is not None  # noqa: S101
         self._t0_utc_ms, entries = self.parser.t0_utc_ms, self.parser.entries()
-        self._cars = [entry.driver_number for entry in entries]
+        self._entries = {entry.driver_number: entry for entry in entries}
+        self._cars = list(self._entries)
+        self._waiting = [fact for fact in self._waiting if not isinstance(fact, Entries)]  # they are in the header
         begin = max(at_ms - self._hold_back_ms, 0) // FRAME_MS * FRAME_MS
         self._until_ms = begin
         info = session_info(self.parser, self._t0_utc_ms, begin, self._source)
@@ -108,7 +129,7 @@ class LiveRun:
     def _fact(self, at_ms: int, fact: Lap | Message) -> Iterator[Published]:
         assert self._stamper is not None  # noqa: S101
         if getattr(fact, "driver_number", None) not in (None, *self._cars):
-            return  # somebody who came later than the list of entries
+            return  # nobody that the list of drivers has
         yield self._stamper.fact(at_ms, fact)
         if isinstance(fact, Lap) and fact.is_accurate and not self._has_track:
             line = outline(self._path(fact.driver_number), fact)

@@ -1,35 +1,49 @@
 """The feed's messages as our records, one after the other, as they become known.
 
 Each topic has a small reader of its own; here they meet: what one says decides what another means. A message that
-cannot be read is counted and left out, and nothing else with it.
+cannot be read is counted and left out, and nothing else with it. Where a message holds several things (lines of cars,
+messages of race control, radio calls, drivers), each of them stands for itself.
+
+A parser is for one session: see ``sessions``.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
-from f1stream.sources.livetiming import bulletins
+from f1stream.sources.livetiming import bulletins, statuses
+from f1stream.sources.livetiming.drivers import Drivers
 from f1stream.sources.livetiming.fields import KNOWN, SILENT, names
 from f1stream.sources.livetiming.lap_book import LapBook
 from f1stream.sources.livetiming.merge import indexed, merge
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.packed import Damaged
+from f1stream.sources.livetiming.sessions import session_key
 from f1stream.sources.livetiming.silence import Silence
 from f1stream.sources.livetiming.telemetry import Telemetry
 from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
-from models import Entry, Lap, LapCount, Message, RaceControl, SessionStatus, TyreChange
-from models.bounds import MOST_CARS, MOST_CODE, MOST_LAPS, MOST_NAME, MOST_NUMBER
+from models import Entries, Entry, Lap, Message, Notice, RaceControl, SessionStatus, TrackStatus, TyreChange
+from models.bounds import MOST_CODE, MOST_LAPS
 from models.session_start import start_after
 from models.session_type import is_race
 
 UNKNOWN_COMPOUNDS = {"UNKNOWN", "TEST_UNKNOWN"}
+OF_CARS = {"TimingData", "TimingAppData", "RaceControlMessages", "TeamRadio", "LapCount", "CarData.z", "Position.z"}
+"""Topics that are about the session's own cars."""
+PART_WAITS_MS = 5_000
+"""So much later than ``SessionData`` may ``TimingData`` say that a part has begun. All seen were within 20 ms."""
+ENTRY_OF = "entry of car "
+"""What a notice of a late entrant is about, before the car's number."""
+UNREADABLE = (Damaged, KeyError, TypeError, ValueError, AttributeError, ValidationError)
+"""What readers raise for data that is not what its topic has."""
 
 
 @dataclass
@@ -38,6 +52,7 @@ class Tally:
 
     messages: Counter[str] = field(default_factory=Counter)
     damaged: Counter[str] = field(default_factory=Counter)
+    """Messages, and parts of messages that stand for themselves: a car's line, a message of race control."""
     unknown_topics: Counter[str] = field(default_factory=Counter)
     unknown_fields: Counter[str] = field(default_factory=Counter)
     """As ``TimingData.Lines.#.Something``."""
@@ -50,6 +65,7 @@ class Parser:
     t0_ms: int
     state: dict[str, Any] = field(default_factory=dict)
     """Of the topics that are sent as changes: everything so far."""
+    drivers: Drivers = field(default_factory=Drivers)
     book: LapBook = field(default_factory=LapBook)
     telemetry: Telemetry = field(default_factory=Telemetry)
     timing: defaultdict[str, CarTiming] = field(default_factory=lambda: defaultdict(CarTiming))
@@ -59,6 +75,16 @@ class Parser:
     on_since_ms: int | None = None
     """Since when the session is on."""
     total_laps: int | None = None
+    planned_laps: int | None = None
+    """The first total that was sent."""
+    _status: statuses.Sequence = field(default_factory=statuses.Sequence)
+    _track_status: statuses.Sequence = field(default_factory=statuses.Sequence)
+    _has_parts: bool = False
+    """Whether ``TimingData`` has the parts of the session."""
+    _next_part: tuple[int, Any] | None = None
+    """Session time (ms) of the latest part in ``SessionData``, and the part."""
+    _opened_ms: int | None = None
+    """When the feed first said that the session has been started."""
     _sets: dict[str, tuple[int, str]] = field(default_factory=dict)
     """By car, the set of tyres last told: (stint, compound)."""
     _seen: set[tuple[str, ...]] = field(default_factory=set)
@@ -83,19 +109,28 @@ class Parser:
         """The session's key, as the feed has it."""
         return str(self.info.get("Key", "recording"))[:MOST_CODE]
 
+    def is_another(self, message: FeedMessage) -> bool:
+        """Whether a message begins another session than the one that is being read."""
+        key = session_key(message)
+        return key is not None and "Key" in self.info and key[:MOST_CODE] != self.key
+
     def take(self, message: FeedMessage) -> list[Lap | Message]:
         """What becomes known with one message."""
         at_ms = message.sent_ms - self.t0_ms
         self.tally.messages[message.topic] += 1
-        facts: list[Lap | Message] = []
+        if self._opened_ms is not None and at_ms > self._opened_ms and not self.drivers.stands:
+            self.drivers.stand(self._app_lines)
+        facts: list[Lap | Message] = self._overdue_part(at_ms)
         read = READERS.get(message.topic)
-        if read is None:
+        if self.drivers.another_session and message.topic in OF_CARS:
+            pass  # the support race, under the same numbers
+        elif read is None:
             if message.topic not in SILENT:
                 self.tally.unknown_topics[message.topic] += 1
         else:
             try:
                 facts += read(self, message, at_ms)
-            except (Damaged, KeyError, TypeError, ValueError, AttributeError, ValidationError):
+            except UNREADABLE:
                 self.tally.damaged[message.topic] += 1
             else:
                 self._count_unknown(message)
@@ -106,23 +141,23 @@ class Parser:
         """What is left when the session is over."""
         return list(self.book.finish())
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the feed has said that the session is over."""
+        return self._status.latest in statuses.OVER
+
+    @property
+    def has_been_on(self) -> bool:
+        """Whether anything of the session was heard: it has started, or a lap was driven."""
+        return self.book.started_ms is not None or any(car.told for car in self.book.cars.values())
+
+    @property
+    def _app_lines(self) -> Any:
+        return self.state.get("TimingAppData", {}).get("Lines", {})
+
     def entries(self) -> list[Entry]:
-        """Every car that was told whole, in grid order where that is known, else as the feed lists them."""
-        drivers = self.state.get("DriverList")
-        lines = self.state.get("TimingAppData", {}).get("Lines", {})
-        found = []
-        for number, told in drivers.items() if isinstance(drivers, dict) else ():
-            if isinstance(told, dict) and isinstance(told.get("Tla"), str) and 0 < len(number) <= MOST_NUMBER:
-                grid = whole(lines.get(number, {}).get("GridPos"))
-                grid = grid if grid is not None and 0 < grid <= MOST_CARS else None
-                entry = Entry(
-                    driver_number=number, tla=told["Tla"][:MOST_CODE],
-                    name=str(told.get("FullName", told["Tla"]))[:MOST_NAME],
-                    team=str(told.get("TeamName", ""))[:MOST_NAME],
-                    team_color=str(told.get("TeamColour") or "808080")[:MOST_CODE], grid_position=grid,
-                )  # fmt: skip
-                found.append((grid or 99, whole(told.get("Line")) or 99, entry))
-        return [entry for *_, entry in sorted(found, key=lambda each: each[:2])][:MOST_CARS]
+        """Every car that was named, in grid order where that is known, else as the feed listed them first."""
+        return self.drivers.entries(self._app_lines)
 
     def _count_unknown(self, message: FeedMessage) -> None:
         if message.topic in KNOWN:
@@ -131,43 +166,99 @@ class Parser:
 
     # -- readers, one a topic ---------------------------------------------------------------------------
 
+    @contextmanager
+    def _alone(self, topic: str) -> Iterator[None]:
+        """What cannot be read within is counted and left out, and the rest of its message is read."""
+        try:
+            yield
+        except UNREADABLE:
+            self._count_damaged(topic, 1)
+
+    def _count_damaged(self, topic: str, parts: int) -> None:
+        if parts:
+            self.tally.damaged[topic] += parts
+
+    def _lines(self, message: FeedMessage) -> dict[str, dict[str, Any]]:
+        """The cars' lines in a message; of those that are none, the number is counted."""
+        lines = message.data.get("Lines", {})
+        if isinstance(lines, list):  # as TopThree has them
+            lines = {str(index): line for index, line in enumerate(lines)}
+        if not isinstance(lines, dict):
+            raise Damaged("its Lines are no objects")
+        readable = {number: line for number, line in lines.items() if isinstance(line, dict)}
+        self._count_damaged(message.topic, len(lines) - len(readable))
+        return readable
+
     def _merge(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         before = None if message.snapshot else self.state.get(message.topic)
         if not isinstance(message.data, dict):
             raise Damaged("it is no object")
-        _lines(message.data)
         self.state[message.topic] = merge(before, message.data)
         return []
+
+    def _merge_lines(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        """Likewise, of a topic with a line for each car."""
+        self._merged_lines(message)
+        return []
+
+    def _merged_lines(self, message: FeedMessage) -> dict[str, dict[str, Any]]:
+        message_lines = self._lines(message)
+        before = {} if message.snapshot else self.state.get(message.topic, {})
+        lines = dict(before.get("Lines", {}))
+        for number, line in message_lines.items():
+            with self._alone(message.topic):
+                lines[number] = merge(lines.get(number), line)
+        rest = {name: value for name, value in message.data.items() if name != "Lines"}
+        self.state[message.topic] = merge(before, rest) | {"Lines": lines}
+        return message_lines
 
     def _session_info(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._merge(message, at_ms)
         self.book.is_race = is_race(str(self.info.get("Type")))
-        return []
+        status = message.data.get("SessionStatus")  # from 2025 on; a state may be older than those beside it
+        return self._take_status("SessionInfo", status, at_ms) if status and not message.snapshot else []
 
     def _driver_list(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        self._merge(message, at_ms)
-        self.book.entries = {entry.driver_number: entry for entry in self.entries()}
-        return []
+        if not isinstance(message.data, dict):
+            raise Damaged("it is no object")
+        damaged = self.drivers.take(message.data, snapshot=message.snapshot, is_over=self.is_over)
+        self._count_damaged(message.topic, damaged)
+        late, entries = self.drivers.late(), self.entries()
+        self.book.entries = {entry.driver_number: entry for entry in entries}
+        notices: list[Lap | Message] = [
+            Notice(
+                session_time_ms=at_ms, about=f"{ENTRY_OF}{number}",
+                text=f"Car {number} ({self.book.entries[number].tla}) was listed after the start.",
+            )
+            for number in late
+        ]  # fmt: skip
+        return [Entries(session_time_ms=at_ms, entries=entries), *notices] if late else []
 
     def _timing_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        self._has_parts |= bool(whole(message.data.get("SessionPart")))
         facts: list[Lap | Message] = [*self.parts.take(message.data, at_ms)]
-        for number, line in _lines(message.data).items():
-            self.book.take_timing(number, line, at_ms, snapshot=message.snapshot)
-            if number in self.book.entries:
-                before = self.timing[number].line
-                facts += self.timing[number].take(number, line, at_ms, self.book.cars[number].laps, self.parts.part)
-                if "Sectors" in line:
-                    after, laps = self.timing[number].line, self.book.cars[number].laps
-                    facts += mini_sectors(number, before, after, at_ms, laps, snapshot=message.snapshot)
+        for number, line in self._lines(message).items():
+            with self._alone(message.topic):
+                facts += self._timing_line(number, line, at_ms, snapshot=message.snapshot)
+        return facts
+
+    def _timing_line(self, number: str, line: dict[str, Any], at_ms: int, *, snapshot: bool) -> list[Message]:
+        self.book.take_timing(number, line, at_ms, snapshot=snapshot)
+        if number not in self.book.entries:
+            return []
+        before, laps = self.timing[number].line, self.book.cars[number].laps
+        facts = self.timing[number].take(number, line, at_ms, laps, self.parts.part)
+        if "Sectors" in line:
+            facts += mini_sectors(number, before, self.timing[number].line, at_ms, laps, snapshot=snapshot)
         return facts
 
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        self._merge(message, at_ms)
         facts: list[Lap | Message] = []
-        for number, line in _lines(message.data).items():
-            self.book.take_tyres(number, line, at_ms)
-            if number in self.book.entries and line.get("Stints"):
-                facts += self._new_set(number, at_ms)
+        for number, line in self._merged_lines(message).items():
+            with self._alone(message.topic):
+                self.book.take_tyres(number, line, at_ms)
+                if number in self.book.entries and line.get("Stints"):
+                    facts += self._new_set(number, at_ms)
         return facts
 
     def _new_set(self, number: str, at_ms: int) -> list[Lap | Message]:
@@ -189,49 +280,90 @@ class Parser:
         ]  # fmt: skip
 
     def _session_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        facts = bulletins.session_status(message.data, at_ms)
-        if message.snapshot and message.data["Status"] == self.state.get("SessionStatus"):
+        return self._take_status("SessionStatus", message.data["Status"], at_ms)
+
+    def _session_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        """The same statuses, and the parts of a qualifying, each with the time at which it began."""
+        self._merge(message, at_ms)
+        series = indexed(self._unseen(message, "StatusSeries", "Utc", "SessionStatus", "TrackStatus")["StatusSeries"])
+        sessions, tracks = statuses.history(series, "SessionStatus"), statuses.history(series, "TrackStatus")
+        if message.snapshot:  # what happened before: when it started, and how things are
+            started = [each for each in sessions[:-1] if each[1] == "Started"]
+            sessions = [*(started[:1] if self._status.latest is None else sessions[:-1]), *sessions[-1:]]
+            tracks = tracks[-1:]
+        facts: list[Lap | Message] = []
+        for utc, status in sessions:
+            began_ms = utc_ms(utc) if message.snapshot else None
+            facts += self._take_status(
+                message.topic, status, at_ms if began_ms is None else min(began_ms - self.t0_utc_ms, at_ms), at_ms
+            )
+        for _, status in tracks:
+            if status in statuses.TRACK_CODES:
+                facts += self._take_track_status(message.topic, statuses.TRACK_CODES[status], status, at_ms)
+        if (part := statuses.latest_part(message.data)) is not None:
+            self._next_part = at_ms, part
+        return facts
+
+    def _overdue_part(self, now_ms: int) -> list[Lap | Message]:
+        """The part that ``SessionData`` has, where ``TimingData`` does not say in time that it has begun."""
+        if self._next_part is None or now_ms < self._next_part[0] + PART_WAITS_MS:
             return []
-        for fact in facts:
-            if isinstance(fact, SessionStatus):
-                self.book.take_status(fact.status, at_ms)
-                self._update_start(fact)
-                self.state["SessionStatus"] = fact.status
-                self.on_since_ms = at_ms if fact.status == "Started" else None
-        return list(facts)
+        (at_ms, part), self._next_part = self._next_part, None
+        return [] if self._has_parts else list(self.parts.take({"SessionPart": part}, at_ms))
+
+    def _take_status(self, source: str, status: Any, at_ms: int, known_ms: int | None = None) -> list[Lap | Message]:
+        """``at_ms``: when it began; ``known_ms``: when that became known, if later."""
+        fact = SessionStatus(session_time_ms=at_ms, status=status)
+        if not self._status.is_new(source, fact.status):
+            return []
+        self.book.take_status(fact.status, at_ms)
+        self._update_start(fact)
+        self.on_since_ms = at_ms if fact.status == "Started" else None
+        if fact.status != "Inactive" and self._opened_ms is None:
+            self._opened_ms = at_ms if known_ms is None else known_ms
+        return [fact]
 
     def _update_start(self, fact: SessionStatus | RaceControl) -> None:
         before = self.book.started_ms
         self.book.started_ms = start_after(before, fact, self.book.first_lap_over)
+        if before is not None and self.book.started_ms is None:
+            self._status.begin_again()
         if self.book.started_ms is not None and before is None:
             self.book.t0_utc_ms = self.t0_utc_ms
 
-    def _track_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        facts = bulletins.track_status(message.data, at_ms)
-        self.book.statuses.append((at_ms, str(message.data["Status"])))
-        return list(facts)
+    def _track_status_topic(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
+        text = str(message.data.get("Message", ""))
+        return self._take_track_status(message.topic, str(message.data["Status"]), text, at_ms)
+
+    def _take_track_status(self, source: str, code: str, text: str, at_ms: int) -> list[Lap | Message]:
+        fact = TrackStatus(session_time_ms=at_ms, status=code, message=text)
+        if not self._track_status.is_new(source, code):
+            return []
+        self.book.statuses.append((at_ms, code))
+        return [fact]
 
     def _race_control(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        facts = bulletins.race_control(self._unseen(message.data, "Messages", "Utc", "Message"), at_ms)
-        for fact in facts:
-            if isinstance(fact, RaceControl):
+        facts: list[Lap | Message] = []
+        for told in self._unseen(message, "Messages", "Utc", "Message")["Messages"].values():
+            with self._alone(message.topic):
+                fact = bulletins.race_control(told, at_ms)
                 self.book.take_race_control(fact.message, at_ms)
                 self._update_start(fact)
-        return list(facts)
+                facts.append(fact)
+        return facts
 
     def _lap_count(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        facts = bulletins.lap_count(message.data, at_ms, self.total_laps)
-        for fact in facts:
-            if isinstance(fact, LapCount):
-                self.total_laps = fact.total_laps
+        self._merge(message, at_ms)
         total = whole(message.data.get("TotalLaps"))
-        self.total_laps = total if total is not None and 0 < total <= MOST_LAPS else self.total_laps
-        return list(facts)
+        if total is not None and 0 < total <= MOST_LAPS:
+            self.total_laps = total
+            self.planned_laps = self.planned_laps or total
+        return list(bulletins.lap_count(self.state[message.topic], at_ms, self.total_laps))
 
     def _clock(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._merge(message, at_ms)
         counted_at_ms = utc_ms(message.data.get("Utc"))
-        if counted_at_ms is not None:
+        if counted_at_ms is not None and not message.snapshot:  # a state is as old as its last change
             lag = message.sent_ms - counted_at_ms
             self._lag_ms = lag if self._lag_ms is None else min(self._lag_ms, lag)
         return list(bulletins.clock(self.state["ExtrapolatedClock"], at_ms))
@@ -240,17 +372,23 @@ class Parser:
         return list(bulletins.weather(message.data, at_ms))
 
     def _team_radio(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        facts = bulletins.team_radio(self._unseen(message.data, "Captures", "Path"), at_ms)
-        return [fact for fact in facts if getattr(fact, "driver_number", None) in self.book.entries]
+        facts: list[Lap | Message] = []
+        for told in self._unseen(message, "Captures", "Path")["Captures"].values():
+            with self._alone(message.topic):
+                fact = bulletins.team_radio(told, at_ms)
+                if fact.driver_number in self.book.entries:
+                    facts.append(fact)
+        return facts
 
-    def _unseen(self, data: dict[str, Any], listed: str, *names: str) -> dict[str, Any]:
-        """``data`` with those of its list that were not told before, told apart by the fields ``names``."""
+    def _unseen(self, message: FeedMessage, listed: str, *names: str) -> dict[str, Any]:
+        """``listed`` of a message with those that were not sent before, told apart by the fields ``names``."""
         news = {}
-        for index, told in indexed(data.get(listed)):
-            identity = (listed, *(str(told.get(name)) for name in names))
-            if identity not in self._seen:
-                self._seen.add(identity)
-                news[str(index)] = told
+        for index, told in indexed(message.data.get(listed)):
+            with self._alone(message.topic):
+                identity = (listed, *(str(told.get(name)) for name in names))
+                if identity not in self._seen:
+                    self._seen.add(identity)
+                    news[str(index)] = told
         return {listed: news}
 
     def _car_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
@@ -262,31 +400,21 @@ class Parser:
         return []
 
 
-def _lines(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The cars' lines in a message. Raises Damaged before any of them is applied."""
-    lines = data.get("Lines", {})
-    if isinstance(lines, list):  # as TopThree has them
-        lines = {str(index): line for index, line in enumerate(lines)}
-    if not isinstance(lines, dict) or not all(isinstance(line, dict) for line in lines.values()):
-        raise Damaged("its Lines are no objects")
-    return lines
-
-
 READERS: dict[str, Callable[[Parser, FeedMessage, int], list[Lap | Message]]] = {
     "SessionInfo": Parser._session_info,
     "DriverList": Parser._driver_list,
     "TimingData": Parser._timing_data,
     "TimingAppData": Parser._timing_app_data,
     "SessionStatus": Parser._session_status,
-    "SessionData": Parser._merge,
-    "TrackStatus": Parser._track_status,
+    "SessionData": Parser._session_data,
+    "TrackStatus": Parser._track_status_topic,
     "RaceControlMessages": Parser._race_control,
     "WeatherData": Parser._weather,
     "LapCount": Parser._lap_count,
     "ExtrapolatedClock": Parser._clock,
     "TeamRadio": Parser._team_radio,
-    "TimingStats": Parser._merge,
-    "TopThree": Parser._merge,
+    "TimingStats": Parser._merge_lines,
+    "TopThree": Parser._merge_lines,
     "CarData.z": Parser._car_data,
     "Position.z": Parser._positions,
 }

@@ -3,58 +3,125 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from f1stream.sources.livetiming.laps_driven import annotate
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.parser import Parser, Tally
+from f1stream.sources.livetiming.parser import ENTRY_OF, Parser, Tally
+from f1stream.sources.livetiming.sessions import in_snapshot_order
 from f1stream.sources.livetiming.times import gmt_offset_ms
 from f1stream.sources.livetiming.track import outline
 from f1stream.sources.session import Columns, Session, SourceError
-from models import Entries, Lap, Message, SessionInfo, Track
+from models import Entries, Lap, Message, Notice, SessionInfo, Track
 from models.bounds import MOST_NAME, MOST_PATH, MOST_SOURCE
 from models.packet import COLUMNS
 
 PREAMBLE_MS = 60_000
 """A replay starts so long before the session does."""
+MOST_LISTED = 20
+"""Sessions of a recording that an error message lists."""
 
 
-def as_session(messages: Iterable[FeedMessage], source: str) -> tuple[Session, Tally]:
-    """The session in ``messages``, which come in time order, and what of them could not be used.
+@dataclass
+class Heard:
+    """One session of a recording, as far as it has been read."""
 
-    Raises SourceError when they do not tell whose session it is.
-    """
-    parser: Parser | None = None
-    facts: list[Message] = []
-    laps: list[Lap] = []
-    known: list[int] = []
-    at_ms = 0
+    parser: Parser
+    facts: list[Message] = field(default_factory=list)
+    laps: list[Lap] = field(default_factory=list)
+    known_ms: list[int] = field(default_factory=list)
+    """When each of ``laps`` became known."""
+    at_ms: int = 0
+    """Session time of the latest message."""
 
-    def keep(told: list[Lap | Message]) -> None:
-        for fact in told:
+    def take(self, message: FeedMessage) -> None:
+        """Read the next message."""
+        self.at_ms = max(self.at_ms, message.sent_ms - self.parser.t0_ms)
+        self._keep(self.parser.take(message))
+
+    def finish(self) -> None:
+        """Nothing more comes."""
+        self._keep(self.parser.finish())
+
+    def _keep(self, facts: list[Lap | Message]) -> None:
+        for fact in facts:
             if isinstance(fact, Lap):
-                laps.append(fact)
-                known.append(at_ms)
+                self.laps.append(fact)
+                self.known_ms.append(self.at_ms)
             else:
-                facts.append(fact)
+                self.facts.append(fact)
 
-    for message in messages:
-        parser = parser or Parser(message.sent_ms)
-        at_ms = max(at_ms, message.sent_ms - parser.t0_ms)
-        keep(parser.take(message))
-    if parser is None or not parser.info or not parser.entries():
+
+def as_session(messages: Iterable[FeedMessage], source: str, key: str | None = None) -> tuple[Session, Tally]:
+    """A session in ``messages``, which come in time order, and what of them could not be used.
+
+    ``key``: which one, where there are several; by default the last that has been on. Raises SourceError when the
+    messages do not say whose session it is, and for a key that they do not have.
+    """
+    heard, names = _heard(messages, key)
+    if heard is None:
+        raise SourceError(f"{source} has no session {key}, but {_listed(names)}. Add one of these keys behind a #.")
+    parser = heard.parser
+    if not parser.info or not parser.entries():
         raise SourceError(f"{source} does not tell which session it is and who drives: SessionInfo and DriverList.")
-    keep(parser.finish())
-    t0_utc_ms, entries = parser.t0_utc_ms, parser.entries()
+    heard.finish()
+    entries, late = parser.entries(), _late(heard.facts)
+    laps, known = heard.laps, heard.known_ms
+    t0_utc_ms = parser.t0_utc_ms
     telemetry = _telemetry(parser, t0_utc_ms, [entry.driver_number for entry in entries], laps)
-    start_ms = parser.book.started_ms if parser.book.started_ms is not None else 0
+    for number, joined_ms in late.items():
+        telemetry[number] = _since(telemetry[number], joined_ms)
+    start_ms = max(parser.book.started_ms or 0, 0)  # one that was joined late began before its clock
     info = session_info(parser, t0_utc_ms, max(start_ms - PREAMBLE_MS, 0), source)
+    first = Entries(session_time_ms=0, entries=[entry for entry in entries if entry.driver_number not in late])
     last = [int(columns["session_time_ms"][-1]) for columns in telemetry.values() if len(columns["session_time_ms"])]
     return Session(
         session_key=parser.key, t0_utc_ms=t0_utc_ms, start_ms=start_ms,
-        end_ms=max([at_ms, *last]), telemetry=telemetry, laps=laps, laps_known_ms=known,
-        messages=[info, Entries(session_time_ms=0, entries=entries), *_track(telemetry, laps, known), *facts],
+        end_ms=max([heard.at_ms, *last]), telemetry=telemetry, laps=laps, laps_known_ms=known,
+        messages=[info, first, *_track(telemetry, laps, known), *heard.facts],
     ), parser.tally  # fmt: skip
+
+
+def _heard(messages: Iterable[FeedMessage], key: str | None) -> tuple[Heard | None, dict[str, str]]:
+    """The session that is asked for, and every session's name by key. One parser never serves two sessions."""
+    chosen: Heard | None = None
+    current: Heard | None = None
+    names: dict[str, str] = {}
+    for message in in_snapshot_order(messages):
+        if current is None or current.parser.is_another(message):
+            chosen = _rather(current, chosen, key)
+            current = Heard(Parser(message.sent_ms))
+        current.take(message)
+        if message.topic == "SessionInfo" and current.parser.info:
+            names[current.parser.key] = str(current.parser.info.get("Name", "a session without a name"))[:MOST_NAME]
+    chosen = _rather(current, chosen, key)
+    return (Heard(Parser(0)) if chosen is None and key is None else chosen), names
+
+
+def _rather(later: Heard | None, earlier: Heard | None, key: str | None) -> Heard | None:
+    """Which of two to take: of those with the key, or of all, the later one, unless that has not been on."""
+    if later is None or (key is not None and later.parser.key != key):
+        return earlier
+    return later if earlier is None or later.parser.has_been_on or not earlier.parser.has_been_on else earlier
+
+
+def _listed(names: dict[str, str]) -> str:
+    return ", ".join(f"{key} ({name})" for key, name in list(names.items())[:MOST_LISTED]) or "none at all"
+
+
+def _late(facts: list[Message]) -> dict[str, int]:
+    """Session time at which each car was listed that was not from the start."""
+    late: dict[str, int] = {}
+    for fact in facts:
+        if isinstance(fact, Notice) and fact.about.startswith(ENTRY_OF):
+            late[fact.about.removeprefix(ENTRY_OF)] = fact.session_time_ms
+    return late
+
+
+def _since(columns: Columns, session_ms: int) -> Columns:
+    first = int(columns["session_time_ms"].searchsorted(session_ms, side="right"))
+    return {name: column[first:] for name, column in columns.items()}
 
 
 def session_info(parser: Parser, t0_utc_ms: int, start_ms: int, source: str) -> SessionInfo:
@@ -66,7 +133,7 @@ def session_info(parser: Parser, t0_utc_ms: int, start_ms: int, source: str) -> 
         session_time_ms=0, name=_text(told.get("Name", "Session")), type=_text(told.get("Type", "Race")),
         meeting=_text(meeting.get("Name", "")), location=_text(meeting.get("Location", "")),
         country_code=_text(country.get("Code", "")), circuit=_text(circuit.get("ShortName", "")),
-        total_laps=parser.total_laps, t0_utc_ms=t0_utc_ms, start_ms=start_ms, source=source[:MOST_SOURCE],
+        total_laps=parser.planned_laps, t0_utc_ms=t0_utc_ms, start_ms=start_ms, source=source[:MOST_SOURCE],
         gmt_offset_ms=gmt_offset_ms(told.get("GmtOffset")), path=session_path(told),
     )  # fmt: skip
 

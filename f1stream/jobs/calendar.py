@@ -1,0 +1,73 @@
+"""When the season's sessions start: as the Jolpica API and the feed's own index of the season have it.
+
+A session is moved hours before it starts, and one of the two knows first. Which one is not known beforehand, so a
+session that they have at different times is looked for at both.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from f1stream.jolpica.plan import Event
+from f1stream.settings import Settings
+from f1stream.sources.fastf1.schedule import SHORT
+from f1stream.sources.fastf1.season_index import ListedSession, listed_as, season_index
+from f1stream.sources.session import SourceError
+
+log = logging.getLogger(__name__)
+NAMES = {
+    "FirstPractice": "Practice 1", "SecondPractice": "Practice 2", "ThirdPractice": "Practice 3",
+    "SprintShootout": "Sprint Shootout", "SprintQualifying": "Sprint Qualifying", "Sprint": "Sprint",
+    "Qualifying": "Qualifying", "Race": "Race",
+}  # fmt: skip
+"""The feed's names of Jolpica's sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSession:
+    """A session of the season."""
+
+    event: str
+    """``Miami Grand Prix``."""
+    name: str
+    """``Practice 1``, ``Race``."""
+    starts: tuple[datetime, ...]
+    """Every time that a source has for it (UTC), ascending; at least one."""
+
+    @property
+    def title(self) -> str:
+        """What it is known by when it is moved: ``2026 Miami Grand Prix, Race``."""
+        return f"{self.starts[0]:%Y} {self.event}, {self.name}"
+
+
+def season(settings: Settings, events: Iterable[Event], years: Iterable[int]) -> list[PlannedSession]:
+    """The sessions of ``years``: of ``events``, as Jolpica has them, and of the feed's index. By start."""
+    listed: list[ListedSession] = []
+    for year in years:
+        try:
+            listed += season_index(settings, year)
+        except SourceError as error:
+            log.info("%s Its times are those of the Jolpica API.", error)
+    return merged(events, listed)
+
+
+def merged(events: Iterable[Event], listed: list[ListedSession]) -> list[PlannedSession]:
+    """Sessions of races with the times of both sources; those of the index alone where Jolpica has no race at all."""
+    planned = [
+        PlannedSession(event.race.name, NAMES[key], _starts(event.race.name, NAMES[key], start, listed))
+        for event in events
+        for key, start in event.sessions().items()
+    ] or [
+        PlannedSession(each.meeting, each.name, (each.start,))
+        for each in listed
+        if each.name in SHORT and "test" not in each.meeting.casefold()
+    ]
+    return sorted(planned, key=lambda each: each.starts)
+
+
+def _starts(event: str, name: str, start: datetime, listed: list[ListedSession]) -> tuple[datetime, ...]:
+    found = listed_as(listed, event, name, start)
+    return tuple(sorted({start, found.start} if found else {start}))

@@ -1,0 +1,79 @@
+"""What a message holds of several cars or several texts: each stands for itself, and a damaged one costs itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from f1stream.sources.livetiming.parser import Parser
+from models import Lap, Message, RaceControl, TeamRadio, TyreChange
+from tests.support.feed import DRIVERS, T0_MS, info, sent
+
+GOOD = {"Utc": "2025-10-09T08:54:00", "Category": "Other", "Message": "TRACK CLEAR"}
+
+
+@pytest.fixture
+def parser() -> Parser:
+    parser = Parser(T0_MS)
+    for message in (
+        sent("SessionInfo", info(1), 0),
+        sent("DriverList", DRIVERS, 1),
+        sent("SessionStatus", {"Status": "Started"}, 2),
+    ):
+        parser.take(message)
+    return parser
+
+
+def taken(parser: Parser, topic: str, data: Any, *, snapshot: bool = False) -> list[Lap | Message]:
+    return parser.take(sent(topic, data, 100, snapshot=snapshot))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"Utc": "2025-10-09T08:54:01", "Category": "Flag"}, {"Message": None}, None, 7, {"Message": "x" * 5_000},
+     GOOD | {"Message": "Y", "RacingNumber": "9" * 50}],
+)  # fmt: skip
+@pytest.mark.parametrize("snapshot", [True, False])
+def test_a_message_of_race_control_without_text_costs_itself(parser: Parser, bad: Any, snapshot: bool) -> None:
+    other = {"Utc": "2025-10-09T08:55:00", "Category": "Other", "Message": "DRS ENABLED"}
+    facts = taken(parser, "RaceControlMessages", {"Messages": [GOOD, bad, other]}, snapshot=snapshot)
+    assert [fact.message for fact in facts if isinstance(fact, RaceControl)] == ["TRACK CLEAR", "DRS ENABLED"]
+    assert parser.tally.damaged == {"RaceControlMessages": 1}
+    again = taken(parser, "RaceControlMessages", {"Messages": [GOOD, other]}, snapshot=True)
+    assert not [fact for fact in again if isinstance(fact, RaceControl)]
+
+
+def test_a_radio_call_that_cannot_be_read_costs_itself(parser: Parser) -> None:
+    calls = [{"Path": "a.mp3"}, "x", {"RacingNumber": "4", "Path": "b.mp3"}, {"RacingNumber": "81"}]
+    facts = taken(parser, "TeamRadio", {"Captures": calls})
+    assert [(fact.driver_number, fact.path) for fact in facts if isinstance(fact, TeamRadio)] == [("4", "b.mp3")]
+    assert parser.tally.damaged == {"TeamRadio": 3}
+
+
+@pytest.mark.parametrize("bad", [7, None, [], "x"])
+def test_a_driver_who_is_none_costs_no_other(bad: Any) -> None:
+    parser = Parser(T0_MS)
+    parser.take(sent("DriverList", DRIVERS | {"16": bad}, 1, snapshot=True))
+    assert [entry.tla for entry in parser.entries()] == ["NOR", "PIA"]
+    assert parser.tally.damaged == {"DriverList": 1}
+
+
+def test_a_line_of_timing_that_cannot_be_read_costs_that_car_s(parser: Parser) -> None:
+    for bad in (7, {"Sectors": 7, "InPit": "x", "Position": {"a": 1}}, None):
+        out = {"InPit": False, "NumberOfLaps": 1, "Position": "1"}
+        taken(parser, "TimingData", {"Lines": {"4": out}})
+        before = parser.tally.damaged["TimingData"]
+        lap = {"NumberOfLaps": parser.book.cars["81"].laps.lap_number + 1, "InPit": False, "Position": "2"}
+        taken(parser, "TimingData", {"Lines": {"4": bad, "81": lap}})
+        assert parser.timing["81"].line["Position"] == "2"
+        assert parser.tally.damaged["TimingData"] == before + 1
+
+
+def test_a_line_of_tyres_that_cannot_be_read_costs_that_car_s(parser: Parser) -> None:
+    soft = {"Compound": "SOFT", "New": "true", "TyresNotChanged": "0", "StartLaps": 0, "TotalLaps": 0}
+    taken(parser, "TimingAppData", {"Lines": {"4": {"Stints": {"0": soft}}, "81": {"Line": 1}}})
+    hard = soft | {"Compound": "HARD"}
+    facts = taken(parser, "TimingAppData", {"Lines": {"4": {"Stints": 7}, "81": {"Stints": {"0": hard}}, "16": "x"}})
+    assert [(fact.driver_number, fact.compound) for fact in facts if isinstance(fact, TyreChange)] == [("81", "HARD")]
+    assert parser.tally.damaged == {"TimingAppData": 2}
