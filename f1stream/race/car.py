@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 
 from f1stream.race.kept import AWAITED
 from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places
@@ -55,6 +56,19 @@ class Visit:
 
 
 @dataclass(slots=True)
+class ShownBest:
+    """The best lap of a car in one part of a practice or qualifying, as the feed shows it."""
+
+    ms: int | None
+    """None: the feed has taken it back, or there is none yet."""
+    lap: int | None
+    since_ms: int
+    """Session time from which it was shown."""
+    deleted_ms: int | None = None
+    """When race control deleted it, if the feed still shows it."""
+
+
+@dataclass(slots=True)
 class Car:
     """Everything the rules know about one car. Plain values: it is a table's value."""
 
@@ -92,6 +106,8 @@ class Car:
     """The lap that it was on when we began to listen."""
     lap_times: dict[str, int] = field(default_factory=dict)
     """Valid lap times by lap number (text, as JSON has it); a deleted lap is not among them."""
+    shown_bests: dict[int, ShownBest] = field(default_factory=dict)
+    """By part of a practice or qualifying, from 0, what the feed shows as its best lap."""
     lap_ends: dict[str, int] = field(default_factory=dict)
     """Session time at which each lap ended, official where that is known."""
     last_lap: tuple[int, int] | None = None
@@ -102,7 +118,13 @@ class Car:
     speed_trap: int | None = None
     retired: bool = False
     stopped: bool = False
-    """Retired by the written rule only, not by the feed's word: until it crosses a line again."""
+    """Retired by our rule only, not by the feed: until its next sign of life."""
+    heard_ms: int | None = None
+    """Its last sign of life since the start; None: there was none."""
+    pause_ms: int = 0
+    """Between its last two."""
+    led_at_pit_in: int = 0
+    """``State.laps_led`` when it came into the pits."""
     finished: bool = False
     eliminated: bool = False
     """It takes no part any more in this qualifying."""
@@ -117,6 +139,7 @@ class Car:
     def starts(self, at: int, places: Places | None) -> None:
         """The race starts: the nearest finish line is the one at which lap 1 begins."""
         self.line_ms = at
+        self.heard_ms, self.pause_ms = None, 0
         self.visits.clear()  # laps to the grid go through the pit lane
         if places is None:
             return
@@ -130,7 +153,12 @@ class Car:
     def found(self, length_m: float) -> None:
         """The first position on the reference line: on the lap that the car is known to be on."""
         assert self.progress.m is not None  # noqa: S101
-        self.progress.m += round(self.measured_line / LINES - self.progress.m / length_m) * length_m
+        along = self.progress.m / length_m
+        if self.line > self.measured_line + LINES // 2:  # by its laps; since then it has come less than a lap
+            laps = ceil((self.line - 1) / LINES - along)
+        else:
+            laps = round(self.measured_line / LINES - along)
+        self.progress.m += laps * length_m
         self.measured_line = int(self.progress.m // (length_m / LINES))
         self.next_m = RETHINK
 

@@ -140,6 +140,23 @@ def test_the_start_is_at_the_nearest_finish_line(car: Car, places: Places) -> No
     assert car.line_ms == 5_000
 
 
+def test_found_on_a_line_laid_in_mid_race_a_car_is_on_the_lap_after_those_it_has_officially_ended() -> None:
+    for along in (0.01, 0.4, 0.9):
+        car = at(along * LAP_M)
+        car.measured_line, car.line = -1, 3 * LINES
+        car.found(LAP_M)
+        assert car.progress.m == pytest.approx((3 + along) * LAP_M)
+        assert car.measured_line == int((3 + along) * LINES + 1e-9)
+
+
+def test_found_again_a_measured_car_is_at_the_nearest_place() -> None:
+    for before, along, laps in ((2.9, 0.05, 3), (3.1, 0.95, 2)):
+        car = at(along * LAP_M)
+        car.measured_line = car.line = int(before * LINES)
+        car.found(LAP_M)
+        assert car.progress.m == pytest.approx((laps + along) * LAP_M)
+
+
 def test_an_official_lap_count_is_taken_over_when_measuring_lost_laps() -> None:
     car = at(5.0)
     car.count_laps(12, LAP_M)

@@ -85,6 +85,8 @@ class Parser:
     """Session time (ms) of the latest part in ``SessionData``, and the part."""
     _opened_ms: int | None = None
     """When the feed first said that the session has been started."""
+    _unlisted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By car that ``DriverList`` does not have yet, its line in ``TimingData``."""
     _seen: set[tuple[str, ...]] = field(default_factory=set)
     """Messages of race control and the radio: after a loss of the connection the feed tells all of them again."""
     _lag_ms: int | None = None
@@ -214,7 +216,9 @@ class Parser:
         self._merge(message, at_ms)
         self.book.is_race = is_race(str(self.info.get("Type")))
         status = message.data.get("SessionStatus")  # from 2025 on; a state may be older than those beside it
-        return self._take_status("SessionInfo", status, at_ms) if status and not message.snapshot else []
+        if not status or message.snapshot:
+            return []
+        return self._take_status("SessionInfo", status, at_ms, is_event=False)
 
     def _driver_list(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         if not isinstance(message.data, dict):
@@ -230,7 +234,8 @@ class Parser:
             )
             for number in late
         ]  # fmt: skip
-        return [Entries(session_time_ms=at_ms, entries=entries), *notices] if late else []
+        added = [Entries(session_time_ms=at_ms, entries=entries), *notices] if late else []
+        return [*added, *self._newly_listed(at_ms)]
 
     def _timing_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._has_parts |= bool(whole(message.data.get("SessionPart")))
@@ -243,6 +248,7 @@ class Parser:
     def _timing_line(self, number: str, line: dict[str, Any], at_ms: int, *, snapshot: bool) -> list[Message]:
         self.book.take_timing(number, line, at_ms, snapshot=snapshot)
         if number not in self.book.entries:
+            self._unlisted[number] = merge(self._unlisted.get(number), line)
             return []
         before, laps = self.timing[number].line, self.book.cars[number].laps
         facts = self.timing[number].take(number, line, at_ms, laps, self.parts.part)
@@ -263,6 +269,15 @@ class Parser:
         car.tyres.joins(car.laps.lap_number - 1, visits, is_in=line.get("InPit") is True, is_new=is_new)
         return list(car.tyres.news(number, at_ms))
 
+    def _newly_listed(self, at_ms: int) -> list[Lap | Message]:
+        """What was sent of cars before they were listed: a snapshot can have its topics in any order."""
+        facts: list[Lap | Message] = []
+        for number in [number for number in self._unlisted if number in self.book.entries]:
+            line, laps = self._unlisted.pop(number), self.book.cars[number].laps
+            facts += self.timing[number].take(number, line, at_ms, laps, self.parts.part)
+            facts += self._join(number, line, at_ms, is_new=True)
+        return facts
+
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         facts: list[Lap | Message] = []
         for number, line in self._merged_lines(message).items():
@@ -274,7 +289,7 @@ class Parser:
         return facts
 
     def _session_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        return self._take_status("SessionStatus", message.data["Status"], at_ms)
+        return self._take_status(message.topic, message.data["Status"], at_ms, is_event=not message.snapshot)
 
     def _session_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         """The same statuses, and the parts of a qualifying, each with the time at which it began."""
@@ -305,14 +320,14 @@ class Parser:
         (at_ms, part), self._next_part = self._next_part, None
         return [] if self._has_parts else list(self.parts.take({"SessionPart": part}, at_ms))
 
-    def _take_status(self, source: str, status: Any, at_ms: int, known_ms: int | None = None) -> list[Lap | Message]:
+    def _take_status(
+        self, source: str, status: Any, at_ms: int, known_ms: int | None = None, *, is_event: bool = True
+    ) -> list[Lap | Message]:
         """``at_ms``: when it began; ``known_ms``: when that became known, if later."""
         fact = SessionStatus(session_time_ms=at_ms, status=status)
-        before = self._status.latest
-        if not self._status.is_new(source, fact.status):
+        if not self._status.is_new(source, fact.status, is_event=is_event):
             return []
-        if fact.status == "Started" and self.book.started_ms is not None and before == "Aborted":
-            self.book.restarts.append(at_ms)
+        self.book.take_status(fact.status, at_ms)
         self._update_start(fact)
         self.on_since_ms = at_ms if fact.status == "Started" else None
         if fact.status != "Inactive" and self._opened_ms is None:
@@ -323,7 +338,6 @@ class Parser:
         before = self.book.started_ms
         self.book.started_ms = start_after(before, fact, self.book.first_lap_over)
         if before is not None and self.book.started_ms is None:
-            self._status.begin_again()
             for car in self.book.cars.values():
                 car.tyres.restarts()
         if self.book.started_ms is not None and before is None:
@@ -331,11 +345,14 @@ class Parser:
 
     def _track_status_topic(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         text = str(message.data.get("Message", ""))
-        return self._take_track_status(message.topic, str(message.data["Status"]), text, at_ms)
+        code = str(message.data["Status"])
+        return self._take_track_status(message.topic, code, text, at_ms, is_event=not message.snapshot)
 
-    def _take_track_status(self, source: str, code: str, text: str, at_ms: int) -> list[Lap | Message]:
+    def _take_track_status(
+        self, source: str, code: str, text: str, at_ms: int, *, is_event: bool = True
+    ) -> list[Lap | Message]:
         fact = TrackStatus(session_time_ms=at_ms, status=code, message=text)
-        if not self._track_status.is_new(source, code):
+        if not self._track_status.is_new(source, code, is_event=is_event):
             return []
         self.book.statuses.append((at_ms, code))
         return [fact]

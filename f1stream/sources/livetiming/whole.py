@@ -65,7 +65,11 @@ def as_session(messages: Iterable[FeedMessage], source: str, key: str | None = N
         raise SourceError(f"{source} has no session {key}, but {_listed(names)}. Add one of these keys behind a #.")
     parser = heard.parser
     if not parser.info or not parser.entries():
-        raise SourceError(f"{source} does not tell which session it is and who drives: SessionInfo and DriverList.")
+        missing = "SessionInfo" if not parser.info else "DriverList"
+        raise SourceError(
+            f"{source} does not tell which session it is and who drives: it has no {missing}. Add the answer to "
+            f"subscribing as subscribe.txt beside it, or say which it is: recording:PATH#YEAR/EVENT/SESSION."
+        )
     heard.finish()
     heard.facts, heard.laps = corrected(heard.facts), corrected_laps(heard.laps)
     entries, late = parser.entries(), _late(heard.facts)

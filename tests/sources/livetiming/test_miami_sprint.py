@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from f1stream.race.order import rank
 from f1stream.sources.livetiming.merge import indexed
 from f1stream.sources.livetiming.parser import Tally
 from f1stream.sources.livetiming.recording import open_recording
@@ -29,14 +30,15 @@ def raced(parsed: tuple[Session, Tally]) -> Run:
     return run(parsed[0], 3_000)
 
 
-def test_the_order_at_the_flag_is_the_feeds_but_for_a_penalty(raced: Run) -> None:
-    """VER was 4th at the flag and was given ten seconds, which only the feed's order has."""
+def test_the_result_has_the_penalty_that_the_times_at_the_flag_have_not(raced: Run) -> None:
+    """VER was 4th at the flag and was given ten seconds, behind the safety car."""
     race = raced.race.race
     assert race is not None
     positions = {number: car.timing.position for number, car in race.cars.items() if car.timing is not None}
-    official = sorted(positions, key=lambda number: positions[number] or 99)
-    assert [number for number in race.order if number != "1"] == [number for number in official if number != "1"]
-    assert (race.order.index("1") + 1, positions["1"]) == (4, 17)
+    assert race.order == sorted(positions, key=lambda number: positions[number] or 99)
+    assert race.order.index("1") + 1 == 17
+    assert [car.number for car in rank(race.cars.values())].index("1") + 1 == 4
+    assert race.put_back == ["1"]
 
 
 def test_gaps_made_of_laps_are_the_official_ones(raced: Run) -> None:
