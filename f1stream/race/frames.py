@@ -92,9 +92,13 @@ class Frames:
                 race.touched.add(number)
 
     def _with_penalties(self) -> dict[str, int]:
-        """By car: its place if unserved time penalties were added; empty where there are none, or no race."""
+        """By car: its place if unserved time penalties were added; empty where there are none, or no race.
+
+        Those of cars that the result has further down than their times were added by it.
+        """
         race = self._race
         owed = {} if race.parts is not None else unserved_ms(race.cases)
+        owed = {number: ms for number, ms in owed.items() if number not in race.put_back}
         if owed.keys().isdisjoint(race.cars):
             return {}
         retired = {car.number for car in race.cars.values() if car.retired}
@@ -125,8 +129,8 @@ class Frames:
             sectors=(car.sectors[0], car.sectors[1], car.sectors[2]),
             compound=car.compound,
             tyre_age=car.tyre_age(),
-            stints=stints(car.sets, car.lap),
-            stops=len(stops),
+            stints=stints(car.driven_sets(), car.laps_driven),
+            stops=len(stops) + car.stops_unseen(),
             pit_stops=tuple(_stop(stop) for stop in stops),
             speed_trap=car.speed_trap,
             mini_sectors=self._race.colours.told.get(car.number, ""),

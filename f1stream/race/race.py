@@ -10,16 +10,15 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from f1stream.race import crossings
+from f1stream.race import crossings, ranking, retirements
 from f1stream.race.car import LINES, RETHINK, Car, Visit
 from f1stream.race.columns import Columns
 from f1stream.race.kept import AWAITED, COMPARED, CONDITIONS, stints_of_car
 from f1stream.race.order import UNKNOWN
 from f1stream.race.penalties import decided
 from f1stream.race.pit_loss import OF_STATUS, pit_loss
-from f1stream.race.places import FINISH, PIT_FINISH, Place, Places
+from f1stream.race.places import FINISH, Place, Places
 from f1stream.race.progress import Progress
-from f1stream.race.ranking import update_ranking
 from f1stream.race.state import State
 from f1stream.race.timed import Parts
 from models import (
@@ -71,6 +70,7 @@ class Race(State):
         for car in self.cars.values():
             car.progress = Progress()
             car.seen_at.clear()
+            car.passed_finish = None
             car.awaited.clear()
         self.places = places
         self.colours.lay_line()
@@ -115,7 +115,7 @@ class Race(State):
             case MiniSector() if message.driver_number in self.cars:
                 self.colours.tell(message)
                 self.touched.add(message.driver_number)
-                if self.places is None and message.change == "passed":
+                if message.change == "passed":
                     crossings.mini_sector(self, self.cars[message.driver_number], message)
             case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement() | Timing():
                 if (car := self.cars.get(message.driver_number)) is not None:
@@ -132,6 +132,8 @@ class Race(State):
         for car in self.cars.values():
             if started_ms is not None:
                 car.starts(started_ms, self.places)
+                if car.timing is not None and self.parts is None and self.official:
+                    crossings.join_late(self, car, car.timing)
             else:  # aborted: what it drove since is no part of the race
                 car.line = -1
                 car.times.clear()
@@ -166,6 +168,8 @@ class Race(State):
                     car.visits[-1].suspended = True
         elif status == "Finished" and self.parts is None and self.flag_ms is None and self.started_ms is not None:
             crossings.chequered(self, at)
+            if self.suspended:  # it is not resumed: nobody drives to the flag
+                crossings.finish(self)
 
     # -- facts of a car --------------------------------------------------------------------------------
 
@@ -174,12 +178,14 @@ class Race(State):
         self.stops_told |= isinstance(message, PitIn | PitOut | TyreChange)
         match message:
             case PitIn():
-                car.in_pit, car.next_m = True, RETHINK
+                retirements.lives(self, car, at)
+                car.in_pit, car.led_at_pit_in, car.next_m = True, self.laps_led, RETHINK
                 car.visits.append(Visit(message.lap, at, suspended=self.suspended))
                 del car.visits[: -stints_of_car(len(self.cars))]
                 self.colours.interrupt(car.number)
                 self.pit_lane.enters(car.number)
             case PitOut():
+                retirements.lives(self, car, at)
                 car.in_pit, car.standing_from, car.next_m = False, None, RETHINK
                 self.pit_lane.leaves(car.number)
                 if self.started_ms is not None:  # before the start it was on its way to the grid
@@ -190,29 +196,27 @@ class Race(State):
                 car.fit(message, racing=self.started_ms is not None)
                 del car.sets[: -stints_of_car(len(self.cars))]
             case SectorTime():
+                retirements.lives(self, car, at)
                 self.bests.sector(car, message.sector, message.time_ms)
                 if message.sector != 3:  # the third ends at the finish line: the lap's record tells
                     self._official(car, Place(message.sector, message.lap, at))
             case Timing():
                 self._timing(car, message)
             case Retirement():
-                car.retired, car.stopped = True, False
+                car.retired, car.stopped = not message.revoked, False
                 self.moved.add(car.number)
 
     def complete(self, car: Car, lap: LapUpdate) -> None:
         """Apply a completed or revised lap."""
+        if self.parts is None and self.started_ms is not None and lap.end_ms <= self.started_ms:
+            return  # it was driven to the grid
         self.touched.add(car.number)
         known = car.official_at[FINISH]
         first_told = known is None or lap.lap_number > known[0]
         if lap.speed_st is not None:
             car.speed_trap = max(lap.speed_st, car.speed_trap or 0)
         if self.places is not None and car.seen_at:
-            for place, metres in car.seen_at:
-                self.places.learn(place, metres)
-            for other in self.cars.values():
-                other.next_m = RETHINK
-            if self.colours.learn(self.places):
-                self.touched.update(self.cars)
+            crossings.learn(self, self.places, car.seen_at)
         car.seen_at.clear()
         if self.places is None and lap.official and lap.lap_time_ms is not None and not lap.deleted:
             self.mini_sectors.learn(car.number, lap.end_ms, lap.lap_time_ms)
@@ -233,9 +237,8 @@ class Race(State):
 
     def _official(self, car: Car, place: Place) -> None:
         """An official time: learn where the place is, count the lap."""
-        learned_at = PIT_FINISH if place.place == FINISH and car.in_pit else place.place
-        if learned_at != FINISH:
-            car.awaited.append((learned_at, place.lap, place.time_ms))
+        if place.place != FINISH:
+            car.awaited.append((place.place, place.lap, place.time_ms))
             del car.awaited[:-AWAITED]
         car.official_at[place.place] = (place.lap, place.time_ms)
         crossings.compare(self, car, place.place)
@@ -250,6 +253,9 @@ class Race(State):
     def _timing(self, car: Car, shown: Timing) -> None:
         """What the feed shows of a car: the truth about what happened before we listened."""
         before, car.timing = car.timing, shown
+        if shown.position != (before and before.position):
+            self.placed_ms = shown.session_time_ms
+            self.moved.add(car.number)
         if self.parts is not None and self.official:
             if before is None and shown.laps:  # the feed counts one when a car leaves its garage
                 car.line = max(car.line, (shown.laps - 1) * LINES)
@@ -263,6 +269,10 @@ class Race(State):
                 self.touched.update(self.cars)
         if before is None and shown.in_pit is not None:  # later it enters and leaves the pits
             car.in_pit = shown.in_pit
+        if before is not None and before.stopped and not shown.stopped:
+            retirements.lives(self, car, shown.session_time_ms)
+        if self.parts is None and self.official:
+            crossings.join_late(self, car, shown)
         self._compare_gap(car, shown)
 
     def _compare_gap(self, car: Car, told: Timing) -> None:
@@ -283,12 +293,13 @@ class Race(State):
         """All facts up to ``now`` (ms) are in: update order and distances. True when the cars were ranked again."""
         crossings.coast(self, now)
         if now % 1_000 == 0:
-            crossings.retire(self, now)
+            retirements.retire(self, now)
+            ranking.choose_source(self, now)
             self.moved.update(car.number for car in self.cars.values() if self.bests.drop_deleted(car, now))
         if self.stops_told and self.parts is None:
             self.stops_told = False
             self.pit_loss = pit_loss(self.cars.values(), self.conditions)
-        return update_ranking(self)
+        return ranking.update_ranking(self)
 
 
 _RACE = TypeAdapter(Race)

@@ -42,9 +42,10 @@ class CarTiming:
                 kind = PitIn if in_pit else PitOut
                 facts.append(kind(session_time_ms=at_ms, driver_number=number, lap=laps.lap_number))
             self.in_pit = in_pit
-        if change.get("Retired") is True and not self.retired:
-            self.retired = True
-            facts.append(Retirement(session_time_ms=at_ms, driver_number=number))
+        retired = change.get("Retired")
+        if isinstance(retired, bool) and retired != self.retired:
+            self.retired = retired
+            facts.append(Retirement(session_time_ms=at_ms, driver_number=number, revoked=not retired))
         bests = self._bests(change, part)
         if bests or change.keys() & SHOWN:
             shown = self._shown(number, at_ms, part)
