@@ -37,7 +37,7 @@ from f1stream.settings import EMBEDDED_HOST, WrongSetting, settings
 from f1stream.sources.newer import warn_of_newer_runs
 from f1stream.sources.publish import Counts, publish
 from f1stream.sources.session import Session, SourceError
-from f1stream.sources.spec import KINDS, open_source
+from f1stream.sources.spec import KINDS, WHICH, open_source
 from f1stream.warehouse.commands import app as warehouse_commands
 from f1stream.warehouse.errors import WarehouseError
 
@@ -57,7 +57,7 @@ Speed = Annotated[
     str,
     typer.Option(help="Times the session's own pace, from 0.25, or max for as fast as possible.", metavar="N|max"),
 ]
-Source = Annotated[str, typer.Argument(help=f"Where the session comes from: {KINDS}.", metavar="SRC")]
+Source = Annotated[str, typer.Argument(help=f"Where the session comes from: {KINDS}. {WHICH}.", metavar="SRC")]
 PacketMs = Annotated[
     int | None,
     typer.Option(min=50, max=10_000, help="Session time in one packet; by default 250 up to 10x and 1000 above."),
@@ -101,8 +101,8 @@ def demo(
     source: Annotated[
         str | None,
         typer.Option(
-            help=f"Where the session comes from: {KINDS}. By default the 2025 Australian Grand Prix, fetched at the "
-            "first start, or a simulated race where it cannot be had.",
+            help=f"Where the session comes from: {KINDS}. {WHICH}. By default the 2025 Australian Grand "
+            "Prix, fetched at the first start, or a simulated race where it cannot be had.",
             metavar="SRC",
         ),
     ] = None,

@@ -109,6 +109,9 @@ class Settings(BaseSettings):
         pattern=r"^https?://[^/\s]+\S*$",
         description="The Jolpica API, or a mirror of it.",
     )
+    jolpica_requests_per_hour: int = Field(
+        500, ge=1, description="Requests an hour that the API allows; shared by all processes of a user."
+    )
     jolpica_timeout_seconds: float = Field(30.0, gt=0, description="Longest wait for one answer.")
     jolpica_retry_seconds: float = Field(
         60.0, gt=0, description="Longest pause between attempts, unless the API asks for a longer one."

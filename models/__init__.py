@@ -15,6 +15,7 @@ from models.message import (
     Message,
     MiniSector,
     Notice,
+    PartBest,
     PitIn,
     PitOut,
     RaceControl,
@@ -37,7 +38,7 @@ from models.update import CarUpdate, DamagedRun, LapUpdate, Updates
 
 __all__ = [
     "CarState", "CarUpdate", "Damaged", "DamagedRun", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap",
-    "LapCount", "LapUpdate", "Marts", "Message", "MiniSector", "Notice", "Packet", "PitIn", "PitOut",
+    "LapCount", "LapUpdate", "Marts", "Message", "MiniSector", "Notice", "Packet", "PartBest", "PitIn", "PitOut",
     "RaceControl", "RaceState", "ResultRow", "Retirement", "Round", "RoundResult", "Season", "SectorTime",
     "SessionClock", "SessionEnd", "SessionInfo", "SessionPart", "SessionResult", "SessionStatus", "StandingRow",
     "TeamRadio", "Timing", "Track", "TrackStatus", "TyreChange", "Updates", "Weather", "YellowSector",

@@ -1,6 +1,7 @@
 """What the Jolpica API answers, as far as we rely on it: every value is a string, and further fields are kept.
 
-The warehouse stores a row as the API sent it; these models only refuse what the marts could not be built from.
+The warehouse stores a row as the API sent it, without the values that these models refuse: the marts could not be
+built from them. A row needs what it is known by; everything else may be missing.
 Source: the API's documentation and recorded answers from 1979 to 2026.
 """
 
@@ -11,11 +12,22 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Number = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$")]
-"""A number as text."""
+Degrees = Annotated[str, Field(pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,15})?$")]
+"""Latitude or longitude as text."""
+Whole = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
+"""A count, place or number of ms as text."""
+Points = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?$")]
+"""Half points are given for shortened races: ``12.5``."""
 Identifier = Annotated[str, Field(min_length=1)]
-LapTime = Annotated[str, Field(pattern=r"^(\d+:)?\d?\d:\d\d\.\d+$|^\d+\.\d+$")]
+_TIME = r"^([0-9]{1,3}:)?[0-9]?[0-9]:[0-9][0-9]\.[0-9]{1,9}$|^[0-9]{1,5}\.[0-9]{1,9}$"
+LapTime = Annotated[str, Field(pattern=_TIME)]
 """``1:23.456``, ``1:02:03.456`` or ``23.456``."""
+QualifyingTime = Annotated[str, Field(pattern=f"^$|{_TIME}")]
+"""Likewise; empty for a car without a time."""
+ClockTime = Annotated[
+    str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?(Z|[+-][0-9][0-9]:[0-9][0-9])?$")
+]
+"""``13:00:00Z``; of a pit stop the track's own time, without a zone."""
 
 
 class _Row(BaseModel):
@@ -27,8 +39,8 @@ class Place(_Row):
 
     locality: str
     country: str
-    lat: Number | None = None
-    long: Number | None = None
+    lat: Degrees | None = None
+    long: Degrees | None = None
 
 
 class Circuit(_Row):
@@ -46,6 +58,7 @@ class Driver(_Row):
     given_name: Annotated[str, Field(alias="givenName")]
     family_name: Annotated[str, Field(alias="familyName")]
     code: str | None = None
+    permanent_number: Annotated[Whole | None, Field(alias="permanentNumber")] = None
     date_of_birth: Annotated[Date | None, Field(alias="dateOfBirth")] = None
     nationality: str | None = None
 
@@ -62,18 +75,18 @@ class Start(_Row):
     """When a session starts (UTC); older seasons have no times."""
 
     date: Date
-    time: str | None = None
+    time: ClockTime | None = None
 
 
 class Race(_Row):
     """A row of ``races``: an event. Sessions that it does not have are left out."""
 
-    season: Number
-    round: Number
+    season: Whole
+    round: Whole
     name: Annotated[Identifier, Field(alias="raceName")]
     circuit: Annotated[Circuit, Field(alias="Circuit")]
     date: Date
-    time: str | None = None
+    time: ClockTime | None = None
     first_practice: Annotated[Start | None, Field(alias="FirstPractice")] = None
     second_practice: Annotated[Start | None, Field(alias="SecondPractice")] = None
     third_practice: Annotated[Start | None, Field(alias="ThirdPractice")] = None
@@ -86,27 +99,34 @@ class Race(_Row):
 class RaceTime(_Row):
     """The winner's time; of the others, their gap. On a lapped car the text is the gap modulo whole laps."""
 
-    millis: Number | None = None
+    millis: Whole | None = None
     time: str | None = None
+
+
+class FastestTime(_Row):
+    """The time of a fastest lap."""
+
+    time: LapTime | None = None
 
 
 class FastestLap(_Row):
     """A car's best lap of the race."""
 
-    rank: Number | None = None
-    lap: Number | None = None
+    rank: Whole | None = None
+    lap: Whole | None = None
+    time: Annotated[FastestTime | None, Field(alias="Time")] = None
 
 
 class Result(_Row):
     """A row of ``results`` and ``sprint``; ``positionText`` and ``status`` tell retirements, not ``position``."""
 
     number: str | None = None
-    position: Number
-    position_text: Annotated[str, Field(alias="positionText")]
-    points: Number
-    grid: Number | None = None
-    laps: Number
-    status: str
+    position: Whole | None
+    position_text: Annotated[str | None, Field(alias="positionText")]
+    points: Points | None
+    grid: Whole | None = None
+    laps: Whole | None
+    status: str | None
     driver: Annotated[Driver, Field(alias="Driver")]
     constructor: Annotated[Constructor | None, Field(alias="Constructor")] = None
     time: Annotated[RaceTime | None, Field(alias="Time")] = None
@@ -117,20 +137,20 @@ class QualifyingResult(_Row):
     """A row of ``qualifying``."""
 
     number: str | None = None
-    position: Number
+    position: Whole | None
     driver: Annotated[Driver, Field(alias="Driver")]
     constructor: Annotated[Constructor | None, Field(alias="Constructor")] = None
-    q1: Annotated[str | None, Field(alias="Q1")] = None
-    q2: Annotated[str | None, Field(alias="Q2")] = None
-    q3: Annotated[str | None, Field(alias="Q3")] = None
+    q1: Annotated[QualifyingTime | None, Field(alias="Q1")] = None
+    q2: Annotated[QualifyingTime | None, Field(alias="Q2")] = None
+    q3: Annotated[QualifyingTime | None, Field(alias="Q3")] = None
 
 
 class Timing(_Row):
     """A row of ``laps``: one lap of one car."""
 
-    lap: Number
+    lap: Whole
     driver_id: Annotated[Identifier, Field(alias="driverId")]
-    position: Number | None = None
+    position: Whole | None = None
     time: LapTime | None = None
 
 
@@ -138,18 +158,18 @@ class PitStop(_Row):
     """A row of ``pitstops``: ``duration`` is the time in the pit lane, in seconds or ``m:ss.fff``."""
 
     driver_id: Annotated[Identifier, Field(alias="driverId")]
-    lap: Number
-    stop: Number
+    lap: Whole | None
+    stop: Whole
     time: str | None = None
-    duration: str | None = None
+    duration: LapTime | None = None
 
 
 class DriverStanding(_Row):
     """A row of ``driverstandings``: a driver, with every team that they scored or drove for in the season."""
 
-    position: Number | None = None
-    points: Number
-    wins: Number
+    position: Whole | None = None
+    points: Points | None
+    wins: Whole | None
     driver: Annotated[Driver, Field(alias="Driver")]
     constructors: Annotated[list[Constructor], Field(alias="Constructors")]
 
@@ -157,9 +177,9 @@ class DriverStanding(_Row):
 class ConstructorStanding(_Row):
     """A row of ``constructorstandings``."""
 
-    position: Number | None = None
-    points: Number
-    wins: Number
+    position: Whole | None = None
+    points: Points | None
+    wins: Whole | None
     constructor: Annotated[Constructor, Field(alias="Constructor")]
 
 
@@ -168,7 +188,7 @@ class Status(_Row):
 
     status_id: Annotated[Identifier, Field(alias="statusId")]
     status: str
-    count: Number
+    count: Whole | None
 
 
 class Page(BaseModel):

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from models.base import Record
 from models.bounds import (
+    LONGEST_MS,
     MOST_CARS,
     MOST_MARKS,
     MOST_POINTS,
@@ -196,7 +197,10 @@ class PitOut(_Fact):
 
 
 class TyreChange(_Fact):
-    """A car got another set: at the start, and at every stop that changes tyres."""
+    """A car's set from ``lap`` on: at the start, and at every stop that changes tyres.
+
+    Another one of the same ``lap`` corrects it.
+    """
 
     kind: Literal["tyre_change"] = "tyre_change"
     driver_number: CarNumber
@@ -206,6 +210,10 @@ class TyreChange(_Fact):
     tyre_life: TyreLife | None
     """Laps driven on the set before this lap, where that is known."""
     fresh: bool | None
+    changed: bool = True
+    """False: the car left the pit lane on the set that it came with, whatever was published of ``lap`` before."""
+    on_lap: LapNumber | None = None
+    """The lap that the car is on, where its earlier laps were not heard: a session joined late."""
 
 
 class SectorTime(_Fact):
@@ -245,6 +253,8 @@ class Retirement(_Fact):
 
     kind: Literal["retirement"] = "retirement"
     driver_number: CarNumber
+    revoked: bool = False
+    """It is not out after all."""
 
 
 class SessionPart(_Fact):
@@ -256,6 +266,17 @@ class SessionPart(_Fact):
     """How many cars take part in it."""
     goes_on: Small | None = None
     """How many of them go on to the next part; None in the last one."""
+
+
+class PartBest(Record):
+    """A car's best lap of one part of the session, as the feed shows it."""
+
+    part: Annotated[int, Field(ge=1, le=9)]
+    """From 1; a practice is one part."""
+    ms: Annotated[int, Field(ge=1, le=7 * LONGEST_MS)] | None = None
+    """None: it has none, or none any more."""
+    lap: LapNumber | None = None
+    """Where the feed says it."""
 
 
 class Timing(_Fact):
@@ -272,6 +293,11 @@ class Timing(_Fact):
     knocked_out: bool = False
     """It takes no part any more in this qualifying."""
     stopped: bool = False
+    in_pit: bool | None = None
+    laps: LapNumber | None = None
+    """The feed's count of laps: in a race those completed, else the one that the car is on or was on last."""
+    bests: list[PartBest] = Field(default=[], max_length=9)
+    """Best laps that this message changes; the others are as before."""
 
 
 class SessionClock(_Fact):

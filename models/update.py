@@ -46,6 +46,8 @@ class LapUpdate(Record):
     deleted: bool
     official: bool
     """False for a lap that was made up: its end is nobody's time."""
+    in_or_out_lap: bool = False
+    """It began or ended in the pit lane."""
 
 
 class CarUpdate(Record):

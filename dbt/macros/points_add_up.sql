@@ -1,5 +1,6 @@
 {# What the API says, from 1991, when every result counted: the points of all races and sprints so far are those of
-   the standings. Rounds of which a result is missing are left out, and so are the exceptions in the seed. #}
+   the standings. Rounds of which a result is missing are left out, and so are results without points that can be read, and the
+   exceptions in the seed. #}
 {% macro points_add_up(entity) -%}
 with results as (
 
@@ -34,7 +35,7 @@ scored as (
 
     select
         standings.{{ entity }}_standing_key,
-        sum(results.points) as points
+        case when count(results.points) = count(*) then sum(results.points) end as points
     from {{ ref('fact_' ~ entity ~ '_standings') }} as standings
     inner join events on standings.event_key = events.event_key and events.has_all_before
     inner join events as earlier on events.season = earlier.season and events.round >= earlier.round

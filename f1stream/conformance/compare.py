@@ -196,7 +196,7 @@ def _best_laps(session: Session, feed: FeedState, result: Replay) -> Check:
     assert race is not None  # noqa: S101 - a session without a frame has raised
     ours: dict[str, object] = {}
     theirs: dict[str, object] = {}
-    parts = range(len(race.bests.began))
+    parts = range(len(race.bests.began_ms))
     for number, car in race.cars.items():
         if number in feed.cars:
             bests = {part + 1: best[0] for part in parts if (best := race.bests.best(car, part)) is not None}

@@ -89,7 +89,10 @@ class Sessions:
                 (LIVE, _follow, AtSessions(to_follow, followed, -LIVE_BEFORE, tuple(planned), done)),
                 (WHOLE, _publish, AtSessions(to_publish, published, WHOLE_AFTER, tuple(planned), whole_done)),
             ):
-                self._scheduler.add_job(function, trigger, [id_], id=id_, replace_existing=True, executor=id_)
+                self._scheduler.add_job(
+                    function, trigger, [id_], id=id_, replace_existing=True, executor=id_,
+                    coalesce=id_ == LIVE,  # each session that came due in a sleep is published
+                )  # fmt: skip
 
     def failing(self) -> dict[str, str]:
         """What could not be done, and why; of sessions that are owed from the file, the latest."""
@@ -111,13 +114,13 @@ class Sessions:
             self._attended(LIVE, session)
 
     def publish(self, attempt: int = 1, start: datetime | None = None, event: str = "", name: str = "") -> None:
-        """Publish a session as it is published, by default the latest one.
+        """Publish a session as it is published, by default the latest one that is neither published nor owed.
 
         ``start`` is when it was to start; its ``event`` and ``name`` find it when it was moved.
         """
         due = self._scheduler.get_job(WHOLE)
         if start is None and due is not None:
-            start = times.latest(due.trigger.starts, WHOLE_AFTER, datetime.now(UTC))
+            start = self._latest(due)
             if session := self._session(WHOLE, start):
                 event, name = session.event, session.name
         if start is None or not has_broker(self._settings):
@@ -141,6 +144,13 @@ class Sessions:
                 owed.remove()
         if session := self._session(WHOLE, start):
             self._attended(WHOLE, session)
+
+    def _latest(self, due: Due) -> datetime | None:
+        """Of those that came due in a sleep of weeks only the latest, and its weekend's."""
+        now, owed = datetime.now(UTC), {each.args[3] for each in self._owed()}
+        newest = times.latest([each.starts[-1] for each in _planned(due)], WHOLE_AFTER, now)
+        left = [at for at in due.trigger.starts if at not in owed and (at == newest or at + WEEKEND > now)]
+        return times.latest(left, WHOLE_AFTER, now)
 
     def _owe(self, attempt: int, error: str, start: datetime, event: str, name: str, at: datetime) -> None:
         self._scheduler.add_job(

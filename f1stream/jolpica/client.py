@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ import tenacity
 from pydantic import ValidationError
 from pyrate_limiter import Duration, Limiter, Rate, SingleBucketFactory, SQLiteBucket
 
+from f1stream.jolpica.repair import Flaw, another_shape, repaired
 from f1stream.jolpica.resources import Ask, Row
 from f1stream.private_folder import private_folder
 from f1stream.settings import Settings
@@ -25,10 +26,8 @@ from models.jolpica import Page
 
 PAGE_ROWS = 100
 """The API's own limit; a greater one is cut to it."""
-HOURLY = 500
-RATES = (Rate(4, 1_250), Rate(HOURLY, Duration.HOUR))
-"""What the API allows is 4 a second and 500 an hour. A second is counted a quarter longer, because what leaves
-evenly does not arrive so."""
+A_SECOND = Rate(4, 1_250)
+"""The API allows 4 a second. A second is counted a quarter longer, because what leaves evenly does not arrive so."""
 MAX_BODY_BYTES = 8_000_000
 KEPT_BODY_CHARACTERS = 64_000
 ATTEMPTS = 6
@@ -53,6 +52,25 @@ class BadAnswer(Exception):
         return f"{self.url}: {self.reason}"
 
 
+@dataclass
+class Answered:
+    """An answer with all its pages."""
+
+    rows: list[Row] = field(default_factory=list)
+    """In the API's order, without what could not be used."""
+    flaws: list[Flaw] = field(default_factory=list)
+    """What could not be used."""
+    url: str = ""
+    """The page of the first flaw."""
+    body: str = ""
+    """Its first characters."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether no row is left out."""
+        return not any(flaw.row_left_out for flaw in self.flaws)
+
+
 class _Later(Exception):
     """Ask again; ``after_s`` as the API wishes."""
 
@@ -69,7 +87,12 @@ class _Garbled(_Later):
         self.bad = bad
 
 
-def shared_bucket(home: Path, rates: tuple[Rate, ...] = RATES) -> SQLiteBucket:
+def rates(settings: Settings) -> tuple[Rate, ...]:
+    """What is asked at most: in a second, and in an hour (``jolpica_requests_per_hour``)."""
+    return A_SECOND, Rate(settings.jolpica_requests_per_hour, Duration.HOUR)
+
+
+def shared_bucket(home: Path, rates: tuple[Rate, ...]) -> SQLiteBucket:
     """What was asked lately, in a file: every process of this user asks out of one allowance, restarts included."""
     private_folder(home)
     bucket: SQLiteBucket = SQLiteBucket.init_from_file(
@@ -93,23 +116,30 @@ class Jolpica:
         """How many were sent."""
 
     async def rows(self, ask: Ask) -> list[Row]:
-        """Every row of an answer, all pages of it, in the API's order. Raises Unreachable and BadAnswer."""
-        rows: list[Row] = []
-        offset = 0
+        """The rows of ``read``."""
+        return (await self.read(ask)).rows
+
+    async def read(self, ask: Ask) -> Answered:
+        """An answer, all pages of it. Raises Unreachable, and BadAnswer for one of another shape."""
+        answered = Answered()
+        count = offset = 0
         total: int | None = None
         while total is None or offset < total:
             url = f"{self._base}/{ask.path}.json?limit={PAGE_ROWS}&offset={offset}"
             data, body = await self._answer(url)
             page, found = _page(ask, url, data, body)
+            count += len(found)
             if page.offset != offset or (total is not None and page.total != total):
                 reason = f"offset {page.offset} of {page.total} where offset {offset} of {total} was due"
                 raise BadAnswer(url, reason, body)
             total = page.total
-            rows.extend(found)
+            _add(answered, ask, found, url, body)
             offset += page.limit
-        if len(rows) != total:
-            raise BadAnswer(url, f"{len(rows)} rows where total says {total}", body)
-        return rows
+        if count != total:
+            raise BadAnswer(url, f"{count} rows where total says {total}", body)
+        if answered.flaws and (why := another_shape(answered.flaws, count, count - len(answered.rows))):
+            raise BadAnswer(answered.url, why, answered.body)
+        return answered
 
     async def _answer(self, url: str) -> tuple[Any, str]:
         retrying = tenacity.AsyncRetrying(
@@ -195,22 +225,35 @@ def _page(ask: Ask, url: str, data: Any, body: str) -> tuple[Page, list[Row]]:
     resource = ask.resource
     try:
         page = Page.model_validate(data["MRData"])
-        rows = list(resource.rows(data["MRData"])) if page.total else []
-        for row in rows:
-            resource.model.model_validate(row)
-        return page, rows
+        return page, list(resource.rows(data["MRData"])) if page.total else []
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise BadAnswer(url, f"{where}: {first['msg']} ({error.error_count()} in that row)", body) from None
+        raise BadAnswer(url, f"{where}: {first['msg']} ({error.error_count()} in the page)", body) from None
     except (KeyError, TypeError, AttributeError) as error:
         raise BadAnswer(url, f"not the shape of {resource.name}: {type(error).__name__} {error}", body) from None
 
 
+def _add(answered: Answered, ask: Ask, found: list[Row], url: str, body: str) -> None:
+    """The rows of one page, without what cannot be used."""
+    resource = ask.resource
+    for row in found:
+        try:
+            name = resource.identity(row)
+        except (KeyError, TypeError):
+            name = f"row {len(answered.rows) + 1}"
+        kept, flaws = repaired(resource.model, row, name)
+        if flaws and not answered.flaws:
+            answered.url, answered.body = url, body
+        answered.flaws += flaws
+        if kept is not None:
+            answered.rows.append(kept)
+
+
 @asynccontextmanager
-async def open_jolpica(settings: Settings, rates: tuple[Rate, ...] = RATES) -> AsyncIterator[Jolpica]:
-    """The API, for as long as it is needed."""
-    bucket = shared_bucket(settings.home, rates)
+async def open_jolpica(settings: Settings, at_most: tuple[Rate, ...] | None = None) -> AsyncIterator[Jolpica]:
+    """The API, for as long as it is needed; ``at_most`` is asked of it, by default as the settings say."""
+    bucket = shared_bucket(settings.home, at_most or rates(settings))
     headers = {"User-Agent": f"f1stream/{version('f1stream')}", "Accept": "application/json"}
     timeout = aiohttp.ClientTimeout(total=settings.jolpica_timeout_seconds)
     try:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs.lock import one_at_a_time
 from f1stream.jolpica import plan
-from f1stream.jolpica.client import HOURLY, open_jolpica, shared_bucket
+from f1stream.jolpica.client import open_jolpica, rates, shared_bucket
 from f1stream.jolpica.landing import Landing
 from f1stream.jolpica.resources import Ask
 from f1stream.jolpica.sync import Outcome, Sync
@@ -93,7 +93,7 @@ async def _with_api(
 @contextmanager
 def _progress() -> Iterator[Callable[[Ask | None, int], None]]:
     """A bar in requests, with an estimate that knows the hourly limit."""
-    bucket = shared_bucket(settings().home)
+    bucket, hourly = shared_bucket(settings().home, rates(settings())), settings().jolpica_requests_per_hour
     columns = (
         TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TextColumn("requests"),
         TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
@@ -105,8 +105,8 @@ def _progress() -> Iterator[Callable[[Ask | None, int], None]]:
             bar = bars.tasks[0]
             total, done = (bar.total or 0) + max(more, 0), bar.completed + max(-more, 0)
             bucket.leak(bucket.now())  # type: ignore[no-untyped-call]
-            left = plan.seconds_for(int(total - done), min(bucket.count(), HOURLY))
-            about = f"about {timedelta(seconds=round(left))} left ({HOURLY} an hour)" if left >= 1 else ""
+            left = plan.seconds_for(int(total - done), min(bucket.count(), hourly), hourly)
+            about = f"about {timedelta(seconds=round(left))} left ({hourly} an hour)" if left >= 1 else ""
             bars.update(task, total=total, completed=done, left=about, description=str(ask or bar.description))
 
         try:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from f1stream.jolpica.client import BadAnswer
+from f1stream.jolpica.client import Answered, BadAnswer
 from f1stream.jolpica.resources import RACES, Ask, Row
 from f1stream.warehouse.connection import Warehouse
+
+LISTED_FLAWS = 50
+"""Values of one answer that are named in the quarantine; of more the first."""
 
 
 class Outcome(StrEnum):
@@ -112,8 +115,11 @@ class Landing:
         )
         return [(json.loads(row["payload"]), row["first_seen"].replace(tzinfo=UTC)) for row in rows]
 
-    def land(self, ask: Ask, rows: list[Row], now: datetime) -> Landed:
-        """One answer that is not empty, all of it or nothing. Raises snowflake.connector.Error."""
+    def land(self, ask: Ask, rows: list[Row], now: datetime, *, complete: bool = True) -> Landed:
+        """One answer that is not empty, all of it or nothing. Raises snowflake.connector.Error.
+
+        Of one that is not ``complete`` rows are left out: what is not in it is not gone, and it is asked for again.
+        """
         entities = by_entity(ask, rows)
         hashes = {entity: content_hash(row) for entity, row in entities.items()}
         table = ask.resource.table
@@ -128,6 +134,8 @@ class Landing:
                 ).fetchall()
             )
             found = difference(before, hashes)
+            if not complete:
+                found = replace(found, gone=[])
             over = json.dumps(found.changed + found.gone)
             if found.changed or found.gone:
                 execute(
@@ -165,7 +173,7 @@ class Landing:
                 f"update {table} set last_seen = cast(? as timestamp_ntz) where {here} and gone_at is null",  # noqa: S608
                 [at, *place],
             )
-            self._answered(execute, ask, Outcome.COMPLETE, len(rows), now)
+            self._answered(execute, ask, Outcome.COMPLETE if complete else Outcome.QUARANTINED, len(rows), now)
             execute("commit")
         same = len(entities) - len(found.new) - len(found.changed)
         return Landed(len(found.new), len(found.changed), len(found.gone), same)
@@ -179,13 +187,23 @@ class Landing:
     def quarantine(self, ask: Ask, bad: BadAnswer, now: datetime) -> None:
         """An answer that cannot be landed, kept to be looked at. What was landed before stays."""
         with self._warehouse.transaction() as execute:
-            execute(
-                "insert into RAW.JOLPICA_QUARANTINE (resource, season, round, url, reason, body, seen_at)"
-                " select ?, cast(? as int), cast(? as int), ?, ?, ?, cast(? as timestamp_ntz)",
-                [ask.name, ask.season, ask.round, bad.url, bad.reason, bad.body, _text(now)],
-            )
+            self._quarantined(execute, ask, bad, now)
             self._answered(execute, ask, Outcome.QUARANTINED, 0, now)
             execute("commit")
+
+    def list_flaws(self, ask: Ask, answered: Answered, now: datetime) -> None:
+        """The values of an answer that could not be used, kept to be looked at; the answer is landed without them."""
+        reason = f"{len(answered.flaws)} values: {'; '.join(map(str, answered.flaws[:LISTED_FLAWS]))}"
+        with self._warehouse.transaction() as execute:
+            self._quarantined(execute, ask, BadAnswer(answered.url, reason, answered.body), now)
+            execute("commit")
+
+    def _quarantined(self, execute: Any, ask: Ask, bad: BadAnswer, now: datetime) -> None:
+        execute(
+            "insert into RAW.JOLPICA_QUARANTINE (resource, season, round, url, reason, body, seen_at)"
+            " select ?, cast(? as int), cast(? as int), ?, ?, ?, cast(? as timestamp_ntz)",
+            [ask.name, ask.season, ask.round, bad.url, bad.reason, bad.body, _text(now)],
+        )
 
     def _answered(self, execute: Any, ask: Ask, outcome: Outcome, rows: int, now: datetime) -> None:
         place = [ask.name, ask.season, ask.round]

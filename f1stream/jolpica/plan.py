@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from f1stream.jolpica.client import HOURLY, RATES
+from f1stream.jolpica.client import A_SECOND
 from f1stream.jolpica.landing import Answer, Outcome
 from f1stream.jolpica.resources import ALL, RACES, Ask
 from models.jolpica import Race, Start
@@ -121,14 +121,14 @@ def is_complete(answers: Mapping[Ask, Answer], ask: Ask) -> bool:
     return answer is not None and answer.outcome is Outcome.COMPLETE
 
 
-def seconds_for(requests: int, asked_this_hour: int) -> float:
-    """How long so many requests take, given how many of the hour's allowance are used already.
+def seconds_for(requests: int, asked_this_hour: int, hourly: int) -> float:
+    """How long so many requests take, given how many of the ``hourly`` ones are used already.
 
     The allowance is taken to return an hour after it was used up, which is the worst case.
     """
-    a_second = RATES[0].limit / RATES[0].interval * 1000
-    at_once = max(HOURLY - asked_this_hour, 0)
+    a_second = A_SECOND.limit / A_SECOND.interval * 1000
+    at_once = max(hourly - asked_this_hour, 0)
     if requests <= at_once:
         return requests / a_second
-    hours, rest = divmod(requests - at_once - 1, HOURLY)
+    hours, rest = divmod(requests - at_once - 1, hourly)
     return 3600.0 * (hours + 1) + (rest + 1) / a_second

@@ -11,9 +11,10 @@ from functools import partial
 import snowflake.connector
 
 from f1stream.jolpica import plan
-from f1stream.jolpica.client import BadAnswer, Jolpica, Unreachable
+from f1stream.jolpica.client import Answered, BadAnswer, Jolpica, Unreachable
 from f1stream.jolpica.landing import Answer, Landed, Landing
 from f1stream.jolpica.plan import Event
+from f1stream.jolpica.repair import repaired
 from f1stream.jolpica.resources import Ask
 from f1stream.warehouse.connection import sentence
 from f1stream.warehouse.errors import WarehouseError
@@ -35,6 +36,8 @@ class Outcome:
     waiting: list[str] = field(default_factory=list)
     """Due and empty."""
     quarantined: list[str] = field(default_factory=list)
+    flaws: list[str] = field(default_factory=list)
+    """Values that could not be used, of answers that were landed without them."""
     unanswered: list[str] = field(default_factory=list)
     not_asked: int = 0
     """Left out because the API had stopped answering."""
@@ -54,6 +57,10 @@ class Outcome:
             told.append(f"Due, but not published yet: {_some(self.waiting)}. They are asked for again next time.")
         if self.quarantined:
             told.append(f"Of unexpected shape, kept in RAW.JOLPICA_QUARANTINE: {_some(self.quarantined)}.")
+        if self.flaws:
+            told.append(
+                f"{len(self.flaws):,} values could not be used (in RAW.JOLPICA_QUARANTINE): {_some(self.flaws)}."
+            )
         told += self.unanswered[:GIVE_UP_AFTER]
         if self.not_asked:
             told.append(f"{self.not_asked:,} were not asked for. Run the command again: what is there is kept.")
@@ -65,8 +72,9 @@ def _some(names: list[str]) -> str:
 
 
 def landed_events(landing: Landing, season: int) -> list[Event]:
-    """A season's calendar as landed."""
-    return [Event(Race.model_validate(row), since) for row, since in landing.races(season)]
+    """A season's calendar as landed, also by an older version, which refused less."""
+    kept = [(repaired(Race, row, "race")[0], since) for row, since in landing.races(season)]
+    return [Event(Race.model_validate(row), since) for row, since in kept if row is not None]
 
 
 @dataclass
@@ -155,7 +163,7 @@ class Sync:
 
     async def _one(self, ask: Ask, *, must: bool) -> None:
         try:
-            rows = await self.api.rows(ask)
+            answered = await self.api.read(ask)
         except BadAnswer as bad:
             self.outcome.quarantined.append(str(ask))
             await self._write(partial(self.landing.quarantine, ask, bad, self.now()))
@@ -167,13 +175,25 @@ class Sync:
             return
         else:
             self._failures = 0
-            if rows:
-                landed = await self._write(lambda: self.landing.land(ask, rows, self.now()))
-                self.outcome.landed += landed  # not "+= await": others add meanwhile
-                self.outcome.answered += 1
+            if answered.rows:
+                await self._land(ask, answered)
             else:
                 await self._nothing(ask)
         self.progress(ask, -ask.resource.pages)
+
+    async def _land(self, ask: Ask, answered: Answered) -> None:
+        """What can be used of an answer; the rest is listed."""
+        if answered.flaws:
+            self.outcome.flaws += [f"{ask} {flaw}" for flaw in answered.flaws]
+            await self._write(lambda: self.landing.list_flaws(ask, answered, self.now()))
+        landed = await self._write(
+            lambda: self.landing.land(ask, answered.rows, self.now(), complete=answered.complete)
+        )
+        self.outcome.landed += landed  # not "+= await": others add meanwhile
+        if answered.complete:
+            self.outcome.answered += 1
+        else:
+            self.outcome.quarantined.append(str(ask))
 
     async def _nothing(self, ask: Ask) -> None:
         """An empty answer: true for what is long past, else to be asked for again."""

@@ -92,10 +92,18 @@ def _results(rows: list[Row], built_ms: int) -> list[SessionResult]:
             results.append(
                 SessionResult(
                     session_key=session_key, built_ms=built_ms, season=cars[0]["season"], round=cars[0]["round"],
-                    rows=[_result(car) for car in cars],
+                    rows=_session_rows(session_key, cars),
                 )
             )  # fmt: skip
     return results
+
+
+def _session_rows(session_key: str, cars: list[Row]) -> list[ResultRow]:
+    rows: list[ResultRow] = []
+    for car in cars:
+        with _left_out(f"A row of the result of session {session_key}"):
+            rows.append(_result(car))
+    return rows
 
 
 @contextmanager
@@ -115,7 +123,7 @@ def _result(row: Row) -> ResultRow:
     told = {name: row[name] for name in ResultRow.model_fields}
     return ResultRow(
         **told
-        | {"points": float(row["points"]), "time_ms": row["time_ms"] if on_the_lead_lap else None,
+        | {"points": _number(row["points"]), "time_ms": row["time_ms"] if on_the_lead_lap else None,
            "team_name": row["team_name"] or row["car_team"]}
     )  # fmt: skip
 
@@ -145,7 +153,7 @@ def _standings(rows: list[Row]) -> dict[str, list[StandingRow]]:
     for row in rows:
         told = {name: row[name] for name in StandingRow.model_fields}
         with _left_out(f"A row of the standings after {row['event_key']}"):
-            found[row["event_key"]].append(StandingRow(**told | {"points": float(row["points"])}))
+            found[row["event_key"]].append(StandingRow(**told | {"points": _number(row["points"])}))
     return found
 
 
@@ -154,8 +162,13 @@ def _round_results(rows: list[Row]) -> dict[str, list[RoundResult]]:
     for row in rows:
         told = {name: row[name] for name in RoundResult.model_fields}
         with _left_out(f"A row of the result of {row['event_key']}"):
-            found[row["event_key"]].append(RoundResult(**told | {"points": float(row["points"])}))
+            found[row["event_key"]].append(RoundResult(**told | {"points": _number(row["points"])}))
     return found
+
+
+def _number(value: Any) -> float | None:
+    """The API's points; None where it has none that can be read: such a row is left out."""
+    return None if value is None else float(value)
 
 
 def _value(record: SessionResult | Season) -> bytes | None:

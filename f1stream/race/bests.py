@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from f1stream.race.car import Car
+from f1stream.race.car import Car, ShownBest
 from f1stream.race.kept import trim_slowest
+from models import PartBest
 from models.bounds import MOST_LAPS
 from models.frame import Mark, Sector
 
 PERSONAL: Mark = "personal"
 OVERALL: Mark = "overall"
+DELETION_LAG_MS = 120_000
+"""The feed's order follows a deletion by race control within so long: 14 to 50 s were seen."""
 
 
 @dataclass(slots=True)
@@ -20,35 +23,88 @@ class Bests:
     laps: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By car: (ms, lap number) of its best valid lap."""
     sectors: list[int | None] = field(default_factory=lambda: [None] * 3)
-    began: list[dict[str, int]] = field(default_factory=lambda: [{}])
-    """By part of the session and by car: how many laps it had completed when the part began."""
+    began_ms: list[int] = field(default_factory=lambda: [0])
+    """Session time at which each part of the session began; a lap belongs to the part in which it ended."""
 
-    def begin_part(self, cars: list[Car], told: dict[str, int]) -> None:
-        """Bests count anew. ``told``: by car, the last lap that was told."""
-        self.began.append({car.number: told.get(car.number, 0) for car in cars})
+    def begin_part(self, cars: list[Car], at_ms: int) -> None:
+        """Another part begins: bests start from nothing."""
+        self.began_ms.append(at_ms)
         self.laps.clear()
         self.sectors = [None] * 3
         for car in cars:
             car.sector_bests = [None] * 3
+            self._update(car)
 
     def best(self, car: Car, part: int) -> tuple[int, int] | None:
-        """(ms, lap number) of the car's best valid lap of a part, counted from 0."""
-        after = self.began[part].get(car.number, 0)
-        until = self.began[part + 1].get(car.number, 0) if part + 1 < len(self.began) else None
-        valid = [(ms, int(number)) for number, ms in car.lap_times.items()]
-        return min((lap for lap in valid if lap[1] > after and (until is None or lap[1] <= until)), default=None)
+        """(ms, lap number) of the car's best valid lap of a part, counted from 0.
+
+        The feed's own best stands for all laps that had ended when it was shown: it knows laps that were driven
+        before we listened, and those taken back without a message.
+        """
+        laps = self._laps(car, part)
+        shown = car.shown_bests.get(part)
+        if shown is None:
+            return min(laps, default=None)
+        newer = [lap for lap in laps if car.lap_ends.get(str(lap[1]), 0) > shown.since_ms]
+        if shown.ms is not None:
+            newer.append((shown.ms, shown.lap or 0))
+        return min(newer, default=None)
+
+    def _laps(self, car: Car, part: int) -> list[tuple[int, int]]:
+        """(ms, lap number) of the car's valid laps that ended in a part."""
+        since = self.began_ms[part] if 0 < part < len(self.began_ms) else None
+        until = self.began_ms[part + 1] if part + 1 < len(self.began_ms) else None
+        if since is None and until is None:
+            return [(ms, int(number)) for number, ms in car.lap_times.items()]
+        ends = ((ms, number, car.lap_ends.get(number, 0)) for number, ms in car.lap_times.items())
+        return [
+            (ms, int(number))
+            for ms, number, end in ends
+            if (since is None or end >= since) and (until is None or end < until)
+        ]
 
     def lap(self, car: Car, lap_number: int, ms: int | None, most: int = MOST_LAPS) -> None:
         """``car`` did (or did after all, or did not: None) ``lap_number`` in ``ms``.
 
         Of more than ``most`` valid laps of a car the slowest are dropped.
         """
-        if ms is None:
+        if ms is None or ms <= 0:
             car.lap_times.pop(str(lap_number), None)
         else:
             car.lap_times[str(lap_number)] = ms
             trim_slowest(car.lap_times, most)
-        best = self.best(car, len(self.began) - 1)
+            for shown in car.shown_bests.values():
+                if shown.ms == ms:
+                    shown.lap = lap_number
+        self._update(car)
+
+    def show(self, car: Car, best: PartBest, at_ms: int) -> None:
+        """The feed shows another best lap of a car from ``at_ms`` on."""
+        known = [number for ms, number in self._laps(car, best.part - 1) if ms == best.ms]
+        car.shown_bests[best.part - 1] = ShownBest(best.ms, max(known, default=best.lap), at_ms)
+        self._update(car)
+
+    def delete(self, car: Car, ms: int, at_ms: int | None) -> None:
+        """Race control deleted a lap time of a car at ``at_ms`` (None: reinstated it)."""
+        for shown in car.shown_bests.values():
+            if shown.ms == ms and (at_ms is None or shown.deleted_ms is None):
+                shown.deleted_ms = at_ms
+
+    def drop_deleted(self, car: Car, now: int) -> bool:
+        """Believe race control where the feed goes on showing a deleted lap; see DELETION_LAG_MS."""
+        late = [
+            part
+            for part, shown in car.shown_bests.items()
+            if shown.deleted_ms is not None and now - shown.deleted_ms > DELETION_LAG_MS
+        ]
+        for part in late:
+            del car.shown_bests[part]
+        if late:
+            self._update(car)
+        return bool(late)
+
+    def _update(self, car: Car) -> None:
+        best = self.best(car, len(self.began_ms) - 1)
         if best is not None:
             self.laps[car.number] = best
         else:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from typing import NamedTuple
 
 from f1stream.race.kept import AWAITED
 from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places, Seen
 from f1stream.race.progress import KMH, SILENCE_MS, Progress
-from f1stream.race.tyres import TyreSet, after_lap
+from f1stream.race.tyres import TyreSet, after_lap, driven, put_on
 from models import Timing, TyreChange
 from models.frame import Sector
 
@@ -19,6 +20,10 @@ KEPT = 140
 COAST_MS = 600
 """A car that falls silent this short of a line has crossed it: recordings end at the flag."""
 STANDING_KMH = 2.0
+CHANGE_MS = 1_700
+"""ms. No car has stood for less when its tyres were changed: the quickest stop took 1.80 s (Qatar 2023)."""
+STOOD_MS = 1_000
+"""ms. Samples show so much of any such stop: they are 0.3 s apart at most when nothing is lost."""
 SLOW_MS, LATEST_MS = 5.0, 2_000
 """m/s and ms. A slower car, or one measured earlier or later, does not show where the finish line is."""
 MOVED_M = 10.0
@@ -51,9 +56,36 @@ class Visit:
     standing_ms: int = 0
     """The longest stay in one place."""
     changed: bool = False
-    """Tyres were changed."""
+    """Tyres were changed, by what was published."""
+    kept: bool = False
+    """Tyres were not changed, by what was published."""
+    seen_ms: int | None = None
+    """The latest sample from the pit lane."""
+    unseen_ms: int = 0
+    """The longest time without a sample, from the pit entry to ``seen_ms``."""
     suspended: bool = False
     """The race was suspended meanwhile: whatever was changed, it was no stop."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is known that the car did not stand still: no tyres were changed."""
+        if self.out_ms is None or self.seen_ms is None:
+            return False
+        return max(self.unseen_ms, self.out_ms - self.seen_ms) < CHANGE_MS and self.standing_ms < STOOD_MS
+
+
+@dataclass(slots=True)
+class ShownBest:
+    """The best lap of a car in one part of a practice or qualifying, as the feed shows it."""
+
+    ms: int | None
+    """None: the feed has taken it back, or there is none yet."""
+    lap: int | None
+    """None where neither the feed nor a lap of ours tells it."""
+    since_ms: int
+    """Session time from which it was shown."""
+    deleted_ms: int | None = None
+    """When race control deleted it, if the feed still shows it."""
 
 
 @dataclass(slots=True)
@@ -92,8 +124,12 @@ class Car:
     visits: list[Visit] = field(default_factory=list)
     sets: list[TyreSet] = field(default_factory=list)
     """Of tyres, in the order in which they were put on; the last one is on the car."""
+    joined_on: int = 1
+    """The lap that it was on when we began to listen."""
     lap_times: dict[str, int] = field(default_factory=dict)
     """Valid lap times by lap number (text, as JSON has it); a deleted lap is not among them."""
+    shown_bests: dict[int, ShownBest] = field(default_factory=dict)
+    """By part of a practice or qualifying, from 0, what the feed shows as its best lap."""
     lap_ends: dict[str, int] = field(default_factory=dict)
     """Session time at which each lap ended, official where that is known."""
     last_lap: tuple[int, int] | None = None
@@ -104,7 +140,13 @@ class Car:
     speed_trap: int | None = None
     retired: bool = False
     stopped: bool = False
-    """Retired by the written rule only, not by the feed's word: until it crosses a line again."""
+    """Retired by our rule only, not by the feed: until its next sign of life."""
+    heard_ms: int | None = None
+    """Its last sign of life since the start; None: there was none."""
+    pause_ms: int = 0
+    """Between its last two."""
+    led_at_pit_in: int = 0
+    """``State.laps_led`` when it came into the pits."""
     finished: bool = False
     eliminated: bool = False
     """It takes no part any more in this qualifying."""
@@ -119,6 +161,7 @@ class Car:
     def starts(self, at: int, places: Places | None) -> None:
         """The race starts: the nearest finish line is the one at which lap 1 begins."""
         self.line_ms = at
+        self.heard_ms, self.pause_ms = None, 0
         self.visits.clear()  # laps to the grid go through the pit lane
         if places is None:
             return
@@ -132,7 +175,12 @@ class Car:
     def found(self, length_m: float) -> None:
         """The first position on the reference line: on the lap that the car is known to be on."""
         assert self.progress.m is not None  # noqa: S101
-        self.progress.m += round(self.measured_line / LINES - self.progress.m / length_m) * length_m
+        along = self.progress.m / length_m
+        if self.line > self.measured_line + LINES // 2:  # by its laps; since then it has come less than a lap
+            laps = ceil((self.line - 1) / LINES - along)
+        else:
+            laps = round(self.measured_line / LINES - along)
+        self.progress.m += laps * length_m
         self.measured_line = int(self.progress.m // (length_m / LINES))
         self.next_m = RETHINK
 
@@ -242,47 +290,64 @@ class Car:
         return self.passes(since, Shown(at.m + since.speed * COAST_MS / 1_000, at.t + COAST_MS, since.speed), places)
 
     def stands(self, t: int, speed: float) -> None:
-        """Keep the longest stay in one place of the present visit to the pit lane."""
+        """A sample from the pit lane: keep the present visit's longest stay in one place."""
+        visit = self.visits[-1] if self.visits else None
+        if visit is not None:
+            visit.unseen_ms = max(visit.unseen_ms, t - (visit.in_ms if visit.seen_ms is None else visit.seen_ms))
+            visit.seen_ms = t
         if speed > STANDING_KMH:
             self.standing_from = None
         elif self.standing_from is None:
             self.standing_from = t
-        elif self.visits:
-            self.visits[-1].standing_ms = max(self.visits[-1].standing_ms, t - self.standing_from)
+        elif visit is not None:
+            visit.standing_ms = max(visit.standing_ms, t - self.standing_from)
 
     def fit(self, told: TyreChange, racing: bool) -> None:
-        """Another set is on the car, or another one than was told: there is one change to a visit to the pit lane.
+        """Another set is on the car, or another one than was published, or none after all.
 
         What was on the car before the race (``racing`` is False) it has not raced on.
         """
-        if not racing:
+        first_lap = max(told.lap, 1)
+        if self.finished and first_lap > self.lap:
+            return  # announced after the flag: it was not driven
+        if not racing and first_lap == 1:
             self.sets.clear()
-        visit = self.visits[-1] if racing and self.visits else None
-        if self.sets and (visit is None or visit.changed):
-            first_lap = self.sets.pop().first_lap
-        elif visit is None:
-            first_lap = max(told.lap, 1)
-        else:
-            first_lap = visit.lap + 1
-        self.sets.append(TyreSet(told.compound, first_lap, told.tyre_life, told.fresh))
-        if self.visits:
-            self.visits[-1].changed = True
+        self.joined_on = max(told.on_lap or 1, self.joined_on)
+        put_on(self.sets, TyreSet(told.compound, first_lap, told.tyre_life, told.fresh), changed=told.changed)
+        visit = next((visit for visit in reversed(self.visits) if visit.lap == first_lap - 1), None)
+        if visit is not None:
+            visit.changed, visit.kept = told.changed, not told.changed
 
     def wears(self, compound: str, laps: int | None, lap: int) -> None:
         """The record of ``lap``: driven on ``compound``, with ``laps`` on the set at its end."""
-        after_lap(self.sets, compound, laps, lap, [visit.lap for visit in self.visits])
+        after_lap(self.sets, compound, laps, lap, [visit.lap for visit in self.visits if not visit.kept])
 
     @property
     def compound(self) -> str | None:
         """Of the set that is on the car."""
         return self.sets[-1].compound if self.sets else None
 
+    def driven_sets(self) -> list[TyreSet]:
+        """``sets`` as the visits to the pit lane bear them out."""
+        return driven(self.sets, {visit.lap for visit in self.visits if visit.passed})
+
     def tyre_age(self) -> int | None:
         """Laps completed on the set."""
-        if not self.sets or self.sets[-1].life_before is None:
+        if not self.sets or (last := self.driven_sets()[-1]).life_before is None:
             return None
-        return self.sets[-1].life_before + max(self.lap + 1 - self.sets[-1].first_lap, 0)
+        return last.life_before + max(self.laps_driven + 1 - last.first_lap, 0)
+
+    @property
+    def laps_driven(self) -> int:
+        """Laps completed, those too that we have not heard."""
+        return max(self.lap, self.joined_on - 1)
 
     def stops(self) -> list[Visit]:
         """The pit stops: visits that changed tyres while the race was on."""
-        return [visit for visit in self.visits if visit.changed and not visit.suspended]
+        none = {one.first_lap - 1 for one in self.sets} - {one.first_lap - 1 for one in self.driven_sets()}
+        return [visit for visit in self.visits if visit.changed and not visit.suspended and visit.lap not in none]
+
+    def stops_unseen(self) -> int:
+        """Stops from before we began to listen: sets that were put on at visits that nobody saw."""
+        visited = {visit.lap for visit in self.visits}
+        return sum(one.first_lap > 1 and one.first_lap - 1 not in visited for one in self.sets)

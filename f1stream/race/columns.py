@@ -23,6 +23,11 @@ class Columns:
         unknown: list[int | None] = [None] * cars
         return cls(*(unknown.copy() for _ in range(7)))
 
+    def add(self) -> None:
+        """A car more, of which nothing is known."""
+        for column in (self.x, self.y, self.speed, self.seen_ms, self.gap, self.interval, self.drs):
+            column.append(None)
+
     def put(self, car: int, x: int | None, y: int | None, speed: int, t: int, drs: int | None) -> None:
         """A sample at session time ``t``."""
         self.x[car], self.y[car], self.speed[car], self.seen_ms[car], self.drs[car] = x, y, speed, t, drs

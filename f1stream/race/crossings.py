@@ -7,11 +7,10 @@ from f1stream.race.colours import JUMP_M
 from f1stream.race.kept import COMPARED, laps_of_car, trim
 from f1stream.race.places import FINISH, Compared, Place, Places, Seen
 from f1stream.race.progress import KMH, MS_PER_HOUR
+from f1stream.race.retirements import MOVING_KMH, OFTEN_MS, lives
 from f1stream.race.state import State
-from models import MiniSector
+from models import MiniSector, Timing
 
-STOPPED_MS = 120_000
-"""ms. A car that crosses no line for longer, out of the pits and with the race on, is retired until it does."""
 FLAG_MS = 1_000
 """The feed's ``Finished`` and the leader's crossing lie no further apart, in ms."""
 
@@ -22,6 +21,8 @@ def sample(race: State, car: Car, t: int, s: float, x: float, y: float, speed: f
         return
     there = x != 0 or y != 0  # the feed's way to say that it does not know
     car.seen_ms, car.coasted = t, False
+    if speed > MOVING_KMH and (car.heard_ms is None or t - car.heard_ms >= OFTEN_MS):
+        lives(race, car, t)
     race.columns.put(car.grid, int(x) if there else None, int(y) if there else None, int(speed), t, drs)
     if car.in_pit:
         car.stands(t, speed)
@@ -62,12 +63,10 @@ def crosses(race: State, car: Car, line: int, time_ms: int) -> None:
     laps, since = car.lap, car.line
     if not car.crosses(line, time_ms):
         return
+    lives(race, car, time_ms)
     if race.places is not None:
         race.touched.update(race.colours.crosses(car, since))
     race.moved.add(car.number)
-    if car.stopped:
-        car.retired = car.stopped = False
-        race.touched.add(car.number)
     if car.lap > laps:
         _ends_lap(race, car)
 
@@ -79,10 +78,10 @@ def _ends_lap(race: State, car: Car) -> None:
     end = car.time_at(car.lap * LINES)
     if end is None or race.started_ms is None:
         return
-    begin = car.lap_end_ms if car.lap_end_ms is not None else race.started_ms
-    car.last_lap, car.lap_end_ms = (car.lap, end - begin), end
+    begin = race.started_ms if car.lap == 1 else car.lap_end_ms
+    car.last_lap, car.lap_end_ms = None if begin is None else (car.lap, end - begin), end
     lap_end(race, car, car.lap, end)
-    if not race.official:
+    if not race.official and begin is not None:
         lap_time(race, car, car.lap, end - begin)
     if race.flag_ms is None:
         if car.lap == race.total_laps:
@@ -93,8 +92,29 @@ def _ends_lap(race: State, car: Car) -> None:
         car.finished = True
 
 
+def join_late(race: State, car: Car, shown: Timing) -> None:
+    """``car`` drove laps before we began to listen, or while the feed was silent: when they ended is not known.
+
+    One lap more than we have counted is one that just ended: its record comes, with its time. Only in the message
+    with which we begin to listen is it an earlier one.
+    """
+    if race.started_ms is None or race.places is not None or shown.laps is None:
+        return
+    missed = shown.laps - car.lap
+    if missed > 1 or (missed == 1 and shown.session_time_ms == race.started_ms):
+        car.line, car.line_ms, car.lap_end_ms = shown.laps * LINES, shown.session_time_ms, None
+        car.times.clear()
+        race.laps_led = max(race.laps_led, shown.laps)
+        race.moved.add(car.number)
+
+
 def mini_sector(race: State, car: Car, message: MiniSector) -> None:
     """Its end is as good as a timing line, as long as it is the same line for all."""
+    if message.mark is None and not car.in_pit:
+        return  # the feed's code 2052: it has stopped there
+    lives(race, car, message.session_time_ms)
+    if race.places is not None:
+        return
     mini = f"{message.sector}.{message.mini_sector}"
     race.mini_sectors.passes(car.number, mini, message.session_time_ms)
     line = race.mini_sectors.lines.get(mini, LINES)
@@ -163,6 +183,14 @@ def chequered(race: State, at: int) -> None:
             race.touched.add(car.number)
 
 
+def finish(race: State) -> None:
+    """The race is over for every car that is in it still."""
+    for car in race.cars.values():
+        if not car.retired:
+            car.finished = True
+            race.touched.add(car.number)
+
+
 def coast(race: State, now: int) -> None:
     """Cars that fell silent a moment before a line have crossed it: see ``Car.coasts``."""
     if race.places is None or race.started_ms is None:
@@ -170,15 +198,3 @@ def coast(race: State, now: int) -> None:
     for car in race.cars.values():
         for place, line in car.coasts(now, race.places):
             _measured(race, car, place, line)
-
-
-def retire(race: State, now: int) -> None:
-    """Retire cars of feeds without retirements: see STOPPED_MS."""
-    if race.started_ms is None or race.suspended or race.flag_ms is not None or race.parts is not None:
-        return
-    for car in race.cars.values():
-        stopped = now - max(car.line_ms, race.resumed_ms) > STOPPED_MS
-        if stopped and not (car.retired or car.in_pit or car.finished):
-            car.retired = car.stopped = True
-            race.moved.add(car.number)
-            race.touched.add(car.number)

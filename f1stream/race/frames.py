@@ -92,9 +92,13 @@ class Frames:
                 race.touched.add(number)
 
     def _with_penalties(self) -> dict[str, int]:
-        """By car: its place if unserved time penalties were added; empty where there are none, or no race."""
+        """By car: its place if unserved time penalties were added; empty where there are none, or no race.
+
+        Those of cars that the result has further down than their times were added by it.
+        """
         race = self._race
         owed = {} if race.parts is not None else unserved_ms(race.cases)
+        owed = {number: ms for number, ms in owed.items() if number not in race.put_back}
         if owed.keys().isdisjoint(race.cars):
             return {}
         retired = {car.number for car in race.cars.values() if car.retired}
@@ -125,8 +129,8 @@ class Frames:
             sectors=(car.sectors[0], car.sectors[1], car.sectors[2]),
             compound=car.compound,
             tyre_age=car.tyre_age(),
-            stints=stints(car.sets, car.lap),
-            stops=len(stops),
+            stints=stints(car.driven_sets(), car.laps_driven),
+            stops=len(stops) + car.stops_unseen(),
             pit_stops=tuple(_stop(stop) for stop in stops),
             speed_trap=car.speed_trap,
             mini_sectors=self._race.colours.told.get(car.number, ""),
@@ -141,7 +145,7 @@ class Frames:
     def _best(self, car: Car) -> tuple[int, int] | None:
         """Its best lap; in a qualifying that of the last part in which it has one."""
         bests = self._race.bests
-        of_parts = (bests.best(car, part) for part in range(len(bests.began) - 1, -1, -1))
+        of_parts = (bests.best(car, part) for part in range(len(bests.began_ms) - 1, -1, -1))
         return bests.laps.get(car.number) or next((best for best in of_parts if best is not None), None)
 
     def _status(self, car: Car) -> CarStatus:
@@ -153,7 +157,11 @@ class Frames:
             return "retired"
         if car.in_pit:
             return "pit"
-        return "grid" if self._race.started_ms is None else "running"
+        if self._race.started_ms is not None:
+            return "running"
+        if self._race.parts is None:
+            return "grid"
+        return "pit" if car.timing is None else "running"
 
     def _race_changed(self, tally: Tally | None) -> None:
         race = self._race

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from f1stream.race import crossings
+from f1stream.race import crossings, ranking, retirements
 from f1stream.race.car import LINES, RETHINK, Car, Visit
 from f1stream.race.columns import Columns
 from f1stream.race.kept import AWAITED, COMPARED, CONDITIONS, stints_of_car
@@ -19,7 +19,6 @@ from f1stream.race.penalties import decided
 from f1stream.race.pit_loss import OF_STATUS, pit_loss
 from f1stream.race.places import FINISH, Place, Places
 from f1stream.race.progress import Progress
-from f1stream.race.ranking import update_ranking
 from f1stream.race.state import State
 from f1stream.race.timed import Parts
 from models import (
@@ -77,6 +76,19 @@ class Race(State):
         self.colours.lay_line()
         self.touched.update(self.cars)
 
+    def enter(self, entries: list[Entry], at: int) -> None:
+        """Cars that join at session time ``at`` (ms), maybe with the session on: behind all others, without laps."""
+        for entry in entries:
+            car = Car(entry.driver_number, len(self.cars), waits=entry.pit_lane_start)
+            if self.started_ms is not None:
+                car.starts(at, self.places)
+            self.cars[car.number] = car
+            self.order.append(car.number)
+            self.gaps[car.number] = self.intervals[car.number] = UNKNOWN
+            self.columns.add()
+            self.moved.add(car.number)
+            self.touched.add(car.number)
+
     # -- facts of the session --------------------------------------------------------------------------
 
     def tell(self, message: Message) -> None:
@@ -103,7 +115,7 @@ class Race(State):
             case MiniSector() if message.driver_number in self.cars:
                 self.colours.tell(message)
                 self.touched.add(message.driver_number)
-                if self.places is None and message.change == "passed":
+                if message.change == "passed":
                     crossings.mini_sector(self, self.cars[message.driver_number], message)
             case PitIn() | PitOut() | TyreChange() | SectorTime() | Retirement() | Timing():
                 if (car := self.cars.get(message.driver_number)) is not None:
@@ -120,6 +132,8 @@ class Race(State):
         for car in self.cars.values():
             if started_ms is not None:
                 car.starts(started_ms, self.places)
+                if car.timing is not None and self.parts is None and self.official:
+                    crossings.join_late(self, car, car.timing)
             else:  # aborted: what it drove since is no part of the race
                 car.line = -1
                 car.times.clear()
@@ -134,10 +148,9 @@ class Race(State):
         if self.parts is None:
             return
         self.parts.goes_on = message.goes_on
-        if message.part > len(self.parts.entries):
-            self.parts.entries.append(message.entries)
-            told = {number: known[0] for number, car in self.cars.items() if (known := car.official_at[FINISH])}
-            self.bests.begin_part(list(self.cars.values()), told)
+        while message.part > len(self.parts.entries):
+            self.parts.entries.append(message.entries if message.part == len(self.parts.entries) + 1 else None)
+            self.bests.begin_part(list(self.cars.values()), message.session_time_ms)
             self.colours.begin()
         self.moved.update(self.cars)
         self.touched.update(self.cars)
@@ -155,6 +168,8 @@ class Race(State):
                     car.visits[-1].suspended = True
         elif status == "Finished" and self.parts is None and self.flag_ms is None and self.started_ms is not None:
             crossings.chequered(self, at)
+            if self.suspended:  # it is not resumed: nobody drives to the flag
+                crossings.finish(self)
 
     # -- facts of a car --------------------------------------------------------------------------------
 
@@ -163,12 +178,14 @@ class Race(State):
         self.stops_told |= isinstance(message, PitIn | PitOut | TyreChange)
         match message:
             case PitIn():
-                car.in_pit, car.next_m = True, RETHINK
+                retirements.lives(self, car, at)
+                car.in_pit, car.led_at_pit_in, car.next_m = True, self.laps_led, RETHINK
                 car.visits.append(Visit(message.lap, at, suspended=self.suspended))
                 del car.visits[: -stints_of_car(len(self.cars))]
                 self.colours.interrupt(car.number)
                 self.pit_lane.enters(car.number)
             case PitOut():
+                retirements.lives(self, car, at)
                 car.in_pit, car.standing_from, car.next_m = False, None, RETHINK
                 self.pit_lane.leaves(car.number)
                 if self.started_ms is not None:  # before the start it was on its way to the grid
@@ -179,18 +196,20 @@ class Race(State):
                 car.fit(message, racing=self.started_ms is not None)
                 del car.sets[: -stints_of_car(len(self.cars))]
             case SectorTime():
+                retirements.lives(self, car, at)
                 self.bests.sector(car, message.sector, message.time_ms)
                 if message.sector != 3:  # the third ends at the finish line: the lap's record tells
                     self._official(car, Place(message.sector, message.lap, at))
             case Timing():
-                car.timing = message
-                self._compare_gap(car, message)
+                self._timing(car, message)
             case Retirement():
-                car.retired, car.stopped = True, False
+                car.retired, car.stopped = not message.revoked, False
                 self.moved.add(car.number)
 
     def complete(self, car: Car, lap: LapUpdate) -> None:
         """Apply a completed or revised lap."""
+        if self.parts is None and self.started_ms is not None and lap.end_ms <= self.started_ms:
+            return  # it was driven to the grid
         self.touched.add(car.number)
         known = car.official_at[FINISH]
         first_told = known is None or lap.lap_number > known[0]
@@ -204,7 +223,12 @@ class Race(State):
         if lap.official and first_told:
             self._official(car, Place(FINISH, lap.lap_number, lap.end_ms))
         if self.official and lap.official:
-            crossings.lap_time(self, car, lap.lap_number, None if lap.deleted else lap.lap_time_ms)
+            crossings.lap_end(self, car, lap.lap_number, lap.end_ms)
+            # A lap through the pit lane is no best lap of practice or qualifying: the feed never made it one.
+            counts = not lap.deleted and not (self.parts is not None and lap.in_or_out_lap)
+            crossings.lap_time(self, car, lap.lap_number, lap.lap_time_ms if counts else None)
+            if lap.lap_time_ms is not None:
+                self.bests.delete(car, lap.lap_time_ms, lap.emitted_ms if lap.deleted else None)
             if lap.lap_time_ms is not None and lap.lap_number == car.lap:
                 car.last_lap = (lap.lap_number, lap.lap_time_ms)
             if lap.compound is not None and lap.lap_number == car.lap and not car.in_pit:
@@ -226,6 +250,29 @@ class Race(State):
             if car.corrects(place.lap * LINES, place.time_ms):
                 self.moved.update(self.cars)  # others are measured against that time
 
+    def _timing(self, car: Car, shown: Timing) -> None:
+        """What the feed shows of a car: the truth about what happened before we listened."""
+        before, car.timing = car.timing, shown
+        if shown.position != (before and before.position):
+            self.placed_ms = shown.session_time_ms
+            self.moved.add(car.number)
+        if self.parts is not None and self.official:
+            if before is None or (before.position, before.knocked_out) != (shown.position, shown.knocked_out):
+                self.moved.add(car.number)
+            fastest = self.bests.fastest()
+            for best in shown.bests:
+                self.moved.add(car.number)
+                self.bests.show(car, best, shown.session_time_ms)
+            if self.bests.fastest() != fastest:
+                self.touched.update(self.cars)
+        if before is None and shown.in_pit is not None:  # later it enters and leaves the pits
+            car.in_pit = shown.in_pit
+        if before is not None and before.stopped and not shown.stopped:
+            retirements.lives(self, car, shown.session_time_ms)
+        if self.parts is None and self.official:
+            crossings.join_late(self, car, shown)
+        self._compare_gap(car, shown)
+
     def _compare_gap(self, car: Car, told: Timing) -> None:
         measured = self.gaps[car.number]
         if self.started_ms is None or self.suspended or self.parts is not None or car.in_pit or car.finished:
@@ -244,11 +291,13 @@ class Race(State):
         """All facts up to ``now`` (ms) are in: update order and distances. True when the cars were ranked again."""
         crossings.coast(self, now)
         if now % 1_000 == 0:
-            crossings.retire(self, now)
+            retirements.retire(self, now)
+            ranking.choose_source(self, now)
+            self.moved.update(car.number for car in self.cars.values() if self.bests.drop_deleted(car, now))
         if self.stops_told and self.parts is None:
             self.stops_told = False
             self.pit_loss = pit_loss(self.cars.values(), self.conditions)
-        return update_ranking(self)
+        return ranking.update_ranking(self)
 
 
 _RACE = TypeAdapter(Race)

@@ -5,9 +5,20 @@ from __future__ import annotations
 from itertools import pairwise
 
 from f1stream.race.car import Car
-from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank
-from f1stream.race.state import State
+from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank, rank_by_feed
+from f1stream.race.state import OrderSource, State
 from f1stream.race.timed import Parts, distances
+
+UNSEEN_MS = 10_000
+"""ms. A car that had no sample for longer is not measured."""
+BEHIND_LINES = 2
+"""A car whose samples are so far behind the lines that it officially crossed is not measured either: they do not
+show which lap it is on."""
+MEASURED = 0.75
+"""Share of the cars that must be measured for the order to be that of their lines."""
+SETTLED_MS = 5_000
+"""ms. So long after the last car finished, the feed has published its position too."""
+OVER = {"Finalised", "Ends"}
 
 
 def update_ranking(race: State) -> bool:
@@ -22,8 +33,50 @@ def update_ranking(race: State) -> bool:
     return True
 
 
+def choose_source(race: State, now: int) -> None:
+    """Decide what a race's order is by at session time ``now`` (ms); rank anew where that changes."""
+    source = _source(race, now)
+    if source != race.order_by:
+        race.order_by = source
+        race.moved.update(race.cars)
+
+
+def _source(race: State, now: int) -> OrderSource:
+    """Between the lines of a lap nobody knows better than the feed who is ahead, unless cars are measured.
+
+    Before its first change after the start the feed's positions are of another time.
+    """
+    if race.parts is not None or not race.official or race.started_ms is None or race.placed_ms < race.started_ms:
+        return "lines"
+    running = [car for car in race.cars.values() if not car.retired]
+    if any(car.timing is None or car.timing.position is None for car in running):
+        return "lines"
+    if race.flag_ms is not None and (race.status in OVER or _all_finished(running, now)):
+        return "result"
+    if race.places is None:
+        return "feed"
+    return "lines" if sum(_is_measured(car, now) for car in running) >= MEASURED * len(running) else "feed"
+
+
+def _is_measured(car: Car, now: int) -> bool:
+    seen = car.seen_ms is not None and now - car.seen_ms < UNSEEN_MS
+    return seen and car.measured_line >= car.line - BEHIND_LINES
+
+
+def _all_finished(running: list[Car], now: int) -> bool:
+    last = max((car.lap_end_ms or 0 for car in running), default=0)
+    return all(car.finished for car in running) and now - last >= SETTLED_MS
+
+
 def _by_progress(race: State) -> None:
     ranked = rank(race.cars.values())
+    if race.order_by != "lines":
+        by_lines = {car.number: place for place, car in enumerate(ranked)}
+        ranked = rank_by_feed(ranked, is_result=race.order_by == "result")
+        if race.order_by == "result":
+            race.put_back = [
+                car.number for place, car in enumerate(ranked) if car.finished and place > by_lines[car.number]
+            ]
     before = dict(pairwise(reversed(race.order)))
     new_leader = ranked[0].number != race.order[0]
     race.order = [car.number for car in ranked]
@@ -40,7 +93,7 @@ def _by_lap_time(race: State, parts: Parts) -> None:
     for number, (gap, interval) in distances(ranked, race.bests).items():
         _write(race, race.cars[number], gap, interval)
     for car, part in ranked:
-        eliminated = part + 1 < len(parts.entries)
+        eliminated = part + 1 < len(parts.entries) or (car.timing is not None and car.timing.knocked_out)
         if car.eliminated != eliminated:
             car.eliminated = eliminated
             race.touched.add(car.number)

@@ -6,7 +6,7 @@ No clock and no I/O. ``f1stream.race.race`` applies facts to it; ``crossings`` a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import PlainSerializer
 
@@ -27,6 +27,10 @@ from models.frame import PitLoss
 Numbers = Annotated[set[str], PlainSerializer(sorted)]
 """Cars. A set's own order differs between processes; the same race has the same dump in all."""
 
+OrderSource = Literal["lines", "feed", "result"]
+"""What a race's order is by: the timing lines crossed; the feed's positions, while no car is measured; the feed's
+positions at the end, which are the result."""
+
 
 @dataclass(slots=True)
 class State:
@@ -42,6 +46,8 @@ class State:
     started_ms: int | None = None
     suspended: bool = False
     resumed_ms: int = 0
+    heard_ms: int = -1
+    """The last sign of life of any car."""
     flag_ms: int | None = None
     """When the leader took the chequered flag."""
     bulletins: Bulletins = field(default_factory=Bulletins)
@@ -58,6 +64,11 @@ class State:
     pit_lane: PitLane = field(default_factory=PitLane)
     bests: Bests = field(default_factory=Bests)
     order: list[str] = field(default_factory=list)
+    order_by: OrderSource = "lines"
+    placed_ms: int = -1
+    """When the feed last changed a car's position."""
+    put_back: list[str] = field(default_factory=list)
+    """Cars that the feed's result has further down than their times at the finish line: the official result wins."""
     gaps: dict[str, Distance] = field(default_factory=dict)
     """By car: behind the leader, at the last line that it crossed."""
     intervals: dict[str, Distance] = field(default_factory=dict)
@@ -79,4 +90,6 @@ class State:
         """The lap the leader is on: 0 before the start or where the order is by time, the last one after the flag."""
         if self.started_ms is None or self.parts is not None:
             return 0
+        if self.flag_ms is not None and any(car.finished for car in self.cars.values()):
+            return self.laps_led
         return min(self.laps_led + 1, self.total_laps) if self.total_laps else self.laps_led + 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from f1stream.race.bests import Bests
 from f1stream.race.car import Car
 from f1stream.race.order import UNKNOWN, Distance
+from models.bounds import MOST_CARS
 
 
 @dataclass(slots=True)
@@ -23,7 +24,8 @@ class Parts:
         """First to last, each with the part (from 0) in which it was last.
 
         Recomputed from the first part on whenever a lap time changes, so that a deleted or reinstated lap has all
-        its consequences. Cars without a time keep the order in which they came into the part.
+        its consequences. Cars without a time, and of equal times, are in the order in which the feed shows them;
+        where it shows none, in the order in which they came into the part.
         """
         inside = sorted(cars, key=lambda car: car.grid)
         outside: list[tuple[Car, int]] = []
@@ -31,7 +33,7 @@ class Parts:
             if part and entries is not None:
                 outside = [(car, part - 1) for car in inside[entries:]] + outside
                 inside = inside[:entries]
-            inside.sort(key=lambda car: _time(bests, car, part))
+            inside.sort(key=lambda car: (_is_knocked_out(car), _time(bests, car, part), _shown_position(car)))
         return [(car, len(self.entries) - 1) for car in inside] + outside
 
 
@@ -40,12 +42,21 @@ def _time(bests: Bests, car: Car, part: int) -> float:
     return float("inf") if best is None else best[0]
 
 
+def _is_knocked_out(car: Car) -> bool:
+    return car.timing is not None and car.timing.knocked_out
+
+
+def _shown_position(car: Car) -> int:
+    position = None if car.timing is None else car.timing.position
+    return MOST_CARS if position is None else position
+
+
 def distances(ranked: list[tuple[Car, int]], bests: Bests) -> dict[str, tuple[Distance, Distance]]:
     """By car: how far its best lap is behind the best of the part in which it was last, and the car ahead's there."""
-    of_part = [
-        sorted(best[0] for car, _ in ranked if (best := bests.best(car, part)) is not None)
-        for part in range(len(bests.began))
-    ]
+    of_part = {
+        part: sorted(best[0] for car, last in ranked if last >= part and (best := bests.best(car, part)) is not None)
+        for part in {part for _, part in ranked}
+    }
     found: dict[str, tuple[Distance, Distance]] = {}
     for car, part in ranked:
         best = bests.best(car, part)

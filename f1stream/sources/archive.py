@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby, pairwise
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from f1stream.sources.deletions import deletion
+from f1stream.sources.deletions import Deletion, TimedLap, deletion, deletion_changes
 from f1stream.sources.livetiming.times import gmt_offset_ms
 from f1stream.sources.session import Columns, Session, SourceError
 from models import (
@@ -40,6 +41,7 @@ from models import (
     TyreChange,
     Weather,
 )
+from models.session_type import is_race
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ def read_archive(folder: Path) -> Session:
     missing: Columns = {name: np.array([]) for name in COLUMN_NAMES}
     telemetry = {e.driver_number: telemetry.get(e.driver_number, missing) for e in entries}
     last = [int(columns["session_time_ms"][-1]) for columns in telemetry.values() if len(columns["session_time_ms"])]
-    told = _as_they_became_known(laps, messages)
+    told = _as_they_became_known(laps, messages, shift=0 if is_race(info["Type"]) else 1)
     return Session(
         session_key=str(info["Key"]),
         t0_utc_ms=t0_utc_ms,
@@ -143,21 +145,44 @@ def _read_laps(folder: Path) -> list[Lap]:
     return sorted(laps, key=lambda lap: lap.end_ms)
 
 
-def _as_they_became_known(laps: list[Lap], messages: list[Message]) -> list[tuple[int, Lap]]:
-    """Each lap at its end, as it counted then, and again when race control said that its time did not count."""
-    said: dict[tuple[str, int], int] = {}
+def _as_they_became_known(laps: list[Lap], messages: list[Message], shift: int) -> list[tuple[int, Lap]]:
+    """Each lap at its end, as it counted then, and again whenever race control deleted or reinstated it.
+
+    FastF1 marks every lap that has a deleted time, also where it was driven twice. ``shift``: see ``lap_of``.
+    """
+    said: defaultdict[str, list[tuple[int, Deletion]]] = defaultdict(list)
     for message in messages:
-        if isinstance(message, RaceControl) and (of := deletion(message.message)) and of.reason is not None:
-            said[of.driver_number, of.lap_time_ms] = message.session_time_ms
+        if isinstance(message, RaceControl) and (of := deletion(message.message)):
+            said[of.driver_number].append((message.session_time_ms, of))
+    changes = {
+        number: deletion_changes(each, [_timed(lap) for lap in laps if lap.driver_number == number], shift)
+        for number, each in said.items()
+    }
     told: list[tuple[int, Lap]] = []
     for lap in laps:
-        at_ms = said.get((lap.driver_number, lap.lap_time_ms or 0)) if lap.deleted else None
-        if at_ms is None or at_ms <= lap.end_ms:
+        number = lap.driver_number
+        of_lap = [
+            (at_ms, reason) for at_ms, of_number, reason in changes.get(number, ()) if of_number == lap.lap_number
+        ]
+        is_anothers = lap.lap_time_ms in {each.lap_time_ms for _, each in said[number]}
+        if not of_lap and not (lap.deleted and is_anothers):
             told.append((lap.end_ms, lap))
-        else:
-            told.append((lap.end_ms, lap.model_copy(update={"deleted": False, "deleted_reason": None})))
-            told.append((at_ms, lap))
+            continue
+        before = [reason for at_ms, reason in of_lap if at_ms <= lap.end_ms]
+        told.append((lap.end_ms, _deleted(lap, before[-1] if before else None)))
+        told += [(at_ms, _deleted(lap, reason)) for at_ms, reason in of_lap if at_ms > lap.end_ms]
     return sorted(told, key=lambda each: each[0])
+
+
+def _timed(lap: Lap) -> TimedLap:
+    return TimedLap(lap.lap_number, lap.end_ms, lap.lap_time_ms)
+
+
+def _deleted(lap: Lap, reason: str | None) -> Lap:
+    """``lap``, deleted for ``reason``; reinstated when that is None."""
+    if reason is not None and lap.deleted:
+        return lap
+    return lap.model_copy(update={"deleted": reason is not None, "deleted_reason": reason})
 
 
 def _read_telemetry(folder: Path) -> dict[str, Columns]:

@@ -11,7 +11,7 @@ import numpy as np
 from f1stream import topics
 from f1stream.sources.session import Session
 from f1stream.topics import Stamp
-from models import Lap, Message, Packet, SessionEnd, SessionInfo
+from models import Entries, Lap, Message, Packet, SessionEnd, SessionInfo
 from models.bounds import MOST_SOURCE
 from models.frame import FRAME_MS
 
@@ -73,6 +73,7 @@ def pack(
     info = next(message for message in session.messages if isinstance(message, SessionInfo))
     begin = info.start_ms if from_ms is None else from_ms
     end = -(-min(session.end_ms, to_ms or session.end_ms) // FRAME_MS) * FRAME_MS
+    entered = _entered(session, begin)
     told = _known(session, info.model_copy(update={"start_ms": begin}), begin, end)
     next_told = next(told, None)
     stamper = Stamper(session.session_key, epoch, session.t0_utc_ms, info.source)
@@ -87,6 +88,8 @@ def pack(
             yield stamper.fact(*next_told)
             next_told = next(told, None)
         for number, columns in session.telemetry.items():
+            if entered.get(number, begin) >= until:
+                continue
             first, last = cuts[number][nth : nth + 2]
             packet = Packet(
                 driver_number=number,
@@ -94,6 +97,16 @@ def pack(
                 **{name: column[first:last].tolist() for name, column in columns.items()},
             )
             yield stamper.packet(packet)
+
+
+def _entered(session: Session, begin: int) -> dict[str, int]:
+    """By car: when the list of entries that has it is published. Its packets begin after that."""
+    entered: dict[str, int] = {}
+    for message in session.messages:
+        if isinstance(message, Entries):
+            for entry in message.entries:
+                entered.setdefault(entry.driver_number, max(message.session_time_ms, begin))
+    return {number: at for number, at in entered.items() if at > begin}
 
 
 def _known(session: Session, info: SessionInfo, begin: int, end: int) -> Iterator[tuple[int, Lap | Message]]:

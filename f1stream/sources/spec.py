@@ -1,18 +1,24 @@
 """What users write for a source.
 
 ``archive:PATH``, ``fastf1:YEAR/EVENT/SESSION``, ``recording:PATH`` or ``sim:cars=22,laps=57,seed=1,sessions=1``.
+
+Behind a recording's path may stand which session is meant: ``recording:PATH#9570`` is the one with that key of
+several in it; ``recording:PATH#2025/Monza/R`` says which session a recording is of that does not say so itself.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 from f1stream.settings import settings
 from f1stream.sources.archive import read_archive, require_archive
 from f1stream.sources.fastf1.fetch import at_hand
+from f1stream.sources.fastf1.identity import states
 from f1stream.sources.fastf1.schedule import Wanted
+from f1stream.sources.livetiming.parser import Tally
 from f1stream.sources.livetiming.recording import Recording, open_recording
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session, SourceError
@@ -20,6 +26,10 @@ from f1stream.sources.simulator import SimOptions, simulate
 
 log = logging.getLogger(__name__)
 KINDS = "archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
+WHICH = (
+    "Behind a recording's path, #KEY names one of several sessions in it, and #YEAR/EVENT/SESSION the one it is of "
+    "where it does not say so itself"
+)
 TOLD = 10
 """So many names are told at the most."""
 
@@ -35,16 +45,41 @@ def open_source(spec: str) -> list[Callable[[], Session]]:
         wanted = Wanted.parse(rest)
         return [lambda: read_archive(at_hand(settings(), wanted))]
     if kind == "recording" and rest:
-        recording = open_recording(Path(rest).expanduser())
-        return [lambda: _recorded(recording)]
+        path, session = split_recording(rest)
+        recording = open_recording(path)
+        return [lambda: _recorded(recording, session)]
     if kind == "sim":
         options = SimOptions.parse(rest)
         return [_simulated(options, options.seed + nth) for nth in range(options.sessions)]
     raise SourceError(f"{spec!r} is not a source. Known are: {KINDS}.")
 
 
-def _recorded(recording: Recording) -> Session:
-    session, tally = as_session(recording, f"recording:{recording.path.name}")
+def split_recording(text: str) -> tuple[Path, str | None]:
+    """The path of a recording, and which session is meant. A path that is there may have a ``#`` in it."""
+    path = Path(text).expanduser()
+    before, mark, session = text.rpartition("#")
+    if path.exists() or not mark or not before or not session:
+        return path, None
+    return Path(before).expanduser(), session
+
+
+def recorded(recording: Recording, session: str | None = None) -> tuple[Session, Tally]:
+    """A session of a recording, and what of it could not be used. ``session``: what stands behind ``#``.
+
+    Raises SourceError.
+    """
+    source = f"recording:{recording.path.name}"
+    if session is None or "/" not in session:
+        return as_session(recording, source, session)
+    wanted = Wanted.parse(session)
+    first = next(iter(recording))
+    if any(message.topic == "SessionInfo" for message in recording):
+        raise SourceError(f"{source} says itself which session it is of: leave #{session} out, or name a key.")
+    return as_session(chain(states(settings(), wanted, first.sent_ms), recording), source)
+
+
+def _recorded(recording: Recording, name: str | None) -> Session:
+    session, tally = recorded(recording, name)
     lines, refused = recording.counts.damaged.total(), tally.damaged.total()
     if lines or refused:
         log.warning(

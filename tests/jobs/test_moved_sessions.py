@@ -205,6 +205,22 @@ def test_a_session_that_is_owed_is_not_forgotten_for_the_next_one(begins: Callab
     assert WHOLE not in weekend.jobs.failing()
 
 
+def test_every_session_that_came_due_in_a_sleep_is_published(begins: Callable[..., Weekend]) -> None:
+    """And none of weeks ago, nor one twice."""
+    starts = {"Practice 1": FP1, "Practice 2": FP1 + timedelta(hours=3), "Qualifying": FP1 + timedelta(hours=24)}
+    planned = [
+        PlannedSession("Bahrain Grand Prix", "Race", (FP1 - timedelta(days=20),)),
+        *(PlannedSession("Miami Grand Prix", name, (at,)) for name, at in starts.items()),
+    ]
+    weekend = begins(FP1 - timedelta(days=21), planned, starts | {"Race": FP1 - timedelta(days=20)})
+    until("the calendar is known", lambda: "first" in weekend.jobs.last)
+    weekend.clock.move_to(FP1 + timedelta(hours=29), tick=False)
+    weekend.jobs._scheduler.wakeup()
+    until("all are published", lambda: len(weekend.published) == 3)
+    weekend.until(FP1 + timedelta(days=3))
+    assert [name for _, name in weekend.published] == ["Qualifying", "Practice 2", "Practice 1"]
+
+
 def test_what_an_older_version_kept_on_file_is_read(settings: Settings, begins: Callable[..., Weekend]) -> None:
     """Triggers had no names of sessions, and what was owed had one place."""
     weekend = begins(FP1 - timedelta(days=1), [], {f"{FP1:%Y-%m-%dT%H:%M:%S}": FP1 - timedelta(days=2)})

@@ -115,7 +115,7 @@ def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_clien
     jobs.sessions.publish(9)
     assert jobs._scheduler.get_job(OWED) is not None
     assert "No Kafka broker answers" in jobs.failing()[WHOLE]
-    jobs.sessions.publish(10)
+    jobs.sessions.publish(10, QUALIFYING, PLANNED.event, PLANNED.name)
     owed = jobs._scheduler.get_job(OWED)
     assert owed.next_run_time > datetime.now(UTC) + FAR / 2, "it is not tried any more"
     jobs.stop()

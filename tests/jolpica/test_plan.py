@@ -115,7 +115,7 @@ def test_until_march_the_season_that_ended_is_followed_too() -> None:
     [(0, 0, 0), (16, 0, 5), (500, 0, 156), (501, 0, 3_600), (1_000, 0, 3_756), (2_100, 0, 14_431), (100, 500, 3_631)],
 )
 def test_the_estimate_knows_the_hourly_limit(requests: int, asked_this_hour: int, seconds: float) -> None:
-    assert plan.seconds_for(requests, asked_this_hour) == pytest.approx(seconds, abs=1.0)
+    assert plan.seconds_for(requests, asked_this_hour, 500) == pytest.approx(seconds, abs=1.0)
 
 
 def test_rounds_are_given_as_numbers_and_ranges() -> None:

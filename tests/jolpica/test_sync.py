@@ -189,7 +189,9 @@ async def test_an_empty_answer_where_one_is_due_is_tried_again_and_takes_nothing
 async def test_an_answer_of_unexpected_shape_is_set_aside_and_the_rest_goes_on(
     server: JolpicaServer, warehouse: Warehouse, syncing: Any
 ) -> None:
-    server.answers["2024/3/results"]["RaceTable"]["Races"][0]["Results"][0]["laps"] = "many"
+    winner = server.answers["2024/3/results"]["RaceTable"]["Races"][0]["Results"][0]["Driver"]
+    name, winner["driverId"] = winner["driverId"], ""
+    server.answers["2024/3/pitstops"]["RaceTable"]["Races"][0]["PitStops"][0]["duration"] = ""
     server.faults["2024/4/qualifying"] = [body("<html>maintenance</html>", "text/html")] * 6
     server.faults["2024/5/pitstops"] = [status(500)] * 6
     async with syncing() as sync:
@@ -198,18 +200,40 @@ async def test_an_answer_of_unexpected_shape_is_set_aside_and_the_rest_goes_on(
     assert len(outcome.unanswered) == 1
     assert "2024/5/pitstops" in outcome.unanswered[0]
     quarantine = warehouse.rows("select url, reason, body from RAW.JOLPICA_QUARANTINE order by url")
-    assert [row["reason"].split(":")[0] for row in quarantine] == ["laps", "no JSON"]
-    assert "2024/3/results.json?limit=100&offset=0" in quarantine[0]["url"]
-    assert quarantine[1]["body"] == "<html>maintenance</html>"
+    assert "duration ''" in quarantine[0]["reason"]
+    assert (
+        "Driver.driverId '' (String should have at least 1 character): its row is left out" in quarantine[1]["reason"]
+    )
+    assert "2024/3/results.json?limit=100&offset=0" in quarantine[1]["url"]
+    assert quarantine[2]["reason"].startswith("no JSON")
+    assert quarantine[2]["body"] == "<html>maintenance</html>"
+    assert len(landed(warehouse, "RESULTS")) == 18 + 2 * 20, "the rest has landed"
+    assert any("duration" not in row["payload"] for row in landed(warehouse, "PITSTOPS"))
+    assert len(outcome.flaws) == 2
     assert {row["round"] for row in landed(warehouse, "DRIVERSTANDINGS")} == {3, 4, 5}
 
     async with syncing() as sync:  # once they are right, nothing is missing and only they are asked for
-        server.answers["2024/3/results"]["RaceTable"]["Races"][0]["Results"][0]["laps"] = "58"
+        winner["driverId"] = name
         server.requests.clear()
         await sync.backfill([2024], {3, 4, 5})
     asked = {path for _, path, _ in server.requests} - {"2024/races"}
     assert asked == {"2024/3/results", "2024/4/qualifying", "2024/5/pitstops"}
     assert len([row for row in landed(warehouse, "RESULTS") if row["round"] == 3]) == 19
+
+
+async def test_a_row_that_is_left_out_takes_nothing_away_that_was_landed(
+    server: JolpicaServer, warehouse: Warehouse, syncing: Any, until_belgium: JolpicaServer
+) -> None:
+    async with syncing() as sync:
+        await sync.backfill([2024])
+    server.answers["2024/14/results"]["RaceTable"]["Races"][0]["Results"][5]["Driver"]["driverId"] = ""
+    server.answers["2024/14/results"]["RaceTable"]["Races"][0]["Results"][6]["points"] = "several"
+    async with syncing() as sync:
+        outcome = await sync.backfill([2024], again=True)
+    assert outcome.quarantined == ["2024/14/results"]
+    rows = [row for row in landed(warehouse, "RESULTS") if row["round"] == 14]
+    assert [row["gone_at"] for row in rows] == [None] * 20
+    assert len([row for row in rows if "points" not in row["payload"]]) == 1
 
 
 async def test_faults_of_every_kind_lose_nothing(

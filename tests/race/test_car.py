@@ -7,6 +7,7 @@ import pytest
 from f1stream.race.car import COAST_MS, KEPT, LATEST_MS, LINES, SLOW_MS, Car, Shown, Visit
 from f1stream.race.places import AHEAD_S, FINISH, PIT_FINISH, SECTOR_1, Place, Places, Seen
 from f1stream.race.progress import SILENCE_MS, Progress
+from models import TyreChange
 from tests.support.oval import LAP_M
 
 LINE_M = LAP_M / LINES
@@ -172,6 +173,23 @@ def test_the_start_is_at_the_nearest_finish_line(car: Car, places: Places) -> No
     assert car.line_ms == 5_000
 
 
+def test_found_on_a_line_laid_in_mid_race_a_car_is_on_the_lap_after_those_it_has_officially_ended() -> None:
+    for along in (0.01, 0.4, 0.9):
+        car = at(along * LAP_M)
+        car.measured_line, car.line = -1, 3 * LINES
+        car.found(LAP_M)
+        assert car.progress.m == pytest.approx((3 + along) * LAP_M)
+        assert car.measured_line == int((3 + along) * LINES + 1e-9)
+
+
+def test_found_again_a_measured_car_is_at_the_nearest_place() -> None:
+    for before, along, laps in ((2.9, 0.05, 3), (3.1, 0.95, 2)):
+        car = at(along * LAP_M)
+        car.measured_line = car.line = int(before * LINES)
+        car.found(LAP_M)
+        assert car.progress.m == pytest.approx((laps + along) * LAP_M)
+
+
 def test_an_official_lap_count_is_taken_over_when_measuring_lost_laps() -> None:
     car = at(5.0)
     car.count_laps(12, LAP_M)
@@ -205,6 +223,91 @@ def test_the_age_of_a_set_nobody_told_is_unknown(car: Car) -> None:
     car.wears("MEDIUM", None, lap=10)
     assert car.compound == "MEDIUM"
     assert car.tyre_age() is None
+
+
+def visit(car: Car, lap: int, samples: list[tuple[int, float]], until_ms: int = 20_000) -> None:
+    """Through the pit lane on ``lap``, from 0 on; ``samples``: (ms, km/h)."""
+    car.visits.append(Visit(lap, 0))
+    for t, speed in samples:
+        car.stands(t, speed)
+    car.visits[-1].out_ms = until_ms
+
+
+def fitted(lap: int, compound: str = "HARD", life: int | None = 0, *, changed: bool = True) -> TyreChange:
+    return TyreChange(
+        session_time_ms=0, driver_number="1", lap=lap, compound=compound, tyre_life=life, fresh=life == 0,
+        changed=changed,
+    )  # fmt: skip
+
+
+THROUGH = [(t, 80.0) for t in range(0, 20_001, 300)]
+STANDS = [(t, 0.0 if 9_000 <= t <= 11_100 else 80.0) for t in range(0, 20_001, 300)]
+HOLE = [sample for sample in THROUGH if not 9_000 <= sample[0] <= 11_100]
+
+
+@pytest.mark.parametrize(
+    ("samples", "compound", "stops"),
+    [
+        (THROUGH, "HARD", []),
+        (THROUGH, "SOFT", [10]),
+        (STANDS, "HARD", [10]),
+        (HOLE, "HARD", [10]),
+        ([], "HARD", [10]),
+    ],
+    ids=["passed through", "another compound", "stood", "not seen all the time", "no samples"],
+)
+def test_the_age_of_the_tyres_alone_makes_no_stop_of_a_pass_through_the_pit_lane(
+    car: Car, samples: list[tuple[int, float]], compound: str, stops: list[int]
+) -> None:
+    car.fit(fitted(1), racing=True)
+    visit(car, 10, samples)
+    car.fit(fitted(11, compound), racing=True)
+    car.crosses(15 * LINES, 900_000)
+    assert [stop.lap for stop in car.stops()] == stops
+    assert car.tyre_age() == (5 if stops else 15)
+
+
+def test_a_correction_is_of_the_set_first_driven_on_its_lap(car: Car) -> None:
+    car.fit(fitted(1, "WET"), racing=True)
+    visit(car, 10, [])
+    car.fit(fitted(11, "HARD", 3), racing=True)
+    car.fit(fitted(1, "SOFT", 2), racing=True)
+    car.fit(fitted(11, "MEDIUM", 4), racing=True)
+    assert [(one.compound, one.first_lap, one.life_before) for one in car.sets] == [("SOFT", 1, 2), ("MEDIUM", 11, 4)]
+    assert [stop.lap for stop in car.stops()] == [10]
+
+
+def test_a_change_that_was_none_is_taken_back_and_records_of_laps_do_not_bring_it_back(car: Car) -> None:
+    car.fit(fitted(1), racing=True)
+    visit(car, 10, [])
+    car.fit(fitted(11), racing=True)
+    car.fit(fitted(11, changed=False), racing=True)
+    car.wears("HARD", 12, lap=12)
+    car.crosses(12 * LINES, 900_000)
+    assert ([one.first_lap for one in car.sets], car.stops(), car.tyre_age()) == ([1], [], 12)
+
+
+def test_a_set_announced_after_the_flag_was_not_driven(car: Car) -> None:
+    car.fit(fitted(1), racing=True)
+    car.crosses(20 * LINES, 900_000)
+    car.finished = True
+    visit(car, 21, [])
+    car.fit(fitted(22, "SOFT"), racing=True)
+    assert (car.compound, car.stops()) == ("HARD", [])
+    car.fit(fitted(1, "MEDIUM"), racing=True)
+    assert car.compound == "MEDIUM", "what it raced on may still be corrected"
+
+
+def test_sets_of_before_we_listened_are_stops_and_count_laps(car: Car) -> None:
+    for lap, compound in ((1, "SOFT"), (13, "HARD")):
+        car.fit(fitted(lap, compound).model_copy(update={"on_lap": 21}), racing=True)
+    assert (car.tyre_age(), car.stops(), car.stops_unseen()) == (8, [], 1)
+
+
+def test_an_unknown_compound_of_a_lap_replaces_none_that_is_known(car: Car) -> None:
+    car.fit(fitted(1), racing=True)
+    car.wears("UNKNOWN", None, lap=2)
+    assert car.compound == "HARD"
 
 
 def test_only_changed_tyres_make_a_visit_a_stop(car: Car) -> None:

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from f1stream.race.crossings import STOPPED_MS
 from f1stream.race.race import Race
+from f1stream.race.retirements import SILENT_MS
 from models import LapCount, Notice, PitIn, PitOut, RaceControl, Retirement, SectorTime, Timing, TyreChange
 from tests.support.oval import GRID_SLOT_M, LAP_M, LAP_MS, SAMPLE_MS, Oval
 
@@ -29,7 +29,7 @@ def comes_in(oval: Oval, number: str, stands_s: float = 3.0, tyres: str | None =
     if tyres is not None:
         oval.tell(
             TyreChange(
-                session_time_ms=oval.now, driver_number=number, lap=lap, compound=tyres, tyre_life=0, fresh=True
+                session_time_ms=oval.now, driver_number=number, lap=lap + 1, compound=tyres, tyre_life=0, fresh=True
             )
         )
     oval.tell(PitOut(session_time_ms=oval.now, driver_number=number, lap=lap))
@@ -322,7 +322,7 @@ def test_tyres_changed_under_the_red_flag_are_no_stop(in_the_pits_already: bool)
     oval.go(60)
     oval.status("Started")
     oval.tell(
-        TyreChange(session_time_ms=oval.now, driver_number="4", lap=1, compound="HARD", tyre_life=0, fresh=True)
+        TyreChange(session_time_ms=oval.now, driver_number="4", lap=2, compound="HARD", tyre_life=0, fresh=True)
     )
     oval.tell(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
     assert oval.race.cars["4"].stops() == []
@@ -354,7 +354,7 @@ def test_a_car_that_crosses_no_line_for_two_minutes_is_out_until_it_does() -> No
     oval.start()
     oval.go(10)
     oval.drive("4", speed=0)
-    oval.go(STOPPED_MS / 1_000 - 2)
+    oval.go(SILENT_MS / 1_000 - 2)
     assert not oval.race.cars["4"].retired
     oval.go(4)
     assert state(oval, "4") == "retired"
@@ -396,7 +396,7 @@ def test_a_car_may_stand_as_long_as_it_likes(why: str) -> None:
     if why == "in the pits":
         oval.tell(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
     oval.drive("4", speed=0)
-    oval.go(STOPPED_MS / 1_000 + 30)
+    oval.go(SILENT_MS / 1_000 + 30)
     assert not oval.race.cars["4"].retired
 
 
@@ -406,7 +406,7 @@ def test_after_a_suspension_the_two_minutes_begin_anew() -> None:
     oval.go(10)
     oval.status("Aborted")
     oval.drive("4", "81", speed=0)
-    oval.go(STOPPED_MS / 1_000)
+    oval.go(SILENT_MS / 1_000)
     oval.status("Started")
     oval.go(30)
     assert not oval.race.cars["4"].retired

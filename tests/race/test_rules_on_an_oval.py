@@ -7,11 +7,11 @@ from math import cos, pi, sin
 import pytest
 
 from f1stream.race.car import LINES
-from f1stream.race.crossings import STOPPED_MS
 from f1stream.race.frames import Frames
 from f1stream.race.line import ReferenceLine
 from f1stream.race.places import Places
 from f1stream.race.race import Race
+from f1stream.race.retirements import SILENT_MS
 from models import Entry, LapUpdate, Message, PitIn, PitOut, RaceControl, SessionInfo, SessionStatus, TyreChange
 
 OUTLINE = [(8_000 * cos(2 * pi * n / 400), 4_000 * sin(2 * pi * n / 400)) for n in range(401)]
@@ -119,7 +119,7 @@ def test_suspension_pauses_gaps_and_its_tyre_changes_are_no_stops() -> None:
     oval.drive(5)
     assert oval.race.gaps["2"] == frozen
     oval.tell(
-        TyreChange(session_time_ms=oval.now, driver_number="1", lap=1, compound="HARD", tyre_life=0, fresh=True),
+        TyreChange(session_time_ms=oval.now, driver_number="1", lap=2, compound="HARD", tyre_life=0, fresh=True),
         PitOut(session_time_ms=oval.now, driver_number="1", lap=1),
     )
     oval.status("Started")
@@ -176,7 +176,7 @@ def test_flag_lets_everybody_finish_the_lap_and_then_holds_the_order() -> None:
 def test_car_that_stops_is_retired_by_the_rule_and_drops_below_running_ones() -> None:
     oval = Oval("1", "2", laps=None)
     oval.start(c1=0.0, c2=KMH)
-    oval.drive(STOPPED_MS / 1000 + 5)
+    oval.drive(SILENT_MS / 1000 + 5)
     assert oval.race.cars["1"].retired
     assert oval.race.order == ["2", "1"]
     assert oval.race.gaps["1"].ms is None

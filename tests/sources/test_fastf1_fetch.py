@@ -488,7 +488,9 @@ def test_two_tests_of_one_name_have_numbers(servers: FastF1Servers, settings: Se
         ("Test 2", "Day 1", "2025 has no 'Test 2', but Pre-Season Testing"),
     ],
 )
-def test_a_day_of_testing_that_was_not_held_is_told(settings: Settings, event: str, day: str, sentence: str) -> None:
+def test_a_day_of_testing_that_was_not_held_is_refused(
+    settings: Settings, event: str, day: str, sentence: str
+) -> None:
     with pytest.raises(SourceError, match=sentence):
         fetch(settings, Wanted(2025, event, day).checked())
 

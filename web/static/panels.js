@@ -56,7 +56,7 @@ export function renderPicture(picture, rate, damaged) {
   if (fastest) {
     const who = head.cars.find((car) => car.driver_number === fastest.driver_number);
     text("fastest", lapTime(fastest.ms));
-    text("fastest-by", `${who?.tla ?? fastest.driver_number} · lap ${fastest.lap}`);
+    text("fastest-by", `${who?.tla ?? fastest.driver_number}${fastest.lap ? ` · lap ${fastest.lap}` : ""}`);
   }
   $("weather-fact").hidden = race.air_temp == null && race.track_temp == null;
   text("weather", `${degrees(race.air_temp)} / ${degrees(race.track_temp)}`);

@@ -273,4 +273,5 @@ def lap_update(lap: Lap, emitted_ms: int) -> LapUpdate:
         speed_st=lap.speed_st,
         deleted=bool(lap.deleted),
         official=not lap.generated,
+        in_or_out_lap=lap.pit_in_ms is not None or lap.pit_out_ms is not None,
     )

@@ -28,6 +28,7 @@ from f1stream.race.stages.checkpoint import (
     HeaderState,
     PendingInput,
 )
+from f1stream.race.stages.roster import Roster
 from f1stream.topics import BadRecord, RunDamaged, SequenceGap
 from models import CarUpdate, Entries, Frame, Head, Message, SessionEnd, SessionInfo, Track
 from models.bounds import MOST_CARS
@@ -76,6 +77,7 @@ class SessionRace:
         self._message_seq = self._applied_seq = -1
         self._tracks = 0
         """Received, applied or not."""
+        self._roster = Roster()
         self._pending_until_ms = -1
         """Session time up to which records are acknowledged though no frame holds them: checkpoints include pending
         input until a frame is past it."""
@@ -88,8 +90,11 @@ class SessionRace:
             if self._tracks >= MAX_TRACKS:
                 raise BadRecord(f"the run has {MAX_TRACKS} tracks already")
             return
-        number, entries = getattr(message, "driver_number", None), self.header.entries
-        if number and entries and number not in {entry.driver_number for entry in entries.entries}:
+        if isinstance(message, Entries):
+            self._roster.admit(message)
+            return
+        number = getattr(message, "driver_number", None)
+        if number and self._roster.entered and number not in self._roster.entered:
             raise BadRecord(f"car {number} is not in the session's list of entries")
 
     def take_message(self, seq: int, emitted_ms: int, message: Message | None) -> bool:
@@ -111,17 +116,24 @@ class SessionRace:
         if isinstance(message, SessionInfo) and self.header.info is None:
             self.header.info = message
             self.header_changed = True
-        elif isinstance(message, Entries) and self.header.entries is None:
+        elif isinstance(message, Entries):
+            self._take_entries(emitted_ms, message)
+        return True
+
+    def _take_entries(self, emitted_ms: int, message: Entries) -> None:
+        is_first = self.header.entries is None
+        self._roster.take(emitted_ms, message, is_first=is_first)
+        if is_first:
             self.header.entries = message
             self.header_changed = True
-        return True
 
     def take_update(self, update: CarUpdate) -> bool:
         """Receive a run of a car's packets. Raises SequenceGap, and RunDamaged.
 
         False for a repeated one, and for a car that takes no part.
         """
-        if not self._takes_part(update.driver_number):
+        is_ahead = update.messages > self._message_seq + 1  # of a message that may enter the car
+        if not self._takes_part(update.driver_number, is_ahead=is_ahead):
             return False
         car = self._cars.get(update.driver_number)
         if car is None:
@@ -133,11 +145,11 @@ class SessionRace:
             )
         return taken
 
-    def _takes_part(self, number: str) -> bool:
-        """Whether a car is entered; before the entries are known, so many cars may be."""
-        if self.header.entries is None:
+    def _takes_part(self, number: str, *, is_ahead: bool = False) -> bool:
+        """Whether a car is entered; as long as it may be by messages that have not come, so many cars may be."""
+        if self.header.entries is None or is_ahead:
             return number in self._cars or len(self._cars) < MOST_CARS
-        return any(entry.driver_number == number for entry in self.header.entries.entries)
+        return number in self._roster.entered
 
     def _buffer(self, number: str) -> CarBuffer:
         until = -1 if self.t is None else self.t
@@ -162,15 +174,21 @@ class SessionRace:
         if self.race is None and not self._begin():
             return
         assert self.race is not None and self.t is not None  # noqa: S101
-        complete = min(self._promoted(number) for number in self.race.cars) // FRAME_MS * FRAME_MS
-        end = min(complete, self.t + FRAMES_AT_ONCE * FRAME_MS)
-        self.has_more = end < complete
+        most = self.t + FRAMES_AT_ONCE * FRAME_MS
+        complete = self._complete()
+        self.has_more = most < complete
+        end = min(most, complete)
         while self.t < end:
             if self._apply_messages(self.t + FRAME_MS):
                 out.append(self._head())
-            self._stretch(min(end, self._next_track()), out)
+            self._stretch(min(end, self._next_change()), out)
         for number, car in self._cars.items():
             self._done[number] = car.leave(self.t, self._done.get(number, -1))
+
+    def _complete(self) -> int:
+        assert self.race is not None  # noqa: S101
+        complete = min(self._promoted(number) for number in self.race.cars)
+        return self._roster.complete(complete, self._promoted)
 
     def _promoted(self, number: str) -> int:
         if number not in self._cars:
@@ -198,6 +216,8 @@ class SessionRace:
                 self.header.tracks.append(message)
                 changed = self.header_changed = True
                 self._lay(message)
+            elif isinstance(message, Entries):
+                changed |= self._enter(message, t)
             elif isinstance(message, SessionEnd):
                 self.ended = True
             elif message is not None:
@@ -214,14 +234,30 @@ class SessionRace:
                 self._applied_seq,
             ) from error
 
+    def _enter(self, message: Entries, t: int) -> bool:
+        """Apply a list of entries: cars are added, and said more of; none is taken away. Whether it changed any."""
+        assert self.race is not None and self._frames is not None and self.header.entries is not None  # noqa: S101
+        before = {entry.driver_number: entry for entry in self.header.entries.entries}
+        entries = before | {entry.driver_number: entry for entry in message.entries}
+        late = [entry for number, entry in entries.items() if number not in self.race.cars]
+        if late:
+            self.race.enter(late, t)
+            self._frames.keyframe = None  # a delta has the cars of its keyframe
+            self._roster.apply(late)
+        if entries == before:
+            return False
+        self.header.entries = message.model_copy(update={"entries": list(entries.values())})
+        self.header_changed = True
+        return True
+
     def _lay(self, track: Track) -> None:
         assert self.race is not None  # noqa: S101
         self._line = ReferenceLine(track.outline)
         self.race.lay_line(Places(self._line.length_m))
 
-    def _next_track(self) -> int:
-        """The last frame before the track changes: positions up to there lie on the present one."""
-        changes = (emitted for _, emitted, message in self._messages if isinstance(message, Track))
+    def _next_change(self) -> int:
+        """The last frame before the track or the list of cars changes: up to there the present ones hold."""
+        changes = (emitted for _, emitted, message in self._messages if isinstance(message, Track | Entries))
         return next(((at - 1) // FRAME_MS * FRAME_MS for at in changes), 1 << 62)
 
     def _head(self) -> Head:
@@ -373,10 +409,19 @@ class SessionRace:
         self._tracks = len(self.header.tracks)
         self._message_seq = self._applied_seq = kept.message_seq
         self._done = kept.packet_seq
+        if self.header.entries is not None:
+            entries = self.header.entries.entries
+            if self.race is not None:  # the header is written first, and may have cars that join later
+                entries = [entry for entry in entries if entry.driver_number in self.race.cars]
+            self.header.entries = self.header.entries.model_copy(update={"entries": entries})
+            self._roster.entered = {entry.driver_number for entry in entries}
         if kept.beyond is not None:
             self._cars, self._messages = kept.beyond.cars, kept.beyond.messages
             self._tracks += sum(isinstance(message, Track) for _, _, message in self._messages)
             self._message_seq, self._pending_until_ms = kept.beyond.message_seq, self._received_ms
+            for _, emitted_ms, message in self._messages:
+                if isinstance(message, Entries):
+                    self._take_entries(emitted_ms, message)
         if self.race is not None:
             self._frames = Frames(self.race, kept.keyframe)
         if self.header.track is not None:

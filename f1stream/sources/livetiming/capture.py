@@ -1,4 +1,4 @@
-"""A text capture of the feed: a line per message, and perhaps the first answer to subscribing beside it."""
+"""A text capture of the feed: a line per message or frame, and perhaps the answer to subscribing beside it."""
 
 from __future__ import annotations
 
@@ -61,10 +61,11 @@ def _lines(path: Path, report: ReportIn) -> Iterator[FeedMessage]:
         report(path.name, number, reason, raw)
 
     for number, line in files.lines(path, tell):
-        try:
-            yield capture_line(line)
-        except BadMessage as bad:
-            tell(number, str(bad), line)
+        for found in capture_line(line):
+            if isinstance(found, BadMessage):
+                tell(number, str(found), line)
+            else:
+                yield found
 
 
 def _answer(path: Path, report: ReportIn) -> Iterator[FeedMessage]:

@@ -7,13 +7,16 @@ from typing import Any
 
 from f1stream.sources.livetiming.merge import indexed
 from f1stream.sources.livetiming.values import duration_ms, whole
+from models.bounds import MOST_LAPS
 
 LATE_MS = 5_000
 """Values that come so soon after a lap's end still belong to it; a car that leaves the pits so soon before a lap's
 beginning leaves on that lap. Source: FastF1, so that laps are the same."""
 LONGEST_MS = 150_000
-"""A longer lap time is believed only if the sectors add up to it: between the parts of a qualifying the feed sends
-the time since the car's previous lap."""
+"""A lap time as long as this counts only if the sectors add up to it: between the parts of a qualifying the feed
+sends the time since the car's previous lap, garage included."""
+SHORTEST_MS = 50_000
+"""No lap of a Grand Prix is shorter: the quickest ever, on Bahrain's outer circuit, took 53.4 s."""
 TRAPS = ("I1", "I2", "FL", "ST")
 
 
@@ -24,6 +27,8 @@ class Row:
     ended_ms: int | None = None
     """When the feed counted it."""
     lap_time_ms: int | None = None
+    long_time_ms: int | None = None
+    """A time of LONGEST_MS or more. The third sector, which may confirm it, is sent up to 0.3 s after it."""
     has_no_time: bool = False
     """The feed said that there is no lap time."""
     sectors: list[int | None] = field(default_factory=lambda: [None, None, None])
@@ -31,6 +36,8 @@ class Row:
     speeds: dict[str, int] = field(default_factory=dict)
     pit_in_ms: int | None = None
     pit_out_ms: int | None = None
+    earlier_out_ms: int | None = None
+    """When it left the pits before ``pit_out_ms`` on this lap: it went out, came in and went out again."""
 
     @property
     def is_told(self) -> bool:
@@ -47,17 +54,24 @@ class CarLaps:
     """By part of the session: lap times that were the car's best when they were set, and were not taken back."""
     laps_before: int = 0
     """Laps that it had driven when we began to listen."""
+    raced_since_ms: int | None = None
+    """When the race started; None while it has not, and in other sessions."""
     _counted: int = 0
     """The feed's own count."""
     _has_left: bool = False
     """Whether it has left the pits once; before, nothing is a lap."""
     _late: bool = False
+    _lap_since_ms: int = 0
+    """Since when it is on the lap it is on, as far as is known."""
 
     def take(self, line: dict[str, Any], at_ms: int, *, snapshot: bool = False) -> bool:
         """Apply a change of the car's line; returns whether a lap has ended. ``snapshot``: all of it at once."""
         count = whole(line.get("NumberOfLaps"))
+        if count is not None and count > MOST_LAPS:
+            count = None
         if snapshot:
             self._begin_late(count or 0, is_in=line.get("InPit", True) is True)
+            self._lap_since_ms = at_ms
             return False
         if count is not None and count < self._counted:
             self._late = True  # of a lap that is over: the feed sometimes goes back in time
@@ -65,6 +79,8 @@ class CarLaps:
             self._late = False
         if self._late:
             return False
+        if count is not None and self._has_missed(count, at_ms):
+            self._skip_to(count, line, at_ms)
         self._take_values(line, at_ms)
         if isinstance(line.get("InPit"), bool):
             self._take_pit(line["InPit"], at_ms)
@@ -72,6 +88,7 @@ class CarLaps:
         if count is None or count <= self._counted:
             return False
         self._counted += 1
+        self._lap_since_ms = at_ms
         if not self._has_left:
             return False
         return self._end_lap(at_ms)
@@ -79,7 +96,30 @@ class CarLaps:
     @property
     def lap_number(self) -> int:
         """The lap it is on; before it has left the pits, 1."""
-        return self.laps_before + max(len(self.rows) - (not self.rows[0].is_told and len(self.rows) > 1), 1)
+        return self.laps_before + max(len(self.rows) - self._only_left, 1)
+
+    @property
+    def shift(self) -> int:
+        """By how much the feed's numbers of laps are ahead of ours, which count those of ``rows`` only."""
+        return self.laps_before + self._only_left
+
+    @property
+    def _only_left(self) -> bool:
+        """Whether the first row is no lap: the feed counts one when a car leaves its garage for the first time."""
+        first = self.rows[0]
+        if first.is_told or len(self.rows) == 1 or self.laps_before:
+            return False
+        return first.ended_ms is None or self.raced_since_ms is None or first.ended_ms < self.raced_since_ms
+
+    def driven(self, *, is_over: bool) -> list[Row]:
+        """The laps that have ended; ``is_over``: the session has; the lap begun last counts as far as it is known.
+
+        Of a car that was in its garage when we began to listen, the first row is a lap that it drove before.
+        """
+        rows = self.rows[:-1] + ([self.rows[-1]] if is_over and self.rows[-1].is_told else [])
+        if rows and self.laps_before and not rows[0].is_told:
+            rows[0] = Row()
+        return rows[1:] if self._only_left else rows
 
     def lap_number_at(self, at_ms: int, sector: int) -> int:
         """The lap of which ``sector`` (from 0), told at ``at_ms``, is one."""
@@ -89,9 +129,34 @@ class CarLaps:
     def _begin_late(self, count: int, *, is_in: bool) -> None:
         """We have just begun to listen, or again after a loss: ``count`` laps are driven."""
         if self._has_left:
-            self.rows += [Row() for _ in range(count - self._counted)]  # nobody knows when the one before ended
+            self._miss(count)
         else:
             self.laps_before, self._has_left = count, count > 0 or not is_in
+        self._counted = max(count, self._counted)
+
+    def _has_missed(self, count: int, at_ms: int) -> bool:
+        """Whether laps have ended unheard before the one that the feed counts now; a count too high for the time that
+        has passed is a mistake of the feed."""
+        missed = count - self._counted - 1
+        return self._has_left and missed > 0 and at_ms - self._lap_since_ms > missed * SHORTEST_MS
+
+    def _skip_to(self, count: int, line: dict[str, Any], at_ms: int) -> None:
+        """The feed was silent while laps ended: the lap that ends now is number ``count``, those between are missing.
+
+        Of the row so far, only what was sent since the ending lap began is of that lap.
+        """
+        heard = self.rows[-1]
+        self._miss(count - 1)
+        began_ms = at_ms - (_last_lap_ms(line) or 0)
+        row = self.rows[-1]
+        for nth, sent_ms in enumerate(heard.sectors_at):
+            if sent_ms is not None and sent_ms > began_ms:
+                row.sectors[nth], row.sectors_at[nth] = heard.sectors[nth], sent_ms
+                heard.sectors[nth] = heard.sectors_at[nth] = None
+
+    def _miss(self, count: int) -> None:
+        """``count`` laps are driven now; nobody knows when those ended that were driven while nothing was heard."""
+        self.rows += [Row() for _ in range(count - self._counted)]
         self._counted = max(count, self._counted)
 
     def _row_at(self, at_ms: int) -> Row:
@@ -110,9 +175,13 @@ class CarLaps:
                     row.sectors[nth], row.sectors_at[nth] = told, at_ms
         last = line.get("LastLapTime")
         if isinstance(last, dict) and isinstance(last.get("Value"), str):
-            told = duration_ms(last["Value"])
-            if told is None or told < LONGEST_MS or told == _total(row.sectors):
+            told = _last_lap_ms(line)
+            if told is not None and told >= LONGEST_MS:
+                row.long_time_ms = told
+            else:
                 row.lap_time_ms, row.has_no_time = told, told is None
+        if row.long_time_ms is not None and row.long_time_ms == _total(row.sectors):
+            row.lap_time_ms, row.has_no_time = row.long_time_ms, False
         speeds = line.get("Speeds")
         if isinstance(speeds, dict):
             for trap in TRAPS:
@@ -126,7 +195,8 @@ class CarLaps:
                 self.rows[-1].pit_in_ms = at_ms
             return
         self._has_left = True
-        self.rows[-1].pit_out_ms = at_ms
+        row = self.rows[-1]
+        row.earlier_out_ms, row.pit_out_ms = row.pit_out_ms, at_ms
 
     def _take_bests(self, line: dict[str, Any]) -> None:
         parts = indexed(line.get("BestLapTimes"))
@@ -142,11 +212,16 @@ class CarLaps:
         row, following = self.rows[-1], Row()
         row.ended_ms = at_ms
         if row.pit_out_ms is not None and at_ms - row.pit_out_ms < LATE_MS:
-            row.pit_out_ms, following.pit_out_ms = None, row.pit_out_ms
+            row.pit_out_ms, following.pit_out_ms = row.earlier_out_ms, row.pit_out_ms
         self.rows.append(following)
         return True
 
 
+def _last_lap_ms(line: dict[str, Any]) -> int | None:
+    last = line.get("LastLapTime")
+    return duration_ms(last.get("Value")) if isinstance(last, dict) else None
+
+
 def _total(sectors: list[int | None]) -> int | None:
-    told = [sector for sector in sectors if sector is not None]
-    return sum(told) if len(told) == len(sectors) else None
+    known = [sector for sector in sectors if sector is not None]
+    return sum(known) if len(known) == len(sectors) else None

@@ -2,7 +2,11 @@
 
 ``.jsonStream`` files of Formula 1's own archive have an offset and the topic's JSON. A capture has one of:
 
-- ``{"H": "Streaming", "M": "feed", "A": [topic, data, utc]}``: as classic SignalR sent it;
+- ``{"C": …, "M": [message, …]}`` and ``{"R": {topic: state, …}, "I": …}``: frames of classic SignalR, as they came
+  over the wire, each with messages, or the answer to subscribing, or neither (they keep the connection);
+- ``{"type": 1, "target": "feed", "arguments": [topic, data, utc]}`` and ``{"type": 3, "result": {topic: state, …}}``:
+  records of SignalR Core;
+- ``{"H": "Streaming", "M": "feed", "A": [topic, data, utc]}``: a message of a classic frame on its own;
 - ``{"Type": topic, "Json": data, "DateTime": utc}``;
 - ``[topic, data, utc]``, as JSON or as Python writes it: FastF1's, and ours. FastF1 writes the answer to subscribing
   with an empty utc and the data as JSON text; we add the word "snapshot".
@@ -30,6 +34,12 @@ SNAPSHOT = "snapshot"
 """The fourth part of a line of ours that holds a topic's whole state."""
 UNDATED = -1
 """``sent_ms`` of a snapshot whose line does not tell its time."""
+RECORD_END = b"\x1e"
+INVOCATION = 1
+"""The ``type`` of a record of SignalR Core that holds a message."""
+FRAME = {"C", "S", "G", "I", "R", "type", "protocol"}
+"""Members of frames that hold no message: each has one of these, or none at all."""
+NO_MESSAGE = BadMessage("a frame holds something that is no message of the feed")
 MEMBER = re.compile(r'\s*,?\s*"([^"\\]{1,100})"\s*:\s*')
 AFTER_MEMBER = re.compile(r"\s*[,}]")
 KNOWN_MEMBER = re.compile(rf'"(?:{"|".join(map(re.escape, TOPICS))})"\s*:\s*(?:[{{\[]|"[A-Za-z0-9+/]{{20}})')
@@ -44,24 +54,54 @@ def stream_line(topic: str, line: bytes) -> tuple[int, FeedMessage]:
     return offset, checked(topic, _json(line[OFFSET_BYTES:]), offset)
 
 
-def capture_line(line: bytes) -> FeedMessage:
-    """A line of a capture. Raises BadMessage."""
-    if line.startswith(b"{"):
-        found = _json(line)
-        if isinstance(found.get("A"), list):
-            return _message(found["A"])
-        if "Type" in found:
-            return _message([found["Type"], found.get("Json"), found.get("DateTime")])
+def capture_line(line: bytes) -> Iterator[FeedMessage | BadMessage]:
+    """What a line of a capture holds: of all forms but frames that is one message."""
+    try:
+        if line.startswith(b"{"):
+            for record in line.split(RECORD_END):
+                yield from _object(_json(record)) if record.strip() else ()
+        elif line.startswith(b"["):
+            yield _message(_list(line))
+        else:
+            raise BadMessage("it has none of the known forms")
+    except BadMessage as bad:
+        yield bad
+
+
+def _object(found: dict[str, Any]) -> Iterator[FeedMessage | BadMessage]:
+    if isinstance(found.get("A"), list):
+        yield _message(found["A"])
+    elif "Type" in found:
+        yield _message([found["Type"], found.get("Json"), found.get("DateTime")])
+    elif isinstance(found.get("M"), list):
+        for each in found["M"]:
+            yield _invoked(each.get("M"), each.get("A")) if isinstance(each, dict) else NO_MESSAGE
+    elif found.get("type") == INVOCATION:
+        yield _invoked(found.get("target"), found.get("arguments"))
+    elif isinstance(states := found.get("R", found.get("result")), dict):
+        yield from (_state(topic, state) for topic, state in states.items())
+    elif found and not found.keys() & FRAME:
         raise BadMessage("it has none of the known forms")
-    if not line.startswith(b"["):
-        raise BadMessage("it has none of the known forms")
+
+
+def _invoked(method: Any, arguments: Any) -> FeedMessage | BadMessage:
+    """A message of a frame. It stands for itself."""
+    if method != "feed" or not isinstance(arguments, list):
+        return NO_MESSAGE
+    try:
+        return _message(arguments)
+    except BadMessage as bad:
+        return bad
+
+
+def _list(line: bytes) -> list[Any]:
     try:
         parts = orjson.loads(line)
     except ValueError:
         parts = _literal(line)
     if not isinstance(parts, list):
         raise BadMessage("it has none of the known forms")
-    return _message(parts)
+    return parts
 
 
 def _message(parts: list[Any]) -> FeedMessage:

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from f1stream.sources.deletions import deletion
+from f1stream.sources.deletions import Deletion, TimedLap, deleted_laps, deletion, deletion_changes
 from f1stream.sources.livetiming.car_laps import LATE_MS, CarLaps
 from f1stream.sources.livetiming.settle import Settled, settle
-from f1stream.sources.livetiming.tyres import Stint, Tyres
+from f1stream.sources.livetiming.tyres import Stint, Tyres, stint_of
 from models import Entry, Lap
 
 TOLERANCE_MS = 3
@@ -28,8 +28,8 @@ class Car:
 
     laps: CarLaps = field(default_factory=CarLaps)
     tyres: Tyres = field(default_factory=Tyres)
-    deleted: dict[int, str] = field(default_factory=dict)
-    """Lap times (ms) that the stewards deleted, and why."""
+    deletions: list[tuple[int, Deletion]] = field(default_factory=list)
+    """What race control said of its lap times, and when."""
     told: dict[int, Lap] = field(default_factory=dict)
     """By lap number, as last told."""
     look_at: list[int] = field(default_factory=list)
@@ -48,6 +48,7 @@ class LapBook:
     started_ms: int | None = None
     restarts: list[int] = field(default_factory=list)
     """When an aborted session was started again."""
+    is_aborted: bool = False
     cars: defaultdict[str, Car] = field(default_factory=lambda: defaultdict(Car))
 
     @property
@@ -55,30 +56,35 @@ class LapBook:
         """Whether a car has completed a lap."""
         return any(car.laps.lap_number > 1 for car in self.cars.values())
 
+    def take_status(self, status: str, at_ms: int) -> None:
+        """A session that was aborted starts again at once, or after the feed has called it Inactive for a while."""
+        if status == "Aborted":
+            self.is_aborted = True
+        elif status == "Started" and self.is_aborted:
+            self.is_aborted = False
+            if self.started_ms is not None:
+                self.restarts.append(at_ms)
+
     def take_timing(self, number: str, line: dict[str, Any], at_ms: int, *, snapshot: bool = False) -> None:
         """A change of a car's line in ``TimingData``."""
         car = self.cars[number]
+        car.laps.raced_since_ms = self.started_ms if self.is_race else None
         if car.laps.take(line, at_ms, snapshot=snapshot):
             car.look_at += [at_ms, at_ms + LATE_MS]
         elif "BestLapTime" in line:
             car.look_at.append(at_ms)
 
-    def take_tyres(self, number: str, line: dict[str, Any], at_ms: int) -> None:
+    def take_tyres(self, number: str, line: dict[str, Any], at_ms: int, *, snapshot: bool = False) -> None:
         """A change of a car's line in ``TimingAppData``."""
-        if self.cars[number].tyres.take(line, at_ms):
+        if self.cars[number].tyres.take(line, snapshot=snapshot):
             self.cars[number].look_at.append(at_ms)
 
     def take_race_control(self, message: str, at_ms: int) -> None:
         """Lap times are deleted and reinstated by race control."""
-        told = deletion(message)
-        if told is None:
-            return
-        car = self.cars[told.driver_number]
-        if told.reason is not None:
-            car.deleted[told.lap_time_ms] = told.reason
-        else:
-            car.deleted.pop(told.lap_time_ms, None)
-        car.look_at.append(at_ms)
+        said = deletion(message)
+        if said is not None:
+            self.cars[said.driver_number].deletions.append((at_ms, said))
+            self.cars[said.driver_number].look_at.append(at_ms)
 
     def due(self, at_ms: int) -> list[Lap]:
         """Laps that have ended by now, or have changed since they were told, oldest first."""
@@ -110,31 +116,41 @@ class LapBook:
         return news
 
     def _laps(self, number: str, car: Car, *, is_over: bool) -> list[Lap]:
-        settled = settle(car.laps.rows, is_over=is_over)
+        settled = self._raced(settle(car.laps.driven(is_over=is_over)))
         if not settled:
             return []
         self._tidy_first(settled[0])
-        self._starts(settled)
-        stints = car.tyres.stints([lap.end_ms for lap in settled if lap.pit_in_ms is not None])
-        bests = _personal_bests(settled, car.laps.bests)
+        self._starts(settled, car.laps.laps_before)
+        stints = car.tyres.stints()
+        deleted = self._deleted(number, car, settled)
+        bests = _personal_bests([lap for lap in settled if lap.number not in deleted], car.laps.bests)
         statuses = [self._status(lap) for lap in settled]
         _repeat_speeds(settled, statuses)
-        driven: defaultdict[int, int] = defaultdict(int)
         laps: list[Lap] = []
         for n, lap in enumerate(settled):
-            stint_number, stint = _stint_at(stints, lap.end_ms)
-            if stint_number is not None:
-                driven[stint_number] += 1
-            deleted = car.deleted.get(lap.lap_time_ms) if lap.lap_time_ms is not None else None
             lap_number = car.laps.laps_before + lap.number
+            stint = stint_of(stints, lap_number)
             with suppress(ValidationError):  # no lap that anybody drove has such numbers
                 laps.append(self._record(
-                    number, lap_number, lap, stint_number, stint, 0 if stint_number is None else driven[stint_number],
-                    statuses[n], is_best=n in bests and deleted is None, deleted=deleted,
+                    number, lap_number, lap, stint, statuses[n],
+                    is_best=lap.number in bests, deleted=deleted.get(lap.number),
                     is_accurate=_is_accurate(settled, statuses, n),
                     position=self._position(number, lap_number, lap),
                 ))  # fmt: skip
         return laps
+
+    def _deleted(self, number: str, car: Car, laps: list[Settled]) -> dict[int, str]:
+        """By number among ``laps`` why a lap was deleted. Cars of another series have the same numbers."""
+        tla = self.entries[number].tla
+        said = [(at_ms, each) for at_ms, each in car.deletions if each.tla in (tla, None)]
+        timed = [TimedLap(lap.number, lap.end_ms, lap.lap_time_ms) for lap in laps]
+        return deleted_laps(deletion_changes(said, timed, car.laps.shift))
+
+    def _raced(self, laps: list[Settled]) -> list[Settled]:
+        """A race's laps begin with its start: what ended before was a lap to the grid."""
+        if not self.is_race or self.started_ms is None:
+            return laps
+        return [lap for lap in laps if lap.end_ms > self.started_ms]
 
     def _tidy_first(self, lap: Settled) -> None:
         """Laps to the grid are none of the race: a car goes through the pits between them."""
@@ -143,10 +159,20 @@ class LapBook:
         if lap.pit_out_ms is not None and self.started_ms is not None and lap.pit_out_ms < self.started_ms:
             lap.pit_out_ms = None
 
-    def _starts(self, laps: list[Settled]) -> None:
-        """A lap starts where the one before ended; the first and one after a red flag with the start or the pits."""
+    def _starts(self, laps: list[Settled], laps_before: int) -> None:
+        """A lap starts where the one before ended; the first and one after a red flag with the start or the pits.
+
+        The start of a lap after laps that were missed is known from its own time only. ``laps_before``: those that
+        were driven before we listened.
+        """
         for n, lap in enumerate(laps):
-            lap.start_ms = laps[n - 1].end_ms if n else (self.started_ms if self.is_race else None)
+            before = _before(laps, n)
+            if before is not None:
+                lap.start_ms = before.end_ms
+            elif laps_before + lap.number > 1:
+                lap.start_ms = None if lap.lap_time_ms is None else lap.end_ms - lap.lap_time_ms
+            else:
+                lap.start_ms = self.started_ms if self.is_race else None
         for restart in self.restarts:
             again = next((lap for lap in laps if lap.pit_out_ms is not None and lap.pit_out_ms > restart), None)
             if again is not None and not self.is_race:
@@ -176,19 +202,19 @@ class LapBook:
         return 1 + sum(other is not None and other.end_ms < lap.end_ms for other in others)
 
     def _record(
-        self, number: str, lap_number: int, lap: Settled, stint_number: int | None, stint: Stint | None, driven: int,
-        status: str, *, is_best: bool, deleted: str | None, is_accurate: bool, position: int | None,
+        self, number: str, lap_number: int, lap: Settled, stint: Stint | None, status: str,
+        *, is_best: bool, deleted: str | None, is_accurate: bool, position: int | None,
     ) -> Lap:  # fmt: skip
         entry = self.entries[number]
-        age = stint.start_laps if stint is not None else None
+        age = stint.laps_before if stint is not None else None
         return Lap(
             driver=entry.tla, driver_number=number, team=entry.team, lap_number=lap_number, end_ms=lap.end_ms,
             lap_time_ms=lap.lap_time_ms, pit_out_ms=lap.pit_out_ms, pit_in_ms=lap.pit_in_ms,
             sector1_ms=lap.sectors[0], sector2_ms=lap.sectors[1], sector3_ms=lap.sectors[2],
             sector1_end_ms=lap.sectors_at[0], sector2_end_ms=lap.sectors_at[1], sector3_end_ms=lap.sectors_at[2],
             start_ms=lap.start_ms, start_utc=self._utc(lap.start_ms),
-            stint=None if stint_number is None else stint_number + 1,
-            tyre_life=None if age is None else age + driven,
+            stint=None if stint is None else stint.number + 1,
+            tyre_life=None if stint is None or age is None else age + lap_number - stint.first_lap + 1,
             position=position, speed_i1=lap.speeds.get("I1"), speed_i2=lap.speeds.get("I2"),
             speed_fl=lap.speeds.get("FL"), speed_st=lap.speeds.get("ST"),
             compound=stint.compound if stint is not None else None, track_status=status or None,
@@ -202,21 +228,22 @@ class LapBook:
         return datetime.fromtimestamp((self.t0_utc_ms + session_ms) / 1000, UTC)
 
 
-def _stint_at(stints: list[tuple[int, Stint]], at_ms: int) -> tuple[int, Stint] | tuple[None, None]:
-    known = [(number, stint) for number, stint in stints if stint.from_ms <= at_ms]
-    return max(known, key=lambda each: each[1].from_ms) if known else (None, None)
+def _before(laps: list[Settled], n: int) -> Settled | None:
+    """The lap before; None where it was missed."""
+    return laps[n - 1] if n and laps[n - 1].number == laps[n].number - 1 else None
 
 
 def _personal_bests(laps: list[Settled], bests: list[list[int]]) -> set[int]:
-    times = [lap.lap_time_ms for lap in laps]
-    return {times.index(best) for part in bests for best in part if best in times}
+    """The numbers of laps that were the car's best when they were driven; ``bests``: by part, their times."""
+    first = {lap.lap_time_ms: lap.number for lap in reversed(laps)}
+    return {first[best] for part in bests for best in part if best in first}
 
 
 def _repeat_speeds(laps: list[Settled], statuses: list[str]) -> None:
     """The feed says nothing where a trap measured the same again."""
     last: dict[str, int] = {}
-    for lap, status in zip(laps, statuses, strict=True):
-        last |= lap.speeds
+    for n, (lap, status) in enumerate(zip(laps, statuses, strict=True)):
+        last = lap.speeds.copy() if _before(laps, n) is None else last | lap.speeds
         if RED not in status:
             traps = last.keys() if lap.pit_in_ms is None else last.keys() - {"FL"}
             lap.speeds = {trap: last[trap] for trap in traps} | lap.speeds
@@ -224,7 +251,7 @@ def _repeat_speeds(laps: list[Settled], statuses: list[str]) -> None:
 
 def _is_accurate(laps: list[Settled], statuses: list[str], n: int) -> bool:
     """Whether the lap's times agree with each other and nothing was out of the ordinary. Source: FastF1."""
-    lap, before = laps[n], laps[n - 1] if n else None
+    lap, before = laps[n], _before(laps, n)
     told = [sector for sector in lap.sectors if sector is not None]
     if lap.lap_time_ms is None or len(told) < len(lap.sectors) or statuses[n] not in ACCURATE_UNDER:
         return False

@@ -30,12 +30,12 @@ from f1stream.sources.livetiming.telemetry import Telemetry
 from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
-from models import Entries, Entry, Lap, Message, Notice, RaceControl, SessionStatus, TrackStatus, TyreChange
+from models import Entries, Entry, Lap, Message, Notice, PitIn, RaceControl, SessionStatus, TrackStatus
 from models.bounds import MOST_CODE, MOST_LAPS
 from models.session_start import start_after
 from models.session_type import is_race
 
-UNKNOWN_COMPOUNDS = {"UNKNOWN", "TEST_UNKNOWN"}
+AFTER_THE_FLAG = {"Finished", "Finalised", "Ends"}
 OF_CARS = {"TimingData", "TimingAppData", "RaceControlMessages", "TeamRadio", "LapCount", "CarData.z", "Position.z"}
 """Topics that are about the session's own cars."""
 PART_WAITS_MS = 5_000
@@ -85,8 +85,8 @@ class Parser:
     """Session time (ms) of the latest part in ``SessionData``, and the part."""
     _opened_ms: int | None = None
     """When the feed first said that the session has been started."""
-    _sets: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """By car, the set of tyres last told: (stint, compound)."""
+    _unlisted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By car that ``DriverList`` does not have yet, its line in ``TimingData``."""
     _seen: set[tuple[str, ...]] = field(default_factory=set)
     """Messages of race control and the radio: after a loss of the connection the feed tells all of them again."""
     _lag_ms: int | None = None
@@ -216,7 +216,9 @@ class Parser:
         self._merge(message, at_ms)
         self.book.is_race = is_race(str(self.info.get("Type")))
         status = message.data.get("SessionStatus")  # from 2025 on; a state may be older than those beside it
-        return self._take_status("SessionInfo", status, at_ms) if status and not message.snapshot else []
+        if not status or message.snapshot:
+            return []
+        return self._take_status("SessionInfo", status, at_ms, is_event=False)
 
     def _driver_list(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         if not isinstance(message.data, dict):
@@ -232,7 +234,8 @@ class Parser:
             )
             for number in late
         ]  # fmt: skip
-        return [Entries(session_time_ms=at_ms, entries=entries), *notices] if late else []
+        added = [Entries(session_time_ms=at_ms, entries=entries), *notices] if late else []
+        return [*added, *self._newly_listed(at_ms)]
 
     def _timing_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         self._has_parts |= bool(whole(message.data.get("SessionPart")))
@@ -245,42 +248,47 @@ class Parser:
     def _timing_line(self, number: str, line: dict[str, Any], at_ms: int, *, snapshot: bool) -> list[Message]:
         self.book.take_timing(number, line, at_ms, snapshot=snapshot)
         if number not in self.book.entries:
+            self._unlisted[number] = merge(self._unlisted.get(number), line)
             return []
         before, laps = self.timing[number].line, self.book.cars[number].laps
         facts = self.timing[number].take(number, line, at_ms, laps, self.parts.part)
         if "Sectors" in line:
             facts += mini_sectors(number, before, self.timing[number].line, at_ms, laps, snapshot=snapshot)
+        if snapshot:
+            return facts + self._join(number, line, at_ms, is_new=not before)
+        is_on = self.book.started_ms is not None and self._status.latest not in AFTER_THE_FLAG
+        for fact in facts:
+            if isinstance(fact, PitIn) and (is_on or not self.book.is_race):  # else on the way to the grid, or home
+                self.book.cars[number].tyres.enters(fact.lap)
         return facts
+
+    def _newly_listed(self, at_ms: int) -> list[Lap | Message]:
+        """What was sent of cars before they were listed: a snapshot can have its topics in any order."""
+        facts: list[Lap | Message] = []
+        for number in [number for number in self._unlisted if number in self.book.entries]:
+            line, laps = self._unlisted.pop(number), self.book.cars[number].laps
+            facts += self.timing[number].take(number, line, at_ms, laps, self.parts.part)
+        return facts
+
+    def _join(self, number: str, line: dict[str, Any], at_ms: int, *, is_new: bool) -> list[Message]:
+        """The feed's state of a car: its laps and its visits to the pits say which of its sets is on it."""
+        car = self.book.cars[number]
+        visits = min(whole(line.get("NumberOfPitStops")) or 0, MOST_LAPS)
+        car.tyres.joins(car.laps.lap_number - 1, visits, is_in=line.get("InPit") is True, is_new=is_new)
+        return list(car.tyres.news(number, at_ms))
 
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         facts: list[Lap | Message] = []
         for number, line in self._merged_lines(message).items():
             with self._alone(message.topic):
-                self.book.take_tyres(number, line, at_ms)
-                if number in self.book.entries and line.get("Stints"):
-                    facts += self._new_set(number, at_ms)
+                self.book.take_tyres(number, line, at_ms, snapshot=message.snapshot)
+                is_early = message.snapshot and number not in self.timing  # which set is on the car is not known yet
+                if number in self.book.entries and line.get("Stints") and not is_early:
+                    facts += self.book.cars[number].tyres.news(number, at_ms)
         return facts
 
-    def _new_set(self, number: str, at_ms: int) -> list[Lap | Message]:
-        """A new stint is a new set of tyres only if they were changed; its compound may be corrected later."""
-        stints = [stint for _, stint in indexed(self.state["TimingAppData"]["Lines"][number]["Stints"]) if stint]
-        if not stints:
-            return []
-        stint, count = stints[-1], len(stints)
-        compound, told = stint.get("Compound"), self._sets.get(number)
-        is_new = count == 1 or stint.get("TyresNotChanged") in ("0", 0) or (told is not None and told[0] == count)
-        if not isinstance(compound, str) or compound in UNKNOWN_COMPOUNDS or not is_new or told == (count, compound):
-            return []
-        self._sets[number] = (count, compound)
-        return [
-            TyreChange(
-                session_time_ms=at_ms, driver_number=number, lap=self.book.cars[number].laps.lap_number,
-                compound=compound, tyre_life=whole(stint.get("StartLaps")), fresh=stint.get("New") in ("true", True),
-            )
-        ]  # fmt: skip
-
     def _session_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
-        return self._take_status("SessionStatus", message.data["Status"], at_ms)
+        return self._take_status(message.topic, message.data["Status"], at_ms, is_event=not message.snapshot)
 
     def _session_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         """The same statuses, and the parts of a qualifying, each with the time at which it began."""
@@ -311,14 +319,14 @@ class Parser:
         (at_ms, part), self._next_part = self._next_part, None
         return [] if self._has_parts else list(self.parts.take({"SessionPart": part}, at_ms))
 
-    def _take_status(self, source: str, status: Any, at_ms: int, known_ms: int | None = None) -> list[Lap | Message]:
+    def _take_status(
+        self, source: str, status: Any, at_ms: int, known_ms: int | None = None, *, is_event: bool = True
+    ) -> list[Lap | Message]:
         """``at_ms``: when it began; ``known_ms``: when that became known, if later."""
         fact = SessionStatus(session_time_ms=at_ms, status=status)
-        before = self._status.latest
-        if not self._status.is_new(source, fact.status):
+        if not self._status.is_new(source, fact.status, is_event=is_event):
             return []
-        if fact.status == "Started" and self.book.started_ms is not None and before == "Aborted":
-            self.book.restarts.append(at_ms)
+        self.book.take_status(fact.status, at_ms)
         self._update_start(fact)
         self.on_since_ms = at_ms if fact.status == "Started" else None
         if fact.status != "Inactive" and self._opened_ms is None:
@@ -329,17 +337,21 @@ class Parser:
         before = self.book.started_ms
         self.book.started_ms = start_after(before, fact, self.book.first_lap_over)
         if before is not None and self.book.started_ms is None:
-            self._status.begin_again()
+            for car in self.book.cars.values():
+                car.tyres.restarts()
         if self.book.started_ms is not None and before is None:
             self.book.t0_utc_ms = self.t0_utc_ms
 
     def _track_status_topic(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         text = str(message.data.get("Message", ""))
-        return self._take_track_status(message.topic, str(message.data["Status"]), text, at_ms)
+        code = str(message.data["Status"])
+        return self._take_track_status(message.topic, code, text, at_ms, is_event=not message.snapshot)
 
-    def _take_track_status(self, source: str, code: str, text: str, at_ms: int) -> list[Lap | Message]:
+    def _take_track_status(
+        self, source: str, code: str, text: str, at_ms: int, *, is_event: bool = True
+    ) -> list[Lap | Message]:
         fact = TrackStatus(session_time_ms=at_ms, status=code, message=text)
-        if not self._track_status.is_new(source, code):
+        if not self._track_status.is_new(source, code, is_event=is_event):
             return []
         self.book.statuses.append((at_ms, code))
         return [fact]

@@ -18,8 +18,8 @@ from f1stream.sources.livetiming.streams import LATE, Clock
 from f1stream.sources.session import SourceError
 
 FORMS = (
-    "a folder of .jsonStream files, a folder with live.txt, or a file with a line per message ([topic, data, utc]), "
-    "each also as .gz"
+    "a folder of .jsonStream files, a folder with live.txt, or a file with a line per message ([topic, data, utc]) "
+    "or per SignalR frame, each also as .gz"
 )
 
 

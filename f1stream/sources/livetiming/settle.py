@@ -1,14 +1,14 @@
 """A car's laps as they are when all that was told of them is put together. Plain functions.
 
 The rules, and the order in which they are applied, are those of FastF1, so that a lap from the live feed is the lap
-that it would load a day later.
+that it would load a day later. docs/laps.md lists the exceptions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from f1stream.sources.livetiming.car_laps import Row
+from f1stream.sources.livetiming.car_laps import LATE_MS, Row
 
 
 @dataclass(slots=True)
@@ -27,17 +27,15 @@ class Settled:
     start_ms: int | None = None
 
 
-def settle(rows: list[Row], *, is_over: bool) -> list[Settled]:
-    """The laps that have ended; ``is_over``: the session has, and the lap begun last counts as far as it was told."""
-    told = rows[:-1] + ([rows[-1]] if is_over and rows[-1].is_told else [])
-    if told and not told[0].is_told:
-        told = told[1:]  # it only left the pits
+def settle(told: list[Row]) -> list[Settled]:
+    """The laps of a car: ``CarLaps.driven``."""
     times = [row.lap_time_ms for row in told]
     sectors = [list(row.sectors) for row in told]
     _complete(told, times, sectors)
     ends = _ends(told, sectors)
     if ends and ends[-1] is None:  # driven into the pits, or not to its end
-        ends[-1] = told[-1].pit_in_ms
+        last = told[-1]
+        ends[-1] = last.pit_in_ms if last.pit_in_ms is not None and last.pit_in_ms > (last.pit_out_ms or 0) else None
         if ends[-1] is None:
             ends.pop()
     at = [list(row.sectors_at) for row in told]
@@ -53,20 +51,31 @@ def _complete(told: list[Row], times: list[int | None], sectors: list[list[int |
     """Fill what the feed leaves out because it is the same as on the lap before, and drop what cannot be."""
     for n, row in enumerate(told):
         known = [sector for sector in sectors[n] if sector is not None]
-        total = sum(known)
+        total, is_whole = sum(known), len(known) == len(sectors[n])
         time = times[n]
         if time is not None and total > time:
-            time = None
+            time = total if is_whole and _is_in_one_go(row) else None
         elif time is None and row.has_no_time:
-            time = total if len(known) == len(sectors[n]) else None
+            time = total if is_whole else None
         if n > 0:
-            if time is None and len(known) == len(sectors[n]) and times[n - 1] == total:
+            if time is None and is_whole and times[n - 1] == total:
                 time = total
             elif time is not None and len(known) == len(sectors[n]) - 1:
                 missing = sectors[n].index(None)
                 if sectors[n - 1][missing] == time - total:
                     sectors[n][missing] = time - total
         times[n] = time
+
+
+def _is_in_one_go(row: Row) -> bool:
+    """Whether the second and third sector were ended as long after the first as they took.
+
+    The third of a lap that is not driven to its end can be the one of the lap before, sent again.
+    """
+    first, _, third = row.sectors_at
+    if first is None or third is None:
+        return False
+    return abs(third - first - sum(sector or 0 for sector in row.sectors[1:])) < LATE_MS
 
 
 def _ends(told: list[Row], sectors: list[list[int | None]]) -> list[int | None]:

@@ -34,26 +34,25 @@ class Sequence:
         """The status now."""
         return self.statuses[-1] if self.statuses else None
 
-    def is_new(self, source: str, status: str) -> bool:
-        """Take a source's next status. False when it is no change, or only repeats what another source has said."""
-        if self._last.get(source) == status:
+    def is_new(self, source: str, status: str, *, is_event: bool = True) -> bool:
+        """Take a source's next status. False when it only repeats what another source has said.
+
+        A source that says the same again means it (a start after an aborted one), unless what it said is no event but
+        its state (``is_event``).
+        """
+        again = self._last.get(source) == status
+        if again and not is_event:
             return False
         self._last[source] = status
         read = self._read.get(source, 0)
         if status in self.statuses[read:]:
             self._read[source] = self.statuses.index(status, read) + 1
             return False
-        is_change = self.latest != status
+        is_change = again or self.latest != status
         if is_change:
             self.statuses.append(status)
         self._read[source] = len(self.statuses)
         return is_change
-
-    def begin_again(self) -> None:
-        """The next status is new, also when it is the same: a start was aborted."""
-        self.statuses.append("")
-        self._read = dict.fromkeys(self._read, len(self.statuses))
-        self._last.clear()
 
 
 def history(series: Iterable[tuple[int, Any]], name: str) -> list[tuple[Any, str]]:

@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from f1stream.sources.livetiming.car_laps import CarLaps
-from f1stream.sources.livetiming.merge import indexed, merge
+from f1stream.sources.livetiming.merge import DELETED, indexed, merge
 from f1stream.sources.livetiming.values import duration_ms, gap, whole
-from models import Message, MiniSector, PitIn, PitOut, Retirement, SectorTime, SessionPart, Timing
+from models import Message, MiniSector, PartBest, PitIn, PitOut, Retirement, SectorTime, SessionPart, Timing
+from models.bounds import MOST_LAPS
 
-SHOWN = {"Position", "GapToLeader", "IntervalToPositionAhead", "Stats", "KnockedOut", "Stopped"}
+SHOWN = {"Position", "GapToLeader", "IntervalToPositionAhead", "Stats", "KnockedOut", "Stopped", "InPit"}
 """Of a car's line, what makes its timing."""
 MARKS: dict[int, str] = {2048: "slower", 2049: "personal", 2051: "overall"}
 """The feed's codes of colours. 2064 is the pit lane's; 2050 and 2052, some ten times a session, nobody explains."""
+MOST_PARTS = 9
+"""Of a session; a qualifying has three."""
 MOST_MINI_SECTORS = 50
 """Of a sector; circuits have up to 12."""
 
@@ -26,6 +29,8 @@ class CarTiming:
     in_pit: bool | None = None
     retired: bool = False
     told: Timing | None = None
+    bests: dict[int, PartBest] = field(default_factory=dict)
+    """By part, from 1, as last shown."""
 
     def take(self, number: str, change: dict[str, Any], at_ms: int, laps: CarLaps, part: int) -> list[Message]:
         """The facts in a change of its line; ``laps`` has taken it. ``part`` of a qualifying, from 1; else 0."""
@@ -37,15 +42,42 @@ class CarTiming:
                 kind = PitIn if in_pit else PitOut
                 facts.append(kind(session_time_ms=at_ms, driver_number=number, lap=laps.lap_number))
             self.in_pit = in_pit
-        if change.get("Retired") is True and not self.retired:
-            self.retired = True
-            facts.append(Retirement(session_time_ms=at_ms, driver_number=number))
-        if change.keys() & SHOWN:
+        retired = change.get("Retired")
+        if isinstance(retired, bool) and retired != self.retired:
+            self.retired = retired
+            facts.append(Retirement(session_time_ms=at_ms, driver_number=number, revoked=not retired))
+        bests = self._bests(change, part)
+        if bests or change.keys() & SHOWN:
             shown = self._shown(number, at_ms, part)
-            if self.told is None or shown != self.told.model_copy(update={"session_time_ms": at_ms}):
+            if bests or self.told is None or shown != self.told.model_copy(update={"session_time_ms": at_ms}):
                 self.told = shown
-                facts.append(shown)
+                facts.append(shown.model_copy(update={"bests": bests}))
         return facts
+
+    def _bests(self, change: dict[str, Any], part: int) -> list[PartBest]:
+        """The best laps that a change of its line changes.
+
+        ``BestLapTimes`` has them by part; ``BestLapTime`` is that of the present part, emptied with every new one.
+        One that is emptied together with its lap's number gives way to the next part, a moment before that begins.
+        Laps are numbered right in the first part only, and only in the change: a lap taken back leaves its number.
+        """
+        told = [(nth + 1, best) for nth, best in indexed(change.get("BestLapTimes")) if nth < MOST_PARTS]
+        if not told and "BestLapTimes" not in self.line:
+            told = [(max(part, 1), change.get("BestLapTime"))]
+        changed = []
+        for of_part, best in told:
+            if not isinstance(best, dict) or "Value" not in best or DELETED in best:
+                continue
+            found = PartBest(
+                part=of_part,
+                ms=duration_ms(best["Value"]) or None,
+                lap=_lap_number(best.get("Lap")) if of_part == 1 else None,
+            )
+            before = self.bests.get(of_part, PartBest(part=of_part))
+            self.bests[of_part] = found
+            if found.ms != before.ms:
+                changed.append(found)
+        return changed
 
     def _shown(self, number: str, at_ms: int, part: int) -> Timing:
         line = self.line
@@ -63,8 +95,14 @@ class CarTiming:
         return Timing(
             session_time_ms=at_ms, driver_number=number, position=whole(line.get("Position")),
             gap_ms=gap_ms, gap_laps=gap_laps, interval_ms=interval_ms, interval_laps=interval_laps,
-            knocked_out=line.get("KnockedOut") is True, stopped=line.get("Stopped") is True,
+            knocked_out=line.get("KnockedOut") is True, stopped=line.get("Stopped") is True, in_pit=self.in_pit,
+            laps=_lap_number(line.get("NumberOfLaps")),
         )  # fmt: skip
+
+
+def _lap_number(value: Any) -> int | None:
+    number = whole(value)
+    return number if number is not None and 0 <= number <= MOST_LAPS else None
 
 
 def _sectors(number: str, change: dict[str, Any], at_ms: int, laps: CarLaps) -> list[SectorTime]:
@@ -134,9 +172,13 @@ class Parts:
         for part, cars in indexed(data.get("NoEntries")):
             if count := whole(cars):
                 self.entries[part] = count
-        now = whole(data.get("SessionPart"))
-        if not now or now == self.part:
+        before, now = self.part, whole(data.get("SessionPart"))
+        if not now or now == before or now > MOST_PARTS:
             return []
         self.part = now
-        entries, goes_on = self.entries.get(now - 1), self.entries.get(now)
-        return [SessionPart(session_time_ms=at_ms, part=now, entries=entries, goes_on=goes_on)]
+        began = range(before + 1, now + 1) if now > before else [now]  # several when we join in a later one
+        return [
+            SessionPart(session_time_ms=at_ms, part=part, entries=self.entries.get(part - 1),
+                        goes_on=self.entries.get(part))
+            for part in began
+        ]  # fmt: skip

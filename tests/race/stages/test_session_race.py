@@ -496,3 +496,107 @@ def test_every_message_is_of_a_known_car() -> None:
             message: Any = item.record
             told: Message = message
             race.admit(told)
+
+
+# -- cars that join --------------------------------------------------------------------------------------------
+
+
+def joined(*cuts: str) -> tuple[list[Head | Frame], SessionRace]:
+    """Car 4 alone, then 81 joins at 1,500 ms. ``cuts``: where the session is written to its tables and read back."""
+    race = session("4")
+    made: list[Head | Frame] = []
+
+    def restart(where: str) -> None:
+        nonlocal race
+        if where in cuts:
+            checkpoint = race.checkpoint()
+            assert checkpoint is not None
+            race = SessionRace.restore("s", checkpoint, race.dump_header())
+
+    race.take_update(update("4", (0, 0), 1_400, 1_150, named=2))
+    made += race.advance()
+    restart("before")
+    later = entries("4", "81")
+    race.admit(later)
+    race.take_message(2, 1_500, later)
+    race.take_message(3, 1_700, Retirement(session_time_ms=1_700, driver_number="81"))
+    race.take_update(update("4", (1, 1), 2_000, 1_750, named=4))
+    made += race.advance()
+    assert times(made)[-1] == 1_400, "the frame in which the car joins waits for it"
+    race.take_update(update("81", (0, 0), 1_800, 1_650, named=3))
+    made += race.advance()
+    restart("after")
+    race.take_update(update("4", (1, 1), 2_000, 1_750, named=4))  # not acknowledged: it comes again
+    race.take_update(update("81", (0, 0), 1_800, 1_650, named=3))
+    race.take_message(3, 1_700, Retirement(session_time_ms=1_700, driver_number="81"))
+    race.take_update(update("81", (1, 1), 2_000, named=4))
+    made += race.advance()
+    return made, race
+
+
+def test_a_car_that_joins_is_in_every_frame_from_then_on() -> None:
+    made, race = joined()
+    heads = [(made_.t, [entry.driver_number for entry in made_.cars]) for made_ in made if isinstance(made_, Head)]
+    assert heads == [(1_000, ["4"]), (1_600, ["4", "81"])]
+    assert times(made) == [1_000, 1_200, 1_400, 1_600, 1_800, 2_000]
+    assert [(frame.t, len(frame.x), frame.kind) for frame in frames(made)] == [
+        (1_000, 1, "key"), (1_200, 1, "delta"), (1_400, 1, "delta"),
+        (1_600, 2, "key"), (1_800, 2, "delta"), (2_000, 2, frames(made)[-1].kind),
+    ]  # fmt: skip
+    assert frames(made)[3].cars["81"].position == 2
+    assert frames(made)[4].cars["81"].status == "retired"
+    assert race.race is not None
+    assert race.race.cars["81"].lap == 0
+    assert race.tally.samples == 3
+
+
+@pytest.mark.parametrize("cuts", [("before",), ("after",), ("before", "after")])
+def test_a_car_that_joins_does_so_after_a_restart_too(cuts: tuple[str, ...]) -> None:
+    assert [topics.encode(each) for each in joined(*cuts)[0]] == [topics.encode(each) for each in joined()[0]]
+
+
+def test_a_header_that_is_ahead_of_its_checkpoint_has_the_car_join_again() -> None:
+    """The header is written first: a worker that dies between the two reads a list that its race does not have."""
+    race = session("4")
+    race.take_update(update("4", (0, 0), 1_400, 1_150, named=2))
+    race.advance()
+    checkpoint = race.checkpoint()
+    assert checkpoint is not None
+    ahead = joined()[1].dump_header()
+    race = SessionRace.restore("s", checkpoint, ahead)
+    race.take_message(2, 1_500, entries("4", "81"))
+    race.take_update(update("4", (1, 1), 2_000, 1_750, named=3))
+    race.take_update(update("81", (0, 0), 2_000, 1_650, named=3))
+    assert [(frame.t, len(frame.x)) for frame in frames(race.advance())] == [(1_600, 2), (1_800, 2), (2_000, 2)]
+
+
+def test_packets_of_a_car_that_come_before_the_list_that_enters_it_are_kept() -> None:
+    race = session("4")
+    race.take_update(update("4", (0, 0), 2_000, 1_750, named=3))
+    assert race.take_update(update("81", (0, 0), 2_000, 1_650, named=3))
+    assert not race.take_update(update("99", (0, 0), 2_000, 1_650, named=2)), (
+        "its messages have come, and it is in none"
+    )
+    race.take_message(2, 1_500, entries("4", "81"))
+    assert len(frames(race.advance())[-1].x) == 2
+
+
+def test_a_later_list_says_more_of_cars_and_takes_none_away() -> None:
+    race = session("4", "81")
+    named = Entries(session_time_ms=1_300, entries=[entries("81").entries[0].model_copy(update={"team": "McLaren"})])
+    race.take_message(2, 1_300, named)
+    for number in ("4", "81"):
+        race.take_update(update(number, (0, 0), 2_000, named=3))
+    made = race.advance()
+    heads = [[(entry.driver_number, entry.team) for entry in head.cars] for head in made if isinstance(head, Head)]
+    assert heads == [[("4", ""), ("81", "")], [("4", ""), ("81", "McLaren")]]
+
+
+def test_lists_and_cars_of_a_run_are_bounded() -> None:
+    race = session("4")
+    with pytest.raises(BadRecord, match="has 1 cars"):
+        race.admit(Entries.model_construct(entries=entries(*map(str, range(200, 300))).entries))
+    for seq in range(2, 201):
+        race.take_message(seq, 1_500, entries("4"))
+    with pytest.raises(BadRecord, match="200 lists of entries already"):
+        race.admit(entries("4"))

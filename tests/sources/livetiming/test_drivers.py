@@ -12,8 +12,12 @@ from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
-from models import Entries, LapCount, Notice, RaceControl, SessionInfo
+from f1stream.topics import encode_frames
+from models import Entries, Frame, Head, LapCount, Notice, RaceControl, SessionInfo
+from models.frame import FRAME_MS
+from tests.support import pipeline
 from tests.support.feed import DRIVERS, info, run_of_laps, sent, timing
+from web.tape import Tape
 
 BEFORE = [sent("SessionInfo", info(1), 0), sent("DriverList", DRIVERS, 1)]
 STARTED = sent("SessionStatus", {"Status": "Started"}, 60)
@@ -188,3 +192,27 @@ def test_live_drivers_who_are_listed_between_the_run_s_first_record_and_the_star
     assert [[entry.tla for entry in each.entries] for each in lists] == [["NOR", "PIA"], ["NOR", "PIA", "PAR"]]
     assert lists[-1].entries[0].team == "McLaren"
     assert not any(isinstance(item.record, Notice) and "38" in item.record.about for item in published)
+
+
+def test_a_driver_who_is_listed_late_is_on_the_page_from_then_on() -> None:
+    """Through both stages of the race worker to the tape: with samples, in packets that begin when it is listed."""
+    late = sent("DriverList", LATE, 400)
+    beats = [sent("Heartbeat", {}, seconds) for seconds in range(10, 800, 5)]
+    messages = [*BEFORE, STARTED, *run_of_laps("4", 70, 2), late, *run_of_laps("38", 410, 2), *beats]
+    session = of_recording(*sorted(messages, key=lambda each: each.sent_ms))
+    made = pipeline.run(session, 1_000).made
+    frames = [each for each in made if isinstance(each, Frame)]
+    assert [(each.t, [car.tla for car in each.cars]) for each in made if isinstance(each, Head)] == [
+        (0, ["NOR", "PIA"]), (400_000, ["NOR", "PIA", "PAR"]),
+    ]  # fmt: skip
+    assert {len(frame.x) for frame in frames if frame.t < 400_000} == {2}
+    assert {len(frame.x) for frame in frames if frame.t >= 400_000} == {3}
+    tape = Tape(session.session_key, 1)
+    seq = frames[0].t // FRAME_MS
+    keys = {frame.t // FRAME_MS for frame in frames if frame.kind == "key"}
+    assert tape.append(seq, [encode_frames([frame]) for frame in frames], keys, 0) == len(frames)
+    before, after = tape.state_at(399_800), tape.state_at(700_000)
+    assert before is not None
+    assert after is not None
+    assert sorted(before["cars"]) == ["4", "81"]
+    assert after["cars"]["38"] | {"position": 2, "lap": 2} == after["cars"]["38"]

@@ -1,0 +1,112 @@
+"""Which session a recording is of, where it does not say so: what FastF1 knows of the one that a user names."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from f1stream.settings import Settings
+from f1stream.sources.fastf1.client import FastF1, fastf1
+from f1stream.sources.fastf1.schedule import Wanted, find, located
+from f1stream.sources.livetiming.drivers import Drivers
+from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.session import SourceError
+
+NO_COLOUR = "808080"
+
+
+def identity(settings: Settings, wanted: Wanted) -> dict[str, Any]:
+    """A session's ``SessionInfo`` and ``DriverList``, by topic, in the feed's own form.
+
+    Those that Formula 1 has published, else the season's calendar and Jolpica's list of drivers. Raises SourceError.
+    """
+    with fastf1(settings) as client:
+        session, proper = find(client, wanted)
+        session = located(settings, session, proper)
+        info = _published_info(client, session) or _scheduled_info(session, proper)
+        drivers = _published_drivers(client, session) or _jolpica_drivers(client, session)
+    if not drivers:
+        raise client.unreachable("The list of drivers") or SourceError(
+            f"Nobody knows who drove in the {proper.year} {proper.event}: "
+            "add the answer to subscribing as subscribe.txt beside the recording."
+        )
+    return {"SessionInfo": info, "DriverList": drivers}
+
+
+def states(settings: Settings, wanted: Wanted, sent_ms: int) -> list[FeedMessage]:
+    """The same as the feed's states at a time (Unix ms)."""
+    told = identity(settings, wanted)
+    return [FeedMessage(topic, data, sent_ms, snapshot=True) for topic, data in told.items()]
+
+
+def _page(client: FastF1, session: Any, name: str) -> list[dict[str, Any]]:
+    """The messages of a published stream; none where it is not to be had."""
+    import requests  # noqa: PLC0415 - as slow as FastF1, which needs it
+
+    try:
+        records = client.module._api.fetch_page(session.api_path, name)
+    except (requests.RequestException, ValueError):
+        return []
+    return [data for _, data in records or () if isinstance(data, dict)]
+
+
+def _published_info(client: FastF1, session: Any) -> dict[str, Any] | None:
+    told = _page(client, session, "session_info")
+    return told[0] if told and "Key" in told[0] else None
+
+
+def _published_drivers(client: FastF1, session: Any) -> dict[str, Any]:
+    """The list as it was first: it goes on with the order, and later with the support race's drivers."""
+    drivers = Drivers()
+    for change in _page(client, session, "driver_list"):
+        drivers.take(change, snapshot=False, is_over=False)
+        if drivers.entries({}):
+            drivers.stand({})
+    return {number: line for number, line in drivers.known.items() if "Tla" in line}
+
+
+def _scheduled_info(session: Any, proper: Wanted) -> dict[str, Any]:
+    import pandas as pd  # noqa: PLC0415 - FastF1's
+
+    event, local = session.event, session.event.get_session_date(session.name)
+    begins: datetime | None = None if pd.isna(local) else local.to_pydatetime()
+    offset = begins.utcoffset() if begins is not None else None
+    info: dict[str, Any] = {
+        "Key": proper.folder, "Name": proper.name, "Type": _kind(str(proper.name)),
+        "Meeting": {
+            "Name": event["EventName"], "Location": event["Location"], "Country": {"Name": event["Country"]},
+            "Circuit": {"ShortName": event["Location"]},
+        },
+    }  # fmt: skip
+    if begins is not None:
+        info["StartDate"] = begins.replace(tzinfo=None).isoformat(timespec="seconds")
+    if offset is not None:
+        seconds = round(offset.total_seconds())
+        hours, rest = divmod(abs(seconds), 3600)
+        info["GmtOffset"] = f"{'-' if seconds < 0 else ''}{hours:02}:{rest // 60:02}:{rest % 60:02}"
+    return info
+
+
+def _kind(name: str) -> str:
+    """The feed's ``Type`` of a session with this name."""
+    if name in {"Race", "Sprint"}:
+        return "Race"
+    return "Qualifying" if name in {"Qualifying", "Sprint Qualifying", "Sprint Shootout"} else "Practice"
+
+
+def _jolpica_drivers(client: FastF1, session: Any) -> dict[str, Any]:
+    import pandas as pd  # noqa: PLC0415 - FastF1's
+    import requests  # noqa: PLC0415 - as above
+    from fastf1.ergast import Ergast  # noqa: PLC0415 - takes seconds
+
+    try:
+        found = Ergast().get_driver_info(season=session.event.year, round=int(session.event["RoundNumber"]))
+    except (requests.RequestException, client.module.exceptions.ErgastError):
+        return {}
+    drivers: dict[str, Any] = {}
+    for nth, (_, row) in enumerate(found.iterrows(), 1):
+        number, code = row.get("driverNumber"), row.get("driverCode")
+        if isinstance(code, str) and not pd.isna(number):
+            name = f"{row.get('givenName', '')} {row.get('familyName', '')}".strip()
+            drivers[str(int(number))] = {"Tla": code, "FullName": name, "TeamColour": NO_COLOUR, "Line": nth}
+    return drivers

@@ -1,0 +1,96 @@
+"""Half points, and answers of the API with bad values, on their way into the marts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from f1stream.embedded.running import embedded_warehouse
+from f1stream.jolpica.sync import Outcome
+from f1stream.settings import Settings
+from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.schema import create
+from tests.marts.conftest import NOW
+from tests.support.jolpica_server import JolpicaServer, laps_answer, season_of
+from tests.support.marts_rig import MartsRig
+from tests.support.ports import free_port
+
+pytestmark = pytest.mark.system
+WITHOUT = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
+"""Tests of what is not built here."""
+FACTS = (
+    "+fact_events", "+fact_race_results", "+fact_sprint_results", "+fact_driver_standings", "points_exceptions",
+    "stg_jolpica__pit_stops", "stg_jolpica__laps",
+)  # fmt: skip
+"""As much as is asked here, on tables that are empty but for one race."""
+
+
+@pytest.fixture(scope="module")
+def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MartsRig]:
+    settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("marts"), embedded_warehouse_port=free_port())
+    with embedded_warehouse(settings), closing(Warehouse(settings)) as warehouse:
+        list(create(warehouse, "F1STREAM"))
+        with closing(MartsRig(settings)) as rig:
+            yield rig
+
+
+@pytest.fixture(scope="module")
+def landed(marts: MartsRig, jolpica_data: Path) -> Outcome:
+    """Bahrain as the only race of 2023: half points for all, and a bad value here and there."""
+    answers = season_of(2023, 1, jolpica_data)
+    race = answers["2023/1/results"]["RaceTable"]["Races"][0]
+    standings = answers["2023/1/driverstandings"]["StandingsTable"]["StandingsLists"][0]["DriverStandings"]
+    for row in [*race["Results"], *standings]:
+        row["points"] = str(Decimal(row["points"]) / 2)
+    race["Results"][3]["points"] = "many"
+    race["Results"][4]["FastestLap"] = {"lap": "-", "rank": "x", "Time": {"time": ""}}
+    standings[-1]["position"] = "-"
+    stops = answers["2023/1/pitstops"]["RaceTable"]["Races"][0]["PitStops"]
+    stops[0]["duration"], stops[1]["duration"] = "", "-23.456"
+    told = [(lap, f"driver_{car}", car, "1:30.000") for lap in range(1, 9) for car in range(1, 16)]
+    told[100] = (*told[100][:3], "")
+    of = {name: value for name, value in race.items() if name != "Results"}
+    answers["2023/1/laps"] = laps_answer(of, told)
+    with JolpicaServer() as server:
+        server.answers = answers
+        outcome = marts.sync(server, [2023], NOW)
+    assert marts.dbt("bad values", "build", *WITHOUT, "--select", *FACTS)
+    return outcome
+
+
+def test_half_points_are_in_the_marts(marts: MartsRig, landed: Outcome) -> None:
+    for mart in ("FACT_RACE_RESULTS", "FACT_DRIVER_STANDINGS"):
+        rows = marts.rows(
+            f"select f.points from MARTS.{mart} f join MARTS.FACT_EVENTS e on e.event_key = f.event_key"
+            " where e.season = 2023 and f.points is not null order by f.points desc"
+        )
+        assert [row["points"] for row in rows][:2] == [Decimal("13.00"), Decimal("9.00")]
+        assert Decimal("0.50") in {row["points"] for row in rows}
+
+
+def test_one_bad_value_is_null_and_the_rest_of_the_answer_is_there(marts: MartsRig, landed: Outcome) -> None:
+    assert landed.quarantined == landed.unanswered == []
+    assert len(landed.flaws) == 8
+    nulls = {
+        "RESULTS": ("points", 1, 20), "DRIVER_STANDINGS": ("position", 1, 20), "PIT_STOPS": ("lane_ms", 2, None),
+        "LAPS": ("lap_time_ms", 1, 120),
+    }  # fmt: skip
+    for name, (column, missing, rows) in nulls.items():
+        (found,) = marts.rows(
+            f"select count(*) as n, count_if({column} is null) as missing"
+            f" from STAGING.STG_JOLPICA__{name} where season = 2023"
+        )
+        assert found["missing"] == missing, name
+        assert rows is None or found["n"] == rows, name
+    listed = marts.rows("select resource, reason from RAW.JOLPICA_QUARANTINE where season = 2023 order by resource")
+    assert [row["resource"] for row in listed] == ["driverstandings", "laps", "pitstops", "results"]
+    assert "position '-'" in listed[0]["reason"]
+
+
+def test_points_add_up_where_all_of_them_can_be_read(marts: MartsRig, landed: Outcome) -> None:
+    tests = {name: result["status"] for name, result in marts.builds["bad values"][1].items() if "add_up" in name}
+    assert set(tests.values()) == {"pass"}
