@@ -120,7 +120,7 @@ class CarState(Record):
     best_lap_ms: SpanMs | None = None
     sectors: tuple[Sector | None, Sector | None, Sector | None] = (None, None, None)
     compound: Compound | None = None
-    """``SOFT``, ``MEDIUM``, ``HARD``, ``INTERMEDIATE``, ``WET``."""
+    """``SOFT``, ``MEDIUM``, ``HARD``, ``INTERMEDIATE``, ``WET``; of 2018 and before also ``SUPERSOFT`` and others."""
     tyre_age: Laps | None = None
     """Laps completed on the set."""
     stints: tuple[Stint, ...] = Field(default=(), max_length=MOST_STINTS)

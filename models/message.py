@@ -197,7 +197,10 @@ class PitOut(_Fact):
 
 
 class TyreChange(_Fact):
-    """A car got another set: at the start, and at every stop that changes tyres."""
+    """A car's set from ``lap`` on: at the start, and at every stop that changes tyres.
+
+    Another one of the same ``lap`` corrects it.
+    """
 
     kind: Literal["tyre_change"] = "tyre_change"
     driver_number: CarNumber
@@ -207,6 +210,10 @@ class TyreChange(_Fact):
     tyre_life: TyreLife | None
     """Laps driven on the set before this lap, where that is known."""
     fresh: bool | None
+    changed: bool = True
+    """False: the car left the pit lane on the set that it came with, whatever was published of ``lap`` before."""
+    on_lap: LapNumber | None = None
+    """The lap that the car is on, where its earlier laps were not heard: a session joined late."""
 
 
 class SectorTime(_Fact):

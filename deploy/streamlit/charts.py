@@ -10,10 +10,11 @@ from laps import clock, letter
 from plotly.subplots import make_subplots
 
 COMPOUNDS = {
+    "HYPERSOFT": ("#FFB4D2", "#000000"), "ULTRASOFT": ("#7B3FA0", "#FFFFFF"), "SUPERSOFT": ("#8C1020", "#FFFFFF"),
     "SOFT": ("#DA291C", "#FFFFFF"), "MEDIUM": ("#FFD12E", "#000000"), "HARD": ("#F0F0F0", "#000000"),
-    "INTERMEDIATE": ("#2E8B3D", "#FFFFFF"), "WET": ("#0067AD", "#FFFFFF"),
+    "SUPERHARD": ("#F58220", "#000000"), "INTERMEDIATE": ("#2E8B3D", "#FFFFFF"), "WET": ("#0067AD", "#FFFFFF"),
 }  # fmt: skip
-"""Pirelli's colours, and what can be read on them."""
+"""Pirelli's colours of today, and what can be read on them; of 2018 those that no compound of today has."""
 NO_COMPOUND = ("#9A9A9A", "#000000")
 EDGE = "#808080"
 """An outline that is seen on a light and on a dark page; some teams' colours and hard tyres are not."""

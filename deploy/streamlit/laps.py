@@ -7,7 +7,11 @@ import pandas as pd
 
 GRID = 400
 """Points along the lap at which two laps are compared: one every 10 to 18 m."""
-LETTERS = {"SOFT": "S", "MEDIUM": "M", "HARD": "H", "INTERMEDIATE": "I", "WET": "W"}
+LETTERS = {
+    "HYPERSOFT": "HS", "ULTRASOFT": "US", "SUPERSOFT": "SS", "SOFT": "S", "MEDIUM": "M", "HARD": "H",
+    "SUPERHARD": "SH", "INTERMEDIATE": "I", "WET": "W",
+}  # fmt: skip
+"""By compound; those beyond soft, medium and hard are of 2018 and before."""
 UNKNOWN = "?"
 
 

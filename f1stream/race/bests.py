@@ -47,8 +47,7 @@ class Bests:
             return min(laps, default=None)
         newer = [lap for lap in laps if car.lap_ends.get(str(lap[1]), 0) > shown.since_ms]
         if shown.ms is not None:
-            numbers = [number for ms, number in laps if ms == shown.ms]
-            newer.append((shown.ms, min(numbers, default=shown.lap or 0)))
+            newer.append((shown.ms, shown.lap or 0))
         return min(newer, default=None)
 
     def _laps(self, car: Car, part: int) -> list[tuple[int, int]]:
@@ -74,11 +73,15 @@ class Bests:
         else:
             car.lap_times[str(lap_number)] = ms
             trim_slowest(car.lap_times, most)
+            for shown in car.shown_bests.values():
+                if shown.ms == ms:
+                    shown.lap = lap_number
         self._update(car)
 
     def show(self, car: Car, best: PartBest, at_ms: int) -> None:
         """The feed shows another best lap of a car from ``at_ms`` on."""
-        car.shown_bests[best.part - 1] = ShownBest(best.ms, best.lap, at_ms)
+        known = [number for ms, number in self._laps(car, best.part - 1) if ms == best.ms]
+        car.shown_bests[best.part - 1] = ShownBest(best.ms, max(known, default=best.lap), at_ms)
         self._update(car)
 
     def delete(self, car: Car, ms: int, at_ms: int | None) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import ceil
+from typing import NamedTuple
 
 from f1stream.race.kept import AWAITED
-from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places
-from f1stream.race.progress import MS_PER_HOUR, SILENCE_MS, Progress
-from f1stream.race.tyres import TyreSet, after_lap
+from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Place, Places, Seen
+from f1stream.race.progress import KMH, SILENCE_MS, Progress
+from f1stream.race.tyres import TyreSet, after_lap, driven, put_on
 from models import Timing, TyreChange
 from models.frame import Sector
 
@@ -19,8 +20,30 @@ KEPT = 140
 COAST_MS = 600
 """A car that falls silent this short of a line has crossed it: recordings end at the flag."""
 STANDING_KMH = 2.0
+CHANGE_MS = 1_700
+"""ms. No car has stood for less when its tyres were changed: the quickest stop took 1.80 s (Qatar 2023)."""
+STOOD_MS = 1_000
+"""ms. Samples show so much of any such stop: they are 0.3 s apart at most when nothing is lost."""
+SLOW_MS, LATEST_MS = 5.0, 2_000
+"""m/s and ms. A slower car, or one measured earlier or later, does not show where the finish line is."""
+MOVED_M = 10.0
+"""m. When a sector line is learned to be earlier, it may lie this far behind a car that has not passed it."""
 RETHINK = -1e9
 """For ``Car.next_m``: what lies ahead has changed."""
+
+
+class Shown(NamedTuple):
+    """Where a sample shows a car: metres of its progress, session time (ms), m/s."""
+
+    m: float
+    t: int
+    speed: float
+
+    def until(self, later: Shown, at0: float, at1: float) -> int:
+        """When the car passed what is at ``at0`` at its present speed, and at ``at1`` at that of ``later``."""
+        off0, off1 = self.m - at0, later.m - at1
+        share = off0 / (off0 - off1) if off1 > off0 else 1.0
+        return round(self.t + (later.t - self.t) * min(max(share, 0.0), 1.0))
 
 
 @dataclass(slots=True)
@@ -33,9 +56,22 @@ class Visit:
     standing_ms: int = 0
     """The longest stay in one place."""
     changed: bool = False
-    """Tyres were changed."""
+    """Tyres were changed, by what was published."""
+    kept: bool = False
+    """Tyres were not changed, by what was published."""
+    seen_ms: int | None = None
+    """The latest sample from the pit lane."""
+    unseen_ms: int = 0
+    """The longest time without a sample, from the pit entry to ``seen_ms``."""
     suspended: bool = False
     """The race was suspended meanwhile: whatever was changed, it was no stop."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is known that the car did not stand still: no tyres were changed."""
+        if self.out_ms is None or self.seen_ms is None:
+            return False
+        return max(self.unseen_ms, self.out_ms - self.seen_ms) < CHANGE_MS and self.standing_ms < STOOD_MS
 
 
 @dataclass(slots=True)
@@ -45,6 +81,7 @@ class ShownBest:
     ms: int | None
     """None: the feed has taken it back, or there is none yet."""
     lap: int | None
+    """None where neither the feed nor a lap of ours tells it."""
     since_ms: int
     """Session time from which it was shown."""
     deleted_ms: int | None = None
@@ -73,8 +110,10 @@ class Car:
     official_at: list[tuple[int, int] | None] = field(default_factory=lambda: [None] * 3)
     awaited: list[tuple[int, int, int]] = field(default_factory=list)
     """(place, lap, session time) of official times whose position the next sample will show."""
-    seen_at: list[tuple[int, float]] = field(default_factory=list)
-    """(place, metres) of this lap, to be learned from when the lap is complete."""
+    seen_at: list[Seen] = field(default_factory=list)
+    """Of this lap, to be learned from when the lap is complete."""
+    passed_finish: Seen | None = None
+    """Where the finish line was taken to be when the car passed it last."""
     seen_ms: int | None = None
     """Its latest sample."""
     standing_from: int | None = None
@@ -85,6 +124,8 @@ class Car:
     visits: list[Visit] = field(default_factory=list)
     sets: list[TyreSet] = field(default_factory=list)
     """Of tyres, in the order in which they were put on; the last one is on the car."""
+    joined_on: int = 1
+    """The lap that it was on when we began to listen."""
     lap_times: dict[str, int] = field(default_factory=dict)
     """Valid lap times by lap number (text, as JSON has it); a deleted lap is not among them."""
     shown_bests: dict[int, ShownBest] = field(default_factory=dict)
@@ -156,33 +197,41 @@ class Car:
         back = self.line - line
         return self.times[-1 - back] if 0 <= back < len(self.times) else None
 
-    def passes(self, m0: float, t0: int, m1: float, t1: int, places: Places) -> list[tuple[Place, int | None]]:
-        """What lies between ``m0`` at ``t0`` and ``m1`` at ``t1``: timing lines by number, sector lines (None)."""
+    def passes(self, since: Shown, now: Shown, places: Places) -> list[tuple[Place, int | None]]:
+        """What lies between two samples: timing lines by number, sector lines (None)."""
         passed: list[tuple[Place, int | None]] = []
-
-        def when(at: float) -> int:
-            share = (at - m0) / (m1 - m0) if m1 > m0 else 1.0
-            return round(t0 + (t1 - t0) * min(max(share, 0.0), 1.0))
-
         lap = self.measured_line // LINES + 1
-        sectors = {
-            sector: (lap - 1) * places.length_m + position
-            for sector in (SECTOR_1, SECTOR_2)
-            if (position := places.position(sector)) is not None
-        }
-        for sector, at in sectors.items():
-            if m0 < at <= m1:
-                passed.append((Place(sector, lap, when(at)), None))
-        while (at := self._line_at(self.measured_line + 1, places)) <= m1:
+        begin = (lap - 1) * places.length_m
+        ahead: list[float] = []
+        for sector in (SECTOR_1, SECTOR_2):
+            was, is_now = places.position(sector, since.speed), places.position(sector, now.speed)
+            if was is None or is_now is None:
+                continue
+            at0, at1 = begin + was, begin + is_now
+            if now.m < at1:
+                ahead.append(at1 - places.varies_m)
+            elif since.m < at0 or (since.m < at0 + MOVED_M and not self._measured(sector, lap)):
+                passed.append((Place(sector, lap, since.until(now, at0, at1)), None))
+        while (at1 := self._line_at(self.measured_line + 1, now.speed, places)) <= now.m:
             self.measured_line += 1
-            passed.append((Place(FINISH, self.measured_line // LINES, when(at)), self.measured_line))
-        self.next_m = min([at, *(sector for sector in sectors.values() if sector > m1)])
+            at0 = self._line_at(self.measured_line, since.speed, places)
+            time_ms = since.until(now, at0, at1)
+            passed.append((Place(FINISH, self.measured_line // LINES, time_ms), self.measured_line))
+            if self.measured_line % LINES == 0:
+                place = PIT_FINISH if self.in_pit else FINISH
+                self.passed_finish = Seen(place, at1 - self.measured_line * places.length_m / LINES, now.speed)
+        ahead.append(at1 - places.varies_m if (self.measured_line + 1) % LINES == 0 else at1)
+        self.next_m = min(ahead)
         return passed
 
-    def _line_at(self, line: int, places: Places) -> float:
+    def _measured(self, sector: int, lap: int) -> bool:
+        known = self.measured_at[sector]
+        return known is not None and known[0] == lap
+
+    def _line_at(self, line: int, speed: float, places: Places) -> float:
         at = line * places.length_m / LINES
-        if self.in_pit and line % LINES == 0:
-            at += places.position(PIT_FINISH) or 0.0
+        if line % LINES == 0:
+            at += places.position(PIT_FINISH if self.in_pit else FINISH, speed) or 0.0
         return at
 
     def crosses(self, line: int, time_ms: int) -> bool:
@@ -209,17 +258,25 @@ class Car:
             self.lap_end_ms = time_ms
         return True
 
-    def sees(self, m0: float, t0: int, t1: int, places: Places) -> None:
-        """The sample at ``t1`` shows where the car was at official times since ``t0``."""
-        m1 = self.progress.m
-        assert m1 is not None  # noqa: S101
+    def sees(self, since: Shown, now: Shown, places: Places) -> None:
+        """The sample ``now`` shows where the car was at official times since the last one."""
         for place, lap, time_ms in self.awaited:
-            if t0 <= time_ms <= t1:
-                at = m0 + (m1 - m0) * (time_ms - t0) / (t1 - t0)
-                laps_before = lap if place == PIT_FINISH else lap - 1
-                self.seen_at.append((place, at - laps_before * places.length_m))
+            if since.t <= time_ms <= now.t:
+                share = (time_ms - since.t) / (now.t - since.t)
+                metres = since.m + (now.m - since.m) * share - (lap - 1) * places.length_m
+                self.seen_at.append(Seen(place, metres, since.speed + (now.speed - since.speed) * share))
         del self.seen_at[:-AWAITED]
-        self.awaited = [waits for waits in self.awaited if waits[2] > t1]
+        self.awaited = [waits for waits in self.awaited if waits[2] > now.t]
+
+    def saw_finish(self, late_ms: int) -> Seen | None:
+        """Where the car was officially at the finish line, which it was measured to pass ``late_ms`` later.
+
+        None when it may not have kept its speed in between: then that is not known.
+        """
+        if self.passed_finish is None or self.passed_finish.speed < SLOW_MS or abs(late_ms) > LATEST_MS:
+            return None
+        place, metres, speed = self.passed_finish
+        return Seen(place, metres - speed * late_ms / 1_000, speed)
 
     def coasts(self, now: int, places: Places) -> list[tuple[Place, int | None]]:
         """After a silence: what a car that was a moment short of a line must have passed since."""
@@ -229,51 +286,68 @@ class Car:
         self.coasted = True
         if at.speed <= STANDING_KMH:
             return []
-        far = at.m + at.speed * COAST_MS / MS_PER_HOUR
-        return self.passes(at.m, at.t, far, at.t + COAST_MS, places)
+        since = Shown(at.m, at.t, at.speed / KMH)
+        return self.passes(since, Shown(at.m + since.speed * COAST_MS / 1_000, at.t + COAST_MS, since.speed), places)
 
     def stands(self, t: int, speed: float) -> None:
-        """Keep the longest stay in one place of the present visit to the pit lane."""
+        """A sample from the pit lane: keep the present visit's longest stay in one place."""
+        visit = self.visits[-1] if self.visits else None
+        if visit is not None:
+            visit.unseen_ms = max(visit.unseen_ms, t - (visit.in_ms if visit.seen_ms is None else visit.seen_ms))
+            visit.seen_ms = t
         if speed > STANDING_KMH:
             self.standing_from = None
         elif self.standing_from is None:
             self.standing_from = t
-        elif self.visits:
-            self.visits[-1].standing_ms = max(self.visits[-1].standing_ms, t - self.standing_from)
+        elif visit is not None:
+            visit.standing_ms = max(visit.standing_ms, t - self.standing_from)
 
     def fit(self, told: TyreChange, racing: bool) -> None:
-        """Another set is on the car, or another one than was told: there is one change to a visit to the pit lane.
+        """Another set is on the car, or another one than was published, or none after all.
 
         What was on the car before the race (``racing`` is False) it has not raced on.
         """
-        if not racing:
+        first_lap = max(told.lap, 1)
+        if self.finished and first_lap > self.lap:
+            return  # announced after the flag: it was not driven
+        if not racing and first_lap == 1:
             self.sets.clear()
-        visit = self.visits[-1] if racing and self.visits else None
-        if self.sets and (visit is None or visit.changed):
-            first_lap = self.sets.pop().first_lap
-        elif visit is None:
-            first_lap = max(told.lap, 1)
-        else:
-            first_lap = visit.lap + 1
-        self.sets.append(TyreSet(told.compound, first_lap, told.tyre_life, told.fresh))
-        if self.visits:
-            self.visits[-1].changed = True
+        self.joined_on = max(told.on_lap or 1, self.joined_on)
+        put_on(self.sets, TyreSet(told.compound, first_lap, told.tyre_life, told.fresh), changed=told.changed)
+        visit = next((visit for visit in reversed(self.visits) if visit.lap == first_lap - 1), None)
+        if visit is not None:
+            visit.changed, visit.kept = told.changed, not told.changed
 
     def wears(self, compound: str, laps: int | None, lap: int) -> None:
         """The record of ``lap``: driven on ``compound``, with ``laps`` on the set at its end."""
-        after_lap(self.sets, compound, laps, lap, [visit.lap for visit in self.visits])
+        after_lap(self.sets, compound, laps, lap, [visit.lap for visit in self.visits if not visit.kept])
 
     @property
     def compound(self) -> str | None:
         """Of the set that is on the car."""
         return self.sets[-1].compound if self.sets else None
 
+    def driven_sets(self) -> list[TyreSet]:
+        """``sets`` as the visits to the pit lane bear them out."""
+        return driven(self.sets, {visit.lap for visit in self.visits if visit.passed})
+
     def tyre_age(self) -> int | None:
         """Laps completed on the set."""
-        if not self.sets or self.sets[-1].life_before is None:
+        if not self.sets or (last := self.driven_sets()[-1]).life_before is None:
             return None
-        return self.sets[-1].life_before + max(self.lap + 1 - self.sets[-1].first_lap, 0)
+        return last.life_before + max(self.laps_driven + 1 - last.first_lap, 0)
+
+    @property
+    def laps_driven(self) -> int:
+        """Laps completed, those too that we have not heard."""
+        return max(self.lap, self.joined_on - 1)
 
     def stops(self) -> list[Visit]:
         """The pit stops: visits that changed tyres while the race was on."""
-        return [visit for visit in self.visits if visit.changed and not visit.suspended]
+        none = {one.first_lap - 1 for one in self.sets} - {one.first_lap - 1 for one in self.driven_sets()}
+        return [visit for visit in self.visits if visit.changed and not visit.suspended and visit.lap not in none]
+
+    def stops_unseen(self) -> int:
+        """Stops from before we began to listen: sets that were put on at visits that nobody saw."""
+        visited = {visit.lap for visit in self.visits}
+        return sum(one.first_lap > 1 and one.first_lap - 1 not in visited for one in self.sets)

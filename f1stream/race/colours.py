@@ -81,7 +81,7 @@ class Colours:
         """Let mini-sectors end at the sector lines, once these are known. True when they do from now on."""
         if self.learned or self.source == "feed":
             return False
-        first, second = places.position(SECTOR_1), places.position(SECTOR_2)
+        first, second = places.usual(SECTOR_1), places.usual(SECTOR_2)
         if first is None or second is None or min(len(places.observed[s]) for s in (SECTOR_1, SECTOR_2)) < ENOUGH:
             return False
         ends = divided(round(first / places.length_m * LINES), round(second / places.length_m * LINES))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from f1stream.race.car import LINES, Car
+from f1stream.race.car import LINES, RETHINK, Car, Shown
 from f1stream.race.colours import JUMP_M
 from f1stream.race.kept import COMPARED, laps_of_car, trim
-from f1stream.race.places import Compared, Place
-from f1stream.race.progress import MS_PER_HOUR
+from f1stream.race.places import FINISH, Compared, Place, Places, Seen
+from f1stream.race.progress import KMH, MS_PER_HOUR
 from f1stream.race.retirements import MOVING_KMH, OFTEN_MS, lives
 from f1stream.race.state import State
 from models import MiniSector, Timing
@@ -31,7 +31,7 @@ def sample(race: State, car: Car, t: int, s: float, x: float, y: float, speed: f
     if places is None:
         return
     m0, t0, speed0 = car.progress.m, car.progress.t, car.progress.speed
-    m1 = car.progress.sample(t, s if there else None, speed, places.length_m)
+    m1 = car.progress.sample(t, s if there else None, speed, places.length_m, car.in_pit)
     if m1 is None:
         return
     if m0 is None:
@@ -39,11 +39,14 @@ def sample(race: State, car: Car, t: int, s: float, x: float, y: float, speed: f
         return
     if abs(m1 - m0 - (speed0 + speed) * 0.5 * (t - t0) / MS_PER_HOUR) > JUMP_M:
         race.colours.interrupt(car.number)  # a hole in the data, or the car was elsewhere after all
-    if car.awaited:
-        car.sees(m0, t0, t, places)
-    if m1 >= car.next_m and race.started_ms is not None:
-        for place, line in car.passes(m0, t0, m1, t, places):
-            _measured(race, car, place, line)
+    passing = m1 >= car.next_m and race.started_ms is not None
+    if passing or car.awaited:
+        since, now = Shown(m0, t0, speed0 / KMH), Shown(m1, t, speed / KMH)
+        if car.awaited:
+            car.sees(since, now, places)
+        if passing:
+            for place, line in car.passes(since, now, places):
+                _measured(race, car, place, line)
 
 
 def _measured(race: State, car: Car, place: Place, line: int | None) -> None:
@@ -126,6 +129,18 @@ def compare(race: State, car: Car, place: int) -> None:
         return
     race.compared.append(Compared(car.number, place, measured[0], measured[1], official[1]))
     del race.compared[:-COMPARED]
+    seen = car.saw_finish(measured[1] - official[1]) if place == FINISH else None
+    if seen is not None and race.places is not None:
+        learn(race, race.places, [seen])
+
+
+def learn(race: State, places: Places, seen: list[Seen]) -> None:
+    """Cars were officially at places: what lies ahead of all cars may be elsewhere."""
+    places.learn(seen)
+    for car in race.cars.values():
+        car.next_m = RETHINK
+    if race.colours.learn(places):
+        race.touched.update(race.cars)
 
 
 def lap_end(race: State, car: Car, lap: int, at: int) -> None:

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 GAIN = 0.1
 """Share of the difference between position and dead reckoning that one sample corrects."""
-GATE_M = 5.0
+MOST_M = 2.0
+"""m. A larger difference counts as this one. Positions are up to 20 m late or early for some seconds (the pit lane of
+Melbourne, the last corner of Mexico City); dead reckoning is then right, and must not be pulled after them."""
+PIT_GAIN = 0.5
+"""The same in the pit lane, whatever the difference: the way into it is longer or shorter than the reference line
+(in Mexico City by 13 m), so that dead reckoning is wrong as soon as the car has come in."""
+GATE_M = 30.0
 """A position further away is not believed: a car off the road, wheels that spin, a crossing of the track."""
 STRIKES = 8
 """So many in a row, about a second, and the position is right after all."""
@@ -21,6 +27,8 @@ LONGEST_MS = 3_600_000
 """Of silence that is driven through at all: after more, the laps are lost."""
 MS_PER_HOUR = 3_600.0
 """km/h times ms, divided by this, is metres."""
+KMH = 3.6
+"""A metre a second in km/h."""
 
 
 @dataclass(slots=True)
@@ -32,7 +40,7 @@ class Progress:
     speed: float = 0.0
     strikes: int = 0
 
-    def sample(self, t: int, s: float | None, speed: float, length_m: float) -> float | None:
+    def sample(self, t: int, s: float | None, speed: float, length_m: float, in_pit: bool = False) -> float | None:
         """Take the sample at session time ``t`` (ms), ``s`` metres along the lap (None: no position).
 
         Returns the new distance, or None as long as there is no position at all.
@@ -45,15 +53,20 @@ class Progress:
         else:
             self.m += (self.speed + speed) * 0.5 * min(elapsed, LONGEST_MS) / MS_PER_HOUR
             if s is not None:
-                self._correct(s, elapsed, length_m)
+                self._correct(s, elapsed, length_m, in_pit)
         self.t, self.speed = t, speed
         return self.m
 
-    def _correct(self, s: float, elapsed: int, length_m: float) -> None:
+    def _correct(self, s: float, elapsed: int, length_m: float, in_pit: bool) -> None:
         assert self.m is not None  # noqa: S101
         off = (s - self.m + length_m / 2) % length_m - length_m / 2
         if abs(off) <= GATE_M:
-            self.m += GAIN * off
+            if in_pit:
+                self.m += PIT_GAIN * off
+            elif -MOST_M < off < MOST_M:
+                self.m += GAIN * off
+            else:
+                self.m += GAIN * MOST_M if off > 0 else -GAIN * MOST_M
             self.strikes = 0
         elif self.strikes + 1 >= STRIKES or elapsed > SILENCE_MS:
             self.m += off

@@ -17,7 +17,7 @@ from f1stream.race.kept import AWAITED, COMPARED, CONDITIONS, stints_of_car
 from f1stream.race.order import UNKNOWN
 from f1stream.race.penalties import decided
 from f1stream.race.pit_loss import OF_STATUS, pit_loss
-from f1stream.race.places import FINISH, PIT_FINISH, Place, Places
+from f1stream.race.places import FINISH, Place, Places
 from f1stream.race.progress import Progress
 from f1stream.race.state import State
 from f1stream.race.timed import Parts
@@ -70,6 +70,7 @@ class Race(State):
         for car in self.cars.values():
             car.progress = Progress()
             car.seen_at.clear()
+            car.passed_finish = None
             car.awaited.clear()
         self.places = places
         self.colours.lay_line()
@@ -215,12 +216,7 @@ class Race(State):
         if lap.speed_st is not None:
             car.speed_trap = max(lap.speed_st, car.speed_trap or 0)
         if self.places is not None and car.seen_at:
-            for place, metres in car.seen_at:
-                self.places.learn(place, metres)
-            for other in self.cars.values():
-                other.next_m = RETHINK
-            if self.colours.learn(self.places):
-                self.touched.update(self.cars)
+            crossings.learn(self, self.places, car.seen_at)
         car.seen_at.clear()
         if self.places is None and lap.official and lap.lap_time_ms is not None and not lap.deleted:
             self.mini_sectors.learn(car.number, lap.end_ms, lap.lap_time_ms)
@@ -241,9 +237,8 @@ class Race(State):
 
     def _official(self, car: Car, place: Place) -> None:
         """An official time: learn where the place is, count the lap."""
-        learned_at = PIT_FINISH if place.place == FINISH and car.in_pit else place.place
-        if learned_at != FINISH:
-            car.awaited.append((learned_at, place.lap, place.time_ms))
+        if place.place != FINISH:
+            car.awaited.append((place.place, place.lap, place.time_ms))
             del car.awaited[:-AWAITED]
         car.official_at[place.place] = (place.lap, place.time_ms)
         crossings.compare(self, car, place.place)

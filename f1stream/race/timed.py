@@ -54,7 +54,7 @@ def _shown_position(car: Car) -> int:
 def distances(ranked: list[tuple[Car, int]], bests: Bests) -> dict[str, tuple[Distance, Distance]]:
     """By car: how far its best lap is behind the best of the part in which it was last, and the car ahead's there."""
     of_part = {
-        part: sorted(best[0] for car, _ in ranked if (best := bests.best(car, part)) is not None)
+        part: sorted(best[0] for car, last in ranked if last >= part and (best := bests.best(car, part)) is not None)
         for part in {part for _, part in ranked}
     }
     found: dict[str, tuple[Distance, Distance]] = {}

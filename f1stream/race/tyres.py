@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from models.frame import Stint
 
+UNKNOWN = {"UNKNOWN", "TEST_UNKNOWN", ""}
+"""What sources say of a set whose compound they do not know."""
+
 
 @dataclass(slots=True)
 class TyreSet:
@@ -18,12 +21,43 @@ class TyreSet:
     fresh: bool | None
 
 
+def put_on(sets: list[TyreSet], new: TyreSet, *, changed: bool) -> None:
+    """``new`` is on the car from its first lap on; what was known of that lap is corrected.
+
+    ``changed`` is False: nothing was put on then, the car went on with the set before.
+    """
+    known = next((n for n, one in enumerate(sets) if one.first_lap == new.first_lap), None)
+    if not changed and any(one.first_lap < new.first_lap for one in sets):
+        if known is not None:
+            del sets[known]
+    elif known is not None:
+        sets[known] = new
+    else:
+        sets.append(new)
+        sets.sort(key=lambda one: one.first_lap)
+
+
+def driven(sets: list[TyreSet], passes: set[int]) -> list[TyreSet]:
+    """``sets`` without those that only a source's count begins.
+
+    ``passes``: laps on which the car came into the pit lane and did not stand still there. A set of the same compound
+    as before that was put on then is the one before: the feed sometimes begins its age again.
+    """
+    found: list[TyreSet] = []
+    for one in sets:
+        if not (found and found[-1].compound == one.compound and one.first_lap - 1 in passes):
+            found.append(one)
+    return found
+
+
 def after_lap(sets: list[TyreSet], compound: str, laps: int | None, lap: int, visited: list[int]) -> None:
     """The record of ``lap`` says: driven on ``compound``, ``laps`` on the set with this one. Corrects the last set.
 
-    ``visited``: laps on which the car came into the pit lane. A set that is younger than its stint was put on at one
-    of these visits, though nobody told; without any, the stint began later than was told.
+    ``visited``: laps on which the car came into the pit lane, and may have changed tyres. A set that is younger than
+    its stint was put on at one of these visits, though nobody told; without any, the stint began later than was told.
     """
+    if compound in UNKNOWN:
+        return
     if not sets:
         first = 1 if laps is None else max(lap - laps + 1, 1)
         sets.append(TyreSet(compound, first, None if laps is None else laps - (lap - first + 1), None))

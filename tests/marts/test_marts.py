@@ -104,8 +104,7 @@ def test_visits_to_the_pit_lane_and_stints_are_those_of_the_recording(
             (visit["in_lap"], visit["pit_lane_ms"]) for visit in visits
         ]
         changes = [visit["lap_number"] for visit in found[code] if visit["is_tyre_change"]]
-        if code not in expected["tyre_data_uncertain"]:
-            assert changes == expected["pit_stops_tyre_change"][code], code
+        assert changes == expected["tyre_changes"][code], code
     stationary = [visit["stationary_ms"] for visits in found.values() for visit in visits if visit["stationary_ms"]]
     assert 2_000 <= sorted(stationary)[len(stationary) // 2] <= 3_500
     stints: dict[str, list[tuple[Any, ...]]] = {}
@@ -114,11 +113,12 @@ def test_visits_to_the_pit_lane_and_stints_are_those_of_the_recording(
         " join MARTS.DIM_SESSION_ENTRY e on e.entry_key = s.entry_key order by s.stint_number"
     ):
         stints.setdefault(row["driver_code"], []).append((row["compound"], row["first_lap"], row["last_lap"]))
-    for code, told in expected["tyre_stints"].items():
-        if code not in expected["tyre_data_uncertain"]:
-            assert stints[code] == [(stint["compound"], stint["first_lap"], stint["last_lap"]) for stint in told], (
-                code
-            )
+    for code, changes in expected["tyre_changes"].items():
+        firsts = [1, *(lap + 1 for lap in changes)]
+        lasts = [*changes, expected["lap_rows_per_driver"][code]]
+        worn = {lap: run["compound"] for run in expected["compound_runs"][code]
+                for lap in range(run["first_lap"], run["last_lap"] + 1)}  # fmt: skip
+        assert stints[code] == [(worn[first], first, last) for first, last in zip(firsts, lasts, strict=True)], code
 
 
 def test_ten_columns_are_what_pandas_makes_of_the_parquet_file(marts: MartsRig, archive_path: Path) -> None:

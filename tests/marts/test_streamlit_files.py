@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,25 @@ def test_what_is_uploaded_to_snowflake_is_all_that_the_app_imports() -> None:
     ]
     assert pinned == ["streamlit=1.51.0"]
     assert f"\n{pinned[0].replace('=', '==')} " in locked, "what runs there is what is tested here"
+
+
+def test_every_compound_has_the_same_letter_and_a_colour_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of 2018 too: on the page, in the warehouse and in the app."""
+    monkeypatch.syspath_prepend(APP)
+    page = (ROOT / "web" / "static" / "compounds.js").read_text()
+    shown = {name: (letter, color) for name, letter, color in re.findall(
+        r'\["(\w+)", \{ letter: "(\w+)", color: "(--[a-z]+)" \}\]', page)}  # fmt: skip
+    assert {"HYPERSOFT", "ULTRASOFT", "SUPERSOFT", "SOFT", "MEDIUM", "HARD", "INTERMEDIATE", "WET"} < shown.keys()
+    assert len({letter for letter, _ in shown.values()}) == len({color for _, color in shown.values()}) == len(shown)
+    assert {name: letter for name, (letter, _) in shown.items()} == module_of_the_app("laps").LETTERS
+    colors = module_of_the_app("charts").COMPOUNDS
+    assert len(set(colors.values())) == len(colors)
+    assert colors.keys() == shown.keys()
+    theme = (ROOT / "web" / "static" / "theme.css").read_text()
+    for _, color in shown.values():
+        assert len(set(re.findall(rf"^  {color}: (#[0-9a-f]{{6}});$", theme, re.MULTILINE))) == 2, "dark and light"
+    seed = pd.read_csv(ROOT / "dbt" / "seeds" / "tyre_compounds.csv")
+    assert set(seed["compound"]) == shown.keys() | {"UNKNOWN", "TEST_UNKNOWN"}
 
 
 def test_names_from_the_warehouse_are_no_markup_in_a_chart(monkeypatch: pytest.MonkeyPatch) -> None:

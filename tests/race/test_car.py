@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from f1stream.race.car import COAST_MS, KEPT, LINES, Car, Visit
-from f1stream.race.places import FINISH, PIT_FINISH, SECTOR_1, Places
+from f1stream.race.car import COAST_MS, KEPT, LATEST_MS, LINES, SLOW_MS, Car, Shown, Visit
+from f1stream.race.places import AHEAD_S, FINISH, PIT_FINISH, SECTOR_1, Place, Places, Seen
 from f1stream.race.progress import SILENCE_MS, Progress
+from models import TyreChange
 from tests.support.oval import LAP_M
 
 LINE_M = LAP_M / LINES
@@ -84,30 +85,63 @@ def test_the_same_official_time_again_changes_nothing(car: Car) -> None:
     assert not car.corrects(2 * LINES, 120_000), "not crossed yet"
 
 
+def passes(
+    m0: float, t0: int, m1: float, t1: int, places: Places, *, in_pit: bool = False
+) -> list[tuple[Place, int | None]]:
+    """What a car at 20 m/s passes between two samples."""
+    car = at(m0)
+    car.in_pit = in_pit
+    return car.passes(Shown(m0, t0, 20.0), Shown(m1, t1, 20.0), places)
+
+
 def test_a_line_is_crossed_between_two_samples_in_proportion(places: Places) -> None:
-    passed = at(15.0).passes(15.0, 1_000, 25.0, 1_500, places)
-    assert [(place.time_ms, line) for place, line in passed] == [(1_250, 1)]
+    assert [(place.time_ms, line) for place, line in passes(15.0, 1_000, 25.0, 1_500, places)] == [(1_250, 1)]
 
 
 def test_the_finish_line_ends_the_lap(places: Places) -> None:
-    (place, line), *more = at(2 * LAP_M - 1).passes(2 * LAP_M - 1, 0, 2 * LAP_M + 1, 100, places)
-    assert (place, line) == ((FINISH, 2, 50), 2 * LINES)
-    assert more == []
+    assert passes(2 * LAP_M - 1, 0, 2 * LAP_M + 1, 100, places) == [((FINISH, 2, 50), 2 * LINES)]
 
 
 def test_a_sector_line_counts_from_when_it_is_known(places: Places) -> None:
-    assert at(LAP_M + 391.0).passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == []
-    places.learn(SECTOR_1, 393.0)
-    assert at(LAP_M + 391.0).passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == [((SECTOR_1, 2, 100), None)]
+    assert passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == []
+    places.learn([Seen(SECTOR_1, 393.0, 20.0)])
+    assert passes(LAP_M + 391.0, 0, LAP_M + 395.0, 200, places) == [((SECTOR_1, 2, 100), None)]
+
+
+def test_a_sector_line_that_turns_out_to_lie_just_behind_a_car_was_passed(places: Places) -> None:
+    places.learn([Seen(SECTOR_1, 393.0, 20.0)])
+    assert passes(LAP_M + 396.0, 0, LAP_M + 398.0, 100, places) == [((SECTOR_1, 2, 0), None)]
+    car = at(LAP_M + 396.0)
+    car.measured_at[SECTOR_1] = (2, -150)
+    assert car.passes(Shown(LAP_M + 396.0, 0, 20.0), Shown(LAP_M + 398.0, 100, 20.0), places) == [], "once a lap"
 
 
 def test_in_the_pit_lane_the_finish_line_is_where_the_pit_lane_crosses_it(places: Places) -> None:
     """In Melbourne 17 m early."""
-    places.learn(PIT_FINISH, -17.0)
-    car = at(LAP_M - 18.0)
-    car.in_pit = True
-    assert [line for _, line in car.passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places)] == [LINES]
-    assert at(LAP_M - 18.0).passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places) == []
+    places.learn([Seen(FINISH, 0.0, 80.0), *[Seen(PIT_FINISH, -17.0, 20.0)] * 10])
+    assert [line for _, line in passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places, in_pit=True)] == [LINES]
+    assert passes(LAP_M - 18.0, 0, LAP_M - 16.0, 100, places) == []
+
+
+def test_a_slow_car_is_shown_less_far_when_it_is_at_a_line(places: Places) -> None:
+    """Samples are stamped earlier than official times: the faster a car, the further on it is shown."""
+    places.learn([Seen(FINISH, 0.0, 80.0)])
+    slow, fast = at(LAP_M - 11.0), at(LAP_M - 11.0)
+    early = 60.0 * AHEAD_S
+    (_, line), *_ = slow.passes(Shown(LAP_M - early - 1, 0, 20.0), Shown(LAP_M - early + 1, 100, 20.0), places)
+    assert line == LINES
+    assert fast.passes(Shown(LAP_M - early - 1, 0, 80.0), Shown(LAP_M - early + 1, 100, 80.0), places) == []
+
+
+def test_where_the_finish_line_is_shows_a_car_that_keeps_its_speed(places: Places) -> None:
+    car = at(LAP_M - 1.0)
+    assert car.saw_finish(0) is None, "it has not passed it"
+    car.passes(Shown(LAP_M - 1.0, 0, 20.0), Shown(LAP_M + 1.0, 100, 20.0), places)
+    assert car.saw_finish(250) == Seen(FINISH, -5.0, 20.0)
+    assert car.saw_finish(LATEST_MS + 1) is None, "it may have stood in between"
+    slow = at(LAP_M - 1.0)
+    slow.passes(Shown(LAP_M - 1.0, 0, SLOW_MS - 1), Shown(LAP_M + 1.0, 500, SLOW_MS - 1), places)
+    assert slow.saw_finish(250) is None
 
 
 def test_a_recording_that_ends_short_of_the_line_is_carried_over_it(places: Places) -> None:
@@ -189,6 +223,91 @@ def test_the_age_of_a_set_nobody_told_is_unknown(car: Car) -> None:
     car.wears("MEDIUM", None, lap=10)
     assert car.compound == "MEDIUM"
     assert car.tyre_age() is None
+
+
+def visit(car: Car, lap: int, samples: list[tuple[int, float]], until_ms: int = 20_000) -> None:
+    """Through the pit lane on ``lap``, from 0 on; ``samples``: (ms, km/h)."""
+    car.visits.append(Visit(lap, 0))
+    for t, speed in samples:
+        car.stands(t, speed)
+    car.visits[-1].out_ms = until_ms
+
+
+def fitted(lap: int, compound: str = "HARD", life: int | None = 0, *, changed: bool = True) -> TyreChange:
+    return TyreChange(
+        session_time_ms=0, driver_number="1", lap=lap, compound=compound, tyre_life=life, fresh=life == 0,
+        changed=changed,
+    )  # fmt: skip
+
+
+THROUGH = [(t, 80.0) for t in range(0, 20_001, 300)]
+STANDS = [(t, 0.0 if 9_000 <= t <= 11_100 else 80.0) for t in range(0, 20_001, 300)]
+HOLE = [sample for sample in THROUGH if not 9_000 <= sample[0] <= 11_100]
+
+
+@pytest.mark.parametrize(
+    ("samples", "compound", "stops"),
+    [
+        (THROUGH, "HARD", []),
+        (THROUGH, "SOFT", [10]),
+        (STANDS, "HARD", [10]),
+        (HOLE, "HARD", [10]),
+        ([], "HARD", [10]),
+    ],
+    ids=["passed through", "another compound", "stood", "not seen all the time", "no samples"],
+)
+def test_the_age_of_the_tyres_alone_makes_no_stop_of_a_pass_through_the_pit_lane(
+    car: Car, samples: list[tuple[int, float]], compound: str, stops: list[int]
+) -> None:
+    car.fit(fitted(1), racing=True)
+    visit(car, 10, samples)
+    car.fit(fitted(11, compound), racing=True)
+    car.crosses(15 * LINES, 900_000)
+    assert [stop.lap for stop in car.stops()] == stops
+    assert car.tyre_age() == (5 if stops else 15)
+
+
+def test_a_correction_is_of_the_set_first_driven_on_its_lap(car: Car) -> None:
+    car.fit(fitted(1, "WET"), racing=True)
+    visit(car, 10, [])
+    car.fit(fitted(11, "HARD", 3), racing=True)
+    car.fit(fitted(1, "SOFT", 2), racing=True)
+    car.fit(fitted(11, "MEDIUM", 4), racing=True)
+    assert [(one.compound, one.first_lap, one.life_before) for one in car.sets] == [("SOFT", 1, 2), ("MEDIUM", 11, 4)]
+    assert [stop.lap for stop in car.stops()] == [10]
+
+
+def test_a_change_that_was_none_is_taken_back_and_records_of_laps_do_not_bring_it_back(car: Car) -> None:
+    car.fit(fitted(1), racing=True)
+    visit(car, 10, [])
+    car.fit(fitted(11), racing=True)
+    car.fit(fitted(11, changed=False), racing=True)
+    car.wears("HARD", 12, lap=12)
+    car.crosses(12 * LINES, 900_000)
+    assert ([one.first_lap for one in car.sets], car.stops(), car.tyre_age()) == ([1], [], 12)
+
+
+def test_a_set_announced_after_the_flag_was_not_driven(car: Car) -> None:
+    car.fit(fitted(1), racing=True)
+    car.crosses(20 * LINES, 900_000)
+    car.finished = True
+    visit(car, 21, [])
+    car.fit(fitted(22, "SOFT"), racing=True)
+    assert (car.compound, car.stops()) == ("HARD", [])
+    car.fit(fitted(1, "MEDIUM"), racing=True)
+    assert car.compound == "MEDIUM", "what it raced on may still be corrected"
+
+
+def test_sets_of_before_we_listened_are_stops_and_count_laps(car: Car) -> None:
+    for lap, compound in ((1, "SOFT"), (13, "HARD")):
+        car.fit(fitted(lap, compound).model_copy(update={"on_lap": 21}), racing=True)
+    assert (car.tyre_age(), car.stops(), car.stops_unseen()) == (8, [], 1)
+
+
+def test_an_unknown_compound_of_a_lap_replaces_none_that_is_known(car: Car) -> None:
+    car.fit(fitted(1), racing=True)
+    car.wears("UNKNOWN", None, lap=2)
+    assert car.compound == "HARD"
 
 
 def test_only_changed_tyres_make_a_visit_a_stop(car: Car) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from f1stream.race.car import LINES
 from f1stream.race.colours import ENOUGH, OF_SECTOR, THIRDS, Colours, divided
-from f1stream.race.places import SECTOR_1, SECTOR_2, Places
+from f1stream.race.places import SECTOR_1, SECTOR_2, Places, Seen
 from f1stream.race.race import Race
 from models import MiniSector, PitIn, PitOut
 from models.frame import CarState
@@ -50,8 +50,7 @@ def test_every_sector_has_as_many_and_they_end_with_it(first: int, second: int) 
 def learned(first: float, second: float, times: int) -> Places:
     places = Places(LAP_M)
     for _ in range(times):
-        places.learn(SECTOR_1, first)
-        places.learn(SECTOR_2, second)
+        places.learn([Seen(SECTOR_1, first, 70.0), Seen(SECTOR_2, second, 70.0)])
     return places
 
 

@@ -64,7 +64,7 @@ def eventful() -> tuple[list[Frame], list[dict[str, Any]]]:
     oval.tell(PitIn(session_time_ms=oval.now, driver_number="1", lap=1))
     go(2)
     oval.tell(
-        TyreChange(session_time_ms=oval.now, driver_number="1", lap=1, compound="HARD", tyre_life=0, fresh=True)
+        TyreChange(session_time_ms=oval.now, driver_number="1", lap=2, compound="HARD", tyre_life=0, fresh=True)
     )
     oval.tell(PitOut(session_time_ms=oval.now, driver_number="1", lap=1))
     oval.tell(TrackStatus(session_time_ms=oval.now, status="1", message="AllClear"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from f1stream.race.progress import GAIN, GATE_M, SILENCE_MS, STRIKES, Progress
+from f1stream.race.progress import GAIN, MOST_M, PIT_GAIN, SILENCE_MS, STRIKES, Progress
 
 LAP_M = 1_200.0
 SPEED = 72.0
@@ -43,7 +43,29 @@ def test_distance_goes_on_over_the_finish_line() -> None:
 
 def test_a_position_pulls_by_its_share() -> None:
     progress = driving(100.0)
-    assert progress.sample(100, 102.0 + GATE_M / 2, SPEED, LAP_M) == pytest.approx(102.0 + GAIN * GATE_M / 2)
+    assert progress.sample(100, 102.0 + MOST_M / 2, SPEED, LAP_M) == pytest.approx(102.0 + GAIN * MOST_M / 2)
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_positions_that_are_late_or_early_for_two_seconds_do_not_take_the_car_along(side: float) -> None:
+    """As of car 14 in the pit lane of Melbourne: 9.5 m late for 1.5 s."""
+    progress = driving(100.0)
+    for step in range(1, 21):
+        progress.sample(step * 100, 100.0 + 2.0 * step + side * 9.5, SPEED, LAP_M)
+    assert progress.m == pytest.approx(140.0, abs=20 * GAIN * MOST_M + 0.01)
+
+
+def test_in_the_pit_lane_the_position_counts_half() -> None:
+    """The way into it is not as long as the reference line beside it, so dead reckoning is off."""
+    progress = driving(100.0)
+    assert progress.sample(100, 112.0, SPEED, LAP_M, in_pit=True) == pytest.approx(102.0 + PIT_GAIN * 10.0)
+
+
+def test_a_car_standing_in_the_pit_lane_is_where_its_position_is() -> None:
+    progress = driving(100.0)
+    for step in range(1, 11):
+        progress.sample(step * 200, 108.0, 0.0, LAP_M, in_pit=True)
+    assert progress.m == pytest.approx(108.0, abs=0.02)
 
 
 def test_noise_of_positions_does_not_add_up() -> None:

@@ -29,7 +29,7 @@ def comes_in(oval: Oval, number: str, stands_s: float = 3.0, tyres: str | None =
     if tyres is not None:
         oval.tell(
             TyreChange(
-                session_time_ms=oval.now, driver_number=number, lap=lap, compound=tyres, tyre_life=0, fresh=True
+                session_time_ms=oval.now, driver_number=number, lap=lap + 1, compound=tyres, tyre_life=0, fresh=True
             )
         )
     oval.tell(PitOut(session_time_ms=oval.now, driver_number=number, lap=lap))
@@ -322,7 +322,7 @@ def test_tyres_changed_under_the_red_flag_are_no_stop(in_the_pits_already: bool)
     oval.go(60)
     oval.status("Started")
     oval.tell(
-        TyreChange(session_time_ms=oval.now, driver_number="4", lap=1, compound="HARD", tyre_life=0, fresh=True)
+        TyreChange(session_time_ms=oval.now, driver_number="4", lap=2, compound="HARD", tyre_life=0, fresh=True)
     )
     oval.tell(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
     assert oval.race.cars["4"].stops() == []

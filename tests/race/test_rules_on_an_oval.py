@@ -119,7 +119,7 @@ def test_suspension_pauses_gaps_and_its_tyre_changes_are_no_stops() -> None:
     oval.drive(5)
     assert oval.race.gaps["2"] == frozen
     oval.tell(
-        TyreChange(session_time_ms=oval.now, driver_number="1", lap=1, compound="HARD", tyre_life=0, fresh=True),
+        TyreChange(session_time_ms=oval.now, driver_number="1", lap=2, compound="HARD", tyre_life=0, fresh=True),
         PitOut(session_time_ms=oval.now, driver_number="1", lap=1),
     )
     oval.status("Started")

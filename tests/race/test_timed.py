@@ -57,7 +57,7 @@ def test_a_deleted_lap_gives_way_to_the_next_best_and_a_reinstated_one_comes_bac
 
 def test_those_behind_the_cut_are_out_and_times_of_the_next_part_count_anew(race: Race) -> None:
     drive(race, told("1", 2, 80_000), told("4", 2, 81_000), told("16", 2, 82_000), told("44", 2, 83_000))
-    race.tell(SessionPart(session_time_ms=500_000, part=2, entries=2, goes_on=None))
+    race.tell(SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
     assert drive(race) == ["1", "4", "16", "44"]
     states = Frames(race).frame(1_000_400).cars
     assert [states[car].status == "eliminated" for car in CARS] == [False, False, True, True]
@@ -67,7 +67,7 @@ def test_those_behind_the_cut_are_out_and_times_of_the_next_part_count_anew(race
 
 def test_a_lap_of_the_first_part_that_is_deleted_in_the_second_changes_who_went_on(race: Race) -> None:
     drive(race, told("1", 2, 80_000), told("4", 2, 81_000), told("16", 2, 82_000), told("44", 2, 83_000))
-    race.tell(SessionPart(session_time_ms=500_000, part=2, entries=2, goes_on=None))
+    race.tell(SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
     assert drive(race, told("4", 2, 81_000, deleted=True)) == ["1", "16", "44", "4"]
     assert race.cars["4"].eliminated
     assert not race.cars["16"].eliminated
@@ -84,7 +84,7 @@ def test_nobody_takes_the_flag_or_retires_by_standing_still(race: Race) -> None:
 
 def test_a_state_read_back_goes_on_the_same(race: Race) -> None:
     drive(race, told("1", 2, 80_000), told("4", 2, 81_000))
-    race.tell(SessionPart(session_time_ms=500_000, part=2, entries=2, goes_on=None))
+    race.tell(SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
     drive(race, told("4", 4, 79_000))
     again = Race.load(race.dump())
     assert drive(again, told("1", 4, 78_000)) == drive(race, told("1", 4, 78_000)) == ["1", "4", "16", "44"]

@@ -1,11 +1,11 @@
 // The timing table: one row per car, in race order. Text from the feed only ever becomes textContent.
 
+import { compoundOf } from "./compounds.js";
 import { NONE, age, gap, lapTime, sectorTime, teamColor } from "./format.js";
 import { penaltyCell } from "./penalties.js";
 import { byTime, carStatus, raceOrder, signalAge } from "./state.js";
 
 const COLUMNS = ["pos", "driver", "gap", "interval", "last", "best", "s1", "s2", "s3", "tyre", "stops", "speed", "lap", "penalty", "update"];
-const COMPOUNDS = { SOFT: "S", MEDIUM: "M", HARD: "H", INTERMEDIATE: "I", WET: "W" };
 const FASTEST_KMH = 360; // the end of the little speed bars
 const GLIDE_MS = 450; // rows that change places
 const MINI_SOURCES = { feed: "mini-sectors from the feed", lines: "mini-sectors from our own timing lines" };
@@ -242,21 +242,20 @@ export function sign(letter, kind, meaning) {
 
 function tyre({ compound, tyre_age: laps, stints }) {
   if (!compound) return [NONE];
-  const known = COMPOUNDS[compound];
-  const letter = element("i", "compound", known ?? "?");
-  letter.dataset.compound = known ? compound : "UNKNOWN";
+  const letter = inColor(element("i", "compound", compoundOf(compound).letter), compound);
   letter.setAttribute("aria-hidden", "true");
-  const past = (stints ?? []).slice(0, -1).map((stint) => {
-    const dot = element("i");
-    dot.dataset.compound = stint.compound;
-    return dot;
-  });
+  const past = (stints ?? []).slice(0, -1).map((stint) => inColor(element("i"), stint.compound));
   const before = element("span", "past", past);
   before.setAttribute("aria-hidden", "true");
   const set = element("span", "tyre", [before, letter, element("span", "sr", `${named(compound)} `), element("span", "tyre-age", laps ?? NONE), element("span", "sr", " laps")]);
   const history = (stints ?? []).map((stint) => `${named(stint.compound)}: ${stint.laps} laps from lap ${stint.first_lap}${stint.fresh === false ? ", used" : ""}`);
   set.title = history.length ? history.join("\n") : laps == null ? named(compound) : `${named(compound)}, ${laps} laps`;
   return [set];
+}
+
+function inColor(made, compound) {
+  made.style.setProperty("--set", `var(${compoundOf(compound).color})`);
+  return made;
 }
 
 function named(compound) {

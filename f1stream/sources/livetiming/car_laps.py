@@ -112,7 +112,7 @@ class CarLaps:
         return first.ended_ms is None or self.raced_since_ms is None or first.ended_ms < self.raced_since_ms
 
     def driven(self, *, is_over: bool) -> list[Row]:
-        """The laps that have ended; ``is_over``: the session has, and the lap begun last counts as far as it is known.
+        """The laps that have ended; ``is_over``: the session has; the lap begun last counts as far as it is known.
 
         Of a car that was in its garage when we began to listen, the first row is a lap that it drove before.
         """

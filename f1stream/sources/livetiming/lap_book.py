@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from f1stream.sources.deletions import Deletion, TimedLap, deleted_laps, deletion, deletion_changes
 from f1stream.sources.livetiming.car_laps import LATE_MS, CarLaps
 from f1stream.sources.livetiming.settle import Settled, settle
-from f1stream.sources.livetiming.tyres import Stint, Tyres
+from f1stream.sources.livetiming.tyres import Stint, Tyres, stint_of
 from models import Entry, Lap
 
 TOLERANCE_MS = 3
@@ -74,9 +74,9 @@ class LapBook:
         elif "BestLapTime" in line:
             car.look_at.append(at_ms)
 
-    def take_tyres(self, number: str, line: dict[str, Any], at_ms: int) -> None:
+    def take_tyres(self, number: str, line: dict[str, Any], at_ms: int, *, snapshot: bool = False) -> None:
         """A change of a car's line in ``TimingAppData``."""
-        if self.cars[number].tyres.take(line, at_ms):
+        if self.cars[number].tyres.take(line, snapshot=snapshot):
             self.cars[number].look_at.append(at_ms)
 
     def take_race_control(self, message: str, at_ms: int) -> None:
@@ -121,22 +121,19 @@ class LapBook:
             return []
         self._tidy_first(settled[0])
         self._starts(settled, car.laps.laps_before)
-        stints = car.tyres.stints([lap.end_ms for lap in settled if lap.pit_in_ms is not None])
+        stints = car.tyres.stints()
         deleted = self._deleted(number, car, settled)
         bests = _personal_bests([lap for lap in settled if lap.number not in deleted], car.laps.bests)
         statuses = [self._status(lap) for lap in settled]
         _repeat_speeds(settled, statuses)
-        driven: defaultdict[int, int] = defaultdict(int)
         laps: list[Lap] = []
         for n, lap in enumerate(settled):
-            stint_number, stint = _stint_at(stints, lap.end_ms)
-            if stint_number is not None:
-                driven[stint_number] += 1
             lap_number = car.laps.laps_before + lap.number
+            stint = stint_of(stints, lap_number)
             with suppress(ValidationError):  # no lap that anybody drove has such numbers
                 laps.append(self._record(
-                    number, lap_number, lap, stint_number, stint, 0 if stint_number is None else driven[stint_number],
-                    statuses[n], is_best=lap.number in bests, deleted=deleted.get(lap.number),
+                    number, lap_number, lap, stint, statuses[n],
+                    is_best=lap.number in bests, deleted=deleted.get(lap.number),
                     is_accurate=_is_accurate(settled, statuses, n),
                     position=self._position(number, lap_number, lap),
                 ))  # fmt: skip
@@ -205,19 +202,19 @@ class LapBook:
         return 1 + sum(other is not None and other.end_ms < lap.end_ms for other in others)
 
     def _record(
-        self, number: str, lap_number: int, lap: Settled, stint_number: int | None, stint: Stint | None, driven: int,
-        status: str, *, is_best: bool, deleted: str | None, is_accurate: bool, position: int | None,
+        self, number: str, lap_number: int, lap: Settled, stint: Stint | None, status: str,
+        *, is_best: bool, deleted: str | None, is_accurate: bool, position: int | None,
     ) -> Lap:  # fmt: skip
         entry = self.entries[number]
-        age = stint.start_laps if stint is not None else None
+        age = stint.laps_before if stint is not None else None
         return Lap(
             driver=entry.tla, driver_number=number, team=entry.team, lap_number=lap_number, end_ms=lap.end_ms,
             lap_time_ms=lap.lap_time_ms, pit_out_ms=lap.pit_out_ms, pit_in_ms=lap.pit_in_ms,
             sector1_ms=lap.sectors[0], sector2_ms=lap.sectors[1], sector3_ms=lap.sectors[2],
             sector1_end_ms=lap.sectors_at[0], sector2_end_ms=lap.sectors_at[1], sector3_end_ms=lap.sectors_at[2],
             start_ms=lap.start_ms, start_utc=self._utc(lap.start_ms),
-            stint=None if stint_number is None else stint_number + 1,
-            tyre_life=None if age is None else age + driven,
+            stint=None if stint is None else stint.number + 1,
+            tyre_life=None if stint is None or age is None else age + lap_number - stint.first_lap + 1,
             position=position, speed_i1=lap.speeds.get("I1"), speed_i2=lap.speeds.get("I2"),
             speed_fl=lap.speeds.get("FL"), speed_st=lap.speeds.get("ST"),
             compound=stint.compound if stint is not None else None, track_status=status or None,
@@ -229,11 +226,6 @@ class LapBook:
         if session_ms is None or self.t0_utc_ms is None:
             return None
         return datetime.fromtimestamp((self.t0_utc_ms + session_ms) / 1000, UTC)
-
-
-def _stint_at(stints: list[tuple[int, Stint]], at_ms: int) -> tuple[int, Stint] | tuple[None, None]:
-    known = [(number, stint) for number, stint in stints if stint.from_ms <= at_ms]
-    return max(known, key=lambda each: each[1].from_ms) if known else (None, None)
 
 
 def _before(laps: list[Settled], n: int) -> Settled | None:

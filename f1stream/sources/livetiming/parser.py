@@ -30,12 +30,12 @@ from f1stream.sources.livetiming.telemetry import Telemetry
 from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
-from models import Entries, Entry, Lap, Message, Notice, RaceControl, SessionStatus, TrackStatus, TyreChange
+from models import Entries, Entry, Lap, Message, Notice, PitIn, RaceControl, SessionStatus, TrackStatus
 from models.bounds import MOST_CODE, MOST_LAPS
 from models.session_start import start_after
 from models.session_type import is_race
 
-UNKNOWN_COMPOUNDS = {"UNKNOWN", "TEST_UNKNOWN"}
+AFTER_THE_FLAG = {"Finished", "Finalised", "Ends"}
 OF_CARS = {"TimingData", "TimingAppData", "RaceControlMessages", "TeamRadio", "LapCount", "CarData.z", "Position.z"}
 """Topics that are about the session's own cars."""
 PART_WAITS_MS = 5_000
@@ -85,8 +85,6 @@ class Parser:
     """Session time (ms) of the latest part in ``SessionData``, and the part."""
     _opened_ms: int | None = None
     """When the feed first said that the session has been started."""
-    _sets: dict[str, tuple[int, str]] = field(default_factory=dict)
-    """By car, the set of tyres last told: (stint, compound)."""
     _unlisted: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By car that ``DriverList`` does not have yet, its line in ``TimingData``."""
     _seen: set[tuple[str, ...]] = field(default_factory=set)
@@ -256,6 +254,12 @@ class Parser:
         facts = self.timing[number].take(number, line, at_ms, laps, self.parts.part)
         if "Sectors" in line:
             facts += mini_sectors(number, before, self.timing[number].line, at_ms, laps, snapshot=snapshot)
+        if snapshot:
+            return facts + self._join(number, line, at_ms, is_new=not before)
+        is_on = self.book.started_ms is not None and self._status.latest not in AFTER_THE_FLAG
+        for fact in facts:
+            if isinstance(fact, PitIn) and (is_on or not self.book.is_race):  # else on the way to the grid, or home
+                self.book.cars[number].tyres.enters(fact.lap)
         return facts
 
     def _newly_listed(self, at_ms: int) -> list[Lap | Message]:
@@ -266,32 +270,22 @@ class Parser:
             facts += self.timing[number].take(number, line, at_ms, laps, self.parts.part)
         return facts
 
+    def _join(self, number: str, line: dict[str, Any], at_ms: int, *, is_new: bool) -> list[Message]:
+        """The feed's state of a car: its laps and its visits to the pits say which of its sets is on it."""
+        car = self.book.cars[number]
+        visits = min(whole(line.get("NumberOfPitStops")) or 0, MOST_LAPS)
+        car.tyres.joins(car.laps.lap_number - 1, visits, is_in=line.get("InPit") is True, is_new=is_new)
+        return list(car.tyres.news(number, at_ms))
+
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         facts: list[Lap | Message] = []
         for number, line in self._merged_lines(message).items():
             with self._alone(message.topic):
-                self.book.take_tyres(number, line, at_ms)
-                if number in self.book.entries and line.get("Stints"):
-                    facts += self._new_set(number, at_ms)
+                self.book.take_tyres(number, line, at_ms, snapshot=message.snapshot)
+                is_early = message.snapshot and number not in self.timing  # which set is on the car is not known yet
+                if number in self.book.entries and line.get("Stints") and not is_early:
+                    facts += self.book.cars[number].tyres.news(number, at_ms)
         return facts
-
-    def _new_set(self, number: str, at_ms: int) -> list[Lap | Message]:
-        """A new stint is a new set of tyres only if they were changed; its compound may be corrected later."""
-        stints = [stint for _, stint in indexed(self.state["TimingAppData"]["Lines"][number]["Stints"]) if stint]
-        if not stints:
-            return []
-        stint, count = stints[-1], len(stints)
-        compound, told = stint.get("Compound"), self._sets.get(number)
-        is_new = count == 1 or stint.get("TyresNotChanged") in ("0", 0) or (told is not None and told[0] == count)
-        if not isinstance(compound, str) or compound in UNKNOWN_COMPOUNDS or not is_new or told == (count, compound):
-            return []
-        self._sets[number] = (count, compound)
-        return [
-            TyreChange(
-                session_time_ms=at_ms, driver_number=number, lap=self.book.cars[number].laps.lap_number,
-                compound=compound, tyre_life=whole(stint.get("StartLaps")), fresh=stint.get("New") in ("true", True),
-            )
-        ]  # fmt: skip
 
     def _session_status(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
         return self._take_status(message.topic, message.data["Status"], at_ms, is_event=not message.snapshot)
@@ -342,6 +336,9 @@ class Parser:
     def _update_start(self, fact: SessionStatus | RaceControl) -> None:
         before = self.book.started_ms
         self.book.started_ms = start_after(before, fact, self.book.first_lap_over)
+        if before is not None and self.book.started_ms is None:
+            for car in self.book.cars.values():
+                car.tyres.restarts()
         if self.book.started_ms is not None and before is None:
             self.book.t0_utc_ms = self.t0_utc_ms
 

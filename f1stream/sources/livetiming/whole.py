@@ -12,6 +12,7 @@ from f1stream.sources.livetiming.parser import ENTRY_OF, Parser, Tally
 from f1stream.sources.livetiming.sessions import in_snapshot_order
 from f1stream.sources.livetiming.times import gmt_offset_ms
 from f1stream.sources.livetiming.track import outline
+from f1stream.sources.livetiming.tyres import corrected, corrected_laps
 from f1stream.sources.session import Columns, Session, SourceError
 from models import Entries, Lap, Message, Notice, SessionInfo, Track
 from models.bounds import MOST_NAME, MOST_PATH, MOST_SOURCE
@@ -70,6 +71,7 @@ def as_session(messages: Iterable[FeedMessage], source: str, key: str | None = N
             f"subscribing as subscribe.txt beside it, or say which it is: recording:PATH#YEAR/EVENT/SESSION."
         )
     heard.finish()
+    heard.facts, heard.laps = corrected(heard.facts), corrected_laps(heard.laps)
     entries, late = parser.entries(), _late(heard.facts)
     laps, known = heard.laps, heard.known_ms
     t0_utc_ms = parser.t0_utc_ms

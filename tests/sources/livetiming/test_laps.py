@@ -10,7 +10,6 @@ from f1stream.sources.livetiming.car_laps import CarLaps
 from f1stream.sources.livetiming.lap_book import LapBook
 from f1stream.sources.livetiming.merge import Misfit, merge
 from f1stream.sources.livetiming.settle import settle
-from f1stream.sources.livetiming.tyres import Tyres
 from f1stream.sources.livetiming.values import duration_ms, gap, number, whole
 from models import Entry, Lap
 
@@ -120,15 +119,6 @@ def test_laps_missed_in_a_loss_of_the_connection_are_left_out_and_the_next_has_i
     for line, at in lap_line(360_000, 4, "1:30.000", ("30.000", "30.000", "30.000")):
         car.take(line, at)
     assert [lap.number for lap in settle(car.driven(is_over=False))] == [1, 4]
-
-
-def test_tyres_are_another_set_only_after_a_visit_to_the_pits() -> None:
-    tyres = Tyres()
-    tyres.take({"Stints": [{"Compound": "SOFT", "New": "true", "StartLaps": 0}]}, 1_000)
-    tyres.take({"Stints": {"1": {"Compound": "MEDIUM", "New": "false", "StartLaps": 3}}}, 2_000)  # the feed's mistake
-    tyres.take({"Stints": {"1": {"Compound": "HARD", "New": "true", "StartLaps": 0}}}, 200_000)
-    stints = tyres.stints([100_000])
-    assert [(number, stint.compound) for number, stint in stints] == [(0, "MEDIUM"), (1, "HARD")]
 
 
 def test_a_deleted_lap_is_told_again_and_so_is_a_reinstated_one() -> None:

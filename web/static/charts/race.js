@@ -1,11 +1,11 @@
 // The charts of a race, made of the laps that are known: what to draw, as Plotly's traces and layout.
 
+import { compoundOf } from "../compounds.js";
 import { lapTime, teamColor } from "../format.js";
 import { raceOrder } from "../state.js";
 import { colours, inLaps, layout, plain, shades } from "./plotly.js";
 
 const SLOW = 1.14; // a lap slower than this many times the fastest is off the scale of the lap times
-const COMPOUNDS = { SOFT: "--soft", MEDIUM: "--medium", HARD: "--hard", INTERMEDIATE: "--inter", WET: "--wet" };
 const SHOWN = 5; // whose lap times are shown while nobody is selected
 
 /** Cars in race order with `name` (as Plotly has it), colour, dash (the team's second car) and whether they stand out. */
@@ -86,7 +86,7 @@ export function laptimes(view) {
     const own = laps.get(car.number).filter((lap) => lap.ms && !lap.made);
     return line(car, own.map((lap) => lap.lap), own.map((lap) => lap.ms / 1000), {
       mode: "lines+markers",
-      marker: { size: 6, color: own.map((lap) => color(COMPOUNDS[lap.tyre] ?? "--muted")), line: { color: car.color, width: 1.2 }, symbol: own.map((lap) => (lap.in || lap.out ? "diamond" : "circle")) },
+      marker: { size: 6, color: own.map((lap) => color(compoundOf(lap.tyre).color)), line: { color: car.color, width: 1.2 }, symbol: own.map((lap) => (lap.in || lap.out ? "diamond" : "circle")) },
       text: own.map((lap) => `${lapTime(lap.ms)}${lap.tyre ? `, ${plain(lap.tyre.toLowerCase())} ${lap.life ?? ""}` : ""}${lap.deleted ? ", deleted" : ""}`),
       hovertemplate: `${car.name} lap %{x}: %{text}<extra></extra>`,
     });
@@ -108,7 +108,7 @@ export function strategy(view) {
   const bars = order.flatMap((car) =>
     (view.picture.cars[car.number]?.stints ?? []).filter((stint) => stint.laps > 0).map((stint) => ({
       type: "bar", orientation: "h", y: [car.name], x: [stint.laps], base: [stint.first_lap - 1], width: 0.72,
-      marker: { opacity: car.out ? 1 : 0.3, color: color(COMPOUNDS[stint.compound] ?? "--muted"), line: { color: color("--panel"), width: 2 }, pattern: { shape: stint.fresh === false || stint.tyre_life_before > 0 ? "/" : "", size: 7, solidity: 0.3, fillmode: "overlay", fgcolor: color("--panel") } },
+      marker: { opacity: car.out ? 1 : 0.3, color: color(compoundOf(stint.compound).color), line: { color: color("--panel"), width: 2 }, pattern: { shape: stint.fresh === false || stint.tyre_life_before > 0 ? "/" : "", size: 7, solidity: 0.3, fillmode: "overlay", fgcolor: color("--panel") } },
       text: [String(stint.laps)], textposition: "inside", insidetextanchor: "middle", textangle: 0, constraintext: "none", insidetextfont: { color: car.out ? "#10151d" : color("--muted"), size: 10 },
       hovertemplate: `${car.name}: ${plain(stint.compound.toLowerCase())}, ${stint.laps} laps from lap ${stint.first_lap}${stint.tyre_life_before ? `, ${stint.tyre_life_before} before` : ""}<extra></extra>`,
     })),

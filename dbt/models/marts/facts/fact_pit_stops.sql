@@ -11,6 +11,7 @@ visits as (
         laps.entry_key,
         laps.driver_number,
         laps.lap_number,
+        laps.compound,
         laps.pit_in_ms,
         lead(laps.lap_number) over (partition by laps.entry_key order by laps.lap_number) as next_lap_number,
         lead(laps.pit_out_ms) over (partition by laps.entry_key order by laps.lap_number) as pit_out_ms
@@ -34,9 +35,16 @@ tyre_changes as (
         session_key,
         driver_number,
         cast(payload:lap as int) as first_lap,
-        cast(payload:compound as varchar) as compound
+        cast(payload:compound as varchar) as compound,
+        coalesce(cast(payload:changed as boolean), true) as is_changed
     from {{ ref('stg_stream__messages') }}
     where kind = 'tyre_change'
+    {# A later message of the same first lap corrects it. #}
+    qualify
+        row_number() over (
+            partition by session_key, driver_number, cast(payload:lap as int)
+            order by message_number desc
+        ) = 1
 
 ),
 
@@ -45,7 +53,9 @@ stationary as (
     select
         lane.entry_key,
         lane.lap_number,
-        max(telemetry.session_time_ms) - min(telemetry.session_time_ms) as stationary_ms
+        count(*) as samples,
+        max(iff(telemetry.speed_kmh < 2, telemetry.session_time_ms, null))
+        - min(iff(telemetry.speed_kmh < 2, telemetry.session_time_ms, null)) as stationary_ms
     from lane
     inner join {{ ref('stg_stream__telemetry') }} as telemetry
         on
@@ -53,7 +63,6 @@ stationary as (
             and lane.driver_number = telemetry.driver_number
             and telemetry.session_time_ms between lane.pit_in_ms and lane.pit_out_ms
             and telemetry.lap_number between lane.lap_number and lane.next_lap_number
-    where telemetry.speed_kmh < 2
     group by lane.entry_key, lane.lap_number
 
 ),
@@ -85,8 +94,13 @@ final as (
         lane.pit_out_ms,
         lane.pit_out_ms - lane.pit_in_ms as lane_ms,
         stationary.stationary_ms,
-        tyre_changes.first_lap is not null as is_tyre_change,
-        tyre_changes.compound as new_compound,
+        {# The rule of f1stream/race/car.py: the feed sometimes begins a set's age again after a pass through the lane. #}
+        coalesce(tyre_changes.is_changed, false) and (
+            coalesce(tyre_changes.compound <> lane.compound, false)
+            or stationary.samples is null
+            or coalesce(stationary.stationary_ms >= 1000, false)
+        ) as is_tyre_change,
+        iff(is_tyre_change, tyre_changes.compound, null) as new_compound,
         status.track_status,
         official.stop_number as official_stop_number,
         official.lane_ms as official_lane_ms,
