@@ -21,6 +21,9 @@ from models.session_type import is_race
 ALL_CLEARED = 3
 """A message that clears the best laps of so many cars takes none of them back."""
 
+LATE_MS = 5_000
+"""A sector that is sent so soon after a lap was counted is of the lap before."""
+
 
 @dataclass
 class FeedCar:
@@ -103,7 +106,7 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
         if message.topic == "TimingData":
             _note_order(found, at_ms, state)
             if not message.snapshot:
-                begun.take(message.data)
+                begun.take(at_ms, message.data)
             _note_bests(bests, message.data, _part(state))
             if part and _part(state) > part:
                 found.parts.append(at_ms)
@@ -120,18 +123,20 @@ class LapsBegun:
     """Cars of which nothing was sent since the feed counted a lap: in practice and qualifying it counts a lap when it
     begins, also that of a car which crosses the line and turns into the pits (seen: 2021 Mexican qualifying, HAM)."""
 
-    idle: set[str] = field(default_factory=set)
+    idle: dict[str, int] = field(default_factory=dict)
+    """By car: when the lap was counted (session time, ms)."""
 
-    def take(self, data: dict[str, Any]) -> None:
+    def take(self, at_ms: int, data: dict[str, Any]) -> None:
         """A change of ``TimingData``."""
         for number, line in data.get("Lines", {}).items():
             if not isinstance(line, dict):
                 continue
             sectors = indexed(line["Sectors"]) if isinstance(line.get("Sectors"), dict) else []
-            if any(isinstance(sector, dict) and sector.get("Value") for _, sector in sectors):
-                self.idle.discard(number)
+            ended = any(isinstance(sector, dict) and sector.get("Value") for _, sector in sectors)
+            if ended and at_ms - self.idle.get(number, at_ms) > LATE_MS:
+                del self.idle[number]
             if "NumberOfLaps" in line:
-                self.idle.add(number)
+                self.idle[number] = at_ms
 
 
 def _part(state: dict[str, Any]) -> int:
