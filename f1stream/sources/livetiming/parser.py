@@ -259,6 +259,7 @@ class Parser:
         for number in [number for number in self._unlisted if number in self.book.entries]:
             line, laps = self._unlisted.pop(number), self.book.cars[number].laps
             facts += self.timing[number].take(number, line, at_ms, laps, self.parts.part)
+            facts += self._join(number, line, at_ms, is_new=True)
         return facts
 
     def _join(self, number: str, line: dict[str, Any], at_ms: int, *, is_new: bool) -> list[Message]:
