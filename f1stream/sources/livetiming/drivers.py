@@ -7,9 +7,11 @@ from typing import Any
 
 from f1stream.sources.livetiming.merge import DELETED, merge
 from f1stream.sources.livetiming.values import whole
-from models import Entry
+from models import Entries, Entry, Lap, Message, Notice
 from models.bounds import MOST_CARS, MOST_CODE, MOST_NAME, MOST_NUMBER
 
+ENTRY_OF = "entry of car "
+"""What a notice of a late entrant is about, before the car's number."""
 MOST_RENAMED = 2
 """Cars that get other drivers in one message: from so many on it is the list of another session."""
 LAST = 1_000
@@ -131,3 +133,15 @@ def _grid(app_lines: Any) -> dict[str, int]:
         if position is not None and 0 < position <= MOST_CARS:
             found[number] = position
     return found
+
+
+def late_facts(late: list[str], entries: list[Entry], at_ms: int) -> list[Lap | Message]:
+    """What is published of drivers who were listed after the start: the whole list, and a notice each."""
+    notices = [
+        Notice(
+            session_time_ms=at_ms, about=f"{ENTRY_OF}{entry.driver_number}",
+            text=f"Car {entry.driver_number} ({entry.tla}) was listed after the start.",
+        )
+        for entry in entries if entry.driver_number in late
+    ]  # fmt: skip
+    return [Entries(session_time_ms=at_ms, entries=entries), *notices]

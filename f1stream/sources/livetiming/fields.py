@@ -7,6 +7,8 @@ from typing import Any
 
 SILENT = {"Heartbeat", "AudioStreams", "ContentStreams"}
 """Topics that tell nothing of the session."""
+OF_CARS = {"TimingData", "TimingAppData", "RaceControlMessages", "TeamRadio", "LapCount", "CarData.z", "Position.z"}
+"""Topics that are about the session's own cars."""
 _LAP_TIME = {"Value", "Status", "OverallFastest", "PersonalFastest", "Lap"}
 _PERSON = {"RacingNumber", "Tla", "BroadcastName", "FullName", "FirstName", "LastName", "Reference"}
 

@@ -18,8 +18,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from f1stream.sources.livetiming import bulletins, statuses
-from f1stream.sources.livetiming.drivers import Drivers
-from f1stream.sources.livetiming.fields import KNOWN, SILENT, names
+from f1stream.sources.livetiming.drivers import Drivers, late_facts
+from f1stream.sources.livetiming.fields import OF_CARS, SILENT
 from f1stream.sources.livetiming.lap_book import LapBook
 from f1stream.sources.livetiming.merge import indexed, merge
 from f1stream.sources.livetiming.message import FeedMessage
@@ -31,18 +31,14 @@ from f1stream.sources.livetiming.telemetry import Telemetry
 from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
-from models import Entries, Entry, Lap, Message, Notice, PitIn, RaceControl, SessionStatus, TrackStatus
+from models import Entry, Lap, Message, PitIn, RaceControl, SessionStatus, TrackStatus
 from models.bounds import MOST_CODE, MOST_LAPS
 from models.session_start import start_after
 from models.session_type import is_race
 
 AFTER_THE_FLAG = {"Finished", "Finalised", "Ends"}
-OF_CARS = {"TimingData", "TimingAppData", "RaceControlMessages", "TeamRadio", "LapCount", "CarData.z", "Position.z"}
-"""Topics that are about the session's own cars."""
 PART_WAITS_MS = 5_000
 """So much later than ``SessionData`` may ``TimingData`` say that a part has begun. All seen were within 20 ms."""
-ENTRY_OF = "entry of car "
-"""What a notice of a late entrant is about, before the car's number."""
 UNREADABLE = (Damaged, KeyError, TypeError, ValueError, AttributeError, ValidationError)
 """What readers raise for data that is not what its topic has."""
 
@@ -123,7 +119,7 @@ class Parser:
             except UNREADABLE:
                 self.tally.damaged[message.topic] += 1
             else:
-                self._count_unknown(message)
+                self.tally.count_names(message.topic, message.data)
         self._is_heard_on |= not message.snapshot and self._opened_ms is not None and not self.is_over
         facts += self.silence.take(message.topic, at_ms, self.on_since_ms)
         return [*facts, *self.book.due(at_ms)]
@@ -150,11 +146,6 @@ class Parser:
         """Every car that was named, in grid order where that is known, else as the feed listed them first."""
         return self.drivers.entries(self._app_lines)
 
-    def _count_unknown(self, message: FeedMessage) -> None:
-        if message.topic in KNOWN:
-            for name in names(message.data) - KNOWN[message.topic]:
-                self.tally.unknown_fields[f"{message.topic}.{name}"] += 1
-
     # -- readers, one a topic ---------------------------------------------------------------------------
 
     @contextmanager
@@ -163,11 +154,7 @@ class Parser:
         try:
             yield
         except UNREADABLE:
-            self._count_damaged(topic, 1)
-
-    def _count_damaged(self, topic: str, parts: int) -> None:
-        if parts:
-            self.tally.damaged[topic] += parts
+            self.tally.count_damaged(topic, 1)
 
     def _lines(self, message: FeedMessage) -> dict[str, dict[str, Any]]:
         """The cars' lines in a message; of those that are none, the number is counted."""
@@ -177,7 +164,7 @@ class Parser:
         if not isinstance(lines, dict):
             raise Damaged("its Lines are no objects")
         readable = {number: line for number, line in lines.items() if isinstance(line, dict)}
-        self._count_damaged(message.topic, len(lines) - len(readable))
+        self.tally.count_damaged(message.topic, len(lines) - len(readable))
         return readable
 
     def _merge(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:
@@ -215,17 +202,10 @@ class Parser:
         if not isinstance(message.data, dict):
             raise Damaged("it is no object")
         damaged = self.drivers.take(message.data, snapshot=message.snapshot, is_over=self.is_over)
-        self._count_damaged(message.topic, damaged)
+        self.tally.count_damaged(message.topic, damaged)
         late, entries = self.drivers.late(), self.entries()
         self.book.entries = {entry.driver_number: entry for entry in entries}
-        notices: list[Lap | Message] = [
-            Notice(
-                session_time_ms=at_ms, about=f"{ENTRY_OF}{number}",
-                text=f"Car {number} ({self.book.entries[number].tla}) was listed after the start.",
-            )
-            for number in late
-        ]  # fmt: skip
-        added = [Entries(session_time_ms=at_ms, entries=entries), *notices] if late else []
+        added = late_facts(late, entries, at_ms) if late else []
         return [*added, *self._newly_listed(at_ms)]
 
     def _timing_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
+
+from f1stream.sources.livetiming.fields import KNOWN, names
 
 
 @dataclass
@@ -16,3 +19,14 @@ class Tally:
     unknown_topics: Counter[str] = field(default_factory=Counter)
     unknown_fields: Counter[str] = field(default_factory=Counter)
     """As ``TimingData.Lines.#.Something``."""
+
+    def count_damaged(self, topic: str, parts: int) -> None:
+        """Count so many parts of a message that could not be used."""
+        if parts:
+            self.damaged[topic] += parts
+
+    def count_names(self, topic: str, data: Any) -> None:
+        """Count the names in a message that the feed is not known to use."""
+        if topic in KNOWN:
+            for name in names(data) - KNOWN[topic]:
+                self.unknown_fields[f"{topic}.{name}"] += 1

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from f1stream.sources.livetiming.drivers import ENTRY_OF
 from f1stream.sources.livetiming.laps_driven import annotate
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.parser import ENTRY_OF, Parser
+from f1stream.sources.livetiming.parser import Parser
 from f1stream.sources.livetiming.sessions import in_snapshot_order
 from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.times import gmt_offset_ms

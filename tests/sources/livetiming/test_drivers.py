@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from f1stream.race.stages.driver_join import DriverJoin
+from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.livetiming.live import LiveRun
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from f1stream.topics import encode_frames
-from models import Entries, Frame, Head, LapCount, Notice, RaceControl, SessionInfo
+from models import Entries, Frame, Head, Lap, LapCount, Notice, Packet, RaceControl, SessionInfo
 from models.frame import FRAME_MS
 from tests.support import pipeline
 from tests.support.feed import DRIVERS, info, run_of_laps, sent, timing
@@ -216,3 +218,32 @@ def test_a_driver_who_is_listed_late_is_on_the_page_from_then_on() -> None:
     assert after is not None
     assert sorted(before["cars"]) == ["4", "81"]
     assert after["cars"]["38"] | {"position": 2, "lap": 2} == after["cars"]["38"]
+
+
+def test_live_a_driver_who_is_listed_late_is_in_the_frames_from_then_on() -> None:
+    """Through the joining of cars and messages, with the packets as the live client makes them, 3 s behind."""
+    beats = [sent("Heartbeat", {}, seconds) for seconds in range(10, 800, 5)]
+    messages = [*BEFORE, STARTED, *run_of_laps("4", 70, 2), sent("DriverList", LATE, 400), *run_of_laps("38", 410, 2)]
+    published = live(*sorted([*messages, *beats], key=lambda each: each.sent_ms))
+    race, joins, frames = SessionRace("1", 1), {}, []
+    for item in published:
+        stamp, record = item.stamp, item.record
+        if isinstance(record, Packet | Lap):
+            join = joins.setdefault(record.driver_number, DriverJoin(record.driver_number))
+            join.begins(1, None)
+        if isinstance(record, Packet):
+            join.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, record, None)
+            while (update := join.join()[0]) is not None:
+                assert race.take_update(update)
+            frames += [made for made in race.advance() if isinstance(made, Frame)]
+        elif isinstance(record, Lap):
+            join.take_lap(stamp.seq, stamp.emitted_ms, record, None)
+        else:
+            race.admit(record)
+            race.take_message(stamp.seq, stamp.emitted_ms, record)
+    assert race.failure is None
+    assert {len(frame.x) for frame in frames if frame.t < 400_000} == {2}
+    assert {len(frame.x) for frame in frames if frame.t >= 400_000} == {3}
+    assert frames[-1].t > 780_000
+    assert race.race is not None
+    assert (race.race.order, race.race.cars["38"].lap) == (["4", "38", "81"], 2)
