@@ -52,6 +52,8 @@ class CarLaps:
     rows: list[Row] = field(default_factory=lambda: [Row()])
     bests: list[list[int]] = field(default_factory=lambda: [[]])
     """By part of the session: lap times that were the car's best when they were set, and were not taken back."""
+    taken_back: set[int] = field(default_factory=set)
+    """Lap times that were the car's best until the feed sent the one before again."""
     counts_leaving: bool = False
     """Whether the feed counts one when a car leaves its garage: in practice and qualifying it is one ahead of us."""
     raced_since_ms: int | None = None
@@ -213,6 +215,8 @@ class CarLaps:
         told = duration_ms(best.get("Value")) if isinstance(best, dict) else None
         if told is not None:
             # When a lap is deleted the feed sends the best before it again: what is faster has been taken back.
+            self.taken_back |= {time for time in self.bests[-1] if time < told}
+            self.taken_back.discard(told)
             self.bests[-1] = [time for time in self.bests[-1] if time > told] + [told]
 
     def _end_lap(self, at_ms: int) -> bool:

@@ -141,11 +141,20 @@ class LapBook:
         return laps
 
     def _deleted(self, number: str, car: Car, laps: list[Settled]) -> dict[int, str]:
-        """By number among ``laps`` why a lap was deleted. Cars of another series have the same numbers."""
+        """By number among ``laps`` why a lap was deleted. Cars of another series have the same numbers.
+
+        In a race a best time that the feed takes back was deleted, for a reason that it does not say. In a qualifying
+        the next part takes it back.
+        """
         tla = self.entries[number].tla
         said = [(at_ms, each) for at_ms, each in car.deletions if each.tla in (tla, None)]
         timed = [TimedLap(lap.number, lap.end_ms, lap.lap_time_ms) for lap in laps]
-        return deleted_laps(deletion_changes(said, timed, car.laps.shift))
+        deleted = deleted_laps(deletion_changes(said, timed, car.laps.shift))
+        for time in car.laps.taken_back if self.is_race else ():
+            numbers = [lap.number for lap in laps if lap.lap_time_ms == time]
+            if len(numbers) == 1:
+                deleted.setdefault(numbers[0], "")
+        return deleted
 
     def _raced(self, laps: list[Settled]) -> list[Settled]:
         """A race's laps begin with its start: what ended before was a lap to the grid."""
@@ -220,7 +229,7 @@ class LapBook:
             speed_fl=lap.speeds.get("FL"), speed_st=lap.speeds.get("ST"),
             compound=stint.compound if stint is not None else None, track_status=status or None,
             is_personal_best=is_best, fresh_tyre=stint.is_fresh if stint is not None else None,
-            deleted=deleted is not None, deleted_reason=deleted, generated=False, is_accurate=is_accurate,
+            deleted=deleted is not None, deleted_reason=deleted or None, generated=False, is_accurate=is_accurate,
         )  # fmt: skip
 
     def _utc(self, session_ms: int | None) -> datetime | None:

@@ -324,6 +324,20 @@ def test_the_best_time_of_a_car_that_was_deleted_on_one_lap_is_its_best_on_the_o
     }  # fmt: skip
 
 
+def test_a_best_time_that_the_feed_takes_back_in_a_race_was_deleted() -> None:
+    """Qatar 2023, recorded without race control: Gasly's 1:25.793 gave way to his 1:26.310 after a minute."""
+    book = racing()
+    for count, time in ((1, "1:33.000"), (2, "1:30.000")):
+        take_laps(book, (count, count * 93_000, time))
+        book.take_timing("4", {"BestLapTime": {"Value": time}}, count * 93_000)
+    deleted = {}
+    for at, best in ((250_000, "1:33.000"), (300_000, "1:30.000")):
+        book.take_timing("4", {"BestLapTime": {"Value": best}}, at)
+        lap = laps_at(book, at)[2]
+        deleted[best] = lap.deleted, lap.deleted_reason, lap.is_personal_best
+    assert deleted == {"1:33.000": (True, None, False), "1:30.000": (False, None, True)}
+
+
 def test_a_car_of_another_series_with_the_same_number_loses_its_own_time() -> None:
     book = racing()
     take_laps(book, (1, 150_000, "1:33.000"))
