@@ -120,6 +120,13 @@ def test_a_best_lap_driven_before_we_listened_counts_until_a_faster_one(practice
     assert order(practice, 180_200)[0] == "44"
 
 
+def test_joined_late_a_car_has_the_laps_that_it_drove_before(practice: Race) -> None:
+    show(practice, "44", 1_000, laps=9)
+    assert practice.cars["44"].lap == 8, "on its ninth, or in its garage after it"
+    drive(practice, "44", 9, 85_000, 100_000)
+    assert practice.cars["44"].lap == 9
+
+
 def test_a_lap_that_the_feed_takes_back_without_a_message_counts_no_more(practice: Race) -> None:
     drive(practice, "4", 2, 81_000, 100_000)
     drive(practice, "4", 3, 79_000, 180_000)

@@ -52,12 +52,14 @@ class CarLaps:
     rows: list[Row] = field(default_factory=lambda: [Row()])
     bests: list[list[int]] = field(default_factory=lambda: [[]])
     """By part of the session: lap times that were the car's best when they were set, and were not taken back."""
-    laps_before: int = 0
-    """Laps that it had driven when we began to listen."""
+    counts_leaving: bool = False
+    """Whether the feed counts one when a car leaves its garage: in practice and qualifying it is one ahead of us."""
     raced_since_ms: int | None = None
     """When the race started; None while it has not, and in other sessions."""
     _counted: int = 0
     """The feed's own count."""
+    _count_before: int = 0
+    """The feed's count when we began to listen."""
     _has_left: bool = False
     """Whether it has left the pits once; before, nothing is a lap."""
     _late: bool = False
@@ -94,6 +96,11 @@ class CarLaps:
         return self._end_lap(at_ms)
 
     @property
+    def laps_before(self) -> int:
+        """Laps that it had driven when we began to listen."""
+        return max(self._count_before - self.counts_leaving, 0)
+
+    @property
     def lap_number(self) -> int:
         """The lap it is on; before it has left the pits, 1."""
         return self.laps_before + max(len(self.rows) - self._only_left, 1)
@@ -101,13 +108,13 @@ class CarLaps:
     @property
     def shift(self) -> int:
         """By how much the feed's numbers of laps are ahead of ours, which count those of ``rows`` only."""
-        return self.laps_before + self._only_left
+        return self._count_before + self._only_left
 
     @property
     def _only_left(self) -> bool:
         """Whether the first row is no lap: the feed counts one when a car leaves its garage for the first time."""
         first = self.rows[0]
-        if first.is_told or len(self.rows) == 1 or self.laps_before:
+        if first.is_told or len(self.rows) == 1 or self._count_before:
             return False
         return first.ended_ms is None or self.raced_since_ms is None or first.ended_ms < self.raced_since_ms
 
@@ -117,7 +124,7 @@ class CarLaps:
         Of a car that was in its garage when we began to listen, the first row is a lap that it drove before.
         """
         rows = self.rows[:-1] + ([self.rows[-1]] if is_over and self.rows[-1].is_told else [])
-        if rows and self.laps_before and not rows[0].is_told:
+        if rows and self._count_before and not rows[0].is_told:
             rows[0] = Row()
         return rows[1:] if self._only_left else rows
 
@@ -131,7 +138,7 @@ class CarLaps:
         if self._has_left:
             self._miss(count)
         else:
-            self.laps_before, self._has_left = count, count > 0 or not is_in
+            self._count_before, self._has_left = count, count > 0 or not is_in
         self._counted = max(count, self._counted)
 
     def _has_missed(self, count: int, at_ms: int) -> bool:

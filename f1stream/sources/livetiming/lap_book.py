@@ -69,6 +69,7 @@ class LapBook:
         """A change of a car's line in ``TimingData``."""
         car = self.cars[number]
         car.laps.raced_since_ms = self.started_ms if self.is_race else None
+        car.laps.counts_leaving = not self.is_race
         if car.laps.take(line, at_ms, snapshot=snapshot):
             car.look_at += [at_ms, at_ms + LATE_MS]
         elif "BestLapTime" in line:
