@@ -6,7 +6,7 @@ Every check has a bound; what is beyond it makes ``f1stream check`` end with cod
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -81,7 +81,7 @@ def check_source(source: str, lag_ms: int = LAG_MS) -> Report:
         result = replay(session, samples, EVERY_MS)
         report.checks = [
             _final_order(session, feed, result), _parts(session, feed, result),
-            *_order(session, feed, result, lag_ms, timed=not is_race(info.type)), _laps(session, feed),
+            *_order(session, feed, result, lag_ms, timed=not is_race(info.type)), _laps(session, feed, result),
             _best_laps(session, feed, result), _last_laps(session, feed), _stops(session, feed, result),
             _compounds(session, feed, result), _unknown(tally), _damaged(tally),
         ]  # fmt: skip
@@ -124,7 +124,11 @@ def _final_order(session: Session, feed: FeedState, result: Replay) -> Check:
         return Check(name, "")
     last = max(result.samples)
     ours, theirs = _both(result.samples[last], feed.orders[-1][1])
-    return _orders(name, {last: (ours, theirs)}, _names(session))
+    names = _names(session)
+    check = _orders(name, {last: (ours, theirs)}, names)
+    put_back = result.race.put_back if result.race is not None else []
+    counted = (f"{name}: {names[number]} is further down in the result than by its times" for number in put_back)
+    return replace(check, details=(*check.details, *counted))
 
 
 def _parts(session: Session, feed: FeedState, result: Replay) -> Check:
@@ -184,10 +188,13 @@ def _stretches(moments: list[int]) -> list[tuple[int, int]]:
     return list(zip(begins, ends, strict=True))
 
 
-def _laps(session: Session, feed: FeedState) -> Check:
+def _laps(session: Session, feed: FeedState, result: Replay) -> Check:
+    """In a race as viewers see it: with the laps that were driven before the recording begins."""
     ours = dict.fromkeys(_names(session), 0)
     for lap in session.laps:
         ours[lap.driver_number] = max(ours.get(lap.driver_number, 0), lap.lap_number)
+    if result.race is not None and result.race.parts is None:
+        ours = {number: car.lap for number, car in result.cars.items()}
     return _values("laps", ours, {number: car.laps or 0 for number, car in feed.cars.items()}, session)
 
 

@@ -60,7 +60,8 @@ def _order(cars: dict[str, CarState]) -> list[str]:
 
 
 def _merged(state: CarState, change: CarState) -> CarState:
-    return CarState.model_construct(**(state.__dict__ | change.__dict__))
+    # Not ``change.__dict__``: there what did not change has its default.
+    return state.model_copy(update={name: getattr(change, name) for name in change.model_fields_set})
 
 
 def _frames(session: Session) -> Iterator[tuple[Frame, Race]]:
