@@ -235,16 +235,17 @@ def test_a_stint_announced_after_the_flag_was_not_driven() -> None:
 
 def test_a_car_met_on_its_way_has_the_age_and_the_stops_of_the_feeds_state() -> None:
     """As many laps on the set as the feed had counted, and those heard since."""
+    two = [NEW_SOFT | {"TotalLaps": 3}, NEW_HARD | {"TotalLaps": 5}]
     feed = [message for message in race(kind="Practice") if message.topic in {"SessionInfo", "DriverList"}]
     feed += [said("SessionStatus", {"Status": "Started"}, 1, snapshot=True),
              timing(1, snapshot=True, InPit=False, NumberOfLaps=9, NumberOfPitStops=1),
-             stint(1, 0, snapshot=True, **NEW_SOFT | {"TotalLaps": 8})]  # fmt: skip
+             said("TimingAppData", {"Lines": {"81": {"Stints": two}}}, 1, snapshot=True)]  # fmt: skip
     feed += [timing(30 + 85 * n, NumberOfLaps=10 + n, LastLapTime={"Value": "1:25.000"}) for n in range(3)]
     session, _ = as_session(feed, "x")
     joined = without_samples(session, to_ms=20_000).cars["81"]
-    assert (joined.tyre_age(), len(joined.stops()) + joined.stops_unseen()) == (8, 1)
+    assert (joined.compound, joined.tyre_age(), len(joined.stops()) + joined.stops_unseen()) == ("HARD", 5, 1)
     car = without_samples(session).cars["81"]
-    assert (car.tyre_age(), len(car.stops()) + car.stops_unseen()) == (11, 1)
+    assert (car.tyre_age(), len(car.stops()) + car.stops_unseen()) == (8, 1)
 
 
 @pytest.mark.parametrize("order", [("TimingAppData", "TimingData"), ("TimingData", "TimingAppData")])
