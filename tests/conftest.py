@@ -15,8 +15,8 @@ import pytest_asyncio
 
 from f1stream.sources.archive import read_archive
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.parser import Tally
 from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from models import TrackStatus

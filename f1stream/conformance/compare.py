@@ -14,8 +14,8 @@ from f1stream.conformance.account import read_archive_account
 from f1stream.conformance.feed import FeedState, of_session, read_feed
 from f1stream.conformance.replay import Replay, replay
 from f1stream.sources.archive import read_archive, require_archive
-from f1stream.sources.livetiming.parser import Tally
 from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from models import Entries, SessionInfo

@@ -16,6 +16,7 @@ from f1stream.sources.livetiming.merge import Misfit, indexed, merge
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.sessions import in_snapshot_order, session_key
 from f1stream.sources.livetiming.values import duration_ms, whole
+from models.session_type import is_race
 
 ALL_CLEARED = 3
 """A message that clears the best laps of so many cars takes none of them back."""
@@ -26,7 +27,7 @@ class FeedCar:
     """A car at the end, by the feed's own account."""
 
     laps: int | None
-    """``NumberOfLaps``."""
+    """``NumberOfLaps``; in practice and qualifying without a lap of which nothing was driven (``LapsBegun``)."""
     best_ms: dict[int, int]
     """By part of the session from 1 (a practice, and a race, has one): ``BestLapTime`` (ms)."""
     last_ms: int | None
@@ -46,6 +47,8 @@ class FeedState:
     parts: list[int] = field(default_factory=list)
     """When each later part of a qualifying began."""
     cars: dict[str, FeedCar] = field(default_factory=dict)
+    is_timed: bool = False
+    """A practice or qualifying."""
     topics: Counter[str] = field(default_factory=Counter)
     """How many messages each topic has."""
 
@@ -82,11 +85,14 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
     found = FeedState()
     state: dict[str, Any] = {}
     bests: dict[str, dict[int, int]] = {}
+    begun = LapsBegun()
     t0_ms: int | None = None
     for message in messages:
         t0_ms = message.sent_ms if t0_ms is None else t0_ms
         at_ms = message.sent_ms - t0_ms
         found.topics[message.topic] += 1
+        if message.topic == "SessionInfo" and isinstance(message.data, dict) and "Type" in message.data:
+            found.is_timed = not is_race(str(message.data["Type"]))
         if message.topic not in ("TimingData", "TimingAppData") or not isinstance(message.data, dict):
             continue
         part = _part(state)
@@ -96,13 +102,36 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
             continue
         if message.topic == "TimingData":
             _note_order(found, at_ms, state)
+            if not message.snapshot:
+                begun.take(message.data)
             _note_bests(bests, message.data, _part(state))
             if part and _part(state) > part:
                 found.parts.append(at_ms)
     stints = state.get("TimingAppData", {}).get("Lines", {})
     for number, line in state.get("TimingData", {}).get("Lines", {}).items():
-        found.cars[number] = _car(line, bests.get(number, {}), stints.get(number, {}))
+        car = found.cars[number] = _car(line, bests.get(number, {}), stints.get(number, {}))
+        if car.laps is not None and found.is_timed:
+            car.laps -= number in begun.idle
     return found
+
+
+@dataclass
+class LapsBegun:
+    """Cars of which nothing was sent since the feed counted a lap: in practice and qualifying it counts a lap when it
+    begins, also that of a car which crosses the line and turns into the pits (seen: 2021 Mexican qualifying, HAM)."""
+
+    idle: set[str] = field(default_factory=set)
+
+    def take(self, data: dict[str, Any]) -> None:
+        """A change of ``TimingData``."""
+        for number, line in data.get("Lines", {}).items():
+            if not isinstance(line, dict):
+                continue
+            sectors = indexed(line["Sectors"]) if isinstance(line.get("Sectors"), dict) else []
+            if any(isinstance(sector, dict) and sector.get("Value") for _, sector in sectors):
+                self.idle.discard(number)
+            if "NumberOfLaps" in line:
+                self.idle.add(number)
 
 
 def _part(state: dict[str, Any]) -> int:

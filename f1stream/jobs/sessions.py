@@ -142,8 +142,9 @@ class Sessions:
         for owed in self._owed():
             if owed.id == _owed_id(start, event, name) or owed.next_run_time > datetime.now(UTC) + FAR / 2:
                 owed.remove()
-        if session := self._session(WHOLE, start):
-            self._attended(WHOLE, session)
+        for session in _planned(due) if due is not None and name else ():
+            if (session.event, session.name) == (event, name):
+                self._attended(WHOLE, session)
 
     def _latest(self, due: Due) -> datetime | None:
         """Of those that came due in a sleep of weeks only the latest, and its weekend's."""

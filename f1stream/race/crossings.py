@@ -92,16 +92,16 @@ def _ends_lap(race: State, car: Car) -> None:
         car.finished = True
 
 
-def join_late(race: State, car: Car, shown: Timing) -> None:
+def join_late(race: State, car: Car, shown: Timing, *, is_first: bool) -> None:
     """``car`` drove laps before we began to listen, or while the feed was silent: when they ended is not known.
 
-    One lap more than we have counted is one that just ended: its record comes, with its time. Only in the message
-    with which we begin to listen is it an earlier one.
+    One lap more than we have counted is one that just ended: its record comes, with its time. Only in what we hear
+    first of a car (``is_first``) is it an earlier one.
     """
     if race.started_ms is None or race.places is not None or shown.laps is None:
         return
     missed = shown.laps - car.lap
-    if missed > 1 or (missed == 1 and shown.session_time_ms == race.started_ms):
+    if missed > 1 or (missed == 1 and is_first):
         car.line, car.line_ms, car.lap_end_ms = shown.laps * LINES, shown.session_time_ms, None
         car.times.clear()
         race.laps_led = max(race.laps_led, shown.laps)

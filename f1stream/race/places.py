@@ -4,10 +4,10 @@ The finish line is near the beginning of the reference line. Where exactly, and 
 published: it is learned from the positions that samples have at official times.
 
 These depend on the speed. The feed stamps samples earlier than the times of the transponders: at the same line, a
-car at 80 m/s is shown some 13 m further on than one at the 22 m/s of the pit lane. The slope of that line, metres
-over metres a second, is a time: 0.18 s in Melbourne (2025 race), 0.23 s in Mexico City (2025 qualifying), about the
-same at all three lines of a circuit. Without it the pit lane's finish line seems to be 17 m and 19 m early, and a
-slow lap behind the safety car is up to 0.2 s off at the sector lines.
+car at 80 m/s is shown some 13 m further on than one at the 22 m/s of the pit lane. The slope of that, metres over
+metres a second, is a time: 0.20 s in Melbourne (2025 race), 0.34 s in Mexico City (2025 qualifying, as sent live).
+Without it the pit lane's finish line seems to be 17 m and 19 m early, which the first cars into the pits (0.8 s off)
+must have shown before it is known, and a slow lap behind the safety car is up to 0.2 s off at the sector lines.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ AHEAD_S, AHEAD_SPREAD_S = 0.2, 0.1
 """s. How far samples are ahead of official times before a session has shown it, and the spread of that."""
 PIT_EARLY_M, PIT_EARLY_SPREAD_M = 3.5, 2.5
 """m. How much earlier, beyond the effect of the speed, cars in the pit lane are shown at the finish line, likewise
-before a session has shown it: 4.9 m in Melbourne, 6.1 m in Mexico City, 0 in simulated races."""
+before a session has shown it: 5 m at first and 3 m at the end in Melbourne, 2 m in Mexico City, none simulated."""
 LEAST_NOISE_M = 0.3
 """m. Positions are rounded and interpolated: a place is not observed better than this."""
 FASTEST = 110.0
@@ -87,7 +87,7 @@ class Places:
         for place, speeds in enumerate(self.speeds):
             if len(speeds) != len(self.observed[place]):  # an older checkpoint
                 self.observed[place], self.speeds[place] = [], []
-        self._locate(self._noise())
+        self._locate()
 
     def learn(self, seen: Iterable[Seen]) -> None:
         """Cars were officially at places."""
@@ -97,9 +97,8 @@ class Places:
                 self.observed[place].append(metres)
                 self.speeds[place].append(speed)
                 del self.observed[place][:-KEPT], self.speeds[place][:-KEPT]
-        noise = self._noise()
-        self.ahead_s = self._ahead(noise)
-        self._locate(noise)
+        self.ahead_s = self._slope()
+        self._locate()
 
     def position(self, place: int, speed: float) -> float | None:
         """Where a car at ``speed`` (m/s) is at the place, metres from the lap's start (finish: from its end).
@@ -116,7 +115,7 @@ class Places:
 
     def usual(self, place: int) -> float | None:
         """The same at the usual speed there."""
-        return float(np.median(self.observed[place])) if self.observed[place] else None
+        return _median(np.array(self.observed[place])) if self.observed[place] else None
 
     def sector_lines(self) -> tuple[int | None, int | None]:
         """The ends of sectors 1 and 2, rounded to ``SHOWN_M``."""
@@ -126,34 +125,54 @@ class Places:
             None if second is None else round(second / SHOWN_M) * SHOWN_M,
         )
 
-    def _rest(self, place: int) -> Floats:
-        """What was observed, less the effect of the speed."""
-        return np.array(self.observed[place]) - self.ahead_s * np.array(self.speeds[place])
-
-    def _noise(self) -> float:
-        """Standard deviation of one observation, m."""
-        rests = [rest - np.median(rest) for place in ON_TRACK if len(rest := self._rest(place))]
-        return max(MAD * float(np.median(np.abs(np.concatenate(rests)))), LEAST_NOISE_M) if rests else LEAST_NOISE_M
-
-    def _ahead(self, noise: float) -> float:
-        """The common slope of metres over speed at the places on the track: least squares, outliers weighted down."""
-        precision, pull = AHEAD_SPREAD_S**-2, AHEAD_S * AHEAD_SPREAD_S**-2
-        for place in ON_TRACK:
+    def _rests(self, *places: int) -> list[_Rest]:
+        """What was observed at those of ``places`` that were, less the effect of the speed."""
+        rests = []
+        for place in places:
             if self.observed[place]:
-                off = np.abs(self._rest(place) - np.median(self._rest(place)))
-                weight = noise / np.maximum(off, noise) / noise**2
                 speed = np.array(self.speeds[place])
-                beside = weight * (speed - (weight @ speed) / weight.sum())
-                precision += float(beside @ speed)
-                pull += float(beside @ np.array(self.observed[place]))
-        return pull / precision
+                rest = np.array(self.observed[place]) - self.ahead_s * speed
+                middle = _median(rest)
+                rests.append(_Rest(place, middle, rest - middle, speed))
+        return rests
 
-    def _locate(self, noise: float) -> None:
-        for place in ON_TRACK:
-            self._at[place] = float(np.median(self._rest(place))) if self.observed[place] else None
+    def _slope(self) -> float:
+        """What metres over speed at the places on the track have in common: least squares, outliers weighted down."""
+        rests = self._rests(*ON_TRACK)
+        noise = _noise(rests)
+        precision, pull = AHEAD_SPREAD_S**-2, (AHEAD_S - self.ahead_s) * AHEAD_SPREAD_S**-2
+        for _, _, off, speed in rests:
+            weight = noise / np.maximum(np.abs(off), noise)
+            beside = weight * (speed - (weight * speed).sum() / weight.sum()) / noise**2
+            precision += float((beside * speed).sum())
+            pull += float((beside * off).sum())
+        return self.ahead_s + pull / precision
+
+    def _locate(self) -> None:
+        rests = self._rests(*ON_TRACK)
+        self._at = [None] * 4
+        for place, middle, _, _ in rests:
+            self._at[place] = middle
         on_track = self._at[FINISH]
-        if on_track is None:
-            return
-        passes, trust = len(self.observed[PIT_FINISH]), (noise / PIT_EARLY_SPREAD_M) ** 2
-        early = float(np.median(on_track - self._rest(PIT_FINISH))) if passes else 0.0
-        self._at[PIT_FINISH] = on_track - (passes * early + trust * PIT_EARLY_M) / (passes + trust)
+        if on_track is not None:
+            passes, trust = len(self.observed[PIT_FINISH]), (_noise(rests) / PIT_EARLY_SPREAD_M) ** 2
+            early = sum(on_track - pit.middle for pit in self._rests(PIT_FINISH))
+            self._at[PIT_FINISH] = on_track - (passes * early + trust * PIT_EARLY_M) / (passes + trust)
+
+
+class _Rest(NamedTuple):
+    """Of a place: where a car with speed 0 would be (m), how far off that each observation is, and its speed."""
+
+    place: int
+    middle: float
+    off: Floats
+    speed: Floats
+
+
+def _noise(rests: list[_Rest]) -> float:
+    """Standard deviation of one observation, m."""
+    return max(MAD * _median(np.abs(np.concatenate([rest.off for rest in rests]))), LEAST_NOISE_M) if rests else 0.0
+
+
+def _median(values: Floats) -> float:
+    return float(np.sort(values)[len(values) // 2])

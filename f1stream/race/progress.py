@@ -16,7 +16,7 @@ MOST_M = 2.0
 Melbourne, the last corner of Mexico City); dead reckoning is then right, and must not be pulled after them."""
 PIT_GAIN = 0.5
 """The same in the pit lane, whatever the difference: the way into it is longer or shorter than the reference line
-(in Mexico City by 13 m), so that dead reckoning is wrong as soon as the car has come in."""
+(in Mexico City by some 10 m), so that dead reckoning is wrong as soon as the car has come in."""
 GATE_M = 30.0
 """A position further away is not believed: a car off the road, wheels that spin, a crossing of the track."""
 STRIKES = 8

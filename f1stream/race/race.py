@@ -132,8 +132,8 @@ class Race(State):
         for car in self.cars.values():
             if started_ms is not None:
                 car.starts(started_ms, self.places)
-                if car.timing is not None and self.parts is None and self.official:
-                    crossings.join_late(self, car, car.timing)
+                if car.timing is not None and car.timing.session_time_ms >= started_ms:
+                    self._join_late(car, car.timing, is_first=True)
             else:  # aborted: what it drove since is no part of the race
                 car.line = -1
                 car.times.clear()
@@ -267,8 +267,7 @@ class Race(State):
             car.in_pit = shown.in_pit
         if before is not None and before.stopped and not shown.stopped:
             retirements.lives(self, car, shown.session_time_ms)
-        if self.parts is None and self.official:
-            crossings.join_late(self, car, shown)
+        self._join_late(car, shown, is_first=before is None)
         self._compare_gap(car, shown)
 
     def _show_bests(self, car: Car, shown: Timing) -> None:
@@ -277,6 +276,10 @@ class Race(State):
             self.bests.show(car, best, shown.session_time_ms)
         if self.bests.fastest() != fastest:
             self.touched.update(self.cars)  # who had it has it no more
+
+    def _join_late(self, car: Car, shown: Timing, *, is_first: bool) -> None:
+        if self.parts is None and self.official:
+            crossings.join_late(self, car, shown, is_first=is_first)
 
     def _compare_gap(self, car: Car, told: Timing) -> None:
         measured = self.gaps[car.number]

@@ -18,8 +18,8 @@ from f1stream.sources.archive import read_archive, require_archive
 from f1stream.sources.fastf1.fetch import at_hand
 from f1stream.sources.fastf1.identity import states
 from f1stream.sources.fastf1.schedule import Wanted
-from f1stream.sources.livetiming.parser import Tally
 from f1stream.sources.livetiming.recording import Recording, open_recording
+from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.simulator import SimOptions, simulate

@@ -20,8 +20,8 @@ from tests.support.marts_rig import MartsRig
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.system
-WITHOUT = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
-"""Tests of what is not built here."""
+WITHOUT = ("--indirect-selection", "cautious", "--exclude", "test_type:generic", "test_type:unit")
+"""Of dbt's tests only those of our own rules, and of those the ones of what is built here."""
 FACTS = (
     "+fact_events", "+fact_race_results", "+fact_sprint_results", "+fact_driver_standings", "points_exceptions",
     "stg_jolpica__pit_stops", "stg_jolpica__laps",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support.small_race import SmallRace
 
 
@@ -44,12 +46,14 @@ def test_no_gap_and_no_lap_time_is_made_of_the_moment_at_which_we_joined() -> No
     assert (shown.cars["81"].lap, shown.cars["4"].lap, shown.race.lap) == (10, 9, 11)
 
 
-def test_joined_on_the_second_lap_the_first_one_counts() -> None:
+@pytest.mark.parametrize("status_first", [True, False])
+def test_joined_on_the_second_lap_the_first_one_counts(status_first: bool) -> None:
     race = SmallRace(("4", "81"))
-    race.say(2, "SessionStatus", {"Status": "Started"}, snapshot=True)
     for_all = {"NumberOfLaps": 1, "InPit": False}
-    race.say(2, "TimingData", {"Lines": {"4": for_all | {"Position": "2"}, "81": for_all | {"Position": "1"}}},
-             snapshot=True)  # fmt: skip
+    lines = {"Lines": {"4": for_all | {"Position": "2"}, "81": for_all | {"Position": "1"}}}
+    answer = [("SessionStatus", {"Status": "Started"}), ("TimingData", lines)]
+    for topic, data in answer if status_first else reversed(answer):
+        race.say(2, topic, data, snapshot=True)
     race.goes_on(40)
     shown = race.at()
     assert ([car.lap for car in shown.cars.values()], shown.order) == ([1, 1], ["81", "4"])

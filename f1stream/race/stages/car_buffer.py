@@ -5,7 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import chain, pairwise
 
+import numpy as np
+
+from f1stream.race.line import ReferenceLine
 from f1stream.topics import RunDamaged, SequenceGap
 from models import CarUpdate, LapUpdate
 
@@ -75,3 +79,14 @@ class CarBuffer:
         while self.runs and self.runs[0][1] <= until:
             done = self.runs.popleft()[0]
         return done
+
+
+def project(line: ReferenceLine | None, waiting: list[tuple[CarBuffer, int]]) -> list[list[float]]:
+    """Metres along the line of each car's first n waiting samples; all cars at once, that is the fast way."""
+    if line is None:
+        return [[0.0] * n for _, n in waiting]
+    x = np.array(list(chain.from_iterable(car.x[:n] for car, n in waiting)), dtype=np.float64)
+    y = np.array(list(chain.from_iterable(car.y[:n] for car, n in waiting)), dtype=np.float64)
+    along = line.project(x, y).tolist() if len(x) else []
+    ends = np.cumsum([0, *(n for _, n in waiting)]).tolist()
+    return [along[begin:end] for begin, end in pairwise(ends)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from f1stream.topics import BadRecord
@@ -55,3 +55,18 @@ class Roster:
         """These cars have joined the race."""
         if self._joins and any(entry.driver_number in self._joins[0][1] for entry in late):
             self._joins.popleft()
+
+    def restored(self, header: Entries, cars: Collection[str] | None) -> Entries:
+        """Begin with the list of a header that was read back; returns it without the cars that the race has not yet.
+
+        The header is written before the checkpoint. ``cars``: of the race; None before it has begun.
+        """
+        entries = [entry for entry in header.entries if cars is None or entry.driver_number in cars]
+        self.entered = {entry.driver_number for entry in entries}
+        return header.model_copy(update={"entries": entries})
+
+
+def merged(before: list[Entry], message: list[Entry]) -> list[Entry]:
+    """The list after a further one: what is said of a car is the newest, cars are added behind, none is left out."""
+    entries = {entry.driver_number: entry for entry in [*before, *message]}
+    return list(entries.values())

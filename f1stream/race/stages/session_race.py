@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from itertools import chain, pairwise
-
-import numpy as np
+from itertools import chain
 
 from f1stream.race.frames import Frames
 from f1stream.race.line import ReferenceLine
 from f1stream.race.places import Places
 from f1stream.race.race import Race
-from f1stream.race.stages.car_buffer import CarBuffer
+from f1stream.race.stages.car_buffer import CarBuffer, project
 from f1stream.race.stages.checkpoint import (
     CHECKPOINT,
     DAMAGED,
@@ -28,7 +26,7 @@ from f1stream.race.stages.checkpoint import (
     HeaderState,
     PendingInput,
 )
-from f1stream.race.stages.roster import Roster
+from f1stream.race.stages.roster import Roster, merged
 from f1stream.topics import BadRecord, RunDamaged, SequenceGap
 from models import CarUpdate, Entries, Frame, Head, Message, SessionEnd, SessionInfo, Track
 from models.bounds import MOST_CARS
@@ -237,16 +235,15 @@ class SessionRace:
     def _enter(self, message: Entries, t: int) -> bool:
         """Apply a list of entries: cars are added, and said more of; none is taken away. Whether it changed any."""
         assert self.race is not None and self._frames is not None and self.header.entries is not None  # noqa: S101
-        before = {entry.driver_number: entry for entry in self.header.entries.entries}
-        entries = before | {entry.driver_number: entry for entry in message.entries}
-        late = [entry for number, entry in entries.items() if number not in self.race.cars]
+        entries = merged(self.header.entries.entries, message.entries)
+        late = [entry for entry in entries if entry.driver_number not in self.race.cars]
         if late:
             self.race.enter(late, t)
             self._frames.keyframe = None  # a delta has the cars of its keyframe
             self._roster.apply(late)
-        if entries == before:
+        if entries == self.header.entries.entries:
             return False
-        self.header.entries = message.model_copy(update={"entries": list(entries.values())})
+        self.header.entries = message.model_copy(update={"entries": entries})
         self.header_changed = True
         return True
 
@@ -281,7 +278,7 @@ class SessionRace:
         race = self.race
         cars = [self._cars[number] for number in race.cars]
         upto = [bisect_right(car.t, end) for car in cars]
-        along = self._project([(car, n) for car, n in zip(cars, upto, strict=True)])
+        along = project(self._line, list(zip(cars, upto, strict=True)))
         at = [0] * len(cars)
         self._count(samples=sum(upto))
         while self.t < end:
@@ -303,16 +300,6 @@ class SessionRace:
     def _count(self, **more: int) -> None:
         counted = {name: getattr(self.tally, name) + n for name, n in more.items()}
         self.tally = self.tally.model_copy(update=counted)
-
-    def _project(self, waiting: list[tuple[CarBuffer, int]]) -> list[list[float]]:
-        """Metres along the line of each car's first n waiting samples; all cars at once, that is the fast way."""
-        if self._line is None:
-            return [[0.0] * n for _, n in waiting]
-        x = np.array(list(chain.from_iterable(car.x[:n] for car, n in waiting)), dtype=np.float64)
-        y = np.array(list(chain.from_iterable(car.y[:n] for car, n in waiting)), dtype=np.float64)
-        along = self._line.project(x, y).tolist() if len(x) else []
-        ends = np.cumsum([0, *(n for _, n in waiting)]).tolist()
-        return [along[begin:end] for begin, end in pairwise(ends)]
 
     # -- what is kept ----------------------------------------------------------------------------------
 
@@ -410,11 +397,9 @@ class SessionRace:
         self._message_seq = self._applied_seq = kept.message_seq
         self._done = kept.packet_seq
         if self.header.entries is not None:
-            entries = self.header.entries.entries
-            if self.race is not None:  # the header is written first, and may have cars that join later
-                entries = [entry for entry in entries if entry.driver_number in self.race.cars]
-            self.header.entries = self.header.entries.model_copy(update={"entries": entries})
-            self._roster.entered = {entry.driver_number for entry in entries}
+            self.header.entries = self._roster.restored(
+                self.header.entries, None if self.race is None else self.race.cars
+            )
         if kept.beyond is not None:
             self._cars, self._messages = kept.beyond.cars, kept.beyond.messages
             self._tracks += sum(isinstance(message, Track) for _, _, message in self._messages)

@@ -9,7 +9,7 @@ A parser is for one session: see ``sessions``.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.packed import Damaged
 from f1stream.sources.livetiming.sessions import session_key
 from f1stream.sources.livetiming.silence import Silence
+from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.telemetry import Telemetry
 from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
@@ -44,18 +45,6 @@ ENTRY_OF = "entry of car "
 """What a notice of a late entrant is about, before the car's number."""
 UNREADABLE = (Damaged, KeyError, TypeError, ValueError, AttributeError, ValidationError)
 """What readers raise for data that is not what its topic has."""
-
-
-@dataclass
-class Tally:
-    """What came, and what of it could not be used."""
-
-    messages: Counter[str] = field(default_factory=Counter)
-    damaged: Counter[str] = field(default_factory=Counter)
-    """Messages, and parts of messages that stand for themselves: a car's line, a message of race control."""
-    unknown_topics: Counter[str] = field(default_factory=Counter)
-    unknown_fields: Counter[str] = field(default_factory=Counter)
-    """As ``TimingData.Lines.#.Something``."""
 
 
 @dataclass
@@ -83,6 +72,7 @@ class Parser:
     """Whether ``TimingData`` has the parts of the session."""
     _next_part: tuple[int, Any] | None = None
     """Session time (ms) of the latest part in ``SessionData``, and the part."""
+    _is_heard_on: bool = False
     _opened_ms: int | None = None
     """When the feed first said that the session has been started."""
     _unlisted: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -134,6 +124,7 @@ class Parser:
                 self.tally.damaged[message.topic] += 1
             else:
                 self._count_unknown(message)
+        self._is_heard_on |= not message.snapshot and self._opened_ms is not None and not self.is_over
         facts += self.silence.take(message.topic, at_ms, self.on_since_ms)
         return [*facts, *self.book.due(at_ms)]
 
@@ -148,8 +139,8 @@ class Parser:
 
     @property
     def has_been_on(self) -> bool:
-        """Whether anything of the session was heard: it has started, or a lap was driven."""
-        return self.book.started_ms is not None or any(car.told for car in self.book.cars.values())
+        """Whether anything of the session was heard while it was on; its state afterwards is not enough."""
+        return self._is_heard_on or any(car.told for car in self.book.cars.values())
 
     @property
     def _app_lines(self) -> Any:
@@ -268,6 +259,7 @@ class Parser:
         for number in [number for number in self._unlisted if number in self.book.entries]:
             line, laps = self._unlisted.pop(number), self.book.cars[number].laps
             facts += self.timing[number].take(number, line, at_ms, laps, self.parts.part)
+            facts += self._join(number, line, at_ms, is_new=True)
         return facts
 
     def _join(self, number: str, line: dict[str, Any], at_ms: int, *, is_new: bool) -> list[Message]:
@@ -328,9 +320,10 @@ class Parser:
             return []
         self.book.take_status(fact.status, at_ms)
         self._update_start(fact)
-        self.on_since_ms = at_ms if fact.status == "Started" else None
+        known_ms = at_ms if known_ms is None else known_ms
+        self.on_since_ms = known_ms if fact.status == "Started" else None  # before, nobody listened
         if fact.status != "Inactive" and self._opened_ms is None:
-            self._opened_ms = at_ms if known_ms is None else known_ms
+            self._opened_ms = known_ms
         return [fact]
 
     def _update_start(self, fact: SessionStatus | RaceControl) -> None:

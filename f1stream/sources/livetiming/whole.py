@@ -8,8 +8,9 @@ from typing import Any
 
 from f1stream.sources.livetiming.laps_driven import annotate
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.parser import ENTRY_OF, Parser, Tally
+from f1stream.sources.livetiming.parser import ENTRY_OF, Parser
 from f1stream.sources.livetiming.sessions import in_snapshot_order
+from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.times import gmt_offset_ms
 from f1stream.sources.livetiming.track import outline
 from f1stream.sources.livetiming.tyres import corrected, corrected_laps

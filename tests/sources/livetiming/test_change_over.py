@@ -109,6 +109,13 @@ def test_a_session_that_was_only_announced_is_not_taken_for_the_one_that_was_on(
     assert as_session(messages, "x")[0].session_key == "2"
 
 
+def test_the_state_of_a_session_that_is_over_is_not_taken_for_the_one_that_follows() -> None:
+    """Also when nothing more than its announcement was heard of the next one."""
+    history = [{"Utc": "2025-10-09T07:53:20Z", "SessionStatus": status} for status in ("Started", "Ends")]
+    states = [*ENDED, sent("SessionData", {"StatusSeries": history}, 0, snapshot=True)]
+    assert as_session([*states, *BEGUN[:2]], "x")[0].session_key == "2"
+
+
 @pytest.fixture(scope="module")
 def belgium_feed(recordings: Path) -> list[FeedMessage]:
     """2024 Belgian qualifying: it begins with the state of practice 3."""

@@ -204,6 +204,15 @@ def test_a_count_of_laps_that_cannot_have_been_driven_in_the_time_is_a_mistake(c
     assert sorted(laps_at(book, 400_000)) == [1, 2, 3]
 
 
+def test_a_snapshot_with_more_laps_than_anybody_drives_makes_no_laps() -> None:
+    book = racing()
+    take_laps(book, (1, 150_000, "1:30.000"))
+    book.take_timing("4", {"InPit": False, "NumberOfLaps": 10**9}, 160_000, snapshot=True)
+    take_laps(book, (2, 240_000, "1:30.000"))
+    assert sorted(laps_at(book, 300_000)) == [1, 2]
+    assert len(book.cars["4"].laps.rows) == 3
+
+
 def test_who_listens_from_lap_13_on_does_not_know_when_the_race_started() -> None:
     book = LapBook(statuses=[(0, "1")], is_race=True, entries={"4": norris()}, started_ms=0)
     book.take_timing("4", {"InPit": False, "NumberOfLaps": 12}, 0, snapshot=True)

@@ -9,8 +9,8 @@ import pytest
 
 from f1stream.race.order import rank
 from f1stream.sources.livetiming.merge import indexed
-from f1stream.sources.livetiming.parser import Tally
 from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from tests.support.figures import figures

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.parser import Parser, Tally
+from f1stream.sources.livetiming.parser import Parser
+from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from models import Frame, Lap, SessionInfo, SessionPart, Timing

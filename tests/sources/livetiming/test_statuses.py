@@ -14,7 +14,7 @@ from f1stream.sources.livetiming.statuses import Sequence
 from f1stream.sources.livetiming.times import utc_text
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
-from models import SessionPart, SessionStatus, TrackStatus
+from models import Notice, SessionPart, SessionStatus, TrackStatus
 from tests.support import pipeline
 from tests.support.feed import DRIVERS, T0_MS, info, run_of_laps, sent
 
@@ -94,7 +94,7 @@ def test_who_joins_late_knows_when_the_session_started() -> None:
         sent("DriverList", DRIVERS, 0, snapshot=True),
         sent("SessionInfo", info(9, "Race", "Race"), 0, snapshot=True),
     ]
-    session = as_session([*states, sent("Heartbeat", {}, 30)], "x")[0]
+    session = as_session([*states, sent("Heartbeat", {}, 1), sent("Heartbeat", {}, 30)], "x")[0]
     assert statuses(session) == [(-840_000, "Started"), (-119_000, "Aborted")]
     assert track(session) == [(0, "5", "Red")]
     race = pipeline.run(session, 1_000).race.race
@@ -137,3 +137,15 @@ def test_imola_qualifying_without_its_status_topic_has_three_parts_that_start(re
     assert [status for _, status in statuses(session)][-1] == "Finalised"
     parts = [fact.part for fact in session.messages if isinstance(fact, SessionPart)]
     assert parts == [1, 2, 3]
+
+
+def test_who_joins_while_the_session_is_on_misses_no_topic_that_had_no_time_to_come() -> None:
+    history = [{"Utc": utc_text(T0_MS - 840_000), "SessionStatus": "Started"}]
+    states = [
+        sent("SessionInfo", info(9), 0, snapshot=True), sent("DriverList", DRIVERS, 0, snapshot=True),
+        sent("SessionData", {"StatusSeries": history}, 0, snapshot=True),
+    ]  # fmt: skip
+    session = as_session([*states, sent("Heartbeat", {}, 1), sent("Heartbeat", {}, 20)], "x")[0]
+    assert session.start_ms == 0
+    notices = [(fact.about, fact.session_time_ms) for fact in session.messages if isinstance(fact, Notice)]
+    assert notices == [("CarData.z", 20_000), ("Position.z", 20_000)]
