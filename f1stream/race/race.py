@@ -259,20 +259,23 @@ class Race(State):
         if self.parts is not None and self.official:
             if before is None and shown.laps:  # the feed counts one when a car leaves its garage
                 car.line = max(car.line, (shown.laps - 1) * LINES)
-            if before is None or (before.position, before.knocked_out) != (shown.position, shown.knocked_out):
+            if shown.bests or before is None or before.knocked_out != shown.knocked_out:
                 self.moved.add(car.number)
-            fastest = self.bests.fastest()
-            for best in shown.bests:
-                self.moved.add(car.number)
-                self.bests.show(car, best, shown.session_time_ms)
-            if self.bests.fastest() != fastest:
-                self.touched.update(self.cars)
+        if self.official:
+            self._show_bests(car, shown)
         if before is None and shown.in_pit is not None:  # later it enters and leaves the pits
             car.in_pit = shown.in_pit
         if before is not None and before.stopped and not shown.stopped:
             retirements.lives(self, car, shown.session_time_ms)
         self._join_late(car, shown, is_first=before is None)
         self._compare_gap(car, shown)
+
+    def _show_bests(self, car: Car, shown: Timing) -> None:
+        fastest = self.bests.fastest()
+        for best in shown.bests:
+            self.bests.show(car, best, shown.session_time_ms)
+        if self.bests.fastest() != fastest:
+            self.touched.update(self.cars)  # who had it has it no more
 
     def _join_late(self, car: Car, shown: Timing, *, is_first: bool) -> None:
         if self.parts is None and self.official:

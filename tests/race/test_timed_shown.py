@@ -137,6 +137,16 @@ def test_a_lap_that_the_feed_takes_back_without_a_message_counts_no_more(practic
     assert practice.bests.fastest() is None
 
 
+def test_in_a_race_too_the_feed_takes_laps_back_without_a_message() -> None:
+    race = race_of("Race")
+    drive(race, "4", 2, 81_000, 100_000)
+    drive(race, "4", 3, 79_000, 180_000)
+    show(race, "4", 180_100, 79_000)
+    assert race.bests.fastest() == ("4", 3, 79_000)
+    show(race, "4", 190_000, 81_000)
+    assert race.bests.fastest() == ("4", 2, 81_000)
+
+
 def test_a_deleted_lap_that_the_feed_goes_on_showing_gives_way_in_the_end(practice: Race) -> None:
     drive(practice, "4", 2, 81_000, 100_000)
     drive(practice, "4", 3, 79_000, 180_000)
