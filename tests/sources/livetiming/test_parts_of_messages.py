@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from f1stream.sources.livetiming.parser import Parser
-from models import Lap, Message, RaceControl, TeamRadio, TyreChange
+from models import Lap, Message, RaceControl, SessionPart, TeamRadio, TyreChange
 from tests.support.feed import DRIVERS, T0_MS, info, sent
 
 GOOD = {"Utc": "2025-10-09T08:54:00", "Category": "Other", "Message": "TRACK CLEAR"}
@@ -77,3 +77,35 @@ def test_a_line_of_tyres_that_cannot_be_read_costs_that_car_s(parser: Parser) ->
     facts = taken(parser, "TimingAppData", {"Lines": {"4": {"Stints": 7}, "81": {"Stints": {"0": hard}}, "16": "x"}})
     assert [(fact.driver_number, fact.compound) for fact in facts if isinstance(fact, TyreChange)] == [("81", "HARD")]
     assert parser.tally.damaged == {"TimingAppData": 2}
+
+
+def test_a_driver_who_makes_no_entry_costs_no_other_and_no_later_message() -> None:
+    parser = Parser(T0_MS)
+    parser.take(sent("DriverList", DRIVERS | {"16": {"Tla": "LEC", "FullName": "\ud800"}}, 1, snapshot=True))
+    assert parser.tally.damaged == {"DriverList": 1}
+    parser.take(sent("SessionStatus", {"Status": "Started"}, 2))
+    parser.take(sent("Heartbeat", {}, 3))
+    assert parser.drivers.stands
+    assert [entry.tla for entry in parser.entries()] == ["NOR", "PIA"]
+
+
+def test_a_number_of_cars_that_cannot_be_costs_itself() -> None:
+    """SessionData alone has the part here: it is taken over with a later message, whatever that is."""
+    parser = Parser(T0_MS)
+    parser.take(sent("TimingData", {"NoEntries": [-1, 15, 2**40]}, 1))
+    parser.take(sent("SessionData", {"Series": [{"QualifyingPart": 2}]}, 2))
+    (first, second) = parser.take(sent("Heartbeat", {}, 10))
+    assert isinstance(first, SessionPart) and isinstance(second, SessionPart)
+    assert [(first.part, first.entries, first.goes_on), (second.part, second.entries, second.goes_on)] == [
+        (1, None, 15), (2, 15, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("topic", ["TimingData", "TimingAppData"])
+def test_a_message_nested_deeper_than_can_be_read_costs_itself(parser: Parser, topic: str) -> None:
+    line: dict[str, Any] = {}
+    for _ in range(5_000):
+        line = {"a": line}
+    taken(parser, topic, {"Lines": {"4": line}})
+    assert parser.tally.damaged[topic] > 0
+    assert taken(parser, "RaceControlMessages", {"Messages": [GOOD]})
