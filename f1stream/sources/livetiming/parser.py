@@ -32,7 +32,7 @@ from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
 from models import Entry, Lap, Message, PitIn, RaceControl, SessionStatus, TrackStatus
-from models.bounds import MOST_CODE, MOST_LAPS
+from models.bounds import LONGEST_MS, MOST_CODE, MOST_LAPS
 from models.session_start import start_after
 from models.session_type import is_race
 
@@ -100,10 +100,17 @@ class Parser:
         key = session_key(message)
         return key is not None and "Key" in self.info and key[:MOST_CODE] != self.key
 
+    def is_in_time(self, message: FeedMessage) -> bool:
+        """Whether a message has a time that a session can have; a damaged one would end the session there."""
+        return abs(message.sent_ms - self.t0_ms) <= LONGEST_MS
+
     def take(self, message: FeedMessage) -> list[Lap | Message]:
         """What becomes known with one message."""
         at_ms = message.sent_ms - self.t0_ms
         self.tally.messages[message.topic] += 1
+        if not self.is_in_time(message):
+            self.tally.count_damaged(message.topic, 1)
+            return []
         if self._opened_ms is not None and at_ms > self._opened_ms and not self.drivers.stands:
             self.drivers.stand(self._app_lines)
         facts: list[Lap | Message] = self._overdue_part(at_ms)
