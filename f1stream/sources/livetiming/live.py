@@ -33,6 +33,8 @@ class LiveRun:
 
     def __init__(self, epoch: int, hold_back_ms: int, source: str) -> None:
         self.ended = False
+        self.left: list[FeedMessage] = []
+        """When the run ended because the feed went on to another session: the messages of that one."""
         self.parser: Parser | None = None
         self._epoch, self._hold_back_ms, self._source = epoch, hold_back_ms, source
         self._stamper: Stamper | None = None
@@ -50,15 +52,22 @@ class LiveRun:
 
     def take(self, message: FeedMessage) -> Iterator[Published]:
         """The records that one message makes, in the order in which they are to be published."""
+        if self.ended:
+            return
         for ready in self._order.take(message):
             yield from self._take(ready)
+        if self.left:
+            self.left += self._order.rest()
 
     def _take(self, message: FeedMessage) -> Iterator[Published]:
         if self.ended:
+            if self.left:
+                self.left.append(message)
             return
         if self.parser is not None and self.parser.is_another(message):
             yield from self._end(message.sent_ms - self.parser.t0_ms)
             if self.ended:
+                self.left.append(message)
                 return
             self.parser, self._waiting = None, []  # what was there before was over
         if self.parser is not None and not self.parser.is_in_time(message):
