@@ -105,8 +105,9 @@ def _read(source: str) -> tuple[Session, FeedState, Tally]:
 
 
 def _names(session: Session) -> dict[str, str]:
-    entries = next(message for message in session.messages if isinstance(message, Entries)).entries
-    return {entry.driver_number: entry.tla for entry in entries}
+    """By driver number; of all lists of entries: drivers are added after the start."""
+    lists = (message.entries for message in session.messages if isinstance(message, Entries))
+    return {entry.driver_number: entry.tla for entries in lists for entry in entries}
 
 
 def _text(numbers: list[str], names: dict[str, str]) -> str:

@@ -105,18 +105,21 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
             found.is_timed = not is_race(str(message.data["Type"]))
         if message.topic not in ("TimingData", "TimingAppData") or not isinstance(message.data, dict):
             continue
-        part = _part(state)
+        part, lines = _part(state), message.data.get("Lines", {})
+        if not isinstance(lines, dict):
+            continue
+        data = message.data | {"Lines": {number: line for number, line in lines.items() if isinstance(line, dict)}}
         try:
-            state[message.topic] = merge(None if message.snapshot else state.get(message.topic), message.data)
+            state[message.topic] = merge(None if message.snapshot else state.get(message.topic), data)
         except Misfit:
             continue
         if message.topic == "TimingData":
             _note_order(found, at_ms, state)
             if not message.snapshot:
-                begun.take(at_ms, message.data)
-            _note_bests(bests, message.data, _part(state))
+                begun.take(at_ms, data)
+            _note_bests(bests, data, _part(state))
             if not message.snapshot:
-                _note_bests(heard, message.data, _part(state))
+                _note_bests(heard, data, _part(state))
             for number in _knocked_out(state):
                 parts.setdefault(number, max(_part(state) - 1, 1))
             if part and _part(state) > part:

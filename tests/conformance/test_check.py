@@ -110,6 +110,16 @@ def test_a_recording_without_timing_has_passed_nothing(tmp_path: Path) -> None:
     assert report(tmp_path, practice()).verdict == "passed"
 
 
+def test_a_driver_listed_after_the_start_is_compared_too(tmp_path: Path) -> None:
+    late = [
+        line(200, "DriverList", {"16": {"Tla": "LEC", "Line": 3}}),
+        timing(201, "16", InPit=False, PitOut=True, NumberOfLaps=1, Position="3"),
+        timing(300, "16", NumberOfLaps=2),
+    ]
+    found = report(tmp_path, practice(*late))
+    assert named(found, "laps").result == "3/3", found
+
+
 def test_what_cannot_be_read_is_a_line_of_the_table(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["check", str(tmp_path / "none.jsonl")])
     assert result.exit_code == 1
