@@ -31,8 +31,9 @@ def _car(laps: list[Lap]) -> FeedCar:
     compounds = [lap.compound for lap in laps if lap.compound]
     changes = [one for n, one in enumerate(compounds) if n == 0 or compounds[n - 1] != one]
     last_ms = laps[-1].lap_time_ms if laps else None
-    number = max((lap.lap_number for lap in laps), default=0)
-    return FeedCar(number, {1: min(times)} if times else {}, last_ms, None, changes)
+    number = max((lap.lap_number for lap in laps if not lap.generated), default=0)  # FastF1 makes up a last one
+    bests = {1: min(times)} if times else {}
+    return FeedCar(number, bests, bests, last_ms, 1, None, changes)
 
 
 def _result(path: Path) -> list[str]:

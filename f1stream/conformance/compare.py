@@ -82,7 +82,7 @@ def check_source(source: str, lag_ms: int = LAG_MS) -> Report:
         report.checks = [
             _final_order(session, feed, result), _parts(session, feed, result),
             *_order(session, feed, result, lag_ms, timed=not is_race(info.type)), _laps(session, feed, result),
-            _best_laps(session, feed, result), _last_laps(session, feed), _stops(session, feed, result),
+            *_best_laps(session, feed, result), _last_laps(session, feed), _stops(session, feed, result),
             _compounds(session, feed, result), _unknown(tally), _damaged(tally),
         ]  # fmt: skip
     except Exception as error:  # any recording, and any fault of the rules on it, is a line of the table
@@ -189,26 +189,34 @@ def _stretches(moments: list[int]) -> list[tuple[int, int]]:
 
 
 def _laps(session: Session, feed: FeedState, result: Replay) -> Check:
-    """In a race as viewers see it: with the laps that were driven before the recording begins."""
-    ours = dict.fromkeys(_names(session), 0)
-    for lap in session.laps:
-        ours[lap.driver_number] = max(ours.get(lap.driver_number, 0), lap.lap_number)
-    if result.race is not None and result.race.parts is None:
-        ours = {number: car.lap for number, car in result.cars.items()}
+    """In a race as viewers see it: with the laps that were driven before the recording begins.
+
+    In practice and qualifying by the lap records, which have the lap into the garage too.
+    """
+    ours = {number: car.lap for number, car in result.cars.items()}
+    if result.race is not None and result.race.parts is not None:
+        for lap in session.laps:
+            ours[lap.driver_number] = max(ours.get(lap.driver_number, 0), lap.lap_number)
     return _values("laps", ours, {number: car.laps or 0 for number, car in feed.cars.items()}, session)
 
 
-def _best_laps(session: Session, feed: FeedState, result: Replay) -> Check:
+def _best_laps(session: Session, feed: FeedState, result: Replay) -> list[Check]:
+    """As viewers see them, and by our lap records alone: those follow no best lap that the feed shows."""
     race = result.race
     assert race is not None  # noqa: S101 - a session without a frame has raised
-    ours: dict[str, object] = {}
-    theirs: dict[str, object] = {}
-    parts = range(len(race.bests.began_ms))
-    for number, car in race.cars.items():
-        if number in feed.cars:
-            bests = {part + 1: best[0] for part in parts if (best := race.bests.best(car, part)) is not None}
-            ours[number], theirs[number] = bests, feed.cars[number].best_ms
-    return _values("bests", ours, theirs, session)
+    cars = {number: car for number, car in race.cars.items() if number in feed.cars}
+    shown: dict[str, object] = {}
+    own: dict[str, object] = {}
+    heard: dict[str, object] = {}
+    for number, car in cars.items():
+        parts = range(min(len(race.bests.began_ms), feed.cars[number].parts))
+        found = {part + 1: best[0] for part in parts if (best := race.bests.best(car, part)) is not None}
+        alone = {part + 1: best[0] for part in parts if (best := race.bests.own_best(car, part)) is not None}
+        told = feed.cars[number].bests_heard_ms
+        shown[number], own[number] = found, {part: ms for part, ms in alone.items() if part in told}
+        heard[number] = told
+    theirs = {number: feed.cars[number].best_ms for number in cars}
+    return [_values("bests", shown, theirs, session), _values("own", own, heard, session)]
 
 
 def _last_laps(session: Session, feed: FeedState) -> Check:

@@ -22,7 +22,11 @@ ALL_CLEARED = 3
 """A message that clears the best laps of so many cars takes none of them back."""
 
 LATE_MS = 5_000
-"""A sector that is sent so soon after a lap was counted is of the lap before."""
+"""What is sent so soon after a lap was counted is of the lap before."""
+
+ON_TRACK = {2048, 2049, 2051}
+"""The codes of a mini-sector that was driven: slower, personal best, overall best; others are of the pit lane and of
+cars that stop."""
 
 
 @dataclass
@@ -33,8 +37,13 @@ class FeedCar:
     """``NumberOfLaps``; in practice and qualifying without a lap of which nothing was driven (``LapsBegun``)."""
     best_ms: dict[int, int]
     """By part of the session from 1 (a practice, and a race, has one): ``BestLapTime`` (ms)."""
+    bests_heard_ms: dict[int, int]
+    """Those of them that were sent while we listened, not with the state of a feed that was joined later."""
     last_ms: int | None
     """``LastLapTime`` (ms)."""
+    parts: int
+    """In so many parts of a qualifying it took part; the feed repeats a best lap in the part after (2025 Mexican
+    qualifying, BOR)."""
     pit_visits: int | None
     """``NumberOfPitStops``: visits to the pit lane, with or without a change of tyres."""
     compounds: list[str]
@@ -88,6 +97,8 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
     found = FeedState()
     state: dict[str, Any] = {}
     bests: dict[str, dict[int, int]] = {}
+    heard: dict[str, dict[int, int]] = {}
+    parts: dict[str, int] = {}
     begun = LapsBegun()
     t0_ms: int | None = None
     for message in messages:
@@ -108,35 +119,65 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
             if not message.snapshot:
                 begun.take(at_ms, message.data)
             _note_bests(bests, message.data, _part(state))
+            if not message.snapshot:
+                _note_bests(heard, message.data, _part(state))
+            for number in _knocked_out(state):
+                parts.setdefault(number, max(_part(state) - 1, 1))
             if part and _part(state) > part:
                 found.parts.append(at_ms)
     stints = state.get("TimingAppData", {}).get("Lines", {})
     for number, line in state.get("TimingData", {}).get("Lines", {}).items():
-        car = found.cars[number] = _car(line, bests.get(number, {}), stints.get(number, {}))
+        car = found.cars[number] = _car(line, bests.get(number, {}), heard.get(number, {}), stints.get(number, {}))
+        car.parts = parts.get(number, _part(state) or 1)
+        for known in (car.best_ms, car.bests_heard_ms):
+            for later in [part for part in known if part > car.parts]:
+                del known[later]
         if car.laps is not None and found.is_timed:
-            car.laps -= number in begun.idle
+            car.laps -= begun.not_driven(number)
     return found
 
 
 @dataclass
 class LapsBegun:
-    """Cars of which nothing was sent since the feed counted a lap: in practice and qualifying it counts a lap when it
-    begins, also that of a car which crosses the line and turns into the pits (seen: 2021 Mexican qualifying, HAM)."""
+    """Cars whose last lap, as the feed counts them, has not been driven.
 
-    idle: dict[str, int] = field(default_factory=dict)
-    """By car: when the lap was counted (session time, ms)."""
+    In practice and qualifying the feed counts a lap when it begins. The last one is driven when something of it was
+    measured and it ended in the pits, not when the car crosses the line and turns into the pits (seen: 2021 Mexican
+    qualifying, HAM) or is still on its way when the recording ends (2024 Chinese sprint qualifying, BOT).
+    """
+
+    counted_ms: dict[str, int] = field(default_factory=dict)
+    """By car: when its last lap was counted (session time)."""
+    measured: set[str] = field(default_factory=set)
+    """Cars of whose last lap a sector, a mini-sector or a speed was sent."""
+    driven: set[str] = field(default_factory=set)
 
     def take(self, at_ms: int, data: dict[str, Any]) -> None:
         """A change of ``TimingData``."""
         for number, line in data.get("Lines", {}).items():
             if not isinstance(line, dict):
                 continue
-            sectors = indexed(line["Sectors"]) if isinstance(line.get("Sectors"), dict) else []
-            ended = any(isinstance(sector, dict) and sector.get("Value") for _, sector in sectors)
-            if ended and at_ms - self.idle.get(number, at_ms) > LATE_MS:
-                del self.idle[number]
+            values = [*_values(line.get("Sectors"), "Value"), *_values(line.get("Speeds"), "Value")]
+            for _, sector in indexed(line.get("Sectors")):
+                codes = _values(sector.get("Segments") if isinstance(sector, dict) else None, "Status")
+                values += [code in ON_TRACK for code in codes]
+            if any(values) and at_ms - self.counted_ms.get(number, at_ms) > LATE_MS:
+                self.measured.add(number)
             if "NumberOfLaps" in line:
-                self.idle[number] = at_ms
+                self.counted_ms[number] = at_ms
+                self.measured.discard(number)
+                self.driven.discard(number)
+            if line.get("InPit") is True and number in self.measured:
+                self.driven.add(number)
+
+    def not_driven(self, number: str) -> bool:
+        """Whether the car's last lap was counted while we listened, and not driven."""
+        return number in self.counted_ms and number not in self.driven
+
+
+def _values(told: Any, name: str) -> list[Any]:
+    """Of sectors, mini-sectors or speed traps that have changed."""
+    return [each.get(name) for each in told.values() if isinstance(each, dict)] if isinstance(told, dict) else []
 
 
 def _part(state: dict[str, Any]) -> int:
@@ -170,6 +211,11 @@ def _clears(line: Any) -> bool:
     return any(isinstance(best, dict) and best.get("Value") == "" for _, best in indexed(bests))
 
 
+def _knocked_out(state: dict[str, Any]) -> list[str]:
+    lines = state["TimingData"].get("Lines", {})
+    return [number for number, line in lines.items() if isinstance(line, dict) and line.get("KnockedOut") is True]
+
+
 def _note_order(found: FeedState, at_ms: int, state: dict[str, Any]) -> None:
     lines = state["TimingData"].get("Lines", {})
     places = {number: whole(line.get("Position")) for number, line in lines.items() if isinstance(line, dict)}
@@ -181,15 +227,15 @@ def _note_order(found: FeedState, at_ms: int, state: dict[str, Any]) -> None:
         found.orders.append((at_ms, order))
 
 
-def _car(line: dict[str, Any], best_ms: dict[int, int], stints: dict[str, Any]) -> FeedCar:
+def _car(line: dict[str, Any], best_ms: dict[int, int], heard_ms: dict[int, int], stints: dict[str, Any]) -> FeedCar:
     compounds = [
         stint["Compound"]
         for _, stint in indexed(stints.get("Stints"))
         if isinstance(stint, dict) and isinstance(stint.get("Compound"), str)
     ]
     return FeedCar(
-        whole(line.get("NumberOfLaps")), best_ms,
-        _value(line.get("LastLapTime")), whole(line.get("NumberOfPitStops")), compounds,
+        whole(line.get("NumberOfLaps")), best_ms, heard_ms,
+        _value(line.get("LastLapTime")), 1, whole(line.get("NumberOfPitStops")), compounds,
     )  # fmt: skip
 
 

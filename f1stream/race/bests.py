@@ -50,6 +50,10 @@ class Bests:
             newer.append((shown.ms, shown.lap or 0))
         return min(newer, default=None)
 
+    def own_best(self, car: Car, part: int) -> tuple[int, int] | None:
+        """The same by the lap records alone, without what the feed shows."""
+        return min(self._laps(car, part), default=None)
+
     def _laps(self, car: Car, part: int) -> list[tuple[int, int]]:
         """(ms, lap number) of the car's valid laps that ended in a part."""
         since = self.began_ms[part] if 0 < part < len(self.began_ms) else None

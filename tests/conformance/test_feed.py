@@ -85,12 +85,14 @@ def test_of_a_feed_that_goes_on_to_another_session_each_has_its_own_messages() -
     assert of_session(messages, "3") == []
 
 
-def test_a_lap_that_the_feed_only_began_to_count_is_none_in_practice() -> None:
+def test_a_lap_that_the_feed_has_counted_and_nobody_drove_to_its_end_is_none_in_practice() -> None:
     sectors = {"Sectors": {"0": {"Value": "30.000"}}}
+    begun = {"NumberOfLaps": 2}
     laps = (
-        timing(90, car4={"NumberOfLaps": 2}, car81={"NumberOfLaps": 2} | sectors),
-        timing(120, car4=sectors), timing(125, car4={"InPit": True}, car81={"InPit": True}),
-    )  # fmt: skip
-    for kind, ours in (("Practice", {"4": 2, "81": 1}), ("Race", {"4": 2, "81": 2})):
+        timing(90, car4=begun, car81=begun | sectors, car1=begun),
+        timing(120, car4=sectors, car1=sectors),
+        timing(125, car4={"InPit": True}, car81={"InPit": True}),  # 1 is still on its way
+    )
+    for kind, ours in (("Practice", {"4": 2, "81": 1, "1": 1}), ("Race", {"4": 2, "81": 2, "1": 2})):
         found = feed(message(0, {"Key": 1, "Type": kind}, "SessionInfo"), *laps)
         assert {number: car.laps for number, car in found.cars.items()} == ours
