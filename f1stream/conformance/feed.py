@@ -22,11 +22,7 @@ ALL_CLEARED = 3
 """A message that clears the best laps of so many cars takes none of them back."""
 
 LATE_MS = 5_000
-"""What is sent so soon after a lap was counted is of the lap before."""
-
-ON_TRACK = {2048, 2049, 2051}
-"""The codes of a mini-sector that was driven: slower, personal best, overall best; others are of the pit lane and of
-cars that stop."""
+"""What is sent so soon after a lap was counted is of the lap before, but for the speed trap on the straight."""
 
 
 @dataclass
@@ -152,7 +148,7 @@ class LapsBegun:
     counted_ms: dict[str, int] = field(default_factory=dict)
     """By car: when its last lap was counted (session time)."""
     measured: set[str] = field(default_factory=set)
-    """Cars of whose last lap a sector, a mini-sector or a speed was sent."""
+    """Cars of whose last lap a sector time or a speed was sent."""
     driven: set[str] = field(default_factory=set)
 
     def take(self, at_ms: int, data: dict[str, Any]) -> None:
@@ -160,16 +156,16 @@ class LapsBegun:
         for number, line in data.get("Lines", {}).items():
             if not isinstance(line, dict):
                 continue
-            values = [*_values(line.get("Sectors"), "Value"), *_values(line.get("Speeds"), "Value")]
-            for _, sector in indexed(line.get("Sectors")):
-                codes = _values(sector.get("Segments") if isinstance(sector, dict) else None, "Status")
-                values += [code in ON_TRACK for code in codes]
-            if any(values) and at_ms - self.counted_ms.get(number, at_ms) > LATE_MS:
-                self.measured.add(number)
+            speeds = line.get("Speeds")
+            straight = _values({"ST": speeds["ST"]}) if isinstance(speeds, dict) and "ST" in speeds else []
+            values = [*_values(line.get("Sectors")), *_values(speeds)]
             if "NumberOfLaps" in line:
                 self.counted_ms[number] = at_ms
                 self.measured.discard(number)
                 self.driven.discard(number)
+            is_late = at_ms - self.counted_ms.get(number, at_ms) <= LATE_MS
+            if any(values) if not is_late else any(straight):
+                self.measured.add(number)
             if line.get("InPit") is True and number in self.measured:
                 self.driven.add(number)
 
@@ -178,9 +174,9 @@ class LapsBegun:
         return number in self.counted_ms and number not in self.driven
 
 
-def _values(told: Any, name: str) -> list[Any]:
-    """Of sectors, mini-sectors or speed traps that have changed."""
-    return [each.get(name) for each in told.values() if isinstance(each, dict)] if isinstance(told, dict) else []
+def _values(told: Any) -> list[Any]:
+    """Of sectors or speed traps that have changed."""
+    return [each.get("Value") for each in told.values() if isinstance(each, dict)] if isinstance(told, dict) else []
 
 
 def _part(state: dict[str, Any]) -> int:

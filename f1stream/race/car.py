@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import ceil
 from typing import NamedTuple
 
@@ -348,6 +349,9 @@ class Car:
         return [visit for visit in self.visits if visit.changed and not visit.suspended and visit.lap not in none]
 
     def stops_unseen(self) -> int:
-        """Stops from before we began to listen: sets that were put on at visits that nobody saw."""
-        visited = {visit.lap for visit in self.visits}
-        return sum(one.first_lap > 1 and one.first_lap - 1 not in visited for one in self.sets)
+        """Stops from before we began to listen: changes of sets without a visit while the earlier one was driven."""
+        visited = [visit.lap for visit in self.visits]
+        return sum(
+            not any(before.first_lap <= lap < after.first_lap for lap in visited)
+            for before, after in pairwise(self.sets)
+        )

@@ -257,14 +257,14 @@ class Race(State):
             self.placed_ms = shown.session_time_ms
             self.moved.add(car.number)
         if self.parts is not None and self.official:
-            if before is None and shown.laps:  # the feed counts one when a car leaves its garage
-                car.line = max(car.line, (shown.laps - 1) * LINES)
+            if before is None and shown.laps:  # the feed counts a lap when it begins
+                car.line = max(car.line, (shown.laps - (shown.in_pit is not True)) * LINES)
             if shown.bests or before is None or before.knocked_out != shown.knocked_out:
                 self.moved.add(car.number)
         if self.official:
             self._show_bests(car, shown)
         if before is None and shown.in_pit is not None:  # later it enters and leaves the pits
-            car.in_pit = shown.in_pit
+            car.in_pit, car.led_at_pit_in = shown.in_pit, max(self.laps_led, shown.laps or 0)
         if before is not None and before.stopped and not shown.stopped:
             retirements.lives(self, car, shown.session_time_ms)
         self._join_late(car, shown, is_first=before is None)
@@ -301,11 +301,17 @@ class Race(State):
         if now % 1_000 == 0:
             retirements.retire(self, now)
             ranking.choose_source(self, now)
-            self.moved.update(car.number for car in self.cars.values() if self.bests.drop_deleted(car, now))
+            self._drop_deleted(now)
         if self.stops_told and self.parts is None:
             self.stops_told = False
             self.pit_loss = pit_loss(self.cars.values(), self.conditions)
         return ranking.update_ranking(self)
+
+    def _drop_deleted(self, now: int) -> None:
+        dropped = {car.number for car in self.cars.values() if self.bests.drop_deleted(car, now)}
+        if dropped:
+            self.moved.update(dropped)
+            self.touched.update(self.cars)  # another car may have the fastest lap now
 
 
 _RACE = TypeAdapter(Race)

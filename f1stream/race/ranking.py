@@ -48,6 +48,8 @@ def _source(race: State, now: int) -> OrderSource:
     """
     if race.parts is not None or not race.official or race.started_ms is None or race.placed_ms < race.started_ms:
         return "lines"
+    if race.order_by == "result":
+        return "result"
     running = [car for car in race.cars.values() if not car.retired]
     if any(car.timing is None or car.timing.position is None for car in running):
         return "lines"

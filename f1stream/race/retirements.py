@@ -19,7 +19,8 @@ PAUSES = 1.5
 FEED_SILENT_MS = 30_000
 """ms. Without a sign of life of any car for longer the feed was silent, and waits for all begin again."""
 GARAGE_LAPS = 3
-"""The leader has completed so many laps since a car came in: it is in its garage. No stop takes so long."""
+"""The leader has completed so many laps since a car came in, and it is silent: it is in its garage. No stop takes so
+long."""
 MOVING_KMH = 30
 """A slower car may be pushed, or lifted off the track."""
 OFTEN_MS = 1_000
@@ -63,7 +64,7 @@ def _is_out(race: State, car: Car, started_ms: int, now: int, limit: int) -> boo
     if race.suspended or race.heard_ms < started_ms:  # nobody was heard: the feed has no timing
         return False
     if car.in_pit and car.heard_ms is not None and race.flag_ms is None:
-        return race.laps_led - car.led_at_pit_in >= GARAGE_LAPS
+        return race.laps_led - car.led_at_pit_in >= GARAGE_LAPS and now - heard > STOPPED_MS
     # Counted up to the last sign of life of anybody: where the feed is silent, nobody is out. After the flag the
     # others have nothing left to show.
     until = race.heard_ms if race.flag_ms is None else now

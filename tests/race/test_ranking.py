@@ -148,6 +148,23 @@ def test_where_the_official_result_is_that_of_the_lines_no_difference_is_counted
     assert (shown.order, shown.race.order_by, shown.race.put_back) == (["4", "81", "1"], "result", [])
 
 
+def test_the_result_stays_the_order_when_a_car_that_was_out_moves_again() -> None:
+    race = SmallRace(("4", "81", "1"))
+    race.start()
+    for lap in (1, 2):
+        for nth, number in enumerate(("4", "81")):
+            race.lap(START_S + 80 * lap + nth, number, lap, "1:20.000")
+    changes_places(race)
+    race.lap(START_S + 90, "1", 1, "1:30.000")
+    race.lines(START_S + 120, "1", Stopped=True)
+    race.status(START_S + 160.05, "Finished")
+    race.lines(START_S + 250, "1", Stopped=False)
+    race.goes_on(START_S + 280)
+    assert race.at(START_S + 240).status["1"] == "retired"
+    assert race.at(START_S + 252).status["1"] == "running"
+    assert [race.at(START_S + at).race.order_by for at in (240, 252, 270)] == ["result"] * 3
+
+
 def test_a_penalty_that_the_result_has_applied_is_not_added_again() -> None:
     race = finished(0, 1, 8)
     message = {"Utc": "2025-05-03T16:50:00", "Lap": 2, "Category": "Other",

@@ -159,6 +159,28 @@ def test_a_car_that_stays_in_its_garage_is_retired_once_the_leader_has_gone_on_f
     assert race.at(715).status["81"] == "running", "it was mended"
 
 
+def test_a_mended_car_that_drives_out_of_its_garage_is_in_the_pits_until_it_leaves_them() -> None:
+    race = racing("81", "4", "1", until_s=900, without={"81": 225})
+    race.lines(230, "81", InPit=True)
+    for nth in range(8):
+        race.mini(690.5 + 2.5 * nth, "81", nth)
+    race.lines(715, "81", InPit=False, PitOut=True)
+    assert race.at(690).status["81"] == "retired"
+    assert {race.at(at).status["81"] for at in range(691, 715)} == {"pit"}
+
+
+def test_a_car_that_was_in_the_pits_when_we_joined_is_not_in_its_garage_because_of_laps_before() -> None:
+    race = SmallRace(("4", "81"))
+    race.status(1, "Started")
+    race.lines(2, "4", NumberOfLaps=40, Position="1", InPit=False)
+    race.lines(2, "81", NumberOfLaps=40, Position="2", InPit=True)
+    race.mini(4, "81", 0)  # it drives in, and is repaired
+    for mini in range(8):
+        race.mini(5 + 10 * mini, "4", mini)
+    race.goes_on(80)
+    assert race.at(75).status == {"4": "running", "81": "pit"}
+
+
 def test_a_car_that_the_feed_retires_in_the_pits_is_retired() -> None:
     race = racing("4", "81", until_s=400, without={"81": 225})
     race.lines(230, "81", InPit=True)

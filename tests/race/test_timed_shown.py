@@ -158,6 +158,17 @@ def test_a_deleted_lap_that_the_feed_goes_on_showing_gives_way_in_the_end(practi
     assert practice.bests.fastest() == ("4", 2, 81_000)
 
 
+def test_the_frame_in_which_a_deleted_lap_gives_way_says_so_where_the_order_stays(practice: Race) -> None:
+    drive(practice, "4", 2, 81_000, 100_000)
+    drive(practice, "4", 3, 79_000, 180_000)
+    show(practice, "4", 180_100, 79_000)
+    drive(practice, "4", 3, 79_000, 180_000, deleted=True, emitted_ms=201_000)
+    frames = Frames(practice)
+    frames.frame(200_000 + DELETION_LAG_MS)
+    changed = frames.frame(202_000 + DELETION_LAG_MS)
+    assert (changed.kind, changed.cars["4"].best_lap_ms) == ("delta", 81_000)
+
+
 def test_a_lap_that_is_reinstated_in_time_never_gave_way(practice: Race) -> None:
     drive(practice, "4", 3, 79_000, 180_000)
     show(practice, "4", 180_100, 79_000)

@@ -180,8 +180,11 @@ class SessionRace:
             if self._apply_messages(self.t + FRAME_MS):
                 out.append(self._head())
             self._stretch(min(end, self._next_change()), out)
-        for number, car in self._cars.items():
-            self._done[number] = car.leave(self.t, self._done.get(number, -1))
+        for number in self._cars:
+            self._leave(number, self.t)
+
+    def _leave(self, number: str, until: int) -> None:
+        self._done[number] = self._cars[number].leave(until, self._done.get(number, -1))
 
     def _complete(self) -> int:
         assert self.race is not None  # noqa: S101
@@ -241,6 +244,8 @@ class SessionRace:
             self.race.enter(late, t)
             self._frames.keyframe = None  # a delta has the cars of its keyframe
             self._roster.apply(late)
+            for entry in late:  # its first packet begins earlier; batches that end in between have dropped that part
+                self._leave(entry.driver_number, t - FRAME_MS)
         if entries == self.header.entries.entries:
             return False
         self.header.entries = message.model_copy(update={"entries": entries})
@@ -254,8 +259,12 @@ class SessionRace:
 
     def _next_change(self) -> int:
         """The last frame before the track or the list of cars changes: up to there the present ones hold."""
-        changes = (emitted for _, emitted, message in self._messages if isinstance(message, Track | Entries))
-        return next(((at - 1) // FRAME_MS * FRAME_MS for at in changes), 1 << 62)
+        at = 0
+        for _, emitted_ms, message in self._messages:
+            at = max(at, emitted_ms)  # one that is stamped earlier waits for those before it
+            if isinstance(message, Track | Entries):
+                return (at - 1) // FRAME_MS * FRAME_MS
+        return 1 << 62
 
     def _head(self) -> Head:
         assert self.header.info is not None and self.header.entries is not None and self.t is not None  # noqa: S101

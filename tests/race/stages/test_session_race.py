@@ -581,6 +581,37 @@ def test_packets_of_a_car_that_come_before_the_list_that_enters_it_are_kept() ->
     assert len(frames(race.advance())[-1].x) == 2
 
 
+@pytest.mark.parametrize("first", ["messages", "packets"])
+def test_what_a_joining_cars_first_packet_has_from_before_it_joined_is_in_no_frame(first: str) -> None:
+    """However its records are batched: where frames were made in between, that part is dropped on arrival."""
+    packet = update("81", (0, 0), 2_000, 1_150, 1_350, 1_650, named=3, laps=[lap(1, 1_300), lap(2, 1_700)])
+    race = session("4")
+    race.take_update(update("4", (0, 0), 2_000, 1_150, named=3))
+    if first == "packets":
+        race.take_update(packet)
+    race.take_message(2, 1_500, entries("4", "81"))
+    made = race.advance() if first == "messages" else []
+    race.take_update(packet)
+    made += race.advance()
+    assert times(made)[-1] == 2_000
+    assert (race.tally.samples, race.tally.laps) == (2, 1)
+    assert race.race is not None
+    assert list(race.race.cars["81"].lap_times) == ["2"]
+
+
+@pytest.mark.parametrize("late", [entries("4", "81"), oval(5_000)], ids=["entries", "track"])
+def test_a_list_or_track_that_is_stamped_earlier_than_the_message_before_it_waits_for_that(late: Message) -> None:
+    race = session("4")
+    race.take_message(2, 1_800, Retirement(session_time_ms=1_800, driver_number="4"))
+    race.take_message(3, 1_100, late)
+    for number in ("4", "81"):
+        race.take_update(update(number, (0, 0), 2_000, 1_150, 1_950, named=4))
+    made = race.advance()
+    assert race.failure is None
+    assert times(made) == [1_000, 1_200, 1_400, 1_600, 1_800, 2_000]
+    assert [head.t for head in made if isinstance(head, Head)] == [1_000, 1_800]
+
+
 def test_a_later_list_says_more_of_cars_and_takes_none_away() -> None:
     race = session("4", "81")
     named = Entries(session_time_ms=1_300, entries=[entries("81").entries[0].model_copy(update={"team": "McLaren"})])
