@@ -15,6 +15,7 @@ from f1stream.sources.livetiming.car_laps import LATE_MS, CarLaps
 from f1stream.sources.livetiming.settle import Settled, settle
 from f1stream.sources.livetiming.tyres import Stint, Tyres, stint_of
 from models import Entry, Lap
+from models.bounds import MOST_LAPS
 
 TOLERANCE_MS = 3
 """By so much the times of an accurate lap may disagree. Source: FastF1."""
@@ -216,7 +217,9 @@ class LapBook:
         *, is_best: bool, deleted: str | None, is_accurate: bool, position: int | None,
     ) -> Lap:  # fmt: skip
         entry = self.entries[number]
-        age = stint.laps_before if stint is not None else None
+        age = None
+        if stint is not None and stint.laps_before is not None:
+            age = min(stint.laps_before + lap_number - stint.first_lap + 1, MOST_LAPS)
         return Lap(
             driver=entry.tla, driver_number=number, team=entry.team, lap_number=lap_number, end_ms=lap.end_ms,
             lap_time_ms=lap.lap_time_ms, pit_out_ms=lap.pit_out_ms, pit_in_ms=lap.pit_in_ms,
@@ -224,7 +227,7 @@ class LapBook:
             sector1_end_ms=lap.sectors_at[0], sector2_end_ms=lap.sectors_at[1], sector3_end_ms=lap.sectors_at[2],
             start_ms=lap.start_ms, start_utc=self._utc(lap.start_ms),
             stint=None if stint is None else stint.number + 1,
-            tyre_life=None if stint is None or age is None else age + lap_number - stint.first_lap + 1,
+            tyre_life=age,
             position=position, speed_i1=lap.speeds.get("I1"), speed_i2=lap.speeds.get("I2"),
             speed_fl=lap.speeds.get("FL"), speed_st=lap.speeds.get("ST"),
             compound=stint.compound if stint is not None else None, track_status=status or None,

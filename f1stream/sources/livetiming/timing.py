@@ -87,17 +87,25 @@ class CarTiming:
             interval.get("Value") if isinstance(interval, dict) else None,
         )
         for of_part, stat in indexed(line.get("Stats")):  # a qualifying's; of a car that is out, its last ones
+            if not isinstance(stat, dict):
+                continue
             is_shown = of_part + 1 == part if line.get("KnockedOut") is not True else stat.get("TimeDiffToFastest")
-            if isinstance(stat, dict) and is_shown:
+            if is_shown:
                 gap_text, interval_text = stat.get("TimeDiffToFastest"), stat.get("TimeDifftoPositionAhead")
         gap_ms, gap_laps = gap(gap_text)
         interval_ms, interval_laps = gap(interval_text)
         return Timing(
-            session_time_ms=at_ms, driver_number=number, position=whole(line.get("Position")),
+            session_time_ms=at_ms, driver_number=number, position=_position(line.get("Position")),
             gap_ms=gap_ms, gap_laps=gap_laps, interval_ms=interval_ms, interval_laps=interval_laps,
             knocked_out=line.get("KnockedOut") is True, stopped=line.get("Stopped") is True, in_pit=self.in_pit,
             laps=_lap_number(line.get("NumberOfLaps")),
         )  # fmt: skip
+
+
+def _position(value: Any) -> int | None:
+    """None for one that no car has: it stays in the car's line, and must not cost what comes with it or later."""
+    place = whole(value)
+    return place if place is not None and 0 <= place <= MOST_CARS else None
 
 
 def _lap_number(value: Any) -> int | None:

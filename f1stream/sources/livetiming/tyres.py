@@ -16,6 +16,8 @@ from models import Lap, Message, TyreChange
 from models.bounds import MOST_LAPS
 
 UNKNOWN_COMPOUNDS = {"UNKNOWN", "TEST_UNKNOWN"}
+MOST_ON_A_SET = 200
+"""Laps. No race has as many; more is a mistake, and the age is unknown."""
 OF_A_SET = {"Compound", "New", "StartLaps", "TyresNotChanged"}
 """The fields that say which set it is; ``TotalLaps`` only counts."""
 
@@ -201,7 +203,7 @@ class Tyres:
         stint.is_changed = stint.compound != before.compound
         if not stint.is_changed and before.laps_before is not None:  # a set that was not changed does not get younger
             age = before.laps_before + first_lap - before.first_lap
-            stint.laps_before = max(age, stint.laps_before or 0)
+            stint.laps_before = min(max(age, stint.laps_before or 0), MOST_LAPS)
         return stint
 
 
@@ -216,7 +218,7 @@ def _compound(told: Any) -> str | None:
 
 def _laps(told: Any) -> int | None:
     laps = whole(told)
-    return laps if laps is not None and 0 <= laps <= MOST_LAPS else None
+    return laps if laps is not None and 0 <= laps <= MOST_ON_A_SET else None
 
 
 def _same(one: TyreChange, other: TyreChange | None) -> bool:

@@ -9,7 +9,18 @@ import pytest
 from f1stream.sources.livetiming.live import LiveRun
 from f1stream.sources.livetiming.parser import Parser
 from f1stream.sources.livetiming.whole import as_session
-from models import Entries, Lap, Message, RaceControl, SessionPart, TeamRadio, TyreChange
+from models import (
+    Entries,
+    Lap,
+    Message,
+    PitIn,
+    PitOut,
+    RaceControl,
+    SessionPart,
+    TeamRadio,
+    Timing,
+    TyreChange,
+)
 from tests.support.feed import DRIVERS, T0_MS, info, run_of_laps, sent
 
 GOOD = {"Utc": "2025-10-09T08:54:00", "Category": "Other", "Message": "TRACK CLEAR"}
@@ -139,3 +150,25 @@ def test_of_more_than_100_cars_the_first_are_published() -> None:
             sent("DriverList", {"101": {"Line": 3}}, 13), sent("Heartbeat", {}, 14)]  # fmt: skip
     lists = [item.record for message in feed for item in run.take(message) if isinstance(item.record, Entries)]
     assert [len(each.entries) for each in lists] == [70, 100]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"Position": "5000"}, {"Position": -1}, {"KnockedOut": True, "Stats": [{"TimeDiffToFastest": "+1.0"}, 7]},
+     {"Sectors": {"0": {"Value": "99:59:59.999"}}}, {"GapToLeader": "999L"}],
+)  # fmt: skip
+def test_a_damaged_value_of_a_car_costs_nothing_else_of_it(parser: Parser, bad: dict[str, Any]) -> None:
+    taken(parser, "TimingData", {"Lines": {"4": {"InPit": False, "NumberOfLaps": 1}}})
+    came_in = taken(parser, "TimingData", {"Lines": {"4": bad | {"InPit": True}}})
+    went_out = taken(parser, "TimingData", {"Lines": {"4": {"InPit": False}}})
+    assert [type(fact) for fact in came_in + went_out if isinstance(fact, PitIn | PitOut)] == [PitIn, PitOut]
+    assert [fact.in_pit for fact in went_out if isinstance(fact, Timing)] == [False]
+
+
+def test_a_set_older_than_any_costs_no_lap() -> None:
+    stint = {"Compound": "SOFT", "New": "false", "TyresNotChanged": "0", "StartLaps": 1_000, "TotalLaps": 1_000}
+    feed = [sent("SessionInfo", info(1), 0), sent("DriverList", DRIVERS, 1),
+            sent("SessionStatus", {"Status": "Started"}, 2), *run_of_laps("4", 20),
+            sent("TimingAppData", {"Lines": {"4": {"Stints": {"0": stint}}}}, 15)]  # fmt: skip
+    session, _ = as_session(sorted(feed, key=lambda message: message.sent_ms), "x")
+    assert [(lap.compound, lap.tyre_life) for lap in session.laps] == [("SOFT", None)] * 5
