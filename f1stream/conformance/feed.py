@@ -174,9 +174,11 @@ class LapsBegun:
         return number in self.counted_ms and number not in self.driven
 
 
-def _values(told: Any) -> list[Any]:
+def _values(change: Any) -> list[Any]:
     """Of sectors or speed traps that have changed."""
-    return [each.get("Value") for each in told.values() if isinstance(each, dict)] if isinstance(told, dict) else []
+    return (
+        [each.get("Value") for each in change.values() if isinstance(each, dict)] if isinstance(change, dict) else []
+    )
 
 
 def _part(state: dict[str, Any]) -> int:
@@ -194,8 +196,8 @@ def _note_bests(bests: dict[str, dict[int, int]], data: dict[str, Any], part: in
         if not isinstance(line, dict):
             continue
         known = bests.setdefault(number, {})
-        told = indexed(line.get("BestLapTimes")) or ([] if part else [(0, line.get("BestLapTime"))])
-        for nth, best in told:
+        parts = indexed(line.get("BestLapTimes")) or ([] if part else [(0, line.get("BestLapTime"))])
+        for nth, best in parts:
             if not isinstance(best, dict) or "Value" not in best:
                 continue
             ms = duration_ms(best["Value"])
@@ -238,5 +240,5 @@ def _car(line: dict[str, Any], best_ms: dict[int, int], heard_ms: dict[int, int]
     )  # fmt: skip
 
 
-def _value(told: Any) -> int | None:
-    return duration_ms(told.get("Value")) if isinstance(told, dict) else None
+def _value(change: Any) -> int | None:
+    return duration_ms(change.get("Value")) if isinstance(change, dict) else None

@@ -82,7 +82,7 @@ class ShownBest:
     ms: int | None
     """None: the feed has taken it back, or there is none yet."""
     lap: int | None
-    """None where neither the feed nor a lap of ours tells it."""
+    """None where neither the feed nor a lap of ours has it."""
     since_ms: int
     """Session time from which it was shown."""
     deleted_ms: int | None = None
@@ -303,21 +303,21 @@ class Car:
         elif visit is not None:
             visit.standing_ms = max(visit.standing_ms, t - self.standing_from)
 
-    def fit(self, told: TyreChange, racing: bool) -> None:
+    def fit(self, change: TyreChange, racing: bool) -> None:
         """Another set is on the car, or another one than was published, or none after all.
 
         What was on the car before the race (``racing`` is False) it has not raced on.
         """
-        first_lap = max(told.lap, 1)
+        first_lap = max(change.lap, 1)
         if self.finished and first_lap > self.lap:
             return  # announced after the flag: it was not driven
         if not racing and first_lap == 1:
             self.sets.clear()
-        self.joined_on = max(told.on_lap or 1, self.joined_on)
-        put_on(self.sets, TyreSet(told.compound, first_lap, told.tyre_life, told.fresh), changed=told.changed)
+        self.joined_on = max(change.on_lap or 1, self.joined_on)
+        put_on(self.sets, TyreSet(change.compound, first_lap, change.tyre_life, change.fresh), changed=change.changed)
         visit = next((visit for visit in reversed(self.visits) if visit.lap == first_lap - 1), None)
         if visit is not None:
-            visit.changed, visit.kept = told.changed, not told.changed
+            visit.changed, visit.kept = change.changed, not change.changed
 
     def wears(self, compound: str, laps: int | None, lap: int) -> None:
         """The record of ``lap``: driven on ``compound``, with ``laps`` on the set at its end."""
@@ -330,7 +330,8 @@ class Car:
 
     def driven_sets(self) -> list[TyreSet]:
         """``sets`` as the visits to the pit lane bear them out."""
-        return driven(self.sets, {visit.lap for visit in self.visits if visit.passed})
+        passes = {visit.lap for visit in self.visits if visit.passed}
+        return driven(self.sets, passes) if passes else self.sets
 
     def tyre_age(self) -> int | None:
         """Laps completed on the set."""
@@ -345,7 +346,8 @@ class Car:
 
     def stops(self) -> list[Visit]:
         """The pit stops: visits that changed tyres while the race was on."""
-        none = {one.first_lap - 1 for one in self.sets} - {one.first_lap - 1 for one in self.driven_sets()}
+        sets = self.driven_sets()
+        none = {one.first_lap - 1 for one in self.sets if one not in sets} if len(sets) < len(self.sets) else set()
         return [visit for visit in self.visits if visit.changed and not visit.suspended and visit.lap not in none]
 
     def stops_unseen(self) -> int:

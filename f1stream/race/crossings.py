@@ -173,9 +173,9 @@ def chequered(race: State, at: int) -> None:
 
     The feed's time is good to about 0.1 s; the leader's own crossing is exact.
     """
-    leader = race.cars[race.order[0]]
-    if leader.lap_end_ms is not None and 0 < at - leader.lap_end_ms <= FLAG_MS:
-        at = leader.lap_end_ms
+    ends = [car.lap_end_ms for car in race.cars.values() if car.lap == race.laps_led and car.lap_end_ms is not None]
+    if ends and 0 < at - min(ends) <= FLAG_MS:  # the feed's own positions follow a moment later
+        at = min(ends)
     race.flag_ms = at
     for car in race.cars.values():
         if car.lap_end_ms is not None and car.lap_end_ms >= at and car.lap > 0:

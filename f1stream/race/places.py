@@ -82,6 +82,8 @@ class Places:
     """How far samples are ahead of official times."""
     _at: list[float | None] = field(default_factory=lambda: [None] * 4)
     """Where a car would be at each place with speed 0."""
+    _shown: tuple[int | None, int | None] = (None, None)
+    """``sector_lines``: every frame asks for them."""
 
     def __post_init__(self) -> None:
         for place, speeds in enumerate(self.speeds):
@@ -119,11 +121,11 @@ class Places:
 
     def sector_lines(self) -> tuple[int | None, int | None]:
         """The ends of sectors 1 and 2, rounded to ``SHOWN_M``."""
-        first, second = self.usual(SECTOR_1), self.usual(SECTOR_2)
-        return (
-            None if first is None else round(first / SHOWN_M) * SHOWN_M,
-            None if second is None else round(second / SHOWN_M) * SHOWN_M,
-        )
+        return self._shown
+
+    def _rounded(self, place: int) -> int | None:
+        usual = self.usual(place)
+        return None if usual is None else round(usual / SHOWN_M) * SHOWN_M
 
     def _rests(self, *places: int) -> list[_Rest]:
         """What was observed at those of ``places`` that were, less the effect of the speed."""
@@ -153,6 +155,7 @@ class Places:
         self._at = [None] * 4
         for place, middle, _, _ in rests:
             self._at[place] = middle
+        self._shown = self._rounded(SECTOR_1), self._rounded(SECTOR_2)
         on_track = self._at[FINISH]
         if on_track is not None:
             passes, trust = len(self.observed[PIT_FINISH]), (_noise(rests) / PIT_EARLY_SPREAD_M) ** 2

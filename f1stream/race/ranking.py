@@ -34,7 +34,7 @@ def update_ranking(race: State) -> bool:
 
 
 def choose_source(race: State, now: int) -> None:
-    """Decide what a race's order is by at session time ``now`` (ms); rank anew where that changes."""
+    """Decide what a race's order is by at session time ``now`` (ms); rank again where that changes."""
     source = _source(race, now)
     if source != race.order_by:
         race.order_by = source

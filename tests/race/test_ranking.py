@@ -165,6 +165,21 @@ def test_the_result_stays_the_order_when_a_car_that_was_out_moves_again() -> Non
     assert [race.at(START_S + at).race.order_by for at in (240, 252, 270)] == ["result"] * 3
 
 
+def test_who_wins_by_a_pass_that_the_feed_has_not_shown_yet_is_finished_at_the_flag() -> None:
+    race = SmallRace(("4", "81"))
+    race.start()
+    changes_places(race)
+    for lap, first, second in ((1, "4", "81"), (2, "81", "4")):
+        race.lap(START_S + 80 * lap + 0.1, first, lap, "1:20.000")
+        race.lap(START_S + 80 * lap + 0.4, second, lap, "1:20.300")
+    race.status(START_S + 160.9, "Finished")
+    for place, number in enumerate(("81", "4"), 1):
+        race.lines(START_S + 162, number, Position=str(place))
+    race.goes_on(START_S + 180)
+    shown = race.at()
+    assert (shown.order, shown.status) == (["81", "4"], {"4": "finished", "81": "finished"})
+
+
 def test_a_penalty_that_the_result_has_applied_is_not_added_again() -> None:
     race = finished(0, 1, 8)
     message = {"Utc": "2025-05-03T16:50:00", "Lap": 2, "Category": "Other",
