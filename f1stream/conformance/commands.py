@@ -29,7 +29,7 @@ def check(sources: list[str], lag_ms: int, *, details: bool, workers: int | None
         raise SourceError(f"{', '.join(sources)}: there is no recording and no archive in it.")
     reports = {report.source: report for report in _reports(names, lag_ms, workers)}
     console = Console()
-    console = Console(width=max(console.width, TABLE_WIDTH))  # a narrow terminal wraps lines; cut cells tell nothing
+    console = Console(width=max(console.width, TABLE_WIDTH))  # a narrow terminal wraps lines instead of cutting cells
     console.print(_table([reports[name] for name in names]))
     for name in names:
         for line in _sentences(reports[name], all_of_them=details):

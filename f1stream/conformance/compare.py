@@ -18,13 +18,14 @@ from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
+from f1stream.sources.spec import recorded, split_recording
 from models import Entries, SessionInfo
 from models.session_type import is_race
 
 EVERY_MS = 10_000
 """Session time between two comparisons of the order."""
 LAG_MS = 5_000
-"""The feed's order follows the lap times that change it within so long; ours may differ for that time."""
+"""The feed's order follows the lap times that change it within this time (ms), in which ours may differ."""
 SHARE = 0.99
 """At least so many samples of a practice or qualifying have the feed's order."""
 
@@ -70,6 +71,8 @@ class Report:
 def check_source(source: str, lag_ms: int = LAG_MS) -> Report:
     """Compare one ``archive:PATH`` or ``recording:PATH`` (or a bare path: an archive has a session.json).
 
+    Behind a recording's path may stand ``#KEY`` or ``#YEAR/EVENT/SESSION``, as for a replay.
+
     What fails to be read or replayed is in the report; nothing is raised but what stops the process.
     """
     report = Report(source)
@@ -92,21 +95,28 @@ def check_source(source: str, lag_ms: int = LAG_MS) -> Report:
 
 def _read(source: str) -> tuple[Session, FeedState, Tally]:
     kind, _, rest = source.partition(":")
-    path = Path(rest if kind in ("archive", "recording") else source).expanduser()
-    if kind == "archive" or (kind != "recording" and (path / "session.json").exists()):
-        require_archive(path)
-        session = read_archive(path)
-        return session, read_archive_account(path, session), Tally()
+    text = rest if kind in ("archive", "recording") else source
+    if kind == "archive" or (kind != "recording" and (Path(text).expanduser() / "session.json").exists()):
+        folder = Path(text).expanduser()
+        require_archive(folder)
+        session = read_archive(folder)
+        return session, read_archive_account(folder, session), Tally()
+    path, which = split_recording(text)
     recording = open_recording(path)
     messages = list(recording)
-    session, tally = as_session(messages, f"recording:{path.name}")
+    if which is not None and "/" in which:  # a recording that does not say which session it is of
+        session, tally = recorded(recording, which)
+    else:
+        session, tally = as_session(messages, f"recording:{path.name}", which)
+        messages = of_session(messages, session.session_key)
     tally.damaged.update({file: count for (file, _), count in recording.counts.damaged.items()})
-    return session, read_feed(of_session(messages, session.session_key)), tally
+    return session, read_feed(messages), tally
 
 
 def _names(session: Session) -> dict[str, str]:
-    entries = next(message for message in session.messages if isinstance(message, Entries)).entries
-    return {entry.driver_number: entry.tla for entry in entries}
+    """By driver number; of all lists of entries: drivers are added after the start."""
+    lists = (message.entries for message in session.messages if isinstance(message, Entries))
+    return {entry.driver_number: entry.tla for entries in lists for entry in entries}
 
 
 def _text(numbers: list[str], names: dict[str, str]) -> str:
@@ -212,9 +222,9 @@ def _best_laps(session: Session, feed: FeedState, result: Replay) -> list[Check]
         parts = range(min(len(race.bests.began_ms), feed.cars[number].parts))
         found = {part + 1: best[0] for part in parts if (best := race.bests.best(car, part)) is not None}
         alone = {part + 1: best[0] for part in parts if (best := race.bests.own_best(car, part)) is not None}
-        told = feed.cars[number].bests_heard_ms
-        shown[number], own[number] = found, {part: ms for part, ms in alone.items() if part in told}
-        heard[number] = told
+        published = feed.cars[number].bests_heard_ms
+        shown[number], own[number] = found, {part: ms for part, ms in alone.items() if part in published}
+        heard[number] = published
     theirs = {number: feed.cars[number].best_ms for number in cars}
     return [_values("bests", shown, theirs, session), _values("own", own, heard, session)]
 
@@ -264,7 +274,7 @@ def _values(
 
 
 def _unknown(tally: Tally) -> Check:
-    """A topic that nobody reads is on the list in ``fields`` with a reason, or beyond the bound; a field is told."""
+    """A topic that nobody reads has a reason in ``fields``, or is beyond the bound; a field is listed."""
     topics, fields = sorted(tally.unknown_topics), sorted(tally.unknown_fields)
     details = (*(f"unknown topic {name}" for name in topics), *(f"unknown field {name}" for name in fields))
     return Check("unknown", f"{len(topics)}+{len(fields)}" if details else "0", not topics, details)

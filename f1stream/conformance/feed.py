@@ -22,11 +22,7 @@ ALL_CLEARED = 3
 """A message that clears the best laps of so many cars takes none of them back."""
 
 LATE_MS = 5_000
-"""What is sent so soon after a lap was counted is of the lap before."""
-
-ON_TRACK = {2048, 2049, 2051}
-"""The codes of a mini-sector that was driven: slower, personal best, overall best; others are of the pit lane and of
-cars that stop."""
+"""What is sent so soon after a lap was counted is of the lap before, but for the speed trap on the straight."""
 
 
 @dataclass
@@ -109,18 +105,21 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
             found.is_timed = not is_race(str(message.data["Type"]))
         if message.topic not in ("TimingData", "TimingAppData") or not isinstance(message.data, dict):
             continue
-        part = _part(state)
+        part, lines = _part(state), message.data.get("Lines", {})
+        if not isinstance(lines, dict):
+            continue
+        data = message.data | {"Lines": {number: line for number, line in lines.items() if isinstance(line, dict)}}
         try:
-            state[message.topic] = merge(None if message.snapshot else state.get(message.topic), message.data)
+            state[message.topic] = merge(None if message.snapshot else state.get(message.topic), data)
         except Misfit:
             continue
         if message.topic == "TimingData":
             _note_order(found, at_ms, state)
             if not message.snapshot:
-                begun.take(at_ms, message.data)
-            _note_bests(bests, message.data, _part(state))
+                begun.take(at_ms, data)
+            _note_bests(bests, data, _part(state))
             if not message.snapshot:
-                _note_bests(heard, message.data, _part(state))
+                _note_bests(heard, data, _part(state))
             for number in _knocked_out(state):
                 parts.setdefault(number, max(_part(state) - 1, 1))
             if part and _part(state) > part:
@@ -149,7 +148,7 @@ class LapsBegun:
     counted_ms: dict[str, int] = field(default_factory=dict)
     """By car: when its last lap was counted (session time)."""
     measured: set[str] = field(default_factory=set)
-    """Cars of whose last lap a sector, a mini-sector or a speed was sent."""
+    """Cars of whose last lap a sector time or a speed was sent."""
     driven: set[str] = field(default_factory=set)
 
     def take(self, at_ms: int, data: dict[str, Any]) -> None:
@@ -157,16 +156,16 @@ class LapsBegun:
         for number, line in data.get("Lines", {}).items():
             if not isinstance(line, dict):
                 continue
-            values = [*_values(line.get("Sectors"), "Value"), *_values(line.get("Speeds"), "Value")]
-            for _, sector in indexed(line.get("Sectors")):
-                codes = _values(sector.get("Segments") if isinstance(sector, dict) else None, "Status")
-                values += [code in ON_TRACK for code in codes]
-            if any(values) and at_ms - self.counted_ms.get(number, at_ms) > LATE_MS:
-                self.measured.add(number)
+            speeds = line.get("Speeds")
+            straight = _values({"ST": speeds["ST"]}) if isinstance(speeds, dict) and "ST" in speeds else []
+            values = [*_values(line.get("Sectors")), *_values(speeds)]
             if "NumberOfLaps" in line:
                 self.counted_ms[number] = at_ms
                 self.measured.discard(number)
                 self.driven.discard(number)
+            is_late = at_ms - self.counted_ms.get(number, at_ms) <= LATE_MS
+            if any(values) if not is_late else any(straight):
+                self.measured.add(number)
             if line.get("InPit") is True and number in self.measured:
                 self.driven.add(number)
 
@@ -175,9 +174,11 @@ class LapsBegun:
         return number in self.counted_ms and number not in self.driven
 
 
-def _values(told: Any, name: str) -> list[Any]:
-    """Of sectors, mini-sectors or speed traps that have changed."""
-    return [each.get(name) for each in told.values() if isinstance(each, dict)] if isinstance(told, dict) else []
+def _values(change: Any) -> list[Any]:
+    """Of sectors or speed traps that have changed."""
+    return (
+        [each.get("Value") for each in change.values() if isinstance(each, dict)] if isinstance(change, dict) else []
+    )
 
 
 def _part(state: dict[str, Any]) -> int:
@@ -195,8 +196,8 @@ def _note_bests(bests: dict[str, dict[int, int]], data: dict[str, Any], part: in
         if not isinstance(line, dict):
             continue
         known = bests.setdefault(number, {})
-        told = indexed(line.get("BestLapTimes")) or ([] if part else [(0, line.get("BestLapTime"))])
-        for nth, best in told:
+        parts = indexed(line.get("BestLapTimes")) or ([] if part else [(0, line.get("BestLapTime"))])
+        for nth, best in parts:
             if not isinstance(best, dict) or "Value" not in best:
                 continue
             ms = duration_ms(best["Value"])
@@ -239,5 +240,5 @@ def _car(line: dict[str, Any], best_ms: dict[int, int], heard_ms: dict[int, int]
     )  # fmt: skip
 
 
-def _value(told: Any) -> int | None:
-    return duration_ms(told.get("Value")) if isinstance(told, dict) else None
+def _value(change: Any) -> int | None:
+    return duration_ms(change.get("Value")) if isinstance(change, dict) else None

@@ -31,7 +31,10 @@ def tables(manifest: Node) -> str:
     tests = [
         node
         for node in manifest["nodes"].values()
-        if node["resource_type"] == "test" and node.get("test_metadata") and node["attached_node"] in marts
+        if node["resource_type"] == "test"
+        and node.get("test_metadata")
+        and node["attached_node"] in marts
+        and marts.keys() >= set(node["depends_on"]["nodes"])  # a seed is no mart
     ]
     lines = [HEAD, "```mermaid", "erDiagram"]
     lines += sorted(_relations(marts, tests))

@@ -257,8 +257,8 @@ class Race(State):
             self.placed_ms = shown.session_time_ms
             self.moved.add(car.number)
         if self.parts is not None and self.official:
-            if before is None and shown.laps:  # the feed counts one when a car leaves its garage
-                car.line = max(car.line, (shown.laps - 1) * LINES)
+            if before is None and shown.laps:  # the feed counts a lap when it begins
+                car.line = max(car.line, (shown.laps - (shown.in_pit is not True)) * LINES)
             if shown.bests or before is None or before.knocked_out != shown.knocked_out:
                 self.moved.add(car.number)
         if self.official:

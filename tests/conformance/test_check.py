@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from f1stream.cli import app
 from f1stream.conformance.compare import Check, Report, check_source
-from f1stream.sources.livetiming.times import utc_text
+from f1stream.sources.livetiming.times import utc_ms, utc_text
 
 T0_MS = 1_760_000_000_000
 CARS = {"4": "NOR", "81": "PIA"}
@@ -108,6 +108,27 @@ def test_a_recording_without_timing_has_passed_nothing(tmp_path: Path) -> None:
     found = report(tmp_path, [each for each in practice() if each[0] != "TimingData"])
     assert (found.error, found.verdict) == ("", "nothing compared")
     assert report(tmp_path, practice()).verdict == "passed"
+
+
+def test_a_driver_listed_after_the_start_is_compared_too(tmp_path: Path) -> None:
+    late = [
+        line(200, "DriverList", {"16": {"Tla": "LEC", "Line": 3}}),
+        timing(201, "16", InPit=False, PitOut=True, NumberOfLaps=1, Position="3"),
+        timing(300, "16", NumberOfLaps=2),
+    ]
+    found = report(tmp_path, practice(*late))
+    assert named(found, "laps").result == "3/3", found
+
+
+def test_of_several_sessions_the_one_whose_key_is_named_is_compared(tmp_path: Path) -> None:
+    first = practice(order=("81", "4"))
+    second = [[topic, data | {"Key": 2} if topic == "SessionInfo" else data, utc_text(utc_ms(utc) + 3_600_000)]
+              for topic, data, utc in practice()]  # fmt: skip
+    path = recorded(tmp_path / "day.jsonl", [*first, *second])
+    assert check_source(str(path)).verdict == "passed"
+    assert check_source(f"{path}#2").verdict == "passed"
+    assert check_source(f"recording:{path}#1").verdict == "failed"
+    assert "no session 3" in check_source(f"{path}#3").error
 
 
 def test_what_cannot_be_read_is_a_line_of_the_table(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from f1stream.conformance.feed import FeedState, of_session, read_feed
 from f1stream.sources.livetiming.message import FeedMessage
 
@@ -67,6 +69,13 @@ def test_best_laps_are_kept_by_part_through_the_clearing_between_two_parts() -> 
     bests = {number: car.best_ms for number, car in found.cars.items()}
     assert bests == {"1": {1: 81_000, 2: 79_000}, "2": {1: 82_000}, "3": {1: 83_000}, "4": {}}
     assert found.parts == [204_000]
+
+
+@pytest.mark.parametrize("bad", [5, None, [], {"4": 7}, {"4": None}])
+@pytest.mark.parametrize("topic", ["TimingData", "TimingAppData"])
+def test_damaged_lines_are_left_out_though_nothing_came_before_them(topic: str, bad: Any) -> None:
+    found = feed(FeedMessage(topic, {"Lines": bad}, 1_760_000_000_000), timing(2, car4={"NumberOfLaps": 2}))
+    assert found.cars["4"].laps == 2
 
 
 def test_a_change_that_does_not_fit_is_left_out() -> None:

@@ -59,7 +59,10 @@ class Drivers:
         if not isinstance(line, dict):
             raise TypeError("a driver is no object")
         fixed = self._fixed(number)
-        self.known[number] = merge(self.known.get(number), {k: v for k, v in line.items() if k not in fixed})
+        known = merge(self.known.get(number), {k: v for k, v in line.items() if k not in fixed})
+        if _is_named(number, known):
+            _entry(number, known, None)  # a line that makes no entry is damaged
+        self.known[number] = known
         place = whole(line.get("Line"))
         if place is not None:
             self._first_line.setdefault(number, place)
@@ -106,23 +109,23 @@ class Drivers:
         numbers = self._standing or sorted(
             names, key=lambda number: (grid.get(number) or LAST, self._first_line.get(number, LAST))
         )
-        return [self._entry(number, grid.get(number)) for number in numbers][:MOST_CARS]
+        return [_entry(number, self.known[number], grid.get(number)) for number in numbers[:MOST_CARS]]
 
     def _names(self) -> dict[str, str]:
-        return {
-            number: line["Tla"]
-            for number, line in self.known.items()
-            if isinstance(line.get("Tla"), str) and 0 < len(number) <= MOST_NUMBER
-        }
+        return {number: line["Tla"] for number, line in self.known.items() if _is_named(number, line)}
 
-    def _entry(self, number: str, grid: int | None) -> Entry:
-        line = self.known[number]
-        return Entry(
-            driver_number=number, tla=line["Tla"][:MOST_CODE],
-            name=str(line.get("FullName", line["Tla"]))[:MOST_NAME],
-            team=str(line.get("TeamName", ""))[:MOST_NAME],
-            team_color=str(line.get("TeamColour") or "808080")[:MOST_CODE], grid_position=grid,
-        )  # fmt: skip
+
+def _is_named(number: str, line: dict[str, Any]) -> bool:
+    return isinstance(line.get("Tla"), str) and 0 < len(number) <= MOST_NUMBER
+
+
+def _entry(number: str, line: dict[str, Any], grid: int | None) -> Entry:
+    return Entry(
+        driver_number=number, tla=line["Tla"][:MOST_CODE],
+        name=str(line.get("FullName", line["Tla"]))[:MOST_NAME],
+        team=str(line.get("TeamName", ""))[:MOST_NAME],
+        team_color=str(line.get("TeamColour") or "808080")[:MOST_CODE], grid_position=grid,
+    )  # fmt: skip
 
 
 def _grid(app_lines: Any) -> dict[str, int]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-SILENT = {"Heartbeat", "AudioStreams", "ContentStreams"}
-"""Topics that tell nothing of the session."""
+SILENT = {
+    "Heartbeat": "the time of day alone",
+    "AudioStreams": "addresses of the broadcasters' sound",
+    "ContentStreams": "addresses of the broadcasters' pictures and commentary",
+}
+"""Topics that are not read, and what is in them: nothing about the session."""
 OF_CARS = {"TimingData", "TimingAppData", "RaceControlMessages", "TeamRadio", "LapCount", "CarData.z", "Position.z"}
 """Topics that are about the session's own cars."""
 _LAP_TIME = {"Value", "Status", "OverallFastest", "PersonalFastest", "Lap"}

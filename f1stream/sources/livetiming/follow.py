@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import time
+from collections import deque
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ TELLS_EVERY_S = 60.0
 async def follow(settings: Settings, record: Path | None = None, *, append: bool = False) -> Counts:
     """Publish the session that is on; return when the feed says that it has ended, or at Ctrl-C or SIGTERM.
 
+    When the feed goes on to another session without saying so, that one is published, as a run of its own: a session
+    that was cancelled or broken off is the feed's state until 15 minutes before the next one.
+
     ``record``: a file for what the feed says, as it says it. Raises BrokerError and SourceError.
     """
     logs.configure("live", settings)
@@ -38,7 +42,6 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
     claim(settings.web_host, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
     await create_topics(settings)
     epoch = time.time_ns() // 1_000_000
-    run = LiveRun(epoch, round(settings.live_hold_back_seconds * 1000), "live:f1")
     counts = Counts("live", epoch)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -53,7 +56,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
             stack.push_async_callback(producer.stop)
             await producer.start()
             messages = await stack.enter_async_context(aclosing(live.messages()))
-            following = asyncio.create_task(_follow(settings, messages, run, producer, counts, recorder))
+            following = asyncio.create_task(_follow(settings, messages, producer, counts, recorder))
             stopping = asyncio.create_task(stopped.wait())
             await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -68,16 +71,23 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
 
 
 async def _follow(
-    settings: Settings, messages: Any, run: LiveRun, producer: Any, counts: Counts, recorder: Recorder | None
+    settings: Settings, messages: Any, producer: Any, counts: Counts, recorder: Recorder | None
 ) -> None:
     outbox = Outbox(producer, counts)
+    run = _run(settings, counts)
     tells_at = 0.0
     looking: dict[str, asyncio.Task[None]] = {}
     async for message in messages:
         if recorder is not None:
             recorder.write(message)
-        for item in run.take(message):
-            await outbox.put(item)
+        waiting = deque([message])
+        while waiting:
+            for item in run.take(waiting.popleft()):
+                await outbox.put(item)
+            if run.left:
+                waiting.extendleft(reversed(run.left))
+                counts.epoch = max(time.time_ns() // 1_000_000, counts.epoch + 1)
+                run = _run(settings, counts)
         if run.parser is not None and run.parser.info:
             counts.session_key = key = run.parser.key
             if key not in looking:
@@ -89,3 +99,7 @@ async def _follow(
         if run.ended:
             await outbox.empty()
             return
+
+
+def _run(settings: Settings, counts: Counts) -> LiveRun:
+    return LiveRun(counts.epoch, round(settings.live_hold_back_seconds * 1000), "live:f1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from f1stream.sources.livetiming.whole import session_info
 from f1stream.sources.packing import Published, Stamper
 from f1stream.sources.session import Columns
 from models import Entries, Entry, Lap, Message, Packet, SessionEnd, SessionStatus, Track
-from models.bounds import MOST_SAMPLES
+from models.bounds import LONGEST_MS, MOST_CARS, MOST_SAMPLES
 from models.frame import FRAME_MS
 from models.packet import COLUMNS
 
@@ -32,6 +33,8 @@ class LiveRun:
 
     def __init__(self, epoch: int, hold_back_ms: int, source: str) -> None:
         self.ended = False
+        self.left: list[FeedMessage] = []
+        """When the run ended because the feed went on to another session: the messages of that one."""
         self.parser: Parser | None = None
         self._epoch, self._hold_back_ms, self._source = epoch, hold_back_ms, source
         self._stamper: Stamper | None = None
@@ -49,17 +52,30 @@ class LiveRun:
 
     def take(self, message: FeedMessage) -> Iterator[Published]:
         """The records that one message makes, in the order in which they are to be published."""
+        if self.ended:
+            return
         for ready in self._order.take(message):
             yield from self._take(ready)
+        if self.left:
+            self.left += self._order.rest()
 
     def _take(self, message: FeedMessage) -> Iterator[Published]:
         if self.ended:
+            if self.left:
+                self.left.append(message)
             return
         if self.parser is not None and self.parser.is_another(message):
             yield from self._end(message.sent_ms - self.parser.t0_ms)
             if self.ended:
+                self.left.append(message)
                 return
             self.parser, self._waiting = None, []  # what was there before was over
+        if self.parser is not None and not self.parser.is_in_time(message):
+            if self._stamper is None:
+                self.parser, self._waiting = None, []
+            else:
+                self.parser.take(message)  # it is counted as damaged
+                return
         if self.parser is None:
             self.parser, self._at_ms = Parser(message.sent_ms), 0
         # The feed's clock may run back by up to a second: what is told by then stays told.
@@ -84,10 +100,11 @@ class LiveRun:
     def _listed(self, at_ms: int) -> list[Entries]:
         """The list of drivers, if it has others now, or says more of them, than when it was published."""
         assert self.parser is not None  # noqa: S101
-        found = {entry.driver_number: entry for entry in self.parser.entries()}
-        if all(self._entries.get(number) == entry for number, entry in found.items()):
+        known = self._entries | {entry.driver_number: entry for entry in self.parser.entries()}
+        known = dict(islice(known.items(), MOST_CARS))
+        if known == self._entries:
             return []
-        self._entries |= found
+        self._entries = known
         self._cars = list(self._entries)
         return [Entries(session_time_ms=at_ms, entries=list(self._entries.values()))]
 
@@ -101,7 +118,7 @@ class LiveRun:
         if self.parser is None or self._stamper is None or self.ended:
             return
         self.ended = True
-        end = -(-max(at_ms, self._until_ms + FRAME_MS) // FRAME_MS) * FRAME_MS
+        end = min(-(-max(at_ms, self._until_ms + FRAME_MS) // FRAME_MS) * FRAME_MS, LONGEST_MS)
         for fact in self.parser.finish():
             yield from self._fact(end, fact)
         yield self._stamper.fact(end, SessionEnd(session_time_ms=end))

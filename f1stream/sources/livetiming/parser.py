@@ -32,14 +32,14 @@ from f1stream.sources.livetiming.times import utc_ms
 from f1stream.sources.livetiming.timing import CarTiming, Parts, mini_sectors
 from f1stream.sources.livetiming.values import whole
 from models import Entry, Lap, Message, PitIn, RaceControl, SessionStatus, TrackStatus
-from models.bounds import MOST_CODE, MOST_LAPS
+from models.bounds import LONGEST_MS, MOST_CODE, MOST_LAPS
 from models.session_start import start_after
 from models.session_type import is_race
 
 AFTER_THE_FLAG = {"Finished", "Finalised", "Ends"}
 PART_WAITS_MS = 5_000
 """So much later than ``SessionData`` may ``TimingData`` say that a part has begun. All seen were within 20 ms."""
-UNREADABLE = (Damaged, KeyError, TypeError, ValueError, AttributeError, ValidationError)
+UNREADABLE = (Damaged, KeyError, TypeError, ValueError, AttributeError, ValidationError, RecursionError)
 """What readers raise for data that is not what its topic has."""
 
 
@@ -100,10 +100,17 @@ class Parser:
         key = session_key(message)
         return key is not None and "Key" in self.info and key[:MOST_CODE] != self.key
 
+    def is_in_time(self, message: FeedMessage) -> bool:
+        """Whether a message has a time that a session can have; a damaged one would end the session there."""
+        return abs(message.sent_ms - self.t0_ms) <= LONGEST_MS
+
     def take(self, message: FeedMessage) -> list[Lap | Message]:
         """What becomes known with one message."""
         at_ms = message.sent_ms - self.t0_ms
         self.tally.messages[message.topic] += 1
+        if not self.is_in_time(message):
+            self.tally.count_damaged(message.topic, 1)
+            return []
         if self._opened_ms is not None and at_ms > self._opened_ms and not self.drivers.stands:
             self.drivers.stand(self._app_lines)
         facts: list[Lap | Message] = self._overdue_part(at_ms)
@@ -116,10 +123,9 @@ class Parser:
         else:
             try:
                 facts += read(self, message, at_ms)
+                self.tally.count_names(message.topic, message.data)
             except UNREADABLE:
                 self.tally.damaged[message.topic] += 1
-            else:
-                self.tally.count_names(message.topic, message.data)
         self._is_heard_on |= not message.snapshot and self._opened_ms is not None and not self.is_over
         facts += self.silence.take(message.topic, at_ms, self.on_since_ms)
         return [*facts, *self.book.due(at_ms)]
@@ -226,7 +232,8 @@ class Parser:
         if "Sectors" in line:
             facts += mini_sectors(number, before, self.timing[number].line, at_ms, laps, snapshot=snapshot)
         if snapshot:
-            return facts + self._join(number, line, at_ms, is_new=not before)
+            came_in = next((fact.lap for fact in facts if isinstance(fact, PitIn)), None)
+            return facts + self._join(number, line, at_ms, is_new=not before, came_in=came_in)
         is_on = self.book.started_ms is not None and self._status.latest not in AFTER_THE_FLAG
         for fact in facts:
             if isinstance(fact, PitIn) and (is_on or not self.book.is_race):  # else on the way to the grid, or home
@@ -242,11 +249,14 @@ class Parser:
             facts += self._join(number, line, at_ms, is_new=True)
         return facts
 
-    def _join(self, number: str, line: dict[str, Any], at_ms: int, *, is_new: bool) -> list[Message]:
+    def _join(
+        self, number: str, line: dict[str, Any], at_ms: int, *, is_new: bool, came_in: int | None = None
+    ) -> list[Message]:
         """The feed's state of a car: its laps and its visits to the pits say which of its sets is on it."""
         car = self.book.cars[number]
         visits = min(whole(line.get("NumberOfPitStops")) or 0, MOST_LAPS)
-        car.tyres.joins(car.laps.lap_number - 1, visits, is_in=line.get("InPit") is True, is_new=is_new)
+        is_in = line.get("InPit") is True
+        car.tyres.joins(car.laps.lap_number - 1, visits, is_in=is_in, is_new=is_new, came_in=came_in)
         return list(car.tyres.news(number, at_ms))
 
     def _timing_app_data(self, message: FeedMessage, at_ms: int) -> list[Lap | Message]:

@@ -9,7 +9,7 @@ from f1stream.sources.livetiming.car_laps import CarLaps
 from f1stream.sources.livetiming.merge import DELETED, indexed, merge
 from f1stream.sources.livetiming.values import duration_ms, gap, whole
 from models import Message, MiniSector, PartBest, PitIn, PitOut, Retirement, SectorTime, SessionPart, Timing
-from models.bounds import MOST_LAPS
+from models.bounds import MOST_CARS, MOST_LAPS
 
 SHOWN = {"Position", "GapToLeader", "IntervalToPositionAhead", "Stats", "KnockedOut", "Stopped", "InPit"}
 """Of a car's line, what makes its timing."""
@@ -170,10 +170,11 @@ class Parts:
     def take(self, data: dict[str, Any], at_ms: int) -> list[Message]:
         """The facts in a ``TimingData`` message about the session as a whole."""
         for part, cars in indexed(data.get("NoEntries")):
-            if count := whole(cars):
+            count = whole(cars)
+            if count is not None and 0 < count <= MOST_CARS and part < MOST_PARTS:
                 self.entries[part] = count
         before, now = self.part, whole(data.get("SessionPart"))
-        if not now or now == before or now > MOST_PARTS:
+        if not now or now == before or not 0 < now <= MOST_PARTS:
             return []
         self.part = now
         began = range(before + 1, now + 1) if now > before else [now]  # several when we join in a later one

@@ -87,16 +87,21 @@ class Tyres:
         """The race starts, or its start was aborted: earlier visits to the pit lane are none of it."""
         self.runs = self.runs[:1]
 
-    def joins(self, laps: int, visits: int, *, is_in: bool, is_new: bool) -> None:
+    def joins(self, laps: int, visits: int, *, is_in: bool, is_new: bool, came_in: int | None = None) -> None:
         """We begin to listen (``is_new``), or again after a loss.
 
-        The car has driven ``laps`` laps, with ``visits`` to the pit lane; ``is_in``: it is there.
+        The car has driven ``laps`` laps, with ``visits`` to the pit lane; ``is_in``: it is there. ``came_in``: the
+        lap on which it came in while nothing was heard. The feed does not count every visit of a practice.
         """
         if laps <= 0:
             return
         if is_new:
             self.runs.clear()
         self.runs += [Run(None) for _ in range(visits + 1 - len(self.runs))]
+        if came_in is not None and self.runs[-1].first_lap is not None:
+            self.runs.append(Run(None))
+        if came_in is not None:
+            self.runs[-1].first_lap = came_in + 1
         self.joined = laps, is_in
         if is_new or self.is_state:  # else the feed's counts are from before the loss
             self._give(sorted(self.announced))
@@ -219,7 +224,10 @@ def _same(one: TyreChange, other: TyreChange | None) -> bool:
 
 
 def corrected(facts: list[Message]) -> list[Message]:
-    """A recording's facts, with each set from when it was first announced as it is known in the end."""
+    """A recording's facts, with each set from when it was first announced as it is known in the end.
+
+    ``on_lap`` stays: after a reconnect it says where the car was then, not where it was when the set was announced.
+    """
     latest = {(fact.driver_number, fact.lap): fact for fact in facts if isinstance(fact, TyreChange)}
     found: list[Message] = []
     for fact in facts:
@@ -227,7 +235,7 @@ def corrected(facts: list[Message]) -> list[Message]:
             known = latest.pop((fact.driver_number, fact.lap), None)
             if known is None:
                 continue  # it only corrects what has been corrected here
-            found.append(known.model_copy(update={"session_time_ms": fact.session_time_ms}))
+            found.append(known.model_copy(update={"session_time_ms": fact.session_time_ms, "on_lap": fact.on_lap}))
         else:
             found.append(fact)
     return found

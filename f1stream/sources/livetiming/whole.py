@@ -40,7 +40,8 @@ class Heard:
 
     def take(self, message: FeedMessage) -> None:
         """Read the next message."""
-        self.at_ms = max(self.at_ms, message.sent_ms - self.parser.t0_ms)
+        if self.parser.is_in_time(message):
+            self.at_ms = max(self.at_ms, message.sent_ms - self.parser.t0_ms)
         self._keep(self.parser.take(message))
 
     def finish(self) -> None:

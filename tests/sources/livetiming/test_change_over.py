@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from f1stream.settings import Settings
+from f1stream.sources.livetiming import follow
 from f1stream.sources.livetiming.live import LiveRun
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording import open_recording
 from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.packing import Published
+from f1stream.sources.publish import Counts
 from f1stream.sources.session import Session, SourceError
 from models import Lap, SessionStatus, Timing
-from tests.support.feed import DRIVERS, info, run_of_laps, sent, timing
+from tests.support.feed import DRIVERS, T0_MS, info, run_of_laps, sent, timing
 
 ENDED = [
     sent("SessionInfo", info(1), 0, snapshot=True),
@@ -145,3 +150,39 @@ def test_belgian_qualifying_shows_the_practice_before_when_that_is_named(belgium
     assert session.messages[0].name == "Practice 3"  # type: ignore[union-attr]
     with pytest.raises(SourceError, match=r"9569 \(Practice 3\), 9570 \(Qualifying\)"):
         as_session(belgium_feed[:200], "recording:belgium", "9571")
+
+
+@pytest.mark.parametrize("status", ["Inactive", "Aborted", "Finished"])
+@pytest.mark.parametrize("reconnects", [False, True])
+async def test_the_live_client_goes_on_with_the_next_session_where_the_one_before_was_never_ended(
+    monkeypatch: pytest.MonkeyPatch, status: str, reconnects: bool
+) -> None:
+    """A client that ended here would be taken for one that has followed its session, and not be started again."""
+    before = [*ENDED[:2], sent("SessionStatus", {"Status": status}, 0, snapshot=True), sent("Heartbeat", {}, 10),
+              sent("Heartbeat", {}, 20)]  # fmt: skip
+    begun = [replace(message, sent_ms=T0_MS + 30_000, snapshot=True) for message in BEGUN] if reconnects else BEGUN
+    end = [sent("SessionStatus", {"Status": "Ends"}, 900), sent("Heartbeat", {}, 901)]
+    published: list[Published] = []
+
+    class Broker:
+        def __init__(self, *_: object) -> None: ...
+
+        async def put(self, item: Published) -> None:
+            published.append(item)
+
+        async def empty(self) -> None: ...
+
+    async def feed() -> AsyncIterator[FeedMessage]:
+        for message in [*before, *begun, *run_of_laps("4", 90), *end]:
+            yield message
+
+    async def no_warning(*_: object) -> None: ...
+
+    monkeypatch.setattr(follow, "Outbox", Broker)
+    monkeypatch.setattr(follow, "warn_of_newer_runs", no_warning)
+    counts = Counts("live", 1)
+    await follow._follow(Settings(), feed(), None, counts, None)
+    laps = [item for item in published if isinstance(item.record, Lap)]
+    assert [lap.record.lap_number for lap in laps if isinstance(lap.record, Lap)] == [1, 2, 3, 4, 5]
+    assert {(lap.key, lap.stamp.epoch) for lap in laps} == {(b"2:4", counts.epoch)}
+    assert counts.epoch > 1

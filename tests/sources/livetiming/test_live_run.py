@@ -105,7 +105,9 @@ def test_another_session_ends_the_one_that_was_on(mexico_feed: list[FeedMessage]
     told += run.take(FeedMessage("SessionInfo", {"Key": 9999, "Type": "Race", "Name": "Race"}, last_ms))
     assert run.ended
     assert sum(isinstance(item.record, SessionEnd) for item in told) == 1
+    assert [message.topic for message in run.left] == ["SessionInfo"]
     assert list(run.take(FeedMessage("Heartbeat", {}, last_ms))) == []
+    assert len(run.left) == 1
 
 
 def test_a_loss_in_the_middle_tells_nothing_twice(mexico_feed: list[FeedMessage]) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from f1stream.sources.livetiming.live import LiveRun
 from f1stream.sources.livetiming.parser import Parser
-from models import Lap, Message, RaceControl, TeamRadio, TyreChange
-from tests.support.feed import DRIVERS, T0_MS, info, sent
+from f1stream.sources.livetiming.whole import as_session
+from models import Entries, Lap, Message, RaceControl, SessionPart, TeamRadio, TyreChange
+from tests.support.feed import DRIVERS, T0_MS, info, run_of_laps, sent
 
 GOOD = {"Utc": "2025-10-09T08:54:00", "Category": "Other", "Message": "TRACK CLEAR"}
 
@@ -77,3 +79,63 @@ def test_a_line_of_tyres_that_cannot_be_read_costs_that_car_s(parser: Parser) ->
     facts = taken(parser, "TimingAppData", {"Lines": {"4": {"Stints": 7}, "81": {"Stints": {"0": hard}}, "16": "x"}})
     assert [(fact.driver_number, fact.compound) for fact in facts if isinstance(fact, TyreChange)] == [("81", "HARD")]
     assert parser.tally.damaged == {"TimingAppData": 2}
+
+
+def test_a_driver_who_makes_no_entry_costs_no_other_and_no_later_message() -> None:
+    parser = Parser(T0_MS)
+    parser.take(sent("DriverList", DRIVERS | {"16": {"Tla": "LEC", "FullName": "\ud800"}}, 1, snapshot=True))
+    assert parser.tally.damaged == {"DriverList": 1}
+    parser.take(sent("SessionStatus", {"Status": "Started"}, 2))
+    parser.take(sent("Heartbeat", {}, 3))
+    assert parser.drivers.stands
+    assert [entry.tla for entry in parser.entries()] == ["NOR", "PIA"]
+
+
+def test_a_number_of_cars_that_cannot_be_costs_itself() -> None:
+    """SessionData alone has the part here: it is taken over with a later message, whatever that is."""
+    parser = Parser(T0_MS)
+    parser.take(sent("TimingData", {"NoEntries": [-1, 15, 2**40]}, 1))
+    parser.take(sent("SessionData", {"Series": [{"QualifyingPart": 2}]}, 2))
+    (first, second) = parser.take(sent("Heartbeat", {}, 10))
+    assert isinstance(first, SessionPart) and isinstance(second, SessionPart)
+    assert [(first.part, first.entries, first.goes_on), (second.part, second.entries, second.goes_on)] == [
+        (1, None, 15), (2, 15, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("topic", ["TimingData", "TimingAppData"])
+def test_a_message_nested_deeper_than_can_be_read_costs_itself(parser: Parser, topic: str) -> None:
+    line: dict[str, Any] = {}
+    for _ in range(5_000):
+        line = {"a": line}
+    taken(parser, topic, {"Lines": {"4": line}})
+    assert parser.tally.damaged[topic] > 0
+    assert taken(parser, "RaceControlMessages", {"Messages": [GOOD]})
+
+
+@pytest.mark.parametrize("days", [2, -2, 2_900_000])
+def test_a_message_with_a_time_that_no_session_has_costs_itself(days: int) -> None:
+    bad = [sent("TimingData", {"Lines": {}}, days * 86_400), sent("Heartbeat", {}, days * 86_400)]
+    start = [sent("SessionInfo", info(1), 0), sent("DriverList", DRIVERS, 1),
+             sent("SessionStatus", {"Status": "Started"}, 2), sent("Heartbeat", {}, 10)]  # fmt: skip
+    feed = [*start, *bad, *run_of_laps("4", 20), sent("SessionStatus", {"Status": "Ends"}, 600)]
+    run = LiveRun(1, 0, "x")
+    published = [item for message in feed for item in run.take(message)]
+    assert run.ended
+    assert max(item.stamp.emitted_ms for item in published) == 600_000
+    session, tally = as_session(feed, "x")
+    assert (session.end_ms, len(session.laps), tally.damaged.total()) == (600_000, 5, 2)
+    laps = {item.record.lap_number for item in published if isinstance(item.record, Lap)}
+    assert laps == {lap.lap_number for lap in session.laps}
+
+
+def test_of_more_than_100_cars_the_first_are_published() -> None:
+    def cars(first: int) -> dict[str, Any]:
+        return {str(number): {"Tla": f"C{number}", "Line": number} for number in range(first, first + 70)}
+
+    run = LiveRun(1, 0, "x")
+    feed = [sent("SessionInfo", info(1), 0), sent("DriverList", cars(1), 1, snapshot=True), sent("Heartbeat", {}, 10),
+            sent("DriverList", cars(101), 11, snapshot=True), sent("Heartbeat", {}, 12),
+            sent("DriverList", {"101": {"Line": 3}}, 13), sent("Heartbeat", {}, 14)]  # fmt: skip
+    lists = [item.record for message in feed for item in run.take(message) if isinstance(item.record, Entries)]
+    assert [len(each.entries) for each in lists] == [70, 100]

@@ -155,6 +155,32 @@ def test_after_a_loss_of_the_connection_stints_belong_to_the_visits_that_were_mi
     assert driven(tyres) == [("SOFT", 1, 0), ("HARD", 13, 0), ("SOFT", 23, 0)]
 
 
+@pytest.mark.parametrize("counted", [0, 1])
+def test_a_car_that_came_in_while_nothing_was_heard_gets_its_next_set_for_the_lap_after(counted: int) -> None:
+    """SAI, Dutch practice 2 of 2025: the feed does not count every visit of a practice."""
+    tyres = Tyres()
+    take(tyres, {0: NEW_SOFT})
+    tyres.joins(8, counted, is_in=True, is_new=False, came_in=9)
+    take(tyres, [NEW_SOFT | {"TotalLaps": 9}], snapshot=True)
+    take(tyres, {1: NEW_HARD})
+    assert driven(tyres) == [("SOFT", 1, 0), ("HARD", 10, 0)]
+
+
+def test_a_reconnect_in_mid_race_does_not_move_the_car_at_the_start_of_the_recording() -> None:
+    feed = race(stint(61, 0, **NEW_SOFT), laps=5)
+    line = {"InPit": False, "NumberOfLaps": 4, "NumberOfPitStops": 0}
+    at = next(n for n, message in enumerate(feed) if message.topic == "TimingData"
+              and message.data["Lines"].get("81", {}).get("NumberOfLaps") == 5)  # fmt: skip
+    again = [
+        FeedMessage("TimingData", {"Lines": {"81": line}}, feed[at].sent_ms - 1, True),
+        FeedMessage("TimingAppData", {"Lines": {"81": {"Stints": [NEW_SOFT | {"TotalLaps": 4}]}}},
+                    feed[at].sent_ms - 1, True),
+    ]  # fmt: skip
+    session, _ = as_session([*feed[:at], *again, *feed[at:]], "x")
+    assert without_samples(session, to_ms=70_000).cars["81"].tyre_age() == 0
+    assert without_samples(session).cars["81"].tyre_age() == 5
+
+
 def test_an_aborted_start_takes_the_visits_since_with_it() -> None:
     tyres = Tyres()
     take(tyres, {0: NEW_SOFT})
