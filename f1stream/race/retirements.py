@@ -34,10 +34,10 @@ def lives(race: State, car: Car, at: int) -> None:
     since = race.started_ms if car.heard_ms is None else car.heard_ms
     if at < since or (at == since and car.heard_ms is not None):
         return
-    car.pause_ms, car.heard_ms = at - max(since, race.resumed_ms), at
-    silence = at - max(race.heard_ms, race.started_ms, race.resumed_ms)
-    if silence > FEED_SILENT_MS and silence > _usual_pause(race):
+    silence = at - max(race.heard_ms, race.resumed_ms)
+    if race.heard_ms > race.started_ms and silence > FEED_SILENT_MS and silence > _usual_pause(race):
         race.resumed_ms = at
+    car.pause_ms, car.heard_ms = at - max(since, race.resumed_ms), at
     race.heard_ms = max(race.heard_ms, at)
     if car.stopped:
         car.retired = car.stopped = False

@@ -72,6 +72,22 @@ def test_while_the_feed_is_silent_nobody_is_out_nor_when_it_is_heard_again() -> 
         assert set(race.at(at).status.values()) == {"running"}, at
 
 
+def test_after_a_silence_of_the_feed_nobody_is_out_until_two_minutes_after_others_are_heard_again() -> None:
+    race = racing("4", "81", "1", without=dict.fromkeys(("4", "81", "1"), 200))
+    for number in ("4", "81"):
+        race.cleared(799, number)
+    for nth in range(16):
+        for number, first in (("4", 0), ("81", 5)):
+            if nth >= first:
+                race.mini(800 + 10 * nth, number, nth % 8)
+            if nth % 8 == 7:
+                race.cleared(803 + 10 * nth, number)
+    race.goes_on(970)
+    assert {race.at(at).status["81"] for at in range(800, 860, 5)} == {"running"}
+    assert race.at(915).status["1"] == "running"
+    assert race.at(940).status == {"4": "running", "81": "running", "1": "retired"}
+
+
 def test_a_car_that_the_feed_says_has_stopped_is_out_under_the_red_flag_too() -> None:
     race = racing("4", "81", until_s=160)
     race.lines(170, "81", Stopped=True)

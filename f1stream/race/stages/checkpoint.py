@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from f1stream.race.race import Race
 from f1stream.race.stages.car_buffer import CarBuffer
-from models import Entries, Frame, Message, SessionInfo, Track
+from models import Entries, Frame, Head, Message, SessionInfo, Track
 from models.frame import Tally
 
 MAX_BYTES = 900_000
@@ -63,6 +63,22 @@ class HeaderState:
     def track(self) -> Track | None:
         """The track that counts."""
         return self.tracks[-1] if self.tracks else None
+
+    def head(self, session_key: str, epoch: int, t: int) -> Head:
+        """What viewers get of it, valid from session time ``t`` (ms) on. The session and its cars are known."""
+        assert self.info is not None and self.entries is not None  # noqa: S101
+        track = self.track
+        return Head(
+            session_key=session_key,
+            epoch=epoch,
+            t=t,
+            info=self.info,
+            cars=self.entries.entries,
+            outline=track and [(round(x), round(y)) for x, y in track.outline],
+            corners=track.corners if track else (),
+            rotation=track.rotation if track else None,
+            marshal_sectors=track.marshal_sectors if track else (),
+        )
 
 
 CHECKPOINT: TypeAdapter[Checkpoint] = TypeAdapter(Checkpoint)

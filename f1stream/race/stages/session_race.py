@@ -178,7 +178,7 @@ class SessionRace:
         end = min(most, complete)
         while self.t < end:
             if self._apply_messages(self.t + FRAME_MS):
-                out.append(self._head())
+                out.append(self.header.head(self.session_key, self.epoch, self.t + FRAME_MS))
             self._stretch(min(end, self._next_change()), out)
         for number in self._cars:
             self._leave(number, self.t)
@@ -265,21 +265,6 @@ class SessionRace:
             if isinstance(message, Track | Entries):
                 return (at - 1) // FRAME_MS * FRAME_MS
         return 1 << 62
-
-    def _head(self) -> Head:
-        assert self.header.info is not None and self.header.entries is not None and self.t is not None  # noqa: S101
-        track = self.header.track
-        return Head(
-            session_key=self.session_key,
-            epoch=self.epoch,
-            t=self.t + FRAME_MS,
-            info=self.header.info,
-            cars=self.header.entries.entries,
-            outline=track and [(round(x), round(y)) for x, y in track.outline],
-            corners=track.corners if track else (),
-            rotation=track.rotation if track else None,
-            marshal_sectors=track.marshal_sectors if track else (),
-        )
 
     def _stretch(self, end: int, frames: list[Head | Frame]) -> None:
         """Add the frames up to ``end``. The messages of the first one have been applied."""
