@@ -42,6 +42,11 @@ PART_WAITS_MS = 5_000
 UNREADABLE = (Damaged, KeyError, TypeError, ValueError, AttributeError, ValidationError, RecursionError)
 """What readers raise for data that is not what its topic has."""
 
+MOST_LINES = 200
+"""Cars whose lines are read; a session has some 20. The lines of more are counted as damaged."""
+MOST_SEEN = 10_000
+"""Messages of race control and radio calls that are recognised when they come again: some ten times a session's."""
+
 
 @dataclass
 class Parser:
@@ -71,6 +76,8 @@ class Parser:
     _is_heard_on: bool = False
     _opened_ms: int | None = None
     """When the feed first said that the session has been started."""
+    _numbers: set[str] = field(default_factory=set)
+    """Of cars whose lines are read: the first ``MOST_LINES``."""
     _unlisted: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By car that ``DriverList`` does not have yet, its line in ``TimingData``."""
     _seen: set[tuple[str, ...]] = field(default_factory=set)
@@ -169,7 +176,11 @@ class Parser:
             lines = {str(index): line for index, line in enumerate(lines)}
         if not isinstance(lines, dict):
             raise Damaged("its Lines are no objects")
-        readable = {number: line for number, line in lines.items() if isinstance(line, dict)}
+        new = [number for number in lines if number not in self._numbers]
+        self._numbers.update(new[: MOST_LINES - len(self._numbers)])
+        readable = {
+            number: line for number, line in lines.items() if isinstance(line, dict) and number in self._numbers
+        }
         self.tally.count_damaged(message.topic, len(lines) - len(readable))
         return readable
 
@@ -384,7 +395,8 @@ class Parser:
             with self._alone(message.topic):
                 identity = (listed, *(str(told.get(name)) for name in names))
                 if identity not in self._seen:
-                    self._seen.add(identity)
+                    if len(self._seen) < MOST_SEEN:
+                        self._seen.add(identity)
                     news[str(index)] = told
         return {listed: news}
 

@@ -8,6 +8,9 @@ from typing import Any
 
 from f1stream.sources.livetiming.fields import KNOWN, names
 
+MOST_NAMES = 1_000
+"""Unknown fields that are counted one by one; more are left out."""
+
 
 @dataclass
 class Tally:
@@ -29,4 +32,6 @@ class Tally:
         """Count the names in a message that the feed is not known to use."""
         if topic in KNOWN:
             for name in names(data) - KNOWN[topic]:
-                self.unknown_fields[f"{topic}.{name}"] += 1
+                path = f"{topic}.{name}"
+                if path in self.unknown_fields or len(self.unknown_fields) < MOST_NAMES:
+                    self.unknown_fields[path] += 1

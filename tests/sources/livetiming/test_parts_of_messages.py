@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from f1stream.sources.livetiming.live import LiveRun
-from f1stream.sources.livetiming.parser import Parser
+from f1stream.sources.livetiming.parser import MOST_LINES, MOST_SEEN, Parser
+from f1stream.sources.livetiming.tally import MOST_NAMES
 from f1stream.sources.livetiming.whole import as_session
 from models import (
     Entries,
@@ -172,3 +173,19 @@ def test_a_set_older_than_any_costs_no_lap() -> None:
             sent("TimingAppData", {"Lines": {"4": {"Stints": {"0": stint}}}}, 15)]  # fmt: skip
     session, _ = as_session(sorted(feed, key=lambda message: message.sent_ms), "x")
     assert [(lap.compound, lap.tyre_life) for lap in session.laps] == [("SOFT", None)] * 5
+
+
+def test_what_is_remembered_of_a_feed_is_bounded(parser: Parser) -> None:
+    for nth in range(3):
+        lines = {
+            str(number): {"NumberOfLaps": 1, f"Field{number}": 1} for number in range(nth * 900, nth * 900 + 900)
+        }
+        taken(parser, "TimingData", {"Lines": lines})
+    for nth in range(3):
+        messages = {str(n): GOOD | {"Message": f"TEXT {nth} {n}"} for n in range(4_000)}
+        assert len(taken(parser, "RaceControlMessages", {"Messages": messages})) == 4_000
+    assert len(parser.book.cars) == MOST_LINES
+    assert len(parser._seen) == MOST_SEEN
+    assert len(parser.tally.unknown_fields) == MOST_NAMES
+    assert parser.tally.damaged["TimingData"] == 3 * 900 - MOST_LINES
+    assert taken(parser, "TimingData", {"Lines": {"5": {"NumberOfLaps": 2}}}) == []
