@@ -26,7 +26,7 @@ def records() -> tuple[Output, ...]:
     return tuple(encoded(pack(session, 1, 1_000, session.start_ms, session.start_ms + 30_000)))
 
 
-@fuzzed(examples=250)
+@fuzzed(examples=120)
 @given(seed=st.integers(0, 2**32))
 async def test_every_record_is_loaded_or_a_dead_letter(seed: int) -> None:
     random = Random(seed)

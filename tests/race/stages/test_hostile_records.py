@@ -77,7 +77,7 @@ def run_whatever_comes(kafka: MemoryKafka, publish: list[Output], random: Random
     raise AssertionError("it ends at the same gap again and again")
 
 
-@fuzzed(examples=200)
+@fuzzed(examples=150)
 @given(seed=st.integers(0, 2**32))
 def test_whatever_comes_costs_itself_alone(seed: int) -> None:
     random = Random(seed)
