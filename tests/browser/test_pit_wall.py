@@ -163,7 +163,7 @@ async def test_every_panel_shows_what_the_recording_says(
         best = known.best(number, t)
         if best is not None:
             assert cells["best"].startswith(lap_text(best))
-        stops = known.expected["pit_stops_tyre_change"][told["Driver"]]
+        stops = known.expected["tyre_changes"][told["Driver"]]
         assert cells["stops"].startswith(str(sum(in_lap <= told["LapNumber"] for in_lap in stops)))
     running = [n for n in shown if n in ended and ended[n]["LapNumber"] == lap]
     on_lap = {n: ended[n]["Time"] for n in running}
