@@ -348,6 +348,7 @@ def test_every_process_works_with_its_secrets_and_shows_none(
             run("sessions", "2025"),
             run("fetch", "2025", "Monza", "R"),
             run("whole", "2025-03-16T04:00:00"),
+            run("check", str(recordings / "livetiming_frozen" / "2025-05-04_Miami__2025-05-03_Sprint")),
             run("broker", until="Embedded broker on", embedded=True),
             run("warehouse serve", until="Embedded warehouse on", then=let_in(entered), embedded=True),
         )
