@@ -24,8 +24,10 @@ from tests.support.demo import DEMO, RunningDemo, environment_in, run_demo
 from tests.support.figures import figures
 from tests.support.jolpica_server import JolpicaServer, season_of
 
-DELETED_LATER = 6
-"""Laps that are told a second time, when race control deletes their time."""
+DELETED_LATER = 7
+"""Laps that are published a second time, when race control deletes their time."""
+NAMED_BY_RACE_CONTROL = {("22", 47): {"deleted": True, "deleted_reason": "TRACK LIMITS AT TURN 4 LAP 47"}}
+"""By car and lap, what race control says of a lap whose time (2:33.312) FastF1 does not have."""
 
 
 @pytest.fixture
@@ -191,8 +193,9 @@ def assert_laps_are_the_archives(environment: dict[str, str], archive: Path) -> 
     assert len(rows) == len(lines)
     for line in lines:
         row = rows[line["DriverNumber"], line["LapNumber"]]
+        named = NAMED_BY_RACE_CONTROL.get((line["DriverNumber"], line["LapNumber"]), {})
         for name, field in Lap.model_fields.items():
-            told = line[str(field.validation_alias)]
+            told = named.get(name, line[str(field.validation_alias)])
             if name == "start_utc" and told is not None:
                 told = datetime.fromisoformat(told).astimezone(UTC).replace(tzinfo=None)
             assert row[name] == told, (name, line)
