@@ -114,25 +114,22 @@ def test_selectors_list_what_the_marts_have(app: App, jolpica_data: Path) -> Non
     assert "No session of this round was streamed" in seen["sentences"][0]
 
 
-def test_a_bar_is_a_stint_of_the_recording(app: App, recorded_laps: pd.DataFrame) -> None:
+def test_a_bar_is_a_stint_of_the_recording(app: App, archive_path: Path) -> None:
+    expected = json.loads((archive_path / "expected.json").read_text())
     (chart,) = app.shows(Season="2025", view="Tyres")["charts"]
     found = {
         (driver, first + 1, first + laps, compound["name"].split()[1].upper())
         for compound in chart["data"]
         for driver, first, laps in zip(compound["y"], compound["base"], compound["x"], strict=True)
     }
-    laps = recorded_laps.sort_values(["Driver", "LapNumber"])
-    by_driver = laps.groupby("Driver")
-    # FastF1's own count of stints goes up at each pass of the pit lane; these were led through it without a stop.
-    other = (laps["TyreLife"] != by_driver["TyreLife"].shift() + 1) | (
-        laps["Compound"] != by_driver["Compound"].shift()
-    )
-    told = {
-        (driver, int(of["LapNumber"].min()), int(of["LapNumber"].max()), of["Compound"].iloc[0])
-        for (driver, _), of in laps.groupby(["Driver", other.groupby(laps["Driver"]).cumsum()])
-    }
-    unsure = {"BEA", "LAW"}  # the life of their tyres is told wrong in the first laps
-    assert {bar for bar in found if bar[0] not in unsure} == {bar for bar in told if bar[0] not in unsure}
+    recorded: set[tuple[str, int, int, str]] = set()
+    for driver, changes in expected["tyre_changes"].items():
+        worn = {lap: run["compound"] for run in expected["compound_runs"][driver]
+                for lap in range(run["first_lap"], run["last_lap"] + 1)}  # fmt: skip
+        lasts = [*changes, expected["lap_rows_per_driver"][driver]]
+        firsts = [1, *(lap + 1 for lap in changes)]
+        recorded |= {(driver, first, last, worn[first]) for first, last in zip(firsts, lasts, strict=True)}
+    assert found == recorded
     assert len(found) > 50
     for compound in chart["data"]:
         assert set(compound["text"]) == {compound["name"][0]}, "a compound has its letter in every bar"
