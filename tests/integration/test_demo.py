@@ -26,8 +26,11 @@ from tests.support.jolpica_server import JolpicaServer, season_of
 
 DELETED_LATER = 7
 """Laps that are published a second time, when race control deletes their time."""
-NAMED_BY_RACE_CONTROL = {("22", 47): {"deleted": True, "deleted_reason": "TRACK LIMITS AT TURN 4 LAP 47"}}
-"""By car and lap, what race control says of a lap whose time (2:33.312) FastF1 does not have."""
+NAMED_BY_RACE_CONTROL = {
+    ("22", 47): {"deleted": True, "deleted_reason": "TRACK LIMITS AT TURN 4 LAP 47"},
+    ("81", 44): {"deleted": True, "deleted_reason": "TRACK LIMITS AT TURN 12 LAP 44"},
+}
+"""By car and lap, deletions that FastF1 does not have: of a time (2:33.312) that no lap of its has, and of none."""
 
 
 @pytest.fixture
