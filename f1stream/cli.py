@@ -265,7 +265,7 @@ def live(
 @app.command(hidden=True)
 def whole(
     start: Annotated[datetime, typer.Argument(help="When the session started (UTC), as far as is known.")],
-    event: Annotated[str, typer.Option(help="Its event, which tells it when it was moved.")] = "",
+    event: Annotated[str, typer.Option(help="Its event, which identifies it when it was moved.")] = "",
     session: Annotated[str, typer.Option(help="Its name.")] = "",
 ) -> None:
     """Publish a past session as fast as possible: the scheduler does so after each, and holes are filled."""

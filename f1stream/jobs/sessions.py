@@ -49,11 +49,11 @@ class Sessions:
         self._placing = threading.Lock()
 
     def start(self) -> None:
-        """A session that is on is followed, and what is owed published, whatever the last process did of it."""
+        """A session that is on is followed, and what is pending published, whatever the last process did of it."""
         global _here  # noqa: PLW0603 - jobs on file are a function's name and arguments; it finds us there
         _here = self
-        for owed in self._owed():
-            owed.modify(next_run_time=datetime.now(UTC))
+        for pending in self._pending():
+            pending.modify(next_run_time=datetime.now(UTC))
         live = self._scheduler.get_job(LIVE)
         if live is not None:
             planned, done = _planned(live), live.trigger.done
@@ -74,7 +74,7 @@ class Sessions:
         with self._placing:
             live, whole = self._scheduler.get_job(LIVE), self._scheduler.get_job(WHOLE)
             if not self._settings.schedule_live:
-                for due in [*filter(None, (live, whole)), *self._owed()]:
+                for due in [*filter(None, (live, whole)), *self._pending()]:
                     due.remove()
                 return
             now = datetime.now(UTC)
@@ -95,8 +95,8 @@ class Sessions:
                 )  # fmt: skip
 
     def failing(self) -> dict[str, str]:
-        """What could not be done, and why; of sessions that are owed from the file, the latest."""
-        errors = [owed.args[2] for owed in self._owed() if owed.args[1] > 1]
+        """What could not be done, and why; of sessions that are pending from the file, the latest."""
+        errors = [pending.args[2] for pending in self._pending() if pending.args[1] > 1]
         failing = {LIVE: self.live.error, WHOLE: errors[-1] if errors else ""}
         return {name: error for name, error in failing.items() if error}
 
@@ -114,7 +114,7 @@ class Sessions:
             self._attended(LIVE, session)
 
     def publish(self, attempt: int = 1, start: datetime | None = None, event: str = "", name: str = "") -> None:
-        """Publish a session as it is published, by default the latest one that is neither published nor owed.
+        """Publish a session as it is published, by default the latest one that is neither published nor pending.
 
         ``start`` is when it was to start; its ``event`` and ``name`` find it when it was moved.
         """
@@ -139,30 +139,30 @@ class Sessions:
             pause = FAR if given_up else times.pause(attempt, failed=False)
             self._owe(attempt + 1, said, start, event, name, datetime.now(UTC) + pause)
             return
-        for owed in self._owed():
-            if owed.id == _owed_id(start, event, name) or owed.next_run_time > datetime.now(UTC) + FAR / 2:
-                owed.remove()
+        for pending in self._pending():
+            if pending.id == _pending_id(start, event, name) or pending.next_run_time > datetime.now(UTC) + FAR / 2:
+                pending.remove()
         for session in _planned(due) if due is not None and name else ():
             if (session.event, session.name) == (event, name):
                 self._attended(WHOLE, session)
 
     def _latest(self, due: Due) -> datetime | None:
         """Of those that came due in a sleep of weeks only the latest, and its weekend's."""
-        now, owed = datetime.now(UTC), {each.args[3] for each in self._owed()}
+        now, pending = datetime.now(UTC), {each.args[3] for each in self._pending()}
         newest = times.latest([each.starts[-1] for each in _planned(due)], WHOLE_AFTER, now)
-        left = [at for at in due.trigger.starts if at not in owed and (at == newest or at + WEEKEND > now)]
+        left = [at for at in due.trigger.starts if at not in pending and (at == newest or at + WEEKEND > now)]
         return times.latest(left, WHOLE_AFTER, now)
 
     def _owe(self, attempt: int, error: str, start: datetime, event: str, name: str, at: datetime) -> None:
         self._scheduler.add_job(
-            _publish, "date", [WHOLE, attempt, error, start, event, name], id=_owed_id(start, event, name),
+            _publish, "date", [WHOLE, attempt, error, start, event, name], id=_pending_id(start, event, name),
             replace_existing=True, executor=WHOLE, run_date=at,
         )  # fmt: skip
 
-    def _owed(self) -> list[Due]:
+    def _pending(self) -> list[Due]:
         """By start."""
-        owed = (due for due in self._scheduler.get_jobs() if due.id.startswith(WHOLE_OWED))
-        return sorted(owed, key=lambda due: due.args[3])
+        pending = (due for due in self._scheduler.get_jobs() if due.id.startswith(WHOLE_OWED))
+        return sorted(pending, key=lambda due: due.args[3])
 
     def _on(self) -> datetime | None:
         due = self._scheduler.get_job(LIVE)
@@ -188,7 +188,7 @@ def _planned(due: Due) -> list[PlannedSession]:
     return list(due.trigger.sessions) or [PlannedSession("", "", (at,)) for at in due.trigger.starts]
 
 
-def _owed_id(start: datetime, event: str, name: str) -> str:
+def _pending_id(start: datetime, event: str, name: str) -> str:
     return f"{WHOLE_OWED}:{start:%Y} {event}, {name}" if name else f"{WHOLE_OWED}:{start.isoformat()}"
 
 

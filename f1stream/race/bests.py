@@ -13,7 +13,7 @@ from models.frame import Mark, Sector
 PERSONAL: Mark = "personal"
 OVERALL: Mark = "overall"
 DELETION_LAG_MS = 120_000
-"""The feed's order follows a deletion by race control within so long: 14 to 50 s were seen."""
+"""ms. The feed's order follows a deletion by race control within this time: 14 to 50 s were seen."""
 
 
 @dataclass(slots=True)

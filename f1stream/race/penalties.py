@@ -166,7 +166,7 @@ def _incident_meant(incidents: list[Case], said: StewardsMessage) -> Case | None
         return known
     if not said.corrects:  # a decision may leave out cars that had no part in it
         return _meant((case for case in incidents if cars & set(case.cars) and any(_facts_shared(case, said))), said)
-    if same:  # the reason is corrected, or anything else that would tell which one
+    if same:  # the reason is corrected, or anything else that identifies the case
         return same[-1]
 
     def likeness(case: Case) -> int:

@@ -17,7 +17,7 @@ show which lap it is on."""
 MEASURED = 0.75
 """Share of the cars that must be measured for the order to be that of their lines."""
 SETTLED_MS = 5_000
-"""ms. So long after the last car finished, the feed has published its position too."""
+"""ms. This long after the last car finished, the feed has published its position too."""
 OVER = {"Finalised", "Ends"}
 
 

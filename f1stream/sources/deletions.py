@@ -35,7 +35,7 @@ class Deletion:
 
 
 class TimedLap(NamedTuple):
-    """What tells a lap."""
+    """What identifies a lap."""
 
     number: int
     end_ms: int
@@ -58,7 +58,7 @@ def deletion(message: str) -> Deletion | None:
 def lap_of(said: Deletion, at_ms: int, laps: Iterable[TimedLap], shift: int, deleted: Iterable[int]) -> int | None:
     """The number of the lap that ``said``, of the session time ``at_ms``, is about; None when there is none.
 
-    The time tells it; where that was driven twice, the lap named in the message, else the latest one. A message
+    The time identifies it; where that was driven twice, the lap named in the message, else the latest one. A message
     without a time, or with one that no lap has (that since the car's lap in another part of a qualifying), is about
     the lap that it names, else about the latest one that is not ``deleted`` already. ``shift``: by how much the
     feed's numbers are ahead of those of ``laps``.

@@ -29,7 +29,7 @@ TIMEOUT_S = (5.0, 20.0)
 MAX_BYTES = 4_000_000
 """A season has 60 kB. A longer answer is no index."""
 WEEKEND = timedelta(days=4)
-"""A session is held at most so long before or after the time that any calendar has for it."""
+"""A session is held at most this long before or after the time that any calendar has for it."""
 log = logging.getLogger(__name__)
 
 
