@@ -26,15 +26,15 @@ from f1stream import metrics, topics
 from f1stream.settings import settings
 from f1stream.vitals import STUCK_S, Progress
 from f1stream.warehouse.buffer import FlushLimits
-from f1stream.warehouse.connection import Warehouse, sentence
+from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.loader_thread import LoaderThread
-from f1stream.warehouse.log import KafkaLog
 from f1stream.warehouse.partition_batch import Partition
 from f1stream.warehouse.retry import Retry
 from f1stream.warehouse.sink import CONSUMER, ArchiveSink
 from f1stream.warehouse.tables import BY_TOPIC
+from f1stream.warehouse.topic_log import KafkaTopicLog
 
 LOOK_EVERY_S = 0.25
 """How often buffered records are looked at for their age."""
@@ -60,7 +60,7 @@ def waits_for(away: str | None) -> None:
 
 def describe(error: BaseException) -> str:
     """An error as a sentence."""
-    return sentence(error) if isinstance(error, snowflake.connector.Error) else f"{type(error).__name__}: {error}"
+    return error_text(error) if isinstance(error, snowflake.connector.Error) else f"{type(error).__name__}: {error}"
 
 
 def create_sink() -> ArchiveSink:
@@ -68,7 +68,7 @@ def create_sink() -> ArchiveSink:
     s = settings()
     return ArchiveSink(
         LoaderThread(Loader(Warehouse(s), f"{socket.gethostname()}:{os.getpid()}")),
-        KafkaLog(s),
+        KafkaTopicLog(s),
         FaustOutputs(app, topics.DEAD_LETTERS),
         FlushLimits(s.archive_flush_rows, s.archive_flush_bytes, s.flush_seconds),
         Retry(TRANSIENT, s.archive_retry_seconds, describe, waits_for),
