@@ -17,7 +17,7 @@ from f1stream.jolpica.models import JolpicaRace
 from f1stream.jolpica.plan import CalendarEvent
 from f1stream.jolpica.repair import repaired
 from f1stream.jolpica.resources import Query
-from f1stream.warehouse.connection import sentence
+from f1stream.warehouse.connection import error_text
 from f1stream.warehouse.errors import WarehouseError
 
 AT_ONCE = 4
@@ -216,4 +216,4 @@ class Sync:
             try:
                 return await asyncio.to_thread(work) or RowChanges()
             except snowflake.connector.Error as error:
-                raise WarehouseError(sentence(error)) from error
+                raise WarehouseError(error_text(error)) from error
