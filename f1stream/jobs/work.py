@@ -164,7 +164,7 @@ async def _ask(job: Job, settings: Settings, warehouse: Warehouse, done: Done) -
 
 def _sessions(settings: Settings, warehouse: Warehouse) -> list[PlannedSession] | None:
     """Also when the API did not answer: of the calendar as it was, and of the feed's index."""
-    seasons = plan.seasons_to_follow(datetime.now(UTC).date())
+    seasons = plan.active_seasons(datetime.now(UTC).date())
     landing = Landing(warehouse)
     events = [event for season in seasons for event in landed_events(landing, season)]
     return calendar.season(settings, events, seasons) or None

@@ -1,4 +1,4 @@
-"""``f1stream jolpica``: the season's facts into the warehouse."""
+"""``f1stream jolpica``: loads season data into the warehouse."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs.lock import one_at_a_time
 from f1stream.jolpica import plan
-from f1stream.jolpica.client import open_jolpica, rates, shared_bucket
+from f1stream.jolpica.client import open_jolpica
 from f1stream.jolpica.landing import Landing
+from f1stream.jolpica.rate_limit import rate_limits, shared_bucket
 from f1stream.jolpica.resources import Query
 from f1stream.jolpica.sync import Sync, SyncReport
 from f1stream.settings import settings
@@ -24,17 +25,17 @@ from f1stream.warehouse.schema import create
 
 FIRST_SEASON = 1950
 LAST_ROUND = 99
-"""More than any season has."""
-app = typer.Typer(help="The season's facts from the Jolpica API, into the warehouse.", no_args_is_help=True)
+"""Greater than any season's."""
+app = typer.Typer(help="Load season data from the Jolpica API into the warehouse.", no_args_is_help=True)
 
 
 @app.command()
 def sync(
     whole_season: Annotated[
-        bool, typer.Option("--whole-season", help="Every round of the season: results are revised months later.")
+        bool, typer.Option("--whole-season", help="Every round of the season; results are revised months later.")
     ] = False,
 ) -> None:
-    """What can have changed: the calendar, new rounds and the last two."""
+    """Load what can have changed: the calendar, new rounds and the latest two."""
     _run(lambda work: work.sync(whole_season=whole_season))
 
 
@@ -45,9 +46,9 @@ def backfill(
         int | None, typer.Option("--to", min=FIRST_SEASON, help="Last season, by default this one.")
     ] = None,
     rounds: Annotated[str | None, typer.Option(help="Only these rounds.", metavar="1-3,7")] = None,
-    again: Annotated[bool, typer.Option(help="Ask again for what was answered before.")] = False,
+    again: Annotated[bool, typer.Option(help="Repeat queries that have a complete answer.")] = False,
 ) -> None:
-    """Everything of some seasons. Stopped, it goes on where it was: nothing is asked for twice."""
+    """Load whole seasons. Run it again after an interruption: it repeats no answered query."""
     this_year = datetime.now(UTC).year
     last = this_year if last is None else last
     if not first <= last <= this_year + 1:
@@ -56,7 +57,7 @@ def backfill(
 
 
 def parse_rounds(text: str | None) -> set[int] | None:
-    """``1-3,7``. Raises typer.BadParameter."""
+    """Parse ``1-3,7``. Raises typer.BadParameter."""
     if text is None:
         return None
     rounds: set[int] = set()
@@ -77,8 +78,8 @@ def _run(work: Callable[[Sync], Awaitable[SyncReport]]) -> None:
         with _progress() as progress:
             outcome = asyncio.run(_with_api(warehouse, work, progress))
         warehouse.close()
-    for told in outcome.sentences():
-        print(told)  # noqa: T201
+    for sentence in outcome.sentences():
+        print(sentence)  # noqa: T201
     if not outcome.complete:
         raise SystemExit(1)
 
@@ -92,8 +93,8 @@ async def _with_api(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Query | None, int], None]]:
-    """A bar in requests, with an estimate that knows the hourly limit."""
-    bucket, hourly = shared_bucket(settings().home, rates(settings())), settings().jolpica_requests_per_hour
+    """A progress bar in requests, whose estimate includes the hourly limit."""
+    bucket, hourly = shared_bucket(settings().home, rate_limits(settings())), settings().jolpica_requests_per_hour
     columns = (
         TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TextColumn("requests"),
         TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
@@ -101,7 +102,7 @@ def _progress() -> Iterator[Callable[[Query | None, int], None]]:
     with Progress(*columns) as bars:
         task = bars.add_task("Jolpica", total=0, left="")
 
-        def told(query: Query | None, more: int) -> None:
+        def update(query: Query | None, more: int) -> None:
             bar = bars.tasks[0]
             total, done = (bar.total or 0) + max(more, 0), bar.completed + max(-more, 0)
             bucket.leak(bucket.now())  # type: ignore[no-untyped-call]
@@ -110,6 +111,6 @@ def _progress() -> Iterator[Callable[[Query | None, int], None]]:
             bars.update(task, total=total, completed=done, left=about, description=str(query or bar.description))
 
         try:
-            yield told
+            yield update
         finally:
             bucket.close()  # type: ignore[no-untyped-call]

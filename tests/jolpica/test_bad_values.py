@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pyrate_limiter import Duration, Rate
 
-from f1stream.jolpica.client import A_SECOND, BadAnswer, JolpicaClient, open_jolpica, rates
+from f1stream.jolpica.client import BadAnswer, JolpicaClient, open_jolpica
+from f1stream.jolpica.rate_limit import PER_SECOND, rate_limits
 from f1stream.jolpica.repair import repaired
 from f1stream.jolpica.resources import BY_NAME, Query
 from f1stream.jolpica.sync import SyncReport
@@ -186,12 +187,12 @@ def test_bad_values_are_reported_and_the_run_is_complete() -> None:
     outcome = SyncReport(answered=1, requests=1, flaws=["2025/1/laps albon:17 time '' (…): null"])
     assert outcome.complete
     assert outcome.sentences()[1] == (
-        "1 values could not be used (in RAW.JOLPICA_QUARANTINE): 2025/1/laps albon:17 time '' (…): null."
+        "1 invalid values, listed in RAW.JOLPICA_QUARANTINE: 2025/1/laps albon:17 time '' (…): null."
     )
 
 
 def test_the_hourly_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("F1STREAM_JOLPICA_REQUESTS_PER_HOUR", "200")
-    second, hour = rates(Settings(_env_file=None))
-    assert second == A_SECOND
+    second, hour = rate_limits(Settings(_env_file=None))
+    assert second == PER_SECOND
     assert (hour.limit, hour.interval) == (200, int(Duration.HOUR))

@@ -10,9 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from pyrate_limiter import Rate, SQLiteBucket
 
-from f1stream.jolpica.client import BadAnswer, JolpicaClient, Unreachable, open_jolpica, shared_bucket
+from f1stream.jolpica.client import (
+    LONGEST_RETRY_AFTER_S,
+    BadAnswer,
+    JolpicaClient,
+    Unreachable,
+    _retry_after,
+    open_jolpica,
+)
+from f1stream.jolpica.rate_limit import shared_bucket
 from f1stream.jolpica.resources import ALL, BY_NAME, Query
 from f1stream.settings import Settings
 from tests.support.jolpica_server import JolpicaServer, body, captured, laps_answer, slow, status
@@ -94,12 +103,28 @@ async def test_every_answer_of_a_whole_season_has_that_shape(jolpica_data: Path)
 async def test_busy_is_waited_for_as_long_as_the_api_says(
     server: JolpicaServer, api: JolpicaClient, results: dict[str, Any]
 ) -> None:
-    server.faults["2025/1/results"] = [status(429, Retry_After="0.4"), status(503, Retry_After="0.4")]
+    server.faults["2025/1/results"] = [status(429, Retry_After="1"), status(503, Retry_After="1")]
     assert len(await api.rows(RESULTS)) == 20
     at = [when for when, *_ in server.requests]
     assert len(at) == 3
-    assert all(later - earlier >= 0.4 for earlier, later in pairwise(at))
+    assert all(later - earlier >= 1 for earlier, later in pairwise(at))
     assert api.requests == 3, "its pauses are the API's: our own would have been shorter"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("120", 120),
+        ("Sun, 08 Mar 2026 12:01:00 GMT", 60),
+        ("Sun, 08 Mar 2026 11:00:00 GMT", 0),
+        ("86400", LONGEST_RETRY_AFTER_S),
+        ("soon", None),
+    ],
+)
+@time_machine.travel("2026-03-08T12:00:00Z", tick=False)
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert _retry_after(header) == seconds
 
 
 @pytest.mark.parametrize(

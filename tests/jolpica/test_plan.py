@@ -96,18 +96,18 @@ def test_a_round_whose_race_changed_is_asked_for_again() -> None:
 
 def test_what_a_season_did_not_have_is_not_asked_for() -> None:
     old = event(1, "1957-01-13")
-    assert asked(plan.to_fill([old], {}, at("2024-01-01 00:00"))) == {(1, "results"), (1, "driverstandings")}
+    assert asked(plan.to_backfill([old], {}, at("2024-01-01 00:00"))) == {(1, "results"), (1, "driverstandings")}
 
 
 def test_a_backfill_asks_only_for_what_was_never_answered() -> None:
     done = answered(*all_of(1), *all_of(2)[:3])
-    left = plan.to_fill(SEASON, done, at("2024-03-10 00:00"))
+    left = plan.to_backfill(SEASON, done, at("2024-03-10 00:00"))
     assert asked(left) == {(2, query.name) for query in all_of(2)[3:] if query.name != "sprint"}
 
 
 def test_until_march_the_season_that_ended_is_followed_too() -> None:
-    assert plan.seasons_to_follow(at("2025-02-01 00:00").date()) == [2024, 2025]
-    assert plan.seasons_to_follow(at("2025-03-01 00:00").date()) == [2025]
+    assert plan.active_seasons(at("2025-02-01 00:00").date()) == [2024, 2025]
+    assert plan.active_seasons(at("2025-03-01 00:00").date()) == [2025]
 
 
 @pytest.mark.parametrize(
