@@ -20,7 +20,7 @@ from f1stream import logs
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs.scheduler import JobScheduler
 from f1stream.settings import Settings
-from f1stream.sources.livetiming.token import Tokens
+from f1stream.sources.livetiming.connection.token import Tokens
 from f1stream.vitals import tell
 
 
