@@ -18,6 +18,7 @@ import tenacity
 from pydantic import ValidationError
 from pyrate_limiter import Duration, Limiter, Rate, SingleBucketFactory, SQLiteBucket
 
+from f1stream.errors import UserError
 from f1stream.jolpica.repair import Flaw, another_shape, repaired
 from f1stream.jolpica.resources import Ask, Row
 from f1stream.private_folder import private_folder
@@ -36,7 +37,7 @@ ATTEMPTS_OFFLINE = 3
 LONGEST_RETRY_AFTER_S = 3_600.0
 
 
-class Unreachable(Exception):
+class Unreachable(UserError):
     """The API did not answer, or not usably, however often it was asked; the text is one sentence for the user."""
 
 

@@ -15,8 +15,8 @@ from aiokafka.errors import KafkaError
 from prometheus_client import start_http_server
 
 from f1stream import logs
-from f1stream.embedded.broker import claim
 from f1stream.kafka import create_topics, producer_for, unreachable
+from f1stream.ports import check_port
 from f1stream.process_health import register_process_metrics
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.connection.client import FeedClient
@@ -39,7 +39,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
     """
     logs.configure("live", settings)
     live = FeedClient(settings)
-    claim(settings.web_host, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
+    check_port(settings.web_host, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
     await create_topics(settings)
     epoch = time.time_ns() // 1_000_000
     counts = Counts("live", epoch)

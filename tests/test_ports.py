@@ -6,8 +6,7 @@ import socket
 
 import pytest
 
-from f1stream.embedded.broker import PortTaken, claim
-from f1stream.embedded.ports import listens, url
+from f1stream.ports import PortTaken, check_port, listens, url
 from tests.support.ports import free_port
 from tests.support.required import missing
 
@@ -32,13 +31,13 @@ def test_a_port_of_ipv6_is_free_or_taken_by_itself() -> None:
         missing("this machine has no IPv6")
     with taken:
         with pytest.raises(PortTaken, match=f"Port {port} on ::1 is not free"):
-            claim("::1", port, "F1STREAM_WEB_PORT", "the page")
-        claim("127.0.0.1", port, "F1STREAM_WEB_PORT", "the page")
+            check_port("::1", port, "F1STREAM_WEB_PORT", "the page")
+        check_port("127.0.0.1", port, "F1STREAM_WEB_PORT", "the page")
         assert listens(port, "::1")
-    claim("::1", port, "F1STREAM_WEB_PORT", "the page")
+    check_port("::1", port, "F1STREAM_WEB_PORT", "the page")
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
 def test_an_address_that_is_not_this_machines_is_no_taken_port(host: str) -> None:
     with pytest.raises(PortTaken, match="is no address of this machine"):
-        claim(host, free_port(), "F1STREAM_WEB_PORT", "the page")
+        check_port(host, free_port(), "F1STREAM_WEB_PORT", "the page")

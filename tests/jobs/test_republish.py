@@ -12,10 +12,10 @@ import pytest
 
 from f1stream import topics
 from f1stream.jobs.calendar import PlannedSession
-from f1stream.jobs.child import Child
+from f1stream.jobs.child import CommandRunner
 from f1stream.jobs.scheduler import JobScheduler, on_file
-from f1stream.jobs.sessions import WHOLE, WHOLE_OWED
-from f1stream.jobs.times import FAR, WHOLE_AFTER, latest
+from f1stream.jobs.sessions import REPUBLISH, REPUBLISH_RETRY
+from f1stream.jobs.times import FAR_FUTURE, REPUBLISH_AFTER, latest
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.schedule import starting_at
 from f1stream.sources.session import SourceError
@@ -27,7 +27,7 @@ from tests.support.rig import Rig
 MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
 QUALIFYING = datetime(2025, 10, 25, 21, tzinfo=UTC)
 PLANNED = PlannedSession("Mexico City Grand Prix", "Qualifying", (QUALIFYING,))
-OWED = f"{WHOLE_OWED}:2025 Mexico City Grand Prix, Qualifying"
+OWED = f"{REPUBLISH_RETRY}:2025 Mexico City Grand Prix, Qualifying"
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_a_session_is_found_by_when_it_starts(servers: FastF1Servers, tmp_path: 
 def test_the_latest_session_that_is_over_is_meant() -> None:
     practice = QUALIFYING - timedelta(hours=4)
     starts = [QUALIFYING, practice]
-    assert latest(starts, WHOLE_AFTER, QUALIFYING) == practice
-    assert latest(starts, WHOLE_AFTER, QUALIFYING + WHOLE_AFTER) == QUALIFYING
-    assert latest(starts, WHOLE_AFTER, practice) is None
+    assert latest(starts, REPUBLISH_AFTER, QUALIFYING) == practice
+    assert latest(starts, REPUBLISH_AFTER, QUALIFYING + REPUBLISH_AFTER) == QUALIFYING
+    assert latest(starts, REPUBLISH_AFTER, practice) is None
 
 
 @pytest.mark.system
@@ -74,8 +74,8 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
     jobs._scheduler.start(paused=True)
     jobs._follow([PLANNED], since=datetime.now(UTC))
     await asyncio.to_thread(jobs.sessions.publish)
-    assert jobs.counts == {(WHOLE, "failed"): 1}
-    assert "Mexico City Grand Prix" in jobs.failing()[WHOLE]
+    assert jobs.counts == {(REPUBLISH, "failed"): 1}
+    assert "Mexico City Grand Prix" in jobs.failing()[REPUBLISH]
     owed = jobs._scheduler.get_job(OWED)
     assert owed.args[1] == 2
     assert owed.args[3] == QUALIFYING
@@ -88,9 +88,9 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
     jobs.sessions.live.stop()  # it is not about the feed here
     jobs.start()
     try:
-        await asyncio.to_thread(until, "it is published", lambda: WHOLE in jobs.last)
-        assert jobs.counts[WHOLE, "complete"] == 1
-        assert WHOLE not in jobs.failing()
+        await asyncio.to_thread(until, "it is published", lambda: REPUBLISH in jobs.last)
+        assert jobs.counts[REPUBLISH, "complete"] == 1
+        assert REPUBLISH not in jobs.failing()
         assert jobs._scheduler.get_job(OWED) is None
     finally:
         jobs.stop()
@@ -106,20 +106,20 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
 def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Child, "run", lambda *_: 2)
-    monkeypatch.setattr(Child, "last_words", lambda _: "No Kafka broker answers")
+    monkeypatch.setattr(CommandRunner, "run", lambda *_: 2)
+    monkeypatch.setattr(CommandRunner, "last_words", lambda _: "No Kafka broker answers")
     settings = Settings(_env_file=None, home=tmp_path, broker="127.0.0.1:9")
     jobs = JobScheduler(settings)
     jobs._scheduler.start(paused=True)
     jobs._follow([PLANNED], since=datetime.now(UTC))
     jobs.sessions.publish(9)
     assert jobs._scheduler.get_job(OWED) is not None
-    assert "No Kafka broker answers" in jobs.failing()[WHOLE]
+    assert "No Kafka broker answers" in jobs.failing()[REPUBLISH]
     jobs.sessions.publish(10, QUALIFYING, PLANNED.event, PLANNED.name)
     owed = jobs._scheduler.get_job(OWED)
-    assert owed.next_run_time > datetime.now(UTC) + FAR / 2, "it is not tried any more"
+    assert owed.next_run_time > datetime.now(UTC) + FAR_FUTURE / 2, "it is not tried any more"
     jobs.stop()
-    assert "No Kafka broker answers" in on_file(settings)[1][WHOLE], "and still told"
+    assert "No Kafka broker answers" in on_file(settings)[1][REPUBLISH], "and still told"
     jobs = JobScheduler(settings.model_copy(update={"schedule_live": False}))
     jobs._scheduler.start(paused=True)
     jobs._follow([PLANNED])
