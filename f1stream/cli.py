@@ -31,8 +31,8 @@ from f1stream.kafka import configure_topics, create_topics, require_agreement
 from f1stream.ports import check_port, url
 from f1stream.progress import session_progress
 from f1stream.settings import EMBEDDED_HOST, settings
-from f1stream.sources.newer import warn_of_newer_runs
-from f1stream.sources.publish import Counts, publish
+from f1stream.sources.newer_runs import warn_of_newer_runs
+from f1stream.sources.publish import RunCounts, publish
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import KINDS, WHICH, open_source
 from f1stream.warehouse.commands import app as warehouse_commands
@@ -143,10 +143,10 @@ def fetch(
 ) -> None:
     """Fetch a past session with FastF1 into a session archive, which archive:PATH replays."""
     from f1stream.sources.fastf1.fetch import fetch as fetch_session  # noqa: PLC0415 - as the functions it calls
-    from f1stream.sources.fastf1.schedule import Wanted  # noqa: PLC0415
+    from f1stream.sources.fastf1.schedule import SessionRef  # noqa: PLC0415
 
     try:
-        fetched = fetch_session(settings(), Wanted(year, event, session).checked(), to)
+        fetched = fetch_session(settings(), SessionRef(year, event, session).checked(), to)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     for note in fetched.notes:
@@ -220,7 +220,7 @@ async def _replay(
     packet_ms: int | None,
     from_ms: int | None,
     to_ms: int | None,
-) -> list[Counts]:
+) -> list[RunCounts]:
     await create_topics(settings())
     keys = {session.session_key for session in sessions}
     await warn_of_newer_runs(settings(), keys, time.time_ns() // 1_000_000, partial(typer.echo, err=True))
@@ -265,12 +265,12 @@ def republish(
     session: Annotated[str, typer.Option(help="Its name.")] = "",
 ) -> None:
     """Publish a past session as fast as possible: the scheduler does so after each, and holes are filled."""
-    from f1stream.sources.fastf1.fetch import at_hand  # noqa: PLC0415
+    from f1stream.sources.fastf1.fetch import fetch_if_missing  # noqa: PLC0415
     from f1stream.sources.fastf1.schedule import starting_at  # noqa: PLC0415
 
     _run(_ready_broker())
     wanted = starting_at(settings(), start.replace(tzinfo=UTC), event, session)
-    replay(f"archive:{at_hand(settings(), wanted)}", "max")
+    replay(f"archive:{fetch_if_missing(settings(), wanted)}", "max")
 
 
 @app.command()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from f1stream import topics
-from f1stream.sources.archive import read_archive
 from f1stream.sources.packing import pack
+from f1stream.sources.session_archive import read_archive
 from models import Frame, Head
 from tests.support.pipeline import EPOCH, run
 from web.feed import Feed

@@ -42,7 +42,7 @@ class TimedLap(NamedTuple):
     lap_time_ms: int | None
 
 
-def deletion(message: str) -> Deletion | None:
+def parse_deletion(message: str) -> Deletion | None:
     """What a race control message says of a lap time; None when it is about something else."""
     said = _SAID.match(message)
     if said is None:
@@ -55,7 +55,9 @@ def deletion(message: str) -> Deletion | None:
     )  # fmt: skip
 
 
-def lap_of(said: Deletion, at_ms: int, laps: Iterable[TimedLap], shift: int, deleted: Iterable[int]) -> int | None:
+def deleted_lap(
+    said: Deletion, at_ms: int, laps: Iterable[TimedLap], shift: int, deleted: Iterable[int]
+) -> int | None:
     """The number of the lap that ``said``, of the session time ``at_ms``, is about; None when there is none.
 
     The time identifies it; where that was driven twice, the lap named in the message, else the latest one. A message
@@ -81,7 +83,7 @@ def deletion_changes(
     """All that was ``said`` of a car, in order: session time, lap number, and the reason or None for reinstated."""
     changes: list[tuple[int, int, str | None]] = []
     for at_ms, each in said:
-        number = lap_of(each, at_ms, laps, shift, deleted_laps(changes))
+        number = deleted_lap(each, at_ms, laps, shift, deleted_laps(changes))
         if number is not None:
             changes.append((at_ms, number, each.reason))
     return changes

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from f1stream import topics
-from f1stream.sources.archive import COLUMN_NAMES, OPEN, _as_they_became_known, _track, read_archive
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session, SourceError
+from f1stream.sources.session_archive import COLUMN_NAMES, OPEN, _as_they_became_known, _track, read_archive
 from f1stream.sources.spec import open_source
 from models import Packet, PitIn, RaceControl, Retirement, SectorTime, TyreChange
 

@@ -15,8 +15,8 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from f1stream import topics
 from f1stream.settings import Settings
-from f1stream.sources import newer
-from f1stream.sources.newer import hidden_by, newer_runs, warn_of_newer_runs
+from f1stream.sources import newer_runs as newer
+from f1stream.sources.newer_runs import newer_run_warning, newer_runs, warn_of_newer_runs
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
 from f1stream.topics import RecordHeaders
@@ -128,11 +128,11 @@ async def test_it_looks_at_so_many_records_and_bytes_and_for_so_long(monkeypatch
 
 
 def test_a_newer_run_is_named_with_its_time_and_what_to_do() -> None:
-    said = hidden_by(settings(), "9693", NOW)
+    said = newer_run_warning(settings(), "9693", NOW)
     assert "Session 9693 has a newer run in the topics, 1764500000000 (2025-11-30 10:53:20 UTC)" in said
     assert "publish again after that time" in said
     assert "deploy/README.md says under Other numbers of partitions" in said
-    assert "restart the embedded broker" in hidden_by(Settings(_env_file=None), "9693", NOW)
+    assert "restart the embedded broker" in newer_run_warning(Settings(_env_file=None), "9693", NOW)
 
 
 async def test_a_broker_that_cannot_be_asked_is_no_reason_not_to_publish(monkeypatch: pytest.MonkeyPatch) -> None:

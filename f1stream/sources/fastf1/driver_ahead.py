@@ -24,7 +24,7 @@ NAT = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
-class _Car:
+class _CarSamples:
     number: str
     at: Nanoseconds
     """Session time of its samples."""
@@ -71,12 +71,12 @@ class CarsAhead:
     """All cars of a loaded FastF1 session."""
 
     def __init__(self, session: Any) -> None:
-        self._cars: dict[str, _Car] = {}
+        self._cars: dict[str, _CarSamples] = {}
         for number in session.drivers:
             laps = session.laps[session.laps["DriverNumber"] == number]
             if number in session.car_data and len(laps):
                 car = session.car_data[number]
-                self._cars[number] = _Car(
+                self._cars[number] = _CarSamples(
                     number,
                     _ns(car["SessionTime"]),
                     car["Speed"].to_numpy(dtype=np.float64),
@@ -130,7 +130,7 @@ def _ns(column: Any) -> Nanoseconds:
 
 
 @contextmanager
-def arrays_instead_of_frames(session: Any) -> Iterator[None]:
+def fast_driver_ahead(session: Any) -> Iterator[None]:
     """Meanwhile ``Lap.get_telemetry()`` of this session asks ``CarsAhead``."""
     from fastf1.core import Telemetry  # noqa: PLC0415
 

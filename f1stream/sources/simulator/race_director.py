@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from f1stream.sources.simulator.bulletin import Bulletin
 from f1stream.sources.simulator.circuit import Floats
+from f1stream.sources.simulator.feed import SimulatedFeed
 
 if TYPE_CHECKING:
-    from f1stream.sources.simulator.race import Race
+    from f1stream.sources.simulator.simulation import RaceSimulation
 
 VSC_PACE = 0.65
 """Share of its own pace that every car drives under the virtual safety car."""
@@ -42,10 +42,10 @@ class Flag(Enum):
 
 
 @dataclass
-class Director:
+class RaceDirector:
     """Race control's state, brought forward by ``update``. Times are seconds since lights out."""
 
-    bulletin: Bulletin
+    feed: SimulatedFeed
     rng: np.random.Generator
     laps: int
     red_lap: int | None
@@ -72,7 +72,7 @@ class Director:
         """Overtaking is allowed."""
         return self.flag in {Flag.GREEN, Flag.CHEQUERED}
 
-    def update(self, t: float, race: Race) -> None:
+    def update(self, t: float, race: RaceSimulation) -> None:
         """Act on what is due at ``t`` and on what the cars do."""
         while self._todo and self._todo[0][0] <= t:
             _, _, act = heapq.heappop(self._todo)
@@ -84,7 +84,7 @@ class Director:
         elif self.flag is Flag.SC:
             self._lead_the_train(t, race)
 
-    def pace(self, own: Floats, race: Race) -> Floats:
+    def pace(self, own: Floats, race: RaceSimulation) -> Floats:
         """What each car may drive now, as a share of the reference car's pace, given its own free pace."""
         if self.flag is Flag.VSC:
             return own * VSC_PACE
@@ -104,7 +104,7 @@ class Director:
 
     # Incidents
 
-    def incident(self, t: float, race: Race, car: int, answer: str) -> None:
+    def incident(self, t: float, race: RaceSimulation, car: int, answer: str) -> None:
         """A car is in trouble on the track: yellow, and perhaps a (virtual) safety car after it."""
         sector = race.circuit.marshal_sector(race.place(car))
         kind = "YELLOW" if answer == "none" else "DOUBLE YELLOW"
@@ -115,51 +115,51 @@ class Director:
             deploy = self._deploy_vsc if answer == "vsc" else self._deploy_sc
             self.at(t + 12, lambda t: deploy(t, race, sector))
 
-    def _yellow(self, t: float, race: Race, kind: str, sector: int) -> None:
+    def _yellow(self, t: float, race: RaceSimulation, kind: str, sector: int) -> None:
         if self.racing:
-            self.bulletin.track(t, "2")
+            self.feed.track(t, "2")
         self._say(t, race, f"{kind} IN TRACK SECTOR {sector}", "Flag", flag=kind, sector=sector)
 
-    def _clear(self, t: float, race: Race, sector: int) -> None:
+    def _clear(self, t: float, race: RaceSimulation, sector: int) -> None:
         self._say(t, race, f"CLEAR IN TRACK SECTOR {sector}", "Flag", flag="CLEAR", sector=sector)
         if self.racing:
-            self.bulletin.track(t, "1")
+            self.feed.track(t, "1")
 
-    def _say(self, t: float, race: Race, message: str, category: str = "Other", **more: Any) -> None:
-        self.bulletin.say(t, race.lap_of(race.leader), message, category, **more)
+    def _say(self, t: float, race: RaceSimulation, message: str, category: str = "Other", **more: Any) -> None:
+        self.feed.say(t, race.lap_of(race.leader), message, category, **more)
 
     # Virtual safety car
 
-    def _deploy_vsc(self, t: float, race: Race, sector: int) -> None:
+    def _deploy_vsc(self, t: float, race: RaceSimulation, sector: int) -> None:
         if self.flag is not Flag.GREEN:
             return
         self._begin(t, Flag.VSC)
-        self.bulletin.track(t, "6")
+        self.feed.track(t, "6")
         self._say(t, race, "VSC DEPLOYED", "SafetyCar", status="DEPLOYED")
         over = t + self.rng.uniform(50.0, 75.0)
         self.at(over - 6, lambda t: self._clear(t, race, sector))
         self.at(over, lambda t: self._vsc_ending(t, race))
 
-    def _vsc_ending(self, t: float, race: Race) -> None:
-        self.bulletin.track(t, "7")
+    def _vsc_ending(self, t: float, race: RaceSimulation) -> None:
+        self.feed.track(t, "7")
         self._say(t, race, "VSC ENDING", "SafetyCar", status="ENDING")
         self.at(t + self.rng.uniform(10.0, 15.0), lambda t: self._green(t, race))
 
     # Safety car
 
-    def _deploy_sc(self, t: float, race: Race, sector: int) -> None:
+    def _deploy_sc(self, t: float, race: RaceSimulation, sector: int) -> None:
         if self.flag is not Flag.GREEN:
             return
         self._begin(t, Flag.SC)
         self._sc_from_lap = race.lap_of(race.leader)
         self._sc_in_after = None
         self._unlapping_allowed = True
-        self.bulletin.track(t, "4")
+        self.feed.track(t, "4")
         self._say(t, race, "SAFETY CAR DEPLOYED", "SafetyCar", status="DEPLOYED")
         self.at(t + 90, lambda t: self._clear(t, race, sector))
         race.pits.rethink_stops()
 
-    def _lead_the_train(self, t: float, race: Race) -> None:
+    def _lead_the_train(self, t: float, race: RaceSimulation) -> None:
         lap = race.lap_of(race.leader)
         if self._sc_in_after is None:
             driven = lap - self._sc_from_lap
@@ -187,7 +187,7 @@ class Director:
 
     # Suspension
 
-    def _perhaps_suspend(self, t: float, race: Race) -> None:
+    def _perhaps_suspend(self, t: float, race: RaceSimulation) -> None:
         """Stop the race where every car on the lead lap can come in at the end of the same lap."""
         lap = race.lap_of(race.leader)
         place = race.place(race.leader) / race.circuit.length
@@ -199,21 +199,21 @@ class Director:
         self._begin(t, Flag.RED)
         self._all_stand_since = None
         self.released = None
-        self.bulletin.track(t, "5")
-        self.bulletin.session(t, "Aborted")
+        self.feed.track(t, "5")
+        self.feed.session(t, "Aborted")
         self._say(t, race, "RED FLAG", "Flag", flag="RED")
         self.at(t + 1, lambda t: self._say(t, race, "RACE SUSPENDED - BARRIER REPAIR AT TURN 6"))
 
-    def _perhaps_resume(self, t: float, race: Race) -> None:
+    def _perhaps_resume(self, t: float, race: RaceSimulation) -> None:
         if not race.pits.all_wait():
             return
         if self._all_stand_since is None:
             self._all_stand_since = t
             resume = t + self.rng.uniform(150.0, 240.0)
-            self._say(t + 5, race, f"RACE WILL RESUME AT {self.bulletin.clock(resume)}")
+            self._say(t + 5, race, f"RACE WILL RESUME AT {self.feed.clock(resume)}")
             self.at(resume, lambda t: self._resume(t, race))
 
-    def _resume(self, t: float, race: Race) -> None:
+    def _resume(self, t: float, race: RaceSimulation) -> None:
         """Behind the safety car for one lap, without unlapping."""
         self._begin(t, Flag.SC)
         self.released = t
@@ -221,8 +221,8 @@ class Director:
         self._sc_in_after = self._sc_from_lap
         self._called_in = False
         self._unlapping_allowed = False
-        self.bulletin.session(t, "Started")
-        self.bulletin.track(t, "4")
+        self.feed.session(t, "Started")
+        self.feed.track(t, "4")
         self._say(t, race, "GREEN LIGHT - PIT EXIT OPEN", "Flag", flag="GREEN")
         self._say(t, race, "SAFETY CAR DEPLOYED", "SafetyCar", status="DEPLOYED")
         race.pits.release(t)
@@ -235,16 +235,16 @@ class Director:
         self.flag = flag
         self.begun = t
 
-    def _green(self, t: float, race: Race) -> None:
+    def _green(self, t: float, race: RaceSimulation) -> None:
         if self.flag not in {Flag.VSC, Flag.SC}:
             return
         self._begin(t, Flag.GREEN)
         race.unlapping[:] = False
-        self.bulletin.track(t, "1")
+        self.feed.track(t, "1")
         self._say(t, race, "TRACK CLEAR", "Flag", flag="CLEAR")
 
     def chequered(self, t: float) -> None:
         """The winner has crossed the line at ``t``."""
         self._begin(t, Flag.CHEQUERED)
-        self.bulletin.say(t, self.laps, "CHEQUERED FLAG", "Flag", flag="CHEQUERED")
-        self.bulletin.session(t, "Finished")
+        self.feed.say(t, self.laps, "CHEQUERED FLAG", "Flag", flag="CHEQUERED")
+        self.feed.session(t, "Finished")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from f1stream.sources.deletions import Deletion, TimedLap, deleted_laps, deletion, deletion_changes
+from f1stream.sources.lap_deletions import Deletion, TimedLap, deleted_laps, deletion_changes, parse_deletion
 
 LAPS = [TimedLap(n, 90_000 * n, time) for n, time in enumerate((95_000, 90_000, 91_000, 90_000, None), 1)]
 
@@ -32,7 +32,7 @@ LAPS = [TimedLap(n, 90_000 * n, time) for n, time in enumerate((95_000, 90_000, 
     ],
 )  # fmt: skip
 def test_a_message_names_the_car_the_time_the_lap_and_the_reason(message: str, said: Deletion | None) -> None:
-    assert deletion(message) == said
+    assert parse_deletion(message) == said
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_message_names_the_car_the_time_the_lap_and_the_reason(message: str, s
     ],
 )  # fmt: skip
 def test_a_deletion_is_of_one_lap(message: str, at_ms: int, shift: int, lap: int | None) -> None:
-    said = deletion(f"CAR 4 (NOR) {message}")
+    said = parse_deletion(f"CAR 4 (NOR) {message}")
     assert said is not None
     assert [number for _, number, _ in deletion_changes([(at_ms, said)], LAPS, shift)] == ([lap] if lap else [])
 
@@ -74,7 +74,7 @@ def test_a_lap_deleted_right_after_another_is_the_next_one() -> None:
             (280_000, "TIME 1:31.000 DELETED - TURN 14"),
             (290_000, "LAP DELETED - TURN 14 (NEXT LAP)"),
         )
-        if (told := deletion(f"CAR 4 (NOR) {text}"))
+        if (told := parse_deletion(f"CAR 4 (NOR) {text}"))
     ]
     assert deleted_laps(deletion_changes(said, LAPS[:3], 0)) == {3: "TURN 14", 4: "TURN 14 (NEXT LAP)"}
 
@@ -86,6 +86,6 @@ def test_a_reinstated_lap_counts_again_and_another_one_with_its_time_stays_delet
             (200_000, "TIME 1:30.000 DELETED - TURN 1 LAP 2"), (370_000, "TIME 1:30.000 DELETED - TURN 1 LAP 4"),
             (380_000, "TIME 1:30.000 WILL BE REINSTATED"),
         )
-        if (told := deletion(f"CAR 4 (NOR) {text}"))
+        if (told := parse_deletion(f"CAR 4 (NOR) {text}"))
     ]  # fmt: skip
     assert deleted_laps(deletion_changes(said, LAPS, 0)) == {2: "TURN 1 LAP 2"}

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from f1stream.sources.session import SourceError
-from f1stream.sources.simulator.bulletin import Bulletin
-from f1stream.sources.simulator.circuit import PIT_EXIT_M, Circuit, Floats
-from f1stream.sources.simulator.director import Director, Flag
-from f1stream.sources.simulator.field import COMPOUNDS, Driver, pace
-from f1stream.sources.simulator.pitlane import PitLane
-from f1stream.sources.simulator.plan import Plan, Tyres
+from f1stream.sources.simulator.circuit import PIT_EXIT_M, Floats, SimulatedCircuit
+from f1stream.sources.simulator.drivers import COMPOUNDS, SimulatedDriver, pace
+from f1stream.sources.simulator.feed import SimulatedFeed
+from f1stream.sources.simulator.pit_lane import SimulatedPitLane
+from f1stream.sources.simulator.plan import Plan, SimulatedTyres
+from f1stream.sources.simulator.race_director import Flag, RaceDirector
 from f1stream.sources.simulator.trace import STEP_S, Trace, crossing_in_step
 from f1stream.sources.simulator.traffic import Traffic
 
 BEFORE_START_S = 30.0
 """How long the cars are seen standing on the grid."""
 AFTER_FINISH_S = 12.0
-RETIREMENT_TOLD_S = 10.0
+RETIREMENT_DELAY_S = 10.0
 GRID_SLOT_M = 8.0
 _THINK_STEPS = 5
 """Drivers and race control decide every so many steps."""
@@ -37,7 +37,7 @@ _MOST_STANDING_S = 3600.0
 
 
 @dataclass(frozen=True)
-class Loss:
+class RetiredCar:
     """A car that gave up: where (m of progress) and when (race time) it stood."""
 
     car: int
@@ -46,16 +46,16 @@ class Loss:
     in_pits: bool
 
 
-class Race:
+class RaceSimulation:
     """Cars are indexed by their place on the grid; progress is metres, pace a share of the reference car's."""
 
     def __init__(
-        self, circuit: Circuit, drivers: list[Driver], plan: Plan, laps: int, bulletin: Bulletin,
+        self, circuit: SimulatedCircuit, drivers: list[SimulatedDriver], plan: Plan, laps: int, feed: SimulatedFeed,
         rng: np.random.Generator,
     ) -> None:  # fmt: skip
         n = len(drivers)
         self.circuit, self.drivers, self.plan, self.laps, self.rng = circuit, drivers, plan, laps, rng
-        self.director = Director(bulletin, rng, laps, plan.red_lap)
+        self.director = RaceDirector(feed, rng, laps, plan.red_lap)
         self.traffic = Traffic(rng)
         self.t = 0.0
         self.p: Floats = -GRID_SLOT_M * np.arange(1.0, n + 1.0)
@@ -70,8 +70,8 @@ class Race:
         self.in_lane = np.zeros(n, dtype=bool)
         self.age = [tyres.life for tyres in plan.start_tyres]
         self.compound = [tyres.compound for tyres in plan.start_tyres]
-        self.pits = PitLane(self)
-        self.losses: list[Loss] = []
+        self.pits = SimulatedPitLane(self)
+        self.retired_cars: list[RetiredCar] = []
         self._reaction = np.array([driver.reaction_s for driver in drivers])
         self._launch = np.array([driver.launch for driver in drivers])
         self._cool_down_end = np.full(n, np.inf)
@@ -194,18 +194,18 @@ class Race:
                 del self.plan.punctures[car]
                 self.limping[car] = True
                 fresh = [compound for compound in COMPOUNDS if compound != self.compound[car]]
-                self.pits.stops[car][self.lap_of(car)] = Tyres(str(self.rng.choice(fresh)))
+                self.pits.stops[car][self.lap_of(car)] = SimulatedTyres(str(self.rng.choice(fresh)))
                 self.director.incident(self.t, self, car, "none")
                 self._say(f"{self.drivers[car].label} SLOW - PUNCTURE")
 
     def _say(self, message: str) -> None:
-        self.director.bulletin.say(self.t, self.lap_of(self.leader), message)
+        self.director.feed.say(self.t, self.lap_of(self.leader), message)
 
     def retire(self, car: int, in_pits: bool) -> None:
         """The car stands where it is for good."""
         self.stopped[car] = True
         self.rate[car] = self._rate_change[car] = 0.0
-        self.losses.append(Loss(car, self.t, float(self.p[car]), in_pits))
+        self.retired_cars.append(RetiredCar(car, self.t, float(self.p[car]), in_pits))
         if not in_pits:
             self._say(f"{self.drivers[car].label} STOPPED AFTER TURN {self.circuit.corner_before(self.place(car))}")
 

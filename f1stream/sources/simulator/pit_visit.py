@@ -7,7 +7,7 @@ from math import inf, sqrt
 from typing import Literal
 
 from f1stream.sources.simulator.circuit import PIT_ENTRY_M, PIT_EXIT_M, PIT_LIMIT_MS
-from f1stream.sources.simulator.plan import Tyres
+from f1stream.sources.simulator.plan import SimulatedTyres
 from f1stream.sources.simulator.trace import STEP_S
 
 _BRAKING_TO_ENTRY = 20.0
@@ -25,7 +25,7 @@ LANE_ENTERED_M = 150.0
 
 
 @dataclass
-class Visit:
+class PitVisit:
     """One car's way from the pit entry to the exit. Progress (m) is the race's."""
 
     car: int
@@ -38,7 +38,7 @@ class Visit:
     exit: float
     standing_s: float = inf
     """How long it stands; without end until it is released."""
-    tyres: Tyres | None = None
+    tyres: SimulatedTyres | None = None
     phase: Literal["in", "standing", "out"] = "in"
     ready: float = inf
     """Race time at which it drives on."""
@@ -46,7 +46,7 @@ class Visit:
     @classmethod
     def after_lap(
         cls, car: int, kind: Literal["stop", "suspension", "retire"], lap: int, length: float, box: float
-    ) -> Visit:
+    ) -> PitVisit:
         """At the end of a lap; ``box`` is relative to the finish line."""
         line = lap * length
         return cls(car, kind, lap, line + PIT_ENTRY_M, line + box, line + PIT_EXIT_M)

@@ -80,7 +80,7 @@ def _run(record: Any) -> int | None:
     return run if run <= record.timestamp + topics.MAX_AHEAD_MS else None
 
 
-def hidden_by(settings: Settings, session_key: str, run: int) -> str:
+def newer_run_warning(settings: Settings, session_key: str, run: int) -> str:
     """What to say of a newer run."""
     at = datetime.fromtimestamp(run / 1000, UTC)
     removed = (
@@ -106,4 +106,4 @@ async def warn_of_newer_runs(
         log.info("Newer runs could not be looked for: %s.", error or "the broker is slow")
         return
     for session_key, run in sorted(found.items()):
-        warn(hidden_by(settings, session_key, run))
+        warn(newer_run_warning(settings, session_key, run))

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from f1stream.sources.deletions import Deletion, TimedLap, deletion, deletion_changes
+from f1stream.sources.lap_deletions import Deletion, TimedLap, deletion_changes, parse_deletion
 from f1stream.sources.session import Columns, Session, SourceError
 from f1stream.sources.timestamps import gmt_offset_ms
 from models import (
@@ -148,11 +148,11 @@ def _read_laps(folder: Path) -> list[Lap]:
 def _as_they_became_known(laps: list[Lap], messages: list[Message], shift: int) -> list[tuple[int, Lap]]:
     """Each lap at its end, as it counted then, and again whenever race control deleted or reinstated it.
 
-    FastF1 marks every lap that has a deleted time, also where it was driven twice. ``shift``: see ``lap_of``.
+    FastF1 marks every lap that has a deleted time, also where it was driven twice. ``shift``: see ``deleted_lap``.
     """
     said: defaultdict[str, list[tuple[int, Deletion]]] = defaultdict(list)
     for message in messages:
-        if isinstance(message, RaceControl) and (of := deletion(message.message)):
+        if isinstance(message, RaceControl) and (of := parse_deletion(message.message)):
             said[of.driver_number].append((message.session_time_ms, of))
     changes = {
         number: deletion_changes(each, [_timed(lap) for lap in laps if lap.driver_number == number], shift)

@@ -42,7 +42,7 @@ _BACKMARKER_LOSS = 0.017
 
 
 @dataclass(frozen=True)
-class Driver:
+class SimulatedDriver:
     """One car and its driver. Losses are shares of the reference car's lap time."""
 
     entry: Entry
@@ -65,7 +65,7 @@ class Driver:
         return f"CAR {self.number} ({self.entry.tla})"
 
 
-def grid(rng: np.random.Generator, cars: int) -> list[Driver]:
+def grid(rng: np.random.Generator, cars: int) -> list[SimulatedDriver]:
     """The field in grid order; with two cars or more the last one starts from the pit lane."""
     teams = (cars + 1) // 2
     pace = rng.permutation(teams) / max(teams - 1, 1)
@@ -79,11 +79,11 @@ def grid(rng: np.random.Generator, cars: int) -> list[Driver]:
             driver_number=str(number), tla=name.split()[-1][:3].upper(), name=name, team=team,
             team_color=color, grid_position=None,
         )  # fmt: skip
-        driver = Driver(entry, loss, rng.uniform(0.2, 0.42), rng.uniform(0.9, 1.0), index // 2)
+        driver = SimulatedDriver(entry, loss, rng.uniform(0.2, 0.42), rng.uniform(0.9, 1.0), index // 2)
         qualified.append((loss + rng.normal(0.0, 0.003), driver))
     qualified.sort(key=lambda pair: pair[0])
     return [
-        Driver(
+        SimulatedDriver(
             driver.entry.model_copy(
                 update={"grid_position": place, "pit_lane_start": cars > 1 and place == cars}
             ),
@@ -93,7 +93,7 @@ def grid(rng: np.random.Generator, cars: int) -> list[Driver]:
     ]  # fmt: skip
 
 
-def pace(driver: Driver, compound: str, age: int, laps_to_go: int, rng: np.random.Generator) -> float:
+def pace(driver: SimulatedDriver, compound: str, age: int, laps_to_go: int, rng: np.random.Generator) -> float:
     """A car's speed on one lap as a share of the reference car's: tyres of ``age`` laps, fuel for the rest."""
     loss = driver.loss + _COMPOUND_LOSS[compound] + _WEAR_PER_LAP[compound] * age
     loss += _FUEL_LOSS_PER_LAP * laps_to_go + rng.normal(0.0, _LAP_NOISE)

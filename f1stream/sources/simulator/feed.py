@@ -13,7 +13,7 @@ Status = Literal["Inactive", "Started", "Aborted", "Finished", "Finalised", "End
 
 
 @dataclass
-class Bulletin:
+class SimulatedFeed:
     """Messages as they are told. Race time is seconds since lights out, session time integer ms."""
 
     start_ms: int

@@ -34,7 +34,7 @@ class _Row(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
 
-class Place(_Row):
+class JolpicaPlace(_Row):
     """Where a circuit is."""
 
     locality: str
@@ -43,15 +43,15 @@ class Place(_Row):
     long: Degrees | None = None
 
 
-class Circuit(_Row):
+class JolpicaCircuit(_Row):
     """A row of ``circuits``."""
 
     circuit_id: Annotated[Identifier, Field(alias="circuitId")]
     circuit_name: Annotated[str, Field(alias="circuitName")]
-    place: Annotated[Place, Field(alias="Location")]
+    place: Annotated[JolpicaPlace, Field(alias="Location")]
 
 
-class Driver(_Row):
+class JolpicaDriver(_Row):
     """A row of ``drivers``. ``permanentNumber`` is today's, not the season's: a result has the race's own."""
 
     driver_id: Annotated[Identifier, Field(alias="driverId")]
@@ -71,29 +71,29 @@ class Constructor(_Row):
     nationality: str | None = None
 
 
-class Start(_Row):
+class SessionStart(_Row):
     """When a session starts (UTC); older seasons have no times."""
 
     date: Date
     time: ClockTime | None = None
 
 
-class Race(_Row):
+class JolpicaRace(_Row):
     """A row of ``races``: an event. Sessions that it does not have are left out."""
 
     season: Whole
     round: Whole
     name: Annotated[Identifier, Field(alias="raceName")]
-    circuit: Annotated[Circuit, Field(alias="Circuit")]
+    circuit: Annotated[JolpicaCircuit, Field(alias="Circuit")]
     date: Date
     time: ClockTime | None = None
-    first_practice: Annotated[Start | None, Field(alias="FirstPractice")] = None
-    second_practice: Annotated[Start | None, Field(alias="SecondPractice")] = None
-    third_practice: Annotated[Start | None, Field(alias="ThirdPractice")] = None
-    qualifying: Annotated[Start | None, Field(alias="Qualifying")] = None
-    sprint: Annotated[Start | None, Field(alias="Sprint")] = None
-    sprint_qualifying: Annotated[Start | None, Field(alias="SprintQualifying")] = None
-    sprint_shootout: Annotated[Start | None, Field(alias="SprintShootout")] = None
+    first_practice: Annotated[SessionStart | None, Field(alias="FirstPractice")] = None
+    second_practice: Annotated[SessionStart | None, Field(alias="SecondPractice")] = None
+    third_practice: Annotated[SessionStart | None, Field(alias="ThirdPractice")] = None
+    qualifying: Annotated[SessionStart | None, Field(alias="Qualifying")] = None
+    sprint: Annotated[SessionStart | None, Field(alias="Sprint")] = None
+    sprint_qualifying: Annotated[SessionStart | None, Field(alias="SprintQualifying")] = None
+    sprint_shootout: Annotated[SessionStart | None, Field(alias="SprintShootout")] = None
 
 
 class RaceTime(_Row):
@@ -109,7 +109,7 @@ class FastestTime(_Row):
     time: LapTime | None = None
 
 
-class FastestLap(_Row):
+class JolpicaFastestLap(_Row):
     """A car's best lap of the race."""
 
     rank: Whole | None = None
@@ -127,10 +127,10 @@ class Result(_Row):
     grid: Whole | None = None
     laps: Whole | None
     status: str | None
-    driver: Annotated[Driver, Field(alias="Driver")]
+    driver: Annotated[JolpicaDriver, Field(alias="Driver")]
     constructor: Annotated[Constructor | None, Field(alias="Constructor")] = None
     time: Annotated[RaceTime | None, Field(alias="Time")] = None
-    fastest_lap: Annotated[FastestLap | None, Field(alias="FastestLap")] = None
+    fastest_lap: Annotated[JolpicaFastestLap | None, Field(alias="FastestLap")] = None
 
 
 class QualifyingResult(_Row):
@@ -138,14 +138,14 @@ class QualifyingResult(_Row):
 
     number: str | None = None
     position: Whole | None
-    driver: Annotated[Driver, Field(alias="Driver")]
+    driver: Annotated[JolpicaDriver, Field(alias="Driver")]
     constructor: Annotated[Constructor | None, Field(alias="Constructor")] = None
     q1: Annotated[QualifyingTime | None, Field(alias="Q1")] = None
     q2: Annotated[QualifyingTime | None, Field(alias="Q2")] = None
     q3: Annotated[QualifyingTime | None, Field(alias="Q3")] = None
 
 
-class Timing(_Row):
+class LapTiming(_Row):
     """A row of ``laps``: one lap of one car."""
 
     lap: Whole
@@ -170,7 +170,7 @@ class DriverStanding(_Row):
     position: Whole | None = None
     points: Points | None
     wins: Whole | None
-    driver: Annotated[Driver, Field(alias="Driver")]
+    driver: Annotated[JolpicaDriver, Field(alias="Driver")]
     constructors: Annotated[list[Constructor], Field(alias="Constructors")]
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from f1stream.sources.simulator.circuit import PIT_EXIT_M
-from f1stream.sources.simulator.director import Flag
-from f1stream.sources.simulator.plan import Tyres
-from f1stream.sources.simulator.visit import LANE_ENTERED_M, Visit
+from f1stream.sources.simulator.pit_visit import LANE_ENTERED_M, PitVisit
+from f1stream.sources.simulator.plan import SimulatedTyres
+from f1stream.sources.simulator.race_director import Flag
 
 if TYPE_CHECKING:
-    from f1stream.sources.simulator.race import Race
+    from f1stream.sources.simulator.simulation import RaceSimulation
 
 _COMMIT_M = (930.0, 630.0)
 """Where a car decides to come in: between these distances before the finish line."""
@@ -28,27 +28,27 @@ _ROLLING_MS = 22.0
 
 
 @dataclass(frozen=True)
-class Fit:
+class TyreFitting:
     """A set of tyres put on a car."""
 
     car: int
-    tyres: Tyres
+    tyres: SimulatedTyres
     lap: int
     """The first lap driven on it."""
     why: Literal["start", "stop", "suspension"]
-    visit: Visit | None
+    visit: PitVisit | None
 
 
-class PitLane:
+class SimulatedPitLane:
     """All visits of a race, past and present, and the stops that are still planned."""
 
-    def __init__(self, race: Race) -> None:
+    def __init__(self, race: RaceSimulation) -> None:
         plan = race.plan
         self._race = race
         self.stops = [dict(stops) for stops in plan.stops]
-        self.fits = [Fit(car, tyres, 1, "start", None) for car, tyres in enumerate(plan.start_tyres)]
-        self.visits: list[Visit] = []
-        self._visiting: dict[int, Visit] = {}
+        self.fittings = [TyreFitting(car, tyres, 1, "start", None) for car, tyres in enumerate(plan.start_tyres)]
+        self.visits: list[PitVisit] = []
+        self._visiting: dict[int, PitVisit] = {}
         teams = max(driver.box for driver in race.drivers) + 1
         self._box = np.linspace(*_FIRST_AND_LAST_BOX_M, teams).tolist()
         self._slot_m = min(_QUEUE_SLOT_M, _QUEUE_M / len(race.drivers))
@@ -66,7 +66,7 @@ class PitLane:
     def start_from(self, car: int) -> None:
         """A car waits at the exit for the field to pass."""
         place = float(self._race.p[car])
-        self._enter(Visit(car, "start", 0, -np.inf, place, PIT_EXIT_M, phase="standing"))
+        self._enter(PitVisit(car, "start", 0, -np.inf, place, PIT_EXIT_M, phase="standing"))
         self._race.in_lane[car] = True
 
     def come_in(self) -> None:
@@ -80,22 +80,22 @@ class PitLane:
             if visit is not None:
                 self._enter(visit)
 
-    def _visit_due(self, car: int) -> Visit | None:
+    def _visit_due(self, car: int) -> PitVisit | None:
         race, lap = self._race, self._race.lap_of(car)
         length, box = race.circuit.length, self._box[race.drivers[car].box]
         breakdown = race.plan.breakdowns.get(car)
         if race.director.flag is Flag.RED:
-            visit = Visit.after_lap(car, "suspension", lap, length, PIT_EXIT_M)
+            visit = PitVisit.after_lap(car, "suspension", lap, length, PIT_EXIT_M)
             visit.tyres = self.stops[car].pop(lap, None) if race.limping[car] else None
             return visit
         if breakdown is not None and breakdown.answer == "none" and lap >= breakdown.lap:
-            return Visit.after_lap(car, "retire", lap, length, box)
+            return PitVisit.after_lap(car, "retire", lap, length, box)
         if lap not in self.stops[car] or lap >= race.laps:
             return None
         if self._team_mate_is_in(car) and lap + 1 < race.laps and not race.limping[car]:
             self.stops[car][lap + 1] = self.stops[car].pop(lap)
             return None
-        visit = Visit.after_lap(car, "stop", lap, length, box)
+        visit = PitVisit.after_lap(car, "stop", lap, length, box)
         visit.tyres = self.stops[car].pop(lap)
         visit.standing_s = round(float(np.clip(race.rng.gamma(6.0, 0.12) + 1.9, *_STOP_S)), 1)
         return visit
@@ -104,7 +104,7 @@ class PitLane:
         drivers = self._race.drivers
         return any(drivers[other].box == drivers[car].box for other in self._visiting)
 
-    def _enter(self, visit: Visit) -> None:
+    def _enter(self, visit: PitVisit) -> None:
         self.visits.append(visit)
         self._visiting[visit.car] = visit
 
@@ -153,12 +153,12 @@ class PitLane:
             self._leave(car, visit)
         return speed
 
-    def _leave(self, car: int, visit: Visit) -> None:
+    def _leave(self, car: int, visit: PitVisit) -> None:
         race = self._race
         del self._visiting[car]
         race.resume(car)
         if visit.tyres is not None:
             why: Literal["stop", "suspension"] = "stop" if visit.kind == "stop" else "suspension"
-            self.fits.append(Fit(car, visit.tyres, race.lap_of(car), why, visit))
+            self.fittings.append(TyreFitting(car, visit.tyres, race.lap_of(car), why, visit))
             race.compound[car], race.age[car] = visit.tyres.compound, visit.tyres.life
             race.pace[car] = race.draw_pace(car, race.lap_of(car))
