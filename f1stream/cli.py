@@ -27,7 +27,7 @@ from f1stream.errors import UserError
 from f1stream.jobs.commands import app as jobs_commands
 from f1stream.jobs.lock import one_at_a_time
 from f1stream.jolpica.commands import app as jolpica_commands
-from f1stream.kafka import configure_topics, create_topics, require_agreement
+from f1stream.kafka import configure_topics, create_topics, require_equal_partitions
 from f1stream.ports import check_port, url
 from f1stream.progress import session_progress
 from f1stream.settings import EMBEDDED_HOST, settings
@@ -277,7 +277,7 @@ def republish(
 def race() -> None:
     """The race worker: packets, laps and messages in, frames out."""
     _run(_ready_broker())
-    _run(require_agreement(settings()))
+    _run(require_equal_partitions(settings()))
     from agents.run import run_worker  # noqa: PLC0415 - Faust is slow to import, and reads the settings
 
     run_worker("agents.race")

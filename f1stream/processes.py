@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from f1stream.logs import keep_short
+from f1stream.logs import rotate_log
 
 STOPS_WITHIN_S = 4.0
 """A child that has not ended so long after SIGTERM is killed."""
@@ -46,7 +46,7 @@ class Child:
         """Rotate its log when it is too long."""
         if self.log is not None:
             with suppress(OSError):
-                keep_short(self.log)
+                rotate_log(self.log)
 
     def last_words(self) -> str:
         """The end of its log."""

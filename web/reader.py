@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from f1stream import topics
-from f1stream.logs import about
+from f1stream.logs import key_fields
 from f1stream.process_health import StallDetector
 from f1stream.settings import Settings
 from models import Head, Lap, Message, Season, SessionResult
@@ -110,7 +110,7 @@ class StreamReader(Feed):
     def _refused(self, partition: TopicPartition, message: Any, error: Exception) -> None:
         """Count a record that cannot be shown. Of a topic and session only the 1st, 10th, 100th … is in the log."""
         self.bad_records += 1
-        named = about(message.key)
+        named = key_fields(message.key)
         which = (partition.topic, named.get("session", ""))
         if which not in self._refusals and len(self._refusals) >= REFUSALS:
             which = (partition.topic, "")

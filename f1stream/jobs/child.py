@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import IO
 
 from f1stream.child_environment import environment_for
-from f1stream.logs import keep_short
+from f1stream.logs import rotate_log
 from f1stream.processes import STOPS_WITHIN_S, terminate_with_parent
 from f1stream.settings import Settings
 
@@ -36,7 +36,7 @@ class CommandRunner:
         """Its exit code; None when we ended it, because it was ``stopped`` or ``goes_on`` said no."""
         self._settings.folder("logs")
         with suppress(OSError):  # it is not there before the first run
-            keep_short(self._log)
+            rotate_log(self._log)
         self._last = ""
         process = subprocess.Popen(
             [*COMMAND, *arguments], env=self._environment,
@@ -66,7 +66,7 @@ class CommandRunner:
                 with suppress(OSError):
                     with self._log.open("a", encoding="utf-8") as log:
                         log.write(line)
-                    keep_short(self._log)
+                    rotate_log(self._log)
                 with suppress(OSError, ValueError):  # a ValueError when it is closed
                     sys.stderr.write(line)
                     sys.stderr.flush()
