@@ -14,7 +14,7 @@ from platformdirs import user_cache_dir
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from f1stream.embedded.password import kept_password
+from f1stream.embedded.password import load_or_create_password
 from f1stream.env_file import ENV_FILE, objection
 from f1stream.private_folder import private_folder
 
@@ -218,7 +218,7 @@ class Settings(BaseSettings):
         """
         if given := self.embedded_warehouse_password.get_secret_value():
             return given
-        return kept_password(self.home.expanduser()) if self.embedded_warehouse_host in LOOPBACK else ""
+        return load_or_create_password(self.home.expanduser()) if self.embedded_warehouse_host in LOOPBACK else ""
 
     @property
     def embedded_warehouse(self) -> bool:

@@ -71,7 +71,7 @@ def _latest_runs() -> list[dict[str, Any]]:
     import snowflake.connector  # noqa: PLC0415
 
     from f1stream.jobs.runs import JobRuns  # noqa: PLC0415
-    from f1stream.warehouse.connection import Warehouse, sentence  # noqa: PLC0415
+    from f1stream.warehouse.connection import Warehouse, error_text  # noqa: PLC0415
     from f1stream.warehouse.errors import WarehouseError  # noqa: PLC0415
     from f1stream.warehouse.schema import create  # noqa: PLC0415
 
@@ -81,7 +81,7 @@ def _latest_runs() -> list[dict[str, Any]]:
             list(create(warehouse, settings().snowflake_database))
             return JobRuns(warehouse).latest(SHOWN)
         except snowflake.connector.Error as error:
-            raise WarehouseError(sentence(error)) from error
+            raise WarehouseError(error_text(error)) from error
         finally:
             warehouse.close()
 

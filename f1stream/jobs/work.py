@@ -23,7 +23,7 @@ from f1stream.marts.build import BuildFailed, build
 from f1stream.marts.project import schema_of_marts
 from f1stream.marts.publish import publish, read
 from f1stream.settings import Settings
-from f1stream.warehouse.connection import Warehouse, sentence
+from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import MISSING, create
 
@@ -109,7 +109,7 @@ def do(job: Job, settings: Settings, attempt: int = 1, *, owes_build: bool = Tru
                 raise
             runs.end(run_id, done.ended, done.rows, done.error)
         except snowflake.connector.Error as error:
-            raise WarehouseError(sentence(error)) from error
+            raise WarehouseError(error_text(error)) from error
         finally:
             warehouse.close()
     return done
@@ -138,13 +138,13 @@ def _parts(job: Job, settings: Settings, warehouse: Warehouse, done: Done, *, ow
     try:
         built = build(settings)
         done.rows += built.rows
-        done.sentences.append(built.sentence())
+        done.sentences.append(built.summary())
         told = read(warehouse, schema_of_marts(settings))
         reached = asyncio.run(publish(settings, told))
     except (BuildFailed, BrokerError) as error:
         done.failed(error)
     except snowflake.connector.Error as error:
-        done.failed(sentence(error))
+        done.failed(error_text(error))
     else:
         done.owes_build = False
         done.sentences.append(

@@ -16,7 +16,7 @@ from f1stream.jolpica.landing import Answer, Landed, Landing
 from f1stream.jolpica.plan import Event
 from f1stream.jolpica.repair import repaired
 from f1stream.jolpica.resources import Ask
-from f1stream.warehouse.connection import sentence
+from f1stream.warehouse.connection import error_text
 from f1stream.warehouse.errors import WarehouseError
 from models.jolpica import Race
 
@@ -215,4 +215,4 @@ class Sync:
             try:
                 return await asyncio.to_thread(work) or Landed()
             except snowflake.connector.Error as error:
-                raise WarehouseError(sentence(error)) from error
+                raise WarehouseError(error_text(error)) from error

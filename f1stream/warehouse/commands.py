@@ -92,7 +92,7 @@ def sql(
     """Run a query and print its rows."""
     import snowflake.connector  # noqa: PLC0415
 
-    from f1stream.warehouse.connection import Warehouse, sentence  # noqa: PLC0415
+    from f1stream.warehouse.connection import Warehouse, error_text  # noqa: PLC0415
 
     with embedded_warehouse(settings()), closing(Warehouse(settings())) as warehouse:
         try:
@@ -100,7 +100,7 @@ def sql(
             names = [column.name.lower() for column in cursor.description or ()]
             rows = cursor.fetchall()
         except snowflake.connector.Error as error:
-            raise WarehouseError(sentence(error)) from error
+            raise WarehouseError(error_text(error)) from error
     _write(names, rows, output)
 
 

@@ -18,9 +18,9 @@ from f1stream import topics
 from f1stream.kafka import create_topics
 from f1stream.sources.packing import Published, pack
 from f1stream.sources.session import Session
-from f1stream.warehouse.log import KafkaLog
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition
 from f1stream.warehouse.tables import fingerprint
+from f1stream.warehouse.topic_log import KafkaTopicLog
 from tests.faults.conftest import PACKET_MS
 from tests.support.archive_rig import OFFSETS, ArchiveRig, ended, stopped
 from tests.support.rig import bytes_of
@@ -86,7 +86,7 @@ async def test_a_topic_that_was_deleted_and_created_again_is_loaded_from_its_beg
 
 async def test_what_kafka_says_of_its_logs(rig: ArchiveRig, items: list[Published]) -> None:
     """Where a log begins after retention, and whether it is the one that was loaded."""
-    log, of, unknown = KafkaLog(rig.settings), Partition(topics.TELEMETRY, 1), Partition(topics.TELEMETRY, 0)
+    log, of, unknown = KafkaTopicLog(rig.settings), Partition(topics.TELEMETRY, 1), Partition(topics.TELEMETRY, 0)
     await rig.publish(bytes_of(items))
     consumer = rig.reader()
     await consumer.start()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from f1stream.warehouse.log import _is_same
 from f1stream.warehouse.partition_batch import LoadedOffset
 from f1stream.warehouse.tables import fingerprint
+from f1stream.warehouse.topic_log import _is_same
 
 LOADED = LoadedOffset(0, 10, 1_000, fingerprint(b"last"))
 

@@ -18,7 +18,7 @@ ANSWERS_WITHIN_S = 20
 """Seconds. A broker that does not answer within them is away: TimeoutError."""
 
 
-class KafkaLog:
+class KafkaTopicLog:
     """Asks the brokers. Every method may raise KafkaError, OSError or TimeoutError."""
 
     def __init__(self, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""fakesnow, with what it lacks to stand in for Snowflake. Each function mends one thing and says which.
+"""Patches of fakesnow where it differs from Snowflake. Each function names the defect that it patches.
 
 They replace functions of fakesnow 0.12; the dependency is pinned to it.
 """
@@ -41,7 +41,7 @@ DATA_ERRORS = (
     duckdb.ConversionException, duckdb.ConstraintException, duckdb.OutOfRangeException, duckdb.InvalidInputException,
     duckdb.TypeMismatchException,
 )  # fmt: skip
-WITHOUT_MEANING = [
+IGNORED_STATEMENTS = [
     r"^\s*(GRANT|REVOKE)\b",
     r"^\s*CREATE\s+(OR\s+REPLACE\s+)?(WAREHOUSE|ROLE|USER|RESOURCE\s+MONITOR|STREAM|TASK|PIPE|NETWORK\s+POLICY)\b",
     r"^\s*ALTER\s+(SESSION\s+(SET|UNSET)\s+(?!AUTOCOMMIT)|WAREHOUSE|USER|ROLE)",
@@ -61,7 +61,7 @@ class QuotedPath(PosixPath):
         return str(self).replace("'", "''")
 
 
-def mend(stages: Path) -> None:
+def apply(stages: Path) -> None:
     """All of them. ``stages`` is where files put to stages are kept."""
     with suppress(OSError):
         Path(stage.LOCAL_BUCKET_PATH).rmdir()  # made when fakesnow is imported, and never removed
@@ -82,7 +82,7 @@ def _before_and_after_each_statement() -> None:
     """
     execute = FakeSnowflakeCursor.execute
 
-    def mended(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
+    def patched(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
         command = _QUALIFIED_TEMPORARY.sub(r"\1\2", command)
         existed = _existing(self, command)
         try:
@@ -108,7 +108,7 @@ def _before_and_after_each_statement() -> None:
             _remember_stages(self)
         return done
 
-    FakeSnowflakeCursor.execute = mended
+    FakeSnowflakeCursor.execute = patched
 
 
 _IF_NOT_EXISTS = re.compile(
@@ -144,7 +144,7 @@ def _answer(cursor: Any, sql: str) -> None:
 
 
 def _remember_stages(cursor: Any) -> None:
-    """A stage's folder stands for its definition, which fakesnow keeps in memory only; see ``stages_again``."""
+    """A stage's folder stands for its definition, which fakesnow keeps in memory only; see ``restore_stages``."""
     with cursor._duck_conn.cursor() as beside:
         defined = beside.execute(
             "select database_name, schema_name, name from _fs_global._fs_information_schema._fs_stages"
@@ -155,7 +155,7 @@ def _remember_stages(cursor: Any) -> None:
             folder.mkdir(parents=True, exist_ok=True)
 
 
-def stages_again(emulator: FakeSnow) -> None:
+def restore_stages(emulator: FakeSnow) -> None:
     """Define the stages of an earlier run once more."""
     for folder in sorted(Path(stage.LOCAL_BUCKET_PATH).glob("*/*/*")):
         if folder.is_dir():
@@ -199,7 +199,7 @@ def _merge_natively() -> None:
             expression.set("returning", exp.Returning(expressions=[exp.column("merge_action")]))
         return [expression]
 
-    def mended(self: Any, transformed: exp.Expression, params: Any = None) -> None:
+    def patched(self: Any, transformed: exp.Expression, params: Any = None) -> None:
         run(self, transformed, params)
         if isinstance(transformed, exp.Transaction | exp.Commit | exp.Rollback):
             self._conn.f1stream_open = isinstance(transformed, exp.Transaction)
@@ -212,7 +212,7 @@ def _merge_natively() -> None:
             self._rowcount = sum(counts.values())
 
     transforms.merge = merge
-    FakeSnowflakeCursor._execute = mended
+    FakeSnowflakeCursor._execute = patched
 
 
 def _qualify(merge: exp.Merge) -> None:
@@ -233,7 +233,7 @@ def _null_timestamps() -> None:
     """NULL timestamps are NULL: fakesnow leaves out Arrow's validity mask, and clients read 1970-01-01."""
     convert: Callable[[Any], pa.StructArray] = fakesnow.arrow.timestamp_to_sf_struct
 
-    def mended(column: Any) -> pa.StructArray:
+    def patched(column: Any) -> pa.StructArray:
         if isinstance(column, pa.ChunkedArray):
             column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], type=column.type)
         made = convert(column)
@@ -241,23 +241,23 @@ def _null_timestamps() -> None:
         values = [made.field(n).fill_null(0) for n in range(len(fields))]
         return pa.StructArray.from_arrays(values, fields=fields, mask=pc.is_null(column))
 
-    fakesnow.arrow.timestamp_to_sf_struct = mended
+    fakesnow.arrow.timestamp_to_sf_struct = patched
 
 
-def with_master_token(app: Starlette) -> None:
+def add_master_token(app: Starlette) -> None:
     """The login's answer has a master token: without one the connector never tells that it closes a session."""
     (login,) = (route for route in app.routes if isinstance(route, Route) and route.name == "login_request")
     answer = login.endpoint
 
-    async def mended(request: Request) -> JSONResponse:
+    async def patched(request: Request) -> JSONResponse:
         told = json.loads((await answer(request)).body)
         told["data"]["masterToken"] = told["data"]["token"]
         return JSONResponse(told)
 
-    app.router.routes[app.routes.index(login)] = Route(login.path, mended, methods=["POST"], name=login.name)
+    app.router.routes[app.routes.index(login)] = Route(login.path, patched, methods=["POST"], name=login.name)
 
 
-def with_room_for_stages(server: Any) -> None:
+def report_full_disk(server: Any) -> None:
     """A file that cannot be written to a stage is an answer that says so, which the connector does not try again.
 
     What was written of it is removed: each attempt of ours has a name of its own. ``server``: fakesnow's.
