@@ -34,7 +34,7 @@ class FramesRecord:
     """When it became known here, Unix ms."""
 
 
-class Shelf:
+class TapeStore:
     """The tapes by session. ``limit`` is in bytes of memory, ``disk_limit`` of disk, over all of them."""
 
     def __init__(self, limit: int, disk_limit: int = 0) -> None:
@@ -81,7 +81,7 @@ class Shelf:
             del self._dropped[next(iter(self._dropped))]
 
     def _run(self, session_key: str, epoch: int) -> Tape | None:
-        """The same; a new one is not on the shelf yet."""
+        """The same; a new one is not in the store yet."""
         tape = self._tapes.get(session_key)
         if tape is not None and tape.epoch == epoch:
             return tape
@@ -113,7 +113,7 @@ class Shelf:
     @property
     def disk_size(self) -> int:
         """Bytes of disk that all tapes take."""
-        return sum(tape.spool.size for tape in self._tapes.values())
+        return sum(tape.spill_file.size for tape in self._tapes.values())
 
     def make_room(self) -> None:
         """What memory has no room for goes to disk, the oldest session first; what disk has none for is forgotten."""
@@ -134,7 +134,7 @@ class Shelf:
             return False
 
     def _forget(self, by_age: list[Tape]) -> bool:
-        """Finished sessions, the oldest first, then the oldest stretches of the longest tape."""
+        """Finished sessions, the oldest first, then the oldest keyframe groups of the longest tape."""
         newest_ms = _told_ms(by_age[-1])
         for tape in by_age:
             if _told_ms(tape) < newest_ms and (tape.ended or _told_ms(tape) < newest_ms - SILENT_MS):

@@ -20,14 +20,14 @@ REASON_CHARS = 200
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-class Seldom:
+class LogThrottle:
     """Lets one line through in ``EVERY_S`` seconds, and counts the others."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
         self._left_out = 0
 
-    def may(self) -> str | None:
+    def allow(self) -> str | None:
         """None: not now. Else what belongs behind the line: how many were left out since the last one, or nothing."""
         now = time.monotonic()
         if now < self._next_at:
@@ -38,7 +38,7 @@ class Seldom:
         return f" ({left_out} more like it were not logged)" if left_out else ""
 
 
-class StrangersFaults(logging.Filter):
+class ClientErrorFilter(logging.Filter):
     """A request that is no HTTP, or whose connection was lost, is a line; other errors keep their traceback."""
 
     def __init__(self) -> None:
@@ -47,14 +47,14 @@ class StrangersFaults(logging.Filter):
 
     def begin(self) -> None:
         """The next one is logged."""
-        self._seldom = Seldom()
+        self._throttle = LogThrottle()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is logged."""
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, HttpProcessingError | OSError):
             return True
-        more = self._seldom.may()
+        more = self._throttle.allow()
         if more is None:
             return False
         reason = error.message if isinstance(error, HttpProcessingError) else str(error)
@@ -64,19 +64,19 @@ class StrangersFaults(logging.Filter):
         return True
 
 
-requests.addFilter(StrangersFaults())
+requests.addFilter(ClientErrorFilter())
 
 
-def quiet(loop: asyncio.AbstractEventLoop) -> None:
+def limit_accept_errors(loop: asyncio.AbstractEventLoop) -> None:
     """From now on connections that cannot be taken are a line, not a traceback each, several hundred a second."""
-    seldom = Seldom()
+    throttle = LogThrottle()
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         if not ("socket" in context and isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES):
             loop.default_exception_handler(context)
             return
-        more = seldom.may()
+        more = throttle.allow()
         if more is not None:
             log.error("New connections have to wait: %s. Raise `ulimit -n`.%s", error.strerror, more)
 

@@ -1,4 +1,4 @@
-"""A run's telemetry by car: samples as compact columns, so that a lap's stretch of them can be looked at.
+"""A run's telemetry by car: samples as compact columns, so that a lap's group of them can be looked at.
 
 A packet is read without its model: there are some 30,000 of them in a race, decoded in the server's process.
 """
@@ -32,7 +32,7 @@ _ARRAYS = {"<i4": "i", "<f4": "f", "u1": "B"}
 
 
 @dataclass(frozen=True, slots=True)
-class Packet:
+class PacketColumns:
     """What is kept of a record of topic ``telemetry``."""
 
     session_key: str
@@ -58,7 +58,7 @@ class Chunk:
         return np.frombuffer(self.data, COLUMNS[place][1], self.samples, before)
 
 
-class _Car:
+class _CarSamples:
     """One car's samples: sealed chunks, and the open columns behind them."""
 
     __slots__ = ("chunks", "last_ms", "open", "seq")
@@ -70,20 +70,20 @@ class _Car:
         self.last_ms = -(2**31)
 
 
-class Telemetry:
+class SampleStore:
     """The samples of one run of a session. Packets of a car come in their order; repeats are dropped."""
 
     def __init__(self) -> None:
         self.size = 0
         """Bytes of memory, as the samples take it."""
-        self._cars: dict[str, _Car] = {}
+        self._cars: dict[str, _CarSamples] = {}
 
     def __contains__(self, car: str) -> bool:
         return car in self._cars
 
-    def append(self, packet: Packet) -> int:
+    def append(self, packet: PacketColumns) -> int:
         """Keep a packet; returns how many samples were new. Raises BadRecord when they lie before those here."""
-        car = self._cars.setdefault(packet.car, _Car())
+        car = self._cars.setdefault(packet.car, _CarSamples())
         if packet.seq <= car.seq:
             return 0
         car.seq = packet.seq
@@ -100,7 +100,7 @@ class Telemetry:
         self.size += len(times) * SAMPLE_BYTES
         return len(times)
 
-    def _seal(self, car: _Car) -> None:
+    def _seal(self, car: _CarSamples) -> None:
         times = car.open[0]
         data = b"".join(column.tobytes() for column in car.open)
         car.chunks.append(Chunk(times[0], times[-1], len(times), data))
@@ -127,7 +127,7 @@ def _columns() -> tuple[array[Any], ...]:
     return tuple(array(_ARRAYS[kind]) for _, kind in COLUMNS)
 
 
-def read_packet(key: bytes, headers: topics.RecordHeaders, value: bytes | None) -> Packet:
+def read_packet(key: bytes, headers: topics.RecordHeaders, value: bytes | None) -> PacketColumns:
     """A record of topic ``telemetry``, as far as it is kept. Raises BadRecord with the reason as a sentence."""
     session_key, car = topics.session_of(key)
     try:
@@ -155,7 +155,7 @@ def read_packet(key: bytes, headers: topics.RecordHeaders, value: bytes | None) 
             raise BadRecord(f"column {name} has {len(column)} values, session_time_ms has {len(times)}")
     if times and not all(np.abs(column).max() <= FARTHEST for column in columns[1:4]):
         raise BadRecord("a position or speed is no number of a circuit")
-    return Packet(session_key, car, headers.run_id, headers.seq, columns)
+    return PacketColumns(session_key, car, headers.run_id, headers.seq, columns)
 
 
 def _small(values: Iterable[int], again: Iterable[float] | None = None) -> array[int]:

@@ -15,7 +15,7 @@ from f1stream.settings import Settings
 from tests.support.page_race import frames_record, head_record
 from web.app import create_app
 from web.feed import Feed
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 
 Client = TestClient[web.Request, web.Application]
 Open = Callable[..., Any]
@@ -28,9 +28,9 @@ async def served() -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         async def start(**settings: Any) -> Client:
-            feed = Feed(Shelf(2**26))
+            feed = Feed(TapeStore(2**26))
             feed.connected = feed.caught_up = True
-            feed.take([head_record(), frames_record(0, 3)])
+            feed.add_frames([head_record(), frames_record(0, 3)])
             app = create_app(Settings(_env_file=None, **settings), feed)
             app.router.add_get("/who", _who)
             made: Client = await stack.enter_async_context(TestClient(TestServer(app)))

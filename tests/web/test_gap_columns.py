@@ -11,9 +11,9 @@ import pytest
 
 from f1stream.topics import BadRecord, encode_frames
 from tests.support.page_race import CARS, KEY_FRAMES, frame, frames_record, head_record
-from web.columns import UNKNOWN, Columns, read_frame
-from web.shelf import FramesRecord, Shelf
+from web.gap_columns import UNKNOWN, GapColumns, read_frame
 from web.tape import Tape
+from web.tape_store import FramesRecord, TapeStore
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -23,8 +23,8 @@ def decoded(number: int, **named: Any) -> dict[str, Any]:
     return read_frame(number, encode_frames([frame(number, **named)]), None if number == key else key)
 
 
-def filled(*frames: dict[str, Any]) -> Columns:
-    made = Columns(frames[0])
+def filled(*frames: dict[str, Any]) -> GapColumns:
+    made = GapColumns(frames[0])
     for each in frames:
         made.append(each)
     return made
@@ -60,17 +60,17 @@ def test_null_and_what_is_not_told_are_unknown() -> None:
 
 
 def test_columns_on_disk_are_those_that_were_in_memory() -> None:
-    shelf, whole = Shelf(120_000, disk_limit=2**30), Shelf(2**30)
-    for each in (shelf, whole):
+    tapes, whole = TapeStore(120_000, disk_limit=2**30), TapeStore(2**30)
+    for each in (tapes, whole):
         each.append(head_record())
         for first in range(0, 40 * KEY_FRAMES, KEY_FRAMES):
             each.append(frames_record(first, KEY_FRAMES))
-    assert shelf.disk_size
+    assert tapes.disk_size
     times = range(0, 40 * KEY_FRAMES * 200, 3_400)
-    told, other = ([*each.get("test_race").shown(times)] for each in (shelf, whole))  # type: ignore[union-attr]
+    told, other = ([*each.get("test_race").shown(times)] for each in (tapes, whole))  # type: ignore[union-attr]
     assert [rows for _, rows in told] == [rows for _, rows in other]
-    for (stretch, _), (same, _) in zip(told, other, strict=True):
-        assert np.array_equal(stretch.rows(), same.rows())
+    for (group, _), (same, _) in zip(told, other, strict=True):
+        assert np.array_equal(group.rows(), same.rows())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_at_each_time_the_latest_frame_is_shown_once(first: int, times: range, s
     tape = Tape("test_race", 1)
     record = frames_record(first, 120 - first)
     tape.append(first, record.value.split(b"\n"), record.keys, 0)
-    assert [stretch.start + row for stretch, rows in tape.shown(times) for row in rows] == shown
+    assert [group.start + row for group, rows in tape.shown(times) for row in rows] == shown
 
 
 NO_FRAMES: dict[str, Change] = {
@@ -121,33 +121,30 @@ def damaged(change: Change, number: int) -> bytes:
 
 @pytest.mark.parametrize("change", NO_FRAMES.values(), ids=NO_FRAMES)
 def test_a_frame_that_cannot_be_shown_is_a_hole_until_the_next_keyframe(change: Change) -> None:
-    shelf = Shelf(2**26)
-    shelf.append(head_record())
-    shelf.append(frames_record(0, 10))
-    tape = shelf.get("test_race")
+    tapes = TapeStore(2**26)
+    tapes.append(head_record())
+    tapes.append(frames_record(0, 10))
+    tape = tapes.get("test_race")
     assert tape is not None
     with pytest.raises(BadRecord):
-        shelf.append(FramesRecord("test_race", "frames", 1, 10, frozenset(), damaged(change, 10), 0))
-    assert shelf.append(frames_record(11, 60)) == 21, "from the keyframe at 50 on"
+        tapes.append(FramesRecord("test_race", "frames", 1, 10, frozenset(), damaged(change, 10), 0))
+    assert tapes.append(frames_record(11, 60)) == 21, "from the keyframe at 50 on"
     assert (tape.latest, tape.ended) == (70, False)
-    assert (
-        tape.size
-        == sum(stretch.size for stretch, _ in tape.shown(range(0, 14_200, 200))) + len(tape.head or b"") + 41
-    )
+    assert tape.size == sum(group.size for group, _ in tape.shown(range(0, 14_200, 200))) + len(tape.head or b"") + 41
 
 
 @pytest.mark.parametrize("value", [b"no JSON", b"[]", b"null", b"{}", b'{"kind":"key","t":0,"key_t":0}'])
 def test_a_record_that_is_no_frame_takes_no_run_s_place(value: bytes) -> None:
-    shelf = Shelf(2**26)
-    shelf.append(head_record())
-    shelf.append(frames_record(0, 10))
+    tapes = TapeStore(2**26)
+    tapes.append(head_record())
+    tapes.append(frames_record(0, 10))
     with pytest.raises(BadRecord):
-        shelf.append(FramesRecord("test_race", "frames", 2, 0, frozenset({0}), value, 0))
-    tape = shelf.get("test_race")
+        tapes.append(FramesRecord("test_race", "frames", 2, 0, frozenset({0}), value, 0))
+    tape = tapes.get("test_race")
     assert tape is not None
     assert (tape.epoch, tape.latest) == (1, 9)
 
 
 def test_a_keyframe_without_cars_is_refused() -> None:
     with pytest.raises(BadRecord, match="no cars"):
-        Columns(decoded(0) | {"cars": {}})
+        GapColumns(decoded(0) | {"cars": {}})

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from web.bucket import Bucket
+from web.token_bucket import TokenBucket
 
 
 def test_a_burst_is_taken_at_once_and_then_so_many_a_second() -> None:
-    bucket = Bucket(8, 20, 0.0)
+    bucket = TokenBucket(8, 20, 0.0)
     assert [bucket.take(0.0) for _ in range(21)] == [True] * 20 + [False]
     assert bucket.wait(0.0) == 0.125
     assert sum(bucket.take(part / 64) for part in range(1, 641)) == 80
@@ -13,7 +13,7 @@ def test_a_burst_is_taken_at_once_and_then_so_many_a_second() -> None:
 
 
 def test_what_was_spent_ahead_is_waited_for() -> None:
-    bucket = Bucket(2, 4, 0.0)
+    bucket = TokenBucket(2, 4, 0.0)
     bucket.spend(6)
     assert bucket.tokens(0.0) == -2
     assert bucket.wait(0.0) == 1.5

@@ -3,11 +3,11 @@ from __future__ import annotations
 from f1stream import topics
 from models import Season, SessionResult
 from tests.support.page_marts import BUILT_MS, result, season
-from web.results import Results
+from web.marts_store import MartsStore
 
 
 def test_what_was_kept_is_the_record_and_the_later_one_of_a_key_is_shown() -> None:
-    results = Results()
+    results = MartsStore()
     results.keep(result())
     results.keep(season())
     revised = result(built_ms=BUILT_MS + 1, rows=[])
@@ -21,7 +21,7 @@ def test_what_was_kept_is_the_record_and_the_later_one_of_a_key_is_shown() -> No
 
 
 def test_another_value_has_another_tag_and_the_same_one_the_same() -> None:
-    first, second = Results(), Results()
+    first, second = MartsStore(), MartsStore()
     for results, record in ((first, result()), (second, result()), (second, result(session="other", rows=[]))):
         results.keep(record)
     tags = [results.session(key).etag for results, key in ((first, "test_race"), (second, "test_race"))]  # type: ignore[union-attr]
@@ -32,7 +32,7 @@ def test_another_value_has_another_tag_and_the_same_one_the_same() -> None:
 
 
 def test_the_version_changes_with_every_record_of_a_build_and_only_then() -> None:
-    results = Results()
+    results = MartsStore()
     versions = [results.version]
     for record in (result(), season(), result(built_ms=BUILT_MS + 1), season(built_ms=BUILT_MS + 1)):
         results.keep(record)
@@ -44,7 +44,7 @@ def test_the_version_changes_with_every_record_of_a_build_and_only_then() -> Non
 
 
 def test_only_so_many_keys_are_kept_and_the_longest_untold_goes() -> None:
-    results = Results(sessions=2, seasons=2)
+    results = MartsStore(sessions=2, seasons=2)
     for name in ("a", "b", "a", "c"):
         results.keep(result(session=name))
     for year in (2021, 2022, 2023):

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 
-class Spool:
+class SpillFile:
     """Bytes in the order in which they came. Made on the first use; raises OSError when the disk is full."""
 
     def __init__(self, folder: Path | None = None) -> None:

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aiohttp import web
 
-from web.api.answers import BELOW, Handler, error
+from web.api.responses import API_PREFIX, Handler, error_response
 
 Network = IPv4Network | IPv6Network
 LOCAL = "localhost"
@@ -25,7 +25,7 @@ PROXIES = 20
 """Entries of X-Forwarded-For that are looked at, from the right."""
 
 
-class Door:
+class AllowedHosts:
     """The outermost middleware. ``hosts`` are our names in lower case; ``ANY`` among them lets every name in."""
 
     def __init__(self, hosts: Collection[str], trusted: Sequence[Network]) -> None:
@@ -33,14 +33,14 @@ class Door:
         self._trusted = tuple(trusted)
 
     @web.middleware
-    async def open(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer for our names only; what follows sees address, host and scheme as the viewer's own."""
         request = self._as_sent(request)
         name = name_of(request.host)
         if not self._ours(name):
             sentence = f"This server does not answer for {name!r}: F1STREAM_WEB_HOSTS lists the names it has."
-            if request.path.startswith(BELOW):
-                return error(421, sentence)
+            if request.path.startswith(API_PREFIX):
+                return error_response(421, sentence)
             raise web.HTTPMisdirectedRequest(text=sentence)
         return await handler(request)
 

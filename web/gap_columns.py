@@ -15,15 +15,15 @@ from f1stream.topics import BadRecord
 from models.frame import FRAME_MS
 
 GAPS = ("gap", "interval")
-"""Columns of a frame, in the order of the head's cars."""
+"""GapColumns of a frame, in the order of the head's cars."""
 PLACES = ("laps_down", "position")
 """Fields of a car's state."""
 UNKNOWN = -(2**31)
 """Stands for null."""
 
 
-class Columns:
-    """The rows of one stretch, one a frame: ``GAPS`` by place in the head, then ``PLACES`` by car of the keyframe."""
+class GapColumns:
+    """The rows of one group, one a frame: ``GAPS`` by place in the head, then ``PLACES`` by car of the keyframe."""
 
     __slots__ = ("_first", "_places_at", "_values", "cars", "row_bytes", "width")
 
@@ -40,7 +40,7 @@ class Columns:
 
     def append(self, frame: dict[str, Any]) -> None:
         """Add the next frame's row. Raises BadRecord when the frame is not of this keyframe."""
-        assert self._values is not None  # noqa: S101 - only complete stretches are forgotten
+        assert self._values is not None  # noqa: S101 - only complete keyframe groups are forgotten
         gaps = frame["gap"] + frame["interval"]
         if len(gaps) != 2 * self.width or len(frame["gap"]) != self.width:
             raise BadRecord(f"the frame at {frame['t']} ms has not the {self.width} cars of its keyframe")

@@ -6,7 +6,7 @@ import pytest
 
 from f1stream.topics import BadRecord, RecordHeaders, car_key
 from tests.support.page_race import packet
-from web.telemetry import CHUNK, COLUMNS, SAMPLE_BYTES, UNKNOWN_DRS, Telemetry, read_packet
+from web.sample_store import CHUNK, COLUMNS, SAMPLE_BYTES, UNKNOWN_DRS, SampleStore, read_packet
 
 KEY, HEADERS = car_key("test_race", "4"), RecordHeaders(1, 3, 1_000)
 BODY = {
@@ -58,7 +58,7 @@ def test_a_packet_that_is_none_is_refused_with_the_reason(value: bytes | None, r
 
 
 def test_a_lap_is_the_stretch_of_samples_between_two_times_also_across_chunks() -> None:
-    telemetry, at = Telemetry(), 0
+    telemetry, at = SampleStore(), 0
     for seq in range(30):
         telemetry.append(packet("4", seq, at, 500))
         at += 500 * 200
@@ -75,7 +75,7 @@ def test_a_lap_is_the_stretch_of_samples_between_two_times_also_across_chunks() 
 
 
 def test_repeats_are_dropped_and_samples_out_of_order_refused() -> None:
-    telemetry = Telemetry()
+    telemetry = SampleStore()
     assert telemetry.append(packet("4", 0, 0, 10)) == 10
     assert telemetry.append(packet("4", 0, 0, 10)) == 0
     assert telemetry.append(packet("4", 1, 5_000, 0)) == 0, "a silent car's packet"
@@ -85,7 +85,7 @@ def test_repeats_are_dropped_and_samples_out_of_order_refused() -> None:
 
 
 def test_looking_at_samples_does_not_stop_them_from_growing() -> None:
-    telemetry = Telemetry()
+    telemetry = SampleStore()
     telemetry.append(packet("4", 0, 0, 10))
     seen = telemetry.lap("4", 0, 9_999)
     telemetry.append(packet("4", 1, 2_000, 10))
@@ -93,6 +93,6 @@ def test_looking_at_samples_does_not_stop_them_from_growing() -> None:
 
 
 def test_a_car_that_is_not_known_has_no_samples() -> None:
-    telemetry = Telemetry()
+    telemetry = SampleStore()
     assert "4" not in telemetry
     assert [len(column) for column in telemetry.lap("4", 0, 1)] == [0] * len(COLUMNS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Bucket:
+class TokenBucket:
     """``rate`` tokens a second flow in, up to ``burst``; it begins full. ``now`` is in monotonic seconds."""
 
     __slots__ = ("_at", "_burst", "_rate", "_tokens")

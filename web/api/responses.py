@@ -15,7 +15,7 @@ from aiohttp import ETag, web
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-BELOW = "/api/"
+API_PREFIX = "/api/"
 WORTH_PACKING = 1_400
 """Bytes: what is shorter fits into one packet anyway."""
 LONG = 64 * 1024
@@ -24,7 +24,7 @@ LEVEL = 1
 """zlib's: 6 would take three times as long for a fifth less."""
 
 
-class Unanswerable(Exception):
+class ApiError(Exception):
     """A question without an answer; the text says why, as a sentence."""
 
     def __init__(self, status: int, sentence: str, again_s: int | None = None) -> None:
@@ -34,35 +34,35 @@ class Unanswerable(Exception):
         self.again_s = again_s
 
 
-def unknown(sentence: str) -> Unanswerable:
+def not_found(sentence: str) -> ApiError:
     """What was asked for is not there, or not known at that time."""
-    return Unanswerable(404, sentence)
+    return ApiError(404, sentence)
 
 
-def wrong(sentence: str) -> Unanswerable:
+def bad_request(sentence: str) -> ApiError:
     """The question itself makes no sense."""
-    return Unanswerable(400, sentence)
+    return ApiError(400, sentence)
 
 
-def answer(body: Any, status: int = 200) -> web.Response:
+def json_response(body: Any, status: int = 200) -> web.Response:
     """A JSON response."""
     return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
 
 
-def listed(name: str, entries: list[bytes], **more: Any) -> web.Response:
+def json_list(name: str, entries: list[bytes], **more: Any) -> web.Response:
     """Entries that are JSON already, below ``name``, behind what else is told."""
-    return answer({**more, name: [orjson.Fragment(entry) for entry in entries]})
+    return json_response({**more, name: [orjson.Fragment(entry) for entry in entries]})
 
 
-def error(status: int, sentence: str) -> web.Response:
+def error_response(status: int, sentence: str) -> web.Response:
     """What was wrong, as a sentence."""
-    return answer({"error": sentence}, status)
+    return json_response({"error": sentence}, status)
 
 
 @web.middleware
-async def tidy(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def api_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Around everything below ``/api/``: tags and 304s, and no error without a sentence."""
-    if not request.path.startswith(BELOW):
+    if not request.path.startswith(API_PREFIX):
         return await handler(request)
     response = _tagged(request, await _answered(request, handler))
     response.headers["Cache-Control"] = "no-cache"
@@ -73,15 +73,15 @@ async def tidy(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except Unanswerable as why:
-        response = error(why.status, str(why))
+    except ApiError as why:
+        response = error_response(why.status, str(why))
         if why.again_s is not None:
             response.headers["Retry-After"] = str(why.again_s)
         return response
     except web.HTTPNotFound:
-        return error(404, f"there is nothing at {request.path}; /api/openapi.yaml tells what there is")
+        return error_response(404, f"there is nothing at {request.path}; /api/openapi.yaml tells what there is")
     except web.HTTPMethodNotAllowed as refused:
-        response = error(
+        response = error_response(
             405, f"{request.method} is not understood here, only {', '.join(sorted(refused.allowed_methods))}"
         )
         response.headers["Allow"] = refused.headers["Allow"]
@@ -90,7 +90,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         raise
     except Exception:
         log.exception("%s %s failed", request.method, request.path_qs)
-        return error(500, "the server failed at this; its log has the reason")
+        return error_response(500, "the server failed at this; its log has the reason")
 
 
 def _tagged(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""What a viewer may ask for: the buttons of their remote control, as they come over the websocket."""
+"""What a viewer may ask for: the commands of their remote control, as they come over the websocket."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ At = Annotated[int, BeforeValidator(_no_bool), Field(ge=-LATEST_MS, le=LATEST_MS
 Speed = Annotated[float, Field(ge=SLOWEST, le=FASTEST)]
 
 
-class _Button(BaseModel):
+class _Command(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: int = Field(ge=0, le=2**53)
     """Comes back with the answer: what was sent before it belongs to an earlier place."""
 
 
-class Live(_Button):
+class GoLive(_Command):
     """What comes, as it comes, or always ``delay_ms`` of wall time later, to match a TV picture."""
 
     do: Literal["live"]
     delay_ms: Annotated[int, Field(ge=0, le=LONGEST_DELAY_MS)] = 0
 
 
-class Play(_Button):
+class Play(_Command):
     """Go on from session time ``t`` (None: from here), at so many times the session's pace."""
 
     do: Literal["play"]
@@ -45,65 +45,65 @@ class Play(_Button):
     """Of the live picture that it may catch up with."""
 
 
-class Pause(_Button):
+class Pause(_Command):
     """Stand still at session time ``t`` (None: here)."""
 
     do: Literal["pause"]
     t: At | None = None
 
 
-class Lap(_Button):
+class GoToLap(_Command):
     """Go to the moment at which the leader begins a lap, playing or standing still as now."""
 
     do: Literal["lap"]
     lap: Annotated[int, Field(ge=1, le=200)]
 
 
-class Reveal(_Button):
+class Reveal(_Command):
     """Tell (or do not) what happened later than the picture shown."""
 
     do: Literal["reveal"]
     on: bool
 
 
-Button = Annotated[Live | Play | Pause | Lap | Reveal, Field(discriminator="do")]
-_button: TypeAdapter[Button] = TypeAdapter(Button)
+Command = Annotated[GoLive | Play | Pause | GoToLap | Reveal, Field(discriminator="do")]
+_command: TypeAdapter[Command] = TypeAdapter(Command)
 
 
-def waiting(pressed: list[Button], button: Button) -> list[Button]:
-    """What is left to be done when ``button`` comes behind those that wait: at most four.
+def enqueue(pressed: list[Command], command: Command) -> list[Command]:
+    """What is left to be done when ``command`` comes behind those that wait: at most four.
 
     One that names a place leaves nothing of those that moved the cursor before; else the later of two alike counts.
     """
-    return [*(each for each in pressed if not _overtakes(button, each)), button]
+    return [*(each for each in pressed if not _overtakes(command, each)), command]
 
 
-def _overtakes(later: Button, earlier: Button) -> bool:
+def _overtakes(later: Command, earlier: Command) -> bool:
     if isinstance(later, Reveal) or isinstance(earlier, Reveal):
         return isinstance(later, Reveal) and isinstance(earlier, Reveal)
-    if isinstance(later, Lap) or isinstance(earlier, Lap):
-        return isinstance(later, Lap) == isinstance(earlier, Lap) or _names_a_place(later)
+    if isinstance(later, GoToLap) or isinstance(earlier, GoToLap):
+        return isinstance(later, GoToLap) == isinstance(earlier, GoToLap) or _names_a_place(later)
     return _names_a_place(later) or not _names_a_place(earlier)
 
 
-def _names_a_place(button: Button) -> bool:
-    return isinstance(button, Live) or (isinstance(button, Play | Pause) and button.t is not None)
+def _names_a_place(command: Command) -> bool:
+    return isinstance(command, GoLive) or (isinstance(command, Play | Pause) and command.t is not None)
 
 
-class Refused(ValueError):
+class BadCommand(ValueError):
     """Nothing that a viewer may ask for; the text is a sentence."""
 
 
-def read(text: str) -> Button:
-    """A button from its JSON. Raises Refused."""
+def parse_command(text: str) -> Command:
+    """A command from its JSON. Raises BadCommand."""
     try:
-        return _button.validate_json(text)
+        return _command.validate_json(text)
     except ValidationError as error:
-        raise Refused(_sentence(error)) from None
+        raise BadCommand(_sentence(error)) from None
 
 
-def first(query: dict[str, str]) -> Button:
-    """The mode that a viewer begins with, from the address of the websocket. Raises Refused.
+def initial_command(query: dict[str, str]) -> Command:
+    """The mode that a viewer begins with, from the address of the websocket. Raises BadCommand.
 
     ``at`` (session ms) begins there, standing still, or going on with ``speed``; ``delay_ms`` delays.
     """
@@ -115,9 +115,9 @@ def first(query: dict[str, str]) -> Button:
     if "delay_ms" in query and wanted["do"] != "pause":
         wanted["delay_ms"] = query["delay_ms"]
     try:
-        return _button.validate_python(wanted)
+        return _command.validate_python(wanted)
     except ValidationError as error:
-        raise Refused(_sentence(error)) from None
+        raise BadCommand(_sentence(error)) from None
 
 
 def _sentence(error: ValidationError) -> str:

@@ -32,7 +32,7 @@ class Content:
     packed: bytes | None
 
 
-class Files:
+class StaticFiles:
     """The files below a folder by their path in it; ``read`` answers for one of them."""
 
     def __init__(self, folder: Path) -> None:

@@ -11,11 +11,11 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from f1stream.settings import Settings
-from web import files
+from web import static_files
 from web.app import PLOTLY, STATIC, create_app
 from web.feed import Feed
-from web.files import Files
-from web.shelf import Shelf
+from web.static_files import StaticFiles
+from web.tape_store import TapeStore
 
 Client = TestClient[web.Request, web.Application]
 PLAIN, PACKED = {"Accept-Encoding": "identity"}, {"Accept-Encoding": "gzip"}
@@ -23,7 +23,7 @@ PLAIN, PACKED = {"Accept-Encoding": "identity"}, {"Accept-Encoding": "gzip"}
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    app = create_app(Settings(), Feed(Shelf(2**20)))
+    app = create_app(Settings(), Feed(TapeStore(2**20)))
     async with TestClient(TestServer(app), auto_decompress=False) as made:
         yield made
 
@@ -69,10 +69,10 @@ async def test_a_changed_file_is_read_again_and_one_that_is_gone_is_not_found(
 ) -> None:
     (tmp_path / "a.js").write_text("1")
     reads: list[Path] = []
-    read = files._read
-    monkeypatch.setattr(files, "_read", lambda path, version: (reads.append(path), read(path, version))[1])
+    read = static_files._read
+    monkeypatch.setattr(static_files, "_read", lambda path, version: (reads.append(path), read(path, version))[1])
     app = web.Application()
-    app.router.add_get("/{name:.+}", Files(tmp_path).serve)
+    app.router.add_get("/{name:.+}", StaticFiles(tmp_path).serve)
     async with TestClient(TestServer(app)) as client:
         for _ in range(3):
             assert await (await client.get("/a.js")).text() == "1"
