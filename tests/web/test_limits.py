@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from f1stream.settings import Settings
 from tests.support.page_race import whole_race
 from web import limits
-from web.api.responses import tidy
+from web.api.responses import api_middleware
 from web.app import create_app
 from web.feed import Feed
 from web.limits import LongAnswerLimit, RateLimit
@@ -99,7 +99,7 @@ async def test_long_answers_take_turns_and_few_wait() -> None:
         return web.Response(body=b"{}")
 
     turns = LongAnswerLimit(at_once=2, waiting=3)
-    app = web.Application(middlewares=[tidy, turns.wait])
+    app = web.Application(middlewares=[api_middleware, turns.wait])
     app.add_routes([web.get("/api/sessions/{key}/gaps", slow), web.get("/api/sessions/{key}/state", quick)])
     async with TestClient(TestServer(app)) as client:
         asked = [asyncio.create_task(client.get("/api/sessions/a/gaps")) for _ in range(5)]
