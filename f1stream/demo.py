@@ -14,13 +14,13 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from f1stream.child_environment import environment_for
-from f1stream.disk import little_room
+from f1stream.disk import low_disk_space
 from f1stream.embedded import broker, warehouse
-from f1stream.embedded.broker import BrokerFailed, claim
-from f1stream.embedded.ports import free_port, url
+from f1stream.embedded.broker import BrokerFailed
 from f1stream.embedded.running import data_folder
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.kafka import create_topics
+from f1stream.ports import check_port, free_port, url
 from f1stream.processes import Child, Children
 from f1stream.report import RunOutcome, WarehouseRows, as_json, collect, loaded
 from f1stream.scratch import scratch_folder
@@ -39,7 +39,7 @@ from f1stream.warehouse.schema import create
 READY_WITHIN_S = 60.0
 GIVES_UP_S = 20.0
 """Seconds. The archive worker retries for ever; a demo with an end waits this long for it."""
-LOOKS_EVERY_S = 1.0
+POLL_S = 1.0
 HEALTH_WITHIN = aiohttp.ClientTimeout(total=2)
 INTERRUPTED = 130
 SHOWN_RACE = SessionRef(2025, "Australian Grand Prix", "Race")
@@ -126,18 +126,18 @@ class Demo:
     def _claim_ports(self) -> None:
         s = self._settings
         if s.embedded:
-            claim(EMBEDDED_HOST, s.embedded_broker_port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
-        claim(s.web_host, s.race_port, "F1STREAM_RACE_PORT", "the race worker's health and metrics")
-        claim(s.web_host, s.archive_port, "F1STREAM_ARCHIVE_PORT", "the archive worker's health and metrics")
-        claim(s.web_host, s.schedule_port, "F1STREAM_SCHEDULE_PORT", "the scheduler's health and metrics")
-        claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
+            check_port(EMBEDDED_HOST, s.embedded_broker_port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
+        check_port(s.web_host, s.race_port, "F1STREAM_RACE_PORT", "the race worker's health and metrics")
+        check_port(s.web_host, s.archive_port, "F1STREAM_ARCHIVE_PORT", "the archive worker's health and metrics")
+        check_port(s.web_host, s.schedule_port, "F1STREAM_SCHEDULE_PORT", "the scheduler's health and metrics")
+        check_port(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
 
     async def _run_where_there_is_room(self) -> int:
         """What fails where a disk is full says which: its own log, and what it wanted to say, may not fit on it."""
         try:
             return await self._run()
         except (ChildFailed, BrokerFailed, WarehouseFailed, WarehouseError) as failed:
-            full = little_room(self._settings.home, self._scratch)
+            full = low_disk_space(self._settings.home, self._scratch)
             if not full:
                 raise
             raise ChildFailed(f"{str(failed).rstrip('.')}. {full}") from failed
@@ -174,7 +174,7 @@ class Demo:
         page = url(s.web_host, s.web_port)
         faster = "; faster: --speed 10" if self.speed == "1" else ""
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all{faster}.\n")
-        season = asyncio.create_task(self._tell_of_the_season())
+        season = asyncio.create_task(self._report_season())
         await self._supervisor.until_ended(source or self._start_source())
         season.cancel()
         replay_s = time.monotonic() - self._published_at
@@ -214,7 +214,7 @@ class Demo:
             )
         return seconds
 
-    async def _tell_of_the_season(self) -> None:
+    async def _report_season(self) -> None:
         """Say once what the scheduler's first run could have of the season's facts."""
         s = self._settings
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
@@ -297,7 +297,7 @@ class Demo:
         since: float | None = None
         try:
             while not rows.done():
-                await asyncio.wait({rows}, timeout=LOOKS_EVERY_S)
+                await asyncio.wait({rows}, timeout=POLL_S)
                 waits = await self._archive_waits() if self.exit_when_done else None
                 since = (since or time.monotonic()) if waits else None
                 if since is not None and time.monotonic() - since > GIVES_UP_S:

@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 
 from f1stream import topics
-from f1stream.kafka import log_ends
+from f1stream.kafka import end_offsets
 from f1stream.settings import Settings
 from f1stream.sources.publish import RunCounts
 from f1stream.topics import BadRecord
@@ -189,7 +189,7 @@ class WarehouseRows:
 async def loaded(settings: Settings, runs: list[RunCounts], progress: Callable[[], None]) -> WarehouseRows:
     """Wait until everything that is in the topics now is loaded, and count the rows of the runs."""
     warehouse, loader = Warehouse(settings), Loader(Warehouse(settings), "")
-    ends = await log_ends(
+    ends = await end_offsets(
         settings, [Partition(table.topic, n) for table in tables.ALL for n in range(settings.topic_partitions)]
     )
     try:

@@ -43,7 +43,7 @@ async def archive(monkeypatch: pytest.MonkeyPatch) -> Any:
         return WarehouseRows(1, 2, 3, 0, 0)
 
     monkeypatch.setattr(demo, "loaded", loaded)
-    monkeypatch.setattr(demo, "LOOKS_EVERY_S", 0.001)
+    monkeypatch.setattr(demo, "POLL_S", 0.001)
     monkeypatch.setattr(demo, "GIVES_UP_S", 0.0)
     app = web.Application()
     app.router.add_get("/health", health)

@@ -18,6 +18,7 @@ from pyrate_limiter import Limiter, Rate, SingleBucketFactory, SQLiteBucket
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
+from f1stream.errors import UserError
 from f1stream.jolpica.models import Page
 from f1stream.jolpica.rate_limit import rate_limits, shared_bucket
 from f1stream.jolpica.repair import Flaw, changed_shape, repaired
@@ -37,7 +38,7 @@ LONGEST_RETRY_AFTER_S = 3_600.0
 """A longer ``Retry-After`` is cut to this."""
 
 
-class Unreachable(Exception):
+class Unreachable(UserError):
     """The API gave no usable answer after all attempts; the text is one sentence for the user."""
 
 

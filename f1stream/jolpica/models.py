@@ -118,7 +118,7 @@ class JolpicaFastestLap(_Row):
 
 
 class Result(_Row):
-    """A row of ``results`` and ``sprint``; ``positionText`` and ``status`` show retirements, ``position`` does not."""
+    """A row of ``results`` and ``sprint``; retirements show in ``positionText`` and ``status`` only."""
 
     number: str | None = None
     position: Whole | None

@@ -26,7 +26,7 @@ from tests.bench.dashboard import Recorded
 from tests.support.pipeline import run
 from tests.support.recorded_race import records
 from tests.support.required import DATA
-from web.shelf import FramesRecord
+from web.tape_store import FramesRecord
 
 ARCHIVE = DATA / "aus2025_race"
 VIEWERS = 2_000

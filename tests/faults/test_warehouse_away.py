@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from f1stream.embedded.ports import listens
+from f1stream.ports import listens
 from f1stream.report import count_rows
 from f1stream.sources.packing import pack
 from f1stream.sources.publish import RunCounts, publish

@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from f1stream import topics
 from f1stream.embedded import warehouse
-from f1stream.kafka import log_ends
+from f1stream.kafka import end_offsets
 from f1stream.sources.packing import OutgoingRecord
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
@@ -89,7 +89,7 @@ class ArchiveRig(Rig):
                         del self.archives[place]
                         self.archive()
                         break
-                ends = await log_ends(self.settings, [
+                ends = await end_offsets(self.settings, [
                     Partition(table.topic, n) for table in tables.ALL for n in range(self.settings.topic_partitions)
                 ])  # fmt: skip
                 loaded = await asyncio.to_thread(loader.offsets)

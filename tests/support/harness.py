@@ -146,8 +146,8 @@ class MemoryTable:
     def read(self, key: bytes) -> bytes | None:
         return without_version(self._data.get(key))
 
-    def write(self, key: bytes, epoch: int, progress: int, value: bytes) -> None:
-        stored = with_version(epoch, progress, value)
+    def write(self, key: bytes, run_id: int, progress: int, value: bytes) -> None:
+        stored = with_version(run_id, progress, value)
         if self._name != "standing":  # of a run's headers a recovery may keep a later one, which holds more tracks
             assert newest(self._data, [(key, stored)])[key] == stored, "a recovery would keep the older value"
         self._data[key] = stored
