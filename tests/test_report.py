@@ -60,4 +60,8 @@ async def test_of_the_dead_letters_those_count_with_which_the_race_refused_a_rec
         rig.stop()
     assert damaged.differences() == ["Session imola: the run is damaged: message 3 came after 1."]
     assert outcome.differences() == []
-    assert [(letter.consumer, letter.offset) for letter in outcome.letters.values()] == [("race", 0), ("archive", 0)]
+    letters = outcome.dead_letters.values()
+    assert [(letter.consumer, letter.offset) for letter in letters] == [
+        ("race", 0),
+        ("archive", 0),
+    ]

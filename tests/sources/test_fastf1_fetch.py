@@ -143,7 +143,7 @@ def test_no_account_is_ever_asked_for(
 def test_session_without_car_data_is_told_and_leaves_nothing(begun: FastF1Servers, settings: Settings) -> None:
     del begun.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
     with pytest.raises(
-        SourceError, match=r"2025 Mexico City Grand Prix, Qualifying is not to be had .*: no car data"
+        SourceError, match=r"2025 Mexico City Grand Prix, Qualifying is not available yet: no car data"
     ) as e:
         fetch(settings, QUALIFYING)
     assert "\n" not in str(e.value)
@@ -263,7 +263,7 @@ def test_season_is_listed(settings: Settings) -> None:
 
 
 def test_without_a_network_it_is_one_sentence(nowhere: Settings) -> None:
-    with pytest.raises(SourceError, match=r"calendar of 2025 cannot be had: no answer from .*archive:PATH") as error:
+    with pytest.raises(SourceError, match=r"calendar of 2025 is not available: no answer .*archive:PATH") as error:
         fetch(nowhere, QUALIFYING)
     assert "\n" not in str(error.value)
     assert not reachable(nowhere)
@@ -271,7 +271,7 @@ def test_without_a_network_it_is_one_sentence(nowhere: Settings) -> None:
 
 def test_network_that_goes_away_is_told(servers: FastF1Servers, settings: Settings, nowhere: Settings) -> None:
     weekends(settings, 2025)  # the calendar is in the cache
-    with pytest.raises(SourceError, match=r"Qualifying cannot be had: no answer from livetiming\.formula1\.com"):
+    with pytest.raises(SourceError, match=r"Qualifying is not available: no answer from livetiming\.formula1\.com"):
         fetch(nowhere, QUALIFYING)
 
 
@@ -285,7 +285,7 @@ def test_servers_that_answer_are_reachable_and_silent_ones_are_given_up(
 
 def test_limit_of_requests_is_told_in_one_sentence(settings: Settings) -> None:
     with (
-        pytest.raises(SourceError, match=r"as often as it may for now \(any API: 500 calls/h\)") as error,
+        pytest.raises(SourceError, match=r"request limit is reached \(any API: 500 calls/h\)") as error,
         fastf1(settings) as client,
     ):
         raise client.module.exceptions.RateLimitExceededError("any API: 500 calls/h")

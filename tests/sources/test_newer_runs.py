@@ -114,11 +114,11 @@ async def test_runs_that_hide_nothing_are_not_found() -> None:
 
 
 async def test_it_looks_at_so_many_records_and_bytes_and_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(newer, "LOOKS_AT_RECORDS", 3)
+    monkeypatch.setattr(newer, "SEARCH_RECORDS", 3)
     many = Consumer(logs(message(NOW + 1), *[message(NOW)] * 10))
     assert await look(many) == {}
     assert (many.began[AT], many.fetched) == (8, 3)
-    monkeypatch.setattr(newer, "LOOKS_AT_BYTES", 250)
+    monkeypatch.setattr(newer, "SEARCH_BYTES", 250)
     large = Consumer(logs(*[message(NOW, size=200)] * 3))
     assert await look(large) == {}
     assert large.fetched == 2

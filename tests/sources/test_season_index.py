@@ -69,7 +69,7 @@ def test_what_is_no_index_is_refused(body: bytes) -> None:
 
 
 def test_without_an_answer_the_last_index_counts(servers: FastF1Servers, settings: Settings) -> None:
-    with pytest.raises(SourceError, match=r"index of 2026 cannot be had .*404"):
+    with pytest.raises(SourceError, match=r"index of 2026 is not available .*404"):
         season_index(settings, 2026)
     servers.answers[address(2026)] = index(Miami_Grand_Prix=[session("Race", MIAMI_RACE, -4)])
     listed = season_index(settings, 2026)

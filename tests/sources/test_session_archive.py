@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from f1stream import topics
+from f1stream.sources.archive_lap_facts import laps_as_known
+from f1stream.sources.archive_samples import COLUMN_NAMES, OPEN_DRS
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session, SourceError
-from f1stream.sources.session_archive import COLUMN_NAMES, OPEN, _as_they_became_known, _track, read_archive
+from f1stream.sources.session_archive import _track, read_archive
 from f1stream.sources.spec import open_source
 from models import Packet, PitIn, RaceControl, Retirement, SectorTime, TyreChange
 
@@ -33,7 +35,7 @@ def test_every_value_is_the_archives(archive_path: Path, aus_session: Session) -
             else:
                 read = np.array([np.nan if v is None else v for v in columns[ours]], dtype=np.float32)
                 stored = np.array([np.nan if v is None else v for v in recorded], dtype=np.float32)
-                stored = stored * OPEN if ours == "drs" else stored  # the feed's 1 is closed, this archive's is open
+                stored = stored * OPEN_DRS if ours == "drs" else stored  # the archive's 1 is open
                 np.testing.assert_array_equal(read, stored, err_msg=f"{number} {ours}")
 
 
@@ -113,7 +115,7 @@ def test_of_two_laps_with_a_deleted_time_the_one_that_race_control_names_is_dele
         session_time_ms=last.end_ms, category="Other",
         message="CAR 1 (VER) TIME 1:37.895 DELETED - TRACK LIMITS LAP 11 12:20:19",
     )  # fmt: skip
-    told = _as_they_became_known(both, [said], shift=0)
+    told = laps_as_known(both, [said], shift=0)
     assert [(at_ms, lap.lap_number, lap.deleted) for at_ms, lap in told] == [
         (first.end_ms, 11, False), (second.end_ms, 12, False), (last.end_ms, 11, True),
     ]  # fmt: skip

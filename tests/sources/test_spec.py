@@ -55,5 +55,5 @@ def test_a_recording_s_damage_is_told_and_the_rest_is_replayed(
     (whole,), (damaged,) = open_source(f"recording:{folder}"), open_source(f"recording:{tmp_path}")
     plain, told = whole(), damaged()
     assert len(told.messages) == len(plain.messages) + 1
-    assert "1 lines could not be read and 1 messages were not what their topic has" in caplog.text
+    assert "1 lines could not be read and 1 messages are not valid for their topic" in caplog.text
     assert "TrackStatus.New" in caplog.text
