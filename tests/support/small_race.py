@@ -10,8 +10,8 @@ from f1stream.race.frames import FrameBuilder
 from f1stream.race.session_facts import apply_message, apply_time
 from f1stream.race.stages.driver_join import lap_update
 from f1stream.race.state import Race
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from models import CarState, Entries, Lap
 

@@ -13,12 +13,12 @@ from f1stream.race.frames import FrameBuilder
 from f1stream.race.session_facts import apply_message, apply_time
 from f1stream.race.stages.driver_join import lap_update
 from f1stream.race.state import Race
-from f1stream.sources.livetiming.merge import merge
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.values import duration_ms
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.parser.merge import merge
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
+from f1stream.sources.timestamps import duration_ms
 from models import CarState, Entries, Entry, Lap, PartBest, SessionPart, Timing
 from tests.support.joined_late import joined_late
 from tests.support.pipeline import run
