@@ -18,6 +18,7 @@ from f1stream.sources.archive import read_archive, require_archive
 from f1stream.sources.fastf1.fetch import at_hand
 from f1stream.sources.fastf1.identity import states
 from f1stream.sources.fastf1.schedule import Wanted
+from f1stream.sources.kinds import KINDS
 from f1stream.sources.livetiming.recording import Recording, open_recording
 from f1stream.sources.livetiming.tally import Tally
 from f1stream.sources.livetiming.whole import as_session
@@ -25,11 +26,6 @@ from f1stream.sources.session import Session, SourceError
 from f1stream.sources.simulator import SimOptions, simulate
 
 log = logging.getLogger(__name__)
-KINDS = "archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
-WHICH = (
-    "Behind a recording's path, #KEY names one of several sessions in it, and #YEAR/EVENT/SESSION the one it is of "
-    "where it does not say so itself"
-)
 TOLD = 10
 """So many names are told at the most."""
 
