@@ -21,7 +21,7 @@ from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs.scheduler import JobScheduler
 from f1stream.process_health import register_process_metrics
 from f1stream.settings import Settings
-from f1stream.sources.livetiming.token import Tokens
+from f1stream.sources.livetiming.connection.token import Tokens
 
 
 def health(jobs: JobScheduler) -> dict[str, Any]:

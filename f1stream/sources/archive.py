@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from f1stream.sources.deletions import Deletion, TimedLap, deletion, deletion_changes
-from f1stream.sources.livetiming.times import gmt_offset_ms
 from f1stream.sources.session import Columns, Session, SourceError
+from f1stream.sources.timestamps import gmt_offset_ms
 from models import (
     Entries,
     Entry,

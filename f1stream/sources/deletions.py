@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from f1stream.sources.livetiming.values import duration_ms
+from f1stream.sources.timestamps import duration_ms
 
 _SAID = re.compile(
     r"CAR (?P<car>\d{1,3}) (?:\((?P<tla>\w+)\) )?(?:LAP TIME|TIME|LAP) (?:(?P<which>[\d:.]+) )?"

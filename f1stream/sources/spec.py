@@ -19,9 +19,9 @@ from f1stream.sources.fastf1.fetch import at_hand
 from f1stream.sources.fastf1.identity import states
 from f1stream.sources.fastf1.schedule import Wanted
 from f1stream.sources.kinds import KINDS
-from f1stream.sources.livetiming.recording import Recording, open_recording
-from f1stream.sources.livetiming.tally import Tally
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.parser.counts import ParseCounts
+from f1stream.sources.livetiming.recording.reader import Recording, open_recording
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.simulator import SimOptions, simulate
 
@@ -59,7 +59,7 @@ def split_recording(text: str) -> tuple[Path, str | None]:
     return Path(before).expanduser(), session
 
 
-def recorded(recording: Recording, session: str | None = None) -> tuple[Session, Tally]:
+def recorded(recording: Recording, session: str | None = None) -> tuple[Session, ParseCounts]:
     """A session of a recording, and what of it could not be used. ``session``: what stands behind ``#``.
 
     Raises SourceError.
@@ -75,14 +75,14 @@ def recorded(recording: Recording, session: str | None = None) -> tuple[Session,
 
 
 def _recorded(recording: Recording, name: str | None) -> Session:
-    session, tally = recorded(recording, name)
-    lines, refused = recording.counts.damaged.total(), tally.damaged.total()
+    session, counts = recorded(recording, name)
+    lines, refused = recording.counts.damaged.total(), counts.damaged.total()
     if lines or refused:
         log.warning(
             "%s: %d lines could not be read and %d messages were not what their topic has; the rest is whole.",
             recording.path, lines, refused,
         )  # fmt: skip
-    if new := [*tally.unknown_topics, *tally.unknown_fields]:
+    if new := [*counts.unknown_topics, *counts.unknown_fields]:
         log.warning("%s: the feed has what we do not know: %s.", recording.path, ", ".join(sorted(new)[:TOLD]))
     return session
 

@@ -29,7 +29,7 @@ from f1stream.jolpica.plan import SESSIONS
 from f1stream.marts.build import Build
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.recording.reader import open_recording
 from models import SessionEnd
 from tests.support.clock import PATIENCE_S, FakedTime, until
 from tests.support.jolpica_server import JolpicaServer, season_2024, season_of

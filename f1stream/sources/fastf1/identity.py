@@ -8,8 +8,8 @@ from typing import Any
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.client import FastF1, fastf1
 from f1stream.sources.fastf1.schedule import Wanted, find, located
-from f1stream.sources.livetiming.drivers import Drivers
 from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.parser.drivers import Drivers
 from f1stream.sources.session import SourceError
 
 NO_COLOUR = "808080"

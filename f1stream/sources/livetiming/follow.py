@@ -19,9 +19,9 @@ from f1stream.kafka import create_topics, producer_for, unreachable
 from f1stream.ports import check_port
 from f1stream.process_health import register_process_metrics
 from f1stream.settings import Settings
-from f1stream.sources.livetiming.client import Live
-from f1stream.sources.livetiming.live import LiveRun
-from f1stream.sources.livetiming.recorder import Recorder
+from f1stream.sources.livetiming.connection.client import FeedClient
+from f1stream.sources.livetiming.connection.recorder import Recorder
+from f1stream.sources.livetiming.live_run import LiveRun
 from f1stream.sources.newer import warn_of_newer_runs
 from f1stream.sources.publish import BATCH_BYTES, Counts, Outbox
 
@@ -38,7 +38,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
     ``record``: a file for what the feed says, as it says it. Raises BrokerError and SourceError.
     """
     logs.configure("live", settings)
-    live = Live(settings)
+    live = FeedClient(settings)
     check_port(settings.web_host, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
     await create_topics(settings)
     epoch = time.time_ns() // 1_000_000

@@ -11,10 +11,10 @@ import pytest
 
 from f1stream.settings import Settings
 from f1stream.sources.livetiming import follow
-from f1stream.sources.livetiming.live import LiveRun
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.live_run import LiveRun
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.packing import Published
 from f1stream.sources.publish import Counts
 from f1stream.sources.session import Session, SourceError

@@ -8,10 +8,10 @@ from itertools import pairwise
 import pytest
 
 from f1stream import topics
-from f1stream.sources.livetiming.live import LiveRun
-from f1stream.sources.livetiming.merge import merge
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.live_run import LiveRun
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.parser.merge import merge
 from f1stream.sources.packing import Published
 from models import Entries, Lap, Packet, SessionEnd, SessionInfo, Track
 from tests.support.livetiming_server import ending_at
