@@ -20,13 +20,13 @@ from f1stream.embedded.running import data_folder
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.ports import free_port, url
 from f1stream.processes import F1STREAM, Child, Children
-from f1stream.report import Outcome, Rows, as_json, collect, loaded
+from f1stream.report import RunOutcome, WarehouseRows, as_json, collect, loaded
 from f1stream.scratch import scratch_folder
 from f1stream.settings import Settings, settings
 from f1stream.sources.fastf1.client import reachable
-from f1stream.sources.fastf1.fetch import fetch, kept
-from f1stream.sources.fastf1.schedule import Wanted, words
-from f1stream.sources.publish import Counts
+from f1stream.sources.fastf1.fetch import fetch, fetched_archive
+from f1stream.sources.fastf1.schedule import SessionRef, title
+from f1stream.sources.publish import RunCounts
 from f1stream.sources.session import SourceError
 from f1stream.sources.spec import open_source
 from f1stream.stack import REQUEST_TIMEOUT, Stack, check_ports
@@ -39,7 +39,7 @@ POLL_S = 1.0
 """Seconds between two checks of the archive worker."""
 SEASON_POLL_S = 0.5
 INTERRUPTED = 130
-SHOWN_RACE = Wanted(2025, "Australian Grand Prix", "Race")
+SHOWN_RACE = SessionRef(2025, "Australian Grand Prix", "Race")
 """The default session: rain, three safety cars, six retirements."""
 
 
@@ -72,22 +72,22 @@ class Demo:
         """The source to replay, fetched if it has to be."""
         kind, _, named = (self.source or "").partition(":")
         if kind == "fastf1":
-            return f"archive:{self._fetched(Wanted.parse(named))}"
+            return f"archive:{self._fetched(SessionRef.parse(named))}"
         if self.source is not None:
             return self.source
-        here = kept(self._settings, SHOWN_RACE)
+        here = fetched_archive(self._settings, SHOWN_RACE)
         try:
             if here is None and not reachable(self._settings):
                 raise SourceError("there is no network")
             return f"archive:{here or self._fetched(SHOWN_RACE)}"
         except SourceError as error:
-            self._say("source", f"{words(SHOWN_RACE)}, cannot be had ({error}); a simulated race instead")
+            self._say("source", f"{title(SHOWN_RACE)}, cannot be had ({error}); a simulated race instead")
             return "sim:"
 
-    def _fetched(self, wanted: Wanted) -> Path:
-        here = kept(self._settings, wanted)
+    def _fetched(self, wanted: SessionRef) -> Path:
+        here = fetched_archive(self._settings, wanted)
         if here is None:
-            self._say("source", f"fetching {words(wanted)}, once: a minute or two")
+            self._say("source", f"fetching {title(wanted)}, once: a minute or two")
             fetched = fetch(self._settings, wanted, again=False)
             for note in fetched.notes:
                 self._say("source", note)
@@ -132,7 +132,7 @@ class Demo:
         await self._supervisor.until_ended(source)
         season.cancel()
         replay_s = time.monotonic() - self._published_at
-        runs = [Counts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
+        runs = [RunCounts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
         with self._console.status("Waiting for the last frame"):
             outcomes = await collect(self._settings, runs, self._supervisor.check)
         race_s = time.monotonic() - self._published_at
@@ -227,7 +227,7 @@ class Demo:
                     self._say("season", "calendar, results and standings are in the warehouse")
                     return
 
-    async def _loaded(self, runs: list[Counts]) -> Rows:
+    async def _loaded(self, runs: list[RunCounts]) -> WarehouseRows:
         """Wait for all rows. With ``exit_when_done``, raises ChildFailed if the archive worker cannot load."""
         rows = asyncio.create_task(loaded(self._settings, runs, self._supervisor.check))
         since: float | None = None
@@ -255,7 +255,7 @@ class Demo:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
-    def _conclude(self, outcomes: list[Outcome], rows: Rows, seconds: dict[str, float]) -> int:
+    def _conclude(self, outcomes: list[RunOutcome], rows: WarehouseRows, seconds: dict[str, float]) -> int:
         """Write the report, print the result; returns the exit code: 1 if anything is not accounted for."""
         rss = {child.name: child.peak_rss for child in self._children.children}
         report = as_json(outcomes, rows, seconds, rss)

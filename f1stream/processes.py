@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from f1stream.logs import keep_short
+from f1stream.logs import rotate_log
 
 F1STREAM = [sys.executable, "-m", "f1stream"]
 """The command line of ``f1stream``, before the command."""
@@ -50,7 +50,7 @@ class Child:
         """Rotate the log if it is too long."""
         if self.log is not None:
             with suppress(OSError):
-                keep_short(self.log)
+                rotate_log(self.log)
 
     def last_words(self) -> str:
         """The last lines of the log."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from f1stream.sources.archive import read_archive
 from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser.counts import ParseCounts
 from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
+from f1stream.sources.session_archive import read_archive
 from models import TrackStatus
 from tests.support.figures import figures
 from tests.support.required import DATA, missing

@@ -49,11 +49,11 @@ def demo(
 
 def race() -> None:
     """The race worker: packets, laps and messages in, frames out."""
-    from f1stream.kafka import create_topics, require_agreement
+    from f1stream.kafka import create_topics, require_equal_partitions
     from f1stream.settings import settings
 
     run_async(create_topics(settings()))
-    run_async(require_agreement(settings()))
+    run_async(require_equal_partitions(settings()))
     from agents.run import run_worker  # Faust, which is slow to import
 
     run_worker("agents.race")

@@ -26,10 +26,10 @@ def fetch(
     """Fetch a past session with FastF1 into a session archive, which archive:PATH replays."""
     from f1stream.settings import settings
     from f1stream.sources.fastf1.fetch import fetch as fetch_session
-    from f1stream.sources.fastf1.schedule import Wanted
+    from f1stream.sources.fastf1.schedule import SessionRef
 
     try:
-        fetched = fetch_session(settings(), Wanted(year, event, session).checked(), to)
+        fetched = fetch_session(settings(), SessionRef(year, event, session).checked(), to)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     for note in fetched.notes:
@@ -128,9 +128,9 @@ def republish(
     """Publish a past session again, complete, at full speed. The scheduler does this after each session."""
     from f1stream.kafka import create_topics
     from f1stream.settings import settings
-    from f1stream.sources.fastf1.fetch import at_hand
+    from f1stream.sources.fastf1.fetch import fetch_if_missing
     from f1stream.sources.fastf1.schedule import starting_at
 
     run_async(create_topics(settings()))
     wanted = starting_at(settings(), start.replace(tzinfo=UTC), event, session)
-    replay(f"archive:{at_hand(settings(), wanted)}", "max")
+    replay(f"archive:{fetch_if_missing(settings(), wanted)}", "max")

@@ -13,11 +13,11 @@ from pathlib import Path
 from f1stream.conformance.account import read_archive_account
 from f1stream.conformance.feed import FeedState, of_session, read_feed
 from f1stream.conformance.replay import Replay, replay
-from f1stream.sources.archive import read_archive, require_archive
 from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.parser.counts import ParseCounts
 from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
+from f1stream.sources.session_archive import read_archive, require_archive
 from f1stream.sources.spec import recorded, split_recording
 from models import Entries, SessionInfo
 from models.session_type import is_race

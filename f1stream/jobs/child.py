@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import IO
 
 from f1stream.child_environment import environment_for
-from f1stream.logs import keep_short
+from f1stream.logs import rotate_log
 from f1stream.processes import STOPS_WITHIN_S, stop
 from f1stream.settings import Settings
 
@@ -38,7 +38,7 @@ class CommandRunner:
         """The exit code; None if we ended the child, because of ``stopped`` or because ``goes_on`` returned False."""
         self._settings.folder("logs")
         with suppress(OSError):  # missing before the first run
-            keep_short(self._log)
+            rotate_log(self._log)
         self._last = ""
         process = subprocess.Popen(
             [*COMMAND, *arguments], env=self._environment,
@@ -63,7 +63,7 @@ class CommandRunner:
                 with suppress(OSError):
                     with self._log.open("a", encoding="utf-8") as log:
                         log.write(line)
-                    keep_short(self._log)
+                    rotate_log(self._log)
                 with suppress(OSError, ValueError):  # ValueError: stderr is closed
                     sys.stderr.write(line)
                     sys.stderr.flush()

@@ -17,7 +17,7 @@ from f1stream.jobs.runs import Ended, JobRuns
 from f1stream.jolpica import plan
 from f1stream.jolpica.client import Unreachable, open_jolpica
 from f1stream.jolpica.landing import Landing
-from f1stream.jolpica.sync import Outcome, Sync, landed_events
+from f1stream.jolpica.sync import Sync, SyncReport, landed_events
 from f1stream.kafka import BrokerError
 from f1stream.marts.build import BuildFailed, build
 from f1stream.marts.project import schema_of_marts
@@ -170,7 +170,7 @@ def _sessions(settings: Settings, warehouse: Warehouse) -> list[PlannedSession] 
     return calendar.season(settings, events, seasons) or None
 
 
-def _note(outcome: Outcome, done: JobResult) -> None:
+def _note(outcome: SyncReport, done: JobResult) -> None:
     landed = outcome.landed
     done.rows += landed.new + landed.changed + landed.gone
     told = outcome.sentences()

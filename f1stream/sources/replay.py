@@ -12,8 +12,8 @@ from pathlib import Path
 from f1stream.kafka import create_topics
 from f1stream.progress import session_progress
 from f1stream.settings import Settings
-from f1stream.sources.newer import warn_of_newer_runs
-from f1stream.sources.publish import Counts, publish
+from f1stream.sources.newer_runs import warn_of_newer_runs
+from f1stream.sources.publish import RunCounts, publish
 from f1stream.sources.session import Session, SourceError
 
 
@@ -24,7 +24,7 @@ async def replay(
     packet_ms: int | None,
     from_ms: int | None,
     to_ms: int | None,
-) -> list[Counts]:
+) -> list[RunCounts]:
     """Publish the sessions, and return the numbers of records of each. ``speed`` None is as fast as possible."""
     await create_topics(settings)
     keys = {session.session_key for session in sessions}

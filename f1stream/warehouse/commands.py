@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.kafka import BrokerError, log_ends
+from f1stream.kafka import BrokerError, end_offsets
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
@@ -49,7 +49,7 @@ def show_status(settings: Settings) -> None:
 async def _lags(settings: Settings, loaded: list[Any]) -> dict[str, int]:
     """Records that are not loaded yet, by topic."""
     partitions = [Partition(part.topic, n) for part in loaded for n in range(settings.topic_partitions)]
-    ends = await log_ends(settings, partitions)
+    ends = await end_offsets(settings, partitions)
     return {
         part.topic: sum(
             max(end - part.next_offsets.get(of.partition, 0), 0) for of, end in ends.items() if of.topic == part.topic

@@ -20,11 +20,11 @@ from f1stream.jobs.scheduler import MAX_WAIT_S, JobScheduler
 from f1stream.jobs.sessions import ATTEMPTS, LIVE, REPUBLISH, REPUBLISH_RETRY
 from f1stream.jobs.times import FAR_FUTURE, LIVE_BEFORE, REPUBLISH_AFTER, AtSessions
 from f1stream.jobs.work import JobResult
-from f1stream.jolpica.plan import Event
+from f1stream.jolpica.models import JolpicaRace
+from f1stream.jolpica.plan import CalendarEvent
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.season_index import WEEKEND, parse
 from f1stream.sources.session import SourceError
-from models.jolpica import Race
 from tests.support.clock import FakedTime, until
 from tests.support.season_index import index, session
 
@@ -36,14 +36,14 @@ SATURDAY, SUNDAY = datetime(2024, 11, 2, 18, tzinfo=UTC), datetime(2024, 11, 3, 
 """When the qualifying of São Paulo was to be held, and when it was."""
 
 
-def event() -> Event:
+def event() -> CalendarEvent:
     """Miami, as the Jolpica API has it."""
     race = {
         "season": "2026", "round": "6", "raceName": "Miami Grand Prix", "date": "2026-05-03", "time": "20:00:00Z",
         "Circuit": {"circuitId": "miami", "circuitName": "M", "Location": {"locality": "M", "country": "USA"}},
         "FirstPractice": {"date": "2026-05-01", "time": "16:30:00Z"},
     }  # fmt: skip
-    return Event(Race.model_validate(race), FP1)
+    return CalendarEvent(JolpicaRace.model_validate(race), FP1)
 
 
 def feeds_index() -> bytes:

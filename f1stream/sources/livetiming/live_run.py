@@ -13,7 +13,7 @@ from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser.parser import Parser
 from f1stream.sources.livetiming.parser.track import outline
 from f1stream.sources.livetiming.sessions import SnapshotOrder
-from f1stream.sources.packing import Published, Stamper
+from f1stream.sources.packing import OutgoingRecord, RecordBuilder
 from f1stream.sources.session import Columns
 from models import Entries, Entry, Lap, Message, Packet, SessionEnd, SessionStatus, Track
 from models.bounds import LONGEST_MS, MOST_CARS, MOST_SAMPLES
@@ -37,7 +37,7 @@ class LiveRun:
         """When the run ended because the feed went on to another session: the messages of that one."""
         self.parser: Parser | None = None
         self._epoch, self._hold_back_ms, self._source = epoch, hold_back_ms, source
-        self._stamper: Stamper | None = None
+        self._builder: RecordBuilder | None = None
         self._t0_utc_ms = 0
         self._waiting: list[Lap | Message] = []
         """What was told before the session could begin."""
@@ -50,7 +50,7 @@ class LiveRun:
         self._recent: dict[str, deque[tuple[int, float, float]]] = {}
         self._has_track = False
 
-    def take(self, message: FeedMessage) -> Iterator[Published]:
+    def take(self, message: FeedMessage) -> Iterator[OutgoingRecord]:
         """The records that one message makes, in the order in which they are to be published."""
         if self.ended:
             return
@@ -59,7 +59,7 @@ class LiveRun:
         if self.left:
             self.left += self._order.rest()
 
-    def _take(self, message: FeedMessage) -> Iterator[Published]:
+    def _take(self, message: FeedMessage) -> Iterator[OutgoingRecord]:
         if self.ended:
             if self.left:
                 self.left.append(message)
@@ -71,7 +71,7 @@ class LiveRun:
                 return
             self.parser, self._waiting = None, []  # what was there before was over
         if self.parser is not None and not self.parser.is_in_time(message):
-            if self._stamper is None:
+            if self._builder is None:
                 self.parser, self._waiting = None, []
             else:
                 self.parser.take(message)  # it is counted as damaged
@@ -81,7 +81,7 @@ class LiveRun:
         # The feed's clock may run back by up to a second: what is told by then stays told.
         at_ms = self._at_ms = max(message.sent_ms - self.parser.t0_ms, self._at_ms)
         facts = self.parser.take(message)
-        if self._stamper is None:
+        if self._builder is None:
             self._waiting += facts
             if not self._can_begin(at_ms):
                 return
@@ -89,7 +89,7 @@ class LiveRun:
             facts, self._waiting = self._waiting, []
         elif message.topic == "DriverList":
             facts = [*self._listed(at_ms), *(fact for fact in facts if not isinstance(fact, Entries))]
-        assert self._stamper is not None  # noqa: S101
+        assert self._builder is not None  # noqa: S101
         for fact in facts:
             yield from self._fact(at_ms, fact)
         if any(isinstance(fact, SessionStatus) and fact.status == "Ends" for fact in facts):
@@ -108,20 +108,20 @@ class LiveRun:
         self._cars = list(self._entries)
         return [Entries(session_time_ms=at_ms, entries=list(self._entries.values()))]
 
-    def end(self, at_ms: int) -> Iterator[Published]:
+    def end(self, at_ms: int) -> Iterator[OutgoingRecord]:
         """What is left, and the end of the run."""
         for held in self._order.rest():
             yield from self._take(held)
         yield from self._end(at_ms)
 
-    def _end(self, at_ms: int) -> Iterator[Published]:
-        if self.parser is None or self._stamper is None or self.ended:
+    def _end(self, at_ms: int) -> Iterator[OutgoingRecord]:
+        if self.parser is None or self._builder is None or self.ended:
             return
         self.ended = True
         end = min(-(-max(at_ms, self._until_ms + FRAME_MS) // FRAME_MS) * FRAME_MS, LONGEST_MS)
         for fact in self.parser.finish():
             yield from self._fact(end, fact)
-        yield self._stamper.fact(end, SessionEnd(session_time_ms=end))
+        yield self._builder.fact(end, SessionEnd(session_time_ms=end))
         yield from self._packets(end)
 
     def _can_begin(self, at_ms: int) -> bool:
@@ -130,7 +130,7 @@ class LiveRun:
         knows = bool(self.parser.info) and bool(self.parser.entries()) and not self.parser.is_over
         return knows and (self.parser.telemetry.lag_ms is not None or at_ms >= WAITS_MS)
 
-    def _begin(self, at_ms: int) -> Iterator[Published]:
+    def _begin(self, at_ms: int) -> Iterator[OutgoingRecord]:
         assert self.parser is not None  # noqa: S101
         self._t0_utc_ms, entries = self.parser.t0_utc_ms, self.parser.entries()
         self._entries = {entry.driver_number: entry for entry in entries}
@@ -139,23 +139,23 @@ class LiveRun:
         begin = max(at_ms - self._hold_back_ms, 0) // FRAME_MS * FRAME_MS
         self._until_ms = begin
         info = session_info(self.parser, self._t0_utc_ms, begin, self._source)
-        self._stamper = Stamper(self.parser.key, self._epoch, self._t0_utc_ms, self._source)
-        yield self._stamper.fact(begin, info)
-        yield self._stamper.fact(begin, Entries(session_time_ms=begin, entries=entries))
+        self._builder = RecordBuilder(self.parser.key, self._epoch, self._t0_utc_ms, self._source)
+        yield self._builder.fact(begin, info)
+        yield self._builder.fact(begin, Entries(session_time_ms=begin, entries=entries))
 
-    def _fact(self, at_ms: int, fact: Lap | Message) -> Iterator[Published]:
-        assert self._stamper is not None  # noqa: S101
+    def _fact(self, at_ms: int, fact: Lap | Message) -> Iterator[OutgoingRecord]:
+        assert self._builder is not None  # noqa: S101
         if getattr(fact, "driver_number", None) not in (None, *self._cars):
             return  # nobody that the list of drivers has
-        yield self._stamper.fact(at_ms, fact)
+        yield self._builder.fact(at_ms, fact)
         if isinstance(fact, Lap) and fact.is_accurate and not self._has_track:
             line = outline(self._path(fact.driver_number), fact)
             if line is not None:
                 self._has_track = True
-                yield self._stamper.fact(at_ms, Track(session_time_ms=at_ms, outline=line))
+                yield self._builder.fact(at_ms, Track(session_time_ms=at_ms, outline=line))
 
-    def _packets(self, until_ms: int) -> Iterator[Published]:
-        assert self.parser is not None and self._stamper is not None  # noqa: S101
+    def _packets(self, until_ms: int) -> Iterator[OutgoingRecord]:
+        assert self.parser is not None and self._builder is not None  # noqa: S101
         before, self._until_ms = self._until_ms, max(until_ms // FRAME_MS * FRAME_MS, self._until_ms)
         until_ms = self._until_ms
         merged = self.parser.telemetry.merged(self._cars, self._t0_utc_ms, until_ms)
@@ -169,7 +169,7 @@ class LiveRun:
                 part = {name: column[begin : begin + MOST_SAMPLES] for name, column in told.items()}
                 is_last = begin + MOST_SAMPLES >= len(times)
                 until = until_ms if is_last else max(before, times[begin + MOST_SAMPLES - 1])
-                yield self._stamper.packet(Packet(driver_number=car, until_ms=until, **part))
+                yield self._builder.packet(Packet(driver_number=car, until_ms=until, **part))
 
     def _remember(self, car: str, columns: Columns) -> None:
         kept = self._recent.setdefault(car, deque())

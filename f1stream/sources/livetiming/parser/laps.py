@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from f1stream.sources.deletions import Deletion, TimedLap, deleted_laps, deletion, deletion_changes
+from f1stream.sources.lap_deletions import Deletion, TimedLap, deleted_laps, deletion_changes, parse_deletion
 from f1stream.sources.livetiming.parser.car_laps import LATE_MS, CarLaps
 from f1stream.sources.livetiming.parser.reconcile_laps import ReconciledLap, reconcile_laps
 from f1stream.sources.livetiming.parser.tyres import CarTyres, TyreStint, stint_of
@@ -83,7 +83,7 @@ class SessionLaps:
 
     def take_race_control(self, message: str, at_ms: int) -> None:
         """Lap times are deleted and reinstated by race control."""
-        said = deletion(message)
+        said = parse_deletion(message)
         if said is not None:
             self.cars[said.driver_number].deletions.append((at_ms, said))
             self.cars[said.driver_number].look_at.append(at_ms)
