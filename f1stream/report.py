@@ -21,7 +21,7 @@ from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import Partition
-from models import DeadLetter, Frame, Head
+from models import DeadLetter, Frame, SessionHeader
 from models.frame import Tally
 
 QUIET_S = 1.0
@@ -34,7 +34,7 @@ class RunOutcome:
 
     published: RunCounts
     frames: set[int] = field(default_factory=set)
-    head: Head | None = None
+    head: SessionHeader | None = None
     tally: Tally | None = None
     """From the last frame; then the run is complete."""
     damaged: str | None = None
@@ -76,9 +76,8 @@ class RunOutcome:
         for what, topic in (("laps", topics.LAPS), ("messages", topics.MESSAGES)):
             published, seen = getattr(self.published, what), getattr(self.tally, what)
             if seen + rejected[topic] != published:
-                sentences.append(
-                    f"{published:,} {what} were published, {seen:,} are in the race and {rejected[topic]:,} dead letters."
-                )
+                lost = f"{rejected[topic]:,} dead letters"
+                sentences.append(f"{published:,} {what} were published, {seen:,} are in the race and {lost}.")
         return [f"Session {self.published.session_key}: {sentence}" for sentence in sentences]
 
 
@@ -136,7 +135,7 @@ def _add(outcome: RunOutcome, message: Any) -> None:
         return
     if dict(message.headers)["kind"] == b"head":
         head = topics.decode_frames(message.value)[0]
-        outcome.head = head if isinstance(head, Head) else None
+        outcome.head = head if isinstance(head, SessionHeader) else None
         return
     first = _number(message, "seq")
     outcome.frames.update(range(first, first + _number(message, "count")))
