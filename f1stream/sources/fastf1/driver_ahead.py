@@ -25,7 +25,7 @@ NAT = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
-class _CarSamples:
+class _CarDistances:
     number: str
     at: Nanoseconds
     """Session time of the samples, ns."""
@@ -73,12 +73,12 @@ class CarsAhead:
     """The cars of a loaded FastF1 session."""
 
     def __init__(self, session: Any) -> None:
-        self._cars: dict[str, _CarSamples] = {}
+        self._cars: dict[str, _CarDistances] = {}
         for number in session.drivers:
             laps = session.laps[session.laps["DriverNumber"] == number]
             if number in session.car_data and len(laps):
                 car = session.car_data[number]
-                self._cars[number] = _CarSamples(
+                self._cars[number] = _CarDistances(
                     number,
                     _ns(car["SessionTime"]),
                     car["Speed"].to_numpy(dtype=np.float64),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from f1stream.sources.simulator.circuit import PIT_EXIT_M
-from f1stream.sources.simulator.pit_visit import LANE_ENTERED_M, PitVisit
+from f1stream.sources.simulator.pit_visit import LANE_ENTERED_M, SimulatedPitVisit
 from f1stream.sources.simulator.plan import SimulatedTyres
 from f1stream.sources.simulator.state import Flag, SimulationState
 
@@ -38,7 +38,7 @@ class TyreFitting:
     lap: int
     """The first lap driven on it."""
     why: Literal["start", "stop", "suspension"]
-    visit: PitVisit | None
+    visit: SimulatedPitVisit | None
 
 
 class SimulatedPitLane:
@@ -49,8 +49,8 @@ class SimulatedPitLane:
         self._race = race
         self.stops = [dict(stops) for stops in plan.stops]
         self.fittings = [TyreFitting(car, tyres, 1, "start", None) for car, tyres in enumerate(plan.start_tyres)]
-        self.visits: list[PitVisit] = []
-        self._visiting: dict[int, PitVisit] = {}
+        self.visits: list[SimulatedPitVisit] = []
+        self._visiting: dict[int, SimulatedPitVisit] = {}
         teams = max(driver.box for driver in race.drivers) + 1
         self._box = np.linspace(*_FIRST_AND_LAST_BOX_M, teams).tolist()
         self._slot_m = min(_QUEUE_SLOT_M, _QUEUE_M / len(race.drivers))
@@ -68,7 +68,7 @@ class SimulatedPitLane:
     def start_from(self, car: int) -> None:
         """Let a car wait at the exit until the field has passed."""
         place = float(self._race.p[car])
-        self._enter(PitVisit(car, "start", 0, -np.inf, place, PIT_EXIT_M, phase="standing"))
+        self._enter(SimulatedPitVisit(car, "start", 0, -np.inf, place, PIT_EXIT_M, phase="standing"))
         self._race.in_lane[car] = True
 
     def come_in(self) -> None:
@@ -82,22 +82,22 @@ class SimulatedPitLane:
             if visit is not None:
                 self._enter(visit)
 
-    def _visit_due(self, car: int) -> PitVisit | None:
+    def _visit_due(self, car: int) -> SimulatedPitVisit | None:
         race, lap = self._race, self._race.lap_of(car)
         length, box = race.circuit.length, self._box[race.drivers[car].box]
         breakdown = race.plan.breakdowns.get(car)
         if race.flag is Flag.RED:
-            visit = PitVisit.after_lap(car, "suspension", lap, length, PIT_EXIT_M)
+            visit = SimulatedPitVisit.after_lap(car, "suspension", lap, length, PIT_EXIT_M)
             visit.tyres = self.stops[car].pop(lap, None) if race.limping[car] else None
             return visit
         if breakdown is not None and breakdown.answer == "none" and lap >= breakdown.lap:
-            return PitVisit.after_lap(car, "retire", lap, length, box)
+            return SimulatedPitVisit.after_lap(car, "retire", lap, length, box)
         if lap not in self.stops[car] or lap >= race.laps:
             return None
         if self._team_mate_is_in(car) and lap + 1 < race.laps and not race.limping[car]:
             self.stops[car][lap + 1] = self.stops[car].pop(lap)
             return None
-        visit = PitVisit.after_lap(car, "stop", lap, length, box)
+        visit = SimulatedPitVisit.after_lap(car, "stop", lap, length, box)
         visit.tyres = self.stops[car].pop(lap)
         visit.standing_s = round(float(np.clip(race.rng.gamma(6.0, 0.12) + 1.9, *_STOP_S)), 1)
         return visit
@@ -106,7 +106,7 @@ class SimulatedPitLane:
         drivers = self._race.drivers
         return any(drivers[other].box == drivers[car].box for other in self._visiting)
 
-    def _enter(self, visit: PitVisit) -> None:
+    def _enter(self, visit: SimulatedPitVisit) -> None:
         self.visits.append(visit)
         self._visiting[visit.car] = visit
 
@@ -155,7 +155,7 @@ class SimulatedPitLane:
             self._leave(car, visit)
         return speed
 
-    def _leave(self, car: int, visit: PitVisit) -> None:
+    def _leave(self, car: int, visit: SimulatedPitVisit) -> None:
         race = self._race
         del self._visiting[car]
         race.resume(car)

@@ -27,7 +27,7 @@ LANE_ENTERED_M = 150.0
 
 
 @dataclass
-class PitVisit:
+class SimulatedPitVisit:
     """One car's way from the pit entry to the exit. ``entry``, ``target`` and ``exit`` are progress, m."""
 
     car: int
@@ -48,7 +48,7 @@ class PitVisit:
     @classmethod
     def after_lap(
         cls, car: int, kind: Literal["stop", "suspension", "retire"], lap: int, length: float, box: float
-    ) -> PitVisit:
+    ) -> SimulatedPitVisit:
         """A visit at the end of a lap; ``box`` is relative to the finish line."""
         line = lap * length
         return cls(car, kind, lap, line + PIT_ENTRY_M, line + box, line + PIT_EXIT_M)
