@@ -43,7 +43,7 @@ RUN_BY = {
     "test_killed_at_a_step_it_loads_everything_once": ["f1stream archive"],
     "test_killed_while_it_asks_and_while_it_builds_nothing_is_half_done":
         ["f1stream schedule", "f1stream jobs"],
-    "test_a_backfill_that_is_killed_goes_on_where_it_was": ["f1stream jolpica backfill"],
+    "test_a_killed_backfill_continues": ["f1stream jolpica backfill"],
     "test_with_other_partitions_the_race_is_the_same_and_both_runs_are_loaded":
         ['f1stream warehouse sql "…"'],
     "test_race_from_start_to_flag": ["f1stream web"],

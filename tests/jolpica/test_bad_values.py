@@ -98,7 +98,7 @@ def test_several_bad_values_of_a_row_are_each_listed() -> None:
     assert {flaw.field for flaw in flaws} == {"points", "laps", "Time.millis"}
 
 
-def test_what_cannot_be_without_a_value_goes_with_it() -> None:
+def test_a_row_without_a_required_value_is_left_out() -> None:
     """A session without a day is none, a team without a name is none of a driver's; a lap of nobody is no lap."""
     kept, _ = repaired(BY_NAME["races"].model, with_value(RACE, "soon", "FirstPractice", "date"), "race")
     assert kept == without(RACE, "FirstPractice")
@@ -113,7 +113,7 @@ def test_what_cannot_be_without_a_value_goes_with_it() -> None:
 
 
 @pytest.mark.parametrize("row", [None, [], "row", 7, {}])
-def test_what_is_no_row_is_left_out(row: Any) -> None:
+def test_something_other_than_a_row_is_left_out(row: Any) -> None:
     kept, flaws = repaired(BY_NAME["laps"].model, row, "row 1")
     assert kept is None
     assert flaws[-1].row_left_out
@@ -166,7 +166,7 @@ async def test_a_lap_on_two_pages_is_one_lap_with_a_bad_time_on_each(
     assert [flaw.row for flaw in answered.flaws] == ["driver_2:7", "driver_14:7"]
 
 
-async def test_many_empty_values_are_no_other_shape(server: JolpicaServer, api: JolpicaClient) -> None:
+async def test_many_empty_values_are_not_another_shape(server: JolpicaServer, api: JolpicaClient) -> None:
     """After a red flag the API has no duration of any stop."""
     race = {key: RACE[key] for key in ("season", "round", "raceName", "date", "Circuit")}
     stops = [STOP | {"driverId": f"driver_{car}", "duration": ""} for car in range(20)]

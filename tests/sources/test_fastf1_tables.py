@@ -34,14 +34,14 @@ def race(archive_path: Path) -> Any:
     results = pd.DataFrame(json.loads((archive_path / "drivers.json").read_text())).set_index(
         "DriverNumber", drop=False
     )
-    told = {
+    official = {
         row["number"]: row
         for row in json.loads(answer.read_text())["MRData"]["RaceTable"]["Races"][0]["Results"]
     }  # fmt: skip
     for name, theirs in (("Position", "position"), ("GridPosition", "grid"), ("Points", "points"), ("Laps", "laps")):
-        results[name] = [float(told[number][theirs]) for number in results["DriverNumber"]]
+        results[name] = [float(official[number][theirs]) for number in results["DriverNumber"]]
     for name, theirs in (("ClassifiedPosition", "positionText"), ("Status", "status")):
-        results[name] = [told[number][theirs] for number in results["DriverNumber"]]
+        results[name] = [official[number][theirs] for number in results["DriverNumber"]]
     for name in ("Q1", "Q2", "Q3", "Time"):
         results[name] = pd.NaT
     start = pd.Timedelta(json.loads((archive_path / "session.json").read_text())["session_start_ms"], "ms")
@@ -53,7 +53,7 @@ def test_grid_of_a_race_with_starts_from_the_pit_lane(race: Any, archive_path: P
     assert tables.grid(race) == json.loads((archive_path / "grid.json").read_text())
 
 
-def test_zero_is_jolpicas_older_word_for_the_pit_lane(race: Any) -> None:
+def test_zero_is_jolpicas_older_value_for_the_pit_lane(race: Any) -> None:
     results = race.results.copy()
     results.loc["4", "GridPosition"] = 0.0
     last = tables.grid(SimpleNamespace(**{**vars(race), "results": results}))[-1]
@@ -80,7 +80,7 @@ def test_laps_of_a_race_with_six_retirements_are_the_archives(race: Any, archive
     assert notes == []
 
 
-def test_laps_without_an_end_are_told_and_left_out(race: Any) -> None:
+def test_laps_without_an_end_are_noted_and_left_out(race: Any) -> None:
     laps = race.laps.copy()
     laps.loc[0, "Time"] = pd.NaT
     notes: list[str] = []

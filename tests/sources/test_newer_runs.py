@@ -105,7 +105,7 @@ async def test_the_greatest_newer_run_of_the_session_is_found() -> None:
     assert consumer.stopped
 
 
-async def test_runs_that_hide_nothing_are_not_found() -> None:
+async def test_runs_that_supersede_nothing_are_not_found() -> None:
     refused = [message(NOW + HOUR_MS + 1), message(2**62), message(2**62, stamped_ms=NOW + HOUR_MS)]
     nothing = [message(NOW), message(1, headers=[]), message(1, headers=[("epoch", None)]),
                message(1, headers=[("epoch", b"soon")])]  # fmt: skip
@@ -113,7 +113,7 @@ async def test_runs_that_hide_nothing_are_not_found() -> None:
     assert await look(Consumer(logs())) == {}
 
 
-async def test_it_looks_at_so_many_records_and_bytes_and_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_search_has_limits_of_records_bytes_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(newer, "SEARCH_RECORDS", 3)
     many = Consumer(logs(message(NOW + 1), *[message(NOW)] * 10))
     assert await look(many) == {}
@@ -127,7 +127,7 @@ async def test_it_looks_at_so_many_records_and_bytes_and_for_so_long(monkeypatch
     assert await look(Consumer(logs(message(NOW + 1)), stuck=True)) == {}, "nothing comes"
 
 
-def test_a_newer_run_is_named_with_its_time_and_what_to_do() -> None:
+def test_the_warning_has_the_time_of_the_newer_run_and_what_to_do() -> None:
     said = newer_run_warning(settings(), "9693", NOW)
     assert "Session 9693 has a newer run in the topics, 1764500000000 (2025-11-30 10:53:20 UTC)" in said
     assert "publish again after that time" in said
@@ -135,7 +135,7 @@ def test_a_newer_run_is_named_with_its_time_and_what_to_do() -> None:
     assert "restart the embedded broker" in newer_run_warning(Settings(_env_file=None), "9693", NOW)
 
 
-async def test_a_broker_that_cannot_be_asked_is_no_reason_not_to_publish(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_search_does_not_stop_publishing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*_: Any) -> dict[str, int]:
         raise newer.unreachable(settings(), KafkaConnectionError())
 
@@ -145,7 +145,7 @@ async def test_a_broker_that_cannot_be_asked_is_no_reason_not_to_publish(monkeyp
     assert said == []
 
 
-async def test_on_a_broker_a_newer_run_is_found_and_warned_of(rig: Rig) -> None:
+async def test_a_newer_run_on_a_broker_causes_a_warning(rig: Rig) -> None:
     now, session = time.time_ns() // 1_000_000, simulate(3, cars=2, laps=1)
     said: list[str] = []
     await warn_of_newer_runs(rig.settings, [session.session_key], now, said.append)

@@ -42,7 +42,7 @@ def said(size: int) -> RaceControl:
     return empty.model_copy(update={"message": "x" * (size - len(topics.encode(empty)))})
 
 
-async def test_a_record_that_no_topic_takes_ends_the_run_with_its_name() -> None:
+async def test_a_record_that_is_too_large_ends_the_run_and_is_named() -> None:
     producer, counts = Producer(), RunCounts("9693", 1)
     outbox, builder = Outbox(producer, counts), RecordBuilder("9693", 1, 0, "test")  # type: ignore[arg-type]
     await outbox.put(builder.fact(1, said(topics.MAX_VALUE_BYTES)))
@@ -63,7 +63,7 @@ async def test_a_record_that_no_topic_takes_ends_the_run_with_its_name() -> None
     assert (len(producer.sent), counts.records) == (1, 1)
 
 
-async def test_a_run_that_the_workers_refuse_for_a_wrong_clock_ends_with_a_sentence() -> None:
+async def test_a_run_id_ahead_of_the_broker_ends_the_run() -> None:
     now_ms = 1_764_500_000_000
     ahead = now_ms + topics.MAX_AHEAD_MS
 

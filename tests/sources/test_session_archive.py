@@ -68,21 +68,23 @@ def test_records_are_published_in_the_order_in_which_they_became_known(aus_sessi
     assert all(seq == list(range(len(seq))) for seq in seqs.values())
 
 
-def test_facts_of_a_car_are_told_at_their_own_time(aus_session: Session) -> None:
+def test_facts_of_a_car_are_published_at_their_own_time(aus_session: Session) -> None:
     stop = next(lap for lap in aus_session.laps if lap.driver == "NOR" and lap.lap_number == 34)
-    told = [m for m in aus_session.messages if getattr(m, "driver_number", None) == "4"]
-    assert any(isinstance(m, PitIn) and m.session_time_ms == stop.pit_in_ms for m in told)
-    assert any(isinstance(m, SectorTime) and m.session_time_ms == stop.sector1_end_ms for m in told)
+    published = [m for m in aus_session.messages if getattr(m, "driver_number", None) == "4"]
+    assert any(isinstance(m, PitIn) and m.session_time_ms == stop.pit_in_ms for m in published)
+    assert any(isinstance(m, SectorTime) and m.session_time_ms == stop.sector1_end_ms for m in published)
     out = next(lap for lap in aus_session.laps if lap.driver == "NOR" and lap.lap_number == 35)
-    assert [m.compound for m in told if isinstance(m, TyreChange) and m.session_time_ms == out.pit_out_ms] == ["HARD"]
+    assert [m.compound for m in published if isinstance(m, TyreChange) and m.session_time_ms == out.pit_out_ms] == [
+        "HARD"
+    ]
 
 
 def test_a_lap_counts_until_race_control_deletes_its_time(aus_session: Session, archive_path: Path) -> None:
     """The archive knows from the start: whoever follows the race must not."""
-    told: dict[tuple[str, int], list[tuple[int, bool]]] = defaultdict(list)
+    published: dict[tuple[str, int], list[tuple[int, bool]]] = defaultdict(list)
     for at_ms, lap in aus_session.laps_as_known():
-        told[lap.driver, lap.lap_number].append((at_ms, bool(lap.deleted)))
-    revised = {key: each for key, each in told.items() if len(each) > 1}
+        published[lap.driver, lap.lap_number].append((at_ms, bool(lap.deleted)))
+    revised = {key: each for key, each in published.items() if len(each) > 1}
     lines = [json.loads(line) for line in (archive_path / "laps.jsonl").read_text().splitlines()]
     fastf1s = {(line["Driver"], line["LapNumber"]) for line in lines if line["Deleted"]}
     assert len(fastf1s) == 6
@@ -100,8 +102,8 @@ def test_a_lap_counts_until_race_control_deletes_its_time(aus_session: Session, 
 
 def test_a_lap_that_is_deleted_while_it_is_driven_is_published_once(aus_session: Session) -> None:
     """CAR 81 (PIA) LAP DELETED - TRACK LIMITS AT TURN 12 LAP 44: he was off the track on it."""
-    told = [lap for lap in aus_session.laps if (lap.driver, lap.lap_number) == ("PIA", 44)]
-    assert [(lap.deleted, lap.deleted_reason) for lap in told] == [(True, "TRACK LIMITS AT TURN 12 LAP 44")]
+    published = [lap for lap in aus_session.laps if (lap.driver, lap.lap_number) == ("PIA", 44)]
+    assert [(lap.deleted, lap.deleted_reason) for lap in published] == [(True, "TRACK LIMITS AT TURN 12 LAP 44")]
 
 
 def test_of_two_laps_with_a_deleted_time_the_one_that_race_control_names_is_deleted(aus_session: Session) -> None:
@@ -115,17 +117,17 @@ def test_of_two_laps_with_a_deleted_time_the_one_that_race_control_names_is_dele
         session_time_ms=last.end_ms, category="Other",
         message="CAR 1 (VER) TIME 1:37.895 DELETED - TRACK LIMITS LAP 11 12:20:19",
     )  # fmt: skip
-    told = laps_as_known(both, [said], shift=0)
-    assert [(at_ms, lap.lap_number, lap.deleted) for at_ms, lap in told] == [
+    published = laps_as_known(both, [said], shift=0)
+    assert [(at_ms, lap.lap_number, lap.deleted) for at_ms, lap in published] == [
         (first.end_ms, 11, False), (second.end_ms, 12, False), (last.end_ms, 11, True),
     ]  # fmt: skip
 
 
-def test_retirement_is_told_when_the_cars_samples_end(aus_session: Session) -> None:
-    told = {m.driver_number: m.session_time_ms for m in aus_session.messages if isinstance(m, Retirement)}
-    ends = {number: int(aus_session.telemetry[number]["session_time_ms"][-1]) for number in told}
-    assert told == ends
-    assert set(told) == {"14", "5", "30", "55", "7", "6"}, "ALO, BOR, LAW, SAI, DOO, HAD"
+def test_retirement_is_published_when_the_cars_samples_end(aus_session: Session) -> None:
+    published = {m.driver_number: m.session_time_ms for m in aus_session.messages if isinstance(m, Retirement)}
+    ends = {number: int(aus_session.telemetry[number]["session_time_ms"][-1]) for number in published}
+    assert published == ends
+    assert set(published) == {"14", "5", "30", "55", "7", "6"}, "ALO, BOR, LAW, SAI, DOO, HAD"
 
 
 @pytest.mark.parametrize("name", ["session.json", "drivers.json", "laps.jsonl", "telemetry.parquet", "weather.json"])
@@ -144,14 +146,12 @@ def test_missing_or_damaged_file_is_one_sentence_that_names_it(
 
 
 @pytest.mark.parametrize("spec", ["", "archive:", "fast:1", "sim:laps=0", "sim:laps=x", "archive:/nowhere"])
-def test_impossible_source_is_refused(spec: str) -> None:
+def test_invalid_source_is_refused(spec: str) -> None:
     with pytest.raises(SourceError):
         open_source(spec)
 
 
-def test_a_track_that_cannot_be_is_left_out_with_a_line_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_invalid_track_is_left_out_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """As of a lap that was not driven; the rest of the session is published."""
     (tmp_path / "track_outline.json").write_text(json.dumps({"points": [[n, n] for n in range(20)]}))
     assert list(_track(tmp_path)) == []

@@ -1,4 +1,4 @@
-"""The feed's index of a season, made up: meetings with sessions in the track's own time."""
+"""The feed's index of a season, generated: meetings with sessions in local time."""
 
 from __future__ import annotations
 
