@@ -1,4 +1,4 @@
-"""One bad value of an answer is null and listed; the rest of the answer is used."""
+"""An invalid value of an answer is null and listed; the rest of the answer is used."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_bad_value_is_null_and_listed(
     (flaw,) = flaws
     assert (flaw.row, flaw.field, flaw.value) == ("albon", ".".join(path), repr(value))
     assert not flaw.row_left_out
-    assert bad == with_value(row, value, *path), "what was sent is not changed"
+    assert bad == with_value(row, value, *path), "the row that was sent is not changed"
 
 
 @pytest.mark.parametrize("points", ["12.5", "0.5", "12.50", "0"])
@@ -99,7 +99,7 @@ def test_several_bad_values_of_a_row_are_each_listed() -> None:
 
 
 def test_a_row_without_a_required_value_is_left_out() -> None:
-    """A session without a day is none, a team without a name is none of a driver's; a lap of nobody is no lap."""
+    """A session needs a day, a team a name, a lap a driver: without it they are left out."""
     kept, _ = repaired(BY_NAME["races"].model, with_value(RACE, "soon", "FirstPractice", "date"), "race")
     assert kept == without(RACE, "FirstPractice")
     teams = STANDING | {"Constructors": [{"constructorId": "", "name": "?"}, WILLIAMS, {"constructorId": "x"}]}

@@ -1,4 +1,4 @@
-"""Asking the API: pages, limits, and every way in which it can fail."""
+"""The client: pages, limits, and all failures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def settings(server: JolpicaServer, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def api(settings: Settings) -> AsyncIterator[JolpicaClient]:
-    async with open_jolpica(settings, (Rate(1_000, 1_000),)) as api:  # the limits have tests of their own
+    async with open_jolpica(settings, (Rate(1_000, 1_000),)) as api:  # other tests cover the limits
         yield api
 
 
@@ -106,7 +106,7 @@ async def test_retry_after_is_obeyed(server: JolpicaServer, api: JolpicaClient, 
     at = [when for when, *_ in server.requests]
     assert len(at) == 3
     assert all(later - earlier >= 1 for earlier, later in pairwise(at))
-    assert api.requests == 3, "its pauses are the API's: our own would have been shorter"
+    assert api.requests == 3, "the pauses are the API's: the backoff would have been shorter"
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ async def test_no_more_than_four_requests_arrive_in_any_second(
 async def test_the_client_leaves_no_thread_behind(
     settings: Settings, server: JolpicaServer, results: dict[str, Any]
 ) -> None:
-    """The limiter would keep a thread for every time that it is opened: the scheduler opens it for each run."""
+    """A limiter with its own thread would leave one behind at each run of the scheduler."""
     before = set(threading.enumerate())
     async with open_jolpica(settings) as api:
         await api.rows(RESULTS)
@@ -248,7 +248,7 @@ async def test_the_hourly_limit_holds_over_restarts(tmp_path: Path) -> None:
     from pyrate_limiter import Limiter
 
     sent = 0
-    for stops_at in (150, 300, 1_000):  # three processes, one after the other
+    for stops_at in (150, 300, 1_000):  # three processes in sequence
         bucket: SQLiteBucket = shared_bucket(tmp_path, (Rate(200, 200), Rate(500, 3_600_000)))
         limiter = Limiter(bucket)
         while sent < stops_at and await limiter.try_acquire_async("jolpica", timeout=1):

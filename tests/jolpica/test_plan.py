@@ -1,4 +1,4 @@
-"""What is due, when."""
+"""Which queries are due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A season through the API into the warehouse."""
+"""A season from the API into the warehouse."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def warehouse(embedded: Settings) -> Iterator[Warehouse]:
 
 @pytest.fixture
 def until_belgium(server: JolpicaServer) -> JolpicaServer:
-    """A season of the rounds 13 and 14 only."""
+    """A season with only rounds 13 and 14."""
     table = server.answers["2024/races"]["RaceTable"]
     table["Races"] = [race for race in table["Races"] if race["round"] in {"13", "14"}]
     return server
@@ -75,7 +75,7 @@ def until_belgium(server: JolpicaServer) -> JolpicaServer:
 
 @pytest.fixture
 def syncing(server: JolpicaServer, embedded: Settings, warehouse: Warehouse) -> Callable[..., Any]:
-    """A run at some time, without limits: those have tests of their own."""
+    """A run at a given time, without rate limits, which other tests cover."""
 
     @asynccontextmanager
     async def open_sync(now: datetime = AFTER_THE_SEASON) -> AsyncIterator[Sync]:
@@ -127,7 +127,7 @@ async def test_answered_queries_are_not_repeated(server: JolpicaServer, syncing:
     server.requests.clear()
     async with syncing() as sync:
         await sync.backfill([2024], {5, 24})
-    # The running season's calendar, and what was empty.
+    # The calendar of the active season, and the empty answers.
     assert Counter(path for _, path, _ in server.requests) == Counter(["2024/races", "2024/24/laps"])
 
 
@@ -207,12 +207,12 @@ async def test_an_answer_of_unexpected_shape_is_quarantined_and_the_rest_continu
     assert "2024/3/results.json?limit=100&offset=0" in quarantine[1]["url"]
     assert quarantine[2]["reason"].startswith("no JSON")
     assert quarantine[2]["body"] == "<html>maintenance</html>"
-    assert len(landed(warehouse, "RESULTS")) == 18 + 2 * 20, "the rest has landed"
+    assert len(landed(warehouse, "RESULTS")) == 18 + 2 * 20, "the rest is stored"
     assert any("duration" not in row["payload"] for row in landed(warehouse, "PITSTOPS"))
     assert len(outcome.flaws) == 2
     assert {row["round"] for row in landed(warehouse, "DRIVERSTANDINGS")} == {3, 4, 5}
 
-    async with syncing() as sync:  # once they are right, nothing is missing and only they are asked for
+    async with syncing() as sync:  # once they are valid, nothing is missing and only they are queried
         winner["driverId"] = name
         server.requests.clear()
         await sync.backfill([2024], {3, 4, 5})

@@ -1,4 +1,4 @@
-"""Fetching through FastF1's own requests: from servers on loopback, and from none."""
+"""Fetching through FastF1's own requests, from servers on loopback and without servers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def settings(servers: FastF1Servers, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Settings:
-    """Without a network: nothing listens at the addresses that are asked."""
+    """Settings without a network: nothing listens at the addresses."""
     return Settings(
         _env_file=None, home=tmp_path / "home", fastf1_cache=tmp_path / "cache", fastf1_url="http://127.0.0.1:9",
         jolpica_url="http://127.0.0.1:9/jolpica",
@@ -110,7 +110,7 @@ def test_qualifying_is_fetched_only_once(mexico: FastF1Servers, settings: Settin
     mexico.answers.clear()
     asked = len(mexico.asked)
     assert fetch_if_missing(settings, SessionRef(2025, "Mexico City Grand Prix", "qualifying")) == fetched.folder
-    assert len(mexico.asked) == asked, "nothing is asked for what is here"
+    assert len(mexico.asked) == asked, "no request for an existing archive"
     assert fetch_if_missing(settings, QUALIFYING) == fetched.folder, (
         "another name for it, from the calendar in the cache"
     )
@@ -442,7 +442,7 @@ def test_commands_fetch_and_list(mexico: FastF1Servers, settings: Settings) -> N
 
 
 def test_parsed_sessions_are_not_cached(begun: FastF1Servers, settings: Settings) -> None:
-    """It would be there still when a session that was fetched too early is complete."""
+    """A session that was fetched too early would stay in the cache."""
     del begun.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
     with pytest.raises(SourceError):
         fetch(settings, QUALIFYING)
@@ -472,7 +472,7 @@ def test_a_day_of_testing_has_one_name_whatever_it_is_called(settings: Settings,
 
 
 def test_two_tests_of_one_name_have_numbers(servers: FastF1Servers, settings: Settings) -> None:
-    """As in 2026: made of the calendar of 2025, whose first race becomes the second test."""
+    """As in 2026: the calendar of 2025, with its first race as the second test."""
     calendar = json.loads(servers.answers[f"{SCHEDULES}schedule_2025.json"])
     for column in calendar:
         if column != "event_date" and column not in {f"session{day}_date" for day in (1, 2, 3)}:

@@ -22,7 +22,7 @@ TIMES = {
 
 @pytest.fixture(scope="module")
 def race(archive_path: Path) -> Any:
-    """The Australian Grand Prix as FastF1 has it: the archive's laps and drivers, and Jolpica's own result."""
+    """The Australian Grand Prix in FastF1's form: the archive's laps and drivers, and Jolpica's result."""
     answer = DATA / "jolpica" / "captured" / "2025" / "1" / "results.json"
     if not answer.exists():
         missing(f"Jolpica's answer at {answer} is not there")
@@ -49,7 +49,7 @@ def race(archive_path: Path) -> Any:
 
 
 def test_grid_of_a_race_with_starts_from_the_pit_lane(race: Any, archive_path: Path) -> None:
-    """Jolpica gives LAW and BEA places 18 and 20; the archive's grid, from another source, knows that they did."""
+    """Jolpica gives LAW and BEA places 18 and 20; the archive's grid, from another source, has the pit lane."""
     assert tables.grid(race) == json.loads((archive_path / "grid.json").read_text())
 
 
@@ -90,7 +90,7 @@ def test_laps_without_an_end_are_noted_and_left_out(race: Any) -> None:
 
 def test_unknown_values_of_a_lap_are_null(race: Any) -> None:
     laps = race.laps.head(1).copy()
-    laps["Deleted"] = None  # no messages of race control were to be had
+    laps["Deleted"] = None  # no race control messages were available
     laps["Compound"], laps["TyreLife"], laps["Position"] = "nan", float("nan"), float("nan")
     (lap,) = tables.laps(SimpleNamespace(**{**vars(race), "laps": laps}), pytest.fail)
     assert {name: lap[name] for name in ("Deleted", "Compound", "TyreLife", "Position")} == dict.fromkeys(

@@ -1,4 +1,4 @@
-"""What race control says of lap times, and which lap it means."""
+"""Race control's messages about lap times, and the lap that each means."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_deletion_is_of_one_lap(message: str, at_ms: int, shift: int, lap: int
 
 
 def test_a_lap_deleted_right_after_another_is_the_next_one() -> None:
-    """Hungary 2025: who cuts the last corner loses the lap that ends there and the one that begins."""
+    """Hungary 2025: a car that cuts the last corner loses the lap that ends there and the next one."""
     said = [
         (at_ms, parsed)
         for at_ms, text in (

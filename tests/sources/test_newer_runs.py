@@ -1,4 +1,4 @@
-"""Newer runs of a session, which hide what is published: they are looked for before, within bounds."""
+"""The search for newer runs of a session, which would supersede the one to be published."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def message(run: int, key: bytes = KEY, stamped_ms: int = NOW, headers: Any = No
 
 @dataclass
 class Consumer:
-    """A topic's partitions, of which a fetch brings one record each."""
+    """The partitions of a topic; a fetch returns one record of each."""
 
     logs: dict[int, Sequence[Any]]
     stuck: bool = False
@@ -101,7 +101,7 @@ async def look(consumer: Consumer, *keys: str) -> dict[str, int]:
 async def test_the_greatest_newer_run_of_the_session_is_found() -> None:
     consumer = Consumer(logs(message(NOW - 5), message(NOW + 9), message(NOW + 7), message(NOW + 99, key=b"other")))
     assert await look(consumer) == {"9693": NOW + 9}
-    assert [tp.partition for tp in consumer.assigned] == [AT], "of no other partition anything is read"
+    assert [tp.partition for tp in consumer.assigned] == [AT], "no other partition is read"
     assert consumer.stopped
 
 
@@ -124,7 +124,7 @@ async def test_the_search_has_limits_of_records_bytes_and_time(monkeypatch: pyte
     assert large.fetched == 2
     passed = iter(range(100))
     monkeypatch.setattr(newer, "time", SimpleNamespace(monotonic=lambda: next(passed)))
-    assert await look(Consumer(logs(message(NOW + 1)), stuck=True)) == {}, "nothing comes"
+    assert await look(Consumer(logs(message(NOW + 1)), stuck=True)) == {}, "no record comes"
 
 
 def test_the_warning_has_the_time_of_the_newer_run_and_what_to_do() -> None:

@@ -1,4 +1,4 @@
-"""A session as records: in order, numbered, nothing twice and nothing lost."""
+"""A session as records: in order, numbered, complete and without duplicates."""
 
 from __future__ import annotations
 

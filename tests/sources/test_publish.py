@@ -1,4 +1,4 @@
-"""Records on their way to the broker: none is larger than a topic takes."""
+"""Sending records: limits of size and of the run id."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KAFKAS_DEFAULT_BYTES = 1_048_588
 
 
 class Producer:
-    """Takes what it is sent; ``stamps`` says whether the records have the broker's time (1) or the source's (0)."""
+    """A producer that accepts everything; ``stamps`` is 1 for the broker's timestamps, 0 for the source's."""
 
     def __init__(self, now_ms: int = 0, stamps: int = 1) -> None:
         self.sent: list[bytes] = []
@@ -37,7 +37,7 @@ class Producer:
 
 
 def said(size: int) -> RaceControl:
-    """A message of race control that is a record of ``size`` bytes."""
+    """A race control message whose record has ``size`` bytes."""
     empty = RaceControl(session_time_ms=1, category="Other", message="")
     return empty.model_copy(update={"message": "x" * (size - len(topics.encode(empty)))})
 
@@ -75,7 +75,7 @@ async def test_a_run_id_ahead_of_the_broker_ends_the_run() -> None:
     await publish_at(ahead, 1)
     with pytest.raises(SourceError, match=r"Run 1764503600001 of session 9693 lies 1.0 h after the broker's time"):
         await publish_at(ahead + 1, 1)
-    await publish_at(ahead + 1, 0)  # the source's own clock says nothing of itself
+    await publish_at(ahead + 1, 0)  # a timestamp from the source's own clock proves nothing
 
 
 async def test_no_producer_sends_a_record_that_kafkas_default_refuses(tmp_path: Path) -> None:

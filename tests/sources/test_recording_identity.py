@@ -1,4 +1,4 @@
-"""Recordings that do not say which session they are of: a user says it, and FastF1's servers know the rest."""
+"""Recordings without session information: the user names the session, FastF1's servers have the rest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def servers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FastF1S
 
 @pytest.fixture
 def unnamed(tmp_path: Path) -> Path:
-    """As FastF1's client wrote it before it kept the answer to subscribing: changes only."""
+    """A recording by FastF1's client before it stored the answer to subscribing: changes only."""
     messages = [sent("SessionStatus", {"Status": "Started"}, 60), *run_of_laps("4", 70, 3)]
     path = tmp_path / "live.txt"
     path.write_text("".join(f"{[each.topic, each.data, utc_text(each.sent_ms)]!r}\n" for each in messages))

@@ -1,4 +1,4 @@
-"""The feed's index of a season: times of sessions that were moved, and the paths that the feed gave them."""
+"""The feed's index of a season: times of moved sessions, and their paths."""
 
 from __future__ import annotations
 
@@ -98,14 +98,14 @@ def test_a_session_is_found_by_its_name_within_the_weekend() -> None:
 
 
 def fastf1_session(start: datetime) -> SimpleNamespace:
-    """As much of FastF1's as is looked at."""
+    """The used part of FastF1's session."""
     return SimpleNamespace(date=pd.Timestamp(start.replace(tzinfo=None)), name="Qualifying", api_path="guessed")
 
 
 def test_the_path_comes_from_the_feeds_index(servers: FastF1Servers, settings: Settings) -> None:
-    """The qualifying of São Paulo 2024 was put off to Sunday and is published under Saturday's date."""
+    """The qualifying of São Paulo 2024 was moved to Sunday and is published under Saturday's date."""
     wanted = SessionRef(2024, "São Paulo Grand Prix", "Qualifying")
-    assert with_feed_path(settings, fastf1_session(SUNDAY), wanted).api_path == "guessed", "nothing better is known"
+    assert with_feed_path(settings, fastf1_session(SUNDAY), wanted).api_path == "guessed", "FastF1's path stays"
     servers.answers[address(2024)] = index(Sao_Paulo_Grand_Prix=[session("Qualifying", SUNDAY, -3, SAO_PAULO)])
     for known in (SATURDAY, SUNDAY):
         assert with_feed_path(settings, fastf1_session(known), wanted).api_path == f"/static/{SAO_PAULO}"

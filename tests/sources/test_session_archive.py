@@ -1,4 +1,4 @@
-"""A session archive, read and packed."""
+"""Reading a session archive, and its records."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_facts_of_a_car_are_published_at_their_own_time(aus_session: Session) ->
 
 
 def test_a_lap_counts_until_race_control_deletes_its_time(aus_session: Session, archive_path: Path) -> None:
-    """The archive knows from the start: whoever follows the race must not."""
+    """The archive has the deletion from the start; it is published when race control announces it."""
     published: dict[tuple[str, int], list[tuple[int, bool]]] = defaultdict(list)
     for at_ms, lap in aus_session.laps_as_known():
         published[lap.driver, lap.lap_number].append((at_ms, bool(lap.deleted)))
@@ -88,7 +88,7 @@ def test_a_lap_counts_until_race_control_deletes_its_time(aus_session: Session, 
     lines = [json.loads(line) for line in (archive_path / "laps.jsonl").read_text().splitlines()]
     fastf1s = {(line["Driver"], line["LapNumber"]) for line in lines if line["Deleted"]}
     assert len(fastf1s) == 6
-    assert revised.keys() - fastf1s == {("TSU", 47)}, "of 2:33.312, which FastF1 does not take for a lap time"
+    assert revised.keys() - fastf1s == {("TSU", 47)}, "of 2:33.312, which FastF1 does not accept as a lap time"
     assert fastf1s <= revised.keys()
     deleted_at = {
         message.session_time_ms for message in aus_session.messages
@@ -152,7 +152,7 @@ def test_invalid_source_is_refused(spec: str) -> None:
 
 
 def test_an_invalid_track_is_left_out_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """As of a lap that was not driven; the rest of the session is published."""
+    """Such as the line of a lap that was not driven; the rest of the session is published."""
     (tmp_path / "track_outline.json").write_text(json.dumps({"points": [[n, n] for n in range(20)]}))
     assert list(_track(tmp_path)) == []
     assert f"The track of {tmp_path.name} is left out" in caplog.text

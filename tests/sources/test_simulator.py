@@ -79,7 +79,7 @@ def test_a_bad_option_is_one_sentence(text: str) -> None:
         SimOptions.parse(text)
 
 
-# The session as a whole
+# The session
 
 
 def test_the_same_seed_makes_the_same_session(sprint: Session) -> None:
@@ -387,7 +387,7 @@ def test_tyres_changed_under_the_red_flag_are_no_stops(race: Session) -> None:
     assert not any(red.begin_ms < stop.pit_in_ms < red.end_ms for stop in truth.stops)
 
 
-# What happens in a race
+# Events of a race
 
 
 def test_everything_happens_in_a_race_of_fifteen_laps(race: Session) -> None:
@@ -453,7 +453,7 @@ def test_nobody_overtakes_behind_the_safety_car_but_lapped_cars(race: Session) -
     safety = [period for period in truth.periods if period.kind == "safety car"]
     lost = {loss.driver_number for loss in truth.retirements}
     for period in safety:
-        # Who was in the pits can lose places; whoever is already past the next line keeps the order there.
+        # A car from the pits can lose places; cars that are past the next line keep their order there.
         inside = {stop.driver_number for stop in truth.stops if stop.pit_out_ms > period.begin_ms - 20_000}
         inside &= {stop.driver_number for stop in truth.stops if stop.pit_in_ms < period.end_ms + 5_000}
         cars = [car for car, number in enumerate(truth.grid) if number not in inside | lost]

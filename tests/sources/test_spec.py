@@ -1,4 +1,4 @@
-"""What users write for a source."""
+"""Source names."""
 
 from __future__ import annotations
 

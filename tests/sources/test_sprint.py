@@ -28,7 +28,7 @@ def the(session: Session, kind: type[Any]) -> Any:
 
 
 def as_archive(recorded: Session, feed_info: dict[str, Any], folder: Path) -> Path:
-    """The archive that ``f1stream fetch`` writes, without laps and samples: FastF1's values, our tables."""
+    """The archive that ``f1stream fetch`` writes, without laps and samples: FastF1's values as our tables."""
     hours, minutes, seconds = (abs(int(part)) for part in feed_info["GmtOffset"].split(":"))
     fastf1 = SimpleNamespace(
         t0_date=datetime.fromtimestamp(recorded.t0_utc_ms / 1000, UTC).replace(tzinfo=None),

@@ -21,7 +21,7 @@ SHELF_BYTES = 2**28
 
 
 def recorded(folder: Path) -> Feed:
-    """Everything of a recorded session, as a server has it that has read all topics."""
+    """A recorded session as a server has it after reading all topics."""
     feed = Feed(TapeStore(SHELF_BYTES))
     feed.connected = feed.caught_up = True
     session = read_archive(folder)
