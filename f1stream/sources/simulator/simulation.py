@@ -64,7 +64,7 @@ class RaceSimulation(SimulationState):
                 self.lateral[car] = 0.0
                 self.pits.start_from(car)
         self.laps_done = np.floor(self.p / circuit.length)
-        self.pace: Floats = np.array([self.draw_pace(car, 1) for car in range(n)])
+        self.pace = np.array([self.draw_pace(car, 1) for car in range(n)])
         self._refresh()
 
     def run(self) -> Trace:

@@ -54,6 +54,8 @@ class SimulationState:
         self.flag = Flag.GREEN
         self.p: Floats = -GRID_SLOT_M * np.arange(1.0, n + 1.0)
         self.v: Floats = np.zeros(n)
+        self.pace: Floats = np.ones(n)
+        """Of each car on its tyres and fuel; drawn again for every lap."""
         self.rate: Floats = np.zeros(n)
         self.rate_change: Floats = np.zeros(n)
         """Change of ``rate`` per step."""
