@@ -118,5 +118,5 @@ def test_driver_who_is_known_from_the_result_alone(race: Any) -> None:
 
 
 def test_offset_of_the_clock_is_written_as_the_feed_does() -> None:
-    facts = tables._described({"GmtOffset": pd.Timedelta(hours=-6).to_pytimedelta()})
+    facts = tables._json({"GmtOffset": pd.Timedelta(hours=-6).to_pytimedelta()})
     assert facts == {"GmtOffset": "-06:00:00"}
