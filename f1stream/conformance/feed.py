@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.parser.merge import Misfit, indexed, merge
+from f1stream.sources.livetiming.parser.merge import MergeError, indexed, merge
 from f1stream.sources.livetiming.parser.values import as_int
 from f1stream.sources.livetiming.sessions import in_snapshot_order, session_key
 from f1stream.sources.timestamps import duration_ms
@@ -112,7 +112,7 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
         data = message.data | {"Lines": {number: line for number, line in lines.items() if isinstance(line, dict)}}
         try:
             state[message.topic] = merge(None if message.snapshot else state.get(message.topic), data)
-        except Misfit:
+        except MergeError:
             continue
         if message.topic == "TimingData":
             _note_order(found, at_ms, state)

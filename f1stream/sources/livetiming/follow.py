@@ -88,8 +88,8 @@ async def _follow(
                 waiting.extendleft(reversed(run.left))
                 counts.epoch = max(time.time_ns() // 1_000_000, counts.epoch + 1)
                 run = _run(settings, counts)
-        if run.parser is not None and run.parser.info:
-            counts.session_key = key = run.parser.key
+        if run.parser is not None and run.parser.state.info:
+            counts.session_key = key = run.parser.state.key
             if key not in looking:
                 looking[key] = asyncio.create_task(warn_of_newer_runs(settings, [key], counts.epoch))
         if time.monotonic() >= tells_at:
