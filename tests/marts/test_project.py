@@ -22,7 +22,7 @@ from f1stream import cli
 from f1stream.marts import project
 from f1stream.marts.diagram import FILE, tables
 from f1stream.marts.project import folder, profile
-from f1stream.marts.publish import CONSTRUCTORS, DRIVERS, EVENTS, RESULTS, ROUND_RESULTS
+from f1stream.marts.publish import EVENTS, RESULTS, STANDINGS
 from f1stream.settings import Settings
 from tests.support.marts_rig import run_dbt
 
@@ -100,7 +100,7 @@ def test_every_model_with_a_rule_has_a_unit_test(manifest: dict[str, Any]) -> No
         "stg_stream__runs", "stg_stream__laps", "stg_stream__messages", "fact_events", "dim_driver_team",
         "dim_session", "dim_session_entry",
         "fact_penalties", "fact_track_status", "fact_stints", "fact_lap_telemetry", "fact_lap_corners",
-        "fact_race_laps", "fact_pit_stops", "fact_race_results",
+        "fact_race_laps", "fact_pit_stops", "fact_race_results", "page_results", "page_standings",
     }  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def test_the_committed_diagram_is_what_the_manifest_says(manifest: dict[str, Any
 
 def test_the_page_s_exposure_names_the_marts_that_are_read_for_it(manifest: dict[str, Any]) -> None:
     (exposure,) = (each for each in manifest["exposures"].values() if each["name"] == "live_page")
-    queries = RESULTS + EVENTS + ROUND_RESULTS + DRIVERS + CONSTRUCTORS
+    queries = RESULTS + STANDINGS + EVENTS
     read = {f"model.f1stream.{name.lower()}" for name in re.findall(r"\{marts\}\.(\w+)", queries)}
     assert set(exposure["depends_on"]["nodes"]) == read
 
