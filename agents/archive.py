@@ -21,10 +21,10 @@ from aiokafka.errors import KafkaError
 from agents.app import FaustOutputs, batches, create_app, raw_topic
 from agents.exiting import exit_on_error
 from agents.faust_patches.app import PatchedApp
-from agents.health import Vitals, serve_health
+from agents.health import WorkerHealth, serve_health
 from f1stream import metrics, topics
+from f1stream.process_health import STUCK_S, StallDetector
 from f1stream.settings import settings
-from f1stream.vitals import STUCK_S, Progress
 from f1stream.warehouse.buffer import FlushLimits
 from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
@@ -54,7 +54,7 @@ class ArchiveApp(PatchedApp):
 
 def waits_for(away: str | None) -> None:
     """Report whether the warehouse is away, and why: no other worker would get further."""
-    vitals.waits = away
+    health.waits = away
     metrics.WAREHOUSE_UP.set(away is None)
 
 
@@ -78,8 +78,8 @@ def create_sink() -> ArchiveSink:
 app = create_app("f1stream-archive", settings(), settings().archive_port, ArchiveApp)
 records = raw_topic(app, *BY_TOPIC)
 # What is buffered is not acknowledged on purpose.
-vitals = Vitals(app, Progress("acknowledged", STUCK_S + settings().flush_seconds))
-serve_health(app, vitals)
+health = WorkerHealth(app, StallDetector("acknowledged", STUCK_S + settings().flush_seconds))
+serve_health(app, health)
 sink = create_sink()
 
 

@@ -59,15 +59,15 @@ class RunDamaged(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """A record's place in its run, carried in Kafka headers so that it is readable when the body is not."""
+class RecordHeaders:
+    """A record's run and its number in it. They are Kafka headers: readable even if the value is not."""
 
-    epoch: int
-    """The run: its source's start time, Unix ms. A greater epoch fences the smaller."""
+    run_id: int
+    """Header ``epoch``: the source's start time, Unix ms. A greater run id supersedes the smaller."""
     seq: int
     """0, 1, 2, … for each key and topic."""
     emitted_ms: int
-    """Session time at which the record became known; never falls within an epoch."""
+    """Session time at which the record became known; never falls within a run."""
     laps: int = 0
     """Packets only: how many laps of this car were published before."""
     messages: int = 0
@@ -77,12 +77,13 @@ class Stamp:
     source: str = ""
     """Where the run came from: ``archive:aus2025_race``, ``sim:seed=1``, …"""
 
-    def headers(self) -> list[tuple[str, bytes]]:
+    def encode(self) -> list[tuple[str, bytes]]:
         """As Kafka headers; numbers are decimal."""
-        return [*((name, b"%d" % getattr(self, name)) for name in _NUMBERS), ("source", self.source.encode())]
+        numbers = ((name, b"%d" % getattr(self, field)) for name, field in _NUMBERS.items())
+        return [*numbers, ("source", self.source.encode())]
 
     @classmethod
-    def read(cls, headers: Headers | None, published_s: float) -> Stamp:
+    def decode(cls, headers: Headers | None, published_s: float) -> RecordHeaders:
         """From the headers of a record that Kafka says was published at ``published_s`` (Unix seconds).
 
         Raises BadRecord when one is missing, there twice, of another type or out of bounds, and for a run id that
@@ -100,14 +101,14 @@ class Stamp:
                     raise BadRecord(f"header {name!r} is there more than once")
         if None in values:
             raise BadRecord("a header is null")
-        numbers = {name: _number(name, value) for name, value in zip(_NUMBERS, values, strict=False)}
+        numbers = {_NUMBERS[name]: _number(name, found[name]) for name in _NUMBERS}
         try:
             source = values[-1].decode()
         except UnicodeDecodeError:
             raise BadRecord("header 'source' is not text") from None
         if len(source) > MOST_SOURCE:
             raise BadRecord(f"header 'source' has {len(source)} characters, more than {MOST_SOURCE}")
-        check_run_id(numbers["epoch"], published_s)
+        check_run_id(numbers["run_id"], published_s)
         return cls(**numbers, source=source)
 
 
@@ -143,7 +144,11 @@ def _number(name: str, value: bytes) -> int:
     return number
 
 
-_NUMBERS = tuple(name for name in Stamp.__dataclass_fields__ if name != "source")
+_NUMBERS = {
+    "epoch": "run_id", "seq": "seq", "emitted_ms": "emitted_ms", "laps": "laps", "messages": "messages",
+    "t0_utc_ms": "t0_utc_ms",
+}  # fmt: skip
+"""Fields that are numbers, by header."""
 _NAMES = (*_NUMBERS, "source")
 
 

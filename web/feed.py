@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from f1stream.vitals import Lags
+from f1stream.process_health import Lags
 from models import Season, SessionResult
 from web.history import Fact
 from web.results import Results

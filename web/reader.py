@@ -20,8 +20,8 @@ from aiokafka.errors import KafkaError
 
 from f1stream import topics
 from f1stream.logs import about
+from f1stream.process_health import StallDetector
 from f1stream.settings import Settings
-from f1stream.vitals import Progress
 from models import Head, Lap, Message, Season, SessionResult
 from web.feed import Feed
 from web.history import Fact
@@ -102,8 +102,8 @@ class StreamReader(Feed):
             of_time(record.epoch, message.timestamp)
             self.take([record])
         elif topic == topics.TELEMETRY:
-            stamp = topics.Stamp.read(message.headers, message.timestamp / 1000)
-            self.take_packet(read_packet(message.key or b"", stamp, message.value))
+            headers = topics.RecordHeaders.decode(message.headers, message.timestamp / 1000)
+            self.take_packet(read_packet(message.key or b"", headers, message.value))
         else:
             self.take_facts([read_fact(topic, message)])
 
@@ -148,7 +148,7 @@ class Tail:
         self.connected = self.caught_up = False
         self.lags: dict[tuple[str, int], int] = {}
         self.stuck: str | None = None
-        self._progress = Progress("read")
+        self._stalls = StallDetector("read")
         self._names = tuple(names)
         self._told = " and ".join(names)
         self._poll_ms = poll_ms
@@ -283,8 +283,7 @@ class Tail:
             self.lags = {(each.topic, each.partition): max(0, ends[each] - at) for each, at in positions.items()}
             now = time.monotonic()
             told = [
-                self._progress.stuck(each.topic, each.partition, ends[each], at, now)
-                for each, at in positions.items()
+                self._stalls.stuck(each.topic, each.partition, ends[each], at, now) for each, at in positions.items()
             ]
             self.stuck = next(filter(None, told), None)
             if not self.caught_up and not any(self.lags.values()):
@@ -343,18 +342,19 @@ def read_head(value: bytes) -> None:
 
 
 def of_time(epoch: int, published_ms: int) -> None:
-    """Raises ``topics.BadRecord`` for frames of a run that lies ahead of them (Unix ms), as ``Stamp.read`` does."""
+    """Raises ``topics.BadRecord`` when a run id lies ahead of its frames (Unix ms): see ``RecordHeaders.decode``."""
     if epoch > published_ms + topics.MAX_AHEAD_MS:
         raise topics.BadRecord(f"run id {epoch} lies more than an hour after the record was published")
 
 
 def read_fact(topic: str, message: Any) -> Fact:
     """A record of topic ``laps`` or ``messages``. Raises ValueError (``topics.BadRecord``), as a sentence."""
-    stamp, key, value = topics.Stamp.read(message.headers, message.timestamp / 1000), message.key, message.value
+    headers = topics.RecordHeaders.decode(message.headers, message.timestamp / 1000)
+    key, value = message.key, message.value
     of_car = topic == topics.LAPS
     session_key = topics.session_of(key)[0] if of_car else topics.session_key_of(key)
     record: Lap | Message = topics.decode_lap(value) if of_car else topics.decode_message(value)
-    return Fact(session_key, stamp.epoch, topic, key or b"", stamp.seq, stamp.emitted_ms, record)
+    return Fact(session_key, headers.run_id, topic, key or b"", headers.seq, headers.emitted_ms, record)
 
 
 def read_marts(key: bytes | None, value: bytes | None) -> SessionResult | Season:

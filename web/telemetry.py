@@ -127,7 +127,7 @@ def _columns() -> tuple[array[Any], ...]:
     return tuple(array(_ARRAYS[kind]) for _, kind in COLUMNS)
 
 
-def read_packet(key: bytes, stamp: topics.Stamp, value: bytes | None) -> Packet:
+def read_packet(key: bytes, headers: topics.RecordHeaders, value: bytes | None) -> Packet:
     """A record of topic ``telemetry``, as far as it is kept. Raises BadRecord with the reason as a sentence."""
     session_key, car = topics.session_of(key)
     try:
@@ -155,7 +155,7 @@ def read_packet(key: bytes, stamp: topics.Stamp, value: bytes | None) -> Packet:
             raise BadRecord(f"column {name} has {len(column)} values, session_time_ms has {len(times)}")
     if times and not all(np.abs(column).max() <= FARTHEST for column in columns[1:4]):
         raise BadRecord("a position or speed is no number of a circuit")
-    return Packet(session_key, car, stamp.epoch, stamp.seq, columns)
+    return Packet(session_key, car, headers.run_id, headers.seq, columns)
 
 
 def _small(values: Iterable[int], again: Iterable[float] | None = None) -> array[int]:

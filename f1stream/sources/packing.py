@@ -10,7 +10,7 @@ import numpy as np
 
 from f1stream import topics
 from f1stream.sources.session import Session
-from f1stream.topics import Stamp
+from f1stream.topics import RecordHeaders
 from models import Entries, Lap, Message, Packet, SessionEnd, SessionInfo
 from models.bounds import MOST_SOURCE
 from models.frame import FRAME_MS
@@ -22,7 +22,7 @@ class Published:
 
     topic: str
     key: bytes
-    stamp: Stamp
+    headers: RecordHeaders
     record: Packet | Lap | Message
 
 
@@ -58,8 +58,8 @@ class Stamper:
     ) -> Published:
         seq = self._seqs[topic, key]
         self._seqs[topic, key] = seq + 1
-        stamp = Stamp(self._epoch, seq, emitted_ms, laps, messages, self._t0_utc_ms, self._source)
-        return Published(topic, key, stamp, record)
+        headers = RecordHeaders(self._epoch, seq, emitted_ms, laps, messages, self._t0_utc_ms, self._source)
+        return Published(topic, key, headers, record)
 
 
 def pack(

@@ -89,7 +89,7 @@ def too_large(item: Published, size: int) -> SourceError:
     kind = getattr(item.record, "kind", type(item.record).__name__.lower())
     hint = "Publish shorter packets (--packet-ms)" if item.topic == topics.TELEMETRY else "Look at it in the source"
     return SourceError(
-        f"A record of {item.key.decode()} in {item.topic} ({kind}, at session time {item.stamp.emitted_ms} ms) has "
+        f"A record of {item.key.decode()} in {item.topic} ({kind}, at session time {item.headers.emitted_ms} ms) has "
         f"{size:,} bytes, more than the {topics.MAX_VALUE_BYTES:,} that a record may have: the run ends before it. "
         f"{hint}."
     )
@@ -111,7 +111,7 @@ class Outbox:
         value = topics.encode(item.record)
         if len(value) > topics.MAX_VALUE_BYTES:
             raise too_large(item, len(value))
-        future = await self._producer.send(item.topic, value, key=item.key, headers=item.stamp.headers())
+        future = await self._producer.send(item.topic, value, key=item.key, headers=item.headers.encode())
         self._sent.append(future)
         self._counts.add(item)
         while self._sent and (self._sent[0].done() or len(self._sent) > SEND_AHEAD):
@@ -161,8 +161,8 @@ async def publish(
     last = None
     try:
         for item in pack(session, counts.epoch, packet_ms or packet_ms_for(speed), from_ms, to_ms):
-            if item.stamp.emitted_ms != last:
-                last = item.stamp.emitted_ms
+            if item.headers.emitted_ms != last:
+                last = item.headers.emitted_ms
                 progress(last)
                 await pace.until(last)
             await outbox.put(item)

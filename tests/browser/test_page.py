@@ -198,12 +198,12 @@ async def test_between_distant_frames_cars_stay_on_the_track(browser: Browser, s
     page, _ = await opened(browser, stage)
     place = await page.evaluate(
         """async () => {
-            const { Track, between } = await import("/static/track.js");
+            const { Track, carPosition } = await import("/static/map/track.js");
             const square = [[0, 0], [10000, 0], [10000, 10000], [0, 10000]];
             const track = new Track(square);
             const frames = [{ t: 0, x: [8000], y: [100] }, { t: 10000, x: [9900], y: [4000] }];
             const home = [{ t: 0, x: [0], y: [2000] }, { t: 10000, x: [2000], y: [0] }];
-            return [between(track, ...frames, 0, 0.25), between(track, ...home, 0, 0.25)];
+            return [carPosition(track, ...frames, 0, 0.25), carPosition(track, ...home, 0, 0.25)];
         }"""
     )
     corner, over_the_line = place

@@ -114,7 +114,7 @@ async def test_a_record_that_the_warehouse_rejects_is_a_dead_letter_and_the_othe
 ) -> None:
     """A session time 0 of 2**62 ms is an integer of 64 bits, and no instant that a column has room for."""
     place = next(n for n, item in enumerate(items) if n > 200 and item.topic == topics.TELEMETRY and item.record.gear)
-    spoiled = replace(items[place], stamp=replace(items[place].stamp, t0_utc_ms=2**62))
+    spoiled = replace(items[place], headers=replace(items[place].headers, t0_utc_ms=2**62))
     published = bytes_of(items)
     published[place] = (spoiled, published[place][1])
     await rig.publish(published)

@@ -82,7 +82,7 @@ async def test_with_other_partitions_the_race_is_the_same_and_both_runs_are_load
 
 def prune(rig: ArchiveRig, kept: list[Published], superseded: list[Published]) -> None:
     """The statements of the text leave the run that they name; what is loaded is not loaded again."""
-    assert {item.stamp.epoch for item in superseded} == {2}
+    assert {item.headers.run_id for item in superseded} == {2}
     (block,) = re.findall(r"```sql\n(.*?)```", TEXT, re.S)
     for statement in filter(str.strip, block.split(";")):
         done = subprocess.run(

@@ -55,14 +55,14 @@ def test_samples_are_not_shared_between_packets_nor_lost(aus_session: Session) -
 def test_records_are_published_in_the_order_in_which_they_became_known(aus_session: Session) -> None:
     rank = {topics.MESSAGES: 0, topics.LAPS: 1, topics.TELEMETRY: 2}
     records = list(pack(aus_session, 1, 1_000, 7_200_000, 7_400_000))
-    order = [(item.stamp.emitted_ms, rank[item.topic]) for item in records]
+    order = [(item.headers.emitted_ms, rank[item.topic]) for item in records]
     assert order == sorted(order)
     seqs: dict[tuple[str, bytes], list[int]] = defaultdict(list)
     for item in records:
-        seqs[item.topic, item.key].append(item.stamp.seq)
+        seqs[item.topic, item.key].append(item.headers.seq)
         if item.topic == topics.TELEMETRY:
-            assert item.stamp.messages == len(seqs[topics.MESSAGES, b"9693"])
-            assert item.stamp.laps == len(seqs[topics.LAPS, item.key])
+            assert item.headers.messages == len(seqs[topics.MESSAGES, b"9693"])
+            assert item.headers.laps == len(seqs[topics.LAPS, item.key])
     assert all(seq == list(range(len(seq))) for seq in seqs.values())
 
 

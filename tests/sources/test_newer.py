@@ -19,7 +19,7 @@ from f1stream.sources import newer
 from f1stream.sources.newer import hidden_by, newer_runs, warn_of_newer_runs
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
-from f1stream.topics import Stamp
+from f1stream.topics import RecordHeaders
 from tests.support.rig import Rig, bytes_of
 
 NOW = 1_764_500_000_000
@@ -30,7 +30,7 @@ AT = DefaultPartitioner()(KEY, PARTITIONS, PARTITIONS)
 
 
 def message(run: int, key: bytes = KEY, stamped_ms: int = NOW, headers: Any = None, size: int = 100) -> Any:
-    own = Stamp(run, 0, 0).headers() if headers is None else headers
+    own = RecordHeaders(run, 0, 0).encode() if headers is None else headers
     return SimpleNamespace(key=key, value=b"x" * size, headers=own, timestamp=stamped_ms)
 
 

@@ -37,14 +37,14 @@ def times_of(records: list[Published]) -> dict[str, list[int]]:
 
 
 def test_records_come_when_they_are_known_messages_before_laps_before_packets(packed: list[Published]) -> None:
-    places = [(item.stamp.emitted_ms, AT_TIES[item.topic]) for item in packed]
+    places = [(item.headers.emitted_ms, AT_TIES[item.topic]) for item in packed]
     assert places == sorted(places)
 
 
 def test_records_are_numbered_without_a_hole_for_each_key_and_topic(packed: list[Published]) -> None:
     seen: Counter[tuple[str, bytes]] = Counter()
     for item in packed:
-        assert item.stamp.seq == seen[item.topic, item.key]
+        assert item.headers.seq == seen[item.topic, item.key]
         seen[item.topic, item.key] += 1
 
 
@@ -52,8 +52,8 @@ def test_every_packet_names_the_laps_and_messages_before_it(packed: list[Publish
     before: Counter[tuple[str, bytes]] = Counter()
     for item in packed:
         if item.topic == topics.TELEMETRY:
-            assert item.stamp.laps == before[topics.LAPS, item.key]
-            assert item.stamp.messages == before[topics.MESSAGES, b"sim-2"]
+            assert item.headers.laps == before[topics.LAPS, item.key]
+            assert item.headers.messages == before[topics.MESSAGES, b"sim-2"]
         before[item.topic, item.key] += 1
 
 
@@ -100,7 +100,7 @@ def test_part_of_a_session_holds_its_samples_only_and_tells_first_what_was_known
     assert isinstance(part[0].record, SessionInfo)
     assert part[0].record.start_ms == begin
     earlier = [message for message in race.messages if message.session_time_ms <= begin]
-    assert [item.stamp.emitted_ms for item in part[: len(earlier)]] == [begin] * len(earlier)
+    assert [item.headers.emitted_ms for item in part[: len(earlier)]] == [begin] * len(earlier)
     assert [item.record.session_time_ms for item in part if item.topic == topics.MESSAGES][-1] == close
     assert [item.record for item in part if item.topic == topics.LAPS] == [
         lap for lap in race.laps if lap.end_ms <= close

@@ -18,7 +18,7 @@ from typing import Any
 from f1stream import topics
 from f1stream.processing.batch import Batch
 from f1stream.processing.outputs import Output
-from f1stream.topics import BadRecord, SequenceGap, Stamp
+from f1stream.topics import BadRecord, RecordHeaders, SequenceGap
 from f1stream.warehouse.buffer import FlushLimits
 from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
@@ -28,7 +28,7 @@ from f1stream.warehouse.tables import fingerprint
 from models import DeadLetter, SessionEnd
 
 KEY = b"9693"
-HEADERS = Stamp(7, 0, 0, 0, 0, 1_700_000_000_000, "test").headers()
+HEADERS = RecordHeaders(7, 0, 0, 0, 0, 1_700_000_000_000, "test").encode()
 LIMITS = FlushLimits(rows=4, size=1_000_000, age_s=10.0)
 
 

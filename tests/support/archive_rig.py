@@ -153,7 +153,7 @@ class ArchiveRig(Rig):
             expected: dict[tuple[str, int], list[Row]] = {}
             for item in own:
                 rows = [tuple(row[name] for name in names) for row in _expected(item)]
-                expected.setdefault((item.key.decode(), item.stamp.epoch), []).extend(rows)
+                expected.setdefault((item.key.decode(), item.headers.run_id), []).extend(rows)
             expected = {key: rows for key, rows in expected.items() if rows}
             assert {key: len(rows) for key, rows in found.items()} == {
                 key: len(rows) for key, rows in expected.items()
@@ -185,8 +185,8 @@ TELEMETRY_NAMES = ["source", "session_date", "utc", *COLUMNS]
 
 def _expected(item: Published) -> list[dict[str, Any]]:
     """The rows of a published record, from the record itself."""
-    t0 = datetime.fromtimestamp(item.stamp.t0_utc_ms / 1000, UTC).replace(tzinfo=None)
-    run = {"source": item.stamp.source, "session_date": t0.date()}
+    t0 = datetime.fromtimestamp(item.headers.t0_utc_ms / 1000, UTC).replace(tzinfo=None)
+    run = {"source": item.headers.source, "session_date": t0.date()}
     if item.topic == topics.TELEMETRY:
         packet = item.record
         return [
@@ -195,7 +195,7 @@ def _expected(item: Published) -> list[dict[str, Any]]:
             | {name: None if (column := getattr(packet, name)) is None else column[n] for name in COLUMNS}
             for n, ms in enumerate(packet.session_time_ms)
         ]
-    told = {"seq": item.stamp.seq, "emitted_ms": item.stamp.emitted_ms}
+    told = {"seq": item.headers.seq, "emitted_ms": item.headers.emitted_ms}
     if item.topic == topics.LAPS:
         lap = item.record.model_dump()
         if lap["start_utc"] is not None:

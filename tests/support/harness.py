@@ -60,7 +60,7 @@ class MemoryEvent:
 
 def encoded(items: Iterable[Published]) -> list[Output]:
     """A source's records as it publishes them."""
-    return [Output(item.topic, item.key, topics.encode(item.record), item.stamp.headers()) for item in items]
+    return [Output(item.topic, item.key, topics.encode(item.record), item.headers.encode()) for item in items]
 
 
 class MemoryKafka:

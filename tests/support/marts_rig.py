@@ -72,7 +72,7 @@ class MartsRig:
         for item in pack(told, epoch, 10_000, to_ms=to_ms):
             message = SimpleNamespace(
                 topic=item.topic, partition=0, offset=len(reads[item.topic]), key=item.key,
-                value=topics.encode(item.record), headers=item.stamp.headers(), timestamp=time.time(),
+                value=topics.encode(item.record), headers=item.headers.encode(), timestamp=time.time(),
             )  # fmt: skip
             reads[item.topic].append(tables.BY_TOPIC[item.topic].read(message, 0))
         loader = Loader(self.warehouse, "rig")

@@ -78,9 +78,9 @@ def run(
             result.take(opened.race)
 
     for n, item in enumerate(pack(session, EPOCH, packet_ms, from_ms, to_ms), 1):
-        value = JUNK if (item.topic, item.key, item.stamp.seq) in spoiled else topics.encode(item.record)
+        value = JUNK if (item.topic, item.key, item.headers.seq) in spoiled else topics.encode(item.record)
         events = session_events if item.topic == topics.MESSAGES else driver_events
-        events.append(event(Output(item.topic, item.key, value, item.stamp.headers())))
+        events.append(event(Output(item.topic, item.key, value, item.headers.encode())))
         if n % batch == 0:
             advance()
     advance()

@@ -27,10 +27,12 @@ def recorded(folder: Path) -> Feed:
     session = read_archive(folder)
     for item in pack(session, EPOCH, PACKET_MS, None, None):
         if item.topic == topics.TELEMETRY:
-            feed.take_packet(read_packet(item.key, item.stamp, topics.encode(item.record)))
+            feed.take_packet(read_packet(item.key, item.headers, topics.encode(item.record)))
         else:
-            key, record, stamp = item.key, item.record, item.stamp
-            feed.take_facts([Fact(session.session_key, EPOCH, item.topic, key, stamp.seq, stamp.emitted_ms, record)])  # type: ignore[arg-type]
+            key, record, headers = item.key, item.record, item.headers
+            feed.take_facts(
+                [Fact(session.session_key, EPOCH, item.topic, key, headers.seq, headers.emitted_ms, record)]
+            )  # type: ignore[arg-type]
     feed.take(list(records(session.session_key, run(session, PACKET_MS).made)))
     return feed
 

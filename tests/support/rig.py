@@ -125,12 +125,12 @@ class Rig:
         sent = []
         try:
             for item, value in records:
-                began = began or (item.stamp.emitted_ms, time.monotonic())
+                began = began or (item.headers.emitted_ms, time.monotonic())
                 if speed is not None:
-                    ahead = (item.stamp.emitted_ms - began[0]) / 1000 / speed - (time.monotonic() - began[1])
+                    ahead = (item.headers.emitted_ms - began[0]) / 1000 / speed - (time.monotonic() - began[1])
                     if ahead > 0:
                         await asyncio.sleep(ahead)
-                sent.append(await producer.send(item.topic, value, key=item.key, headers=item.stamp.headers()))
+                sent.append(await producer.send(item.topic, value, key=item.key, headers=item.headers.encode()))
             await asyncio.gather(*sent)
         finally:
             await producer.stop()

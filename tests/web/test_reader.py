@@ -91,7 +91,7 @@ def race() -> list[Sent]:
 
 def facts() -> list[Sent]:
     """A message, a lap and a packet of the same run, and one of each that cannot be read."""
-    stamp = topics.Stamp(epoch=1, seq=0, emitted_ms=400).headers()
+    headers = topics.RecordHeaders(run_id=1, seq=0, emitted_ms=400).encode()
     told = Weather(session_time_ms=300, air_temp=1, track_temp=2, humidity=3, pressure=4, rainfall=False,
                    wind_direction=5, wind_speed=6)  # fmt: skip
     samples = Packet(driver_number="4", until_ms=400, session_time_ms=[100, 300], x=[1, 2], y=[1, 2], z=[0, 0],
@@ -99,15 +99,15 @@ def facts() -> list[Sent]:
     driven = lap("4", 1, end_ms=380).record
     lost = damaged_record(b"test_race", "test_race", 1, "message 3 came after 1")
     return [
-        (topics.MESSAGES, b"test_race", topics.encode(told), stamp),
-        (topics.LAPS, b"test_race:4", topics.encode(driven), stamp),
-        (topics.TELEMETRY, b"test_race:4", topics.encode(samples), stamp),
-        (topics.MESSAGES, b"test_race", b"{}", stamp),
-        (topics.LAPS, b"test_race:4", b"{}", stamp),
-        (topics.TELEMETRY, b"test_race:4", b"{}", stamp),
+        (topics.MESSAGES, b"test_race", topics.encode(told), headers),
+        (topics.LAPS, b"test_race:4", topics.encode(driven), headers),
+        (topics.TELEMETRY, b"test_race:4", topics.encode(samples), headers),
+        (topics.MESSAGES, b"test_race", b"{}", headers),
+        (topics.LAPS, b"test_race:4", b"{}", headers),
+        (topics.TELEMETRY, b"test_race:4", b"{}", headers),
         (topics.TELEMETRY, b"test_race:4", topics.encode(samples), []),
-        (topics.MESSAGES, b"\xff", topics.encode(told), stamp),
-        (topics.LAPS, b"test_race:4", topics.encode(driven), [(name, None) for name, _ in stamp]),
+        (topics.MESSAGES, b"\xff", topics.encode(told), headers),
+        (topics.LAPS, b"test_race:4", topics.encode(driven), [(name, None) for name, _ in headers]),
         (topics.FRAMES, b"test_race", b"{}", [("kind", None)]),
         (topics.FRAMES, b"\xff", b"{}", [("kind", b"head")]),
         (topics.FRAMES, b"test_race", b"{}", topics.damaged_headers(1)),
@@ -126,7 +126,7 @@ def taken(*records: Sent, caught_up: bool = True) -> StreamReader:
 
 
 def stamped(epoch: int = 1, seq: int = 0) -> list[tuple[str, Any]]:
-    return topics.Stamp(epoch=epoch, seq=seq, emitted_ms=400).headers()
+    return topics.RecordHeaders(run_id=epoch, seq=seq, emitted_ms=400).encode()
 
 
 def run_of(epoch: int, key: bytes = b"test_race") -> list[Sent]:
@@ -277,7 +277,7 @@ async def test_without_frames_too_an_old_session_makes_room(rig: Rig) -> None:
     await create_topics(rig.settings)
     (topic, _, value, _), *_ = facts()
     runs = [(b"old", 1), (b"new", 10**12)]
-    await send(rig, *((topic, key, value, topics.Stamp(epoch, 0, 400).headers()) for key, epoch in runs))
+    await send(rig, *((topic, key, value, topics.RecordHeaders(epoch, 0, 400).encode()) for key, epoch in runs))
     reader = StreamReader(Shelf(1), rig.settings)
     await reader.start()
     try:

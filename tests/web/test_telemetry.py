@@ -4,11 +4,11 @@ import numpy as np
 import orjson
 import pytest
 
-from f1stream.topics import BadRecord, Stamp, car_key
+from f1stream.topics import BadRecord, RecordHeaders, car_key
 from tests.support.page_race import packet
 from web.telemetry import CHUNK, COLUMNS, SAMPLE_BYTES, UNKNOWN_DRS, Telemetry, read_packet
 
-KEY, STAMP = car_key("test_race", "4"), Stamp(1, 3, 1_000)
+KEY, HEADERS = car_key("test_race", "4"), RecordHeaders(1, 3, 1_000)
 BODY = {
     "driver_number": "4", "until_ms": 1_000, "session_time_ms": [200, 600], "x": [1.0, 2.0], "y": [3.5, 4.0],
     "z": [0, 0], "speed": [100.25, 101.0], "rpm": [1, 1], "throttle": [99.6, 104], "brake": [True, False],
@@ -21,7 +21,7 @@ def read(**changes: object) -> bytes:
 
 
 def test_a_packet_is_kept_as_columns() -> None:
-    found = read_packet(KEY, STAMP, read(drs=[None, 12]))
+    found = read_packet(KEY, HEADERS, read(drs=[None, 12]))
     assert (found.session_key, found.car, found.epoch, found.seq) == ("test_race", "4", 1, 3)
     told = {name: list(column) for (name, _), column in zip(COLUMNS, found.columns, strict=True)}
     assert told == {
@@ -31,11 +31,11 @@ def test_a_packet_is_kept_as_columns() -> None:
 
 
 def test_a_car_without_drs_has_none() -> None:
-    assert list(read_packet(KEY, STAMP, read()).columns[-1]) == [UNKNOWN_DRS, UNKNOWN_DRS]
+    assert list(read_packet(KEY, HEADERS, read()).columns[-1]) == [UNKNOWN_DRS, UNKNOWN_DRS]
 
 
 def test_corrupt_car_data_becomes_the_nearest_that_a_byte_holds() -> None:
-    found = read_packet(KEY, STAMP, read(gear=[-1, 300], throttle=[-3.0, 900.0]))
+    found = read_packet(KEY, HEADERS, read(gear=[-1, 300], throttle=[-3.0, 900.0]))
     assert (list(found.columns[6]), list(found.columns[4])) == ([0, 255], [0, 255])
 
 
@@ -54,7 +54,7 @@ def test_corrupt_car_data_becomes_the_nearest_that_a_byte_holds() -> None:
 )
 def test_a_packet_that_is_none_is_refused_with_the_reason(value: bytes | None, reason: str) -> None:
     with pytest.raises(BadRecord, match=reason):
-        read_packet(KEY, STAMP, value)
+        read_packet(KEY, HEADERS, value)
 
 
 def test_a_lap_is_the_stretch_of_samples_between_two_times_also_across_chunks() -> None:

@@ -88,7 +88,7 @@ export class Connection {
 }
 
 /** What the pill says: `{state, text, more}`, from the connection, the server's last status, the session and the remote control. */
-export function truth(connection, status, statusAge, ended, now, remote) {
+export function connectionStatus(connection, status, statusAge, ended, now, remote) {
   if (connection.state === "closed") {
     const seconds = Math.max(0, Math.ceil((connection.retryAt - now) / 1000));
     return { state: "down", text: "Disconnected, retrying", more: seconds ? `in ${seconds} s` : "" };

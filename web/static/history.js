@@ -1,4 +1,4 @@
-// What was told of the session besides its pictures: laps and messages, each with the time at which it became known.
+// What was told of the session besides its snapshots: laps and messages, each with the time at which it became known.
 // Whoever asks says for which time: what was known later does not exist for them.
 
 export class History {

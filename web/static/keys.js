@@ -1,6 +1,6 @@
 // The keyboard: every button of the page has a key, and ? shows them all.
 
-import { element } from "./tower.js";
+import { element } from "./tower/tower.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -37,7 +37,7 @@ function bindings({ remote, selection }) {
 
 const NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", "Shift+ArrowLeft": "Shift ←", "Shift+ArrowRight": "Shift →", Escape: "Esc" };
 
-export function listenToKeys(parts) {
+export function bindKeys(parts) {
   const all = bindings(parts);
   const acts = new Map(all.flatMap(([keys, , act]) => keys.map((key) => [key, act])));
   $("keys").replaceChildren(...all.map(([keys, what]) => element("div", "", [

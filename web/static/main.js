@@ -2,24 +2,24 @@
 
 import { Charts } from "./charts/charts.js";
 import { SessionClock } from "./clock.js";
-import { Compare } from "./compare.js";
-import { Connection, truth } from "./connection.js";
-import { Deck } from "./deck.js";
+import { LapComparison } from "./charts/comparison.js";
+import { Connection, connectionStatus } from "./connection.js";
+import { PanelChooser } from "./panel-chooser.js";
 import { History } from "./history.js";
-import { listenToKeys } from "./keys.js";
-import { TrackMap } from "./map.js";
+import { bindKeys } from "./keys.js";
+import { TrackMap } from "./map/map.js";
 import { Marts } from "./marts.js";
-import { RaceControlLog, renderHead, renderPicture, text } from "./panels.js";
+import { RaceControlLog, renderHead, renderSession, text } from "./panels.js";
 import { PitWindow } from "./pit-window.js";
 import { Radio } from "./radio.js";
 import { Remote, SPEEDS } from "./remote.js";
 import { ResultPanel } from "./result.js";
-import { Selection } from "./selection.js";
+import { DriverSelection } from "./driver-selection.js";
 import { StandingsPanel } from "./standings.js";
-import { Race } from "./state.js";
-import { TapeBar, fillSpeeds } from "./tape.js";
-import { Tower } from "./tower.js";
-import { isEstimated } from "./track.js";
+import { Race } from "./frames.js";
+import { Timeline, fillSpeeds } from "./timeline.js";
+import { Tower } from "./tower/tower.js";
+import { isEstimated } from "./map/track.js";
 
 const TABLE_MS = 200; // the table and the panels change at most this often
 const STILL_MS = 1000; // with reduced motion the cars step instead of gliding
@@ -28,7 +28,7 @@ const $ = (id) => document.getElementById(id);
 const race = new Race();
 const clock = new SessionClock();
 const history = new History();
-const selection = new Selection();
+const selection = new DriverSelection();
 const map = new TrackMap($("map"), selection);
 const tower = new Tower($("rows"), selection);
 const marts = new Marts();
@@ -41,7 +41,7 @@ let status = null; // the server's latest status
 let statusAt = 0;
 let frameAt = 0; // performance.now() when the newest frame came
 let frames = 0;
-let shown = null; // the picture on the page
+let shown = null; // the snapshot on the page
 let shownHead = null;
 let tableAt = 0;
 let mapAt = 0;
@@ -55,11 +55,11 @@ const remote = new Remote({
 const log = new RaceControlLog($("messages"), remote);
 const radio = new Radio(remote);
 const charts = new Charts();
-const compare = new Compare(selection, (places) => (map.points = places));
+const compare = new LapComparison(selection, (places) => (map.points = places));
 const pitWindow = new PitWindow(selection);
-const tape = new TapeBar(remote, history);
+const tape = new Timeline(remote, history);
 fillSpeeds(SPEEDS);
-new Deck(() => window.dispatchEvent(new Event("themechange")));
+new PanelChooser(() => window.dispatchEvent(new Event("themechange")));
 
 function take(message) {
   const now = performance.now();
@@ -77,23 +77,23 @@ function take(message) {
   } else if (message.kind === "refused") {
     remote.refused(message);
     text("announce", message.error);
-    text("tape-note", message.error);
+    text("timeline-note", message.error);
   } else if (message.kind === "log") {
     history.take(message.entries);
   } else if (message.kind === "head") {
-    if (race.takeHead(message)) beginAnew();
+    if (race.setHead(message)) resetPanels();
   } else if ((message.kind === "key" || message.kind === "delta") && remote.settled) {
     frameAt = now;
     frames += 1;
-    const picture = race.takeFrame(message);
-    if (!picture) return;
+    const snapshot = race.addFrame(message);
+    if (!snapshot) return;
     if (remote.mode === "pause") clock.hold(message.t);
     else clock.arrived(message.t, now);
   }
 }
 
 /** Another session, or another run of it. */
-function beginAnew() {
+function resetPanels() {
   clock.reset(remote.mode === "play" ? remote.speed : null);
   for (const each of [map, tower, log, radio, charts, compare, pitWindow, result, standings, history]) each.reset();
   shown = null;
@@ -119,9 +119,9 @@ function draw(now) {
     if (now - tableAt > TABLE_MS) {
       tableAt = now;
       shown = around.from;
-      const view = { picture: shown, t, horizon: remote.reveal ? Infinity : t, history, selection, over: shown.race.ended || (remote.reveal && Boolean(status?.ended)) };
+      const view = { snapshot: shown, t, horizon: remote.reveal ? Infinity : t, history, selection, over: shown.race.ended || (remote.reveal && Boolean(status?.ended)) };
       tower.render(shown, silence, history.laps(t));
-      renderPicture(shown, clock.rate, status?.session === shown.head.session_key ? status.damaged : null);
+      renderSession(shown, clock.rate, status?.session === shown.head.session_key ? status.damaged : null);
       log.render(view);
       radio.render(view);
       pitWindow.render(shown);
@@ -142,9 +142,9 @@ function renderTape(t, now) {
   remote.address(race.head?.session_key, selection.codes, now);
 }
 
-function renderMapNote(picture) {
-  const estimated = isEstimated(picture);
-  $("map-note").hidden = Boolean(picture.head.outline);
+function renderMapNote(snapshot) {
+  const estimated = isEstimated(snapshot);
+  $("map-note").hidden = Boolean(snapshot.head.outline);
   $("map-note").dataset.estimated = String(estimated);
   text("map-note", estimated
     ? "Estimated: without positions a lap is drawn as a ring of its time, and cars are placed by their mini-sectors."
@@ -153,7 +153,7 @@ function renderMapNote(picture) {
 
 function renderPill(now) {
   const over = status?.session === race.head?.session_key && Boolean(shown?.race.ended);
-  pill = truth(connection, status, now - statusAt, over, now, remote);
+  pill = connectionStatus(connection, status, now - statusAt, over, now, remote);
   $("pill").dataset.state = pill.state;
   text("pill-text", pill.text);
   text("pill-more", pill.more);
@@ -200,7 +200,7 @@ $("session").addEventListener("change", (event) => {
   connection.reopen();
 });
 
-listenToKeys({ remote, selection, tower });
+bindKeys({ remote, selection, tower });
 
 $("columns").addEventListener("click", (event) => {
   const all = event.currentTarget.getAttribute("aria-pressed") !== "true";
@@ -216,7 +216,7 @@ window.f1stream = Object.freeze({
     return shown;
   },
   get newest() {
-    return race.pictures.at(-1) ?? null;
+    return race.snapshots.at(-1) ?? null;
   },
   get positions() {
     return structuredClone(map.positions);

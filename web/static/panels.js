@@ -1,8 +1,8 @@
 // Everything around map and table: header, track status, race control, teams.
 
 import { NONE, clock, countdown, lapTime, pace, teamColor } from "./format.js";
-import { byTime, timeLeft } from "./state.js";
-import { element } from "./tower.js";
+import { isTimedSession, timeLeft } from "./frames.js";
+import { element } from "./tower/tower.js";
 
 const STATUS = {
   1: ["clear", "Track clear"],
@@ -43,12 +43,12 @@ export function renderHead(head) {
   );
 }
 
-/** What changes with the picture. `damaged`: why the race worker gave the run up, where it did. */
-export function renderPicture(picture, rate, damaged) {
-  const { race, head } = picture;
-  renderProgress(race, head.info, picture.t);
-  text("clock", clock(picture.t));
-  renderLocal(head.info, picture.t);
+/** What changes with the snapshot. `damaged`: why the race worker gave the run up, where it did. */
+export function renderSession(snapshot, rate, damaged) {
+  const { race, head } = snapshot;
+  renderProgress(race, head.info, snapshot.t);
+  text("clock", clock(snapshot.t));
+  renderLocal(head.info, snapshot.t);
   $("rate").hidden = !pace(rate) || race.ended;
   text("rate", pace(rate));
   const fastest = race.fastest_lap;
@@ -84,7 +84,7 @@ function renderLocal({ t0_utc_ms: zero, gmt_offset_ms: offset }, t) {
 
 /** How far the session is: laps in a race, else the part and what is left of it. */
 function renderProgress(race, info, t) {
-  const timed = byTime(race);
+  const timed = isTimedSession(race);
   text("lap-name", timed ? partName(race, info) : "Lap");
   text("lap", timed ? countdown(timeLeft(race, t)) : race.lap || NONE);
   text("laps", !timed && race.total_laps ? `/${race.total_laps}` : "");
@@ -136,10 +136,10 @@ export class RaceControlLog {
     $("no-messages").hidden = false;
   }
 
-  /** Messages known at the view's horizon; those later than the picture are revealed ones. */
-  render({ picture, history, horizon, t }) {
+  /** Messages known at the view's horizon; those later than the snapshot are revealed ones. */
+  render({ snapshot, history, horizon, t }) {
     const known = history.messages(horizon, "race_control");
-    const messages = known.length ? known : (picture.race.race_control ?? []).map((message) => ({ t: message.session_time_ms, ...message }));
+    const messages = known.length ? known : (snapshot.race.race_control ?? []).map((message) => ({ t: message.session_time_ms, ...message }));
     const shown = `${messages.length} ${messages.at(-1)?.t} ${messages.at(-1)?.message}`;
     if (shown !== this.shown) {
       this.shown = shown;

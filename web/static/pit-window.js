@@ -1,8 +1,8 @@
 // Where each car would rejoin if it stopped now, with what a stop costs in this race.
 
 import { gap, lapTime } from "./format.js";
-import { carStatus, raceOrder, signalAge } from "./state.js";
-import { driverCell, element } from "./tower.js";
+import { carStatus, raceOrder, signalAge } from "./frames.js";
+import { driverCell, element } from "./tower/tower.js";
 import { teamColor } from "./format.js";
 
 const ASSUMED_MS = { green: 22000, vsc: 14000, sc: 11000 }; // until a stop of this race tells
@@ -24,15 +24,15 @@ export function pitLoss(race) {
 }
 
 /** Running cars in race order with their whole gap to the leader, ms; laps count as the leader's last lap. */
-export function running(picture) {
-  const order = raceOrder(picture);
-  const lap = picture.cars[picture.head.cars[order[0]]?.driver_number]?.last_lap_ms;
+export function running(snapshot) {
+  const order = raceOrder(snapshot);
+  const lap = snapshot.cars[snapshot.head.cars[order[0]]?.driver_number]?.last_lap_ms;
   return order.flatMap((i, place) => {
-    const entry = picture.head.cars[i];
-    const car = picture.cars[entry.driver_number] ?? {};
-    const { code } = carStatus(car, signalAge(picture, i), 0);
+    const entry = snapshot.head.cars[i];
+    const car = snapshot.cars[entry.driver_number] ?? {};
+    const { code } = carStatus(car, signalAge(snapshot, i), 0);
     if (code === "retired" || code === "out" || code === "finished" || code === "grid") return [];
-    const rest = place === 0 ? 0 : car.official_gap_ms ?? picture.gap[i];
+    const rest = place === 0 ? 0 : car.official_gap_ms ?? snapshot.gap[i];
     if (rest == null || (car.laps_down && !lap)) return [];
     return [{ entry, position: car.position, inPit: code === "pit", behind: rest + (car.laps_down ?? 0) * (lap ?? 0) }];
   });
@@ -57,9 +57,9 @@ export class PitWindow {
     this.shown = "";
   }
 
-  render(picture) {
-    const { race } = picture;
-    const cars = race.part == null && !race.ended ? running(picture) : [];
+  render(snapshot) {
+    const { race } = snapshot;
+    const cars = race.part == null && !race.ended ? running(snapshot) : [];
     const loss = pitLoss(race);
     const told = cars.length ? loss.text : race.part == null ? "" : "in a race only";
     if ($("pit-window-loss").textContent !== told) $("pit-window-loss").textContent = told;

@@ -1,7 +1,7 @@
 // Recorded team radio, newest first, as links to where Formula 1 keeps the recordings.
 
 import { clock, teamColor } from "./format.js";
-import { element } from "./tower.js";
+import { element } from "./tower/tower.js";
 
 const ARCHIVE = "https://livetiming.formula1.com/static/";
 const $ = (id) => document.getElementById(id);
@@ -15,12 +15,12 @@ export class Radio {
     this.shown = "";
   }
 
-  render({ picture, history, horizon }) {
+  render({ snapshot, history, horizon }) {
     const messages = history.messages(horizon, "team_radio");
     const shown = `${messages.length} ${history.changes}`;
     if (shown === this.shown) return;
     this.shown = shown;
-    const { head } = picture;
+    const { head } = snapshot;
     $("no-radio").hidden = messages.length > 0;
     $("radio").replaceChildren(...messages.toReversed().map((message) => {
       const entry = head.cars.find((car) => car.driver_number === message.driver_number);

@@ -111,7 +111,7 @@ export class Remote {
     return this.waiting === null;
   }
 
-  /** The server says how things are; true when what comes next is a picture of another place. */
+  /** The server says how things are; true when what comes next is a snapshot of another place. */
   moved(message) {
     if (message.id !== null && this.waiting !== null && message.id < this.waiting) return false;
     const answered = message.id !== null && message.id === this.waiting;

@@ -3,7 +3,7 @@
 import { NONE, gap, lapTime, raceTime, teamColor } from "./format.js";
 import { Colours, isGrandPrix, resultOf } from "./marts.js";
 import { text } from "./panels.js";
-import { driverCell, element, sign } from "./tower.js";
+import { driverCell, element, sign } from "./tower/tower.js";
 
 const SOURCES = {
   jolpica: "Official",
@@ -27,9 +27,9 @@ export class ResultPanel {
     this.show([], ...BEFORE);
   }
 
-  /** Show what may be known at a picture. */
-  render({ picture, over }, marts) {
-    const { head } = picture;
+  /** Show what may be known at a snapshot. */
+  render({ snapshot, over }, marts) {
+    const { head } = snapshot;
     $("result").hidden = !isGrandPrix(head.info);
     const result = over && isGrandPrix(head.info) ? resultOf(marts, head) : null;
     const now = [head, over, result];

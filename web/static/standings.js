@@ -4,7 +4,7 @@
 import { NONE, teamColor } from "./format.js";
 import { Colours, addressOf, isRace } from "./marts.js";
 import { text } from "./panels.js";
-import { driverCell, element, sign } from "./tower.js";
+import { driverCell, element, sign } from "./tower/tower.js";
 
 const KINDS = ["drivers", "constructors", "calendar", "now"];
 const NOT_BUILT = "Not built yet: the marts are built after the session.";
@@ -26,9 +26,9 @@ export class StandingsPanel {
     this.show([], "", "");
   }
 
-  /** Show what may be known at a picture. A simulated race counts for no season. */
-  render({ picture, t, over }, marts, now) {
-    const { head } = picture;
+  /** Show what may be known at a snapshot. A simulated race counts for no season. */
+  render({ snapshot, t, over }, marts, now) {
+    const { head } = snapshot;
     $("standings").hidden = head.info.simulated;
     if (head.info.simulated) return;
     $("standings-now").hidden = !isRace(head.info);

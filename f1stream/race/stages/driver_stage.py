@@ -16,7 +16,7 @@ from f1stream.processing.records import Event
 from f1stream.processing.tables import KeyValueStore
 from f1stream.race.stages.damage import report_damage
 from f1stream.race.stages.driver_join import DriverJoin
-from f1stream.topics import BadRecord, RunDamaged, SequenceGap, Stamp
+from f1stream.topics import BadRecord, RecordHeaders, RunDamaged, SequenceGap
 from models import CarUpdate, DamagedRun, Lap, Packet, Updates
 
 RECORD_BYTES = 500_000
@@ -149,43 +149,45 @@ class DriverStage:
         raised damages the run, too.
         """
         record = event.message
-        stamp = Stamp.read(record.headers, record.timestamp)
+        headers = RecordHeaders.decode(record.headers, record.timestamp)
         _, number = topics.session_of(record.key)
         key = record.key or b""
         driver = self._drivers.get(key)
         if driver is None:
-            driver = self._restored(key, number, stamp)
-        if stamp.epoch > driver.cursor.epoch and stamp.seq != 0:
+            driver = self._restored(key, number, headers)
+        if headers.run_id > driver.cursor.epoch and headers.seq != 0:
             pending.done = True
-            reason = f"the first record of run {stamp.epoch} is number {stamp.seq}, not 0"
-            if not self._ignored.add(key, stamp.epoch, "refused run", reason):
+            reason = f"the first record of run {headers.run_id} is number {headers.seq}, not 0"
+            if not self._ignored.add(key, headers.run_id, "refused run", reason):
                 return None
             batch.reject(event, BadRecord(reason))
-            return DamagedRun(epoch=stamp.epoch, driver_number=number, reason=f"car {number}: {reason}", refused=True)
+            return DamagedRun(
+                epoch=headers.run_id, driver_number=number, reason=f"car {number}: {reason}", refused=True
+            )
         self._drivers[key] = self._changed[key] = driver
-        if not driver.begins(stamp.epoch, pending):
-            if stamp.epoch < driver.cursor.epoch:
-                self._ignored.add(key, stamp.epoch, "older run", f"run {driver.cursor.epoch} is newer")
+        if not driver.begins(headers.run_id, pending):
+            if headers.run_id < driver.cursor.epoch:
+                self._ignored.add(key, headers.run_id, "older run", f"run {driver.cursor.epoch} is newer")
             else:
-                self._ignored.add(key, stamp.epoch, "damaged run", str(driver.cursor.damaged))
+                self._ignored.add(key, headers.run_id, "damaged run", str(driver.cursor.damaged))
             return None
         if record.topic == topics.LAPS:
             lap = _decoded(batch, event, topics.decode_lap, number)
-            driver.take_lap(stamp.seq, stamp.emitted_ms, lap, pending)
+            driver.take_lap(headers.seq, headers.emitted_ms, lap, pending)
         else:
             packet = _decoded(batch, event, topics.decode_packet, number)
-            driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, packet, pending)
+            driver.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, packet, pending)
         return None
 
-    def _restored(self, key: bytes, number: str, stamp: Stamp) -> DriverJoin:
+    def _restored(self, key: bytes, number: str, headers: RecordHeaders) -> DriverJoin:
         """As it is in the table. A value that cannot be read back damages the run that needs it, not the next one."""
         try:
             return DriverJoin.restore(number, self._table.read(key))
         except ValueError as error:
             driver = DriverJoin(number)
-            if stamp.seq == 0:
+            if headers.seq == 0:
                 return driver
-            driver.begins(stamp.epoch, None)
+            driver.begins(headers.run_id, None)
             self._drivers[key] = self._changed[key] = driver
             raise RunDamaged(f"car {number}: its state cannot be read back ({error})") from error
 

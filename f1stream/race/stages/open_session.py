@@ -8,7 +8,7 @@ from f1stream import topics
 from f1stream.processing.acks import PendingAck
 from f1stream.processing.records import Event
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.topics import MOST, Stamp
+from f1stream.topics import MOST, RecordHeaders
 
 SUPERSEDED = 0
 """Checkpoint time for records of a superseded or damaged run. They are acknowledged with the new run's first
@@ -52,5 +52,5 @@ class OpenSession:
 
 
 def _place(event: Event) -> tuple[int, int]:
-    stamp = Stamp.read(event.message.headers, event.message.timestamp)
-    return stamp.epoch, stamp.seq
+    headers = RecordHeaders.decode(event.message.headers, event.message.timestamp)
+    return headers.run_id, headers.seq

@@ -23,7 +23,7 @@ from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
 from f1stream.race.stages.frame_records import damaged_record, frame_records
 from f1stream.race.stages.open_session import SUPERSEDED, OpenSession
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.topics import MOST, BadRecord, RunDamaged, SequenceGap, Stamp
+from f1stream.topics import MOST, BadRecord, RecordHeaders, RunDamaged, SequenceGap
 
 log = logging.getLogger("f1stream")
 
@@ -178,8 +178,8 @@ class SessionStage:
         raised damages the run, too.
         """
         record = event.message
-        stamp = Stamp.read(record.headers, record.timestamp)
-        session = self._session(batch, event, pending, stamp.epoch, begins=stamp.seq == 0)
+        headers = RecordHeaders.decode(record.headers, record.timestamp)
+        session = self._session(batch, event, pending, headers.run_id, begins=headers.seq == 0)
         if session is None:
             return
         message = None
@@ -189,8 +189,8 @@ class SessionStage:
         except BadRecord as error:
             message = None
             batch.reject(event, error)
-        session.race.take_message(stamp.seq, stamp.emitted_ms, message)
-        session.pending.append((stamp.emitted_ms, pending))
+        session.race.take_message(headers.seq, headers.emitted_ms, message)
+        session.pending.append((headers.emitted_ms, pending))
 
     def _take_updates(self, batch: Batch, event: Event, pending: PendingAck) -> None:
         """Give a record of updates to its session. Raises as ``_take_message`` does."""

@@ -17,13 +17,13 @@ from prometheus_client import start_http_server
 from f1stream import logs
 from f1stream.embedded.broker import claim
 from f1stream.kafka import create_topics, producer_for, unreachable
+from f1stream.process_health import register_process_metrics
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.client import Live
 from f1stream.sources.livetiming.live import LiveRun
 from f1stream.sources.livetiming.recorder import Recorder
 from f1stream.sources.newer import warn_of_newer_runs
 from f1stream.sources.publish import BATCH_BYTES, Counts, Outbox
-from f1stream.vitals import tell
 
 log = logging.getLogger(__name__)
 TELLS_EVERY_S = 60.0
@@ -48,7 +48,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     producer = producer_for(settings, max_batch_size=BATCH_BYTES)
     async with AsyncExitStack() as stack:
-        tell()
+        register_process_metrics()
         server, _ = start_http_server(settings.live_port, settings.web_host)
         stack.callback(server.shutdown)
         recorder = stack.enter_context(Recorder(record, append=append)) if record is not None else None

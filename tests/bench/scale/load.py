@@ -43,5 +43,5 @@ def load(sessions: int, laps: int, packet_ms: int, cars: int = CARS, *, only: st
                 made.samples[race.session_key] += len(item.record.session_time_ms)
             if only in {None, item.topic}:
                 made.records.append((replace(item, record=nothing), topics.encode(item.record)))
-    made.records.sort(key=lambda pair: pair[0].stamp.emitted_ms)  # stable: within a session the order stays
+    made.records.sort(key=lambda pair: pair[0].headers.emitted_ms)  # stable: within a session the order stays
     return made

@@ -19,7 +19,7 @@ from f1stream.race.stages import frame_records, session_race, session_stage
 from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
-from f1stream.topics import SequenceGap, Stamp
+from f1stream.topics import RecordHeaders, SequenceGap
 from models import CarUpdate, Damaged, DamagedRun, DeadLetter, RaceControl, TrackStatus, Updates
 from tests.support.harness import MemoryEvent, MemoryKafka, MemoryWorker, encoded
 
@@ -301,7 +301,7 @@ def test_sessions_that_never_end_leave_memory_when_they_are_silent() -> None:
     for n in range(300):
         for output in (info, entries):
             kafka.append(replace(output, key=b"s-%d" % n))
-    kafka.append(Output(topics.LAPS, b"s-1:4", b"{}", Stamp(1, 0, 0).headers()))
+    kafka.append(Output(topics.LAPS, b"s-1:4", b"{}", RecordHeaders(1, 0, 0).encode()))
     worker = MemoryWorker(kafka)
     worker.run_to_the_end(50)
     assert len(worker.session_stage.sessions) == 300
@@ -391,7 +391,9 @@ def silent_for_long(worker: MemoryWorker) -> None:
 def test_a_silent_driver_whose_pending_records_fit_no_table_does_not_hold_its_partition_up() -> None:
     """201 packets name a lap that never comes."""
     packet = next(output for output in records(BAD) if output.topic == topics.TELEMETRY)
-    waiting = [replace(packet, key=b"evil:7", headers=Stamp(1, n, 1_000 * n, laps=1).headers()) for n in range(201)]
+    waiting = [
+        replace(packet, key=b"evil:7", headers=RecordHeaders(1, n, 1_000 * n, laps=1).encode()) for n in range(201)
+    ]
     kafka = MemoryKafka([*waiting, *records(GOOD)], partitions=1)
     worker = MemoryWorker(kafka)
     silent_for_long(worker)
@@ -404,7 +406,9 @@ def test_a_silent_driver_whose_pending_records_fit_no_table_does_not_hold_its_pa
 def test_a_silent_session_whose_pending_input_fits_no_checkpoint_does_not_hold_its_partition_up() -> None:
     """A thousand long messages of a session that never begins."""
     text = RaceControl(session_time_ms=0, category="Other", message="x" * 990)
-    waiting = [Output(topics.MESSAGES, b"evil", topics.encode(text), Stamp(1, n, 0).headers()) for n in range(1_000)]
+    waiting = [
+        Output(topics.MESSAGES, b"evil", topics.encode(text), RecordHeaders(1, n, 0).encode()) for n in range(1_000)
+    ]
     kafka = MemoryKafka([*waiting, *records(GOOD)], partitions=1)
     worker = MemoryWorker(kafka)
     silent_for_long(worker)

@@ -132,7 +132,7 @@ def test_unreadable_records_are_the_same_loss_whenever_they_come(random: Random,
     damaged = [
         n for n in random.sample(range(len(items)), 12) if not isinstance(items[n].record, SessionInfo | Entries)
     ]
-    spoiled = {(items[n].topic, items[n].key, items[n].stamp.seq) for n in damaged}
+    spoiled = {(items[n].topic, items[n].key, items[n].headers.seq) for n in damaged}
     for n in damaged:
         records[n] = replace(records[n], value=JUNK)
     expected = frame_bytes(run(session(), packet_ms, from_ms=from_ms(), spoiled=spoiled).made)

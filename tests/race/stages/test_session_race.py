@@ -422,7 +422,7 @@ def updates(items: tuple[Published, ...]) -> list[tuple[Published | None, CarUpd
     drivers: dict[bytes, DriverJoin] = {}
     out: list[tuple[Published | None, CarUpdate | None]] = []
     for item in items:
-        stamp: Any = item.stamp
+        headers: Any = item.headers
         record: Any = item.record
         if item.topic == topics.MESSAGES:
             out.append((item, None))
@@ -430,9 +430,9 @@ def updates(items: tuple[Published, ...]) -> list[tuple[Published | None, CarUpd
         driver = drivers.setdefault(item.key, DriverJoin(topics.session_of(item.key)[1]))
         driver.begins(1, None)
         if item.topic == topics.LAPS:
-            driver.take_lap(stamp.seq, stamp.emitted_ms, record, None)
+            driver.take_lap(headers.seq, headers.emitted_ms, record, None)
         else:
-            driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, record, None)
+            driver.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, record, None)
         out.append((None, driver.join()[0]))
     return out
 
@@ -453,7 +453,7 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
             race = SessionRace.restore("sim-4", kept, race.dump_header(), official)
             restarts += 1
             done = race.t or 0
-            given = [(m, u) for m, u in given if (m.stamp.emitted_ms if m else u.until_ms if u else -1) > done]
+            given = [(m, u) for m, u in given if (m.headers.emitted_ms if m else u.until_ms if u else -1) > done]
             for again in given:  # what was not acknowledged
                 take(race, *again)
     expected = undisturbed(official)
@@ -465,7 +465,7 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
 def take(race: SessionRace, message: Published | None, told: CarUpdate | None) -> None:
     if message is not None:
         record: Any = message.record
-        race.take_message(message.stamp.seq, message.stamp.emitted_ms, record)
+        race.take_message(message.headers.seq, message.headers.emitted_ms, record)
     elif told is not None:
         race.take_update(told)
 
@@ -475,7 +475,7 @@ def test_unreadable_record_costs_nothing_but_itself(topic: str) -> None:
     """Every frame is made all the same, though later packets name what could not be read."""
     of_topic = [item for item in simulated() if item.topic == topic]
     poisoned = of_topic[len(of_topic) // 2]
-    spoiled = {(topic, poisoned.key, poisoned.stamp.seq)}
+    spoiled = {(topic, poisoned.key, poisoned.headers.seq)}
     damaged = run(simulate(4, cars=5, laps=2), 2_000, spoiled=spoiled)
     whole = undisturbed(True)
     assert [frame.t for frame in damaged.frames] == [frame.t for frame in whole.frames]
@@ -483,7 +483,7 @@ def test_unreadable_record_costs_nothing_but_itself(topic: str) -> None:
     lost = {name: n - getattr(damaged.race.tally, name) for name, n in whole.race.tally.model_dump().items()}
     samples = len(getattr(poisoned.record, "session_time_ms", ()) or ()) if topic == topics.TELEMETRY else 0
     assert lost == {"samples": samples, "laps": int(topic == topics.LAPS), "messages": int(topic == topics.MESSAGES)}
-    before = poisoned.stamp.emitted_ms - (2_000 if topic == topics.TELEMETRY else 0)
+    before = poisoned.headers.emitted_ms - (2_000 if topic == topics.TELEMETRY else 0)
     same = {n: value for n, value in frame_bytes(whole.made).items() if n * 200 < before}
     assert same.items() <= frame_bytes(damaged.made).items()
 

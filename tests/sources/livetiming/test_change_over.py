@@ -184,5 +184,5 @@ async def test_the_live_client_goes_on_with_the_next_session_where_the_one_befor
     await follow._follow(Settings(), feed(), None, counts, None)
     laps = [item for item in published if isinstance(item.record, Lap)]
     assert [lap.record.lap_number for lap in laps if isinstance(lap.record, Lap)] == [1, 2, 3, 4, 5]
-    assert {(lap.key, lap.stamp.epoch) for lap in laps} == {(b"2:4", counts.epoch)}
+    assert {(lap.key, lap.headers.run_id) for lap in laps} == {(b"2:4", counts.epoch)}
     assert counts.epoch > 1

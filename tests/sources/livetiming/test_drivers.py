@@ -182,7 +182,7 @@ def test_live_a_driver_who_is_listed_late_is_in_the_run_from_then_on() -> None:
     assert lists == [["NOR", "PIA"], ["NOR", "PIA", "PAR"]]
     assert sum(isinstance(item.record, Notice) and "38" in item.record.about for item in published) == 1
     joined = [item for item in published if item.key == b"1:38"]
-    assert [item.stamp.seq for item in joined if item.topic == "telemetry"][:3] == [0, 1, 2]
+    assert [item.headers.seq for item in joined if item.topic == "telemetry"][:3] == [0, 1, 2]
     assert [item.record.lap_number for item in joined if item.topic == "laps"] == [1, 2]
 
 
@@ -227,20 +227,20 @@ def test_live_a_driver_who_is_listed_late_is_in_the_frames_from_then_on() -> Non
     published = live(*sorted([*messages, *beats], key=lambda each: each.sent_ms))
     race, joins, frames = SessionRace("1", 1), {}, []
     for item in published:
-        stamp, record = item.stamp, item.record
+        headers, record = item.headers, item.record
         if isinstance(record, Packet | Lap):
             join = joins.setdefault(record.driver_number, DriverJoin(record.driver_number))
             join.begins(1, None)
         if isinstance(record, Packet):
-            join.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, record, None)
+            join.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, record, None)
             while (update := join.join()[0]) is not None:
                 assert race.take_update(update)
             frames += [made for made in race.advance() if isinstance(made, Frame)]
         elif isinstance(record, Lap):
-            join.take_lap(stamp.seq, stamp.emitted_ms, record, None)
+            join.take_lap(headers.seq, headers.emitted_ms, record, None)
         else:
             race.admit(record)
-            race.take_message(stamp.seq, stamp.emitted_ms, record)
+            race.take_message(headers.seq, headers.emitted_ms, record)
     assert race.failure is None
     assert {len(frame.x) for frame in frames if frame.t < 400_000} == {2}
     assert {len(frame.x) for frame in frames if frame.t >= 400_000} == {3}

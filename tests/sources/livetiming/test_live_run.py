@@ -54,8 +54,8 @@ def test_records_are_numbered_without_holes_and_known_in_order(told: list[Publis
         by_key.setdefault((item.topic, item.key), []).append(item)
     assert len(by_key) == 41
     for items in by_key.values():
-        assert [item.stamp.seq for item in items] == list(range(len(items)))
-        assert all(a.stamp.emitted_ms <= b.stamp.emitted_ms for a, b in pairwise(items))
+        assert [item.headers.seq for item in items] == list(range(len(items)))
+        assert all(a.headers.emitted_ms <= b.headers.emitted_ms for a, b in pairwise(items))
 
 
 def test_it_begins_with_the_session_and_its_cars_and_ends_with_its_end(told: list[Published]) -> None:

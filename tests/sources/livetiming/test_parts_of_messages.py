@@ -134,7 +134,7 @@ def test_a_message_with_a_time_that_no_session_has_costs_itself(days: int) -> No
     run = LiveRun(1, 0, "x")
     published = [item for message in feed for item in run.take(message)]
     assert run.ended
-    assert max(item.stamp.emitted_ms for item in published) == 600_000
+    assert max(item.headers.emitted_ms for item in published) == 600_000
     session, tally = as_session(feed, "x")
     assert (session.end_ms, len(session.laps), tally.damaged.total()) == (600_000, 5, 2)
     laps = {item.record.lap_number for item in published if isinstance(item.record, Lap)}

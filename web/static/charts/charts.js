@@ -1,7 +1,7 @@
 // Which charts are in sight, and drawing them again when what they show has changed.
 
 import { CONFIG, plotly } from "./plotly.js";
-import { laptimes, positions, strategy, trace, weather } from "./race.js";
+import { laptimes, positions, strategy, trace, weather } from "./figures.js";
 
 const KINDS = { trace, positions, laptimes, strategy, weather };
 const DRAW_MS = 1000; // a chart is drawn no more often
@@ -27,11 +27,11 @@ export class Charts {
     for (const chart of this.charts.values()) chart.drawn = "";
   }
 
-  /** `view`: `{picture, t, horizon, history, selection}`. */
+  /** `view`: `{snapshot, t, horizon, history, selection}`. */
   async render(view, now) {
     const due = [...this.charts].filter(([, chart]) => chart.inSight && !chart.busy && now - chart.at > DRAW_MS);
     for (const [place, chart] of due) {
-      const wanted = [view.history.version(view.horizon), view.selection.numbers, this.theme, view.picture.race.lap, chart.kind === "strategy" ? JSON.stringify(Object.values(view.picture.cars).map((car) => [car.position, car.stints])) : ""].join();
+      const wanted = [view.history.version(view.horizon), view.selection.numbers, this.theme, view.snapshot.race.lap, chart.kind === "strategy" ? JSON.stringify(Object.values(view.snapshot.cars).map((car) => [car.position, car.stints])) : ""].join();
       if (wanted === chart.drawn) continue;
       chart.busy = true;
       try {

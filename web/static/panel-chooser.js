@@ -1,10 +1,10 @@
 // Which panels are shown: chosen by the viewer and remembered.
 
-import { element } from "./tower.js";
+import { element } from "./tower/tower.js";
 
 const KEY = "f1stream.panels";
 
-export class Deck {
+export class PanelChooser {
   /** `onShow()` when a panel has come to light. */
   constructor(onShow) {
     this.panels = new Map([...document.querySelectorAll("[data-panel]")].map((panel) => [panel.dataset.panel, panel]));

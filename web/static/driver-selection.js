@@ -4,7 +4,7 @@ import { teamColor } from "./format.js";
 
 const MOST = 4;
 
-export class Selection {
+export class DriverSelection {
   constructor() {
     this.numbers = [];
     this.entries = new Map();

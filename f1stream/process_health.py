@@ -19,7 +19,7 @@ STUCK_S = 30.0
 
 
 @dataclass(slots=True)
-class Position:
+class LastMove:
     """One partition, as last seen to move."""
 
     end: int
@@ -28,20 +28,20 @@ class Position:
 
 
 @dataclass(slots=True)
-class Progress:
+class StallDetector:
     """Compares what is done of each partition with the end of its log, as it grows."""
 
     verb: str
     """What is done with records: acknowledged, received, read."""
     patience_s: float = STUCK_S
     """Longer where records wait on purpose."""
-    _seen: dict[tuple[str, int], Position] = field(default_factory=dict)
+    _seen: dict[tuple[str, int], LastMove] = field(default_factory=dict)
 
     def stuck(self, topic: str, partition: int, end: int, done: int | None, now: float) -> str | None:
         """A sentence when nothing moves though there is something to do; ``now`` is a monotonic clock (s)."""
         seen = self._seen.get((topic, partition))
         if seen is None or done != seen.done or (done or 0) >= end:
-            self._seen[topic, partition] = Position(end, done, now)
+            self._seen[topic, partition] = LastMove(end, done, now)
             return None
         if end > seen.end and now - seen.since > self.patience_s:
             return (
@@ -51,7 +51,7 @@ class Progress:
         return None
 
 
-class Lag(Collector):
+class LagCollector(Collector):
     """How far this process is behind each partition that it reads, asked whenever somebody looks."""
 
     def __init__(self, lags: Callable[[], Lags]) -> None:
@@ -68,7 +68,7 @@ class Lag(Collector):
         yield gauge
 
 
-def tell(
+def register_process_metrics(
     registry: CollectorRegistry = REGISTRY,
     lags: Callable[[], Lags] | None = None,
     healthy: Callable[[], bool] | None = None,
@@ -78,6 +78,6 @@ def tell(
     if registry is not REGISTRY:  # which has them already
         ProcessCollector(registry=registry)
     if lags is not None:
-        registry.register(Lag(lags))
+        registry.register(LagCollector(lags))
     if healthy is not None:
         Gauge("f1stream_healthy", "1 while /health answers 200.", registry=registry).set_function(healthy)

@@ -63,12 +63,12 @@ export const RING = new Track(
 );
 
 /** Whether cars are placed by estimate: `along`, 1/10,000 of a lap's time, instead of positions. */
-export function isEstimated(picture) {
-  return Boolean(picture.along?.length) && !picture.head.outline && picture.x.every((x) => x == null);
+export function isEstimated(snapshot) {
+  return Boolean(snapshot.along?.length) && !snapshot.head.outline && snapshot.x.every((x) => x == null);
 }
 
-/** Where car `i` is on the ring between two pictures; null when it is not known. */
-export function onRing(from, to, i, part) {
+/** Where car `i` is on the ring between two snapshots; null when it is not known. */
+export function ringPosition(from, to, i, part) {
   const [a, b] = [from.along[i], to.along?.[i]];
   if (a == null) return null;
   const way = b == null ? 0 : (((b - a) % 10000) + 10000) % 10000;
@@ -77,8 +77,8 @@ export function onRing(from, to, i, part) {
   return { x, y };
 }
 
-/** Where car `i` is between two pictures: `{x, y}`, or null when it is not known. */
-export function between(track, from, to, i, part) {
+/** Where car `i` is between two snapshots: `{x, y}`, or null when it is not known. */
+export function carPosition(track, from, to, i, part) {
   const [ax, ay, bx, by] = [from.x[i], from.y[i], to.x[i], to.y[i]];
   if (ax == null || ay == null) return bx == null || by == null || part < 0.5 ? null : { x: bx, y: by };
   if (part === 0 || bx == null || by == null) return { x: ax, y: ay };
@@ -94,8 +94,8 @@ export function between(track, from, to, i, part) {
   return { x: ax + (bx - ax) * part, y: ay + (by - ay) * part };
 }
 
-/** Projections are kept with the picture: each is used for many drawn images. */
-function projected(track, picture, i) {
-  picture.places ??= [];
-  return (picture.places[i] ??= track.project(picture.x[i], picture.y[i]));
+/** Projections are kept with the snapshot: each is used for many drawn images. */
+function projected(track, snapshot, i) {
+  snapshot.places ??= [];
+  return (snapshot.places[i] ??= track.project(snapshot.x[i], snapshot.y[i]));
 }

@@ -1,51 +1,51 @@
-// From messages to whole pictures: a keyframe and any one delta after it make the whole.
+// From messages to whole snapshots: a keyframe and any one delta after it make the whole.
 
 const STALE_MS = 5000;
 const OUT_MS = 30000;
-const KEPT = 400; // pictures; at the server's pace of 25 a second, 16 s
+const MAX_SNAPSHOTS = 400; // snapshots; at the server's pace of 25 a second, 16 s
 
 export class Race {
   constructor() {
     this.head = null;
     this.key = null;
-    this.pictures = []; // oldest first
+    this.snapshots = []; // oldest first
   }
 
   /** True when this is another session or run than before: everything on the page begins anew. */
-  takeHead(head) {
+  setHead(head) {
     const other = head.session_key !== this.head?.session_key || head.epoch !== this.head?.epoch;
     this.head = head;
     if (other) this.jump();
     return other;
   }
 
-  /** The pictures that come next are of another place. */
+  /** The snapshots that come next are of another place. */
   jump() {
     this.key = null;
-    this.pictures = [];
+    this.snapshots = [];
   }
 
-  /** The merged picture of a frame; null when it cannot be placed or is not new. */
-  takeFrame(frame) {
+  /** The merged snapshot of a frame; null when it cannot be placed or is not new. */
+  addFrame(frame) {
     if (!this.head) return null;
     if (frame.kind === "key") this.key = frame;
     if (!this.key || frame.key_t !== this.key.t) return null;
-    const last = this.pictures.at(-1);
+    const last = this.snapshots.at(-1);
     if (last && frame.t <= last.t) return null;
-    const picture = merge(this.key, frame);
-    picture.head = this.head;
-    this.pictures.push(picture);
-    if (this.pictures.length > KEPT) this.pictures.shift();
-    return picture;
+    const snapshot = merge(this.key, frame);
+    snapshot.head = this.head;
+    this.snapshots.push(snapshot);
+    if (this.snapshots.length > MAX_SNAPSHOTS) this.snapshots.shift();
+    return snapshot;
   }
 
-  /** The pictures before and after session time `t`, and how far between: `{from, to, part}`. */
+  /** The snapshots before and after session time `t`, and how far between: `{from, to, part}`. */
   around(t) {
-    const pictures = this.pictures;
-    if (!pictures.length) return null;
-    while (pictures.length > 2 && pictures[1].t <= t) pictures.shift();
-    const from = pictures[0];
-    const to = pictures[1];
+    const snapshots = this.snapshots;
+    if (!snapshots.length) return null;
+    while (snapshots.length > 2 && snapshots[1].t <= t) snapshots.shift();
+    const from = snapshots[0];
+    const to = snapshots[1];
     if (!to || t <= from.t) return { from, to: from, part: 0 };
     if (to.t <= t) return { from: to, to, part: 0 };
     return { from, to, part: (t - from.t) / (to.t - from.t) };
@@ -78,12 +78,12 @@ export function carStatus(car, sampleAge, silence) {
 }
 
 /** Ms since car `i` was last heard of; where the source has no samples of any car, their absence says nothing. */
-export function signalAge(picture, i) {
-  return picture.age[i] ?? (picture.age.every((age) => age == null) ? 0 : null);
+export function signalAge(snapshot, i) {
+  return snapshot.age[i] ?? (snapshot.age.every((age) => age == null) ? 0 : null);
 }
 
 /** Whether the order is by best lap, as in practice and qualifying, and not by who is ahead on track. */
-export function byTime(race) {
+export function isTimedSession(race) {
   return race.part != null;
 }
 
@@ -94,7 +94,7 @@ export function timeLeft(race, t) {
 }
 
 /** Column indices of the head's cars in race order; cars without a position last, in the head's order. */
-export function raceOrder(picture) {
-  const place = (entry) => picture.cars[entry.driver_number]?.position || 999;
-  return picture.head.cars.map((entry, i) => [place(entry), i]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, i]) => i);
+export function raceOrder(snapshot) {
+  const place = (entry) => snapshot.cars[entry.driver_number]?.position || 999;
+  return snapshot.head.cars.map((entry, i) => [place(entry), i]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map(([, i]) => i);
 }

@@ -1,15 +1,15 @@
 // The bar of the tape with its buttons: where the viewer is, where the session is, and what happened when.
 
 import { clock, lapTime } from "./format.js";
-import { element } from "./tower.js";
+import { element } from "./tower/tower.js";
 
-const SCRUB_MS = 100; // while the bar is dragged, the picture follows this often
+const SCRUB_MS = 100; // while the bar is dragged, the snapshot follows this often
 const AHEAD = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
 const ICONS = { pause: "M7 5v14M17 5v14", play: "M8 4l11 8-11 8z" };
 
 const $ = (id) => document.getElementById(id);
 
-export class TapeBar {
+export class Timeline {
   /** `remote` is what the buttons press, `history` what the marks are made of. */
   constructor(remote, history) {
     this.remote = remote;
@@ -116,10 +116,10 @@ export class TapeBar {
     $("speed").value = String(remote.mode === "live" ? 1 : remote.speed);
     if (document.activeElement !== $("delay")) $("delay").value = (remote.delay / 1000).toFixed(1);
     $("reveal").setAttribute("aria-pressed", String(remote.reveal));
-    $("tape").dataset.mode = remote.mode;
+    $("timeline").dataset.mode = remote.mode;
   }
 
-  /** Laps, flags and stops, on a canvas: they change with every lap, not with every picture. */
+  /** Laps, flags and stops, on a canvas: they change with every lap, not with every snapshot. */
   paint(horizon, cars) {
     const { canvas, span } = this;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];

@@ -2,21 +2,21 @@
 
 import { compoundOf } from "../compounds.js";
 import { lapTime, teamColor } from "../format.js";
-import { raceOrder } from "../state.js";
+import { raceOrder } from "../frames.js";
 import { colours, inLaps, layout, plain, shades } from "./plotly.js";
 
 const SLOW = 1.14; // a lap slower than this many times the fastest is off the scale of the lap times
 const SHOWN = 5; // whose lap times are shown while nobody is selected
 
 /** Cars in race order with `name` (as Plotly has it), colour, dash (the team's second car) and whether they stand out. */
-function cars({ picture, selection }) {
+function cars({ snapshot, selection }) {
   const teams = new Set();
-  const all = picture.head.cars.map((entry, i) => {
+  const all = snapshot.head.cars.map((entry, i) => {
     const second = teams.has(entry.team);
     teams.add(entry.team);
     return { i, entry, name: plain(entry.tla), number: entry.driver_number, color: teamColor(entry.team_color), dash: second ? "dot" : "solid", out: !selection.numbers.length || selection.has(entry.driver_number) };
   });
-  return raceOrder(picture).map((i) => all[i]);
+  return raceOrder(snapshot).map((i) => all[i]);
 }
 
 function line(car, x, y, more) {
@@ -63,15 +63,15 @@ export function positions(view) {
     return all.length > 1 ? [line(car, all.map((lap) => lap.lap), all.map((lap) => lap.pos), { hovertemplate: `${car.name} P%{y} after lap %{x}<extra></extra>` })] : [];
   });
   if (!lines.length) return null;
-  const count = view.picture.head.cars.length;
+  const count = view.snapshot.head.cars.length;
   const annotations = names(lines, count, count + 1);
   return { traces: lines, layout: layout({ title: "Lap" }, { range: [count + 0.5, 0.5], dtick: 1, tickfont: { size: 10 } }, { shapes: flagged(view), annotations }), label: "Positions by lap" };
 }
 
 /** Flags, on an axis of laps. */
-function flagged({ picture, history, horizon, t }) {
+function flagged({ snapshot, history, horizon, t }) {
   const until = Math.min(horizon, Math.max(t, history.entries.at(-1)?.t ?? t));
-  return shades(history.statuses(until), inLaps(history.lapStarts(horizon, picture.race.started_ms), until));
+  return shades(history.statuses(until), inLaps(history.lapStarts(horizon, snapshot.race.started_ms), until));
 }
 
 export function laptimes(view) {
@@ -106,7 +106,7 @@ export function strategy(view) {
   const color = colours();
   const order = cars(view);
   const bars = order.flatMap((car) =>
-    (view.picture.cars[car.number]?.stints ?? []).filter((stint) => stint.laps > 0).map((stint) => ({
+    (view.snapshot.cars[car.number]?.stints ?? []).filter((stint) => stint.laps > 0).map((stint) => ({
       type: "bar", orientation: "h", y: [car.name], x: [stint.laps], base: [stint.first_lap - 1], width: 0.72,
       marker: { opacity: car.out ? 1 : 0.3, color: color(compoundOf(stint.compound).color), line: { color: color("--panel"), width: 2 }, pattern: { shape: stint.fresh === false || stint.tyre_life_before > 0 ? "/" : "", size: 7, solidity: 0.3, fillmode: "overlay", fgcolor: color("--panel") } },
       text: [String(stint.laps)], textposition: "inside", insidetextanchor: "middle", textangle: 0, constraintext: "none", insidetextfont: { color: car.out ? "#10151d" : color("--muted"), size: 10 },
@@ -115,7 +115,7 @@ export function strategy(view) {
   );
   if (!bars.length) return null;
   const categories = order.map((car) => car.name).reverse();
-  const total = view.picture.race.total_laps;
+  const total = view.snapshot.race.total_laps;
   return { traces: bars, label: "Tyres by stint", layout: layout({ title: "Lap", range: total ? [0, total] : undefined }, { categoryorder: "array", categoryarray: categories, tickfont: { size: 10 }, dtick: 1 }, { barmode: "overlay" }) };
 }
 

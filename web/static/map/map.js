@@ -1,9 +1,9 @@
 // The track map: a canvas with the track drawn once and the cars drawn at the display's rate.
 
-import { teamColor } from "./format.js";
+import { teamColor } from "../format.js";
 import { placeLabels } from "./labels.js";
-import { carStatus, signalAge } from "./state.js";
-import { RING, Track, between, isEstimated, onRing } from "./track.js";
+import { carStatus, signalAge } from "../frames.js";
+import { RING, Track, carPosition, isEstimated, ringPosition } from "./track.js";
 
 const FLAG_COLORS = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
 const MARGIN = 38; // px, so that labels at the edge have room
@@ -40,7 +40,7 @@ export class TrackMap {
     this.dirty = true;
   }
 
-  /** Draw the cars between two pictures; `silence` is ms of wall time since the newest frame. */
+  /** Draw the cars between two snapshots; `silence` is ms of wall time since the newest frame. */
   draw({ from, to, part }, silence) {
     if (to.head !== from.head) [to, part] = [from, 0]; // the columns may have changed
     const head = from.head;
@@ -53,7 +53,7 @@ export class TrackMap {
     }
     this.positions = {};
     head.cars.forEach((entry, i) => {
-      const place = estimated ? onRing(from, to, i, part) : between(this.track, from, to, i, part);
+      const place = estimated ? ringPosition(from, to, i, part) : carPosition(this.track, from, to, i, part);
       if (place) this.positions[entry.driver_number] = place;
     });
     if (!this.track) this.grow();
@@ -286,13 +286,13 @@ export class TrackMap {
     context.restore();
   }
 
-  paint(picture, silence) {
+  paint(snapshot, silence) {
     const context = this.context;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.drawImage(this.ground, 0, 0);
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    const cars = this.visible(picture, silence);
+    const cars = this.visible(snapshot, silence);
     this.paintTrails(context);
     for (const car of [...cars].reverse()) this.paintCar(context, car);
     this.paintPoints(context);
@@ -324,17 +324,17 @@ export class TrackMap {
   }
 
   /** The cars in race order, with their place on the screen. */
-  visible(picture, silence) {
+  visible(snapshot, silence) {
     const teams = new Set();
-    const over = picture.race.ended;
-    const cars = picture.head.cars.flatMap((entry, i) => {
+    const over = snapshot.race.ended;
+    const cars = snapshot.head.cars.flatMap((entry, i) => {
       const second = teams.has(entry.team);
       teams.add(entry.team);
       const place = this.positions[entry.driver_number];
-      const car = picture.cars[entry.driver_number] ?? {};
+      const car = snapshot.cars[entry.driver_number] ?? {};
       if (!place) return [];
       const [x, y] = this.screen(place.x, place.y);
-      const { code } = carStatus(car, signalAge(picture, i), over ? 0 : silence);
+      const { code } = carStatus(car, signalAge(snapshot, i), over ? 0 : silence);
       return [{ id: entry.driver_number, text: entry.tla, color: teamColor(entry.team_color), second, x, y, code, position: car.position || 99, chosen: this.selection.has(entry.driver_number) }];
     });
     return cars.sort((a, b) => b.chosen - a.chosen || a.position - b.position);

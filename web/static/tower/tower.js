@@ -1,9 +1,9 @@
 // The timing table: one row per car, in race order. Text from the feed only ever becomes textContent.
 
-import { compoundOf } from "./compounds.js";
-import { NONE, age, gap, lapTime, sectorTime, teamColor } from "./format.js";
+import { compoundOf } from "../compounds.js";
+import { NONE, age, gap, lapTime, sectorTime, teamColor } from "../format.js";
 import { penaltyCell } from "./penalties.js";
-import { byTime, carStatus, raceOrder, signalAge } from "./state.js";
+import { isTimedSession, carStatus, raceOrder, signalAge } from "../frames.js";
 
 const COLUMNS = ["pos", "driver", "gap", "interval", "last", "best", "s1", "s2", "s3", "tyre", "stops", "speed", "lap", "penalty", "update"];
 const FASTEST_KMH = 360; // the end of the little speed bars
@@ -33,23 +33,23 @@ export class Tower {
     this.order = "";
   }
 
-  /** Show a picture; `silence` is ms of wall time since the newest frame, `laps` what `History.laps` has of it. */
-  render(picture, silence, laps) {
-    const order = raceOrder(picture);
-    const { race } = picture;
-    this.body.parentElement.dataset.timed = String(byTime(race));
+  /** Show a snapshot; `silence` is ms of wall time since the newest frame, `laps` what `History.laps` has of it. */
+  render(snapshot, silence, laps) {
+    const order = raceOrder(snapshot);
+    const { race } = snapshot;
+    this.body.parentElement.dataset.timed = String(isTimedSession(race));
     this.source.hidden = !race.mini_source;
     if (race.mini_source && this.source.textContent !== MINI_SOURCES[race.mini_source]) this.source.textContent = MINI_SOURCES[race.mini_source];
-    const leader = order.length ? picture.head.cars[order[0]].driver_number : null;
+    const leader = order.length ? snapshot.head.cars[order[0]].driver_number : null;
     order.forEach((i, place) => {
-      const entry = picture.head.cars[i];
-      const car = picture.cars[entry.driver_number] ?? {};
-      const status = carStatus(car, signalAge(picture, i), race.ended ? 0 : silence);
+      const entry = snapshot.head.cars[i];
+      const car = snapshot.cars[entry.driver_number] ?? {};
+      const status = carStatus(car, signalAge(snapshot, i), race.ended ? 0 : silence);
       const row = this.rows.get(entry.driver_number) ?? this.addRow(entry);
       const seconds = this.seconds && car.laps_down > 0 ? secondsBehind(laps, leader, entry.driver_number) : null;
-      row.render(picture, i, car, status, place === 0, seconds);
+      row.render(snapshot, i, car, status, place === 0, seconds);
     });
-    this.arrange(order.map((i) => picture.head.cars[i].driver_number));
+    this.arrange(order.map((i) => snapshot.head.cars[i].driver_number));
   }
 
   /** Rows in order; those that change places glide there. */
@@ -124,22 +124,22 @@ class Row {
     this.button.setAttribute("aria-pressed", String(on));
   }
 
-  render(picture, i, car, status, leader, seconds) {
-    const { gap: gaps, interval, speed, race } = picture;
+  render(snapshot, i, car, status, leader, seconds) {
+    const { gap: gaps, interval, speed, race } = snapshot;
     const out = status.code === "retired" || status.code === "out";
     this.once("status", status.code, () => {
       this.element.dataset.status = status.code;
       this.tag.textContent = status.label;
       this.tag.hidden = !status.label;
     });
-    this.once("pos", `${car.position} ${this.entry.grid_position}`, () => this.cells.pos.replaceChildren(...place(car.position, byTime(race) ? null : this.entry)));
+    this.once("pos", `${car.position} ${this.entry.grid_position}`, () => this.cells.pos.replaceChildren(...place(car.position, isTimedSession(race) ? null : this.entry)));
     const measured = { gap: out && gaps[i] == null && !car.laps_down ? NONE : gap(gaps[i], car.laps_down), interval: gap(interval[i], car.interval_laps) };
     const far = seconds === null ? null : gap(seconds, 0);
     this.distance("gap", leader ? "LEADER" : far, measured.gap, car.official_gap_ms, car.official_gap_laps);
     this.distance("interval", leader ? lapOf(race) : null, measured.interval, car.official_interval_ms, car.official_interval_laps);
     this.once("cut", cut(car, race), (where) => (this.element.dataset.cut = where));
     this.text("lap", car.lap ?? NONE);
-    this.text("update", picture.age[i] == null && picture.along?.[i] != null ? "est." : age(picture.age[i] == null ? null : status.age));
+    this.text("update", snapshot.age[i] == null && snapshot.along?.[i] != null ? "est." : age(snapshot.age[i] == null ? null : status.age));
     this.once("last", `${car.last_lap_ms} ${car.last_lap_mark}`, () => this.cells.last.replaceChildren(...timed(car.last_lap_ms, car.last_lap_mark)));
     const best = car.best_lap_ms && race.fastest_lap?.driver_number === this.entry.driver_number ? "overall" : null;
     this.once("best", `${car.best_lap_ms} ${best}`, () => this.cells.best.replaceChildren(...timed(car.best_lap_ms, best)));
@@ -147,7 +147,7 @@ class Row {
     this.once("tyre", JSON.stringify([car.compound, car.tyre_age, car.stints?.length]), () => this.cells.tyre.replaceChildren(...tyre(car)));
     this.once("stops", JSON.stringify([car.stops, car.pit_stops]), () => this.stops(car));
     this.once("penalty", JSON.stringify([car.penalties, car.position_with_penalties]), () => penaltyCell(this.cells.penalty, car));
-    this.once("drs", picture.drs?.[i] === 1 && !out, (open) => (this.drs.hidden = !open));
+    this.once("drs", snapshot.drs?.[i] === 1 && !out, (open) => (this.drs.hidden = !open));
     this.once("speed", speed[i], () => {
       this.speed.textContent = speed[i] ?? NONE;
       this.bar.style.setProperty("--part", Math.min(1, (speed[i] ?? 0) / FASTEST_KMH).toFixed(3));

@@ -7,7 +7,7 @@ const REACHES = [1, 2];
 
 /**
  * Choose a place for each label. `cars` in order of importance: `{id, x, y, width, heading}` in pixels, heading
- * [dx, dy] of length 1 or null: beside the road a name covers less of it than before or behind; `height` of a label, `bounds` {width, height} of the picture; `memory` a Map kept from call to call: a label stays on its
+ * [dx, dy] of length 1 or null: beside the road a name covers less of it than before or behind; `height` of a label, `bounds` {width, height} of the snapshot; `memory` a Map kept from call to call: a label stays on its
  * side while that is free, because names that hop are harder to read than names that overlap a little.
  * Returns `{id: {x, y}}` with the middle of each label; a car without room has none.
  */

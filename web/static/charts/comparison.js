@@ -1,8 +1,8 @@
 // Any two laps of any drivers against distance, with the time between them; the place under the pointer is on the map.
 
-import { CONFIG, colours, layout, plain, plotly } from "./charts/plotly.js";
-import { lapTime, teamColor } from "./format.js";
-import { element } from "./tower.js";
+import { CONFIG, colours, layout, plain, plotly } from "./plotly.js";
+import { lapTime, teamColor } from "../format.js";
+import { element } from "../tower/tower.js";
 
 const $ = (id) => document.getElementById(id);
 const ROWS = [
@@ -13,7 +13,7 @@ const ROWS = [
   ["gear", "Gear", [0, 0.16]],
 ];
 
-export class Compare {
+export class LapComparison {
   /** `onPoint(places)`: where both cars were at the place under the pointer, `[{x, y, color}]`; empty for none. */
   constructor(selection, onPoint) {
     this.selection = selection;
@@ -54,8 +54,8 @@ export class Compare {
   }
 
   /** Offer the drivers and laps that are known, and ask for the comparison when it is another one. */
-  async render({ picture, history, horizon, t }) {
-    const { head } = picture;
+  async render({ snapshot, history, horizon, t }) {
+    const { head } = snapshot;
     if (head.session_key !== this.head?.session_key || head.epoch !== this.head?.epoch) {
       this.reset();
       this.head = head;
