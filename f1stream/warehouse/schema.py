@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
+from io import StringIO
 from string import Template
 from typing import Any
 
 import snowflake.connector
+from snowflake.connector.util_text import split_statements
 
 from f1stream.jolpica.resources import ALL as JOLPICA
 from f1stream.warehouse import tables
@@ -57,11 +59,10 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
                 yield f"RAW.{table.name}: column {column.name} added."
 
 
-def _statements(text: str) -> Iterator[str]:
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
-    for statement in "\n".join(lines).split(";"):
-        if statement.strip():
-            yield statement.strip()
+def _statements(script: str) -> Iterator[str]:
+    for statement, _ in split_statements(StringIO(script), remove_comments=True):
+        if plain := statement.strip().removesuffix(";"):
+            yield plain
 
 
 @dataclass(frozen=True, slots=True)
