@@ -239,12 +239,12 @@ def encode_frames(frames: Iterable[Head | Frame]) -> bytes:
     return b"\n".join(frame.model_dump_json(exclude_unset=isinstance(frame, Frame)).encode() for frame in frames)
 
 
-def frame_headers(epoch: int, frames: Sequence[Frame]) -> list[tuple[str, bytes]]:
+def frame_headers(run_id: int, frames: Sequence[Frame]) -> list[tuple[str, bytes]]:
     """What a reader must know of consecutive frames without decoding them: numbers, and which are keyframes."""
     keys = ",".join(str(frame.t // FRAME_MS) for frame in frames if frame.kind == "key")
     return [
         ("kind", b"frames"),
-        ("epoch", b"%d" % epoch),
+        ("epoch", b"%d" % run_id),
         ("seq", b"%d" % (frames[0].t // FRAME_MS)),
         ("count", b"%d" % len(frames)),
         ("keys", keys.encode()),
@@ -261,9 +261,9 @@ def decode_damaged(value: bytes) -> Damaged:
     return _decode(_damaged, value)
 
 
-def head_headers(epoch: int, head: Head) -> list[tuple[str, bytes]]:
+def head_headers(run_id: int, head: Head) -> list[tuple[str, bytes]]:
     """The same for a head: the number of the first frame that it holds for."""
-    return [("kind", b"head"), ("epoch", b"%d" % epoch), ("seq", b"%d" % (head.t // FRAME_MS))]
+    return [("kind", b"head"), ("epoch", b"%d" % run_id), ("seq", b"%d" % (head.t // FRAME_MS))]
 
 
 def decode_frames(value: bytes) -> list[Head | Frame]:

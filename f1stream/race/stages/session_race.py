@@ -22,9 +22,9 @@ from f1stream.race.stages.checkpoint import (
     DAMAGED,
     HEADER,
     MAX_BYTES,
-    Checkpoint,
-    HeaderState,
     PendingInput,
+    SessionCheckpoint,
+    StoredHeader,
 )
 from f1stream.race.stages.roster import Roster, merged
 from f1stream.topics import BadRecord, RunDamaged, SequenceGap
@@ -48,10 +48,10 @@ there, which is smaller: their checkpoint must not win over a newer one of the s
 class SessionRace:
     """Joins one session's cars and messages, and makes its frames."""
 
-    def __init__(self, session_key: str, epoch: int, official: bool = True) -> None:
+    def __init__(self, session_key: str, run_id: int, official: bool = True) -> None:
         """A run that has not begun. ``official``: whether official times correct and count."""
-        self.session_key, self.epoch = session_key, epoch
-        self.header = HeaderState()
+        self.session_key, self.run_id = session_key, run_id
+        self.header = StoredHeader()
         self.race: Race | None = None
         self.t: int | None = None
         """The last frame."""
@@ -178,7 +178,7 @@ class SessionRace:
         end = min(most, complete)
         while self.t < end:
             if self._apply_messages(self.t + FRAME_MS):
-                out.append(self.header.head(self.session_key, self.epoch, self.t + FRAME_MS))
+                out.append(self.header.head(self.session_key, self.run_id, self.t + FRAME_MS))
             self._stretch(min(end, self._next_change()), out)
         for number in self._cars:
             self._leave(number, self.t)
@@ -321,14 +321,16 @@ class SessionRace:
     def checkpoint(self) -> bytes | None:
         """The session as of the last frame, as a table's value; None before the first without pending input."""
         if self.damaged is not None:
-            lost = Checkpoint(self.epoch, self.t, -1, {}, None, self.tally, False, 0, None, damaged=self.damaged)
-            return CHECKPOINT.dump_json(lost)
+            lost = SessionCheckpoint(
+                self.run_id, self.t, -1, {}, None, self.tally, False, 0, None, damaged=self.damaged
+            )
+            return CHECKPOINT.dump_json(lost, by_alias=True)
         begun = self.begun
         if not (begun or self._holds_pending):
             return None
         return CHECKPOINT.dump_json(
-            Checkpoint(
-                epoch=self.epoch,
+            SessionCheckpoint(
+                run_id=self.run_id,
                 t=self.t if begun else None,
                 message_seq=self._applied_seq,
                 packet_seq=self._done,
@@ -337,8 +339,9 @@ class SessionRace:
                 ended=self.ended,
                 tracks=len(self.header.tracks),
                 keyframe=self._frames.keyframe if begun and self._frames else None,
-                beyond=PendingInput(self._cars, self._messages, self._message_seq) if self._holds_pending else None,
-            )
+                pending=PendingInput(self._cars, self._messages, self._message_seq) if self._holds_pending else None,
+            ),
+            by_alias=True,
         )
 
     @property
@@ -364,7 +367,7 @@ class SessionRace:
     def damage(self, reason: str) -> None:
         """Give the run up: no frame follows, and its checkpoint says so."""
         self.damaged, self.header_changed, self.has_more = reason, False, False
-        self.header, self.race, self._frames, self._line = HeaderState(), None, None, None
+        self.header, self.race, self._frames, self._line = StoredHeader(), None, None, None
         self._cars, self._messages = {}, deque()
 
     def dump_header(self) -> bytes:
@@ -378,7 +381,7 @@ class SessionRace:
     def restore(cls, session_key: str, checkpoint: bytes, header: bytes | None, official: bool = True) -> SessionRace:
         """The session as it was at a checkpoint. Raises ValueError when it cannot be read back."""
         kept = CHECKPOINT.validate_json(checkpoint)
-        self = cls(session_key, kept.epoch, official)
+        self = cls(session_key, kept.run_id, official)
         if kept.damaged is not None:
             self.damaged, self.t, self.tally = kept.damaged, kept.t, kept.tally
             return self
@@ -394,10 +397,10 @@ class SessionRace:
             self.header.entries = self._roster.restored(
                 self.header.entries, None if self.race is None else self.race.cars
             )
-        if kept.beyond is not None:
-            self._cars, self._messages = kept.beyond.cars, kept.beyond.messages
+        if kept.pending is not None:
+            self._cars, self._messages = kept.pending.cars, kept.pending.messages
             self._tracks += sum(isinstance(message, Track) for _, _, message in self._messages)
-            self._message_seq, self._pending_until_ms = kept.beyond.message_seq, self._received_ms
+            self._message_seq, self._pending_until_ms = kept.pending.message_seq, self._received_ms
             for _, emitted_ms, message in self._messages:
                 if isinstance(message, Entries):
                     self._take_entries(emitted_ms, message)
