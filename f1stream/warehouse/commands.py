@@ -1,4 +1,4 @@
-"""``f1stream warehouse``: make the tables, look at them, ask them."""
+"""``f1stream warehouse``: create the tables, show their state, query them, serve the embedded warehouse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ app = typer.Typer(help="The warehouse: Snowflake, or the embedded one.", no_args
 
 @app.command()
 def init() -> None:
-    """Create database, schemas, tables, stage and offsets where they do not exist yet."""
+    """Create the database, schemas, tables and stage that do not exist yet."""
     from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415 - the connector is slow to import
     from f1stream.warehouse.schema import create  # noqa: PLC0415
 
@@ -40,7 +40,7 @@ def init() -> None:
 
 @app.command()
 def serve() -> None:
-    """The embedded warehouse, in the foreground: for workers in other containers."""
+    """Run the embedded warehouse in the foreground, for workers in other containers."""
     s = settings()
     require_password_beyond_loopback(s, s.web_host)
     check_port(s.web_host, s.embedded_warehouse_port, "F1STREAM_EMBEDDED_WAREHOUSE_PORT", "the embedded warehouse")
@@ -51,7 +51,7 @@ def serve() -> None:
 
 @app.command()
 def status() -> None:
-    """Tables, rows, last load, and how many records each is behind Kafka."""
+    """Show each table's rows, last load, and number of records behind Kafka."""
     from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415
     from f1stream.warehouse.schema import status as loaded_status  # noqa: PLC0415
 
@@ -61,7 +61,7 @@ def status() -> None:
         lags = asyncio.run(_lags(settings(), loaded))
     except (BrokerError, TimeoutError) as error:
         lags = {}
-        print(f"Lag is not known: {error}", file=sys.stderr)  # noqa: T201
+        print(f"The lag is unknown: {error}", file=sys.stderr)  # noqa: T201
     table = Table("table", "rows", "last load (UTC)", "records behind Kafka")
     for part in loaded:
         last = part.last_load.isoformat(" ", "seconds") if part.last_load else "never"
@@ -70,7 +70,7 @@ def status() -> None:
 
 
 async def _lags(s: Settings, loaded: list[Any]) -> dict[str, int]:
-    """By topic."""
+    """Records not loaded yet, by topic."""
     from f1stream.warehouse.partition_batch import Partition  # noqa: PLC0415
 
     ends = await end_offsets(s, [Partition(part.topic, n) for part in loaded for n in range(s.topic_partitions)])
@@ -86,7 +86,7 @@ async def _lags(s: Settings, loaded: list[Any]) -> dict[str, int]:
 def sql(
     query: Annotated[str, typer.Argument(help="One statement.", metavar='"SELECT …"')],
     output: Annotated[
-        Literal["table", "csv", "json"], typer.Option("--format", help="How rows are written.")
+        Literal["table", "csv", "json"], typer.Option("--format", help="Output format of the rows.")
     ] = "table",
 ) -> None:
     """Run a query and print its rows."""
