@@ -1,4 +1,4 @@
-"""What the app asks the marts, and how: few columns, bounded rows, values bound and never written into the SQL."""
+"""The app's queries: few columns of single marts, a limit of rows, and values as bound parameters."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pandas as pd
 import snowflake.connector
 import streamlit as st
 
-KEPT_S = 600
-"""Marts change a few times a week; a viewer waits ten minutes for it at most."""
-KEPT_ANSWERS = 200
-_asking = threading.Lock()
-"""Viewers of a local app share one connection: one question at a time."""
+CACHE_S = 600
+"""Seconds that a result is cached. Marts change a few times a week."""
+CACHED_RESULTS = 200
+"""Results in the cache; older ones are dropped."""
+_connection_lock = threading.Lock()
+"""Viewers of a local app share one connection, which runs one query at a time."""
 
 EVENTS = """
 select event_key, season, round, event_name, race_date, event_status from MARTS.FACT_EVENTS
@@ -48,7 +49,7 @@ where
     and session_time_ms between ? and ? and coalesce(lap_number, ?) = ?
 order by session_time_ms limit 5000
 """
-"""The date comes first: the samples are clustered by it. A live run's samples have no lap; their time tells it."""
+"""Filters by date because samples are clustered by it, and by time because samples of a live run have no lap."""
 DRIVERS = """
 select position, name as driver, points, wins, team_name as team
 from MARTS.PAGE_STANDINGS
@@ -63,22 +64,22 @@ order by position nulls last, points desc, name limit 100
 """
 
 
-@st.cache_data(ttl=KEPT_S, max_entries=KEPT_ANSWERS, show_spinner="Asking the warehouse …")
+@st.cache_data(ttl=CACHE_S, max_entries=CACHED_RESULTS, show_spinner="Querying the warehouse …")
 def rows(sql: str, *values: Any) -> pd.DataFrame:
-    """The rows of a query, with lower-case names. Raises snowflake.connector.Error.
+    """The rows of a query, with column names in lower case. Raises snowflake.connector.Error.
 
-    The connection is the app's own inside Snowflake, and elsewhere the connector's default one, which local.py tells.
+    Inside Snowflake the connection is the app's own, elsewhere the connector's default one, which local.py sets.
     """
     connection = st.connection("snowflake")
-    with _asking:
+    with _connection_lock:
         try:
-            return _ask(connection, sql, values)
+            return _query(connection, sql, values)
         except snowflake.connector.Error:
-            connection.reset()  # an embedded warehouse that was started anew knows no older session
-            return _ask(connection, sql, values)
+            connection.reset()  # an embedded warehouse that was restarted has lost the session
+            return _query(connection, sql, values)
 
 
-def _ask(connection: Any, sql: str, values: tuple[Any, ...]) -> pd.DataFrame:
+def _query(connection: Any, sql: str, values: tuple[Any, ...]) -> pd.DataFrame:
     cursor = connection.cursor()
     cursor.execute(sql, values or None)
     names = [column.name.lower() for column in cursor.description]
