@@ -53,9 +53,9 @@ def test_only_who_has_the_password_gets_in(server: Server) -> None:
     for wrong in ("", "not-a-secret", load_or_create_password(server.settings.home)[:-1], "ä", "\ud800"):
         with pytest.raises(snowflake.connector.DatabaseError, match="F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD"):
             connect(server, password=wrong if wrong.isascii() and wrong else "-")
-        status, told = ask(server, "POST", LOGIN, login(PASSWORD=wrong))
-        assert (status, json.loads(told)["code"]) == (200, "390100")
-        assert "token" not in told
+        status, body = ask(server, "POST", LOGIN, login(PASSWORD=wrong))
+        assert (status, json.loads(body)["code"]) == (200, "390100")
+        assert "token" not in body
     connect(server).close()
 
 
@@ -118,11 +118,11 @@ def test_what_is_set_stays(server: Server) -> None:
     client = server.client()
     for sql in ("set memory_limit = '1TB'", "set enable_external_access = true", "alter session set threads = 99"):
         client.execute(sql)
-    told = client.rows(
+    effective = client.rows(
         "select name, value from duckdb_settings() where name in ('memory_limit', 'enable_external_access',"
         " 'lock_configuration', 'allowed_directories', 'temp_directory') order by name"
     )
-    assert {row["name"]: row["value"].replace("'", "") for row in told} == {
+    assert {row["name"]: row["value"].replace("'", "") for row in effective} == {
         "allowed_directories": f"[{server.data}/, {server.data}/spill/, {glob.escape(str(server.data))}/]",
         "enable_external_access": "false",
         "lock_configuration": "true",

@@ -77,7 +77,7 @@ def test_what_no_record_has_room_for_is_left_out_and_the_rest_is_told(
 
     (season,) = publish.read(cast(Warehouse, Odd()), "MARTS")
     assert isinstance(season, Season)
-    assert [(told.round, len(told.results)) for told in season.rounds] == [(1, 1)]
+    assert [(found.round, len(found.results)) for found in season.rounds] == [(1, 1)]
     said = " ".join(record.getMessage() for record in caplog.records)
     for what in ("Round 18446744073709551616 of 2025", f"Season {10**30}", "result of e1"):
         assert what in said
