@@ -51,7 +51,7 @@ def test_a_second_build_reads_nothing_again(marts: MartsRig) -> None:
     assert rows("full again") == [0, 0, 0]
 
 
-def test_the_result_built_from_laps_is_the_official_one_but_for_reasons_that_are_told(
+def test_the_result_built_from_laps_is_the_official_one_except_for_listed_reasons(
     results: dict[str, dict[str, Any]], expected: dict[str, Any]
 ) -> None:
     assert len(results) == 20
@@ -291,7 +291,7 @@ def test_where_the_stream_and_the_api_differ_is_listed(marts: MartsRig) -> None:
     assert audit == [{"t": "sources_agree"}]
 
 
-def test_freshness_of_the_sources_can_be_asked(marts: MartsRig) -> None:
+def test_freshness_of_the_sources_can_be_queried(marts: MartsRig) -> None:
     assert marts.dbt("freshness", "source", "freshness", "--select", "source:stream.telemetry")
 
 

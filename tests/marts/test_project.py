@@ -179,23 +179,21 @@ def test_the_committed_diagram_is_what_the_manifest_says(manifest: dict[str, Any
     assert "    fact_events |o--o{ fact_race_results : event_key" in FILE.read_text()
 
 
-def test_the_page_s_exposure_names_the_marts_that_are_read_for_it(manifest: dict[str, Any]) -> None:
+def test_the_pages_exposure_names_the_marts_that_are_read_for_it(manifest: dict[str, Any]) -> None:
     (exposure,) = (each for each in manifest["exposures"].values() if each["name"] == "live_page")
     queries = RESULTS + STANDINGS + EVENTS
     read = {f"model.f1stream.{name.lower()}" for name in re.findall(r"\{marts\}\.(\w+)", queries)}
     assert set(exposure["depends_on"]["nodes"]) == read
 
 
-def test_the_app_s_exposure_names_the_marts_that_it_asks(manifest: dict[str, Any]) -> None:
+def test_the_apps_exposure_names_the_marts_that_it_queries(manifest: dict[str, Any]) -> None:
     (exposure,) = (each for each in manifest["exposures"].values() if each["name"] == "streamlit_app")
     app = Path(__file__).resolve().parents[2] / "deploy" / "streamlit"
     asked = {name for file in app.glob("*.py") for name in re.findall(r"MARTS\.(\w+)", file.read_text())}
     assert set(exposure["depends_on"]["nodes"]) == {f"model.f1stream.{name.lower()}" for name in asked}
 
 
-def test_a_signal_that_dbt_takes_for_an_error_ends_the_command_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_that_dbt_catches_still_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def runner(exception: BaseException | None) -> Any:
         done = SimpleNamespace(success=False, exception=exception)
         return SimpleNamespace(dbtRunner=lambda: SimpleNamespace(invoke=lambda _: done))

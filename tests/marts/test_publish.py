@@ -37,7 +37,7 @@ class Tables:
         }.get(query, [])
 
 
-def test_a_season_has_the_results_of_the_rounds_that_have_been_held() -> None:
+def test_a_season_has_the_results_of_its_held_rounds() -> None:
     (season,) = publish.read(cast(Warehouse, Tables()), "MARTS")
     assert season.kind == "season"
     held, scheduled = season.rounds
@@ -49,7 +49,7 @@ def test_a_season_has_the_results_of_the_rounds_that_have_been_held() -> None:
     assert scheduled.results == []
 
 
-def test_a_streamed_race_is_a_session_s_result_and_a_round_s() -> None:
+def test_a_streamed_race_is_the_result_of_its_session_and_its_round() -> None:
     class Streamed(Tables):
         def rows(self, query: str) -> list[dict[str, Any]]:
             return [row | {"session_key": "9693"} if "session_key" in row else row for row in super().rows(query)]
@@ -64,7 +64,7 @@ def test_a_streamed_race_is_a_session_s_result_and_a_round_s() -> None:
     assert [row.driver_code for row in season.rounds[0].results] == ["NOR", "HAD"]
 
 
-def test_what_no_record_has_room_for_is_left_out_and_the_rest_is_told(
+def test_rows_that_no_record_accepts_are_left_out_and_the_rest_is_published(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Odd(Tables):
@@ -86,7 +86,7 @@ def test_what_no_record_has_room_for_is_left_out_and_the_rest_is_told(
     assert "season:2025 is not published" in caplog.text
 
 
-async def test_what_a_broker_that_dies_has_not_taken_is_not_told(
+async def test_records_that_a_dying_broker_has_not_accepted_are_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish, "producer_for", partial(producer_for, request_timeout_ms=1_000))

@@ -240,7 +240,7 @@ def test_the_time_between_two_laps_is_that_of_the_samples(
     assert [trace["line"]["dash"] for trace in speeds] == ["solid", "dash"]
 
 
-def test_choices_are_kept_while_another_view_is_shown(app: App) -> None:
+def test_choices_survive_a_change_of_view(app: App) -> None:
     app.shows(Season="2025", view="Laps", Driver="TSU")
     app.shows(view="Tyres")
     assert app.shows(view="Laps")["selectors"]["Driver"]["value"] == "TSU"
@@ -293,7 +293,7 @@ TABLES = ("FACT_EVENTS", "DIM_SESSION", "SESSION_LAPS", "FACT_STINTS", "TELEMETR
         ("ONLY_A_SESSION", ("DIM_SESSION",), "This session has no laps yet"),
     ],
 )
-def test_what_is_not_there_is_a_sentence(
+def test_missing_data_is_a_sentence(
     marts: MartsRig, local: ModuleType, other_app: App, database: str, kept: tuple[str, ...], sentence: str
 ) -> None:
     settings = marts.settings.model_copy(update={"snowflake_database": database})
@@ -315,7 +315,7 @@ def test_what_is_not_there_is_a_sentence(
         assert "standings" in " ".join(other_app.shows(view="Standings")["sentences"])
 
 
-def test_a_warehouse_that_does_not_answer_is_told(local: ModuleType, other_app: App) -> None:
+def test_a_warehouse_that_does_not_answer_is_a_sentence(local: ModuleType, other_app: App) -> None:
     other_app.start(local.environment(Settings(_env_file=None, embedded_warehouse_port=free_port())))
     with pytest.raises(AssertionError, match="The warehouse does not answer; start"):
         other_app.shows()
@@ -366,7 +366,7 @@ async def taken(page: Page, selector: str, option: str) -> None:
 @needs_chromium
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-async def test_the_page_shows_every_view_and_asks_nobody_but_this_machine(
+async def test_the_page_shows_every_view_and_connects_to_this_machine_only(
     address: str, browser: Browser, size: dict[str, int]
 ) -> None:
     page, hosts, errors = await opened(browser, address, size)

@@ -40,7 +40,7 @@ def test_the_time_between_two_laps_goes_from_nothing_to_the_lap_times_difference
     assert np.abs(between - laps.delta(*whole)["seconds"]).max() < 0.1
 
 
-def test_what_is_uploaded_to_snowflake_is_all_that_the_app_imports() -> None:
+def test_the_upload_to_snowflake_is_all_that_the_app_imports() -> None:
     (entity,) = yaml.safe_load((APP / "snowflake.yml").read_text())["entities"].values()
     uploaded = set(entity["artifacts"])
     assert uploaded == {file.name for file in APP.glob("*.py")} - {"local.py"} | {"environment.yml"}
