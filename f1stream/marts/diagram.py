@@ -12,8 +12,9 @@ from f1stream.settings import settings
 FILE = folder() / "TABLES.md"
 HEAD = """# The marts
 
-Generated from dbt's manifest by `make diagram`; a test fails when this file is out of date. Every column is described
-in dbt's own documentation: `f1stream dbt docs generate`, then `f1stream dbt docs serve`.
+Generated from dbt's manifest by `make diagram`; a test fails when this file is out of date. How the marts are built
+and queried: [docs/marts.md](../docs/marts.md). Every column is described in dbt's own documentation:
+`f1stream dbt docs generate`, then `f1stream dbt docs serve`.
 
 A line is a foreign key that dbt tests. The diagram shows facts and dimensions; the marts made of them for one reader
 each are only in the table below it.
