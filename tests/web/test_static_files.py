@@ -31,7 +31,8 @@ async def client() -> AsyncIterator[Client]:
 @pytest.mark.parametrize(
     ("path", "file"),
     [("/", STATIC / "index.html"), ("/static/main.js", STATIC / "main.js"), ("/vendor/plotly.min.js", PLOTLY),
-     ("/static/charts/figures.js", STATIC / "charts" / "figures.js"), ("/static/favicon.svg", STATIC / "favicon.svg")],
+     ("/static/charts/figures.js", STATIC / "charts" / "figures.js"),
+     ("/static/favicon.svg", STATIC / "favicon.svg")],
 )  # fmt: skip
 async def test_a_file_is_sent_as_it_is_or_compressed(client: Client, path: str, file: Path) -> None:
     plain, packed = await client.get(path, headers=PLAIN), await client.get(path, headers=PACKED)
