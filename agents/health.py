@@ -14,8 +14,9 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from agents.faust_patches.positions import Position, input_positions
+from agents.faust_patches.positions import input_positions
 from f1stream.process_health import Lags, StallDetector, register_process_metrics
+from f1stream.processing.reads import PartitionOffsets
 
 
 @dataclass
@@ -32,7 +33,7 @@ class WorkerHealth:
     """What is wrong with the topics by now, as a sentence; None for nothing."""
 
     @property
-    def positions(self) -> dict[Any, Position]:
+    def positions(self) -> dict[Any, PartitionOffsets]:
         """How far the worker's own partitions are acknowledged: those that can be stuck or lag."""
         return input_positions(self.app)
 

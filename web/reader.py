@@ -14,7 +14,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from f1stream import topics
-from f1stream.logs import about
+from f1stream.logs import key_fields
 from f1stream.settings import Settings
 from web.feed import Feed
 from web.records import decode_fact, decode_frames_record, decode_marts_record
@@ -93,7 +93,7 @@ class StreamReader(Feed):
     def _count_bad(self, partition: TopicPartition, message: Any, error: Exception) -> None:
         """Count a record that cannot be shown; the 1st, 10th, 100th … of each topic and session is logged."""
         self.bad_records += 1
-        named = about(message.key)
+        named = key_fields(message.key)
         which = (partition.topic, named.get("session", ""))
         if which not in self._bad_by_session and len(self._bad_by_session) >= LOGGED_SESSIONS:
             which = (partition.topic, "")

@@ -8,7 +8,7 @@ import orjson
 
 from f1stream import topics
 from f1stream.topics import BadRecord
-from models import Head, Lap, Message, Season, SessionResult
+from models import Lap, Message, Season, SessionHeader, SessionResult
 from web.history import Fact
 from web.tape_store import FramesRecord
 
@@ -52,7 +52,7 @@ def _number(value: bytes) -> int:
 
 def _check_head(value: bytes) -> None:
     """Every answer about a session needs its head, so it is decoded once before it is stored."""
-    if not isinstance(topics.decode_frames(value)[0], Head):
+    if not isinstance(topics.decode_frames(value)[0], SessionHeader):
         raise BadRecord("kind is head, but the value is a frame")
 
 

@@ -18,7 +18,7 @@ from f1stream.processing.acks import Acknowledge, AckTracker
 from f1stream.processing.batch import Batch
 from f1stream.processing.dead_letters import reject
 from f1stream.processing.outputs import Output, Outputs, deliver
-from f1stream.processing.records import Event
+from f1stream.processing.records import KafkaEvent
 from f1stream.topics import BadRecord, SequenceGap
 from f1stream.warehouse.assignment import Assignment, OffsetStore, TopicLog
 from f1stream.warehouse.buffer import FlushLimits, RecordBuffer
@@ -114,7 +114,9 @@ class ArchiveSink:
             if not self.buffer.batches:  # all of it was loaded before
                 await self.acks.acknowledge(acknowledge)
 
-    async def _receive(self, event: Event, assignment: Assignment, offsets: Mapping[Partition, LoadedOffset]) -> None:
+    async def _receive(
+        self, event: KafkaEvent, assignment: Assignment, offsets: Mapping[Partition, LoadedOffset]
+    ) -> None:
         record = event.message
         partition = Partition(record.topic, record.partition)
         ack = self.acks.take(event)
@@ -151,7 +153,7 @@ class ArchiveSink:
             return
         lost = min(begin, found) - first
         log.error("%s[%d]: %d records from %d on were deleted before they were loaded.", *partition, lost, first)
-        metrics.DEAD.labels(CONSUMER, partition.topic).inc()
+        metrics.DEAD_LETTERS.labels(CONSUMER, partition.topic).inc()
         letter = DeadLetter(
             consumer=CONSUMER, topic=partition.topic, partition=partition.partition, offset=first, timestamp_ms=0,
             key=None, reason=f"{lost} records from here on were deleted by retention before they were loaded",

@@ -20,8 +20,8 @@ from statistics import quantiles
 
 import psutil
 
-from f1stream.sources.archive import read_archive
 from f1stream.sources.session import Session
+from f1stream.sources.session_archive import read_archive
 from tests.bench.dashboard import Recorded
 from tests.support.pipeline import run
 from tests.support.recorded_race import records

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from f1stream import topics
-from f1stream.kafka import log_ends
+from f1stream.kafka import end_offsets
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.topics import RecordHeaders
 from f1stream.warehouse.partition_batch import Partition
 from models import Lap, Packet, SessionEnd, SessionInfo
@@ -52,7 +52,7 @@ def started(rig: Rig, server: LiveTimingServer, record: Path) -> subprocess.Pope
 async def everything(rig: Rig) -> list[tuple[str, bytes, Any, Any]]:
     """(topic, key, headers, record) of every record in the topics."""
     partitions = [Partition(name, n) for name in NAMES for n in range(rig.settings.topic_partitions)]
-    expected = sum((await log_ends(rig.settings, partitions)).values())
+    expected = sum((await end_offsets(rig.settings, partitions)).values())
     found: list[tuple[str, bytes, Any, Any]] = []
     async with asyncio.timeout(60), rig.reader(*NAMES) as reader:
         while len(found) < expected:

@@ -51,12 +51,12 @@ class Car:
     @property
     def progress(self) -> tuple[int, int]:
         """Run and packet."""
-        return self.driver.cursor.epoch, self.driver.cursor.packet_seq
+        return self.driver.checkpoint.run_id, self.driver.checkpoint.packet_seq
 
     def take(self, headers: Sequence[tuple[str, bytes]], value: bytes | None) -> None:
         """Receive a packet. Raises BadRecord, or Hole."""
         own = RecordHeaders.decode(headers, time.time())
-        if own.run_id > self.driver.cursor.epoch:
+        if own.run_id > self.driver.checkpoint.run_id:
             self.samples, self.distance_m, self.t, self.speed = 0, 0.0, -1, 0.0
         if self.driver.begins(own.run_id, None):
             # Laps are another topic: no packet waits for them here.
