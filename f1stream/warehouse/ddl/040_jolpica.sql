@@ -1,6 +1,6 @@
--- One table per resource of f1stream/jolpica/resources.py: the API's present content, one row per entity and round
--- (round is null where a season has the entity once). first_seen and last_seen belong to this content; gone_at is set
--- when the API no longer returns the entity.
+-- One table per resource of f1stream/jolpica/resources.py with the current content of the Jolpica API: one row per entity
+-- and round (round is null for entities of a whole season). first_seen and last_seen are of this content; gone_at is set
+-- when the API no longer has the entity.
 create table if not exists RAW.JOLPICA_RACES (
   season int, round int, entity varchar, payload variant, content_hash varchar,
   first_seen timestamp_ntz, last_seen timestamp_ntz, gone_at timestamp_ntz
