@@ -32,13 +32,13 @@ def laps_as_known(laps: list[Lap], messages: Iterable[Message], shift: int) -> l
     marks every lap that has a deleted time, also where the car drove that time twice; only the one that race control
     means is deleted here. ``shift``: see ``deleted_lap``.
     """
-    said: defaultdict[str, list[tuple[int, Deletion]]] = defaultdict(list)
+    deletions: defaultdict[str, list[tuple[int, Deletion]]] = defaultdict(list)
     for message in messages:
         if isinstance(message, RaceControl) and (parsed := parse_deletion(message.message)):
-            said[parsed.driver_number].append((message.session_time_ms, parsed))
+            deletions[parsed.driver_number].append((message.session_time_ms, parsed))
     changes = {
         number: deletion_changes(each, [_timed(lap) for lap in laps if lap.driver_number == number], shift)
-        for number, each in said.items()
+        for number, each in deletions.items()
     }
     known: list[tuple[int, Lap]] = []
     for lap in laps:
@@ -46,7 +46,7 @@ def laps_as_known(laps: list[Lap], messages: Iterable[Message], shift: int) -> l
         of_lap = [
             (at_ms, reason) for at_ms, of_number, reason in changes.get(number, ()) if of_number == lap.lap_number
         ]
-        means_another_lap = lap.lap_time_ms in {each.lap_time_ms for _, each in said[number]}
+        means_another_lap = lap.lap_time_ms in {each.lap_time_ms for _, each in deletions[number]}
         if not of_lap and not (lap.deleted and means_another_lap):
             known.append((lap.end_ms, lap))
             continue
@@ -101,16 +101,16 @@ def _driver_number(lap: Lap) -> str:
 
 
 def _pit_and_sectors(lap: Lap) -> Iterator[Message]:
-    who = {"driver_number": lap.driver_number, "lap": lap.lap_number}
+    car = {"driver_number": lap.driver_number, "lap": lap.lap_number}
     if lap.pit_in_ms is not None:
-        yield PitIn(session_time_ms=lap.pit_in_ms, **who)
+        yield PitIn(session_time_ms=lap.pit_in_ms, **car)
     if lap.pit_out_ms is not None:
-        yield PitOut(session_time_ms=lap.pit_out_ms, **who)
+        yield PitOut(session_time_ms=lap.pit_out_ms, **car)
     sectors = ((1, lap.sector1_end_ms, lap.sector1_ms), (2, lap.sector2_end_ms, lap.sector2_ms),
                (3, lap.sector3_end_ms, lap.sector3_ms))  # fmt: skip
     for sector, end_ms, time_ms in sectors:
         if end_ms is not None:
-            yield SectorTime(session_time_ms=end_ms, sector=sector, time_ms=time_ms, **who)
+            yield SectorTime(session_time_ms=end_ms, sector=sector, time_ms=time_ms, **car)
 
 
 def _tyre_changes(laps: list[Lap], start_ms: int) -> Iterator[TyreChange]:

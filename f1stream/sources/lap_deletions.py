@@ -44,19 +44,19 @@ class TimedLap(NamedTuple):
 
 def parse_deletion(message: str) -> Deletion | None:
     """Parse a race control message; None if it is not about a lap time."""
-    said = _DELETION.match(message)
-    if said is None:
+    found = _DELETION.match(message)
+    if found is None:
         return None
-    which, reason = said["which"] or "", said["reason"] or ""
+    which, reason = found["which"] or "", found["reason"] or ""
     named = which if which.isdecimal() else next(iter(_LAP.findall(reason)), None)
     return Deletion(
-        said["car"], said["tla"], duration_ms(which), None if named is None else int(named),
-        None if said[0].endswith("REINSTATED") and "DELETED" not in said[0] else _CLOCK.sub("", reason).strip(),
+        found["car"], found["tla"], duration_ms(which), None if named is None else int(named),
+        None if found[0].endswith("REINSTATED") and "DELETED" not in found[0] else _CLOCK.sub("", reason).strip(),
     )  # fmt: skip
 
 
 def deleted_lap(
-    said: Deletion, at_ms: int, laps: Iterable[TimedLap], shift: int, deleted: Iterable[int]
+    message: Deletion, at_ms: int, laps: Iterable[TimedLap], shift: int, deleted: Iterable[int]
 ) -> int | None:
     """The number of the lap that a message at session time ``at_ms`` means; None if there is no such lap.
 
@@ -65,9 +65,9 @@ def deleted_lap(
     names, else the latest that is not in ``deleted``. ``shift`` is the feed's lap number less that in ``laps``.
     """
     ended = sorted((lap for lap in laps if lap.end_ms <= at_ms + CLOCK_MS), key=lambda lap: lap.end_ms)
-    named = None if said.lap_number is None else said.lap_number - shift
-    if said.lap_time_ms is not None:
-        same = [lap.number for lap in ended if lap.lap_time_ms == said.lap_time_ms]
+    named = None if message.lap_number is None else message.lap_number - shift
+    if message.lap_time_ms is not None:
+        same = [lap.number for lap in ended if lap.lap_time_ms == message.lap_time_ms]
         untimed = [lap.number for lap in ended if lap.lap_time_ms is None and lap.number == named]
         return named if named in same else next(iter([*reversed(same), *untimed]), None)
     if named is not None:
@@ -77,11 +77,11 @@ def deleted_lap(
 
 
 def deletion_changes(
-    said: Iterable[tuple[int, Deletion]], laps: Sequence[TimedLap], shift: int
+    deletions: Iterable[tuple[int, Deletion]], laps: Sequence[TimedLap], shift: int
 ) -> list[tuple[int, int, str | None]]:
     """Resolve a car's messages, in order: session time, lap number, and the reason (None for a reinstatement)."""
     changes: list[tuple[int, int, str | None]] = []
-    for at_ms, each in said:
+    for at_ms, each in deletions:
         number = deleted_lap(each, at_ms, laps, shift, deleted_laps(changes))
         if number is not None:
             changes.append((at_ms, number, each.reason))

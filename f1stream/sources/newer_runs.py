@@ -85,7 +85,7 @@ def newer_run_warning(settings: Settings, session_key: str, run: int) -> str:
     removed = (
         "restart the embedded broker"
         if settings.embedded
-        else "make the topics again, as deploy/README.md says under Other numbers of partitions"
+        else "recreate the topics as described in deploy/README.md, Other numbers of partitions"
     )
     return (
         f"Session {session_key} has a newer run in the topics, {run} ({at:%Y-%m-%d %H:%M:%S} UTC), which supersedes "

@@ -85,9 +85,9 @@ class FastF1:
         silent = {server: why for server, why in self.servers.failed.items() if not needed or server in needed}
         if not silent:
             return None
-        who = ", ".join(f"{server} ({why})" for server, why in silent.items())
+        servers = ", ".join(f"{server} ({why})" for server, why in silent.items())
         return SourceError(
-            f"{what} is not available: no answer from {who}. Check the network. Until then {ALTERNATIVES}."
+            f"{what} is not available: no answer from {servers}. Check the network. Until then {ALTERNATIVES}."
         )
 
 

@@ -65,12 +65,12 @@ class SessionRef:
     @property
     def name(self) -> str | None:
         """The session's full name; None if it is unknown."""
-        asked = self.session.casefold()
+        given = self.session.casefold()
         if self.is_test:
             return next((name for name, short in TEST_DAYS.items()
-                         if asked == short.casefold() or same_session(asked, name)), None)  # fmt: skip
+                         if given == short.casefold() or same_session(given, name)), None)  # fmt: skip
         return next(
-            (name for name, short in SHORT_NAMES.items() if asked in {name.casefold(), short.casefold()}), None
+            (name for name, short in SHORT_NAMES.items() if given in {name.casefold(), short.casefold()}), None
         )
 
     @property
@@ -103,8 +103,8 @@ def find(client: FastF1, wanted: SessionRef) -> tuple[Any, SessionRef]:
 
 def _find_test(client: FastF1, wanted: SessionRef) -> tuple[Any, SessionRef]:
     tests = _tests(_calendar(client, wanted.year, tests=True))
-    asked = TEST.fullmatch(wanted.event)
-    number = int(asked["number"] or 1) if asked else 1
+    found = TEST.fullmatch(wanted.event)
+    number = int(found["number"] or 1) if found else 1
     names = [name for name, _ in tests]
     named = [nth for nth, name in enumerate(names) if plain(name) == plain(wanted.event)]
     nth = named[0] if named else number - 1

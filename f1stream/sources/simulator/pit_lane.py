@@ -123,7 +123,7 @@ class SimulatedPitLane:
     def all_waiting(self) -> bool:
         """Whether every running car waits for the restart."""
         running = np.flatnonzero(~self._race.stopped).tolist()
-        return all(car in self._visiting and self._visiting[car].held for car in running)
+        return all(car in self._visiting and self._visiting[car].waiting_for_restart for car in running)
 
     def release(self, t: float) -> None:
         """Release the waiting cars in race order, _RELEASE_EVERY_S apart at the pit exit."""

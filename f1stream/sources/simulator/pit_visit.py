@@ -58,7 +58,7 @@ class SimulatedPitVisit:
         self.target = self.exit - QUEUE_HEAD_M - place * spacing
 
     @property
-    def held(self) -> bool:
+    def waiting_for_restart(self) -> bool:
         """Whether the car waits for the restart."""
         return self.phase == "standing" and self.ready == inf and self.kind != "retire"
 

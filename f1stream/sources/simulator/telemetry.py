@@ -65,7 +65,7 @@ def _samples(
     gear = np.searchsorted(_GEAR_FROM_KMH, v * 3.6)
     lap = np.maximum(np.floor(p / circuit.length).astype(np.int64) + 1, 1)
     begin = np.where(lap == 1, trace.progress[0, car], (lap - 1) * circuit.length)
-    who, metres = _ahead_of(race, trace, t, p, car, ahead)
+    driver_ahead, metres = _ahead_of(race, trace, t, p, car, ahead)
     return {
         "session_time_ms": start_ms + clock,
         "x": position(circuit.x, circuit.normal_x),
@@ -80,7 +80,7 @@ def _samples(
         "lap": lap,
         "distance": np.round(p - begin, 2),
         "relative_distance": np.round((p - begin) / (lap * circuit.length - begin), 6),
-        "driver_ahead": who,
+        "driver_ahead": driver_ahead,
         "distance_to_driver_ahead": metres,
     }
 
@@ -147,7 +147,7 @@ def _ahead_of(
     other = ahead[rows, car]
     none = other < 0
     numbers = np.array([driver.number for driver in race.drivers], dtype=object)
-    who = numbers[other]
+    driver_ahead = numbers[other]
     metres = np.round(np.maximum(trace.progress_at(t, other) - p, 0.0), 2).astype(object)
-    who[none] = metres[none] = None
-    return who, metres
+    driver_ahead[none] = metres[none] = None
+    return driver_ahead, metres
