@@ -169,8 +169,8 @@ def test_the_difference_at_the_ends_of_sectors_is_near_that_of_the_official_sect
             assert first is not None
             assert second is not None
             where = np.interp(first, found.a.time_ms, found.distance_m)
-            told = np.interp(where, found.distance_m, found.delta_ms)
-            errors[sector].append(abs(told - (second - first)))
+            shown = np.interp(where, found.distance_m, found.delta_ms)
+            errors[sector].append(abs(shown - (second - first)))
     for sector, off in errors.items():
         figures.append(
             f"compare by {'line' if with_line else 'speeds'}, end of sector {sector}: off by {median(off):.0f} ms"

@@ -93,8 +93,8 @@ def test_points_of_every_recorded_result(jolpica_data: Path) -> None:
             best = fastest(rows)
             for row in rows:
                 has = row["Driver"]["code"] == best
-                told = points(int(row["position"]), sprint=kind == "sprint", season=season, fastest_lap=has)
-                assert told == float(row["points"]), (path, row["Driver"]["code"])
+                computed = points(int(row["position"]), sprint=kind == "sprint", season=season, fastest_lap=has)
+                assert computed == float(row["points"]), (path, row["Driver"]["code"])
             seen.add((season, kind))
     grands_prix, sprints = (2018, *range(2020, 2027)), range(2023, 2026)
     assert seen == {*((season, "results") for season in grands_prix), *((season, "sprint") for season in sprints)}

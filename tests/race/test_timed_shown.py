@@ -212,7 +212,7 @@ def test_cars_in_their_garages_are_in_the_pits_before_the_start_and_until_they_l
     assert [cars[number].status for number in ("4", "16")] == ["pit", "running"]
 
 
-def test_nobody_is_on_a_grid_before_a_practice() -> None:
+def test_no_car_is_on_a_grid_before_a_practice() -> None:
     race = race_of("Practice", started=False)
     apply_time(race, 0)
     assert {car.status for car in FrameBuilder(race).frame(0).cars.values()} == {"pit"}
