@@ -1,4 +1,4 @@
-"""Every value of a record is bounded, and what is within bounds is read back as it was written."""
+"""Every value of a record is bounded, and within bounds it is read back as written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SQUARE = [[0, 0], [0, 5_000], [0, 10_000], [5_000, 10_000], [10_000, 10_000], [1
 
 
 def unbounded(schema: Any, where: str = "") -> Iterator[str]:
-    """The places of a JSON schema where a value may be as large as anybody likes."""
+    """The paths in a JSON schema of values without a bound."""
     if isinstance(schema, list):
         for nth, each in enumerate(schema):
             yield from unbounded(each, f"{where}.{nth}")

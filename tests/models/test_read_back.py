@@ -1,4 +1,4 @@
-"""Whatever we write we can read back."""
+"""Every record that is written can be read back."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ few = settings(
 
 
 def in_step(fields: Any, model: Any) -> Any:
-    """What several fields say together: columns of one length, times in order, entries that differ, a lap's line."""
+    """Make fields consistent: columns of one length, times in order, different entries, a track of a lap's length."""
     if model in (Packet, CarUpdate):
         columns = [name for name, value in fields.items() if isinstance(value, list) and name != "laps"]
         n = min(len(fields[name]) for name in columns)
@@ -74,7 +74,7 @@ def test_what_is_written_is_read_back(model: Any) -> None:
             record = adapter.validate_python(fields)
         except ValidationError as error:
             assert fields.get("kind") == Track.model_fields["kind"].default, error
-            return  # points at random are seldom a lap
+            return  # random points are seldom a lap
         accepted += 1
         value = topics.encode_frames([record]) if model in (Frame, SessionHeader) else topics.encode(record)
         assert READ[model](value) == record

@@ -1,4 +1,4 @@
-"""A session's type: what the feed calls it, and whether it is a race."""
+"""A session's type from the feed's type and name, and whether it is a race."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_stops(measured: Run, corrected: Run, expected: dict[str, Any], names: d
 
 
 def test_compounds_lap_by_lap(corrected: Run, expected: dict[str, Any], names: dict[str, str]) -> None:
-    """What the page showed while the car was on its way through the lap."""
+    """The compound on the page during the lap."""
     worn: dict[str, dict[int, str]] = {name: {} for name in expected["compound_runs"]}
     key: dict[str, Any] = {}
     for frame in corrected.frames:
@@ -178,7 +178,7 @@ def test_gap_to_the_leader(
     pits = list(gap_errors(measured, point, laps, in_pits=True))
     pit_p50, pit_p95 = median_and_p95(pits)
     figures.append(f"  in and out laps: median {pit_p50:.0f} ms, p95 {pit_p95:.0f} ms, {len(pits)} laps")
-    if point != FINISH:  # where the sector lines are is learned from the first timed lap; then nothing is left out
+    if point != FINISH:  # sector lines are learned from the first timed lap; from then on every lap is measured
         first = 1 if point == SECTOR_2 else 2
         timed = {key for key, lap in laps.items() if getattr(lap, f"sector{point}_end_ms") is not None}
         missed = {(number, lap) for number, lap in timed - at_point(measured, point).keys() if lap > first}

@@ -24,7 +24,7 @@ def points() -> TimingPoints:
 
 
 def at(metres: float, speed: float = 72.0, t: int = 0) -> Car:
-    """A car with the race ahead of it, so far from the finish line."""
+    """A car before the start, ``metres`` from the finish line."""
     found = Car("4", 0, progress=Progress(metres, t, speed), seen_ms=t)
     found.measured_line = int(metres // LINE_M)
     return found
@@ -220,7 +220,7 @@ def test_a_set_announced_after_the_flag_was_not_driven(car: Car) -> None:
     car.fit_tyres(fitted(22, "SOFT"), racing=True)
     assert (car.compound, car.stops()) == ("HARD", [])
     car.fit_tyres(fitted(1, "MEDIUM"), racing=True)
-    assert car.compound == "MEDIUM", "what it raced on may still be corrected"
+    assert car.compound == "MEDIUM", "a set that was driven may still be corrected"
 
 
 def test_sets_from_before_the_run_are_stops_and_count_laps(car: Car) -> None:

@@ -9,7 +9,7 @@ from tests.support.oval import LAP_MS, SAMPLE_MS, Oval
 
 
 def test_the_feeds_own_gap_is_compared_with_ours() -> None:
-    """Not before the start, not for the leader, not in the pits: there the feed and we mean different things."""
+    """Not before the start, for the leader or in the pits, where the feed's gap means something else."""
     oval = Oval("4", "81")
 
     def show_gap(number: str, gap_ms: int | None) -> None:

@@ -42,7 +42,7 @@ def started(aus_session: Session, start: tuple[int, int]) -> Run:
 
 
 def packets(session: Session, number: str, between: tuple[int, int]) -> Iterator[Packet]:
-    """A car's packets as they come off the topic."""
+    """A car's packets as read from the topic."""
     for item in pack(session, 1, 1_000, *between):
         if isinstance(item.record, Packet) and item.record.driver_number == number:
             yield topics.decode_packet(topics.encode(item.record))
@@ -93,7 +93,7 @@ def test_negative_distance_comes_through_as_recorded(aus_session: Session) -> No
 
 
 def test_the_rules_read_time_x_y_speed_and_drs_only(aus_session: Session, spin: tuple[int, int]) -> None:
-    """Whatever else a sample says, true, corrupt or nothing, the frames are the same bytes."""
+    """Any other value of a sample, correct, corrupt or missing, gives frames of the same bytes."""
     read = {"session_time_ms", "x", "y", "speed", "drs"}
     needed = {"z", "rpm", "throttle", "brake", "gear"}
 
@@ -125,7 +125,7 @@ def test_the_doubled_samples_at_the_edges_of_laps_race_once(aus_session: Session
     assert repeated > 0
     assert counted[0] is not None
     assert counted[1] is not None
-    assert counted[0].samples - counted[1].samples == repeated, "each is accounted for"
+    assert counted[0].samples - counted[1].samples == repeated, "each is counted"
     *frames, _ = frame_bytes(with_doubles.made).values()
     *expected, _ = frame_bytes(without.made).values()
     assert frames == expected
@@ -139,7 +139,7 @@ def test_a_car_that_never_starts_is_on_no_map_and_crosses_no_line(started: Run) 
     assert {frame.x[car.grid] for frame in started.frames} == {None}
     assert {frame.gap[car.grid] for frame in started.frames} == {None}
     assert (car.line, car.lap, car.progress.m) == (-1, 0, None)
-    assert car.seen_ms is not None, "it was heard of all the same"
+    assert car.seen_ms is not None, "it has samples"
 
 
 def test_a_car_that_never_starts_delays_no_frame(started: Run, start: tuple[int, int]) -> None:
@@ -152,7 +152,7 @@ def test_a_car_that_never_starts_delays_no_frame(started: Run, start: tuple[int,
 
 
 def test_pit_lane_starters_are_behind_the_grid_until_they_have_left(started: Run) -> None:
-    """Lawson and Bearman; in the entries they stand between cars that started from the grid."""
+    """Lawson and Bearman; in the entries they are between cars that started from the grid."""
     entries = started.race.header.entries
     assert entries is not None
     late = {entry.driver_number for entry in entries.entries if entry.pit_lane_start}

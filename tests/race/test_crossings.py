@@ -97,7 +97,7 @@ def test_a_repeated_or_late_sample_is_ignored() -> None:
 
 
 def test_a_car_at_zero_zero_is_off_the_map_and_moves_by_its_speed() -> None:
-    """The feed's way to say that it does not know: the position goes, the car keeps its place by its speed."""
+    """The feed sends (0, 0) for an unknown position: the car leaves the map and moves on by its speed."""
     oval = Oval("4", "81")
     oval.start()
     oval.go(10)

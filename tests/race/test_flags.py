@@ -1,4 +1,4 @@
-"""Yellow sectors, by what race control after in real races."""
+"""Yellow sectors, by the messages of race control in real races."""
 
 from __future__ import annotations
 

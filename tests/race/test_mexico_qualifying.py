@@ -1,4 +1,4 @@
-"""The pit lane of a second circuit, in live timing as it was sent: Mexico City 2025, qualifying."""
+"""The pit lane of a second circuit, in recorded live timing: Mexico City 2025, qualifying."""
 
 from __future__ import annotations
 

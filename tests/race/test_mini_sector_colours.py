@@ -1,4 +1,4 @@
-"""Mini-sectors from our own timing lines: colours, holes, and the feed's own in their place."""
+"""Mini-sectors from our own timing lines: colours, gaps in the samples, and the feed's own instead."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_faster_one_takes_the_purple_and_leaves_green() -> None:
 def test_lap_as_slow_as_the_one_before_is_yellow_and_begins_at_its_first() -> None:
     oval = started()
     oval.go(59.5)
-    assert len(colours_of(oval, "4")) == 3 * OF_SECTOR, "after the end it stays"
+    assert len(colours_of(oval, "4")) == 3 * OF_SECTOR, "they stay after the lap's end"
     oval.go(4)
     assert len(colours_of(oval, "4")) == 1
     oval.drive("4", "81", speed=60)
@@ -128,7 +128,7 @@ def test_gap_in_the_samples_leaves_no_colour() -> None:
     oval.silent.add("4")
     oval.go(6)
     oval.silent.discard("4")
-    oval.drive("4", speed=144)  # nobody knows how it got there
+    oval.drive("4", speed=144)  # no sample shows how it got there
     oval.go(0.2)
     oval.drive("4")
     oval.go(8)
@@ -172,7 +172,7 @@ def test_the_feeds_own_are_shown_as_published_and_ours_no_more() -> None:
     oval.go(10)
     assert colours_of(oval, "4") == "y"
     assert (oval.race.colours.source, oval.race.colours.counts) == ("feed", (3, 2, 2))
-    assert oval.race.cars["4"].lap == 0, "they place no car where there is a line"
+    assert oval.race.cars["4"].lap == 0, "with a reference line they cross no line"
 
 
 def test_recoloured_cleared_and_unseen_ones() -> None:

@@ -28,7 +28,7 @@ AUSTRALIA, BAHRAIN, MIAMI, SILVERSTONE, SHANGHAI = (
 
 
 def messages(recordings: Path, session: str) -> list[RaceControl]:
-    """All that race control said in a session, in the order in which the feed had it."""
+    """All messages of race control in a session, in the feed's order."""
     published: list[RaceControl] = []
     path = recordings / "livetiming_frozen" / session / "RaceControlMessages.jsonStream"
     for line in path.read_text("utf-8-sig").splitlines():
@@ -87,7 +87,7 @@ def test_bahrain_2025(recordings: Path) -> None:
 
 
 def test_miami_sprint_2025(recordings: Path) -> None:
-    """Race control corrects itself: Albon's was no starting procedure."""
+    """Race control corrects its reason: Albon's was no starting procedure."""
     cases = after(messages(recordings, MIAMI))
     assert short(cases, "1") == [("time", 10, "given", 15)]
     assert short(cases, "12") == short(cases, "81") == []
@@ -106,7 +106,7 @@ def test_silverstone_2025(recordings: Path) -> None:
 
 
 def test_shanghai_2026(recordings: Path) -> None:
-    """Gasly and Verstappen were noted twice for the same, and cleared twice."""
+    """Gasly and Verstappen were noted twice for the same incident, and cleared twice."""
     published = messages(recordings, SHANGHAI)
     assert len(short(after([m for m in published if (m.lap or 0) <= 22]), "3")) == 2
     assert len(short(after([m for m in published if (m.lap or 0) <= 23]), "3")) == 1
@@ -155,7 +155,7 @@ def test_served_in_a_run_that_began_after_the_penalty() -> None:
 
 
 def test_order_with_penalties() -> None:
-    """Laps first, then time; retired cars last; a car is never ahead of one that it follows but for a penalty."""
+    """Laps first, then time; retired cars last; only a penalty puts a car behind one that follows it."""
     order = ["1", "2", "3", "4", "5", "6"]
     gaps = {"1": Distance(0, 0), "2": Distance(0, 4_000), "3": Distance(0, 3_900), "4": Distance(1, 100),
             "5": UNKNOWN, "6": UNKNOWN}  # fmt: skip
@@ -191,7 +191,7 @@ def test_antonelli_at_the_flag(aus_session: Session, archive_path: Path) -> None
     """His 5 seconds cost him a place to Albon when the flag fell, 2.6 s behind: that was the result of the day.
 
     The published classification has him fourth: Mercedes had the case reviewed that evening, and the penalty was
-    withdrawn. No message of race control tells of that.
+    withdrawn. No message of race control says so.
     """
     ends = [lap.end_ms for lap in aus_session.laps if lap.lap_number == 56 and not lap.generated]
     made = run(aus_session, from_ms=max(ends) - 60_000)

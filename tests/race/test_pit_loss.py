@@ -1,4 +1,4 @@
-"""What a stop costs: by hand on small races, and against a recomputation of the 2025 Australian Grand Prix."""
+"""The cost of a pit stop: in small races, and recomputed for the 2025 Australian Grand Prix."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def recomputed(archive: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_australia_2025(aus_session: Session, archive_path: Path) -> None:
-    """Rain came on lap 44: who stayed out slid, yet the medians are what Melbourne is known for, some 18 to 20 s."""
+    """In the rain of lap 44 cars on track were slow too; the medians are those usual for Melbourne, 18 to 20 s."""
     race = without_samples(aus_session)
     found = {each.condition: (each.loss_ms, each.stops) for each in race.pit_loss}
     assert found == recomputed(archive_path)
@@ -139,7 +139,7 @@ def test_australia_2025(aus_session: Session, archive_path: Path) -> None:
 
 
 def test_only_what_was_known_is_used(aus_session: Session) -> None:
-    """The first stops with others to compare are those of lap 33; they tell once lap 34 is complete."""
+    """The first stops with others to compare are those of lap 33; they count once lap 34 is complete."""
     ends = [lap.end_ms for lap in aus_session.laps if lap.lap_number == 34 and not lap.generated]
     assert without_samples(aus_session, min(ends) - 1).pit_loss == ()
     later = without_samples(aus_session, max(ends))

@@ -175,7 +175,7 @@ def test_a_car_that_stays_in_its_garage_is_retired_once_the_leader_has_gone_on_f
     assert (shown.status["81"], shown.order) == ("retired", ["4", "81", "1"])
     race.lines(700, "81", InPit=False, PitOut=True)
     race.mini(710, "81", 0)
-    assert race.at(715).status["81"] == "running", "it was mended"
+    assert race.at(715).status["81"] == "running", "it was repaired"
 
 
 def test_a_repaired_car_that_drives_out_of_its_garage_is_in_the_pits_until_it_leaves_them() -> None:
@@ -275,7 +275,7 @@ def test_a_car_that_crosses_no_line_for_two_minutes_is_out_until_it_does() -> No
     assert oval.race.gaps["4"].ms is None
     oval.drive("4")
     oval.go(3)
-    assert oval.shown_status("4") == "running", "it was only stuck"
+    assert oval.shown_status("4") == "running", "it was only delayed"
     assert oval.race.gaps["4"].laps == 2
 
 

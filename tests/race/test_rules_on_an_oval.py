@@ -1,4 +1,4 @@
-"""The rules of racing, on a small oval with cars that do as they are told."""
+"""The rules of racing, on a small oval with cars of given speeds."""
 
 from __future__ import annotations
 

@@ -38,13 +38,13 @@ def test_a_pit_lane_starter_is_behind_everybody_until_it_has_left() -> None:
     assert oval.race.order == ["4", "81", "22"]
     oval.start()
     oval.go(2)
-    assert oval.race.order == ["4", "81", "22"], "it has passed more lines than the others, in the pit lane"
+    assert oval.race.order == ["4", "81", "22"], "it has passed more lines, but in the pit lane"
     oval.drive("22", speed=0)
     oval.go(10)
     oval.apply(PitOut(session_time_ms=oval.now, driver_number="22", lap=1))
     oval.drive("22", speed=150)
     oval.go(15)
-    assert oval.race.order[0] == "22", "out on the track it races like the others"
+    assert oval.race.order[0] == "22", "on the track it is ranked like the others"
 
 
 def test_after_an_aborted_start_the_next_start_is_the_start() -> None:
@@ -171,7 +171,7 @@ def test_a_race_cut_short_ends_with_the_feeds_status() -> None:
     oval.start()
     oval.go(60.8)
     oval.status("Finished")
-    assert oval.shown_status("4") == "finished", "its crossing was a moment before the word"
+    assert oval.shown_status("4") == "finished", "its crossing was a moment before the status"
     assert oval.shown_status("81") == "running"
     oval.go(1)
     assert oval.shown_status("81") == "finished"

@@ -1,4 +1,4 @@
-"""Simulated races, held against what really happened in them."""
+"""Simulated races, compared with the simulator's truth."""
 
 from __future__ import annotations
 

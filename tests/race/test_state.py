@@ -18,7 +18,7 @@ def test_a_restored_race_is_equal_and_has_the_same_bytes() -> None:
 
 
 def test_a_race_is_stored_in_the_same_bytes_whichever_car_changed_first() -> None:
-    numbers = [str(n) for n in range(1, 100)]  # with so many a set's own order does depend on it
+    numbers = [str(n) for n in range(1, 100)]  # with so many, a set's own order depends on it
     there, back = Race({}), Race({})
     there.changed.update(numbers)
     back.changed.update(reversed(numbers))

@@ -1,4 +1,4 @@
-"""Practice and qualifying: best laps make the order, part by part, and can be taken back."""
+"""Practice and qualifying: the order is by best lap, part by part; laps can be deleted."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_those_behind_the_cut_are_out_and_the_next_part_starts_without_times(rac
     states = FrameBuilder(race).frame(1_000_400).cars
     assert [states[car].status == "eliminated" for car in CARS] == [False, False, True, True]
     assert drive(race, lap_of("4", 4, 84_000))[:2] == ["4", "1"], "slower than in the first part, but the only time"
-    assert race.gaps["16"].ms == 2_000, "those that are out are measured against the part they were in"
+    assert race.gaps["16"].ms == 2_000, "eliminated cars have their gap in their last part"
 
 
 def test_a_lap_of_the_first_part_that_is_deleted_in_the_second_changes_who_went_on(race: Race) -> None:

@@ -45,7 +45,7 @@ class Oval:
         self.apply(SessionStatus.model_validate({"session_time_ms": self.now, "status": status}))
 
     def start(self, settled_s: float = 1.0) -> None:
-        """The cars have stood on the grid for a moment; lights out, and all drive."""
+        """The cars stand on the grid for ``settled_s``; then the race starts, and all drive."""
         self.go(settled_s)
         self.status("Started")
         self.drive(*self.speed)
@@ -55,7 +55,7 @@ class Oval:
             self.speed[number] = speed
 
     def go(self, seconds: float) -> None:
-        """Let so much session time pass: samples, and a frame every 200 ms."""
+        """Pass session time: samples, and a frame every 200 ms."""
         for _ in range(round(seconds * 1_000 / SAMPLE_MS)):
             self.now += SAMPLE_MS
             for number, speed in self.speed.items():

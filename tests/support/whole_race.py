@@ -1,4 +1,4 @@
-"""What the tests of a whole recorded race compute from it."""
+"""Figures of a complete recorded race, for its tests."""
 
 from __future__ import annotations
 
