@@ -115,10 +115,10 @@ def test_a_set_whose_first_lap_is_corrected_is_no_stop_more() -> None:
         TyreChange(session_time_ms=0, driver_number="4", lap=1, compound="SOFT", tyre_life=0, fresh=True),
         racing=False,
     )
-    car.wears("SOFT", 1, 3)
+    car.update_tyres("SOFT", 1, 3)
     assert (car.sets[0].first_lap, len(car.stops()) + car.stops_unseen()) == (3, 0)
     car.visits.append(PitVisit(lap=19, in_ms=1_000, out_ms=30_000))
     change = TyreChange(session_time_ms=0, driver_number="4", lap=20, compound="HARD", tyre_life=0, fresh=True)
     car.fit_tyres(change, racing=True)
-    car.wears("HARD", 1, 22)
+    car.update_tyres("HARD", 1, 22)
     assert (car.sets[1].first_lap, len(car.stops()) + car.stops_unseen()) == (22, 1)
