@@ -22,24 +22,20 @@ import typer
 from f1stream import disk, logs
 from f1stream.child_environment import environment_for
 from f1stream.embedded import broker as embedded_broker
-from f1stream.embedded.broker import BrokerFailed, PortTaken, claim
-from f1stream.embedded.ports import url
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.embedded.warehouse import WarehouseFailed
+from f1stream.errors import UserError
 from f1stream.jobs.commands import app as jobs_commands
-from f1stream.jobs.lock import Busy, one_at_a_time
-from f1stream.jolpica.client import Unreachable
+from f1stream.jobs.lock import one_at_a_time
 from f1stream.jolpica.commands import app as jolpica_commands
-from f1stream.kafka import BrokerError, configure_topics, create_topics, require_equal_partitions
+from f1stream.kafka import configure_topics, create_topics, require_equal_partitions
+from f1stream.ports import check_port, url
 from f1stream.progress import session_progress
-from f1stream.scratch import ScratchFailed
-from f1stream.settings import EMBEDDED_HOST, WrongSetting, settings
-from f1stream.sources.newer import warn_of_newer_runs
-from f1stream.sources.publish import Counts, publish
+from f1stream.settings import EMBEDDED_HOST, settings
+from f1stream.sources.newer_runs import warn_of_newer_runs
+from f1stream.sources.publish import RunCounts, publish
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.spec import KINDS, WHICH, open_source
 from f1stream.warehouse.commands import app as warehouse_commands
-from f1stream.warehouse.errors import WarehouseError
 
 app = typer.Typer(
     help="Follow a Formula 1 session, live or past, as a stream: through Kafka and Faust to a live page.",
@@ -81,7 +77,7 @@ def parse_speed(text: str) -> float | None:
     return speed
 
 
-def _tell_version(asked: bool) -> None:
+def _print_version(asked: bool) -> None:
     if asked:
         print(f"f1stream {version('f1stream')}")  # noqa: T201
         raise typer.Exit
@@ -90,7 +86,7 @@ def _tell_version(asked: bool) -> None:
 @app.callback()
 def options(
     _: Annotated[
-        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Which version this is.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Which version this is.")
     ] = False,
 ) -> None:
     """What can be said before the command."""
@@ -147,10 +143,10 @@ def fetch(
 ) -> None:
     """Fetch a past session with FastF1 into a session archive, which archive:PATH replays."""
     from f1stream.sources.fastf1.fetch import fetch as fetch_session  # noqa: PLC0415 - as the functions it calls
-    from f1stream.sources.fastf1.schedule import Wanted  # noqa: PLC0415
+    from f1stream.sources.fastf1.schedule import SessionRef  # noqa: PLC0415
 
     try:
-        fetched = fetch_session(settings(), Wanted(year, event, session).checked(), to)
+        fetched = fetch_session(settings(), SessionRef(year, event, session).checked(), to)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     for note in fetched.notes:
@@ -224,7 +220,7 @@ async def _replay(
     packet_ms: int | None,
     from_ms: int | None,
     to_ms: int | None,
-) -> list[Counts]:
+) -> list[RunCounts]:
     await create_topics(settings())
     keys = {session.session_key for session in sessions}
     await warn_of_newer_runs(settings(), keys, time.time_ns() // 1_000_000, partial(typer.echo, err=True))
@@ -262,19 +258,19 @@ def live(
     )
 
 
-@app.command(hidden=True)
-def whole(
+@app.command("whole", hidden=True)
+def republish(
     start: Annotated[datetime, typer.Argument(help="When the session started (UTC), as far as is known.")],
     event: Annotated[str, typer.Option(help="Its event, which identifies it when it was moved.")] = "",
     session: Annotated[str, typer.Option(help="Its name.")] = "",
 ) -> None:
     """Publish a past session as fast as possible: the scheduler does so after each, and holes are filled."""
-    from f1stream.sources.fastf1.fetch import at_hand  # noqa: PLC0415
+    from f1stream.sources.fastf1.fetch import fetch_if_missing  # noqa: PLC0415
     from f1stream.sources.fastf1.schedule import starting_at  # noqa: PLC0415
 
     _run(_ready_broker())
     wanted = starting_at(settings(), start.replace(tzinfo=UTC), event, session)
-    replay(f"archive:{at_hand(settings(), wanted)}", "max")
+    replay(f"archive:{fetch_if_missing(settings(), wanted)}", "max")
 
 
 @app.command()
@@ -300,7 +296,7 @@ def archive() -> None:
 def web() -> None:
     """The page and its API."""
     s = settings()
-    claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
+    check_port(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
     s.ssl_context()  # what is wrong with it is said now
     from web.app import serve  # noqa: PLC0415
 
@@ -313,7 +309,7 @@ def web() -> None:
 def schedule() -> None:
     """The scheduler: Jolpica, then dbt, then a word to the page; every second day, weekly and after each session."""
     s = settings()
-    claim(s.web_host, s.schedule_port, "F1STREAM_SCHEDULE_PORT", "the scheduler's health and metrics")
+    check_port(s.web_host, s.schedule_port, "F1STREAM_SCHEDULE_PORT", "the scheduler's health and metrics")
     from f1stream.jobs.serve import schedule as serve_schedule  # noqa: PLC0415 - slow to import
 
     serve_schedule(s)
@@ -324,7 +320,7 @@ def broker() -> None:
     """The embedded broker, in the foreground. It forgets everything when it stops."""
     s = settings()
     port = s.embedded_broker_port
-    claim(EMBEDDED_HOST, port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
+    check_port(EMBEDDED_HOST, port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
     arguments = embedded_broker.command(port)
     print(f"Embedded broker on {EMBEDDED_HOST}:{port}. Ctrl-C stops it.", flush=True)  # noqa: T201
     os.execve(arguments[0], arguments, environment_for(s, "broker"))  # noqa: S606 - the binary of an installed package, no shell
@@ -377,20 +373,17 @@ def _run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 def main() -> None:
-    """Run the command; what the user can mend is one sentence and exit code 2."""
+    """Run the command. An error that the user can fix is printed as one sentence, with exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.encoding.lower() != "utf-8":
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that lacks a character is no error
     try:
         app()
     except OSError as error:
-        said = disk.sentence(error, settings().home)
+        said = disk.explain(error, settings().home)
         if said is None:
             raise
         print(f"f1stream: {said}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
-    except (
-        SourceError, BrokerError, BrokerFailed, PortTaken, WarehouseError, WarehouseFailed, Unreachable, Busy,
-        WrongSetting, ScratchFailed,
-    ) as error:  # fmt: skip
+    except UserError as error:
         print(f"f1stream: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None

@@ -14,21 +14,21 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from f1stream.child_environment import environment_for
-from f1stream.disk import little_room
+from f1stream.disk import low_disk_space
 from f1stream.embedded import broker, warehouse
-from f1stream.embedded.broker import BrokerFailed, claim
-from f1stream.embedded.ports import free_port, url
+from f1stream.embedded.broker import BrokerFailed
 from f1stream.embedded.running import data_folder
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.kafka import create_topics
+from f1stream.ports import check_port, free_port, url
 from f1stream.processes import Child, Children
-from f1stream.report import Outcome, Rows, as_json, collect, loaded
+from f1stream.report import RunOutcome, WarehouseRows, as_json, collect, loaded
 from f1stream.scratch import scratch_folder
 from f1stream.settings import EMBEDDED_HOST, Settings, settings
 from f1stream.sources.fastf1.client import reachable
-from f1stream.sources.fastf1.fetch import fetch, kept
-from f1stream.sources.fastf1.schedule import Wanted, words
-from f1stream.sources.publish import Counts
+from f1stream.sources.fastf1.fetch import fetch, fetched_archive
+from f1stream.sources.fastf1.schedule import SessionRef, title
+from f1stream.sources.publish import RunCounts
 from f1stream.sources.session import SourceError
 from f1stream.sources.spec import open_source
 from f1stream.supervisor import ChildFailed, Supervisor
@@ -39,10 +39,10 @@ from f1stream.warehouse.schema import create
 READY_WITHIN_S = 60.0
 GIVES_UP_S = 20.0
 """Seconds. The archive worker retries for ever; a demo with an end waits this long for it."""
-LOOKS_EVERY_S = 1.0
+POLL_S = 1.0
 HEALTH_WITHIN = aiohttp.ClientTimeout(total=2)
 INTERRUPTED = 130
-SHOWN_RACE = Wanted(2025, "Australian Grand Prix", "Race")
+SHOWN_RACE = SessionRef(2025, "Australian Grand Prix", "Race")
 """What is shown when nothing else is asked for: rain, three safety cars, six cars out."""
 
 
@@ -78,22 +78,22 @@ class Demo:
         """The source to replay: no ``fastf1:`` any more, so that nothing waits for it later."""
         kind, _, named = (self.source or "").partition(":")
         if kind == "fastf1":
-            return f"archive:{self._fetched(Wanted.parse(named))}"
+            return f"archive:{self._fetched(SessionRef.parse(named))}"
         if self.source is not None:
             return self.source
-        here = kept(self._settings, SHOWN_RACE)
+        here = fetched_archive(self._settings, SHOWN_RACE)
         try:
             if here is None and not reachable(self._settings):
                 raise SourceError("there is no network")
             return f"archive:{here or self._fetched(SHOWN_RACE)}"
         except SourceError as error:
-            self._say("source", f"{words(SHOWN_RACE)}, cannot be had ({error}); a simulated race instead")
+            self._say("source", f"{title(SHOWN_RACE)}, cannot be had ({error}); a simulated race instead")
             return "sim:"
 
-    def _fetched(self, wanted: Wanted) -> Path:
-        here = kept(self._settings, wanted)
+    def _fetched(self, wanted: SessionRef) -> Path:
+        here = fetched_archive(self._settings, wanted)
         if here is None:
-            self._say("source", f"fetching {words(wanted)}, once: a minute or two")
+            self._say("source", f"fetching {title(wanted)}, once: a minute or two")
             fetched = fetch(self._settings, wanted, again=False)
             for note in fetched.notes:
                 self._say("source", note)
@@ -126,18 +126,18 @@ class Demo:
     def _claim_ports(self) -> None:
         s = self._settings
         if s.embedded:
-            claim(EMBEDDED_HOST, s.embedded_broker_port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
-        claim(s.web_host, s.race_port, "F1STREAM_RACE_PORT", "the race worker's health and metrics")
-        claim(s.web_host, s.archive_port, "F1STREAM_ARCHIVE_PORT", "the archive worker's health and metrics")
-        claim(s.web_host, s.schedule_port, "F1STREAM_SCHEDULE_PORT", "the scheduler's health and metrics")
-        claim(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
+            check_port(EMBEDDED_HOST, s.embedded_broker_port, "F1STREAM_EMBEDDED_BROKER_PORT", "the embedded broker")
+        check_port(s.web_host, s.race_port, "F1STREAM_RACE_PORT", "the race worker's health and metrics")
+        check_port(s.web_host, s.archive_port, "F1STREAM_ARCHIVE_PORT", "the archive worker's health and metrics")
+        check_port(s.web_host, s.schedule_port, "F1STREAM_SCHEDULE_PORT", "the scheduler's health and metrics")
+        check_port(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
 
     async def _run_where_there_is_room(self) -> int:
         """What fails where a disk is full says which: its own log, and what it wanted to say, may not fit on it."""
         try:
             return await self._run()
         except (ChildFailed, BrokerFailed, WarehouseFailed, WarehouseError) as failed:
-            full = little_room(self._settings.home, self._scratch)
+            full = low_disk_space(self._settings.home, self._scratch)
             if not full:
                 raise
             raise ChildFailed(f"{str(failed).rstrip('.')}. {full}") from failed
@@ -174,11 +174,11 @@ class Demo:
         page = url(s.web_host, s.web_port)
         faster = "; faster: --speed 10" if self.speed == "1" else ""
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all{faster}.\n")
-        season = asyncio.create_task(self._tell_of_the_season())
+        season = asyncio.create_task(self._report_season())
         await self._supervisor.until_ended(source or self._start_source())
         season.cancel()
         replay_s = time.monotonic() - self._published_at
-        runs = [Counts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
+        runs = [RunCounts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
         outcomes = await self._collected(runs)
         race_s = time.monotonic() - self._published_at
         with self._console.status("Waiting for the last rows"):
@@ -214,7 +214,7 @@ class Demo:
             )
         return seconds
 
-    async def _tell_of_the_season(self) -> None:
+    async def _report_season(self) -> None:
         """Say once what the scheduler's first run could have of the season's facts."""
         s = self._settings
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
@@ -287,17 +287,17 @@ class Demo:
                 await asyncio.sleep(0.1)
         raise ChildFailed(f"{child.name} was not ready within {READY_WITHIN_S:.0f} s: {reason}")
 
-    async def _collected(self, runs: list[Counts]) -> list[Outcome]:
+    async def _collected(self, runs: list[RunCounts]) -> list[RunOutcome]:
         with self._console.status("Waiting for the last frame"):
             return await collect(self._settings, runs, self._supervisor.check)
 
-    async def _loaded(self, runs: list[Counts]) -> Rows:
+    async def _loaded(self, runs: list[RunCounts]) -> WarehouseRows:
         """All rows. Where nobody watches, it fails when the archive worker has been unable to load for too long."""
         rows = asyncio.create_task(loaded(self._settings, runs, self._supervisor.check))
         since: float | None = None
         try:
             while not rows.done():
-                await asyncio.wait({rows}, timeout=LOOKS_EVERY_S)
+                await asyncio.wait({rows}, timeout=POLL_S)
                 waits = await self._archive_waits() if self.exit_when_done else None
                 since = (since or time.monotonic()) if waits else None
                 if since is not None and time.monotonic() - since > GIVES_UP_S:
@@ -316,7 +316,7 @@ class Demo:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
-    def _conclude(self, outcomes: list[Outcome], rows: Rows, seconds: dict[str, float]) -> int:
+    def _conclude(self, outcomes: list[RunOutcome], rows: WarehouseRows, seconds: dict[str, float]) -> int:
         rss = {child.name: child.peak_rss for child in self._children.children}
         told = as_json(outcomes, rows, seconds, rss)
         if self.report is not None:

@@ -20,10 +20,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from f1stream import topics
-from f1stream.embedded.ports import listens
 from f1stream.kafka import unreachable
+from f1stream.ports import listens
 from f1stream.settings import EMBEDDED_HOST, Settings, WrongSetting
-from f1stream.sources.livetiming.token import Tokens, ends_at
+from f1stream.sources.livetiming.connection.token import Tokens, ends_at
 from f1stream.sources.session import SourceError
 from f1stream.topic_settings import partitions, read_settings, wrong_partitions, wrong_settings
 from f1stream.warehouse.connection import Warehouse, error_text

@@ -11,14 +11,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
 from f1stream import topics
-from f1stream.embedded.ports import listens
+from f1stream.errors import UserError
+from f1stream.ports import listens
 from f1stream.settings import Settings
 from f1stream.topic_settings import partitions, topic_configs, use_broker_timestamps, wrong_partitions
 
 TOPIC_EXISTS = 36
 
 
-class BrokerError(Exception):
+class BrokerError(UserError):
     """The broker cannot be used; the text is one sentence for the user."""
 
 

@@ -81,7 +81,7 @@ class Children:
             stdout=output,
             stderr=subprocess.STDOUT if output else None,
             start_new_session=True,
-            preexec_fn=ends_with_parent,  # noqa: PLW1509 - we have threads, but it takes no lock: one system call
+            preexec_fn=terminate_with_parent,  # noqa: PLW1509 - we have threads, but it takes no lock: one system call
         )
         if output is not None:
             output.close()
@@ -107,14 +107,14 @@ class Children:
                 child.process.wait()
 
 
-def ends_with_parent() -> None:
+def terminate_with_parent() -> None:
     """Called in a child: the kernel stops it when the thread that started it has ended."""
     if LIBC is not None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager
-def signals_end_the_block() -> Iterator[None]:
+def exit_on_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end what is within as an exception does, SystemExit, so that it gives back what it holds.
 
     Signals that are ignored (nohup) or attended to already stay so. In any other thread than the main one nothing

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from f1stream import demo, disk
 from f1stream.demo import Demo
-from f1stream.report import Rows
+from f1stream.report import WarehouseRows
 from f1stream.settings import Settings
 from f1stream.supervisor import ChildFailed
 
@@ -38,12 +38,12 @@ async def archive(monkeypatch: pytest.MonkeyPatch) -> Any:
         made.asked += 1
         return web.json_response({"ready": True, "reason": None, "waits": FULL})
 
-    async def loaded(*_: Any) -> Rows:
+    async def loaded(*_: Any) -> WarehouseRows:
         await made.loaded.wait()
-        return Rows(1, 2, 3, 0, 0)
+        return WarehouseRows(1, 2, 3, 0, 0)
 
     monkeypatch.setattr(demo, "loaded", loaded)
-    monkeypatch.setattr(demo, "LOOKS_EVERY_S", 0.001)
+    monkeypatch.setattr(demo, "POLL_S", 0.001)
     monkeypatch.setattr(demo, "GIVES_UP_S", 0.0)
     app = web.Application()
     app.router.add_get("/health", health)

@@ -38,7 +38,7 @@ class Metrics:
         register_process_metrics(self._registry, lambda: feed.lags, lambda: feed.well)
         self._gauge("viewers", "Open websockets.", viewers)
         self._gauge("viewers_limit", "Open websockets at most: more are turned away.", lambda: most)
-        self._gauge("tape_bytes", "Memory taken by the tapes, in bytes.", lambda: feed.shelf.size)
+        self._gauge("tape_bytes", "Memory taken by the tapes, in bytes.", lambda: feed.tapes.size)
         self._gauge("reader_connected", "1 while the broker answers.", lambda: feed.connected)
         self._gauge("reader_bad_records", "Records that could not be shown.", lambda: feed.bad_records)
 

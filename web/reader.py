@@ -25,8 +25,8 @@ from f1stream.settings import Settings
 from models import Head, Lap, Message, Season, SessionResult
 from web.feed import Feed
 from web.history import Fact
-from web.shelf import FramesRecord, Shelf
-from web.telemetry import read_packet
+from web.sample_store import read_packet
+from web.tape_store import FramesRecord, TapeStore
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +54,11 @@ REFUSALS = 200
 class StreamReader(Feed):
     """A feed from Kafka."""
 
-    def __init__(self, shelf: Shelf, settings: Settings) -> None:
-        super().__init__(shelf)
+    def __init__(self, tapes: TapeStore, settings: Settings) -> None:
+        super().__init__(tapes)
         self._refusals: Counter[tuple[str, str]] = Counter()
-        self._shown = Tail(SHOWN, POLL_MS, settings, self._take, self._look)
-        self._rest = Tail(TOLD, TOLD_POLL_MS, settings, self._take, self._look_at_rest)
+        self._shown = TopicTail(SHOWN, POLL_MS, settings, self._take, self._look)
+        self._rest = TopicTail(TOLD, TOLD_POLL_MS, settings, self._take, self._look_at_rest)
 
     async def start(self) -> None:
         """Start reading in the background; a broker that is away is waited for."""
@@ -74,7 +74,7 @@ class StreamReader(Feed):
         tail = self._shown
         self.connected, self.caught_up = tail.connected, tail.caught_up
         self._look_at_rest()
-        self.ring()
+        self.notify()
 
     def _look_at_rest(self) -> None:
         self.lags = {**self._rest.lags, **self._shown.lags}
@@ -91,21 +91,21 @@ class StreamReader(Feed):
                     self._keep(partition.topic, message, arrived_ms)
                 except Exception as error:
                     self._refused(partition, message, error)
-        self.shelf.make_room()  # laps and samples take some too, whether or not frames come
+        self.tapes.make_room()  # laps and samples take some too, whether or not frames come
 
     def _keep(self, topic: str, message: Any, arrived_ms: int) -> None:
         """Put one record where it belongs. Raises ValueError (``topics.BadRecord``) when it cannot be shown."""
         if topic == topics.MARTS:
-            self.take_marts([read_marts(message.key, message.value)])
+            self.add_marts([read_marts(message.key, message.value)])
         elif topic == topics.FRAMES:
             record = read_record(message.key, message.headers, message.value, arrived_ms)
             of_time(record.epoch, message.timestamp)
-            self.take([record])
+            self.add_frames([record])
         elif topic == topics.TELEMETRY:
             headers = topics.RecordHeaders.decode(message.headers, message.timestamp / 1000)
-            self.take_packet(read_packet(message.key or b"", headers, message.value))
+            self.add_packet(read_packet(message.key or b"", headers, message.value))
         else:
-            self.take_facts([read_fact(topic, message)])
+            self.add_facts([read_fact(topic, message)])
 
     def _refused(self, partition: TopicPartition, message: Any, error: Exception) -> None:
         """Count a record that cannot be shown. Of a topic and session only the 1st, 10th, 100th … is in the log."""
@@ -130,7 +130,7 @@ class StreamReader(Feed):
             )
 
 
-class Tail:
+class TopicTail:
     """Reads topics. It reconnects for as long as it is not stopped, and goes on where it was.
 
     ``take`` gets what is read; ``look`` is called when what it says of itself (``connected`` and the next three) has

@@ -20,7 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from f1stream.embedded.ports import listens
+from f1stream.errors import UserError
+from f1stream.ports import listens
 from f1stream.settings import EMBEDDED_HOST, LOOPBACK, Settings, WrongSetting, settings
 
 STARTS_WITHIN_S = 30.0
@@ -30,7 +31,7 @@ IDLE_IN_TRANSACTION_S = 30.0
 LOOKS_EVERY_S = 0.5
 
 
-class WarehouseFailed(Exception):
+class WarehouseFailed(UserError):
     """The embedded warehouse did not start; the text is one sentence."""
 
 

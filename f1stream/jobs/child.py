@@ -11,15 +11,15 @@ from typing import IO
 
 from f1stream.child_environment import environment_for
 from f1stream.logs import rotate_log
-from f1stream.processes import STOPS_WITHIN_S, ends_with_parent
+from f1stream.processes import STOPS_WITHIN_S, terminate_with_parent
 from f1stream.settings import Settings
 
 COMMAND = [sys.executable, "-m", __name__]
 """Before the arguments of a run: this module, which ends with its parent and is otherwise ``f1stream``."""
-LOOKS_EVERY_S = 0.5
+POLL_S = 0.5
 
 
-class Child:
+class CommandRunner:
     """Runs ``python -m f1stream.jobs.child COMMAND …``, which is ``f1stream COMMAND …``; one at a time.
 
     What it writes goes to our stderr, where it is collected with our own log, and into F1STREAM_HOME/logs.
@@ -46,7 +46,7 @@ class Child:
         listening = threading.Thread(target=self._listen, args=[process.stdout], daemon=True)
         listening.start()
         try:
-            while process.poll() is None and goes_on() and not self.stopped.wait(LOOKS_EVERY_S):
+            while process.poll() is None and goes_on() and not self.stopped.wait(POLL_S):
                 pass
             return process.poll()
         finally:
@@ -77,7 +77,7 @@ class Child:
 
 
 if __name__ == "__main__":
-    ends_with_parent()
+    terminate_with_parent()
     from f1stream.cli import main
 
     main()

@@ -22,18 +22,18 @@ def jobs(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from f1stream.jobs.scheduler import on_file  # noqa: PLC0415 - APScheduler and the connector are slow to import
-    from f1stream.jobs.sessions import LIVE, WHOLE  # noqa: PLC0415
-    from f1stream.jobs.times import WHOLE_AFTER  # noqa: PLC0415
+    from f1stream.jobs.sessions import LIVE, REPUBLISH  # noqa: PLC0415
+    from f1stream.jobs.times import REPUBLISH_AFTER  # noqa: PLC0415
     from f1stream.jobs.work import JOBS  # noqa: PLC0415
 
     console = Console()
     due, failing = on_file(settings())
     table = Table("job", "runs", "next (UTC)", "to be tried again because")
     for job in JOBS.values():
-        table.add_row(job.name, job.when, _told(due.get(job.name)), failing.get(job.name, ""))
-    when = f"{WHOLE_AFTER.seconds // 3600} hours after each session starts: all of it, as it was published"
-    table.add_row(WHOLE, when, _told(due.get(WHOLE)), failing.get(WHOLE, ""))
-    table.add_row(LIVE, "the live timing, from 15 minutes before each session to its end", _told(due.get(LIVE)), "")
+        table.add_row(job.name, job.when, _utc(due.get(job.name)), failing.get(job.name, ""))
+    when = f"{REPUBLISH_AFTER.seconds // 3600} hours after each session starts: all of it, as it was published"
+    table.add_row(REPUBLISH, when, _utc(due.get(REPUBLISH)), failing.get(REPUBLISH, ""))
+    table.add_row(LIVE, "the live timing, from 15 minutes before each session to its end", _utc(due.get(LIVE)), "")
     console.print(table)
     if not due:
         console.print("No scheduler has run here yet: `f1stream schedule` starts it.")
@@ -45,7 +45,7 @@ def jobs(context: typer.Context) -> None:
         rows = "" if run["row_count"] is None else f"{run['row_count']:,}"
         outcome = run["outcome"] or "has not ended"
         table.add_row(
-            run["job"], str(run["attempt"]), _told(run["started_at"]), took, outcome, rows, run["error"] or ""
+            run["job"], str(run["attempt"]), _utc(run["started_at"]), took, outcome, rows, run["error"] or ""
         )
     console.print(table if runs else "No run is on record.")
 
@@ -54,13 +54,13 @@ def jobs(context: typer.Context) -> None:
 def run(name: Annotated[str, typer.Argument(help="Which; `f1stream jobs` lists them.")]) -> None:
     """Run a job now, here, on record; wait for one that runs already. Exit code 1 when it is not complete."""
     from f1stream.jobs.runs import Ended  # noqa: PLC0415
-    from f1stream.jobs.work import JOBS, do  # noqa: PLC0415
+    from f1stream.jobs.work import JOBS, run_job  # noqa: PLC0415
 
     if name not in JOBS:
         raise typer.BadParameter(f"There is no job {name!r}; there are {', '.join(JOBS)}.")
     console = Console()
     with console.status(f"Job {name}"):
-        done = do(JOBS[name], settings())
+        done = run_job(JOBS[name], settings())
     for said in done.sentences + done.errors:
         console.print(said, highlight=False)
     console.print(f"{name}: {done.ended}.", highlight=False)
@@ -86,7 +86,7 @@ def _latest_runs() -> list[dict[str, Any]]:
             warehouse.close()
 
 
-def _told(at: object) -> str:
+def _utc(at: object) -> str:
     if not isinstance(at, datetime):
         return ""
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%d %H:%M")

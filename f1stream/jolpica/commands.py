@@ -16,8 +16,8 @@ from f1stream.jobs.lock import one_at_a_time
 from f1stream.jolpica import plan
 from f1stream.jolpica.client import open_jolpica, rates, shared_bucket
 from f1stream.jolpica.landing import Landing
-from f1stream.jolpica.resources import Ask
-from f1stream.jolpica.sync import Outcome, Sync
+from f1stream.jolpica.resources import Query
+from f1stream.jolpica.sync import Sync, SyncReport
 from f1stream.settings import settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
@@ -70,7 +70,7 @@ def parse_rounds(text: str | None) -> set[int] | None:
     return rounds
 
 
-def _run(work: Callable[[Sync], Awaitable[Outcome]]) -> None:
+def _run(work: Callable[[Sync], Awaitable[SyncReport]]) -> None:
     with one_at_a_time(settings()), embedded_warehouse(settings()):
         warehouse = Warehouse(settings())
         list(create(warehouse, settings().snowflake_database))
@@ -84,14 +84,14 @@ def _run(work: Callable[[Sync], Awaitable[Outcome]]) -> None:
 
 
 async def _with_api(
-    warehouse: Warehouse, work: Callable[[Sync], Awaitable[Outcome]], progress: Callable[[Ask | None, int], None]
-) -> Outcome:
+    warehouse: Warehouse, work: Callable[[Sync], Awaitable[SyncReport]], progress: Callable[[Query | None, int], None]
+) -> SyncReport:
     async with open_jolpica(settings()) as api:
         return await work(Sync(api, Landing(warehouse), progress=progress))
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Ask | None, int], None]]:
+def _progress() -> Iterator[Callable[[Query | None, int], None]]:
     """A bar in requests, with an estimate that knows the hourly limit."""
     bucket, hourly = shared_bucket(settings().home, rates(settings())), settings().jolpica_requests_per_hour
     columns = (
@@ -101,13 +101,13 @@ def _progress() -> Iterator[Callable[[Ask | None, int], None]]:
     with Progress(*columns) as bars:
         task = bars.add_task("Jolpica", total=0, left="")
 
-        def told(ask: Ask | None, more: int) -> None:
+        def told(query: Query | None, more: int) -> None:
             bar = bars.tasks[0]
             total, done = (bar.total or 0) + max(more, 0), bar.completed + max(-more, 0)
             bucket.leak(bucket.now())  # type: ignore[no-untyped-call]
             left = plan.seconds_for(int(total - done), min(bucket.count(), hourly), hourly)
             about = f"about {timedelta(seconds=round(left))} left ({hourly} an hour)" if left >= 1 else ""
-            bars.update(task, total=total, completed=done, left=about, description=str(ask or bar.description))
+            bars.update(task, total=total, completed=done, left=about, description=str(query or bar.description))
 
         try:
             yield told

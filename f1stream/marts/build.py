@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 
 from f1stream.child_environment import environment_for
+from f1stream.errors import UserError
 from f1stream.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ NAMED = 3
 LAST_LINES = 10
 
 
-class BuildFailed(Exception):
+class BuildFailed(UserError):
     """The marts could not be built; the text is one sentence for the user."""
 
 

@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from f1stream.child_environment import environment_for
-from f1stream.embedded.broker import claim
 from f1stream.embedded.running import data_folder, embedded_warehouse
 from f1stream.embedded.warehouse import command as warehouse_command
 from f1stream.embedded.warehouse import require_password_beyond_loopback
 from f1stream.kafka import BrokerError, end_offsets
+from f1stream.ports import check_port
 from f1stream.settings import Settings, settings
 from f1stream.warehouse.errors import WarehouseError
 
@@ -43,7 +43,7 @@ def serve() -> None:
     """The embedded warehouse, in the foreground: for workers in other containers."""
     s = settings()
     require_password_beyond_loopback(s, s.web_host)
-    claim(s.web_host, s.embedded_warehouse_port, "F1STREAM_EMBEDDED_WAREHOUSE_PORT", "the embedded warehouse")
+    check_port(s.web_host, s.embedded_warehouse_port, "F1STREAM_EMBEDDED_WAREHOUSE_PORT", "the embedded warehouse")
     print(f"Embedded warehouse on {s.web_host}:{s.embedded_warehouse_port}. Ctrl-C stops it.", flush=True)  # noqa: T201
     arguments = warehouse_command(data_folder(s), s.embedded_warehouse_port, s.web_host)
     os.execve(arguments[0], arguments, environment_for(s, "warehouse"))  # noqa: S606 - this interpreter, no shell

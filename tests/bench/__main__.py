@@ -22,9 +22,9 @@ import psutil
 from f1stream import topics
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.sources.archive import read_archive
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
+from f1stream.sources.session_archive import read_archive
 from f1stream.topics import RecordHeaders
 from f1stream.warehouse import tables
 from f1stream.warehouse.loader import Loader

@@ -40,7 +40,7 @@ from typer.testing import CliRunner
 from f1stream import cli
 from f1stream.child_environment import environment_for
 from f1stream.embedded import warehouse
-from f1stream.embedded.ports import listens
+from f1stream.ports import listens
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.warehouse.connection import Warehouse

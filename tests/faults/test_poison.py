@@ -9,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from f1stream import topics
-from f1stream.sources.packing import Published
+from f1stream.sources.packing import OutgoingRecord
 from models import Packet
 from tests.support.archive_rig import ArchiveRig, ended
 from tests.support.poison import HEADERS, POISON
@@ -21,7 +21,7 @@ LONG = os.environ.get("F1STREAM_FAULTS") == "long"
 
 @pytest.mark.parametrize("fault", ["", "commit:before:1:SIGKILL", "commit:after:1:SIGKILL"] if LONG else [""])
 async def test_each_is_in_the_dead_letters_once_with_its_reason(
-    rig: ArchiveRig, items: list[Published], fault: str
+    rig: ArchiveRig, items: list[OutgoingRecord], fault: str
 ) -> None:
     await rig.publish(bytes_of(items))
     packet = next(item.record for item in items if isinstance(item.record, Packet) and item.record.gear)

@@ -14,9 +14,9 @@ import pytest
 
 from f1stream import topics
 from f1stream.kafka import end_offsets
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.topics import RecordHeaders
 from f1stream.warehouse.partition_batch import Partition
 from models import Lap, Packet, SessionEnd, SessionInfo

@@ -12,7 +12,7 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
 from f1stream import topics
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
 from f1stream.topics import RecordHeaders
 from models import Lap, Packet, Weather
@@ -40,7 +40,9 @@ def different(found: dict[int, bytes], expected: dict[int, bytes]) -> list[int]:
     return sorted(n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n))
 
 
-def records(session: Session, stretch: tuple[int, int], epoch: int, packet_ms: int) -> list[tuple[Published, bytes]]:
+def records(
+    session: Session, stretch: tuple[int, int], epoch: int, packet_ms: int
+) -> list[tuple[OutgoingRecord, bytes]]:
     return bytes_of(pack(session, epoch, packet_ms, *stretch))
 
 

@@ -11,8 +11,8 @@ from f1stream.conformance.feed import FeedState, read_feed
 from f1stream.race.frames import Frames
 from f1stream.race.race import Race
 from f1stream.race.stages.driver_join import lap_update
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
 from models import CarState, Entries, Lap
 from tests.support.figures import figures

@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from f1stream import topics
 from f1stream.embedded import warehouse
 from f1stream.kafka import end_offsets
-from f1stream.sources.packing import Published
+from f1stream.sources.packing import OutgoingRecord
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader
@@ -133,7 +133,7 @@ class ArchiveRig(Rig):
         """Ask the warehouse."""
         return self.warehouse.rows(sql)
 
-    def assert_exact(self, items: Iterable[Published], *, letters: int = 0) -> None:
+    def assert_exact(self, items: Iterable[OutgoingRecord], *, letters: int = 0) -> None:
         """Every published record's rows are loaded, once, in order, with every value as published, and no others."""
         items = list(items)
         for table in (tables.TELEMETRY, tables.LAPS, tables.MESSAGES):
@@ -183,7 +183,7 @@ async def stopped(process: subprocess.Popen[bytes]) -> None:
 TELEMETRY_NAMES = ["source", "session_date", "utc", *COLUMNS]
 
 
-def _expected(item: Published) -> list[dict[str, Any]]:
+def _expected(item: OutgoingRecord) -> list[dict[str, Any]]:
     """The rows of a published record, from the record itself."""
     t0 = datetime.fromtimestamp(item.headers.t0_utc_ms / 1000, UTC).replace(tzinfo=None)
     run = {"source": item.headers.source, "session_date": t0.date()}

@@ -26,7 +26,7 @@ from f1stream.processing.reads import AssignedReads
 from f1stream.processing.tables import newest, with_version, without_version
 from f1stream.race.stages.driver_stage import DriverStage
 from f1stream.race.stages.session_stage import SessionStage
-from f1stream.sources.packing import Published
+from f1stream.sources.packing import OutgoingRecord
 from models import Frame
 
 Partition = tuple[str, int]
@@ -58,7 +58,7 @@ class MemoryEvent:
     message: MemoryRecord
 
 
-def encoded(items: Iterable[Published]) -> list[Output]:
+def encoded(items: Iterable[OutgoingRecord]) -> list[Output]:
     """A source's records as it publishes them."""
     return [Output(item.topic, item.key, topics.encode(item.record), item.headers.encode()) for item in items]
 

@@ -12,8 +12,8 @@ from models.frame import FRAME_MS, KEYFRAME_MS
 from models.message import Entry, RaceControl, SessionInfo
 from web.feed import Feed
 from web.history import Fact
-from web.shelf import FramesRecord
-from web.telemetry import UNKNOWN_DRS, Packet
+from web.sample_store import UNKNOWN_DRS, PacketColumns
+from web.tape_store import FramesRecord
 
 LAP_MS = 60_000
 CARS = (("1", "VER", "Red", "3671C6"), ("4", "NOR", "Orange", "FF8000"), ("81", "PIA", "Orange", "FF8000"))
@@ -155,7 +155,7 @@ def messages() -> list[Fact]:
     return [message(seq, record) for seq, record in enumerate(told)]
 
 
-def packet(car: str, seq: int, first_ms: int, count: int, every_ms: int = 200, epoch: int = 1) -> Packet:
+def packet(car: str, seq: int, first_ms: int, count: int, every_ms: int = 200, epoch: int = 1) -> PacketColumns:
     """Samples of a car that goes round the outline at an even pace."""
     times = [first_ms + i * every_ms for i in range(count)]
     angles = [2 * math.pi * t / PACE_MS[car] for t in times]
@@ -165,7 +165,7 @@ def packet(car: str, seq: int, first_ms: int, count: int, every_ms: int = 200, e
         array("B", [104 if not i else i % 101 for i in range(count)]), array("B", [i % 2 for i in range(count)]),
         array("B", [i % 9 for i in range(count)]), array("B", [UNKNOWN_DRS if not i else 12 for i in range(count)]),
     )  # fmt: skip
-    return Packet("test_race", car, epoch, seq, columns)
+    return PacketColumns("test_race", car, epoch, seq, columns)
 
 
 def whole_race(feed: Feed, frames: int = 650, until_ms: int | None = None, **named: Any) -> None:
@@ -174,12 +174,12 @@ def whole_race(feed: Feed, frames: int = 650, until_ms: int | None = None, **nam
     ``until_ms``: only what was known by then, and it has not ended.
     """
     run = {name: named[name] for name in ("session", "epoch") if name in named}
-    feed.take([head_record(**named), frames_record(0, frames, **run)])
+    feed.add_frames([head_record(**named), frames_record(0, frames, **run)])
     if until_ms is None:
-        feed.take([frames_record(frames, 1, ended=True, **run)])
+        feed.add_frames([frames_record(frames, 1, ended=True, **run)])
     facts = [lap(car, number) for car, *_ in CARS for number in (1, 2)] + messages()
-    feed.take_facts([fact for fact in facts if until_ms is None or fact.known_ms <= until_ms])
+    feed.add_facts([fact for fact in facts if until_ms is None or fact.known_ms <= until_ms])
     for car, *_ in CARS:
         for seq, second in enumerate(range(0, 130_000 if until_ms is None else until_ms + 1, 1_000)):
             count = 5 if until_ms is None else min(5, (until_ms - second) // 200 + 1)
-            feed.take_packet(packet(car, seq, second, count))
+            feed.add_packet(packet(car, seq, second, count))

@@ -19,7 +19,7 @@ from f1stream import topics
 from f1stream.embedded import broker
 from f1stream.kafka import create_topics
 from f1stream.settings import Settings
-from f1stream.sources.packing import Published
+from f1stream.sources.packing import OutgoingRecord
 from models import DeadLetter
 from tests.support.ports import free_port
 
@@ -31,7 +31,7 @@ class WorkerStoppedError(Exception):
     """A worker met a hole before it was ready."""
 
 
-def bytes_of(items: Iterable[Published]) -> list[tuple[Published, bytes]]:
+def bytes_of(items: Iterable[OutgoingRecord]) -> list[tuple[OutgoingRecord, bytes]]:
     """Records with their values, as ``Rig.publish`` takes them."""
     return [(item, topics.encode(item.record)) for item in items]
 
@@ -112,7 +112,7 @@ class Rig:
         """A page server."""
         return self._popen([sys.executable, "-m", "f1stream", "web"], "web", F1STREAM_WEB_PORT=str(port))
 
-    async def publish(self, records: Iterable[tuple[Published, bytes]], speed: float | None = None) -> None:
+    async def publish(self, records: Iterable[tuple[OutgoingRecord, bytes]], speed: float | None = None) -> None:
         """Publish records with the values given, at ``speed`` times the session's pace."""
         producer = AIOKafkaProducer(
             **self.settings.kafka_client(),

@@ -8,8 +8,8 @@ from typing import Any
 from f1stream.race.frames import Frames
 from f1stream.race.race import Race
 from f1stream.race.stages.driver_join import lap_update
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from models import CarState, Entries, Lap
 

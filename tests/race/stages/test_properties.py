@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from f1stream.processing.outputs import Output
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import simulate
 from models import Entries, SessionInfo, Track
@@ -49,7 +49,7 @@ def undisturbed() -> dict[int, bytes]:
 
 
 @cache
-def published(epoch: int, packet_ms: int) -> tuple[Published, ...]:
+def published(epoch: int, packet_ms: int) -> tuple[OutgoingRecord, ...]:
     return tuple(pack(session(), epoch, packet_ms, from_ms()))
 
 

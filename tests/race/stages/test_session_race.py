@@ -12,7 +12,7 @@ from f1stream import topics
 from f1stream.race.stages import session_race
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.simulator import simulate
 from f1stream.topics import BadRecord, SequenceGap
 from models import (
@@ -408,7 +408,7 @@ def test_ended_run_is_still_ended_after_a_restart() -> None:
 
 
 @cache
-def simulated() -> tuple[Published, ...]:
+def simulated() -> tuple[OutgoingRecord, ...]:
     return tuple(pack(simulate(4, cars=5, laps=2), 1, 2_000))
 
 
@@ -417,10 +417,10 @@ def undisturbed(official: bool) -> Run:
     return run(simulate(4, cars=5, laps=2), 2_000, official=official)
 
 
-def updates(items: tuple[Published, ...]) -> list[tuple[Published | None, CarUpdate | None]]:
+def updates(items: tuple[OutgoingRecord, ...]) -> list[tuple[OutgoingRecord | None, CarUpdate | None]]:
     """Messages and updates in the order of publishing, one packet an update."""
     drivers: dict[bytes, DriverJoin] = {}
-    out: list[tuple[Published | None, CarUpdate | None]] = []
+    out: list[tuple[OutgoingRecord | None, CarUpdate | None]] = []
     for item in items:
         headers: Any = item.headers
         record: Any = item.record
@@ -462,7 +462,7 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
     assert race.tally == expected.race.tally
 
 
-def take(race: SessionRace, message: Published | None, told: CarUpdate | None) -> None:
+def take(race: SessionRace, message: OutgoingRecord | None, told: CarUpdate | None) -> None:
     if message is not None:
         record: Any = message.record
         race.take_message(message.headers.seq, message.headers.emitted_ms, record)
