@@ -14,7 +14,7 @@ import pytest
 from f1stream import topics
 from f1stream.metrics import DAMAGED_RUNS, IGNORED_RECORDS, SESSION_TIME
 from f1stream.processing.outputs import Output
-from f1stream.race.stages import frame_records, session_race, session_stage
+from f1stream.race.stages import frame_records, session_join, session_race, session_tables
 from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
 from f1stream.race.state import Race
 from f1stream.sources.packing import pack
@@ -265,7 +265,7 @@ def test_records_of_frames_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch)
     ("module", "name", "reason"),
     [
         (frame_records, "RECORD_BYTES", "a head frame at .* ms has .* bytes, more than 1000"),
-        (session_stage, "MAX_BYTES", "its checkpoint has .* bytes, more than 1000"),
+        (session_tables, "MAX_BYTES", "its checkpoint has .* bytes, more than 1000"),
     ],
 )
 def test_what_no_record_can_hold_costs_the_run(
@@ -287,7 +287,7 @@ def test_samples_and_messages_that_wait_are_bounded(monkeypatch: pytest.MonkeyPa
     silent = [output for output in records(BAD) if output.key != key]
     for name, most, what in [("MAX_BUFFERED_SAMPLES", 50, "samples"), ("MAX_BUFFERED_MESSAGES", 5, "messages")]:
         with monkeypatch.context() as patched:
-            patched.setattr(session_race, name, most)
+            patched.setattr(session_join, name, most)
             kafka = MemoryKafka(silent)
             MemoryWorker(kafka).run_to_the_end(20)
         (notice,) = damaged(kafka, BAD)

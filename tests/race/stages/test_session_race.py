@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from f1stream import topics
-from f1stream.race.stages import session_race
+from f1stream.race.stages import session_join
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.packing import OutgoingRecord, pack
@@ -277,14 +277,14 @@ def test_a_car_that_takes_no_part_is_ignored_also_after_a_restart() -> None:
 
 
 def test_before_the_entries_are_known_so_many_cars_may_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_race, "MOST_CARS", 2)
+    monkeypatch.setattr(session_join, "MOST_CARS", 2)
     race = SessionRace("s", 1)
     taken = [race.take_update(update(number, (0, 0), 1_400)) for number in ("4", "81", "99")]
     assert taken == [True, True, False]
     race.take_message(0, START_MS, INFO)
     race.take_message(1, START_MS, entries("4"))
     race.advance()
-    assert list(race._cars) == ["4"]
+    assert list(race.join.cars) == ["4"]
 
 
 def test_message_about_a_car_that_does_not_take_part_is_refused_as_soon_as_it_is_known_who_does() -> None:
