@@ -66,10 +66,10 @@ def test_unknown_headers_are_ignored() -> None:
         (given("t0_utc_ms", b"9" * 5_000), "'t0_utc_ms' has 5000 bytes"),
         (given("source", b"x" * 201), "'source' has 201 characters"),
         (given("source", b"\xff"), "'source' is not text"),
-        ([*RecordHeaders(1, 1, 1).encode(), ("epoch", b"2")], "'epoch' is there more than once"),
+        ([*RecordHeaders(1, 1, 1).encode(), ("epoch", b"2")], "'epoch' appears more than once"),
         (
             [*RecordHeaders(1, 1, 1).encode(), *[("other", b"")] * 10_000, ("source", b"me")],
-            "'source' is there more than",
+            "'source' appears more than",
         ),
         (RecordHeaders(1, 2**31, 1).encode(), "'seq' is 2147483648"),
         (RecordHeaders(1, 1, 86_400_001).encode(), "'emitted_ms' is 86400001"),
