@@ -17,6 +17,7 @@ from f1stream.settings import settings
 from f1stream.sources.fastf1.fetch import fetch_if_missing
 from f1stream.sources.fastf1.identity import identity_messages
 from f1stream.sources.fastf1.schedule import SessionRef
+from f1stream.sources.kinds import KINDS
 from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.parser.counts import ParseCounts
 from f1stream.sources.livetiming.recording.reader import Recording, open_recording
@@ -25,11 +26,6 @@ from f1stream.sources.session_archive import read_archive, require_archive
 from f1stream.sources.simulator import SimOptions, simulate
 
 log = logging.getLogger(__name__)
-KINDS = "archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
-WHICH = (
-    "Behind a recording's path, #KEY names one of several sessions in it, and #YEAR/EVENT/SESSION the one it is of "
-    "where it does not say so itself"
-)
 TOLD = 10
 """So many names are told at the most."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from f1stream import logs
+from f1stream import logs, processes
 from f1stream.jobs import child
 from f1stream.jobs.child import CommandRunner
 from f1stream.settings import Settings
@@ -74,7 +74,7 @@ def test_a_large_log_is_put_aside(settings: Settings, monkeypatch: pytest.Monkey
 def test_nothing_of_it_is_left_when_it_is_stopped(
     settings: Settings, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child, "STOPS_WITHIN_S", 0.2)
+    monkeypatch.setattr(processes, "STOPS_WITHIN_S", 0.2)
     followed, codes = CommandRunner(settings, "live"), list[int | None]()
     thread = threading.Thread(target=lambda: codes.append(followed.run(f"echo begun; {command}")))
     thread.start()

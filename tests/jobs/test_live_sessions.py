@@ -115,7 +115,7 @@ async def test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_re
         await asyncio.to_thread(
             until, "something is recorded", lambda: recording.exists() and recording.stat().st_size > 50_000
         )
-        (killed,) = [each for each in psutil.Process().children() if "f1stream.jobs.child" in each.cmdline()]
+        (killed,) = [each for each in psutil.Process().children() if "f1stream.child" in each.cmdline()]
         killed.kill()
         await asyncio.to_thread(thread.join, PATIENCE_S)
     assert ended == [Ended.COMPLETE]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
+from f1stream.commands.jolpica import parse_rounds
 from f1stream.jolpica import plan
-from f1stream.jolpica.commands import parse_rounds
 from f1stream.jolpica.landing import AnswerStatus, LastAnswer, by_entity, content_hash, difference
 from f1stream.jolpica.models import JolpicaRace
 from f1stream.jolpica.plan import CalendarEvent

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,14 +11,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from f1stream import topics
 from f1stream.embedded import broker
 from f1stream.kafka import create_topics
+from f1stream.processes import stop
 from f1stream.settings import Settings
 from f1stream.sources.packing import OutgoingRecord
+from f1stream.stack import until_healthy
 from models import DeadLetter
 from tests.support.ports import free_port
 
@@ -185,13 +185,7 @@ class Rig:
     def stop(self) -> None:
         """End every process, by its id."""
         for process in reversed(self.processes):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(5)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            stop(process, within_s=5)
 
 
 def _take(found: dict[int, bytes], message: Any, epoch: int) -> None:
@@ -203,16 +197,11 @@ def _take(found: dict[int, bytes], message: Any, epoch: int) -> None:
 
 
 async def wait_healthy(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return when the worker on ``port`` says that it is ready."""
-    async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as http:
-        while True:
-            if process.poll() == STOPPED_AT_A_HOLE:
-                raise WorkerStoppedError
-            assert process.poll() is None, f"the worker ended with code {process.returncode}"
-            try:
-                async with http.get(f"http://127.0.0.1:{port}/health") as answer:
-                    if answer.status == 200:
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.1)
+    """Return when the worker on ``port`` is ready."""
+
+    def check() -> None:
+        if process.poll() == STOPPED_AT_A_HOLE:
+            raise WorkerStoppedError
+        assert process.poll() is None, f"the worker ended with code {process.returncode}"
+
+    await until_healthy(f"http://127.0.0.1:{port}/health", check, PATIENCE_S)
