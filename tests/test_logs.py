@@ -35,8 +35,8 @@ def lines(form: str, level: str = "INFO") -> list[str]:
 def test_json_has_one_object_a_line_with_session_and_driver_and_the_error_that_ended_it() -> None:
     hidden, warning, end = (json.loads(line) for line in lines("json"))
     assert hidden["level"] == "INFO"
-    told = {name: warning[name] for name in ("level", "process", "logger", "message", "session", "driver")}
-    assert told == {
+    fields = {name: warning[name] for name in ("level", "process", "logger", "message", "session", "driver")}
+    assert fields == {
         "level": "WARNING", "process": "race", "logger": "f1stream", "message": "telemetry[3] at 90: no JSON, Pérez",
         "session": "9693", "driver": "11",
     }  # fmt: skip
@@ -67,5 +67,5 @@ def test_text_is_for_people() -> None:
         (b"\xff", {"session": "�"}),
     ],
 )
-def test_keys_say_whose_a_record_is(key: bytes | None, told: dict[str, str]) -> None:
-    assert key_fields(key) == told
+def test_keys_say_whose_a_record_is(key: bytes | None, fields: dict[str, str]) -> None:
+    assert key_fields(key) == fields

@@ -47,7 +47,7 @@ def test_record_headers_survive_the_round_trip() -> None:
 
 def given(name: str, value: Any) -> list[tuple[str, Any]]:
     """Good headers but for one."""
-    return [(each, value if each == name else told) for each, told in RecordHeaders(1, 1, 1).encode()]
+    return [(each, value if each == name else own) for each, own in RecordHeaders(1, 1, 1).encode()]
 
 
 def test_unknown_headers_are_ignored() -> None:

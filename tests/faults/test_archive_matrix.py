@@ -121,9 +121,9 @@ async def test_a_record_that_the_warehouse_rejects_is_a_dead_letter_and_the_othe
     rig.archive()
     await rig.until_loaded()
     rig.assert_exact(items[:place] + items[place + 1 :], letters=1)
-    (letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
-    assert "does not fit" in letter["reason"]
-    assert letter["session_key"] == "9693"
+    (dead_letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
+    assert "does not fit" in dead_letter["reason"]
+    assert dead_letter["session_key"] == "9693"
 
 
 async def test_sigterm_in_mid_batch_loses_nothing(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
@@ -215,9 +215,9 @@ async def test_records_deleted_before_they_were_loaded_are_a_dead_letter_and_the
     await admin.close()
     rig.archive()
     await rig.until_loaded()
-    (letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
-    assert (letter["refused_topic"], letter["refused_partition"], letter["refused_offset"]) == (*of, loaded)
-    assert letter["reason"].startswith("5 records")
+    (found,) = rig.rows("select * from RAW.DEAD_LETTERS")
+    assert (found["refused_topic"], found["refused_partition"], found["refused_offset"]) == (*of, loaded)
+    assert found["reason"].startswith("5 records")
     async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{rig.archives[-1][1]}/metrics") as answer:
         assert 'f1stream_dead_letters_total{by="archive",topic="telemetry"}' in await answer.text()
     (rest,) = rig.rows("select min(kafka_offset) as first from RAW.TELEMETRY where kafka_partition = 1"

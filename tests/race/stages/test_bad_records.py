@@ -96,8 +96,8 @@ def test_a_number_of_many_digits_in_race_control_costs_at_most_its_message(digit
 def test_an_unreadable_record_with_a_huge_key_is_a_small_dead_letter() -> None:
     kafka = MemoryKafka([Output(topics.TELEMETRY, b"k" * 160_000, b"no JSON", [("h" * 10_000, b"v" * 100_000)])])
     MemoryWorker(kafka).run_to_the_end()
-    (letter,) = kafka.dead_letters()
-    assert "key" in letter.reason or "header" in letter.reason
+    (dead_letter,) = kafka.dead_letters()
+    assert "key" in dead_letter.reason or "header" in dead_letter.reason
     written = [record for log in kafka.logs.values() for record in log if record.topic == topics.DEAD_LETTERS]
     sizes = [
         len(record.value or b"") + len(record.key or b"") + sum(len(n) + len(v or b"") for n, v in record.headers)

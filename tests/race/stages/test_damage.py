@@ -68,9 +68,9 @@ def damaged(kafka: MemoryKafka, seed: int) -> list[DamageNotice]:
     return [each for n, each in enumerate(found) if each not in found[:n]]
 
 
-def letter_of(kafka: MemoryKafka) -> DeadLetter:
-    (letter,) = kafka.dead_letters()
-    return letter
+def dead_letter_of(kafka: MemoryKafka) -> DeadLetter:
+    (dead_letter,) = kafka.dead_letters()
+    return dead_letter
 
 
 def without(outputs: tuple[Output, ...], topic: str, n: int) -> list[Output]:
@@ -90,8 +90,8 @@ def test_a_gap_in_the_log_costs_the_run_and_publishing_it_again_heals_it(topic: 
     worker.run_to_the_end(20)
     (notice,) = damaged(kafka, BAD)
     assert (notice.epoch, "came after" in notice.reason) == (1, True)
-    letter = letter_of(kafka)
-    assert (letter.topic, letter.reason) == (topic, f"run 1 is damaged: {notice.reason}")
+    dead_letter = dead_letter_of(kafka)
+    assert (dead_letter.topic, dead_letter.reason) == (topic, f"run 1 is damaged: {notice.reason}")
     assert kafka.unacknowledged() == {}
     assert frames(kafka, GOOD) == expected(GOOD)
     for output in records(BAD, 2):
@@ -145,22 +145,22 @@ def test_a_run_that_does_not_begin_with_its_first_record_is_refused_and_the_olde
     assert frames(kafka, BAD) == expected(BAD)
     assert damaged(kafka, BAD) == []
     assert kafka.unacknowledged() == {}
-    letters = kafka.dead_letters()
-    assert len(letters) == len({output.key for output in late})  # the first of each car, or of the session
-    assert all("run 2" in letter.reason and "not" in letter.reason for letter in letters)
-    assert len([line for line in caplog.messages if "Records of run 2 are ignored" in line]) == len(letters)
+    dead_letters = kafka.dead_letters()
+    assert len(dead_letters) == len({output.key for output in late})  # the first of each car, or of the session
+    assert all("run 2" in dead_letter.reason and "not" in dead_letter.reason for dead_letter in dead_letters)
+    assert len([line for line in caplog.messages if "Records of run 2 are ignored" in line]) == len(dead_letters)
 
 
 def break_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """They fail at one message."""
-    apply = Race.tell
+    apply = session_race.apply_message
 
-    def fails(self: Race, message: Any) -> None:
+    def fails(race: Race, message: Any) -> None:
         if isinstance(message, TrackStatus) and message.message == "cannot be borne":
             raise IndexError("no such car")
-        apply(self, message)
+        apply(race, message)
 
-    monkeypatch.setattr(Race, "tell", fails)
+    monkeypatch.setattr(session_race, "apply_message", fails)
 
 
 def test_a_message_that_the_rules_cannot_bear_costs_its_run_from_there_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,9 +178,9 @@ def test_a_message_that_the_rules_cannot_bear_costs_its_run_from_there_on(monkey
     assert DAMAGED_RUNS.labels("race")._value.get() == before + 1
     (notice,) = damaged(kafka, BAD)
     assert notice.reason == "message 10 (track_status) cannot be applied, IndexError: no such car"
-    letter = letter_of(kafka)
-    record = kafka.logs[letter.topic, letter.partition][letter.offset]
-    assert (letter.topic, seq_of(record)) == (topics.MESSAGES, 10)
+    dead_letter = dead_letter_of(kafka)
+    record = kafka.logs[dead_letter.topic, dead_letter.partition][dead_letter.offset]
+    assert (dead_letter.topic, seq_of(record)) == (topics.MESSAGES, 10)
     made = frames(kafka, BAD)
     assert made == {n: value for n, value in expected(BAD).items() if n * 200 < emitted_ms}
     assert len(made) > 10
@@ -358,9 +358,9 @@ def test_a_run_of_a_source_whose_clock_is_ahead_is_refused_and_hides_nothing() -
     worker.run_to_the_end(500)
     assert frames(kafka, BAD) == expected(BAD)
     assert frames(kafka, BAD, ahead) == {}
-    letters = kafka.dead_letters()
-    assert len(letters) == len(records(BAD))
-    assert {letter.reason for letter in letters} == {
+    dead_letters = kafka.dead_letters()
+    assert len(dead_letters) == len(records(BAD))
+    assert {dead_letter.reason for dead_letter in dead_letters} == {
         f"run id {ahead} lies 1.0 hours after the record was published: the source's clock is wrong"
     }
     for output in records(BAD, soon):
@@ -435,7 +435,7 @@ def test_updates_of_a_run_in_the_future_hide_nothing(what: str) -> None:
     kafka = MemoryKafka([Output(topics.UPDATES, b"sim-4", topics.encode(value)), *records(BAD)])
     MemoryWorker(kafka).run_to_the_end(20)
     assert frames(kafka, BAD) == expected(BAD)
-    assert "hours after the record was published" in letter_of(kafka).reason
+    assert "hours after the record was published" in dead_letter_of(kafka).reason
 
 
 def test_damage_by_one_entry_of_updates_costs_none_of_the_others() -> None:
@@ -488,8 +488,8 @@ def test_the_letter_of_a_damaging_message_names_the_message_of_its_own_run(monke
     second[at] = replace(second[at], value=topics.encode(value))
     kafka = MemoryKafka([*records(BAD), *second])
     MemoryWorker(kafka).run_to_the_end(5_000)
-    letter = letter_of(kafka)
-    record = kafka.logs[letter.topic, letter.partition][letter.offset]
+    dead_letter = dead_letter_of(kafka)
+    record = kafka.logs[dead_letter.topic, dead_letter.partition][dead_letter.offset]
     assert (dict(record.headers)["epoch"], seq_of(record)) == (b"2", 10)
 
 

@@ -60,7 +60,7 @@ def test_packet_waits_for_the_laps_it_names() -> None:
     car.take_lap(1, 1_300, lap(1, 1_200, deleted=True), "l1")
     run, settled = car.join()
     assert run is not None
-    assert [(told.emitted_ms, told.end_ms, told.deleted) for told in run.laps] == [
+    assert [(lap.emitted_ms, lap.end_ms, lap.deleted) for lap in run.laps] == [
         (1_200, 1_200, False),
         (1_300, 1_200, True),
     ]
@@ -78,7 +78,7 @@ def test_lap_waits_for_the_packet_that_names_it() -> None:
     car.take_packet(1, 2_000, 1, 0, packet(2_000), "p1")
     run, settled = car.join()
     assert run is not None
-    assert [told.lap_number for told in run.laps] == [1]
+    assert [lap.lap_number for lap in run.laps] == [1]
     assert set(settled) == {"p1", "l0"}
 
 
@@ -95,8 +95,8 @@ def test_lap_that_was_made_up_is_not_official() -> None:
     car.take_packet(0, 1_000, 1, 0, packet(1_000), "p0")
     run, _ = car.join()
     assert run is not None
-    told = run.laps[0]
-    assert (told.official, told.compound, told.tyre_life, told.speed_st) == (False, "SOFT", 3, 311)
+    (joined,) = run.laps
+    assert (joined.official, joined.compound, joined.tyre_life, joined.speed_st) == (False, "SOFT", 3, 311)
 
 
 def test_unreadable_packet_is_silence() -> None:
@@ -142,7 +142,7 @@ def test_repeated_records_are_handed_on_once_and_settled_each(again: str) -> Non
     second, more = car.join()
     runs = [run for run in (first, second) if run is not None]
     assert [t for run in runs for t in run.t] == [600, 1_600]
-    assert [told.lap_number for run in runs for told in run.laps] == [1]
+    assert [lap.lap_number for run in runs for lap in run.laps] == [1]
     assert [seq for run in runs for seq in range(run.first_seq, run.last_seq + 1)] == [0, 1]
     assert sorted([*settled, *more]) == ["l0", "l0 again", "p0", "p0 again", "p1"]
     assert car.join() == (None, [])
@@ -257,7 +257,7 @@ def test_new_run_replaces_the_present_one_and_settles_what_waits() -> None:
     car.take_packet(1, 600, 1, 0, packet(600), "second")
     run, settled = car.join()
     assert run is not None
-    assert [told.lap_number for told in run.laps] == [9]
+    assert [lap.lap_number for lap in run.laps] == [9]
     assert set(settled) == {"new lap", "second"}
 
 
@@ -284,7 +284,7 @@ def test_restored_driver_goes_on_where_its_last_run_ended() -> None:
     again.take_lap(1, 1_500, lap(2, 1_500), "l1")
     run, settled = again.join()
     assert run is not None
-    assert (run.first_seq, run.last_seq, [told.lap_number for told in run.laps]) == (1, 1, [2])
+    assert (run.first_seq, run.last_seq, [lap.lap_number for lap in run.laps]) == (1, 1, [2])
     assert set(settled) == {"p1", "l1"}
 
 

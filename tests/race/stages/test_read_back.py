@@ -26,16 +26,16 @@ few = settings(
 _message: TypeAdapter[Any] = TypeAdapter(Message)
 
 
-def admitted(told: dict[str, Any]) -> list[Any]:
+def admitted(generated: dict[str, Any]) -> list[Any]:
     """The message, where its fields go together."""
     try:
-        return [_message.validate_python(told)]
+        return [_message.validate_python(generated)]
     except ValidationError:
         return []
 
 
-def of_a_car(told: dict[str, Any], number: str) -> dict[str, Any]:
-    return told | {"driver_number": number} if "driver_number" in told else told
+def of_a_car(generated: dict[str, Any], number: str) -> dict[str, Any]:
+    return generated | {"driver_number": number} if "driver_number" in generated else generated
 
 
 messages = st.lists(
@@ -69,12 +69,12 @@ def stored(checkpoint: bytes | None) -> Any:
 @few
 @given(st.data(), messages, values(SessionInfo), st.booleans())
 def test_what_a_session_publishes_and_stores_is_read_back(
-    data: st.DataObject, told: list[Any], info: dict[str, Any], silent: bool
+    data: st.DataObject, generated: list[Any], info: dict[str, Any], silent: bool
 ) -> None:
     race = SessionRace("9693", 1)
     entries = [Entry(driver_number=n, tla=n, name=n, team="", team_color="", grid_position=None) for n in CARS]
     first = [SessionInfo.model_validate(info | {"start_ms": 0}), Entries(session_time_ms=0, entries=entries)]
-    facts = [*first, *(fact for fact in told if not isinstance(fact, SessionInfo | Entries))]
+    facts = [*first, *(fact for fact in generated if not isinstance(fact, SessionInfo | Entries))]
     for seq, fact in enumerate(facts):
         race.admit(fact)
         race.take_message(seq, min(seq * 50, 1_900), fact)

@@ -1,4 +1,4 @@
-"""One session: what a frame waits for, what it holds, and how it goes on after a failure."""
+"""One session: what a frame waits for, what it includes, and how a session continues after a failure."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def oval(radius: float) -> Track:
 def update(
     number: str, seqs: tuple[int, int], until_ms: int, *times: int, named: int = 0, laps: Any = ()
 ) -> CarUpdate:
-    """A run of packets; each sample's X is its time, so that a frame tells which one it holds."""
+    """A run of packets; each sample's X is its time, so that a frame shows which one it includes."""
     return CarUpdate(
         epoch=1, driver_number=number, first_seq=seqs[0], last_seq=seqs[1], until_ms=until_ms, messages=named,
         t=list(times), x=[float(t) for t in times], y=[1.0] * len(times), speed=[100.0] * len(times), laps=list(laps),
@@ -164,7 +164,7 @@ def test_message_counts_from_the_frame_at_which_it_is_known() -> None:
     for seq, (at, status) in enumerate([(1_200, "2"), (1_201, "4")], 2):
         race.take_message(seq, at, TrackStatus(session_time_ms=0, status=status, message=""))
     race.take_update(update("4", (0, 0), 1_400, named=4))
-    # A key frame tells all, a delta what is not as in it.
+    # A keyframe has all fields, a delta those that differ from it.
     assert [frame.race.model_dump(exclude_unset=True).get("track_status") for frame in frames(race.advance())] == [
         "1",
         "2",
@@ -443,13 +443,13 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
     given: list[Any] = []
     made: list[SessionHeader | Frame] = []
     restarts = 0
-    for message, told in updates(simulated()):
-        given.append((message, told))
-        take(race, message, told)
-        new = race.advance()
-        made += new
+    for message, new in updates(simulated()):
+        given.append((message, new))
+        take(race, message, new)
+        frames_made = race.advance()
+        made += frames_made
         kept = race.checkpoint()
-        if new and kept is not None and race.t is not None:
+        if frames_made and kept is not None and race.t is not None:
             race = SessionRace.restore("sim-4", kept, race.dump_header(), official)
             restarts += 1
             done = race.t or 0
@@ -462,12 +462,12 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
     assert race.tally == expected.race.tally
 
 
-def take(race: SessionRace, message: OutgoingRecord | None, told: CarUpdate | None) -> None:
+def take(race: SessionRace, message: OutgoingRecord | None, new: CarUpdate | None) -> None:
     if message is not None:
         record: Any = message.record
         race.take_message(message.headers.seq, message.headers.emitted_ms, record)
-    elif told is not None:
-        race.take_update(told)
+    elif new is not None:
+        race.take_update(new)
 
 
 @pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.LAPS, topics.MESSAGES])
@@ -489,13 +489,12 @@ def test_unreadable_record_costs_nothing_but_itself(topic: str) -> None:
 
 
 def test_every_message_is_of_a_known_car() -> None:
-    """Nothing that a source tells is refused."""
+    """No message of the simulator is refused."""
     race = session(*{topics.session_of(item.key)[1] for item in simulated() if item.topic == topics.TELEMETRY})
     for item in simulated():
         if item.topic == topics.MESSAGES:
             message: Any = item.record
-            told: Message = message
-            race.admit(told)
+            race.admit(message)
 
 
 # -- cars that join --------------------------------------------------------------------------------------------

@@ -64,10 +64,10 @@ def test_unusable_record_is_a_dead_letter_with_its_reason(
     for _ in range(3):  # one with a place in a run is pending until the run is silent, in both stages
         worker.run_to_the_end(500)
         worker.now += SILENT_S + 1
-    (letter,) = kafka.dead_letters()
-    assert (letter.consumer, letter.topic, letter.partition, letter.offset) == ("race", topic, 1, 0)
-    assert reason in letter.reason
-    assert len(value or b"") == letter.length
+    (found,) = kafka.dead_letters()
+    assert (found.consumer, found.topic, found.partition, found.offset) == ("race", topic, 1, 0)
+    assert reason in found.reason
+    assert len(value or b"") == found.length
     assert kafka.unacknowledged() == {}
     (record,) = (record for log in kafka.logs.values() for record in log if record.topic == topics.DEAD_LETTERS)
     assert (record.key, record.headers, record.partition) == (key, list(headers), 1)
@@ -76,8 +76,8 @@ def test_unusable_record_is_a_dead_letter_with_its_reason(
 def test_a_packet_of_another_car_than_its_key_says_is_a_dead_letter() -> None:
     packet = next(record for record in records() if record.topic == topics.TELEMETRY)
     stranger = topics.encode(Packet.model_validate_json(packet.value).model_copy(update={"driver_number": "99"}))
-    (letter,) = raced(replace(packet, value=stranger)).dead_letters()
-    assert letter.reason == f"driver_number is 99, the key says {topics.session_of(packet.key)[1]}"
+    (found,) = raced(replace(packet, value=stranger)).dead_letters()
+    assert found.reason == f"driver_number is 99, the key says {topics.session_of(packet.key)[1]}"
 
 
 def test_updates_of_a_session_are_one_record_a_batch_unless_they_are_too_large(
