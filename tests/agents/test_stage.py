@@ -87,7 +87,7 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_what_is_due_is_processed_without_a_record(running: Any) -> None:
+async def test_due_work_is_processed_without_a_record(running: Any) -> None:
     running.stage.may_end.set()
     running.stage.is_due = True
     await running.stream.queue.put([event(0, 1)])

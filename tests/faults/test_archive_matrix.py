@@ -60,7 +60,7 @@ async def test_partitions_that_move_between_two_workers_are_loaded_once(
     rig.assert_exact(items)
 
 
-async def test_partitions_that_move_while_a_flush_goes_on_are_loaded_once(
+async def test_partitions_that_move_during_a_flush_are_loaded_once(
     rig: ArchiveRig, items: list[OutgoingRecord], tmp_path: Path
 ) -> None:
     """The flush is one by age, so that records of the new assignment come while it lasts."""
@@ -79,7 +79,7 @@ async def test_partitions_that_move_while_a_flush_goes_on_are_loaded_once(
     rig.assert_exact(items)
 
 
-async def test_a_warehouse_that_is_away_longer_than_the_poll_interval_misses_nothing(
+async def test_a_warehouse_unavailable_longer_than_the_poll_interval_misses_nothing(
     rig: ArchiveRig, items: list[OutgoingRecord]
 ) -> None:
     half = len(items) // 2
@@ -134,7 +134,9 @@ async def test_sigterm_in_mid_batch_loses_nothing(rig: ArchiveRig, items: list[O
     rig.assert_exact(items)
 
 
-async def test_kafkas_offsets_are_not_believed(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
+async def test_the_warehouses_offsets_are_used_instead_of_kafkas(
+    rig: ArchiveRig, items: list[OutgoingRecord]
+) -> None:
     """Deleted: nothing is loaded again. Moved ahead: the worker goes back to what is loaded."""
     half = len(items) // 2
     await rig.publish(bytes_of(items[:half]))

@@ -154,7 +154,7 @@ async def publish_again(rig: Rig, seed: int) -> int:
     return epoch
 
 
-async def test_a_good_session_beside_them_loses_no_frame_and_they_are_named(rig: Rig) -> None:
+async def test_a_good_session_among_damaged_runs_loses_no_frame(rig: Rig) -> None:
     sessions = {seed: session_of(seed) for seed in (GOOD, *BAD)}
     keys = {seed: session.session_key for seed, session in sessions.items()}
     sent = {seed: bytes_of(pack(session, seed, 1_000)) for seed, session in sessions.items()}
@@ -172,7 +172,7 @@ async def test_a_good_session_beside_them_loses_no_frame_and_they_are_named(rig:
         assert await rig.frames(await publish_again(rig, seed)) == expected(sessions[seed]), spoil.__name__
 
 
-def test_the_runbook_of_a_damaged_run_is_what_is_done_here() -> None:
+def test_the_runbook_of_a_damaged_run_describes_these_steps() -> None:
     assert RUNBOOK is not None
     text = RUNBOOK[1]
     assert '"This run is damaged: …. Publish the session again."' in text

@@ -32,7 +32,7 @@ def refused(**fields: Any) -> MemoryRecord:
     return MemoryRecord(**(record | fields))  # type: ignore[arg-type]
 
 
-def test_a_letter_of_a_long_key_and_many_headers_is_short_and_has_their_lengths_and_hashes() -> None:
+def test_a_dead_letter_of_a_long_key_and_many_headers_is_short_with_their_lengths_and_hashes() -> None:
     headers = [("h" * 300, b"v" * 5_000), *[("epoch", b"1")] * 9_999]
     output = dead_letter("race", refused(key=LONG_KEY, value=b"x" * 900_000, headers=headers), "y" * 10_000)
     assert size(output) < 100_000
@@ -52,7 +52,7 @@ def test_a_letter_of_a_long_key_and_many_headers_is_short_and_has_their_lengths_
     assert others[-1][1].startswith(b"9980, sha256=")
 
 
-def test_what_is_short_is_in_the_letter_as_it_was() -> None:
+def test_short_fields_are_copied_into_the_dead_letter() -> None:
     headers = [("epoch", b"1"), ("source", None)]
     output = dead_letter("race", refused(headers=headers), "of no use")
     assert (output.key, list(output.headers), output.partition) == (b"s:4", headers, 3)
@@ -75,7 +75,7 @@ def test_the_log_has_no_long_key_and_no_long_reason(caplog: pytest.LogCaptureFix
     timestamp=st.integers(-(2**63), 2**63 - 1).map(lambda ms: ms / 1000),
     reason=st.text(max_size=1_100),
 )
-def test_every_record_has_a_letter_that_can_be_read_back(
+def test_every_record_has_a_dead_letter_that_can_be_decoded(
     key: bytes | None, value: bytes | None, headers: list[Any], timestamp: float, reason: str
 ) -> None:
     record = refused(key=key, value=value, headers=headers, timestamp=timestamp)

@@ -43,7 +43,7 @@ REFUSED = [b"refused at once", b"refused by the broker"]
 
 
 @pytest.mark.parametrize("refused", REFUSED)
-def test_a_dead_letter_that_is_refused_is_counted_and_logged_and_the_rest_is_delivered(
+def test_a_refused_dead_letter_is_counted_and_logged_and_the_rest_is_delivered(
     refused: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     producer = Producer()

@@ -182,14 +182,14 @@ NEEDED = needed()
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_function_is_as_we_have_read_it(name: str) -> None:
+def test_upstream_function_is_unchanged_since_we_read_it(name: str) -> None:
     file = f"{FOLDER}/{NEEDED[name]}"
     now = source_hash(name)
     assert name in READ, f"{file}: read {name} and record its hash: {now}"
     assert READ[name] == now, f"{file}: re-read {name}: it has changed (now {now})"
 
 
-def test_no_hash_is_left_of_what_is_not_patched_any_more() -> None:
+def test_no_hash_is_recorded_for_an_unpatched_function() -> None:
     assert READ.keys() - NEEDED.keys() == set()
 
 

@@ -58,7 +58,7 @@ LARGE = [[0.0, 0.0], [1e7, 0.0], [1e7, 1e7], [0.0, 1e7], *([n, n] for n in range
         (changed("session_info", start_ms=-(10**12)), "start_ms"),
     ],
 )  # fmt: skip
-def test_a_record_out_of_bounds_is_a_dead_letter_and_the_session_beside_it_loses_nothing(
+def test_a_record_out_of_bounds_is_a_dead_letter_and_another_session_loses_nothing(
     outputs: list[Output], reason: str
 ) -> None:
     kafka = MemoryKafka([*records(GOOD), *outputs])
@@ -79,7 +79,7 @@ def test_a_record_out_of_bounds_is_a_dead_letter_and_the_session_beside_it_loses
 
 
 @pytest.mark.parametrize("digits", [900, 4_300])
-def test_a_number_of_many_digits_in_race_control_costs_at_most_its_message(digits: int) -> None:
+def test_a_number_of_many_digits_in_race_control_affects_its_message_only(digits: int) -> None:
     text = f"5 SECOND TIME PENALTY FOR CAR 7 (AAA) - LAP {'9' * digits}"
     outputs = list(records(BAD))
     at = next(n for n, output in enumerate(outputs) if output.topic == topics.MESSAGES and seq_of(output) == 10)

@@ -79,7 +79,7 @@ def run_whatever_comes(kafka: MemoryKafka, publish: list[Output], random: Random
 
 @fuzzed(examples=150)
 @given(seed=st.integers(0, 2**32))
-def test_whatever_comes_costs_itself_alone(seed: int) -> None:
+def test_any_record_affects_only_itself(seed: int) -> None:
     random = Random(seed)
     victim = list(records(4))
     spoiled = [hostile(random, records(4)) for _ in range(random.randint(1, 40))]

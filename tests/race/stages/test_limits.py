@@ -106,7 +106,7 @@ def test_a_checkpoint_has_less_than_900_kb_and_is_read_back(talkative: tuple[Ses
     assert again.dump_header() == race.dump_header()
 
 
-def test_what_is_kept_of_a_car_is_the_newest_and_enough_for_real_fields(
+def test_bounded_lists_of_a_car_have_the_newest_values_and_room_for_real_fields(
     talkative: tuple[SessionRace, list[Frame]],
 ) -> None:
     _, frames = talkative

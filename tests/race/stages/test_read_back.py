@@ -68,7 +68,7 @@ def stored(checkpoint: bytes | None) -> Any:
 
 @few
 @given(st.data(), messages, values(SessionInfo), st.booleans())
-def test_what_a_session_publishes_and_stores_is_read_back(
+def test_published_and_stored_values_of_a_session_can_be_decoded(
     data: st.DataObject, generated: list[Any], info: dict[str, Any], silent: bool
 ) -> None:
     race = SessionRace("9693", 1)
@@ -94,7 +94,7 @@ def test_what_a_session_publishes_and_stores_is_read_back(
 
 @few
 @given(st.lists(values(Lap), max_size=3), st.integers(0, 3), st.booleans())
-def test_a_drivers_cursor_is_read_back(laps: list[dict[str, Any]], named: int, silent: bool) -> None:
+def test_a_drivers_checkpoint_is_restored(laps: list[dict[str, Any]], named: int, silent: bool) -> None:
     driver = DriverJoin("4")
     driver.begins(2**63 - 1, "token")
     for seq, lap in enumerate(laps):

@@ -73,7 +73,7 @@ def test_unusable_record_is_a_dead_letter_with_its_reason(
     assert (record.key, record.headers, record.partition) == (key, list(headers), 1)
 
 
-def test_a_packet_of_another_car_than_its_key_says_is_a_dead_letter() -> None:
+def test_a_packet_of_another_car_than_its_key_is_a_dead_letter() -> None:
     packet = next(record for record in records() if record.topic == topics.TELEMETRY)
     stranger = topics.encode(Packet.model_validate_json(packet.value).model_copy(update={"driver_number": "99"}))
     (found,) = raced(replace(packet, value=stranger)).dead_letters()
@@ -105,7 +105,7 @@ def test_consecutive_frames_share_a_record(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(counts) == len(kafka.frames(1)) == 101
 
 
-def test_an_ended_session_leaves_memory_and_is_known_from_its_tables() -> None:
+def test_an_ended_session_leaves_memory_and_is_in_its_tables() -> None:
     session = simulate(4, cars=2, laps=1)
     whole = encoded(pack(session, 1, 1_000, session.end_ms - 20_000))
     kafka = MemoryKafka(whole)
@@ -126,7 +126,7 @@ def updates(kafka: MemoryKafka) -> int:
     return sum(len(log) for (topic, _), log in kafka.logs.items() if topic == topics.UPDATES)
 
 
-def test_after_a_rebalance_nothing_is_known_but_what_the_tables_have() -> None:
+def test_after_a_rebalance_state_is_read_from_the_tables() -> None:
     """Another worker may have had the partitions in between, and gone on."""
     kafka = MemoryKafka(records())
     worker = MemoryWorker(kafka)
