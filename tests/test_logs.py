@@ -59,7 +59,7 @@ def test_text_logs_have_time_level_and_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "told"),
+    ("key", "fields"),
     [
         (b"9693:4", {"session": "9693", "driver": "4"}),
         (b"9693", {"session": "9693"}),

@@ -71,7 +71,7 @@ NOT_RUN = {
         "docker compose -f deploy/compose.yaml up --build --wait",
         "docker compose -f deploy/compose.yaml run --rm source replay sim:laps=10 --speed 5"],
     # There is no Snowflake either.
-    "test_what_is_uploaded_to_snowflake_is_all_that_the_app_imports": ["make streamlit-deploy"],
+    "test_the_upload_to_snowflake_is_all_that_the_app_imports": ["make streamlit-deploy"],
     # The script is not among the jars: a client deletes the topics that its pattern names.
     "test_with_other_partitions_the_race_is_the_same_and_both_runs_are_loaded":
         ["kafka-topics.sh --bootstrap-server … --delete --topic"
