@@ -139,13 +139,11 @@ def test_after_a_rebalance_state_is_read_from_the_tables() -> None:
     frames, sent = kafka.frames(1), updates(kafka)
     worker.start()
     for stage, of in zip(stages, (worker.driver_stage, worker.session_stage), strict=True):
-        vars(stage).update(
-            {name: vars(of)[name] for name in ("_table", "_checkpoints", "_headers") if name in vars(of)}
-        )
+        vars(stage).update({name: vars(of)[name] for name in ("_table", "_tables") if name in vars(of)})
     worker.driver_stage, worker.session_stage = stages
     for record in records():
-        kafka.append(record)  # all of it is a repetition to whoever reads the tables
+        kafka.append(record)  # all duplicates, according to the tables
     worker.run_to_the_end(500)
     assert kafka.frames(1) == frames
     assert kafka.unacknowledged() == {}
-    assert updates(kafka) == sent, "nothing is sent again"
+    assert updates(kafka) == sent, "nothing is published again"
