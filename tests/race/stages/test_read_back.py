@@ -59,11 +59,11 @@ def updates(draw: st.DrawFn, number: str, named: int) -> CarUpdate:
 
 
 def stored(checkpoint: bytes | None) -> Any:
-    """All of it but which cars the next frame looks at: after a restart it looks at all."""
+    """All but the cars that have changed since the last frame: after a restart all count as changed."""
     assert checkpoint is not None
-    kept = json.loads(checkpoint)
-    (kept["race"] or {}).pop("touched", None)
-    return kept
+    value = json.loads(checkpoint)
+    (value["race"] or {}).pop("changed", None)
+    return value
 
 
 @few
