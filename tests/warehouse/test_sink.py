@@ -352,7 +352,7 @@ async def test_a_fenced_worker_loads_only_what_the_other_has_not_loaded(
     assert metrics.FENCED._value.get() == fenced + 1
     assert warehouse.values(FIRST) == [good(n) for n in range(6)]
     assert list(warehouse.loaded_by.values()) == [worker.name]
-    assert "Another worker has loaded records of ours" in str(worker.waits)
+    assert "Another worker has loaded these records" in str(worker.waits)
 
 
 async def test_records_of_revoked_partitions_are_neither_loaded_nor_acknowledged(
