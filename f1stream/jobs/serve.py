@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from f1stream import logs
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs.scheduler import JobScheduler
+from f1stream.monitoring import monitoring_routes
 from f1stream.process_health import register_process_metrics
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.connection.token import Tokens
@@ -77,20 +78,16 @@ class JobMetrics(Collector):
 
 
 def create_app(jobs: JobScheduler) -> web.Application:
-    """Its routes. A job that fails does not make the process ill: a restart would not mend it."""
+    """Health and metrics. A failing job leaves the process healthy: a restart would not fix it."""
     registry = CollectorRegistry()
     register_process_metrics(registry, healthy=lambda: jobs.alive)
     registry.register(JobMetrics(jobs))
 
-    async def answer_health(_: web.Request) -> web.Response:
-        return web.json_response(health(jobs), status=200 if jobs.alive else 503)
-
-    async def answer_metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    def check() -> tuple[bool, dict[str, Any]]:
+        return jobs.alive, health(jobs)
 
     app = web.Application()
-    app.add_routes([web.get(path, answer_health) for path in ("/health", "/alive")])
-    app.add_routes([web.get("/metrics", answer_metrics)])
+    app.add_routes(monitoring_routes(check, check, registry))
     return app
 
 

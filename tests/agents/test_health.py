@@ -170,7 +170,7 @@ def test_records_that_wait_for_a_flush_are_not_stuck(consumer: Consumer, at: At)
 async def test_health_says_for_what_a_worker_waits_also_when_nothing_more_comes(
     worker_health: WorkerHealth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "tell", lambda **_: None)  # its metrics are the process's
+    monkeypatch.setattr(health, "register_process_metrics", lambda **_: None)  # its metrics are the process's
     app = SimpleNamespace(web=SimpleNamespace(web_app=web.Application()))
     health.serve_health(app, worker_health)
     async with TestClient(TestServer(app.web.web_app)) as client:

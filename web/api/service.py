@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST
 
-from web.api.responses import json_response
+from f1stream.monitoring import monitoring_routes
 from web.feed import Feed
 from web.metrics import Metrics
 
@@ -23,40 +22,27 @@ class ServiceRoutes:
         self._metrics = metrics
 
     def routes(self) -> list[web.RouteDef]:
-        """Where."""
+        """Paths and handlers."""
         return [
-            web.get("/health", self.health),
-            web.get("/alive", self.alive),
-            web.get("/metrics", self.metrics),
+            *monitoring_routes(self.health, self.alive, self._metrics.registry),
             web.get("/api/openapi.yaml", self.openapi),
         ]
 
-    async def health(self, _: web.Request) -> web.Response:
-        """200 while the broker answers and what comes is read, else 503."""
+    def health(self) -> tuple[bool, dict[str, Any]]:
+        """Succeeds while the broker answers and new records are read."""
         well = self._feed.well
-        body = {
+        return well, {
             "status": "ok" if well else self._feed.stuck or "no broker",
             "reader": "connected" if self._feed.connected else "disconnected",
             "caught_up": self._feed.caught_up,
             "lag": self._feed.lag,
         }
-        return _now(body, well)
 
-    async def alive(self, _: web.Request) -> web.Response:
-        """503 where a new process could do better. Not without a broker: what is on the tape is still shown."""
+    def alive(self) -> tuple[bool, dict[str, Any]]:
+        """Fails if a new process could do better. Not without a broker: the page still shows what is on the tape."""
         alive = self._feed.stuck is None
-        return _now({"alive": alive}, alive)
-
-    async def metrics(self, _: web.Request) -> web.Response:
-        """For Prometheus."""
-        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return alive, {"alive": alive}
 
     async def openapi(self, _: web.Request) -> web.Response:
         """This API, as OpenAPI."""
         return web.Response(body=OPENAPI.read_bytes(), content_type="application/yaml")
-
-
-def _now(body: dict[str, Any], well: bool) -> web.Response:
-    response = json_response(body, 200 if well else 503)
-    response.headers["Cache-Control"] = "no-store"
-    return response
