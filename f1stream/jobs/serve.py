@@ -1,4 +1,4 @@
-"""``f1stream schedule``: the scheduler, with its health and metrics, until it is told to stop."""
+"""``f1stream schedule``: the scheduler with its health and metrics, until it is stopped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from f1stream.sources.livetiming.connection.token import Tokens
 
 
 def health(jobs: JobScheduler) -> dict[str, Any]:
-    """What ``/health`` says. It is answered from this process and its file: the warehouse is left asleep."""
+    """The body of ``/health``, from this process and its file: a suspended Snowflake warehouse stays suspended."""
     failing = jobs.failing()
     return {
         "status": "dead" if not jobs.alive else "failing" if failing else "ok",
@@ -41,14 +41,14 @@ def health(jobs: JobScheduler) -> dict[str, Any]:
 
 
 class JobMetrics(Collector):
-    """The same for Prometheus."""
+    """The jobs' metrics, computed when Prometheus scrapes them."""
 
     def __init__(self, jobs: JobScheduler) -> None:
         self._jobs = jobs
         self._tokens = Tokens(jobs.settings)
 
     def collect(self) -> Iterator[Metric]:
-        """As Prometheus asks."""
+        """The metric families."""
         runs = CounterMetricFamily("f1stream_job_runs", "Runs of jobs, by how they ended.", labels=["job", "outcome"])
         for (name, outcome), count in self._jobs.counts.items():
             runs.add_metric([name, outcome], count)
@@ -58,7 +58,7 @@ class JobMetrics(Collector):
         for metric, text, values in (
             ("failing", "1 while a job's last run was not complete.",
              dict.fromkeys(last, 0.0) | dict.fromkeys(failing, 1.0)),
-            ("running", "1 while a job runs, or waits for the one that does.",
+            ("running", "1 while a job runs or is queued.",
              dict.fromkeys(last, 0.0) | dict.fromkeys(self._jobs.running(), 1.0)),
             ("last_end_timestamp_seconds", "When a job's last run ended.",
              {name: each.at.timestamp() for name, each in last.items()}),
@@ -70,7 +70,7 @@ class JobMetrics(Collector):
             for name, value in values.items():
                 gauge.add_metric([name], value)
             yield gauge
-        # The live client tells it as well, but runs only while there is a session: too late for a new token.
+        # The live client exports it too, but runs only during a session: too late to get a new token.
         yield GaugeMetricFamily(
             "f1stream_live_token_ends_seconds", "When the F1TV token ends (Unix s); 0 without one.",
             value=self._tokens.ends_s(),
@@ -106,7 +106,7 @@ async def _serve(settings: Settings, jobs: JobScheduler) -> None:
 def schedule(settings: Settings) -> None:
     """Run until SIGTERM, Ctrl-C or a closed terminal, then end the process at once.
 
-    A run that is on is not waited for: what it landed is whole, and it is tried again at the next start.
+    A running job is not waited for: what it has landed is consistent, and it is retried at the next start.
     """
     logs.configure("schedule", settings)
     with embedded_warehouse(settings):
