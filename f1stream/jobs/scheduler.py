@@ -1,8 +1,7 @@
 """When jobs run: APScheduler with its schedule in a file.
 
-Jobs survive a restart, never run two at once, and are retried until they succeed. References to this module's ``_run``,
-to ``sessions._follow`` and ``sessions._publish`` and to the triggers in ``times`` are stored in the file: they keep
-their names.
+Jobs survive a restart, never run two at once, and are retried until they succeed. The file refers to this module's
+``_run``, to ``sessions._follow`` and ``_publish``, and to the triggers in ``times`` by name: they keep their names.
 """
 
 from __future__ import annotations
