@@ -21,7 +21,7 @@ from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import Partition
-from models import DeadLetter, Frame, Head
+from models import DeadLetter, Frame, SessionHeader
 from models.frame import Tally
 
 QUIET_S = 1.0
@@ -34,7 +34,7 @@ class RunOutcome:
 
     published: RunCounts
     frames: set[int] = field(default_factory=set)
-    head: Head | None = None
+    head: SessionHeader | None = None
     tally: Tally | None = None
     """With the last frame: the run is complete."""
     damaged: str | None = None
@@ -134,7 +134,7 @@ def _see(outcome: RunOutcome, message: Any) -> None:
         return
     if dict(message.headers)["kind"] == b"head":
         head = topics.decode_frames(message.value)[0]
-        outcome.head = head if isinstance(head, Head) else None
+        outcome.head = head if isinstance(head, SessionHeader) else None
         return
     first = _number(message, "seq")
     outcome.frames.update(range(first, first + _number(message, "count")))

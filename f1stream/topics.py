@@ -8,7 +8,19 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from models import Damaged, DeadLetter, Frame, Head, Lap, Marts, Message, Packet, Season, SessionResult, Updates
+from models import (
+    DamageNotice,
+    DeadLetter,
+    Frame,
+    Lap,
+    Marts,
+    Message,
+    Packet,
+    Season,
+    SessionHeader,
+    SessionResult,
+    Updates,
+)
 from models.bounds import LONGEST_MS, MOST_INT64, MOST_KEY_BYTES, MOST_NUMBER, MOST_SEQ, MOST_SOURCE
 from models.frame import FRAME_MS
 
@@ -29,14 +41,14 @@ MAX_RECORD_BYTES = MAX_VALUE_BYTES + 10_000
 T = TypeVar("T")
 Headers = Sequence[tuple[str, bytes]]
 
-AnyFrame = Annotated[Head | Frame, Field(discriminator="kind")]
+AnyFrame = Annotated[SessionHeader | Frame, Field(discriminator="kind")]
 
 _packet: TypeAdapter[Packet] = TypeAdapter(Packet)
 _lap: TypeAdapter[Lap] = TypeAdapter(Lap)
 _message: TypeAdapter[Message] = TypeAdapter(Message)
 _updates: TypeAdapter[Updates] = TypeAdapter(Updates)
 _frame: TypeAdapter[AnyFrame] = TypeAdapter(AnyFrame)
-_damaged: TypeAdapter[Damaged] = TypeAdapter(Damaged)
+_damaged: TypeAdapter[DamageNotice] = TypeAdapter(DamageNotice)
 _dead_letter: TypeAdapter[DeadLetter] = TypeAdapter(DeadLetter)
 _marts: TypeAdapter[SessionResult | Season] = TypeAdapter(Marts)
 
@@ -234,7 +246,7 @@ def parts(values: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
         yield group
 
 
-def encode_frames(frames: Iterable[Head | Frame]) -> bytes:
+def encode_frames(frames: Iterable[SessionHeader | Frame]) -> bytes:
     """Consecutive frames (or one head) as a value of ``frames``: one JSON document a line."""
     return b"\n".join(frame.model_dump_json(exclude_unset=isinstance(frame, Frame)).encode() for frame in frames)
 
@@ -256,17 +268,17 @@ def damaged_headers(run_id: int) -> list[tuple[str, bytes]]:
     return [("kind", b"damaged"), ("epoch", b"%d" % run_id), ("seq", b"0")]
 
 
-def decode_damaged(value: bytes) -> Damaged:
+def decode_damaged(value: bytes) -> DamageNotice:
     """A record of ``frames`` of kind ``damaged``. Raises BadRecord."""
     return _decode(_damaged, value)
 
 
-def head_headers(run_id: int, head: Head) -> list[tuple[str, bytes]]:
+def head_headers(run_id: int, head: SessionHeader) -> list[tuple[str, bytes]]:
     """The same for a head: the number of the first frame that it holds for."""
     return [("kind", b"head"), ("epoch", b"%d" % run_id), ("seq", b"%d" % (head.t // FRAME_MS))]
 
 
-def decode_frames(value: bytes) -> list[Head | Frame]:
+def decode_frames(value: bytes) -> list[SessionHeader | Frame]:
     """A value of ``frames``. Raises BadRecord."""
     return [_decode(_frame, line) for line in value.split(b"\n")]
 

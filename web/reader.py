@@ -22,7 +22,7 @@ from f1stream import topics
 from f1stream.logs import key_fields
 from f1stream.process_health import StallDetector
 from f1stream.settings import Settings
-from models import Head, Lap, Message, Season, SessionResult
+from models import Lap, Message, Season, SessionHeader, SessionResult
 from web.feed import Feed
 from web.history import Fact
 from web.sample_store import read_packet
@@ -337,7 +337,7 @@ def _number(value: bytes) -> int:
 
 def read_head(value: bytes) -> None:
     """Raises ``topics.BadRecord`` for a value that is no head: every answer about a session needs its head."""
-    if not isinstance(topics.decode_frames(value)[0], Head):
+    if not isinstance(topics.decode_frames(value)[0], SessionHeader):
         raise topics.BadRecord("kind is head, but the value is a frame")
 
 

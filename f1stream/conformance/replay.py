@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from f1stream.race.race import Race
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
+from f1stream.race.state import Race
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from models import CarState, Frame, Lap, Packet

@@ -7,7 +7,18 @@ from array import array
 from typing import Any
 
 from f1stream.topics import LAPS, MESSAGES, car_key, encode, encode_frames
-from models import CarState, Damaged, Frame, Head, Lap, Message, RaceState, SessionStatus, TeamRadio, Weather
+from models import (
+    CarState,
+    DamageNotice,
+    Frame,
+    Lap,
+    Message,
+    RaceState,
+    SessionHeader,
+    SessionStatus,
+    TeamRadio,
+    Weather,
+)
 from models.frame import FRAME_MS, KEYFRAME_MS
 from models.message import Entry, RaceControl, SessionInfo
 from web.feed import Feed
@@ -32,8 +43,8 @@ def outline(points: int = 120) -> list[tuple[int, int]]:
 
 def head(
     session: str = "test_race", epoch: int = 1, simulated: bool = True, name: str = "Race", drawn: bool = True
-) -> Head:
-    return Head(
+) -> SessionHeader:
+    return SessionHeader(
         kind="head",  # encode_frames leaves out what was not set
         session_key=session,
         epoch=epoch,
@@ -111,7 +122,7 @@ def head_record(**named: Any) -> FramesRecord:
 
 def damaged_notice(reason: str, session: str = "test_race", epoch: int = 1) -> FramesRecord:
     """That the race worker gave a run up."""
-    value = encode(Damaged(session_key=session, epoch=epoch, reason=reason))
+    value = encode(DamageNotice(session_key=session, epoch=epoch, reason=reason))
     return FramesRecord(session, "damaged", epoch, 0, frozenset(), value, 0)
 
 

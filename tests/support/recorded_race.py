@@ -7,7 +7,7 @@ from pathlib import Path
 from f1stream import topics
 from f1stream.sources.packing import pack
 from f1stream.sources.session_archive import read_archive
-from models import Frame, Head
+from models import Frame, SessionHeader
 from tests.support.pipeline import EPOCH, run
 from web.feed import Feed
 from web.history import Fact
@@ -37,7 +37,7 @@ def recorded(folder: Path) -> Feed:
     return feed
 
 
-def records(key: str, made: list[Head | Frame]) -> list[FramesRecord]:
+def records(key: str, made: list[SessionHeader | Frame]) -> list[FramesRecord]:
     """Heads and frames as records of topic ``frames``."""
     told: list[FramesRecord] = []
     batch: list[Frame] = []
@@ -50,7 +50,7 @@ def records(key: str, made: list[Head | Frame]) -> list[FramesRecord]:
             batch.clear()
 
     for each in made:
-        if isinstance(each, Head):
+        if isinstance(each, SessionHeader):
             flush()
             told.append(FramesRecord(key, "head", EPOCH, each.t // 200, frozenset(), topics.encode_frames([each]), 0))
         else:

@@ -16,7 +16,7 @@ from f1stream.embedded import broker
 from f1stream.kafka import create_topics
 from f1stream.race.stages.frame_records import damaged_record
 from f1stream.settings import Settings
-from models import Frame, Head, Packet, Weather
+from models import Frame, Packet, SessionHeader, Weather
 from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import frame, head, lap
 from tests.support.rig import Rig
@@ -80,7 +80,7 @@ async def send(rig: Rig, *records: Sent) -> None:
 
 def race() -> list[Sent]:
     """A head and two frames."""
-    first: Head = head()
+    first: SessionHeader = head()
     frames: list[Frame] = [frame(0), frame(1)]
     key = first.session_key.encode()
     return [

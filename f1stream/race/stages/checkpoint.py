@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
-from f1stream.race.race import Race
 from f1stream.race.stages.car_buffer import CarBuffer
-from models import Entries, Frame, Head, Message, SessionInfo, Track
+from f1stream.race.state import Race
+from models import Entries, Frame, Message, SessionHeader, SessionInfo, Track
 from models.frame import Tally
 
 MAX_BYTES = 900_000
@@ -65,11 +65,11 @@ class StoredHeader:
         """The track that counts."""
         return self.tracks[-1] if self.tracks else None
 
-    def head(self, session_key: str, run_id: int, t: int) -> Head:
+    def head(self, session_key: str, run_id: int, t: int) -> SessionHeader:
         """What viewers get of it, valid from session time ``t`` (ms) on. The session and its cars are known."""
         assert self.info is not None and self.entries is not None  # noqa: S101
         track = self.track
-        return Head(
+        return SessionHeader(
             session_key=session_key,
             epoch=run_id,
             t=t,

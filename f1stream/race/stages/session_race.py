@@ -12,10 +12,11 @@ from bisect import bisect_right
 from collections import deque
 from itertools import chain
 
-from f1stream.race.frames import Frames
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.crossings import apply_sample
+from f1stream.race.frames import FrameBuilder
 from f1stream.race.line import ReferenceLine
-from f1stream.race.places import Places
-from f1stream.race.race import Race
+from f1stream.race.session_facts import apply_message
 from f1stream.race.stages.car_buffer import CarBuffer, project
 from f1stream.race.stages.checkpoint import (
     CHECKPOINT,
@@ -27,8 +28,9 @@ from f1stream.race.stages.checkpoint import (
     StoredHeader,
 )
 from f1stream.race.stages.roster import Roster, merged
+from f1stream.race.state import Race
 from f1stream.topics import BadRecord, RunDamaged, SequenceGap
-from models import CarUpdate, Entries, Frame, Head, Message, SessionEnd, SessionInfo, Track
+from models import CarUpdate, Entries, Frame, Message, SessionEnd, SessionHeader, SessionInfo, Track
 from models.bounds import MOST_CARS
 from models.frame import FRAME_MS, Tally
 
@@ -66,7 +68,7 @@ class SessionRace:
         """The header differs from what is in its table."""
         self.tally = Tally(samples=0, laps=0, messages=0)  # each is set: frames leave out what is not
         self._official = official
-        self._frames: Frames | None = None
+        self._frames: FrameBuilder | None = None
         self._line: ReferenceLine | None = None
         self._cars: dict[str, CarBuffer] = {}
         self._done: dict[str, int] = {}
@@ -155,20 +157,20 @@ class SessionRace:
 
     # -- what leaves -----------------------------------------------------------------------------------
 
-    def advance(self) -> list[Head | Frame]:
+    def advance(self) -> list[SessionHeader | Frame]:
         """The frames that have become complete, each new head before the frames it holds for.
 
         At most ``FRAMES_AT_ONCE``: call again while there are more (``has_more``). A failure of the rules is in
         ``failure``; the frames before it are returned.
         """
-        out: list[Head | Frame] = []
+        out: list[SessionHeader | Frame] = []
         try:
             self._advance(out)
         except Exception as error:
             self.failure = error
         return out
 
-    def _advance(self, out: list[Head | Frame]) -> None:
+    def _advance(self, out: list[SessionHeader | Frame]) -> None:
         if self.race is None and not self._begin():
             return
         assert self.race is not None and self.t is not None  # noqa: S101
@@ -203,7 +205,7 @@ class SessionRace:
         self.t = -(-self.header.info.start_ms // FRAME_MS) * FRAME_MS - FRAME_MS
         self._cars = {number: car for number, car in self._cars.items() if self._takes_part(number)}
         self.race = Race.of(self.header.entries.entries, self._official)
-        self._frames = Frames(self.race)
+        self._frames = FrameBuilder(self.race)
         return True
 
     def _apply_messages(self, t: int) -> bool:
@@ -228,7 +230,7 @@ class SessionRace:
     def _apply(self, message: Message) -> None:
         assert self.race is not None  # noqa: S101
         try:
-            self.race.tell(message)
+            apply_message(self.race, message)
         except Exception as error:
             raise RunDamaged(
                 f"message {self._applied_seq} ({message.kind}) cannot be applied, {type(error).__name__}: {error}",
@@ -255,7 +257,7 @@ class SessionRace:
     def _lay(self, track: Track) -> None:
         assert self.race is not None  # noqa: S101
         self._line = ReferenceLine(track.outline)
-        self.race.lay_line(Places(self._line.length_m))
+        self.race.set_reference_line(self._line.length_m)
 
     def _next_change(self) -> int:
         """The last frame before the track or the list of cars changes: up to there the present ones hold."""
@@ -266,7 +268,7 @@ class SessionRace:
                 return (at - 1) // FRAME_MS * FRAME_MS
         return 1 << 62
 
-    def _stretch(self, end: int, frames: list[Head | Frame]) -> None:
+    def _stretch(self, end: int, frames: list[SessionHeader | Frame]) -> None:
         """Add the frames up to ``end``. The messages of the first one have been applied."""
         assert self.race is not None and self._frames is not None and self.t is not None  # noqa: S101
         race = self.race
@@ -280,11 +282,11 @@ class SessionRace:
             self._apply_messages(self.t)
             for i, (car, state) in enumerate(zip(cars, race.cars.values(), strict=True)):
                 while car.laps and car.laps[0].emitted_ms <= self.t:
-                    race.complete(state, car.laps.popleft())
+                    apply_lap(race, state, car.laps.popleft())
                     self._count(laps=1)
                 n = at[i]
                 while n < upto[i] and car.t[n] <= self.t:
-                    race.sample(state, car.t[n], along[i][n], car.x[n], car.y[n], car.speed[n], car.drs[n])
+                    apply_sample(race, state, car.t[n], along[i][n], car.x[n], car.y[n], car.speed[n], car.drs[n])
                     n += 1
                 at[i] = n
             frames.append(self._frames.frame(self.t, self.tally if self.ended else None))
@@ -405,7 +407,7 @@ class SessionRace:
                 if isinstance(message, Entries):
                     self._take_entries(emitted_ms, message)
         if self.race is not None:
-            self._frames = Frames(self.race, kept.keyframe)
+            self._frames = FrameBuilder(self.race, kept.keyframe)
         if self.header.track is not None:
             self._line = ReferenceLine(self.header.track.outline)
         return self

@@ -14,13 +14,13 @@ import pytest
 from f1stream import topics
 from f1stream.metrics import DAMAGED_RUNS, IGNORED_RECORDS, SESSION_TIME
 from f1stream.processing.outputs import Output
-from f1stream.race.race import Race
 from f1stream.race.stages import frame_records, session_race, session_stage
 from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
+from f1stream.race.state import Race
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
 from f1stream.topics import RecordHeaders, SequenceGap
-from models import CarUpdate, Damaged, DamagedRun, DeadLetter, RaceControl, TrackStatus, Updates
+from models import CarUpdate, DamagedRun, DamageNotice, DeadLetter, RaceControl, TrackStatus, Updates
 from tests.support.harness import MemoryEvent, MemoryKafka, MemoryWorker, encoded
 
 GOOD, BAD = 5, 4
@@ -58,7 +58,7 @@ def published(kafka: MemoryKafka, topic: str, key: bytes) -> Iterator[Any]:
         yield from (record for record in log if name == topic and record.key == key)
 
 
-def damaged(kafka: MemoryKafka, seed: int) -> list[Damaged]:
+def damaged(kafka: MemoryKafka, seed: int) -> list[DamageNotice]:
     """What viewers are shown of a damaged run; a restart may repeat it."""
     found = [
         topics.decode_damaged(record.value)

@@ -20,11 +20,11 @@ from models import (
     Entries,
     Entry,
     Frame,
-    Head,
     LapUpdate,
     Message,
     Retirement,
     SessionEnd,
+    SessionHeader,
     SessionInfo,
     SessionStatus,
     Track,
@@ -78,11 +78,11 @@ def session(*numbers: str) -> SessionRace:
     return race
 
 
-def frames(made: list[Head | Frame]) -> list[Frame]:
+def frames(made: list[SessionHeader | Frame]) -> list[Frame]:
     return [frame for frame in made if isinstance(frame, Frame)]
 
 
-def times(made: list[Head | Frame]) -> list[int]:
+def times(made: list[SessionHeader | Frame]) -> list[int]:
     return [frame.t for frame in frames(made)]
 
 
@@ -193,7 +193,7 @@ def test_first_head_stands_before_the_first_frame() -> None:
     for number in ("4", "81"):
         race.take_update(update(number, (0, 0), 1_200, named=3))
     head, *rest = race.advance()
-    assert isinstance(head, Head)
+    assert isinstance(head, SessionHeader)
     assert (head.t, head.epoch, [car.driver_number for car in head.cars]) == (1_000, 1, ["4", "81"])
     assert head.outline == [(round(x), round(y)) for x, y in oval(8_000).outline]
     assert times(rest) == [1_000, 1_200]
@@ -203,7 +203,7 @@ def test_first_head_stands_before_the_first_frame() -> None:
 @pytest.mark.parametrize("batch", ["at once", "one by one"])
 def test_track_told_in_mid_session_holds_from_its_time_on(batch: str) -> None:
     race = session("4")
-    made: list[Head | Frame] = []
+    made: list[SessionHeader | Frame] = []
     for seq, until in enumerate([1_400, 1_800, 2_000]):
         if until == 1_800:
             race.take_message(2, 1_600, oval(8_000))
@@ -212,10 +212,10 @@ def test_track_told_in_mid_session_holds_from_its_time_on(batch: str) -> None:
             made += race.advance()
     made += race.advance()
     assert [(type(record), record.t) for record in made] == [
-        (Head, 1_000), (Frame, 1_000), (Frame, 1_200), (Frame, 1_400),
-        (Head, 1_600), (Frame, 1_600), (Frame, 1_800), (Frame, 2_000),
+        (SessionHeader, 1_000), (Frame, 1_000), (Frame, 1_200), (Frame, 1_400),
+        (SessionHeader, 1_600), (Frame, 1_600), (Frame, 1_800), (Frame, 2_000),
     ]  # fmt: skip
-    heads = [record for record in made if isinstance(record, Head)]
+    heads = [record for record in made if isinstance(record, SessionHeader)]
     assert heads[0].outline is None
     assert heads[1].outline is not None
 
@@ -441,7 +441,7 @@ def updates(items: tuple[OutgoingRecord, ...]) -> list[tuple[OutgoingRecord | No
 def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> None:
     race = SessionRace("sim-4", 1, official)
     given: list[Any] = []
-    made: list[Head | Frame] = []
+    made: list[SessionHeader | Frame] = []
     restarts = 0
     for message, told in updates(simulated()):
         given.append((message, told))
@@ -501,10 +501,10 @@ def test_every_message_is_of_a_known_car() -> None:
 # -- cars that join --------------------------------------------------------------------------------------------
 
 
-def joined(*cuts: str) -> tuple[list[Head | Frame], SessionRace]:
+def joined(*cuts: str) -> tuple[list[SessionHeader | Frame], SessionRace]:
     """Car 4 alone, then 81 joins at 1,500 ms. ``cuts``: where the session is written to its tables and read back."""
     race = session("4")
-    made: list[Head | Frame] = []
+    made: list[SessionHeader | Frame] = []
 
     def restart(where: str) -> None:
         nonlocal race
@@ -536,7 +536,9 @@ def joined(*cuts: str) -> tuple[list[Head | Frame], SessionRace]:
 
 def test_a_car_that_joins_is_in_every_frame_from_then_on() -> None:
     made, race = joined()
-    heads = [(made_.t, [entry.driver_number for entry in made_.cars]) for made_ in made if isinstance(made_, Head)]
+    heads = [
+        (made_.t, [entry.driver_number for entry in made_.cars]) for made_ in made if isinstance(made_, SessionHeader)
+    ]
     assert heads == [(1_000, ["4"]), (1_600, ["4", "81"])]
     assert times(made) == [1_000, 1_200, 1_400, 1_600, 1_800, 2_000]
     assert [(frame.t, len(frame.x), frame.kind) for frame in frames(made)] == [
@@ -609,7 +611,7 @@ def test_a_list_or_track_that_is_stamped_earlier_than_the_message_before_it_wait
     made = race.advance()
     assert race.failure is None
     assert times(made) == [1_000, 1_200, 1_400, 1_600, 1_800, 2_000]
-    assert [head.t for head in made if isinstance(head, Head)] == [1_000, 1_800]
+    assert [head.t for head in made if isinstance(head, SessionHeader)] == [1_000, 1_800]
 
 
 def test_a_later_list_says_more_of_cars_and_takes_none_away() -> None:
@@ -619,7 +621,9 @@ def test_a_later_list_says_more_of_cars_and_takes_none_away() -> None:
     for number in ("4", "81"):
         race.take_update(update(number, (0, 0), 2_000, named=3))
     made = race.advance()
-    heads = [[(entry.driver_number, entry.team) for entry in head.cars] for head in made if isinstance(head, Head)]
+    heads = [
+        [(entry.driver_number, entry.team) for entry in head.cars] for head in made if isinstance(head, SessionHeader)
+    ]
     assert heads == [[("4", ""), ("81", "")], [("4", ""), ("81", "McLaren")]]
 
 

@@ -15,7 +15,7 @@ from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
 from f1stream.topics import encode_frames
-from models import Entries, Frame, Head, Lap, LapCount, Notice, Packet, RaceControl, SessionInfo
+from models import Entries, Frame, Lap, LapCount, Notice, Packet, RaceControl, SessionHeader, SessionInfo
 from models.frame import FRAME_MS
 from tests.support import pipeline
 from tests.support.feed import DRIVERS, info, run_of_laps, sent, timing
@@ -204,7 +204,7 @@ def test_a_driver_who_is_listed_late_is_on_the_page_from_then_on() -> None:
     session = of_recording(*sorted(messages, key=lambda each: each.sent_ms))
     made = pipeline.run(session, 1_000).made
     frames = [each for each in made if isinstance(each, Frame)]
-    assert [(each.t, [car.tla for car in each.cars]) for each in made if isinstance(each, Head)] == [
+    assert [(each.t, [car.tla for car in each.cars]) for each in made if isinstance(each, SessionHeader)] == [
         (0, ["NOR", "PIA"]), (400_000, ["NOR", "PIA", "PAR"]),
     ]  # fmt: skip
     assert {len(frame.x) for frame in frames if frame.t < 400_000} == {2}

@@ -42,7 +42,7 @@ MAD = 1.4826
 """A normal distribution's standard deviation, in medians of its absolute deviations."""
 
 
-class Place(NamedTuple):
+class Passing(NamedTuple):
     """A car was measured at a place of a lap at a session time."""
 
     place: int
@@ -50,7 +50,7 @@ class Place(NamedTuple):
     time_ms: int
 
 
-class Compared(NamedTuple):
+class MeasuredPassing(NamedTuple):
     """One car at one place of one lap: when it was measured there, and officially."""
 
     car: str
@@ -60,7 +60,7 @@ class Compared(NamedTuple):
     official_ms: int
 
 
-class Seen(NamedTuple):
+class Observation(NamedTuple):
     """Where a car was when it was officially at a place: metres from the lap's start (finish: from its end), m/s."""
 
     place: int
@@ -70,14 +70,14 @@ class Seen(NamedTuple):
 
 
 @dataclass(slots=True)
-class Places:
+class TimingPoints:
     """What has been learned of one circuit."""
 
     length_m: float
     observed: list[list[float]] = field(default_factory=lambda: [[], [], [], []])
-    """For each place the latest ``Seen.metres``, in order of arrival."""
+    """For each place the latest ``Observation.metres``, in order of arrival."""
     speeds: list[list[float]] = field(default_factory=lambda: [[], [], [], []])
-    """Likewise ``Seen.speed``."""
+    """Likewise ``Observation.speed``."""
     ahead_s: float = AHEAD_S
     """How far samples are ahead of official times."""
     _at: list[float | None] = field(default_factory=lambda: [None] * 4)
@@ -91,7 +91,7 @@ class Places:
                 self.observed[place], self.speeds[place] = [], []
         self._locate()
 
-    def learn(self, seen: Iterable[Seen]) -> None:
+    def learn(self, seen: Iterable[Observation]) -> None:
         """Cars were officially at places."""
         for place, metres, speed in seen:
             finish = place in (FINISH, PIT_FINISH)

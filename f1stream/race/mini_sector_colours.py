@@ -8,10 +8,12 @@ with its own best and with the best of all. Slow laps need no rule: they are slo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field
 
 from f1stream.race.car import LINES, Car
-from f1stream.race.places import SECTOR_1, SECTOR_2, Places
+from f1stream.race.timing_points import SECTOR_1, SECTOR_2, TimingPoints
 from models import MiniSector
 
 OF_SECTOR = 8
@@ -35,13 +37,15 @@ THIRDS = divided(LINES // 3, 2 * LINES // 3)
 
 
 @dataclass(slots=True)
-class Colours:
+class MiniSectorColours:
     """Of one session."""
 
     source: Literal["feed", "lines"] | None = None
     counts: tuple[int, int, int] | None = None
     """How many mini-sectors each sector has."""
-    told: dict[str, str] = field(default_factory=dict)
+    marks: Annotated[dict[str, str], Field(validation_alias=AliasChoices("marks", "told"))] = field(
+        default_factory=dict
+    )
     """By car: a colour for each mini-sector of its lap that it has behind it."""
     ends: list[int] = field(default_factory=THIRDS.copy)
     """Timing lines at which our own mini-sectors end, within the lap; the last is ``LINES``."""
@@ -56,18 +60,18 @@ class Colours:
 
     # -- as the feed has them --------------------------------------------------------------------------
 
-    def tell(self, message: MiniSector) -> None:
+    def apply(self, message: MiniSector) -> None:
         """What the feed shows now; without ``counts`` nobody knows which one it is."""
         if message.counts is None:
             return
         if self.source != "feed":
-            self.told.clear()
+            self.marks.clear()
         self.source, self.counts = "feed", message.counts
         nth = sum(message.counts[: message.sector - 1]) + message.mini_sector - 1
-        known = self.told.get(message.driver_number, "").ljust(nth, UNKNOWN)
+        known = self.marks.get(message.driver_number, "").ljust(nth, UNKNOWN)
         rest = "" if message.change == "cleared" else known[nth + 1 :]
         mark = MARKS[message.mark] if message.mini_sector else ""
-        self.told[message.driver_number] = known[:nth] + mark + rest if nth >= 0 else ""
+        self.marks[message.driver_number] = known[:nth] + mark + rest if nth >= 0 else ""
 
     # -- from our own lines ----------------------------------------------------------------------------
 
@@ -77,33 +81,33 @@ class Colours:
         self.personal.clear()
         self.last.clear()
 
-    def learn(self, places: Places) -> bool:
+    def learn(self, points: TimingPoints) -> bool:
         """Let mini-sectors end at the sector lines, once these are known. True when they do from now on."""
         if self.learned or self.source == "feed":
             return False
-        first, second = places.usual(SECTOR_1), places.usual(SECTOR_2)
-        if first is None or second is None or min(len(places.observed[s]) for s in (SECTOR_1, SECTOR_2)) < ENOUGH:
+        first, second = points.usual(SECTOR_1), points.usual(SECTOR_2)
+        if first is None or second is None or min(len(points.observed[s]) for s in (SECTOR_1, SECTOR_2)) < ENOUGH:
             return False
-        ends = divided(round(first / places.length_m * LINES), round(second / places.length_m * LINES))
+        ends = divided(round(first / points.length_m * LINES), round(second / points.length_m * LINES))
         if len(set(ends)) < len(ends) or ends[0] == 0:
             return False  # a sector of fewer lines than mini-sectors
         self.ends, self.learned = ends, True
-        self.told.clear()
+        self.marks.clear()
         self.begin()
         return True
 
-    def lay_line(self) -> None:
+    def reset_lines(self) -> None:
         """There is a (new) reference line: where the sector lines are on it is to be learned."""
         if self.source != "feed":
             self.ends, self.learned = THIRDS.copy(), False
-            self.told.clear()
+            self.marks.clear()
             self.begin()
 
     def interrupt(self, car: str) -> None:
         """The mini-sector that the car is in gets no colour: its samples have a hole, or it enters the pits."""
         self.last.pop(car, None)
 
-    def crosses(self, car: Car, since: int) -> list[str]:
+    def cross(self, car: Car, since: int) -> list[str]:
         """The car crossed its present line, and lines after ``since`` unseen: the cars whose colours that changes."""
         if self.source == "feed":
             return []
@@ -114,12 +118,12 @@ class Colours:
             if line > 0 and within in self.ends:
                 changed += self._passes(car, line, self.ends.index(within))
             elif line == 0 and not car.in_pit:
-                self.told[car.number] = ""
+                self.marks[car.number] = ""
                 self.last[car.number] = 0
         return changed
 
     def _passes(self, car: Car, line: int, nth: int) -> list[str]:
-        before = self.told.get(car.number, "") if nth else ""
+        before = self.marks.get(car.number, "") if nth else ""
         width = self.ends[nth] - (self.ends[nth - 1] if nth else 0)
         begun = car.time_at(line - width) if self.last.get(car.number) == line - width else None
         if car.in_pit or line != car.line:
@@ -130,7 +134,7 @@ class Colours:
         if begun is not None and line == car.line and not car.in_pit:
             beaten, mark = self._compare(car.number, nth, car.line_ms - begun)
             changed += beaten
-        self.told[car.number] = before[:nth].ljust(nth, UNKNOWN) + mark
+        self.marks[car.number] = before[:nth].ljust(nth, UNKNOWN) + mark
         return changed
 
     def _compare(self, car: str, nth: int, ms: int) -> tuple[list[str], str]:
@@ -143,8 +147,8 @@ class Colours:
         if best is not None and ms >= best[0]:
             return [], PERSONAL
         self.overall[nth] = (ms, car)
-        shown = self.told.get(best[1], "") if best else ""
+        shown = self.marks.get(best[1], "") if best else ""
         if best is None or shown[nth : nth + 1] != OVERALL:
             return [], OVERALL
-        self.told[best[1]] = shown[:nth] + PERSONAL + shown[nth + 1 :]
+        self.marks[best[1]] = shown[:nth] + PERSONAL + shown[nth + 1 :]
         return [best[1]], OVERALL

@@ -7,7 +7,7 @@ import random
 import pytest
 from pydantic import TypeAdapter
 
-from f1stream.race.places import (
+from f1stream.race.timing_points import (
     AHEAD_S,
     FARTHEST_FINISH_M,
     FINISH,
@@ -16,35 +16,36 @@ from f1stream.race.places import (
     PIT_FINISH,
     SECTOR_1,
     SECTOR_2,
-    Places,
-    Seen,
+    Observation,
+    TimingPoints,
 )
 
 LAP_M = 5_000.0
 FAST, SLOW, PIT = 80.0, 45.0, 22.0
 """m/s."""
-ADAPTER = TypeAdapter(Places)
+ADAPTER = TypeAdapter(TimingPoints)
 
 
-def learned(place: int, *metres: float, speed: float = FAST) -> Places:
-    places = Places(LAP_M)
+def learned(place: int, *metres: float, speed: float = FAST) -> TimingPoints:
+    places = TimingPoints(LAP_M)
     for each in metres:
-        places.learn([Seen(place, each, speed)])
+        places.learn([Observation(place, each, speed)])
     return places
 
 
-def driven(ahead_s: float, pit_early_m: float, *, pit_passes: int = 20, noise_m: float = 2.0) -> Places:
+def driven(ahead_s: float, pit_early_m: float, *, pit_passes: int = 20, noise_m: float = 2.0) -> TimingPoints:
     """A session whose samples run ahead of official times."""
     rng = random.Random(4)
-    places = Places(LAP_M)
+    places = TimingPoints(LAP_M)
     seen = [
-        Seen(place, at + ahead_s * speed + rng.gauss(0, noise_m), speed)
+        Observation(place, at + ahead_s * speed + rng.gauss(0, noise_m), speed)
         for _ in range(30)
         for place, at in ((FINISH, -20.0), (SECTOR_1, 1_700.0), (SECTOR_2, 3_100.0))
         for speed in (FAST, FAST, SLOW)
     ]
     seen += [
-        Seen(PIT_FINISH, -20.0 - pit_early_m + ahead_s * PIT + rng.gauss(0, noise_m), PIT) for _ in range(pit_passes)
+        Observation(PIT_FINISH, -20.0 - pit_early_m + ahead_s * PIT + rng.gauss(0, noise_m), PIT)
+        for _ in range(pit_passes)
     ]
     for each in seen:
         places.learn([each])
@@ -52,7 +53,7 @@ def driven(ahead_s: float, pit_early_m: float, *, pit_passes: int = 20, noise_m:
 
 
 def test_a_sector_line_is_unknown_until_a_lap_has_shown_it() -> None:
-    assert Places(LAP_M).position(SECTOR_1, FAST) is None
+    assert TimingPoints(LAP_M).position(SECTOR_1, FAST) is None
     places = learned(SECTOR_1, 1_700.0)
     assert places.position(SECTOR_1, FAST) == pytest.approx(1_700.0)
     assert places.position(SECTOR_2, FAST) is None
@@ -77,9 +78,9 @@ def test_a_sector_does_not_end_off_the_lap(metres: float) -> None:
 
 def test_the_pit_lane_may_cross_the_finish_line_early_or_late_but_not_far_away() -> None:
     places = learned(FINISH, 0.0)
-    places.learn([Seen(PIT_FINISH, FARTHEST_FINISH_M + 1, PIT)])
+    places.learn([Observation(PIT_FINISH, FARTHEST_FINISH_M + 1, PIT)])
     assert places.observed[PIT_FINISH] == []
-    places.learn([Seen(PIT_FINISH, -17.0, PIT)] * 20)
+    places.learn([Observation(PIT_FINISH, -17.0, PIT)] * 20)
     assert places.position(PIT_FINISH, PIT) == pytest.approx(-17.0, abs=0.1)
 
 
@@ -102,8 +103,8 @@ def test_the_first_car_into_the_pits_finds_the_finish_line_from_laps_on_track() 
 
 
 def test_before_any_official_time_the_finish_line_is_where_the_reference_line_begins() -> None:
-    assert Places(LAP_M).position(FINISH, FAST) is None
-    assert Places(LAP_M).position(PIT_FINISH, PIT) is None
+    assert TimingPoints(LAP_M).position(FINISH, FAST) is None
+    assert TimingPoints(LAP_M).position(PIT_FINISH, PIT) is None
 
 
 def test_what_was_learned_survives_a_restart() -> None:
@@ -111,7 +112,7 @@ def test_what_was_learned_survives_a_restart() -> None:
     restored = ADAPTER.validate_json(ADAPTER.dump_json(places))
     assert restored == places
     for each in (places, restored):
-        each.learn([Seen(SECTOR_1, 1_720.0, SLOW)])
+        each.learn([Observation(SECTOR_1, 1_720.0, SLOW)])
     assert restored == places
 
 
@@ -119,5 +120,5 @@ def test_a_checkpoint_without_speeds_is_read_and_its_lines_are_learned_again() -
     """Those of earlier releases."""
     places = ADAPTER.validate_json(b'{"length_m": 5000.0, "observed": [[], [1700.0], [], [-17.0]]}')
     assert places.position(SECTOR_1, FAST) is None
-    places.learn([Seen(SECTOR_1, 1_690.0), Seen(SECTOR_1, 1_700.0, FAST)])
+    places.learn([Observation(SECTOR_1, 1_690.0), Observation(SECTOR_1, 1_700.0, FAST)])
     assert places.position(SECTOR_1, FAST) == pytest.approx(1_700.0)

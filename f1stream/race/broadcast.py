@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 
 from f1stream.race.flags import flagged
-from f1stream.race.kept import MESSAGES_BYTES, NOTICES_BYTES, newest
+from f1stream.race.limits import MESSAGES_BYTES, NOTICES_BYTES, newest
 from models import Message, Notice, RaceControl, SessionClock, TrackStatus, Weather, YellowSector
 from models.frame import MOST_MESSAGES, MOST_NOTICES
 
@@ -20,8 +20,8 @@ OVERTAKING: dict[str, tuple[Literal["DRS", "OVERTAKE"], bool]] = {
 
 
 @dataclass(slots=True)
-class Bulletins:
-    """The latest of each kind; of messages and notices the newest that fit (``f1stream.race.kept``)."""
+class BroadcastState:
+    """The latest of each kind; of messages and notices the newest that fit (``f1stream.race.limits``)."""
 
     track_status: str = "1"
     track_message: str = "AllClear"
@@ -34,7 +34,7 @@ class Bulletins:
     notices: dict[str, str] = field(default_factory=dict)
     """By what they are about."""
 
-    def tell(self, message: Message) -> None:
+    def apply(self, message: Message) -> None:
         """Apply one message; others than these change nothing. No value is changed in place."""
         match message:
             case TrackStatus():
@@ -55,7 +55,7 @@ class Bulletins:
             case _:
                 pass
 
-    def parts(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[Any, ...]:
         """All of it, to see whether anything has changed."""
         return (self.track_status, self.track_message, self.weather, self.race_control, self.yellow, self.overtaking,
                 self.clock, self.notices)  # fmt: skip

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from f1stream.race.race import Race
+from f1stream.race.crossings import apply_sample
 from f1stream.race.retirements import SILENT_MS
+from f1stream.race.session_facts import apply_message
+from f1stream.race.state import Race
 from models import LapCount, Notice, PitIn, PitOut, RaceControl, Retirement, SectorTime, Timing, TyreChange
 from tests.support.oval import GRID_SLOT_M, LAP_M, LAP_MS, SAMPLE_MS, Oval
 
@@ -22,21 +24,21 @@ def state(oval: Oval, number: str) -> str:
 def comes_in(oval: Oval, number: str, stands_s: float = 3.0, tyres: str | None = "HARD") -> None:
     """A stop: slow in, stand, off again."""
     lap = oval.race.cars[number].lap + 1
-    oval.tell(PitIn(session_time_ms=oval.now, driver_number=number, lap=lap))
+    oval.apply(PitIn(session_time_ms=oval.now, driver_number=number, lap=lap))
     oval.drive(number, speed=0)
     oval.go(stands_s)
     oval.drive(number)
     if tyres is not None:
-        oval.tell(
+        oval.apply(
             TyreChange(
                 session_time_ms=oval.now, driver_number=number, lap=lap + 1, compound=tyres, tyre_life=0, fresh=True
             )
         )
-    oval.tell(PitOut(session_time_ms=oval.now, driver_number=number, lap=lap))
+    oval.apply(PitOut(session_time_ms=oval.now, driver_number=number, lap=lap))
 
 
 def total_laps(oval: Oval, laps: int) -> None:
-    oval.tell(LapCount(session_time_ms=oval.now, lap=1, total_laps=laps))
+    oval.apply(LapCount(session_time_ms=oval.now, lap=1, total_laps=laps))
 
 
 # -- the start -----------------------------------------------------------------------------------------
@@ -74,7 +76,7 @@ def test_the_feeds_own_gap_is_held_against_ours() -> None:
     oval = Oval("4", "81")
 
     def told(number: str, gap_ms: int | None) -> None:
-        oval.tell(Timing(session_time_ms=oval.now, driver_number=number, gap_ms=gap_ms))
+        oval.apply(Timing(session_time_ms=oval.now, driver_number=number, gap_ms=gap_ms))
 
     told("81", 900)
     oval.start()
@@ -84,7 +86,7 @@ def test_the_feeds_own_gap_is_held_against_ours() -> None:
     told("4", None)
     told("81", ours - 70)
     told("81", ours + 30)
-    oval.tell(PitIn(session_time_ms=oval.now, driver_number="81", lap=1))
+    oval.apply(PitIn(session_time_ms=oval.now, driver_number="81", lap=1))
     told("81", ours)
     assert oval.race.gap_errors == [70, -30]
 
@@ -108,7 +110,7 @@ def test_a_pit_lane_starter_is_behind_everybody_until_it_has_left() -> None:
     assert oval.race.order == ["4", "81", "22"], "it has passed more lines than the others, in the pit lane"
     oval.drive("22", speed=0)
     oval.go(10)
-    oval.tell(PitOut(session_time_ms=oval.now, driver_number="22", lap=1))
+    oval.apply(PitOut(session_time_ms=oval.now, driver_number="22", lap=1))
     oval.drive("22", speed=150)
     oval.go(15)
     assert oval.race.order[0] == "22", "out on the track it races like the others"
@@ -119,7 +121,7 @@ def test_after_an_aborted_start_the_next_start_is_the_start() -> None:
     oval.start()
     oval.go(10)
     first = oval.race.started_ms
-    oval.tell(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
+    oval.apply(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
     oval.go(50)  # round to the grid again
     oval.drive("4", "81", speed=0)
     oval.start()
@@ -133,7 +135,7 @@ def test_a_race_that_is_on_cannot_have_its_start_aborted() -> None:
     oval = Oval("4")
     oval.start()
     oval.go(61)
-    oval.tell(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
+    oval.apply(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
     assert oval.race.started_ms is not None
     assert oval.race.cars["4"].lap == 1
 
@@ -257,7 +259,7 @@ def test_a_sector_line_is_learned_from_the_first_lap_and_measured_from_then_on()
     for lap in (1, 2, 3):
         while oval.metres["4"] < (lap - 1) * LAP_M + 413.0:
             oval.go(SAMPLE_MS / 1_000)
-        oval.tell(SectorTime(session_time_ms=oval.now, driver_number="4", lap=lap, sector=1, time_ms=20_000))
+        oval.apply(SectorTime(session_time_ms=oval.now, driver_number="4", lap=lap, sector=1, time_ms=20_000))
         while oval.metres["4"] < lap * LAP_M:
             oval.go(SAMPLE_MS / 1_000)
         oval.ends_lap("4", lap)
@@ -277,7 +279,7 @@ def test_a_stop_is_a_visit_that_changed_tyres() -> None:
     comes_in(oval, "81", tyres=None)
     stops = oval.race.cars["4"].stops()
     assert [stop.lap for stop in stops] == [1]
-    assert stops[0].standing_ms == pytest.approx(3_000, abs=2 * SAMPLE_MS)
+    assert stops[0].stationary_ms == pytest.approx(3_000, abs=2 * SAMPLE_MS)
     assert oval.race.cars["4"].compound == "HARD"
     assert oval.race.cars["81"].stops() == []
 
@@ -286,9 +288,9 @@ def test_a_car_in_the_pit_lane_reads_pit() -> None:
     oval = Oval("4")
     oval.start()
     oval.go(30)
-    oval.tell(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.apply(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
     assert state(oval, "4") == "pit"
-    oval.tell(PitOut(session_time_ms=oval.now + 20_000, driver_number="4", lap=1))
+    oval.apply(PitOut(session_time_ms=oval.now + 20_000, driver_number="4", lap=1))
     assert state(oval, "4") == "running"
 
 
@@ -313,18 +315,18 @@ def test_tyres_changed_under_the_red_flag_are_no_stop(in_the_pits_already: bool)
     oval.start()
     oval.go(30)
     if in_the_pits_already:
-        oval.tell(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
+        oval.apply(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
         oval.status("Aborted")
     else:
         oval.status("Aborted")
-        oval.tell(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
+        oval.apply(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
     oval.drive("4", speed=0)
     oval.go(60)
     oval.status("Started")
-    oval.tell(
+    oval.apply(
         TyreChange(session_time_ms=oval.now, driver_number="4", lap=2, compound="HARD", tyre_life=0, fresh=True)
     )
-    oval.tell(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.apply(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
     assert oval.race.cars["4"].stops() == []
     assert oval.race.cars["4"].compound == "HARD"
     oval.drive("4")
@@ -370,7 +372,7 @@ def test_a_car_the_feed_retires_stays_out_however_far_it_rolls() -> None:
     oval = Oval("4", "81")
     oval.start()
     oval.go(10)
-    oval.tell(Retirement(session_time_ms=oval.now, driver_number="4"))
+    oval.apply(Retirement(session_time_ms=oval.now, driver_number="4"))
     oval.go(10)
     assert state(oval, "4") == "retired"
 
@@ -379,7 +381,7 @@ def test_a_car_the_feed_retires_drops_behind_those_running() -> None:
     oval = Oval("4", "81")
     oval.start()
     oval.go(10)
-    oval.tell(Retirement(session_time_ms=oval.now, driver_number="4"))
+    oval.apply(Retirement(session_time_ms=oval.now, driver_number="4"))
     oval.go(1)
     assert oval.race.order == ["81", "4"]
     assert oval.race.gaps["81"].ms == 0, "it leads now"
@@ -394,7 +396,7 @@ def test_a_car_may_stand_as_long_as_it_likes(why: str) -> None:
     if why == "suspended":
         oval.status("Aborted")
     if why == "in the pits":
-        oval.tell(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
+        oval.apply(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
     oval.drive("4", speed=0)
     oval.go(SILENT_MS / 1_000 + 30)
     assert not oval.race.cars["4"].retired
@@ -487,8 +489,8 @@ def test_a_repeated_or_late_sample_is_not_raced() -> None:
     oval.go(10)
     before = oval.race.dump()
     car = oval.race.cars["4"]
-    oval.race.sample(car, oval.now, 700.0, 1.0, 1.0, 10.0)
-    oval.race.sample(car, oval.now - 50, 700.0, 1.0, 1.0, 10.0)
+    apply_sample(oval.race, car, oval.now, 700.0, 1.0, 1.0, 10.0)
+    apply_sample(oval.race, car, oval.now - 50, 700.0, 1.0, 1.0, 10.0)
     assert oval.race.dump() == before
 
 
@@ -500,7 +502,7 @@ def test_a_car_at_zero_zero_is_nowhere() -> None:
     car = oval.race.cars["4"]
     for _ in range(5):
         oval.now += SAMPLE_MS
-        oval.race.sample(car, oval.now, 0.0, 0.0, 0.0, 72.0)
+        apply_sample(oval.race, car, oval.now, 0.0, 0.0, 0.0, 72.0)
     assert oval.race.columns.x[car.grid] is None
     assert car.progress.m == pytest.approx(oval.metres["4"] + 10.0, abs=1.0)
 
@@ -554,13 +556,13 @@ def test_drs_and_the_overtake_mode_are_what_race_control_said_last() -> None:
         ("DRS ENABLED", ("DRS", True)), ("DRS DISABLED IN ZONE 1", ("DRS", True)), ("DRS DISABLED", ("DRS", False)),
         ("OVERTAKE ENABLED", ("OVERTAKE", True)), ("OVERTAKE DISABLED", ("OVERTAKE", False)),
     ):  # fmt: skip
-        race.tell(RaceControl(session_time_ms=0, category="Other", message=text))
-        assert race.bulletins.overtaking == expected
+        apply_message(race, RaceControl(session_time_ms=0, category="Other", message=text))
+        assert race.broadcast.overtaking == expected
 
 
 def test_a_notice_stands_until_it_is_taken_back() -> None:
     race = Race.of([])
-    race.tell(Notice(session_time_ms=0, about="Position.z", text="No positions."))
-    race.tell(Notice(session_time_ms=0, about="TimingData", text="No timing."))
-    race.tell(Notice(session_time_ms=9, about="Position.z", text=None))
-    assert race.bulletins.notices == {"TimingData": "No timing."}
+    apply_message(race, Notice(session_time_ms=0, about="Position.z", text="No positions."))
+    apply_message(race, Notice(session_time_ms=0, about="TimingData", text="No timing."))
+    apply_message(race, Notice(session_time_ms=9, about="Position.z", text=None))
+    assert race.broadcast.notices == {"TimingData": "No timing."}

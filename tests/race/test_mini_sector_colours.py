@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from f1stream.race.car import LINES
-from f1stream.race.colours import ENOUGH, OF_SECTOR, THIRDS, Colours, divided
-from f1stream.race.places import SECTOR_1, SECTOR_2, Places, Seen
-from f1stream.race.race import Race
+from f1stream.race.mini_sector_colours import ENOUGH, OF_SECTOR, THIRDS, MiniSectorColours, divided
+from f1stream.race.state import Race
+from f1stream.race.timing_points import SECTOR_1, SECTOR_2, Observation, TimingPoints
 from models import MiniSector, PitIn, PitOut
 from models.frame import CarState
 from tests.support.oval import Oval
@@ -16,7 +16,7 @@ LAP_M = 1_200.0
 
 
 def told(oval: Oval, number: str) -> str:
-    return oval.race.colours.told.get(number, "")
+    return oval.race.colours.marks.get(number, "")
 
 
 def started() -> Oval:
@@ -47,15 +47,15 @@ def test_every_sector_has_as_many_and_they_end_with_it(first: int, second: int) 
     assert ends == sorted(ends)
 
 
-def learned(first: float, second: float, times: int) -> Places:
-    places = Places(LAP_M)
+def learned(first: float, second: float, times: int) -> TimingPoints:
+    places = TimingPoints(LAP_M)
     for _ in range(times):
-        places.learn([Seen(SECTOR_1, first, 70.0), Seen(SECTOR_2, second, 70.0)])
+        places.learn([Observation(SECTOR_1, first, 70.0), Observation(SECTOR_2, second, 70.0)])
     return places
 
 
 def test_they_end_at_the_sector_lines_once_these_are_known_and_stay() -> None:
-    colours = Colours()
+    colours = MiniSectorColours()
     assert not colours.learn(learned(380.0, 720.0, ENOUGH - 1))
     assert colours.ends == THIRDS
     assert colours.learn(learned(380.0, 720.0, ENOUGH))
@@ -65,7 +65,7 @@ def test_they_end_at_the_sector_lines_once_these_are_known_and_stay() -> None:
 
 
 def test_sector_of_fewer_lines_than_mini_sectors_is_not_divided() -> None:
-    colours = Colours()
+    colours = MiniSectorColours()
     assert not colours.learn(learned(60.0, 720.0, ENOUGH))
     assert colours.ends == THIRDS
 
@@ -108,10 +108,10 @@ def test_mini_sector_in_the_pits_has_no_colour_and_is_nobodys_best() -> None:
     oval = started()
     oval.go(10)
     before = told(oval, "4")
-    oval.tell(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.apply(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
     oval.drive("4", speed=200)
     oval.go(4)
-    oval.tell(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.apply(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
     oval.drive("4")
     oval.go(8)
     after = told(oval, "4")
@@ -167,7 +167,7 @@ def test_the_feeds_own_are_shown_as_told_and_ours_no_more() -> None:
     oval = started()
     oval.go(10)
     assert told(oval, "4")
-    oval.tell(of_feed(1))
+    oval.apply(of_feed(1))
     assert (told(oval, "4"), told(oval, "81")) == ("y", "")
     oval.go(10)
     assert told(oval, "4") == "y"
@@ -176,18 +176,18 @@ def test_the_feeds_own_are_shown_as_told_and_ours_no_more() -> None:
 
 
 def test_recoloured_cleared_and_unseen_ones() -> None:
-    colours = Colours()
+    colours = MiniSectorColours()
     for message, shown in (
         (of_feed(1, "overall"), "p"), (of_feed(3, "personal"), "p-g"), (of_feed(1, "slower", sector=2), "p-gy"),
         (of_feed(1, "personal", change="recoloured"), "g-gy"), (of_feed(1, None, sector=3), "g-gy--"),
         (of_feed(1, "slower", lap=2, change="recoloured"), "y-gy--"),
         (of_feed(1, "slower", lap=2, change="cleared"), "y"), (of_feed(0, None, lap=2, change="cleared"), ""),
     ):  # fmt: skip
-        colours.tell(message)
-        assert colours.told["4"] == shown
+        colours.apply(message)
+        assert colours.marks["4"] == shown
 
 
 def test_mini_sector_of_which_nobody_knows_the_place_is_left_out() -> None:
-    colours = Colours()
-    colours.tell(of_feed(1).model_copy(update={"counts": None}))
-    assert (colours.told, colours.source) == ({}, None)
+    colours = MiniSectorColours()
+    colours.apply(of_feed(1).model_copy(update={"counts": None}))
+    assert (colours.marks, colours.source) == ({}, None)
