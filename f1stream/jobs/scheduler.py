@@ -25,11 +25,11 @@ from sqlalchemy import URL
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs import times
 from f1stream.jobs.calendar import PlannedSession
-from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.sessions import INTERRUPTED, LIVE, REPUBLISH, SessionJobs
 from f1stream.jobs.times import FAR_FUTURE, AtSessions, OnRaceDays
 from f1stream.jobs.work import JOBS, JobResult, run_job
+from f1stream.lock import Busy
 from f1stream.settings import Settings
 from f1stream.warehouse.errors import WarehouseError
 

@@ -12,13 +12,13 @@ import snowflake.connector
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs import calendar
 from f1stream.jobs.calendar import PlannedSession
-from f1stream.jobs.lock import one_at_a_time
 from f1stream.jobs.runs import Ended, JobRuns
 from f1stream.jolpica import plan
 from f1stream.jolpica.client import Unreachable, open_jolpica
 from f1stream.jolpica.landing import Landing
 from f1stream.jolpica.sync import Sync, SyncReport, landed_events
 from f1stream.kafka import BrokerError
+from f1stream.lock import one_at_a_time
 from f1stream.marts.build import BuildFailed, build
 from f1stream.marts.project import schema_of_marts
 from f1stream.marts.publish import publish, read
