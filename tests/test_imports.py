@@ -34,7 +34,7 @@ ORDER = (
     ("f1stream.commands",),
     ("f1stream.cli", "f1stream.child", "f1stream.reference", "f1stream.__main__"),
 )  # fmt: skip
-"""A package imports from its own line and from earlier ones, never from a later one. The longest matching name counts."""
+"""A package imports from its own line and from earlier ones. The longest name that fits a module counts."""
 LONGEST = 400
 """Lines of a module."""
 
