@@ -1,4 +1,4 @@
-"""The server itself: health, metrics, and the description of this API."""
+"""The server itself: health, metrics, and this API's description."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ServiceRoutes:
         self._metrics = metrics
 
     def routes(self) -> list[web.RouteDef]:
-        """Paths and handlers."""
+        """The routes."""
         return [
             *monitoring_routes(self.health, self.alive, self._metrics.registry),
             web.get("/api/openapi.yaml", self.openapi),
