@@ -43,7 +43,7 @@ RUN_BY = {
     "f1stream web": "test_race_from_start_to_flag",
     "f1stream broker": "test_a_session_goes_from_the_shell_into_the_warehouse",
     "f1stream topics": "test_a_session_goes_from_the_shell_into_the_warehouse",
-    "f1stream doctor": "test_where_all_is_well_nothing_is_to_be_mended",
+    "f1stream doctor": "test_where_all_is_well_nothing_has_to_be_fixed",
 }
 """A test that runs each command."""
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
