@@ -133,8 +133,6 @@ def test_a_file_that_is_no_private_key_is_a_finding(tmp_path: Path, content: str
     assert levels(found) == {"warehouse": "problem"}
     said = text_about(found, "warehouse")
     assert f"F1STREAM_SNOWFLAKE_PRIVATE_KEY_FILE: no private key can be read from {file}" in said
-        found, "warehouse"
-    )
 
 
 @pytest.mark.parametrize(

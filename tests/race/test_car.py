@@ -229,7 +229,7 @@ def test_sets_of_before_we_listened_are_stops_and_count_laps(car: Car) -> None:
     assert (car.tyre_age(), car.stops(), car.stops_unseen()) == (8, [], 1)
 
 
-def test_an_unknown_compound_of_a_lap_repoints_none_that_is_known(car: Car) -> None:
+def test_an_unknown_compound_of_a_lap_replaces_none_that_is_known(car: Car) -> None:
     car.fit_tyres(fitted(1), racing=True)
     car.update_tyres("UNKNOWN", None, lap=2)
     assert car.compound == "HARD"
