@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.aiohttp import make_aiohttp_handler
 
+from f1stream.monitoring import check_response
 from web.api.operation import Routes, Schema, get
-from web.api.responses import API_PREFIX, model_response
+from web.api.responses import API_PREFIX
 from web.feed import Feed
 from web.metrics import Metrics
 
@@ -40,7 +41,7 @@ class ServiceRoutes(Routes):
 
     def __init__(self, feed: Feed, metrics: Metrics) -> None:
         super().__init__(feed)
-        self._metrics = metrics
+        self._metrics = make_aiohttp_handler(metrics.registry)
 
     @get(
         f"{API_PREFIX}openapi.yaml",
@@ -70,7 +71,7 @@ class ServiceRoutes(Routes):
             caught_up=self._feed.caught_up,
             lag=self._feed.lag,
         )
-        return _uncached(body, well)
+        return check_response(well, body.model_dump())
 
     @get(
         "/alive",
@@ -84,7 +85,7 @@ class ServiceRoutes(Routes):
     async def alive(self, _: web.Request) -> web.Response:
         """503 when a restart may help. 200 without a broker: the tapes are still shown."""
         alive = self._feed.stuck is None
-        return _uncached(AliveSchema(alive=alive), alive)
+        return check_response(alive, AliveSchema(alive=alive).model_dump())
 
     @get(
         "/metrics",
@@ -93,12 +94,6 @@ class ServiceRoutes(Routes):
         answer="text/plain",
         returns="The text exposition format.",
     )
-    async def metrics(self, _: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.Response:
         """For Prometheus."""
-        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-def _uncached(body: Schema, well: bool) -> web.Response:
-    response = model_response(body, 200 if well else 503)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+        return await self._metrics(request)
