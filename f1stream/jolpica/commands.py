@@ -10,13 +10,13 @@ from datetime import timedelta
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.jobs.lock import one_at_a_time
 from f1stream.jolpica import plan
 from f1stream.jolpica.client import open_jolpica
 from f1stream.jolpica.landing import Landing
 from f1stream.jolpica.rate_limit import rate_limits, shared_bucket
 from f1stream.jolpica.resources import Query
 from f1stream.jolpica.sync import Sync, SyncReport
+from f1stream.lock import one_at_a_time
 from f1stream.settings import settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create

@@ -131,7 +131,7 @@ def test_the_warning_has_the_time_of_the_newer_run_and_what_to_do() -> None:
     said = newer_run_warning(settings(), "9693", NOW)
     assert "Session 9693 has a newer run in the topics, 1764500000000 (2025-11-30 10:53:20 UTC)" in said
     assert "publish again after that time" in said
-    assert "deploy/README.md says under Other numbers of partitions" in said
+    assert "deploy/README.md, Other numbers of partitions" in said
     assert "restart the embedded broker" in newer_run_warning(Settings(_env_file=None), "9693", NOW)
 
 

@@ -17,6 +17,7 @@ from f1stream.settings import Settings
 from tests.support.page_marts import result, season
 from tests.support.page_race import lap, whole_race
 from web.api.gaps import POINTS
+from web.api.openapi import render
 from web.api.service import OPENAPI
 from web.app import create_app
 from web.feed import Feed
@@ -76,6 +77,10 @@ async def check(client: Client, path: str, query: str | None, status: int) -> An
     if kind == "application/json":
         validator(told["content"][kind]["schema"]).validate(orjson.loads(body))
     return body
+
+
+def test_the_document_is_the_one_that_the_handlers_and_models_generate() -> None:
+    assert OPENAPI.read_text() == render(), "run python -m web.api.openapi"
 
 
 def test_it_is_openapi() -> None:

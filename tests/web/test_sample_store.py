@@ -79,7 +79,7 @@ def test_repeats_are_dropped_and_samples_out_of_order_refused() -> None:
     assert telemetry.append(packet("4", 0, 0, 10)) == 10
     assert telemetry.append(packet("4", 0, 0, 10)) == 0
     assert telemetry.append(packet("4", 1, 5_000, 0)) == 0, "a silent car's packet"
-    with pytest.raises(BadRecord, match="before the car's last one at 1800 ms"):
+    with pytest.raises(BadRecord, match="before the car's last sample at 1800 ms"):
         telemetry.append(packet("4", 2, 1_000, 3))
     assert len(telemetry.lap("4", 0, 9_999).t) == 10
 

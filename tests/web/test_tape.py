@@ -41,7 +41,7 @@ def test_frames_come_back_as_the_bytes_that_went_in() -> None:
     tape = tape_of(0, 120)
     assert frame_at(tape, 12_345) == encode_frames([frame(61)])
     assert keyframe_at(tape, 12_345) == encode_frames([frame(50)])
-    assert tape.range() == (0, 119 * 200)
+    assert tape.span() == (0, 119 * 200)
 
 
 def test_a_repeated_batch_is_dropped_and_an_overlapping_one_adds_only_what_is_new() -> None:
@@ -54,9 +54,9 @@ def test_a_repeated_batch_is_dropped_and_an_overlapping_one_adds_only_what_is_ne
 def test_a_tape_that_begins_in_the_middle_waits_for_its_first_keyframe() -> None:
     tape = tape_of(30, 15)
     assert tape.latest is None
-    assert tape.range() is None
+    assert tape.span() is None
     assert put(tape, 45, 10) == 5
-    assert tape.range() == (50 * 200, 54 * 200)
+    assert tape.span() == (50 * 200, 54 * 200)
 
 
 def test_deltas_behind_a_hole_wait_for_the_next_keyframe() -> None:
@@ -162,7 +162,7 @@ def test_a_session_longer_than_memory_loses_its_beginning_only() -> None:
     tape = tapes.get("test_race")
     assert tape is not None
     assert tape.latest == 40 * KEY_FRAMES - 1
-    span = tape.range()
+    span = tape.span()
     assert span is not None
     assert span[0] > 0
     assert tape.size == tapes.size
@@ -178,7 +178,7 @@ def test_what_memory_has_no_room_for_comes_back_from_disk_as_it_was() -> None:
     assert tape is not None
     assert other is not None
     assert tapes.size <= 120_000 < tapes.disk_size
-    assert tape.range() == other.range()
+    assert tape.span() == other.span()
     for t in range(0, 40 * 10_000, 3_400):
         assert frame_at(tape, t) == frame_at(other, t)
         assert tape.state_at(t) == other.state_at(t)
