@@ -94,6 +94,6 @@ class ServiceRoutes(Routes):
         answer="text/plain",
         returns="The text exposition format.",
     )
-    async def metrics(self, request: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
         """For Prometheus."""
         return await self._metrics(request)
