@@ -13,7 +13,7 @@ from web.api.responses import API_PREFIX, model_response
 from web.feed import Feed
 from web.metrics import Metrics
 
-OPENAPI = Path(__file__).parents[1] / "openapi.yaml"
+OPENAPI = Path(__file__).with_name("openapi.yaml")
 """Written by ``python -m web.api.openapi``."""
 
 
