@@ -25,7 +25,9 @@ def reasons(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return given
 
 
-def test_exit_is_at_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_exit_is_immediate_and_logs_its_reason(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def end(code: int) -> None:
         raise ExitedError(code)
 
@@ -36,7 +38,7 @@ def test_exit_is_at_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, caplog
     assert caplog.messages[0].startswith("A record is missing. The worker exits and must be restarted")
 
 
-async def test_sequence_gap_ends_the_process(reasons: list[str]) -> None:
+async def test_sequence_gap_exits_the_process(reasons: list[str]) -> None:
     @exit_on_error
     async def per_driver(_: object) -> None:
         raise SequenceGap("9839:44 goes on at 7, 6 was next")
@@ -45,7 +47,7 @@ async def test_sequence_gap_ends_the_process(reasons: list[str]) -> None:
     assert reasons == ["A record is missing: 9839:44 goes on at 7, 6 was next."]
 
 
-async def test_any_error_ends_the_process(reasons: list[str]) -> None:
+async def test_any_error_exits_the_process(reasons: list[str]) -> None:
     """Faust would skip the batch and go on."""
 
     @exit_on_error
@@ -56,7 +58,7 @@ async def test_any_error_ends_the_process(reasons: list[str]) -> None:
     assert reasons == ["per_driver failed: KeyError: 'cause'."]
 
 
-async def test_agent_that_is_stopped_does_not_end_the_process(reasons: list[str]) -> None:
+async def test_agent_that_is_stopped_does_not_exit_the_process(reasons: list[str]) -> None:
     @exit_on_error
     async def per_driver() -> None:
         raise asyncio.CancelledError

@@ -47,10 +47,11 @@ async def heap_mb(page: Page, tools: CDPSession) -> str:
     """Heap and elements that are left when the garbage is collected."""
     await tools.send("HeapProfiler.collectGarbage")
     used = (await tools.send("Runtime.getHeapUsage"))["usedSize"] / 2**20
-    told = {each["name"]: each["value"] for each in (await tools.send("Performance.getMetrics"))["metrics"]}
+    metrics = {each["name"]: each["value"] for each in (await tools.send("Performance.getMetrics"))["metrics"]}
     lap = await page.inner_text("#lap")
     return (
-        f"lap {lap:>2}: heap {used:5.1f} MB, {told['Nodes']:,.0f} nodes, {told['JSEventListeners']:,.0f} listeners, "
+        f"lap {lap:>2}: heap {used:5.1f} MB, {metrics['Nodes']:,.0f} nodes, "
+        f"{metrics['JSEventListeners']:,.0f} listeners, "
         f"{await page.evaluate('f1stream.history.length'):,} entries of history"
     )
 

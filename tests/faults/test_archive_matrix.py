@@ -60,7 +60,7 @@ async def test_partitions_that_move_between_two_workers_are_loaded_once(
     rig.assert_exact(items)
 
 
-async def test_partitions_that_move_while_a_flush_goes_on_are_loaded_once(
+async def test_partitions_that_move_during_a_flush_are_loaded_once(
     rig: ArchiveRig, items: list[OutgoingRecord], tmp_path: Path
 ) -> None:
     """The flush is one by age, so that records of the new assignment come while it lasts."""
@@ -79,7 +79,7 @@ async def test_partitions_that_move_while_a_flush_goes_on_are_loaded_once(
     rig.assert_exact(items)
 
 
-async def test_a_warehouse_that_is_away_longer_than_the_poll_interval_misses_nothing(
+async def test_a_warehouse_unavailable_longer_than_the_poll_interval_misses_nothing(
     rig: ArchiveRig, items: list[OutgoingRecord]
 ) -> None:
     half = len(items) // 2
@@ -121,9 +121,9 @@ async def test_a_record_that_the_warehouse_rejects_is_a_dead_letter_and_the_othe
     rig.archive()
     await rig.until_loaded()
     rig.assert_exact(items[:place] + items[place + 1 :], letters=1)
-    (letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
-    assert "does not fit" in letter["reason"]
-    assert letter["session_key"] == "9693"
+    (dead_letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
+    assert "does not fit" in dead_letter["reason"]
+    assert dead_letter["session_key"] == "9693"
 
 
 async def test_sigterm_in_mid_batch_loses_nothing(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
@@ -134,7 +134,9 @@ async def test_sigterm_in_mid_batch_loses_nothing(rig: ArchiveRig, items: list[O
     rig.assert_exact(items)
 
 
-async def test_kafkas_offsets_are_not_believed(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
+async def test_the_warehouses_offsets_are_used_instead_of_kafkas(
+    rig: ArchiveRig, items: list[OutgoingRecord]
+) -> None:
     """Deleted: nothing is loaded again. Moved ahead: the worker goes back to what is loaded."""
     half = len(items) // 2
     await rig.publish(bytes_of(items[:half]))
@@ -215,9 +217,9 @@ async def test_records_deleted_before_they_were_loaded_are_a_dead_letter_and_the
     await admin.close()
     rig.archive()
     await rig.until_loaded()
-    (letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
-    assert (letter["refused_topic"], letter["refused_partition"], letter["refused_offset"]) == (*of, loaded)
-    assert letter["reason"].startswith("5 records")
+    (found,) = rig.rows("select * from RAW.DEAD_LETTERS")
+    assert (found["refused_topic"], found["refused_partition"], found["refused_offset"]) == (*of, loaded)
+    assert found["reason"].startswith("5 records")
     async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{rig.archives[-1][1]}/metrics") as answer:
         assert 'f1stream_dead_letters_total{by="archive",topic="telemetry"}' in await answer.text()
     (rest,) = rig.rows("select min(kafka_offset) as first from RAW.TELEMETRY where kafka_partition = 1"

@@ -97,7 +97,7 @@ async def restart(rig: Rig) -> None:
         await asyncio.sleep(0.2)
 
 
-async def letters(rig: Rig, sessions: set[str]) -> dict[str, DeadLetter]:
+async def dead_letters(rig: Rig, sessions: set[str]) -> dict[str, DeadLetter]:
     """A dead letter of each of these sessions, once there are some of all."""
     found: dict[str, DeadLetter] = {}
     consumer = rig.reader(topics.DEAD_LETTERS)
@@ -107,8 +107,8 @@ async def letters(rig: Rig, sessions: set[str]) -> dict[str, DeadLetter]:
             while not sessions <= found.keys():
                 for messages in (await consumer.getmany(timeout_ms=200)).values():
                     for message in messages:
-                        letter = topics.decode_dead_letter(message.value)
-                        found.setdefault((letter.key or "").split(":")[0], letter)
+                        dead_letter = topics.decode_dead_letter(message.value)
+                        found.setdefault((dead_letter.key or "").split(":")[0], dead_letter)
     finally:
         await consumer.stop()
     return found
@@ -154,7 +154,7 @@ async def publish_again(rig: Rig, seed: int) -> int:
     return epoch
 
 
-async def test_a_good_session_beside_them_loses_no_frame_and_they_are_named(rig: Rig) -> None:
+async def test_a_good_session_among_damaged_runs_loses_no_frame(rig: Rig) -> None:
     sessions = {seed: session_of(seed) for seed in (GOOD, *BAD)}
     keys = {seed: session.session_key for seed, session in sessions.items()}
     sent = {seed: bytes_of(pack(session, seed, 1_000)) for seed, session in sessions.items()}
@@ -162,7 +162,7 @@ async def test_a_good_session_beside_them_loses_no_frame_and_they_are_named(rig:
     publishing = [asyncio.create_task(rig.publish(records, speed=SPEED)) for records in (sent[GOOD], *bad.values())]
     assert await rig.frames(GOOD) == expected(sessions[GOOD]), "the good session"
     await asyncio.gather(*publishing)
-    await letters(rig, {keys[seed] for seed in BAD})
+    await dead_letters(rig, {keys[seed] for seed in BAD})
     await notices(rig, {keys[seed] for seed in STAND_STILL})
     async with asyncio.timeout(PATIENCE_S):
         while await damaged_runs(rig) < len(STAND_STILL):
@@ -172,7 +172,7 @@ async def test_a_good_session_beside_them_loses_no_frame_and_they_are_named(rig:
         assert await rig.frames(await publish_again(rig, seed)) == expected(sessions[seed]), spoil.__name__
 
 
-def test_the_runbook_of_a_damaged_run_is_what_is_done_here() -> None:
+def test_the_runbook_of_a_damaged_run_describes_these_steps() -> None:
     assert RUNBOOK is not None
     text = RUNBOOK[1]
     assert '"This run is damaged: …. Publish the session again."' in text

@@ -20,7 +20,7 @@ from tests.support.rig import PATIENCE_S, Rig
 pytestmark = pytest.mark.system
 
 
-async def test_the_worker_that_runs_is_unhealthy_and_another_does_not_start(cluster: Cluster, tmp_path: Path) -> None:
+async def test_the_running_worker_is_unhealthy_and_another_does_not_start(cluster: Cluster, tmp_path: Path) -> None:
     await cluster.reset()
     rig = Rig(tmp_path, 3, cluster.environment())
     admin = AIOKafkaAdminClient(**rig.settings.kafka_client())
@@ -58,9 +58,7 @@ async def until_own(admin: AIOKafkaAdminClient, expected: dict[str, str]) -> Non
             await asyncio.sleep(0.1)
 
 
-async def test_topics_of_an_earlier_release_are_stamped_by_the_broker_from_then_on(
-    cluster: Cluster, tmp_path: Path
-) -> None:
+async def test_topics_of_an_earlier_release_get_the_brokers_timestamps(cluster: Cluster, tmp_path: Path) -> None:
     await cluster.reset()
     rig = Rig(tmp_path, 3, cluster.environment())
     await rig.start()

@@ -26,7 +26,7 @@ GROWTH_BOUND = 85_000_000
 """Bytes more than when idle. One race buffered as a whole adds 118 MB, flushes of 10,000 rows 45 MB."""
 
 
-async def test_frames_do_not_wait_for_a_warehouse_that_is_away(
+async def test_frames_do_not_wait_for_an_unavailable_warehouse(
     rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], undisturbed: dict[int, bytes]
 ) -> None:
     """It is killed half way. All frames are published while it is away; what waits is loaded when it is back."""

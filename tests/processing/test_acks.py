@@ -45,7 +45,7 @@ def test_after_a_reset_nothing_from_before_it_is_acknowledged() -> None:
     assert acknowledged(tracker) == [(0, 3)]
 
 
-def test_it_says_how_far_each_partition_was_received() -> None:
+def test_received_offsets_are_known_by_partition() -> None:
     tracker = AckTracker()
     tracker.take(event(0, 3))
     tracker.take(event(1, 9))

@@ -157,7 +157,7 @@ async def test_a_position_found_for_an_earlier_assignment_is_not_set(bench: Benc
     assert bench.consumer._read_offset == {PARTITION: None}
 
 
-async def test_what_was_never_committed_is_read_from_its_beginning(bench: Bench) -> None:
+async def test_a_partition_without_a_commit_is_read_from_its_beginning(bench: Bench) -> None:
     bench.client.known = None
     await bench.assign()
     await bench.consumer.perform_seek()
@@ -205,7 +205,7 @@ async def test_nothing_is_read_while_the_flow_is_stopped(bench: Bench, monkeypat
     assert await bench.consumer._wait_next_records(1.0) == (None, {PARTITION})
 
 
-async def test_worker_exits_when_a_topic_was_created_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_exits_when_a_topic_was_recreated(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     reasons: list[str] = []
     monkeypatch.setattr(patched, "exit_process", reasons.append)
     await bench.assign()
@@ -216,7 +216,7 @@ async def test_worker_exits_when_a_topic_was_created_again(bench: Bench, monkeyp
     assert reasons[0] == ("telemetry[0] was read to 10 and continues at 4: the topic was deleted and created again.")
 
 
-async def test_only_input_partitions_are_set_to_what_is_committed(
+async def test_only_input_partitions_are_set_to_committed_offsets(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver.Consumer, "_is_changelog_tp", lambda *_: True)

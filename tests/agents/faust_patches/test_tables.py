@@ -44,7 +44,7 @@ async def table(app: PatchedApp, writes: list[Write]) -> Any:
     return raw_table(app, "cars", "for this test")
 
 
-async def test_a_key_s_partition_is_the_producer_s_without_asking_it(table: Any) -> None:
+async def test_a_keys_partition_is_computed_like_the_producer_does(table: Any) -> None:
     """Its client may not know the topic at the moment of the write; the worker ended then."""
     expected = inspect.signature(AIOKafkaProducer).parameters["partitioner"].default
     partitions = list(range(table.partitions))
@@ -53,7 +53,7 @@ async def test_a_key_s_partition_is_the_producer_s_without_asking_it(table: Any)
     assert {table.partition_for_key(key) for key in keys} == set(partitions)
 
 
-async def test_what_was_written_is_read(table: Any) -> None:
+async def test_written_values_are_read(table: Any) -> None:
     assert table.read(KEY) is None
     table.write(KEY, 3, 1, b"value")
     assert table.read(KEY) == b"value"
@@ -77,7 +77,7 @@ async def test_flush_raises_when_a_write_is_not_stored(table: Any, writes: list[
         await table.flush()
 
 
-async def test_flush_forgets_what_is_stored(table: Any, writes: list[Write]) -> None:
+async def test_flush_forgets_stored_writes(table: Any, writes: list[Write]) -> None:
     await table.flush()
     table.write(KEY, 3, 1, b"one")
     writes[0].set_result(None)

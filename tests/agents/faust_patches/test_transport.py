@@ -29,7 +29,7 @@ def test_faust_finds_our_transports(scheme: str, found: Any) -> None:
     ("broker", "consumer", "producer"),
     [("a:9092,b:9093", Consumer, IdempotentProducer), ("", EmbeddedConsumer, Producer)],
 )
-async def test_a_worker_reads_and_writes_by_ours(tmp_path: Path, broker: str, consumer: Any, producer: Any) -> None:
+async def test_a_worker_uses_our_transport(tmp_path: Path, broker: str, consumer: Any, producer: Any) -> None:
     settings = Settings(_env_file=None, broker=broker, home=tmp_path, embedded_broker_port=19092)
     app = create_app("test", settings, 6066, PatchedApp)
     for side in (app.transport, app.producer_transport):

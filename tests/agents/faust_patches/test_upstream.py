@@ -1,6 +1,6 @@
-"""What we override or reach into is what we have read: an upgrade that changes one of these functions fails here.
+"""Upstream functions that we override or depend on are unchanged since we read them.
 
-Then read the function again, decide whether the patch is still right (or still needed), and record its new hash.
+When an upgrade changes one: read it again, decide whether the patch is still right and needed, record the new hash.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from agents import faust_patches
 from tests.support.required import ROOT
 
 FOLDER = "agents/faust_patches"
+DOCUMENT = "docs/faust.md"
 UPSTREAM = ("aiokafka", "faust", "mode")
 PRIVATE = re.compile(r"_[a-z]")
 
@@ -47,7 +48,7 @@ REACHED: dict[str, list[str]] = {
     "_suspend": ["mode.utils.queues.FlowControlEvent.suspend"],
     "_thread": ["faust.transport.consumer.ThreadDelegateConsumer.__init__"],
 }  # fmt: skip
-"""Private attributes of Faust, mode and aiokafka that we use, and the functions that give them their meaning."""
+"""Private attributes of Faust, mode and aiokafka that we use, and the functions that define their meaning."""
 
 RELIED_ON = {
     "consumer.py": ["faust.tables.recovery.Recovery._resume_streams"],
@@ -57,7 +58,7 @@ RELIED_ON = {
     ],
     "transport.py": ["faust.app.base.App._new_transport", "faust.app.base.App._new_producer_transport"],
 }
-"""Functions that a patch is right only beside, as its docstring says, by our module."""
+"""Functions that a patch depends on without overriding them, by our module."""
 
 READ: dict[str, str] = {
     "aiokafka.consumer.consumer.AIOKafkaConsumer.start": "509f7b941208ea56",
@@ -101,7 +102,7 @@ READ: dict[str, str] = {
     "mode.utils.queues.FlowControlEvent.resume": "9cc7fb6b619c5810",
     "mode.utils.queues.FlowControlEvent.suspend": "852da0ad3346160c",
 }
-"""Hashes of the functions as we have read them."""
+"""Hashes of the functions when we read them."""
 
 
 def modules() -> Iterator[tuple[str, ModuleType]]:
@@ -181,21 +182,21 @@ NEEDED = needed()
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_function_is_as_we_have_read_it(name: str) -> None:
+def test_upstream_function_is_unchanged_since_we_read_it(name: str) -> None:
     file = f"{FOLDER}/{NEEDED[name]}"
     now = source_hash(name)
     assert name in READ, f"{file}: read {name} and record its hash: {now}"
     assert READ[name] == now, f"{file}: re-read {name}: it has changed (now {now})"
 
 
-def test_no_hash_is_left_of_what_is_not_patched_any_more() -> None:
+def test_no_hash_is_recorded_for_an_unpatched_function() -> None:
     assert READ.keys() - NEEDED.keys() == set()
 
 
 def test_every_patch_is_in_the_table_with_a_test_that_exists() -> None:
-    table = faust_patches.__doc__ or ""
+    table = (ROOT / DOCUMENT).read_text().partition("## Patches")[2].partition("\n## ")[0]
     missing = {ours for _, ours, _ in overridden() if f"`{ours}`" not in table}
-    assert missing == set(), f"not in the table of {FOLDER}/__init__.py"
+    assert missing == set(), f"not in the table of {DOCUMENT}"
     tests = set(re.findall(r"\btest_\w+", table))
     assert tests
     here = {path.stem for path in Path(__file__).parent.glob("test_*.py")}

@@ -124,7 +124,7 @@ async def test_coroutine_that_survives_its_cancellation_returns(consumer: Any) -
     assert (await consumer.wait_first(stubborn(), consumer.suspend_flow.wait())).results == [8]
 
 
-async def test_room_in_a_queue_needs_no_task(consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_queue_with_room_needs_no_task(consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which is why it is patched: Faust waits like this for every message."""
 
     async def starts_tasks(*_: Any, **__: Any) -> None:

@@ -88,7 +88,7 @@ def steps(scenario: Scenario) -> list[str]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_steps_are_what_can_be_seen_from_outside(scenario: Scenario) -> None:
+def test_steps_are_those_visible_from_outside(scenario: Scenario) -> None:
     assert set(steps(scenario)) == {
         "deliver to updates", "deliver to frames", "deliver to cars", "deliver to races", "deliver to standing",
         "acknowledge", *(["deliver to dead-letters"] if scenario is damaged_and_published_again else []),
@@ -106,7 +106,7 @@ def test_killed_at_any_step_it_makes_the_same_frames(scenario: Scenario) -> None
 
 
 @pytest.mark.parametrize("then", ["goes on", "is killed"])
-def test_a_worker_whose_partitions_are_revoked_at_any_step_changes_nothing(then: str) -> None:
+def test_a_worker_whose_partitions_are_revoked_at_any_step_changes_no_frame(then: str) -> None:
     """Another worker reads on while the first one is in mid-batch, frozen; the first one then finishes its batch.
 
     Whatever it still delivers, a third worker that recovers from all of it goes on from the right place.

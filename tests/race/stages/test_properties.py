@@ -148,7 +148,7 @@ def test_packets_and_batches_make_no_difference(packet_ms: int, batch: int) -> N
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.8])
-def test_a_run_without_an_end_is_acknowledged_when_it_goes_silent(share: float) -> None:
+def test_a_run_without_an_end_is_acknowledged_when_it_is_silent(share: float) -> None:
     records = outputs(1, 1_000)
     kafka = MemoryKafka(records[: int(len(records) * share)])
     worker = MemoryWorker(kafka, silent_s=SILENT_S)

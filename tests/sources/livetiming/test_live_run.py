@@ -48,7 +48,7 @@ def test_samples_and_laps_are_those_of_the_recording(told: list[OutgoingRecord],
         assert lap.model_copy(update={"start_utc": None}) == expected[key].model_copy(update={"start_utc": None})
 
 
-def test_records_are_numbered_without_holes_and_known_in_order(told: list[OutgoingRecord]) -> None:
+def test_records_are_numbered_without_gaps_and_in_the_order_known(told: list[OutgoingRecord]) -> None:
     by_key: dict[tuple[str, bytes], list[OutgoingRecord]] = {}
     for item in told:
         by_key.setdefault((item.topic, item.key), []).append(item)
@@ -68,7 +68,7 @@ def test_it_begins_with_the_session_and_its_cars_and_ends_with_its_end(told: lis
     assert {packet.until_ms for packet in last.values()} == {facts[-1].session_time_ms}
 
 
-def test_cars_are_told_up_to_so_long_before_now_that_stragglers_have_come(mexico_feed: list[FeedMessage]) -> None:
+def test_packets_end_at_the_hold_back_before_now(mexico_feed: list[FeedMessage]) -> None:
     run = LiveRun(1, HOLD_BACK_MS, "live:f1")
     packets = 0
     for message in mexico_feed[:3_000]:
@@ -79,7 +79,7 @@ def test_cars_are_told_up_to_so_long_before_now_that_stragglers_have_come(mexico
     assert packets > 1_000
 
 
-def test_a_session_that_is_over_is_not_begun_and_the_next_one_is(mexico_feed: list[FeedMessage]) -> None:
+def test_a_session_that_is_over_begins_no_run_and_the_next_one_does(mexico_feed: list[FeedMessage]) -> None:
     """Who connects between two sessions is told the last one's state first."""
     t0_ms = mexico_feed[0].sent_ms
     before = [
@@ -110,7 +110,7 @@ def test_another_session_ends_the_one_that_was_on(mexico_feed: list[FeedMessage]
     assert len(run.left) == 1
 
 
-def test_a_loss_in_the_middle_tells_nothing_twice(mexico_feed: list[FeedMessage]) -> None:
+def test_a_lost_connection_publishes_nothing_twice(mexico_feed: list[FeedMessage]) -> None:
     """After it the feed sends every state whole: messages of race control and statuses are not new for that."""
     states = [message for message in mexico_feed if not message.topic.endswith(".z")]  # samples have no state
     times = [message.sent_ms - mexico_feed[0].sent_ms for message in states]

@@ -30,7 +30,7 @@ def raced(parsed: tuple[Session, ParseCounts]) -> Run:
     return run(parsed[0], 3_000)
 
 
-def test_the_result_has_the_penalty_that_the_times_at_the_flag_have_not(raced: Run) -> None:
+def test_the_result_includes_the_penalty_that_the_times_at_the_flag_lack(raced: Run) -> None:
     """VER was 4th at the flag and was given ten seconds, behind the safety car."""
     race = raced.race.race
     assert race is not None
@@ -113,7 +113,7 @@ def test_a_stint_counter_that_is_ahead_of_the_stops_moves_no_set(
         assert [lap for lap, worn in sorted(laps.items()) if worn == "INTERMEDIATE"] == list(range(1, stop + 1))
 
 
-def test_a_pass_through_the_pit_lane_that_the_feed_took_for_a_stop_is_none(raced: Run) -> None:
+def test_a_pass_through_the_pit_lane_that_the_feed_counted_as_a_stop_is_not_a_stop(raced: Run) -> None:
     """ANT found his box blocked on lap 12 and stopped on lap 13; the feed corrected it three laps later."""
     race = raced.race.race
     assert race is not None
@@ -123,7 +123,7 @@ def test_a_pass_through_the_pit_lane_that_the_feed_took_for_a_stop_is_none(raced
     assert [(one.compound, one.first_lap) for one in car.sets] == [("INTERMEDIATE", 1), ("MEDIUM", 14)]
 
 
-def test_who_did_not_finish_is_retired(raced: Run) -> None:
+def test_a_car_that_did_not_finish_is_retired(raced: Run) -> None:
     race = raced.race.race
     assert race is not None
     assert {number for number, car in race.cars.items() if car.retired} == {"14", "16", "55"}
@@ -134,7 +134,7 @@ def test_who_did_not_finish_is_retired(raced: Run) -> None:
     ["2025-03-16_Australian__2025-03-16_Race", "2025-04-13_Bahrain__2025-04-13_Race", SPRINT,
      "2025-07-06_British__2025-07-06_Race", "2026-03-15_Chinese__2026-03-15_Race"],
 )  # fmt: skip
-def test_no_field_of_the_small_streams_goes_unnoticed(recordings: Path, name: str) -> None:
+def test_all_fields_of_the_small_streams_are_known(recordings: Path, name: str) -> None:
     session, counts = as_session(open_recording(recordings / FROZEN / name), "recording:x")
     assert not counts.damaged
     assert not counts.unknown_topics

@@ -159,7 +159,7 @@ GARBAGE = {
 UNKNOWN = {20: '{"type":99}', 21: '{"type":1,"target":"other","arguments":[]}', 22: '{"type":3,"invocationId":"7"}'}
 
 
-async def test_what_is_no_message_is_told_and_costs_only_itself() -> None:
+async def test_records_that_are_not_messages_are_reported_and_skipped() -> None:
     told: list[Damage] = []
     garbage = {at: record for at, (_, record) in GARBAGE.items()} | UNKNOWN
     with LiveTimingServer(changes(40), garbage=garbage) as server:
@@ -177,7 +177,7 @@ async def test_slow_listener_loses_nothing() -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "goodbye"])
-async def test_lost_connection_is_made_again_and_the_states_come_again(how: str) -> None:
+async def test_a_lost_connection_is_reopened_and_the_states_are_sent_again(how: str) -> None:
     before = value(metrics.RECONNECTS)
     with LiveTimingServer(changes(300), breaks={100: how, 200: how}, waits=True) as server:
         async with listening(FeedClient(settings(server))) as listener:
@@ -189,7 +189,7 @@ async def test_lost_connection_is_made_again_and_the_states_come_again(how: str)
     assert value(metrics.RECONNECTS) - before == 2
 
 
-async def test_connection_that_is_cut_gives_nothing_twice() -> None:
+async def test_a_cut_connection_duplicates_nothing() -> None:
     with LiveTimingServer(changes(3_000), breaks=dict.fromkeys(range(500, 3000, 500), "cut"), waits=True) as server:
         async with listening(FeedClient(settings(server))) as listener:
             got = list(map(same, await listener.whole(server)))
@@ -200,14 +200,14 @@ async def test_connection_that_is_cut_gives_nothing_twice() -> None:
     assert got[-len(last) :] == last
 
 
-async def test_server_that_falls_silent_is_left() -> None:
+async def test_a_silent_server_is_disconnected() -> None:
     with LiveTimingServer([START], pings=False) as server:
         async with listening(FeedClient(settings(server), silent_s=0.2)) as listener:
             await listener.until(lambda: len(server.clients) >= 2)
         assert len(server.clients) >= 2
 
 
-async def test_server_that_has_nothing_to_say_but_is_there_is_kept() -> None:
+async def test_a_server_that_only_pings_is_kept() -> None:
     with LiveTimingServer([START]) as server:
         async with listening(FeedClient(settings(server), silent_s=0.6)) as listener:
             await listener.until(server.played.is_set)
@@ -215,7 +215,7 @@ async def test_server_that_has_nothing_to_say_but_is_there_is_kept() -> None:
         assert len(server.clients) == 1
 
 
-async def test_nobody_is_asked_again_at_once_and_what_is_wrong_is_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_attempts_to_connect_back_off_and_log_the_reason(caplog: pytest.LogCaptureFixture) -> None:
     with LiveTimingServer(changes(3)) as server, caplog.at_level(logging.WARNING):
         server.refusals = [500, 503, 401, 404]
         async with listening(FeedClient(settings(server))) as listener:
@@ -231,7 +231,7 @@ async def test_nobody_is_asked_again_at_once_and_what_is_wrong_is_said(caplog: p
     assert all("F1STREAM_LIVE_URL sets its address" in text for text in said)
 
 
-async def test_no_server_is_said_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_missing_server_is_logged_and_retried(caplog: pytest.LogCaptureFixture) -> None:
     live = FeedClient(Settings(_env_file=None, live_url="ws://127.0.0.1:9/signalrcore", live_retry_seconds=0.05))
     before = value(metrics.FAILURES)
     async with listening(live) as listener:
@@ -239,7 +239,7 @@ async def test_no_server_is_said_and_tried_again(caplog: pytest.LogCaptureFixtur
     assert "no connection" in caplog.text
 
 
-async def test_whoever_stops_listening_leaves_no_connection_and_no_task() -> None:
+async def test_a_listener_that_stops_leaves_no_connection_and_no_task() -> None:
     with LiveTimingServer(changes(50)) as server:
         async with listening(FeedClient(settings(server, live_renew_minutes=0.1 / 60))) as listener:
             await listener.whole(server)
@@ -249,7 +249,7 @@ async def test_whoever_stops_listening_leaves_no_connection_and_no_task() -> Non
         assert {client.ended for client in server.clients} == {"by the client"}
 
 
-async def test_connections_are_renewed_with_an_overlap_and_nothing_is_lost_or_comes_twice() -> None:
+async def test_connections_are_renewed_with_an_overlap_and_nothing_is_lost_or_duplicated() -> None:
     before = value(metrics.RENEWALS)
     messages = changes(2_000)
     with LiveTimingServer(messages, speed=250) as server:
@@ -263,7 +263,7 @@ async def test_connections_are_renewed_with_an_overlap_and_nothing_is_lost_or_co
     assert [message.snapshot for message in listener.got].count(True) == 0
 
 
-async def test_feed_that_says_nothing_is_handed_over_too() -> None:
+async def test_a_silent_feed_is_handed_over_too() -> None:
     with LiveTimingServer([START]) as server:
         live = FeedClient(settings(server, live_renew_minutes=0.1 / 60), overlap_s=0.2)
         async with listening(live) as listener:
@@ -271,7 +271,7 @@ async def test_feed_that_says_nothing_is_handed_over_too() -> None:
         assert [message.topic for message in listener.got] == ["TrackStatus"]
 
 
-async def test_old_connection_that_is_lost_during_the_handover_costs_nothing() -> None:
+async def test_nothing_is_lost_if_the_old_connection_is_lost_during_the_handover() -> None:
     messages = changes(3_000)
     with LiveTimingServer(messages, speed=250) as server:
 
@@ -317,7 +317,7 @@ async def test_at_50_times_the_pace_with_losses_and_renewals_all_that_was_sent_c
     )
 
 
-async def test_connection_that_was_said_goodbye_to_is_over_though_the_server_is_still_there() -> None:
+async def test_a_closed_connection_is_over_although_the_server_still_pings() -> None:
     """It may have been said while another task listened; the server goes on to send pings."""
     with LiveTimingServer(changes(9), breaks={5: "goodbye"}) as server:
         connection = await HubConnection.open(server.url, TOPICS, None, lambda *_: None)
@@ -364,7 +364,7 @@ def token(seconds: float, name: str = "somebody") -> str:
 CAR = FeedMessage("CarData.z", "7Z==", 1_741_000_000_500)
 
 
-async def test_token_opens_the_car_data_and_is_never_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_token_gives_access_to_car_data_and_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
     good = token(3_600)
     with LiveTimingServer([*changes(3), CAR], tokens=[good]) as server, caplog.at_level(logging.DEBUG):
         live = FeedClient(settings(server, f1tv_token=f" Bearer {good}\n"))
@@ -378,7 +378,7 @@ async def test_token_opens_the_car_data_and_is_never_said(caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize("which", ["ended", "refused", "none"])
-async def test_without_a_token_that_is_taken_the_public_topics_come(
+async def test_without_an_accepted_token_the_public_topics_are_received(
     which: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = {"ended": token(-60), "refused": token(60, "nobody"), "none": ""}[which]

@@ -38,7 +38,7 @@ def of_recording(*messages: FeedMessage) -> Session:
     return as_session(messages, "x")[0]
 
 
-def test_before_anybody_has_a_time_cars_are_in_the_order_in_which_the_feed_listed_them() -> None:
+def test_before_the_first_time_cars_are_in_the_order_of_the_feeds_first_list() -> None:
     """Not in that of the result: the feed sends each change of the order in the same list."""
     result = sent("DriverList", {"4": {"Line": 2}, "81": {"Line": 1}}, 3_000)
     assert listed(of_recording(*BEFORE, STARTED, result)) == [(0, ["NOR", "PIA"])]
@@ -69,7 +69,7 @@ def test_a_race_that_is_shortened_begins_with_its_planned_laps() -> None:
     "folder",
     ["2021_mexico_qualifying", "2022_british_practice1", "2024_spanish_qualifying", "2025_hungary_qualifying"],
 )
-def test_a_recording_shows_no_order_that_came_later(recordings: Path, folder: str) -> None:
+def test_the_header_of_a_recording_has_no_later_order(recordings: Path, folder: str) -> None:
     """Everything in the header is the same of a recording that is cut off at the start."""
     path = recordings / "sessions" / folder
     path = path / "recording.jsonl.gz" if (path / "recording.jsonl.gz").is_file() else path

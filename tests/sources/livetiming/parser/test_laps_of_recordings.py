@@ -101,7 +101,7 @@ def test_a_lap_is_deleted_and_reinstated_as_race_control_says() -> None:
     }  # fmt: skip
 
 
-def test_who_stops_on_the_first_lap_has_no_lap_that_ends_before_the_start() -> None:
+def test_a_car_that_stops_on_the_first_lap_has_no_lap_that_ends_before_the_start() -> None:
     """Qatar 2023: Hamilton left the race in turn 1; on his way to the grid he had been through the pits."""
     feed = recorded("2023_qatar_race")
     started_ms = next(m.sent_ms for m in feed if m.topic == "SessionStatus" and m.data["Status"] == "Started")

@@ -114,7 +114,7 @@ def test_samples_are_what_fastf1_has_at_their_instants(mexico_session: Session, 
     assert compared > 5_000
 
 
-def test_nothing_of_the_feed_goes_unnoticed(mexico_parsed: tuple[Session, ParseCounts]) -> None:
+def test_all_topics_and_fields_of_the_feed_are_known(mexico_parsed: tuple[Session, ParseCounts]) -> None:
     counts = mexico_parsed[1]
     assert counts.messages.total() == 20_552
     assert not counts.damaged
@@ -187,7 +187,7 @@ def test_without_car_data_and_positions_order_gaps_and_laps_are_the_same(
     assert (one.order, one.gaps, one.intervals) == (other.order, other.gaps, other.intervals)
 
 
-def test_without_positions_cars_are_where_their_mini_sectors_say(withheld: Session, raced_withheld: Run) -> None:
+def test_without_positions_cars_are_placed_by_their_mini_sectors(withheld: Session, raced_withheld: Run) -> None:
     """Held against the official times of the laps: how much of its own time a car had behind it at each frame."""
     made = raced_withheld
     assert made.race.race is not None
@@ -228,7 +228,7 @@ def test_drs_is_open_on_straights_only(raced: Run) -> None:
     assert told[None, True] == 0
 
 
-def test_session_says_where_it_is_kept_and_what_time_it_is_there(mexico_session: Session) -> None:
+def test_a_session_has_its_path_and_its_local_time(mexico_session: Session) -> None:
     session = mexico_session
     info = session.messages[0]
     assert isinstance(info, SessionInfo)
@@ -239,9 +239,7 @@ def test_session_says_where_it_is_kept_and_what_time_it_is_there(mexico_session:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_message_that_is_not_what_its_topic_has_costs_itself_only(
-    mexico_feed: list[FeedMessage], seed: int
-) -> None:
+def test_only_a_message_of_the_wrong_form_is_skipped(mexico_feed: list[FeedMessage], seed: int) -> None:
     """Values of any type in any place: nothing raises, the rest goes on, and what was refused is counted.
 
     Samples that are not spoiled are left out: they cost most of the time, and no lap depends on them.
@@ -278,7 +276,7 @@ def mutated(data: Any, chance: random.Random, odd: tuple[Any, ...]) -> Any:
     return json.loads(json.dumps(chance.choice(odd)))
 
 
-def test_a_session_that_nobody_names_is_refused(mexico_feed: list[FeedMessage], tmp_path: Path) -> None:
+def test_a_session_without_identity_is_refused(mexico_feed: list[FeedMessage], tmp_path: Path) -> None:
     from f1stream.sources.session import SourceError
 
     unnamed = [message for message in mexico_feed if message.topic not in {"SessionInfo", "DriverList"}]

@@ -86,7 +86,7 @@ def test_a_set_that_the_feed_begins_under_the_number_of_the_one_before_is_anothe
     assert driven(tyres) == [("SOFT", 1, 0), ("HARD", 21, 0)]
 
 
-def test_a_correction_of_the_set_before_is_none_of_the_set_on_the_car() -> None:
+def test_a_correction_of_the_set_before_does_not_change_the_set_on_the_car() -> None:
     """SAI, British practice 1 2022: corrected 19 s after the car had come in."""
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
@@ -99,7 +99,7 @@ def test_a_correction_of_the_set_before_is_none_of_the_set_on_the_car() -> None:
     assert [stint.is_changed for stint in tyres.stints()] == [True, False]
 
 
-def test_a_set_that_was_not_changed_does_not_get_younger() -> None:
+def test_a_set_that_stays_on_the_car_does_not_get_younger() -> None:
     """STR, Australia 2025, and VER, British practice 1 2024."""
     for told in (NEW_SOFT | {"TyresNotChanged": "1"}, UNKNOWN):
         tyres = CarTyres()
@@ -111,7 +111,7 @@ def test_a_set_that_was_not_changed_does_not_get_younger() -> None:
         assert [change.changed for change in tyres.changes("1", 0)] == [True, False]
 
 
-def test_another_compound_is_a_change_whatever_the_feed_says() -> None:
+def test_another_compound_is_a_change_even_if_the_feed_denies_it() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_HARD})
     tyres.enter_pit_lane(2)
@@ -145,7 +145,7 @@ def test_an_unknown_compound_is_not_published() -> None:
     assert [(one.compound, one.lap, one.tyre_life) for one in tyres.changes("1", 15)] == [("HARD", 9, 2)]
 
 
-def test_after_a_loss_of_the_connection_stints_belong_to_the_visits_that_were_missed() -> None:
+def test_after_a_reconnect_stints_belong_to_the_missed_visits() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
     tyres.join(30, 2, is_in=False, is_new=False)
@@ -158,7 +158,7 @@ def test_after_a_loss_of_the_connection_stints_belong_to_the_visits_that_were_mi
 
 
 @pytest.mark.parametrize("counted", [0, 1])
-def test_a_car_that_came_in_while_nothing_was_heard_gets_its_next_set_for_the_lap_after(counted: int) -> None:
+def test_a_car_that_came_in_while_disconnected_gets_its_next_set_for_the_lap_after(counted: int) -> None:
     """SAI, Dutch practice 2 of 2025: the feed does not count every visit of a practice."""
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
@@ -183,7 +183,7 @@ def test_a_reconnect_in_mid_race_does_not_move_the_car_at_the_start_of_the_recor
     assert without_samples(session).cars["81"].tyre_age() == 5
 
 
-def test_an_aborted_start_takes_the_visits_since_with_it() -> None:
+def test_an_aborted_start_discards_the_visits_before_it() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
     tyres.enter_pit_lane(1)
@@ -194,7 +194,7 @@ def test_an_aborted_start_takes_the_visits_since_with_it() -> None:
 
 @pytest.mark.parametrize("value", [None, [], {}, "x", -4, 10**30, float("nan"), "Ж", "S" * 500, True])
 @pytest.mark.parametrize("name", ["Compound", "New", "StartLaps", "TotalLaps", "TyresNotChanged"])
-def test_a_damaged_value_costs_nothing_else(name: str, value: Any) -> None:
+def test_a_damaged_value_of_a_stint_affects_nothing_else(name: str, value: Any) -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
     tyres.enter_pit_lane(3)
@@ -261,7 +261,7 @@ def test_a_stint_announced_after_the_flag_was_not_driven() -> None:
     assert (car.compound, car.stops()) == ("SOFT", [])
 
 
-def test_a_car_met_on_its_way_has_the_age_and_the_stops_of_the_feeds_state() -> None:
+def test_a_car_on_track_at_the_snapshot_has_the_age_and_stops_of_the_snapshot() -> None:
     """As many laps on the set as the feed had counted, and those heard since."""
     two = [NEW_SOFT | {"TotalLaps": 3}, NEW_HARD | {"TotalLaps": 5}]
     feed = [message for message in race(kind="Practice") if message.topic in {"SessionInfo", "DriverList"}]
@@ -277,7 +277,7 @@ def test_a_car_met_on_its_way_has_the_age_and_the_stops_of_the_feeds_state() -> 
 
 
 @pytest.mark.parametrize("order", [("TimingAppData", "TimingData"), ("TimingData", "TimingAppData")])
-def test_stints_of_the_feeds_state_are_the_same_in_any_order_of_its_topics(order: tuple[str, str]) -> None:
+def test_stints_of_a_snapshot_do_not_depend_on_the_order_of_its_topics(order: tuple[str, str]) -> None:
     three = [NEW_SOFT | {"TotalLaps": 12}, NEW_HARD | {"TotalLaps": 10}, NEW_SOFT | {"StartLaps": 3, "TotalLaps": 11}]
     state = {
         "TimingData": timing(1, snapshot=True, InPit=False, NumberOfLaps=30, NumberOfPitStops=2),

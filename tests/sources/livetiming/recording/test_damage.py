@@ -57,7 +57,7 @@ def streams(messages: list[FeedMessage]) -> dict[str, list[str]]:
     return made
 
 
-def test_capture_cut_at_every_byte_gives_its_whole_lines(tmp_path: Path, stretch: list[FeedMessage]) -> None:
+def test_a_capture_cut_at_any_byte_gives_its_complete_lines(tmp_path: Path, stretch: list[FeedMessage]) -> None:
     lines = capture([each for each in stretch if not each.topic.endswith(".z")][:8])
     text = "\n".join(lines).encode()
     expected = [tuple(line) for line in map(json.loads, lines)]
@@ -73,7 +73,7 @@ def test_capture_cut_at_every_byte_gives_its_whole_lines(tmp_path: Path, stretch
 
 
 @pytest.mark.parametrize("members", [1, 3])
-def test_gzip_cut_at_many_bytes_gives_all_that_can_be_unpacked(
+def test_a_gzip_capture_cut_at_many_bytes_is_read_as_far_as_possible(
     tmp_path: Path, stretch: list[FeedMessage], members: int
 ) -> None:
     text = "\n".join(capture(stretch)).encode()
@@ -105,7 +105,9 @@ def _between_members(packed: bytes, at: int) -> bool:
     return packed[at : at + 2] == b"\x1f\x8b"
 
 
-def test_answer_to_subscribing_cut_at_many_bytes_gives_its_whole_topics(tmp_path: Path, recordings: Path) -> None:
+def test_an_answer_to_subscribing_cut_at_many_bytes_gives_its_complete_topics(
+    tmp_path: Path, recordings: Path
+) -> None:
     folder = recordings / "mexico2025_qualifying" / "signalr_capture" / "2024_Silverstone_Practice_1"
     text = gzip.decompress((folder / "subscribe.txt.gz").read_bytes())
     told = json.loads(text)
@@ -120,7 +122,7 @@ def test_answer_to_subscribing_cut_at_many_bytes_gives_its_whole_topics(tmp_path
     assert len(messages) == len(told) - 1
 
 
-def test_one_garbled_topic_in_the_answer_costs_that_topic(tmp_path: Path, recordings: Path) -> None:
+def test_only_the_garbled_topic_of_an_answer_is_skipped(tmp_path: Path, recordings: Path) -> None:
     folder = recordings / "mexico2025_qualifying" / "signalr_capture" / "2024_Imola_Qualifying"
     text = gzip.decompress((folder / "subscribe.txt.gz").read_bytes())
     told = json.loads(text)
@@ -192,9 +194,7 @@ MUTATIONS: list[Mutation] = [
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_what_is_made_worse_at_random_costs_only_itself(
-    tmp_path: Path, stretch: list[FeedMessage], seed: int
-) -> None:
+def test_only_fuzzed_lines_are_skipped(tmp_path: Path, stretch: list[FeedMessage], seed: int) -> None:
     dice = random.Random(seed)
     files = {"capture.jsonl": capture(stretch)} if seed % 2 else streams(stretch)
     untouched = {line for lines in files.values() for line in lines}
@@ -231,7 +231,7 @@ def _content(files: dict[str, list[str]], wholly: Counter[str]) -> Counter[tuple
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_damaged_gzip_costs_what_follows_in_that_file(tmp_path: Path, stretch: list[FeedMessage], seed: int) -> None:
+def test_damaged_gzip_is_read_up_to_the_damage(tmp_path: Path, stretch: list[FeedMessage], seed: int) -> None:
     dice = random.Random(seed)
     files = streams(stretch)
     for name, lines in files.items():
