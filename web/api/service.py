@@ -14,7 +14,7 @@ from web.api.responses import API_PREFIX
 from web.feed import Feed
 from web.metrics import Metrics
 
-OPENAPI = Path(__file__).parents[1] / "openapi.yaml"
+OPENAPI = Path(__file__).with_name("openapi.yaml")
 """Written by ``python -m web.api.openapi``."""
 
 
