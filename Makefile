@@ -110,7 +110,7 @@ faults: setup kafka
 # Recordings made worse at random, 1,000 times and more; CI does 50.
 # An hour: damaged recordings of the live timing, and hostile records through both workers' protocols.
 fuzz: setup
-	F1STREAM_FUZZ=1000 $(BIN)/pytest tests/sources/livetiming/test_damage.py $(ARGS)
+	F1STREAM_FUZZ=1000 $(BIN)/pytest tests/sources/livetiming/recording/test_damage.py $(ARGS)
 	F1STREAM_FUZZ=10000 $(BIN)/pytest --timeout 0 -n 2 tests/race/stages/test_hostile_records.py tests/warehouse/test_hostile_records.py $(ARGS)
 
 # Apache Kafka's jars, for tests (Java 17 and Maven).

@@ -21,20 +21,20 @@ from aiokafka.errors import KafkaError
 from agents.app import FaustOutputs, batches, create_app, raw_topic
 from agents.exiting import exit_on_error
 from agents.faust_patches.app import PatchedApp
-from agents.health import Vitals, serve_health
+from agents.health import WorkerHealth, serve_health
 from f1stream import metrics, topics
+from f1stream.process_health import STUCK_S, StallDetector
 from f1stream.settings import settings
-from f1stream.vitals import STUCK_S, Progress
 from f1stream.warehouse.buffer import FlushLimits
-from f1stream.warehouse.connection import Warehouse, sentence
+from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.loader_thread import LoaderThread
-from f1stream.warehouse.log import KafkaLog
 from f1stream.warehouse.partition_batch import Partition
 from f1stream.warehouse.retry import Retry
 from f1stream.warehouse.sink import CONSUMER, ArchiveSink
 from f1stream.warehouse.tables import BY_TOPIC
+from f1stream.warehouse.topic_log import KafkaTopicLog
 
 LOOK_EVERY_S = 0.25
 """How often buffered records are looked at for their age."""
@@ -54,13 +54,13 @@ class ArchiveApp(PatchedApp):
 
 def waits_for(away: str | None) -> None:
     """Report whether the warehouse is away, and why: no other worker would get further."""
-    vitals.waits = away
+    health.waits = away
     metrics.WAREHOUSE_UP.set(away is None)
 
 
 def describe(error: BaseException) -> str:
     """An error as a sentence."""
-    return sentence(error) if isinstance(error, snowflake.connector.Error) else f"{type(error).__name__}: {error}"
+    return error_text(error) if isinstance(error, snowflake.connector.Error) else f"{type(error).__name__}: {error}"
 
 
 def create_sink() -> ArchiveSink:
@@ -68,7 +68,7 @@ def create_sink() -> ArchiveSink:
     s = settings()
     return ArchiveSink(
         LoaderThread(Loader(Warehouse(s), f"{socket.gethostname()}:{os.getpid()}")),
-        KafkaLog(s),
+        KafkaTopicLog(s),
         FaustOutputs(app, topics.DEAD_LETTERS),
         FlushLimits(s.archive_flush_rows, s.archive_flush_bytes, s.flush_seconds),
         Retry(TRANSIENT, s.archive_retry_seconds, describe, waits_for),
@@ -78,8 +78,8 @@ def create_sink() -> ArchiveSink:
 app = create_app("f1stream-archive", settings(), settings().archive_port, ArchiveApp)
 records = raw_topic(app, *BY_TOPIC)
 # What is buffered is not acknowledged on purpose.
-vitals = Vitals(app, Progress("acknowledged", STUCK_S + settings().flush_seconds))
-serve_health(app, vitals)
+health = WorkerHealth(app, StallDetector("acknowledged", STUCK_S + settings().flush_seconds))
+serve_health(app, health)
 sink = create_sink()
 
 

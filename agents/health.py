@@ -14,16 +14,17 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from agents.faust_patches.positions import Position, input_positions
-from f1stream.vitals import Lags, Progress, tell
+from agents.faust_patches.positions import input_positions
+from f1stream.process_health import Lags, StallDetector, register_process_metrics
+from f1stream.processing.reads import PartitionOffsets
 
 
 @dataclass
-class Vitals:
+class WorkerHealth:
     """What ``/health`` answers from."""
 
     app: Any
-    progress: Progress = field(default_factory=lambda: Progress("acknowledged"))
+    stalls: StallDetector = field(default_factory=lambda: StallDetector("acknowledged"))
     received: dict[Any, int] = field(default_factory=dict)
     """Offset after the last record received, of partitions whose records may wait long for others."""
     waits: str | None = None
@@ -32,7 +33,7 @@ class Vitals:
     """What is wrong with the topics by now, as a sentence; None for nothing."""
 
     @property
-    def positions(self) -> dict[Any, Position]:
+    def positions(self) -> dict[Any, PartitionOffsets]:
         """How far the worker's own partitions are acknowledged: those that can be stuck or lag."""
         return input_positions(self.app)
 
@@ -61,7 +62,7 @@ class Vitals:
         """Which partition grows while nothing of it is done, as a sentence; None when there is none."""
         now = time.monotonic()
         sentences = [
-            self.progress.stuck(tp.topic, tp.partition, end, self.received.get(tp, committed), now)
+            self.stalls.stuck(tp.topic, tp.partition, end, self.received.get(tp, committed), now)
             for tp, (end, committed) in self.positions.items()
         ]
         return next(filter(None, sentences), None)
@@ -74,17 +75,17 @@ class Vitals:
         }
 
 
-def serve_health(app: Any, vitals: Vitals) -> None:
+def serve_health(app: Any, worker: WorkerHealth) -> None:
     """Add the routes to the worker's web server."""
-    tell(lags=vitals.lags, healthy=lambda: vitals.reason() is None)
+    register_process_metrics(lags=worker.lags, healthy=lambda: worker.reason() is None)
 
     async def health(_: web.Request) -> web.Response:
-        reason = vitals.reason()
-        answer = {"ready": reason is None, "reason": reason, "waits": vitals.waits}
+        reason = worker.reason()
+        answer = {"ready": reason is None, "reason": reason, "waits": worker.waits}
         return web.json_response(answer, status=200 if reason is None else 503)
 
     async def alive(_: web.Request) -> web.Response:
-        well = vitals.alive()
+        well = worker.alive()
         return web.json_response({"alive": well}, status=200 if well else 503)
 
     async def metrics(_: web.Request) -> web.Response:

@@ -14,15 +14,15 @@ from agents.app import FaustOutputs, create_app, raw_table, raw_topic
 from agents.exiting import exit_on_error
 from agents.faust_patches.app import PatchedApp
 from agents.faust_patches.positions import partition_counts
-from agents.health import Vitals, serve_health
+from agents.health import WorkerHealth, serve_health
 from agents.stage import StageRunner
 from f1stream import topics
+from f1stream.process_health import StallDetector
 from f1stream.processing.acks import AckTracker
 from f1stream.race.stages.driver_stage import DriverStage
 from f1stream.race.stages.session_stage import SessionStage
 from f1stream.settings import settings
 from f1stream.topic_settings import wrong_partitions
-from f1stream.vitals import Progress
 
 CONSUMER = "race"
 
@@ -33,15 +33,15 @@ outputs = FaustOutputs(app, topics.UPDATES, topics.FRAMES, topics.DEAD_LETTERS)
 cars = raw_table(app, "cars", "session:driver -> how far its packets and laps have been joined and sent")
 races = raw_table(app, "races", "session -> the race as of a frame, with all that the rules read")
 standing = raw_table(app, "standing", "session -> its header: info, entries and tracks")
-vitals = Vitals(
-    app, Progress("received"),
+health = WorkerHealth(
+    app, StallDetector("received"),
     wrong_topics=lambda: wrong_partitions(partition_counts(app, topics.ALL), settings()),
 )  # fmt: skip
-serve_health(app, vitals)
+serve_health(app, health)
 
 
-drivers = StageRunner(app, CONSUMER, "driver", DriverStage(cars, AckTracker(vitals.received)), outputs)
-sessions = StageRunner(app, CONSUMER, "session", SessionStage(races, standing, AckTracker(vitals.received)), outputs)
+drivers = StageRunner(app, CONSUMER, "driver", DriverStage(cars, AckTracker(health.received)), outputs)
+sessions = StageRunner(app, CONSUMER, "session", SessionStage(races, standing, AckTracker(health.received)), outputs)
 
 
 @app.agent(driver_input)

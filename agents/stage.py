@@ -12,7 +12,7 @@ from agents.app import batches
 from agents.faust_patches.app import PatchedApp
 from agents.faust_patches.positions import input_positions
 from f1stream import kafka
-from f1stream.metrics import HELD
+from f1stream.metrics import PENDING_EVENTS
 from f1stream.processing.batch import Batch, Stage, process_batch
 from f1stream.processing.outputs import Outputs
 from f1stream.processing.reads import AssignedReads
@@ -74,4 +74,4 @@ class StageRunner:
 
     async def _process(self, batch: Batch) -> None:
         await process_batch(self._stage, batch, self._outputs, self._acknowledge)
-        HELD.labels(self._name).set(len(self._stage.acks))
+        PENDING_EVENTS.labels(self._name).set(len(self._stage.acks))

@@ -11,7 +11,7 @@ NEEDS_BYTES = 20_000_000
 """With less free than this, a disk may be too full for a file, which then is taken back: it need not be at zero."""
 
 
-def little_room(*folders: Path) -> str:
+def low_disk_space(*folders: Path) -> str:
     """Which of these folders are on a disk that is almost full, as a sentence; empty when none is."""
     found = {}
     for folder in folders:
@@ -25,11 +25,11 @@ def little_room(*folders: Path) -> str:
     return f"Only {said}: make room, or set F1STREAM_HOME and TMPDIR to folders on another disk."
 
 
-def sentence(error: OSError, home: Path) -> str | None:
+def explain(error: OSError, home: Path) -> str | None:
     """What the user can do about a file that cannot be read or written; None for an error of another kind."""
     if error.filename is None and error.errno not in {errno.ENOSPC, errno.EDQUOT}:
         return None
     what = error.filename or "A file"
-    room = little_room(home, Path(tempfile.gettempdir())) if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
+    room = low_disk_space(home, Path(tempfile.gettempdir())) if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
     advice = room or "Choose a place of yours: data that is kept goes to F1STREAM_HOME, temporary files to TMPDIR."
     return f"{what} cannot be used ({error.strerror}). {advice}"

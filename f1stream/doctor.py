@@ -20,13 +20,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from f1stream import topics
-from f1stream.embedded.ports import listens
 from f1stream.kafka import unreachable
+from f1stream.ports import listens
 from f1stream.settings import EMBEDDED_HOST, Settings, WrongSetting
-from f1stream.sources.livetiming.token import Tokens, ends_at
+from f1stream.sources.livetiming.connection.token import Tokens, ends_at
 from f1stream.sources.session import SourceError
 from f1stream.topic_settings import partitions, read_settings, wrong_partitions, wrong_settings
-from f1stream.warehouse.connection import Warehouse, sentence
+from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import status
 
@@ -121,7 +121,7 @@ def warehouse(settings: Settings) -> Iterator[Finding]:
             asked.execute("select 1")
         except snowflake.connector.Error as error:
             named = "EMBEDDED_WAREHOUSE" if settings.embedded_warehouse else "SNOWFLAKE"
-            yield Finding("warehouse", "problem", f"{sentence(error)} Check the F1STREAM_{named}_* settings.")
+            yield Finding("warehouse", "problem", f"{error_text(error)} Check the F1STREAM_{named}_* settings.")
             return
         yield Finding("warehouse", "ok", "The embedded one answers." if settings.embedded_warehouse
                       else f"Snowflake answers for {settings.snowflake_account}.")  # fmt: skip
@@ -136,7 +136,7 @@ def warehouse(settings: Settings) -> Iterator[Finding]:
             try:
                 asked.execute(statement)
             except snowflake.connector.Error as error:
-                refused.append(f"{what} ({sentence(error)})")
+                refused.append(f"{what} ({error_text(error)})")
         if refused:
             text = f"{settings.snowflake_role or 'The role'} may not be used {'; '.join(refused)}: grant it."
             yield Finding("rights", "problem", text)

@@ -12,7 +12,7 @@ ENV_FILE = ".env"
 LIVE_URL, TOKEN, TOKEN_FILE = (f"F1STREAM_{name}" for name in ("LIVE_URL", "F1TV_TOKEN", "F1TV_TOKEN_FILE"))
 
 
-def objection(file: Path, environment: Mapping[str, str]) -> str:
+def reason_to_refuse(file: Path, environment: Mapping[str, str]) -> str:
     """Why ``file`` must not be read, in a sentence; empty when it may be, or is not there.
 
     A folder may come from elsewhere: its file cannot redirect a token that it does not hold itself.

@@ -11,14 +11,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, for_code
 
 from f1stream import topics
-from f1stream.embedded.ports import listens
+from f1stream.errors import UserError
+from f1stream.ports import listens
 from f1stream.settings import Settings
-from f1stream.topic_settings import made_with, partitions, stamp_by_the_broker, wrong_partitions
+from f1stream.topic_settings import partitions, topic_configs, use_broker_timestamps, wrong_partitions
 
 TOPIC_EXISTS = 36
 
 
-class BrokerError(Exception):
+class BrokerError(UserError):
     """The broker cannot be used; the text is one sentence for the user."""
 
 
@@ -52,7 +53,7 @@ async def create_topics(settings: Settings) -> list[str]:
     A broker left to itself makes them with partitions of its own choosing, and the per-driver and per-session
     streams would no longer meet.
     """
-    configs = made_with(settings)
+    configs = topic_configs(settings)
     wanted = [
         NewTopic(name, count, settings.topic_replication, topic_configs=configs.get(name, {}))
         for name, count in partitions(settings).items()
@@ -74,7 +75,7 @@ async def create_topics(settings: Settings) -> list[str]:
     return created
 
 
-async def require_agreement(settings: Settings) -> None:
+async def require_equal_partitions(settings: Settings) -> None:
     """Raises BrokerError when the race worker's topics, its tables' too, have not the partitions that it needs."""
     admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=10_000)
     try:
@@ -95,7 +96,7 @@ async def configure_topics(settings: Settings) -> None:
     admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=10_000)
     try:
         await admin.start()
-        refused = await stamp_by_the_broker(admin)
+        refused = await use_broker_timestamps(admin)
     except (KafkaError, OSError) as error:
         raise unreachable(settings, error) from error
     finally:
@@ -104,7 +105,7 @@ async def configure_topics(settings: Settings) -> None:
         raise BrokerError(" ".join(refused) + " Set it as an administrator of the brokers.")
 
 
-async def log_ends(settings: Settings, partitions: Iterable[Any]) -> dict[Any, int]:
+async def end_offsets(settings: Settings, partitions: Iterable[Any]) -> dict[Any, int]:
     """The offset after the last record of each partition (anything with ``topic`` and ``partition``).
 
     What a broker reports as the end is asked again by a fetch there: the embedded one takes its last batch for one

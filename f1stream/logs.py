@@ -31,7 +31,7 @@ LOG_BYTES = 10_000_000
 """Bytes. A longer log file is rotated; one older file of each is kept."""
 
 
-def keep_short(log: Path) -> None:
+def rotate_log(log: Path) -> None:
     """Empty a log file that is too long, once what it says is in ``NAME.old.log``; call it again and again.
 
     The file stays the same one, so that a process whose output it is goes on in it: it must write by appending. What
@@ -60,10 +60,10 @@ def configure(process: str, settings: Settings) -> None:
         logging.getLogger(name).setLevel(level)
 
 
-def about(key: bytes | None) -> dict[str, str]:
+def key_fields(key: bytes | None) -> dict[str, str]:
     """A Kafka record's key as fields of a log record: ``session``, and ``driver`` where it is a car's.
 
-    >>> log.warning("…", extra=about(message.key))
+    >>> log.warning("…", extra=key_fields(message.key))
     """
     session, _, driver = (key or b"").decode(errors="replace").partition(":")
     return {name: value for name, value in (("session", session), ("driver", driver)) if value}

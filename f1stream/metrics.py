@@ -12,15 +12,17 @@ LATENESS = Histogram(
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
 UPDATES = Counter("f1stream_race_updates", "Records published from the drivers' to the sessions' stage.")
-DEAD = Counter("f1stream_dead_letters", "Records that could not be used, by who refused and topic.", ["by", "topic"])
-LOST_LETTERS = Counter("f1stream_lost_dead_letters", "Dead letters that the broker refused; the log names them.")
-IGNORED = Counter(
+DEAD_LETTERS = Counter(
+    "f1stream_dead_letters", "Records that could not be used, by consumer and topic.", ["by", "topic"]
+)
+LOST_DEAD_LETTERS = Counter("f1stream_lost_dead_letters", "Dead letters that the broker refused; the log names them.")
+IGNORED_RECORDS = Counter(
     "f1stream_ignored_records",
     "Records of runs that do not count: older, damaged or refused ones, by who ignored them.",
     ["by", "reason"],
 )
-DAMAGED = Counter("f1stream_damaged_runs", "Runs that could not be continued; they must be published again.", ["by"])
-HELD = Gauge("f1stream_race_held_events", "Events taken and not acknowledged yet, by stage.", ["stage"])
+DAMAGED_RUNS = Counter("f1stream_damaged_runs", "Runs that could not be continued and must be republished.", ["by"])
+PENDING_EVENTS = Gauge("f1stream_race_held_events", "Events taken and not acknowledged yet, by stage.", ["stage"])
 SESSION_TIME = Gauge("f1stream_race_session_time_seconds", "Session time of the last checkpoint.", ["session"])
 MEASURED = Histogram(
     "f1stream_race_measured_error_seconds",

@@ -1,4 +1,4 @@
-"""Child processes: started together, watched, and stopped together, with nothing left behind."""
+"""Child processes: started, measured and stopped together; none outlives its parent."""
 
 from __future__ import annotations
 
@@ -12,44 +12,48 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from f1stream.logs import keep_short
+from f1stream.logs import rotate_log
 
+F1STREAM = [sys.executable, "-m", "f1stream"]
+"""The command line of ``f1stream``, before the command."""
 STOPS_WITHIN_S = 4.0
-"""A child that has not ended so long after SIGTERM is killed."""
+"""Seconds between SIGTERM and SIGKILL for a child that has not ended."""
 SHOWN_LINES = 15
+"""Lines of a failed child's log in the error."""
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-"""Loaded here: between fork and exec a lock that another thread held would never be released."""
+"""Loaded at import: between fork and exec a lock that another thread holds is never released."""
 
 
 @dataclass
 class Child:
-    """One child process and what is known of it."""
+    """A child process, its log and its memory."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path | None
     peak_rss: int = 0
-    """Bytes."""
+    """Largest resident memory seen (bytes)."""
 
     def measure(self) -> None:
-        """Keep the greatest memory seen."""
+        """Update ``peak_rss``."""
         try:
             self.peak_rss = max(self.peak_rss, psutil.Process(self.process.pid).memory_info().rss)
         except psutil.Error:
             return
 
     def keep_log_short(self) -> None:
-        """Rotate its log when it is too long."""
+        """Rotate the log if it is too long."""
         if self.log is not None:
             with suppress(OSError):
-                keep_short(self.log)
+                rotate_log(self.log)
 
     def last_words(self) -> str:
-        """The end of its log."""
+        """The last lines of the log."""
         if self.log is None:
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-SHOWN_LINES:])
@@ -57,23 +61,24 @@ class Child:
 
 @dataclass
 class Children:
-    """Every child of this process."""
+    """All children of this process."""
 
     logs: Path
+    """Folder for their logs."""
     environment: Callable[[str], dict[str, str]]
-    """What the child of a name gets."""
+    """The environment of a child, by its name."""
     children: list[Child] = field(default_factory=list)
 
     def start(self, name: str, command: list[str], *, shows: bool = False) -> Child:
-        """Start a child, with a log of its own unless it ``shows`` its output here.
+        """Start a child. Its output goes to ``NAME.log``, or to our terminal if it ``shows`` it.
 
-        It gets a session of its own, so that a Ctrl-C meets only us, who then ``stop`` all; should we be killed,
-        the kernel stops it.
+        It gets its own session: Ctrl-C reaches only this process, which then stops all. If this process is killed,
+        the kernel ends the child.
         """
         log = None if shows else self.logs / f"{name}.log"
         if log is not None:
             log.unlink(missing_ok=True)
-        output = None if log is None else log.open("ab")  # appending: it may be emptied while it is written
+        output = None if log is None else log.open("ab")  # appending: rotation empties it while the child writes
         process = subprocess.Popen(
             command,
             env=self.environment(name),
@@ -81,7 +86,7 @@ class Children:
             stdout=output,
             stderr=subprocess.STDOUT if output else None,
             start_new_session=True,
-            preexec_fn=ends_with_parent,  # noqa: PLW1509 - we have threads, but it takes no lock: one system call
+            preexec_fn=terminate_with_parent,  # noqa: PLW1509 - safe with threads: one system call, no lock
         )
         if output is not None:
             output.close()
@@ -90,35 +95,42 @@ class Children:
         return child
 
     def failed(self) -> Child | None:
-        """A child that has ended with an error."""
+        """The first child that has ended with an error."""
         return next((child for child in self.children if child.process.poll() not in {None, 0}), None)
 
     def stop(self) -> None:
-        """Tell all to end, at once, and wait for them; none is left when this returns."""
-        for child in reversed(self.children):
-            if child.process.poll() is None:
-                child.process.terminate()
-        deadline = time.monotonic() + STOPS_WITHIN_S
-        for child in reversed(self.children):
-            try:
-                child.process.wait(max(deadline - time.monotonic(), 0.0))
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                child.process.wait()
+        """Stop all children, the newest first, and wait until they have ended."""
+        stop(*(child.process for child in reversed(self.children)))
 
 
-def ends_with_parent() -> None:
-    """Called in a child: the kernel stops it when the thread that started it has ended."""
+def stop(*processes: subprocess.Popen[Any], within_s: float | None = None) -> None:
+    """Send SIGTERM to all, then SIGKILL to those that have not ended; return when all have.
+
+    ``within_s`` is the time for all of them together, by default ``STOPS_WITHIN_S``.
+    """
+    deadline = time.monotonic() + (STOPS_WITHIN_S if within_s is None else within_s)
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    for process in processes:
+        try:
+            process.wait(max(deadline - time.monotonic(), 0.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def terminate_with_parent() -> None:
+    """Called in a child: the kernel sends it SIGTERM when the thread that started it ends."""
     if LIBC is not None:
         LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @contextmanager
-def signals_end_the_block() -> Iterator[None]:
-    """SIGTERM and SIGHUP end what is within as an exception does, SystemExit, so that it gives back what it holds.
+def exit_on_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise SystemExit in the block, so that it releases what it holds.
 
-    Signals that are ignored (nohup) or attended to already stay so. In any other thread than the main one nothing
-    changes.
+    Signals that are ignored (nohup) or already have a handler keep it. Outside the main thread nothing changes.
     """
 
     def end(number: int, _: object) -> None:
@@ -134,13 +146,3 @@ def signals_end_the_block() -> Iterator[None]:
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a child: with SIGTERM, and with SIGKILL when that is not enough."""
-    process.terminate()
-    try:
-        process.wait(STOPS_WITHIN_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -13,15 +13,15 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 
 from f1stream import topics
-from f1stream.kafka import log_ends
+from f1stream.kafka import end_offsets
 from f1stream.settings import Settings
-from f1stream.sources.publish import Counts
+from f1stream.sources.publish import RunCounts
 from f1stream.topics import BadRecord
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import Partition
-from models import DeadLetter, Frame, Head
+from models import DeadLetter, Frame, SessionHeader
 from models.frame import Tally
 
 QUIET_S = 1.0
@@ -29,12 +29,12 @@ QUIET_S = 1.0
 
 
 @dataclass
-class Outcome:
+class RunOutcome:
     """What the topics hold of one run."""
 
-    published: Counts
+    published: RunCounts
     frames: set[int] = field(default_factory=set)
-    head: Head | None = None
+    head: SessionHeader | None = None
     tally: Tally | None = None
     """With the last frame: the run is complete."""
     damaged: str | None = None
@@ -80,13 +80,13 @@ class Outcome:
         return [f"Session {self.published.session_key}: {sentence}" for sentence in said]
 
 
-async def collect(settings: Settings, runs: list[Counts], progress: Callable[[], None]) -> list[Outcome]:
+async def collect(settings: Settings, runs: list[RunCounts], progress: Callable[[], None]) -> list[RunOutcome]:
     """Read the frames and the dead letters until every run has ended. ``progress`` is called now and then.
 
     Records of other publishers that cannot be read are left out.
     """
-    outcomes: dict[tuple[bytes, int | None], Outcome] = {
-        (run.session_key.encode(), run.epoch): Outcome(run) for run in runs
+    outcomes: dict[tuple[bytes, int | None], RunOutcome] = {
+        (run.session_key.encode(), run.epoch): RunOutcome(run) for run in runs
     }
     consumer = AIOKafkaConsumer(
         topics.FRAMES, topics.DEAD_LETTERS, **settings.kafka_client(), auto_offset_reset="earliest",
@@ -123,7 +123,7 @@ def _run_of(message: Any) -> tuple[bytes, int | None]:
     return (message.key or b"").partition(b":")[0], int(epoch) if epoch.isdigit() else None
 
 
-def _see(outcome: Outcome, message: Any) -> None:
+def _see(outcome: RunOutcome, message: Any) -> None:
     """Raises BadRecord, KeyError or ValueError for a record that is none of a worker's."""
     if message.topic == topics.DEAD_LETTERS:
         letter = topics.decode_dead_letter(message.value)
@@ -134,7 +134,7 @@ def _see(outcome: Outcome, message: Any) -> None:
         return
     if dict(message.headers)["kind"] == b"head":
         head = topics.decode_frames(message.value)[0]
-        outcome.head = head if isinstance(head, Head) else None
+        outcome.head = head if isinstance(head, SessionHeader) else None
         return
     first = _number(message, "seq")
     outcome.frames.update(range(first, first + _number(message, "count")))
@@ -144,7 +144,7 @@ def _see(outcome: Outcome, message: Any) -> None:
                 _remember(outcome, frame)
 
 
-def _remember(outcome: Outcome, frame: Frame) -> None:
+def _remember(outcome: RunOutcome, frame: Frame) -> None:
     if frame.kind == "key":
         outcome.positions = {}
     for number, car in frame.cars.items():
@@ -155,7 +155,7 @@ def _remember(outcome: Outcome, frame: Frame) -> None:
 
 
 @dataclass(frozen=True)
-class Rows:
+class WarehouseRows:
     """What the warehouse has of the published runs, by table."""
 
     telemetry: int
@@ -169,7 +169,7 @@ class Rows:
         """All rows."""
         return self.telemetry + self.laps + self.messages + self.dead_letters
 
-    def differences(self, outcomes: list[Outcome]) -> list[str]:
+    def differences(self, outcomes: list[RunOutcome]) -> list[str]:
         """Everything that is not accounted for, as sentences."""
         dead = sum((outcome.dead("archive") for outcome in outcomes), Counter[str]())
         said = []
@@ -186,10 +186,10 @@ class Rows:
         return said
 
 
-async def loaded(settings: Settings, runs: list[Counts], progress: Callable[[], None]) -> Rows:
+async def loaded(settings: Settings, runs: list[RunCounts], progress: Callable[[], None]) -> WarehouseRows:
     """Wait until everything that is in the topics now is loaded, and count the rows of the runs."""
     warehouse, loader = Warehouse(settings), Loader(Warehouse(settings), "")
-    ends = await log_ends(
+    ends = await end_offsets(
         settings, [Partition(table.topic, n) for table in tables.ALL for n in range(settings.topic_partitions)]
     )
     try:
@@ -205,7 +205,7 @@ async def loaded(settings: Settings, runs: list[Counts], progress: Callable[[], 
         loader.warehouse.close()
 
 
-def count_rows(warehouse: Warehouse, runs: list[Counts]) -> Rows:
+def count_rows(warehouse: Warehouse, runs: list[RunCounts]) -> WarehouseRows:
     """Rows of the runs, by table; those without a run (dead letters) are all counted."""
     which = json.dumps([{"session": run.session_key, "epoch": run.epoch} for run in runs])
     counts: dict[str, int] = {}
@@ -220,10 +220,12 @@ def count_rows(warehouse: Warehouse, runs: list[Counts]) -> Rows:
         )
         counts[table.name.lower()] = row["n"]
         duplicates += row["n"] - row["one"]
-    return Rows(**counts, duplicates=duplicates)
+    return WarehouseRows(**counts, duplicates=duplicates)
 
 
-def as_json(outcomes: list[Outcome], rows: Rows, seconds: dict[str, float], rss: dict[str, int]) -> dict[str, Any]:
+def as_json(
+    outcomes: list[RunOutcome], rows: WarehouseRows, seconds: dict[str, float], rss: dict[str, int]
+) -> dict[str, Any]:
     """The report of one or several runs: sums over them, the order of the first."""
     return {
         "session_key": ",".join(outcome.published.session_key for outcome in outcomes),

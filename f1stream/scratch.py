@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from f1stream.errors import UserError
 
-class ScratchFailed(Exception):
+
+class ScratchFailed(UserError):
     """There can be no folder for temporary files; the text is one sentence for the user."""
 
 

@@ -14,8 +14,9 @@ from platformdirs import user_cache_dir
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from f1stream.embedded.password import kept_password
-from f1stream.env_file import ENV_FILE, objection
+from f1stream.embedded.password import load_or_create_password
+from f1stream.env_file import ENV_FILE, reason_to_refuse
+from f1stream.errors import UserError
 from f1stream.private_folder import private_folder
 
 EMBEDDED_HOST = "127.0.0.1"
@@ -25,7 +26,7 @@ LOOPBACK = {EMBEDDED_HOST, "localhost", "::1"}
 """Names of this machine, which nobody else can reach."""
 
 
-class WrongSetting(Exception):
+class WrongSetting(UserError):
     """A setting cannot be what it is set to; the text names it in one sentence, without the value."""
 
 
@@ -218,7 +219,7 @@ class Settings(BaseSettings):
         """
         if given := self.embedded_warehouse_password.get_secret_value():
             return given
-        return kept_password(self.home.expanduser()) if self.embedded_warehouse_host in LOOPBACK else ""
+        return load_or_create_password(self.home.expanduser()) if self.embedded_warehouse_host in LOOPBACK else ""
 
     @property
     def embedded_warehouse(self) -> bool:
@@ -304,7 +305,7 @@ def _parts(listed: str) -> list[str]:
 @lru_cache
 def settings() -> Settings:
     """The process's settings, read once. Raises WrongSetting."""
-    if wrong_file := objection(Path(ENV_FILE), os.environ):
+    if wrong_file := reason_to_refuse(Path(ENV_FILE), os.environ):
         raise WrongSetting(wrong_file)
     try:
         return Settings()

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from f1stream.errors import UserError
 from f1stream.processes import Child, Children
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -19,7 +20,7 @@ POLL_S = 0.2
 """Seconds between two looks at the children."""
 
 
-class ChildFailed(Exception):
+class ChildFailed(UserError):
     """A process that must run has ended, or never came up; ``code`` is the exit code of the whole."""
 
     def __init__(self, text: str, code: int = 1) -> None:

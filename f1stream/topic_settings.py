@@ -17,7 +17,7 @@ from f1stream.settings import Settings
 HOUR_MS = 3_600_000
 TIMES = "message.timestamp.type"
 BY_THE_BROKER = "LogAppendTime"
-STAMPED = (topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
+BROKER_TIMED = (topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
 """Their records have the broker's time, not the source's: a run's id is compared with it, and a clock can be wrong.
 
 The embedded broker keeps the source's; it runs on the source's own machine.
@@ -34,7 +34,7 @@ def partitions(settings: Settings) -> dict[str, int]:
     return {name: 1 if name == topics.MARTS else settings.topic_partitions for name in topics.ALL}
 
 
-def made_with(settings: Settings) -> dict[str, dict[str, str]]:
+def topic_configs(settings: Settings) -> dict[str, dict[str, str]]:
     """The settings with which each topic is made, where they are not the broker's own."""
     retention = {
         topics.FRAMES: settings.frames_retention_hours,
@@ -43,7 +43,7 @@ def made_with(settings: Settings) -> dict[str, dict[str, str]]:
     }
     made = {name: {"retention.ms": str(hours * HOUR_MS)} for name, hours in retention.items()}
     made[topics.MARTS] = {"cleanup.policy": "compact"}  # the newest of each key is all there is to know
-    return made | {name: {TIMES: BY_THE_BROKER} for name in STAMPED}
+    return made | {name: {TIMES: BY_THE_BROKER} for name in BROKER_TIMED}
 
 
 def wrong_partitions(there: Mapping[str, int], settings: Settings) -> str | None:
@@ -93,7 +93,9 @@ async def read_settings(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dic
 
 def wrong_settings(found: Mapping[str, Mapping[str, Setting]]) -> Iterator[str]:
     """What is wrong with the settings of topics, as sentences. A setting that a broker does not report is right."""
-    unstamped = [name for name in STAMPED if (now := found.get(name, {}).get(TIMES)) and now.value != BY_THE_BROKER]
+    unstamped = [
+        name for name in BROKER_TIMED if (now := found.get(name, {}).get(TIMES)) and now.value != BY_THE_BROKER
+    ]
     if unstamped:
         yield (
             f"The records of {', '.join(unstamped)} have their source's time instead of the broker's: "
@@ -112,12 +114,12 @@ def wrong_settings(found: Mapping[str, Mapping[str, Setting]]) -> Iterator[str]:
         )
 
 
-async def stamp_by_the_broker(admin: AIOKafkaAdminClient) -> list[str]:
+async def use_broker_timestamps(admin: AIOKafkaAdminClient) -> list[str]:
     """Let the broker stamp the records of topics that were made before we did; returns what is wrong, as sentences.
 
     Of a topic's own settings Kafka keeps only those that are named in the request.
     """
-    found = await read_settings(admin, STAMPED)
+    found = await read_settings(admin, BROKER_TIMED)
     wrong = {name: now for name, now in found.items() if TIMES in now and now[TIMES].value != BY_THE_BROKER}
     if not wrong:
         return []

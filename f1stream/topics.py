@@ -8,7 +8,19 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from models import Damaged, DeadLetter, Frame, Head, Lap, Marts, Message, Packet, Season, SessionResult, Updates
+from models import (
+    DamageNotice,
+    DeadLetter,
+    Frame,
+    Lap,
+    Marts,
+    Message,
+    Packet,
+    Season,
+    SessionHeader,
+    SessionResult,
+    Updates,
+)
 from models.bounds import LONGEST_MS, MOST_INT64, MOST_KEY_BYTES, MOST_NUMBER, MOST_SEQ, MOST_SOURCE
 from models.frame import FRAME_MS
 
@@ -29,14 +41,14 @@ MAX_RECORD_BYTES = MAX_VALUE_BYTES + 10_000
 T = TypeVar("T")
 Headers = Sequence[tuple[str, bytes]]
 
-AnyFrame = Annotated[Head | Frame, Field(discriminator="kind")]
+AnyFrame = Annotated[SessionHeader | Frame, Field(discriminator="kind")]
 
 _packet: TypeAdapter[Packet] = TypeAdapter(Packet)
 _lap: TypeAdapter[Lap] = TypeAdapter(Lap)
 _message: TypeAdapter[Message] = TypeAdapter(Message)
 _updates: TypeAdapter[Updates] = TypeAdapter(Updates)
 _frame: TypeAdapter[AnyFrame] = TypeAdapter(AnyFrame)
-_damaged: TypeAdapter[Damaged] = TypeAdapter(Damaged)
+_damaged: TypeAdapter[DamageNotice] = TypeAdapter(DamageNotice)
 _dead_letter: TypeAdapter[DeadLetter] = TypeAdapter(DeadLetter)
 _marts: TypeAdapter[SessionResult | Season] = TypeAdapter(Marts)
 
@@ -59,15 +71,15 @@ class RunDamaged(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """A record's place in its run, carried in Kafka headers so that it is readable when the body is not."""
+class RecordHeaders:
+    """A record's run and its number in it. They are Kafka headers: readable even if the value is not."""
 
-    epoch: int
-    """The run: its source's start time, Unix ms. A greater epoch fences the smaller."""
+    run_id: int
+    """Header ``epoch``: the source's start time, Unix ms. A greater run id supersedes the smaller."""
     seq: int
     """0, 1, 2, … for each key and topic."""
     emitted_ms: int
-    """Session time at which the record became known; never falls within an epoch."""
+    """Session time at which the record became known; never falls within a run."""
     laps: int = 0
     """Packets only: how many laps of this car were published before."""
     messages: int = 0
@@ -77,12 +89,13 @@ class Stamp:
     source: str = ""
     """Where the run came from: ``archive:aus2025_race``, ``sim:seed=1``, …"""
 
-    def headers(self) -> list[tuple[str, bytes]]:
+    def encode(self) -> list[tuple[str, bytes]]:
         """As Kafka headers; numbers are decimal."""
-        return [*((name, b"%d" % getattr(self, name)) for name in _NUMBERS), ("source", self.source.encode())]
+        numbers = ((name, b"%d" % getattr(self, field)) for name, field in _NUMBERS.items())
+        return [*numbers, ("source", self.source.encode())]
 
     @classmethod
-    def read(cls, headers: Headers | None, published_s: float) -> Stamp:
+    def decode(cls, headers: Headers | None, published_s: float) -> RecordHeaders:
         """From the headers of a record that Kafka says was published at ``published_s`` (Unix seconds).
 
         Raises BadRecord when one is missing, there twice, of another type or out of bounds, and for a run id that
@@ -100,14 +113,14 @@ class Stamp:
                     raise BadRecord(f"header {name!r} is there more than once")
         if None in values:
             raise BadRecord("a header is null")
-        numbers = {name: _number(name, value) for name, value in zip(_NUMBERS, values, strict=False)}
+        numbers = {_NUMBERS[name]: _number(name, found[name]) for name in _NUMBERS}
         try:
             source = values[-1].decode()
         except UnicodeDecodeError:
             raise BadRecord("header 'source' is not text") from None
         if len(source) > MOST_SOURCE:
             raise BadRecord(f"header 'source' has {len(source)} characters, more than {MOST_SOURCE}")
-        check_run_id(numbers["epoch"], published_s)
+        check_run_id(numbers["run_id"], published_s)
         return cls(**numbers, source=source)
 
 
@@ -143,7 +156,11 @@ def _number(name: str, value: bytes) -> int:
     return number
 
 
-_NUMBERS = tuple(name for name in Stamp.__dataclass_fields__ if name != "source")
+_NUMBERS = {
+    "epoch": "run_id", "seq": "seq", "emitted_ms": "emitted_ms", "laps": "laps", "messages": "messages",
+    "t0_utc_ms": "t0_utc_ms",
+}  # fmt: skip
+"""Fields that are numbers, by header."""
 _NAMES = (*_NUMBERS, "source")
 
 
@@ -229,17 +246,17 @@ def parts(values: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
         yield group
 
 
-def encode_frames(frames: Iterable[Head | Frame]) -> bytes:
+def encode_frames(frames: Iterable[SessionHeader | Frame]) -> bytes:
     """Consecutive frames (or one head) as a value of ``frames``: one JSON document a line."""
     return b"\n".join(frame.model_dump_json(exclude_unset=isinstance(frame, Frame)).encode() for frame in frames)
 
 
-def frame_headers(epoch: int, frames: Sequence[Frame]) -> list[tuple[str, bytes]]:
+def frame_headers(run_id: int, frames: Sequence[Frame]) -> list[tuple[str, bytes]]:
     """What a reader must know of consecutive frames without decoding them: numbers, and which are keyframes."""
     keys = ",".join(str(frame.t // FRAME_MS) for frame in frames if frame.kind == "key")
     return [
         ("kind", b"frames"),
-        ("epoch", b"%d" % epoch),
+        ("epoch", b"%d" % run_id),
         ("seq", b"%d" % (frames[0].t // FRAME_MS)),
         ("count", b"%d" % len(frames)),
         ("keys", keys.encode()),
@@ -251,17 +268,17 @@ def damaged_headers(run_id: int) -> list[tuple[str, bytes]]:
     return [("kind", b"damaged"), ("epoch", b"%d" % run_id), ("seq", b"0")]
 
 
-def decode_damaged(value: bytes) -> Damaged:
+def decode_damaged(value: bytes) -> DamageNotice:
     """A record of ``frames`` of kind ``damaged``. Raises BadRecord."""
     return _decode(_damaged, value)
 
 
-def head_headers(epoch: int, head: Head) -> list[tuple[str, bytes]]:
+def head_headers(run_id: int, head: SessionHeader) -> list[tuple[str, bytes]]:
     """The same for a head: the number of the first frame that it holds for."""
-    return [("kind", b"head"), ("epoch", b"%d" % epoch), ("seq", b"%d" % (head.t // FRAME_MS))]
+    return [("kind", b"head"), ("epoch", b"%d" % run_id), ("seq", b"%d" % (head.t // FRAME_MS))]
 
 
-def decode_frames(value: bytes) -> list[Head | Frame]:
+def decode_frames(value: bytes) -> list[SessionHeader | Frame]:
     """A value of ``frames``. Raises BadRecord."""
     return [_decode(_frame, line) for line in value.split(b"\n")]
 

@@ -5,7 +5,7 @@ X, Y and Z tenths of a metre as the feed has them, speeds km/h.
 """
 
 from models.dead_letter import DeadLetter
-from models.frame import CarState, Damaged, Frame, Head, RaceState, YellowSector
+from models.frame import CarState, DamageNotice, Frame, RaceState, SessionHeader, YellowSector
 from models.lap import Lap
 from models.marts import Marts, ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
 from models.message import (
@@ -37,9 +37,47 @@ from models.packet import Packet
 from models.update import CarUpdate, DamagedRun, LapUpdate, Updates
 
 __all__ = [
-    "CarState", "CarUpdate", "Damaged", "DamagedRun", "DeadLetter", "Entries", "Entry", "Frame", "Head", "Lap",
-    "LapCount", "LapUpdate", "Marts", "Message", "MiniSector", "Notice", "Packet", "PartBest", "PitIn", "PitOut",
-    "RaceControl", "RaceState", "ResultRow", "Retirement", "Round", "RoundResult", "Season", "SectorTime",
-    "SessionClock", "SessionEnd", "SessionInfo", "SessionPart", "SessionResult", "SessionStatus", "StandingRow",
-    "TeamRadio", "Timing", "Track", "TrackStatus", "TyreChange", "Updates", "Weather", "YellowSector",
+    "CarState",
+    "CarUpdate",
+    "DamageNotice",
+    "DamagedRun",
+    "DeadLetter",
+    "Entries",
+    "Entry",
+    "Frame",
+    "Lap",
+    "LapCount",
+    "LapUpdate",
+    "Marts",
+    "Message",
+    "MiniSector",
+    "Notice",
+    "Packet",
+    "PartBest",
+    "PitIn",
+    "PitOut",
+    "RaceControl",
+    "RaceState",
+    "ResultRow",
+    "Retirement",
+    "Round",
+    "RoundResult",
+    "Season",
+    "SectorTime",
+    "SessionClock",
+    "SessionEnd",
+    "SessionHeader",
+    "SessionInfo",
+    "SessionPart",
+    "SessionResult",
+    "SessionStatus",
+    "StandingRow",
+    "TeamRadio",
+    "Timing",
+    "Track",
+    "TrackStatus",
+    "TyreChange",
+    "Updates",
+    "Weather",
+    "YellowSector",
 ]  # fmt: skip

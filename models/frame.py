@@ -252,7 +252,7 @@ class Frame(Record):
     """1 open, 0 closed, null unknown; left out until a car tells."""
 
 
-class Damaged(Record):
+class DamageNotice(Record):
     """A run that the race worker cannot continue: no frame follows. Viewers see the reason as a notice."""
 
     kind: Literal["damaged"] = "damaged"
@@ -262,7 +262,7 @@ class Damaged(Record):
     """A sentence's end."""
 
 
-class Head(Record):
+class SessionHeader(Record):
     """What stands before a run's frames: the session, its cars in column order, its track."""
 
     kind: Literal["head"] = "head"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from f1stream.sources.archive import read_archive
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.tally import Tally
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.parser.counts import ParseCounts
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
+from f1stream.sources.session_archive import read_archive
 from models import TrackStatus
 from tests.support.figures import figures
 from tests.support.required import DATA, missing
@@ -90,13 +90,13 @@ def mexico_feed(recordings: Path) -> list[FeedMessage]:
 
 
 @pytest.fixture(scope="session")
-def mexico_parsed(mexico_feed: list[FeedMessage]) -> tuple[Session, Tally]:
+def mexico_parsed(mexico_feed: list[FeedMessage]) -> tuple[Session, ParseCounts]:
     """That qualifying as a session, and what was counted on the way."""
     return as_session(mexico_feed, "recording:mexico")
 
 
 @pytest.fixture(scope="session")
-def mexico_session(mexico_parsed: tuple[Session, Tally]) -> Session:
+def mexico_session(mexico_parsed: tuple[Session, ParseCounts]) -> Session:
     """That qualifying as a session."""
     return mexico_parsed[0]
 

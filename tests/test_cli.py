@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -21,10 +22,30 @@ from tests.support.command_line import refusal
 from tests.support.demo import PORTS, ports
 from tests.support.ports import free_port
 
+HEAVY = {
+    "aiohttp", "aiokafka", "apscheduler", "asyncio", "boto3", "dbt", "duckdb", "fakesnow", "fastf1", "faust", "mode",
+    "numpy", "orjson", "pandas", "plotly", "prometheus_client", "psutil", "pyarrow", "pydantic", "pydantic_settings",
+    "requests", "snowflake", "sqlalchemy", "sqlglot", "tenacity",
+}  # fmt: skip
+"""Libraries that only the commands that use them may import: together they take more than a second and 150 MB."""
+
 
 def test_version() -> None:
     done = CliRunner().invoke(cli.app, ["--version"])
     assert (done.exit_code, done.output) == (0, f"f1stream {version('f1stream')}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"], ["warehouse", "--help"], ["--version"]])
+def test_help_imports_no_library_that_is_slow_to_import(arguments: list[str]) -> None:
+    """Each of the demo's processes starts through this module."""
+    code = (
+        "import sys, f1stream.cli as cli\n"
+        "try: cli.main()\n"
+        "finally: print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stderr.split())
+    assert "f1stream" in done.stderr, "the list of modules was printed"
 
 
 def test_append_without_a_recording_is_refused() -> None:
@@ -36,7 +57,7 @@ def test_append_without_a_recording_is_refused() -> None:
 def test_dbt_without_a_command_shows_its_help(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[list[str]] = []
     monkeypatch.setenv("F1STREAM_HOME", str(tmp_path))
-    monkeypatch.setattr(cli, "embedded_warehouse", nullcontext)
+    monkeypatch.setattr("f1stream.embedded.running.embedded_warehouse", nullcontext)
     monkeypatch.setattr(project, "run_dbt", lambda _, arguments: asked.append(arguments) or True)
     assert CliRunner().invoke(cli.app, ["dbt"]).exit_code == 0
     assert asked == [["--help"]]

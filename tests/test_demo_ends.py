@@ -14,8 +14,10 @@ from aiohttp.test_utils import TestServer
 
 from f1stream import demo, disk
 from f1stream.demo import Demo
-from f1stream.report import Rows
+from f1stream.processes import Children
+from f1stream.report import WarehouseRows
 from f1stream.settings import Settings
+from f1stream.stack import Stack
 from f1stream.supervisor import ChildFailed
 
 FULL = 'Could not write file "/home/F1STREAM.db.wal": No space left on device'
@@ -25,6 +27,7 @@ def plan(settings: Settings, *, exit_when_done: bool = True) -> Demo:
     made = Demo("sim:", "max", exit_when_done, None)
     made._settings = settings
     made._supervisor = SimpleNamespace(check=lambda: None)  # type: ignore[assignment]
+    made._stack = Stack(settings, Children(Path(), lambda _: {}), lambda: None)
     made._scratch = Path("/")
     return made
 
@@ -38,12 +41,12 @@ async def archive(monkeypatch: pytest.MonkeyPatch) -> Any:
         made.asked += 1
         return web.json_response({"ready": True, "reason": None, "waits": FULL})
 
-    async def loaded(*_: Any) -> Rows:
+    async def loaded(*_: Any) -> WarehouseRows:
         await made.loaded.wait()
-        return Rows(1, 2, 3, 0, 0)
+        return WarehouseRows(1, 2, 3, 0, 0)
 
     monkeypatch.setattr(demo, "loaded", loaded)
-    monkeypatch.setattr(demo, "LOOKS_EVERY_S", 0.001)
+    monkeypatch.setattr(demo, "POLL_S", 0.001)
     monkeypatch.setattr(demo, "GIVES_UP_S", 0.0)
     app = web.Application()
     app.router.add_get("/health", health)
@@ -78,9 +81,9 @@ async def test_what_fails_on_a_full_disk_says_which_and_what_to_do(
     made = plan(Settings(_env_file=None, home=tmp_path / "not" / "there"))
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 10**12))
     with pytest.raises(ChildFailed, match=r"see marts.log.$"):
-        await made._run_where_there_is_room()
+        await made._run_with_disk_check()
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 4096))
     with pytest.raises(
         ChildFailed, match=rf"see marts.log. Only 0.0 MB are left in {tmp_path} .*: make room, or set"
     ):
-        await made._run_where_there_is_room()
+        await made._run_with_disk_check()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from f1stream import settings as module
-from f1stream.env_file import objection
+from f1stream.env_file import reason_to_refuse
 from f1stream.settings import WrongSetting
 
 ELSEWHERE = "F1STREAM_LIVE_URL=wss://elsewhere.example\n"
@@ -27,15 +27,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_file_of_another_user_or_that_everybody_can_write_is_refused(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert objection(file, {}) == ""
+    assert reason_to_refuse(file, {}) == ""
     file.write_text("F1STREAM_WEB_PORT=1234\n")
     for mode in (0o600, 0o644, 0o664):
         file.chmod(mode)
-        assert objection(file, {}) == ""
+        assert reason_to_refuse(file, {}) == ""
     file.write_bytes(b"F1STREAM_WEB_HOST=\xff\n")
-    assert ".env in this folder cannot be read: " in objection(file, {})
+    assert ".env in this folder cannot be read: " in reason_to_refuse(file, {})
     file.chmod(0o666)
-    assert f"{file} can be written by every user" in objection(file, {})
+    assert f"{file} can be written by every user" in reason_to_refuse(file, {})
     file.chmod(0o600)
     real = Path.stat
 
@@ -44,7 +44,7 @@ def test_a_file_of_another_user_or_that_everybody_can_write_is_refused(
         return os.stat_result((*found[:4], os.getuid() + 1, *found[5:]))
 
     monkeypatch.setattr(Path, "stat", stat)
-    assert f"{file} belongs to another user" in objection(file, {})
+    assert f"{file} belongs to another user" in reason_to_refuse(file, {})
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_file_of_another_user_or_that_everybody_can_write_is_refused(
 )
 def test_it_cannot_send_a_token_elsewhere(file: Path, text: str, environment: dict[str, str], refused: bool) -> None:
     file.write_text(text)
-    reason = objection(file, environment)
+    reason = reason_to_refuse(file, environment)
     assert bool(reason) == refused
     assert not refused or f"{file} sets F1STREAM_LIVE_URL" in reason
     assert "secret" not in reason

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from f1stream.logs import about
+from f1stream.logs import key_fields
 
 SAYS = """
 import logging
@@ -18,7 +18,7 @@ from f1stream.settings import Settings
 logs.configure("race", Settings(_env_file=None, log_format="{format}", log_level="{level}"))
 log = logging.getLogger("f1stream")
 log.info("hidden where only warnings are asked for")
-log.warning("telemetry[%d] at %d: no JSON, Pérez", 3, 90, extra=logs.about(b"9693:11"))
+log.warning("telemetry[%d] at %d: no JSON, Pérez", 3, 90, extra=logs.key_fields(b"9693:11"))
 logging.getLogger("aiokafka.cluster").info("for nobody")
 raise ValueError("the end")
 """
@@ -68,4 +68,4 @@ def test_text_is_for_people() -> None:
     ],
 )
 def test_keys_say_whose_a_record_is(key: bytes | None, told: dict[str, str]) -> None:
-    assert about(key) == told
+    assert key_fields(key) == told

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from f1stream import topics
 from f1stream.race.stages.frame_records import damaged_record
 from f1stream.report import collect
-from f1stream.sources.publish import Counts
+from f1stream.sources.publish import RunCounts
 from models import DeadLetter, Frame
 from models.frame import RaceState, Tally
 from tests.support.rig import Rig
@@ -54,7 +54,7 @@ async def test_of_the_dead_letters_those_count_with_which_the_race_refused_a_rec
             lost = damaged_record(b"imola", "imola", 2, "message 3 came after 1")
             await producer.send_and_wait(lost.topic, lost.value, key=lost.key, headers=lost.headers)
         outcome, damaged = await collect(
-            rig.settings, [Counts("monza", 2, laps=10), Counts("imola", 2, laps=10)], lambda: None
+            rig.settings, [RunCounts("monza", 2, laps=10), RunCounts("imola", 2, laps=10)], lambda: None
         )
     finally:
         rig.stop()

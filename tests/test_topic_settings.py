@@ -11,11 +11,11 @@ import pytest
 from f1stream import topics
 from f1stream.settings import Settings
 from f1stream.topic_settings import (
-    STAMPED,
+    BROKER_TIMED,
     Setting,
-    made_with,
     partitions,
-    stamp_by_the_broker,
+    topic_configs,
+    use_broker_timestamps,
     wrong_partitions,
     wrong_settings,
 )
@@ -56,7 +56,7 @@ def test_topics_of_others_may_have_any_partitions(settings: Settings) -> None:
 
 def test_what_travels_as_a_run_is_stamped_by_the_broker(settings: Settings) -> None:
     """A source's clock that is wrong cannot shift the time with which its run's id is compared."""
-    made = made_with(settings)
+    made = topic_configs(settings)
     stamped = {name for name in topics.ALL if made.get(name, {}).get("message.timestamp.type") == "LogAppendTime"}
     assert stamped == {topics.TELEMETRY, topics.LAPS, topics.MESSAGES}
     assert made[topics.FRAMES] == {"retention.ms": "604800000"}
@@ -64,7 +64,7 @@ def test_what_travels_as_a_run_is_stamped_by_the_broker(settings: Settings) -> N
 
 def found(size: int = KAFKAS_DEFAULT_BYTES, times: str = "LogAppendTime") -> dict[str, dict[str, Setting]]:
     reported = {"max.message.bytes": Setting(str(size), False), "message.timestamp.type": Setting(times, False)}
-    return dict.fromkeys([*STAMPED, CARS], reported)
+    return dict.fromkeys([*BROKER_TIMED, CARS], reported)
 
 
 def test_kafkas_defaults_and_what_we_set_are_right() -> None:
@@ -113,14 +113,14 @@ class Admin:
 
 async def test_topics_that_are_there_are_stamped_by_the_broker_and_keep_their_own_settings() -> None:
     admin: Any = Admin()
-    assert await stamp_by_the_broker(admin) == []
+    assert await use_broker_timestamps(admin) == []
     assert admin.own[topics.MESSAGES] == {"retention.ms": "99", "message.timestamp.type": "LogAppendTime"}
     assert admin.own.keys() == {topics.TELEMETRY, topics.MESSAGES}
-    assert await stamp_by_the_broker(admin) == []
+    assert await use_broker_timestamps(admin) == []
     assert admin.asked == 1, "nothing was left to change"
 
 
 async def test_a_setting_that_the_broker_refuses_is_said() -> None:
-    (refused,) = await stamp_by_the_broker(Admin(code=29))  # type: ignore[arg-type]
+    (refused,) = await use_broker_timestamps(Admin(code=29))  # type: ignore[arg-type]
     assert "Topic messages keeps its source's times" in refused
     assert "TopicAuthorizationFailedError" in refused

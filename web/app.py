@@ -12,22 +12,22 @@ from aiohttp import web
 
 from f1stream.settings import Settings
 from web.api import Api
-from web.api.answers import tidy
+from web.api.responses import api_middleware
 from web.connections import Connections
-from web.door import Door
 from web.feed import Feed
-from web.files import Files
-from web.limits import PerAddress, Turns
+from web.hosts import AllowedHosts
+from web.limits import LongAnswerLimit, RateLimit
 from web.metrics import Metrics
 from web.reader import StreamReader
 from web.server import CONNECTIONS, serving
-from web.shelf import Shelf
+from web.static_files import StaticFiles
+from web.tape_store import TapeStore
 from web.viewers import Viewers
 
 STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 TAPE_BYTES = 256 * 2**20
-"""Memory for the tapes: a race of two and a half hours takes about 70 MB, its columns with it."""
+"""Memory for the tapes: a race of two and a half hours takes query 70 MB, its columns with it."""
 TAPE_DISK_BYTES = 8 * 2**30
 """Disk for what memory has no room for: more than a hundred races."""
 MORE_CONNECTIONS = 1000
@@ -50,7 +50,7 @@ SECURITY = {
 
 def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     """The application; ``feed`` None reads Kafka as the settings say."""
-    source = feed or StreamReader(Shelf(TAPE_BYTES, TAPE_DISK_BYTES), settings)
+    source = feed or StreamReader(TapeStore(TAPE_BYTES, TAPE_DISK_BYTES), settings)
     metrics = Metrics()
     viewers = Viewers(source, metrics, settings.web_viewers, settings.web_viewers_per_address)
     metrics.watch(source, lambda: len(viewers), settings.web_viewers)
@@ -72,9 +72,11 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     async def close_viewers(_: web.Application) -> None:
         await viewers.close()
 
-    door = Door(settings.web_names, settings.web_proxies)
-    limits = PerAddress(settings.web_requests_per_minute)
-    app = web.Application(client_max_size=16_384, middlewares=[door.open, limits.limit, tidy, Turns().wait])
+    hosts = AllowedHosts(settings.web_names, settings.web_proxies)
+    limits = RateLimit(settings.web_requests_per_minute)
+    app = web.Application(
+        client_max_size=16_384, middlewares=[hosts.check, limits.limit, api_middleware, LongAnswerLimit().wait]
+    )
     app.add_routes([*_pages(), web.get("/ws", viewers.handle), *Api(source, metrics).routes()])
     app[CONNECTIONS] = connections
     app.on_response_prepare.append(connections.answer_begins)
@@ -94,7 +96,7 @@ async def serve(settings: Settings) -> None:
 
 def _pages() -> list[web.RouteDef]:
     """The page, its files, and the charts' library from the package that is installed."""
-    static, library = Files(STATIC), Files(PLOTLY.parent)
+    static, library = StaticFiles(STATIC), StaticFiles(PLOTLY.parent)
 
     async def page(request: web.Request) -> web.StreamResponse:
         return await static.send(request, "index.html")
@@ -112,5 +114,5 @@ def _pages() -> list[web.RouteDef]:
 async def _secure(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(SECURITY)
     if "Cache-Control" not in response.headers:
-        # Files are revalidated by their ETag: an updated page must not run with yesterday's modules.
+        # StaticFiles are revalidated by their ETag: an updated page must not run with yesterday's modules.
         response.headers["Cache-Control"] = "no-cache"

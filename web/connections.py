@@ -20,9 +20,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from aiohttp import web
 
-from web.bucket import Bucket
-from web.log_lines import Seldom
+from web.log_throttle import LogThrottle
 from web.metrics import Metrics
+from web.token_bucket import TokenBucket
 
 log = logging.getLogger(__name__)
 
@@ -55,23 +55,23 @@ class Connections:
         self._metrics = metrics
         self._per_address = per_address
         self._proxies = proxies
-        self._open: set[Connection] = set()
+        self._open: set[ClientConnection] = set()
         self._addresses: Counter[str] = Counter()
-        self._seldom = Seldom()
+        self._throttle = LogThrottle()
         for why in REASONS:
             metrics.ended.labels(why)
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def __iter__(self) -> Iterator[Connection]:
+    def __iter__(self) -> Iterator[ClientConnection]:
         return iter(self._open)
 
-    def connection(self, made: Callable[[], asyncio.Protocol]) -> Connection:
+    def connection(self, made: Callable[[], asyncio.Protocol]) -> ClientConnection:
         """The protocol of a new one; ``made`` makes the one inside that speaks HTTP."""
-        return Connection(self, made)
+        return ClientConnection(self, made)
 
-    def add(self, connection: Connection) -> bool:
+    def add(self, connection: ClientConnection) -> bool:
         """Count it until ``remove``. False when there are too many."""
         if len(self._open) >= self.most:
             self._report(connection, FULL)
@@ -90,7 +90,7 @@ class Connections:
             return False
         return any(found in network for network in self._proxies)
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: ClientConnection) -> None:
         """It is gone."""
         if connection in self._open:
             self._open.remove(connection)
@@ -98,9 +98,9 @@ class Connections:
             if not self._addresses[connection.address]:
                 del self._addresses[connection.address]
 
-    def _report(self, connection: Connection, why: str) -> None:
+    def _report(self, connection: ClientConnection, why: str) -> None:
         self._metrics.ended.labels(why).inc()
-        more = self._seldom.may()
+        more = self._throttle.allow()
         if more is not None:
             log.warning("a connection from %s was ended: %s%s", connection.address, why, more)
 
@@ -120,11 +120,11 @@ class Connections:
     async def answer_begins(self, request: web.Request, response: web.StreamResponse) -> None:
         """For ``on_response_prepare``."""
         connection = request.transport.get_protocol() if request.transport else None
-        if isinstance(connection, Connection):
+        if isinstance(connection, ClientConnection):
             connection.answers(websocket=isinstance(response, web.WebSocketResponse))
 
 
-class Connection(asyncio.BufferedProtocol):
+class ClientConnection(asyncio.BufferedProtocol):
     """One of them, around the protocol that speaks HTTP; ``made`` makes that."""
 
     def __init__(self, connections: Connections, made: Callable[[], asyncio.Protocol]) -> None:
@@ -138,7 +138,7 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = bytearray()
         self.received = 0
         """Bytes so far."""
-        self._hearing = Bucket(*HTTP_BYTES, time.monotonic())
+        self._hearing = TokenBucket(*HTTP_BYTES, time.monotonic())
         self._paused = False
         self._least = math.inf
         """The least that has waited for them since they stopped reading, in bytes …"""
@@ -205,7 +205,7 @@ class Connection(asyncio.BufferedProtocol):
         now = time.monotonic()
         self._answer_began = math.inf if websocket else now
         if websocket:
-            self._hearing = Bucket(*WEBSOCKET_BYTES, now)
+            self._hearing = TokenBucket(*WEBSOCKET_BYTES, now)
 
     def fault(self, now: float) -> str | None:
         """Why it is to be ended, if it is; asked every ``LOOK_S`` seconds."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from models.frame import FRAME_MS
-from web.remote import Button, Lap, Live, Pause, Play, Refused, Reveal
+from web.commands import BadCommand, Command, GoLive, GoToLap, Pause, Play, Reveal
 from web.tape import Tape
 
 LOG_ENTRIES = 500
@@ -14,7 +14,7 @@ LOG_ENTRIES = 500
 EVERYTHING = 1 << 62
 
 
-class Cursor:
+class ViewerCursor:
     """A place on a tape that moves with the tape's end, at a pace of its own, or not at all."""
 
     def __init__(self) -> None:
@@ -48,27 +48,27 @@ class Cursor:
 
     # -- the remote control ----------------------------------------------------------------------------
 
-    def press(self, button: Button) -> None:
-        """Do what the viewer wants. Raises Refused when it cannot be done."""
+    def apply(self, command: Command) -> None:
+        """Do what the viewer wants. Raises BadCommand when it cannot be done."""
         here = self.t
-        match button:
-            case Live():
-                self.mode, self.speed, self.delay_ms = "live", 1.0, button.delay_ms
+        match command:
+            case GoLive():
+                self.mode, self.speed, self.delay_ms = "live", 1.0, command.delay_ms
                 self._jump()
             case Play():
-                self.mode, self.speed, self.delay_ms = "play", button.speed, button.delay_ms
-                self._begin(here if button.t is None else button.t)
+                self.mode, self.speed, self.delay_ms = "play", command.speed, command.delay_ms
+                self._begin(here if command.t is None else command.t)
             case Pause():
                 self.mode = "pause"
-                self._begin(here if button.t is None else button.t)
-            case Lap():
-                at = self.tape.lap_at(button.lap) if self.tape else None
+                self._begin(here if command.t is None else command.t)
+            case GoToLap():
+                at = self.tape.lap_at(command.lap) if self.tape else None
                 if at is None:
-                    raise Refused(f"lap {button.lap} has not begun yet, as far as is known here")
+                    raise BadCommand(f"lap {command.lap} has not begun yet, as far as is known here")
                 self.mode = "pause" if self.mode == "pause" else "play"
                 self._begin(at)
             case Reveal():
-                self.reveal = button.on
+                self.reveal = command.on
 
     def _begin(self, t: int) -> None:
         self._from_ms = t
@@ -134,17 +134,17 @@ class Cursor:
         if self.number is not None:
             self.skipped += max(0, first - self.number - 1)
         for number in range(first, target + 1):
-            stretch = self.tape.stretch_of(number)
-            if stretch is None or (number > stretch.last and self.number is not None):
+            group = self.tape.group_of(number)
+            if group is None or (number > group.last and self.number is not None):
                 continue  # a hole
             yield from self._due_head(number)
             self.number = number
-            shown = min(number, stretch.last)
-            if stretch.start != self._key:
-                self._key = stretch.start
-                yield stretch.frame(stretch.start)
-            if shown != stretch.start:
-                yield stretch.frame(shown)
+            shown = min(number, group.last)
+            if group.start != self._key:
+                self._key = group.start
+                yield group.frame(group.start)
+            if shown != group.start:
+                yield group.frame(shown)
 
     def _due_head(self, number: int) -> Iterator[bytes]:
         head = self.tape.head_of(number) if self.tape else None
@@ -166,8 +166,8 @@ class Cursor:
         for first in range(0, len(entries), LOG_ENTRIES):
             yield b'{"kind":"log","entries":[' + b",".join(entries[first : first + LOG_ENTRIES]) + b"]}"
 
-    def moved(self, button_id: int | None) -> dict[str, Any]:
-        """The mode as told to the viewer; ``button_id`` None: it changed by itself.
+    def moved(self, command_id: int | None) -> dict[str, Any]:
+        """The mode as told to the viewer; ``command_id`` None: it changed by itself.
 
         ``jump``: what comes next is no continuation of what was sent. Unless all is revealed, the viewer forgets what
         was told of later times: it will be told again.
@@ -175,6 +175,6 @@ class Cursor:
         if not self.reveal:
             self._told_ms = min(self._told_ms, self.t)
         return {
-            "kind": "moved", "id": button_id, "mode": self.mode, "t": self.t, "speed": self.speed,
+            "kind": "moved", "id": command_id, "mode": self.mode, "t": self.t, "speed": self.speed,
             "delay_ms": self.delay_ms, "reveal": self.reveal, "jump": self.number is None,
         }  # fmt: skip

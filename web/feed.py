@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 
-from f1stream.vitals import Lags
+from f1stream.process_health import Lags
 from models import Season, SessionResult
 from web.history import Fact
-from web.results import Results
-from web.shelf import FramesRecord, Shelf
-from web.telemetry import Packet
+from web.marts_store import MartsStore
+from web.sample_store import PacketColumns
+from web.tape_store import FramesRecord, TapeStore
 
 
 class Feed:
     """Tapes and results, the truth about the connection that fills them, and a bell. Kafka's part is a subclass."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self.shelf = shelf
-        self.results = Results()
+    def __init__(self, tapes: TapeStore) -> None:
+        self.tapes = tapes
+        self.marts = MartsStore()
         self.connected = False
         """Whether the broker answered lately."""
         self.caught_up = False
@@ -29,7 +29,7 @@ class Feed:
         """What keeps growing and is not read, as a sentence."""
         self.bad_records = 0
         """Records that could not be used."""
-        self._bell = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def well(self) -> bool:
@@ -42,39 +42,39 @@ class Feed:
         return sum(self.lags.values())
 
     @property
-    def bell(self) -> asyncio.Event:
+    def changed(self) -> asyncio.Event:
         """The event of the next ring. Take it before looking at the tapes, or a ring may be missed."""
-        return self._bell
+        return self._changed
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake everybody who waits, once."""
-        bell, self._bell = self._bell, asyncio.Event()
-        bell.set()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
-    def take(self, records: list[FramesRecord]) -> None:
+    def add_frames(self, records: list[FramesRecord]) -> None:
         """Put records on the tapes and tell those who wait."""
-        if sum(self.shelf.append(record) for record in records):
-            self.ring()
+        if sum(self.tapes.append(record) for record in records):
+            self.notify()
 
-    def take_facts(self, facts: list[Fact]) -> None:
+    def add_facts(self, facts: list[Fact]) -> None:
         """Put laps and messages into the histories of their runs and tell those who wait."""
         new = 0
         for fact in facts:
-            run = self.shelf.run(fact.session_key, fact.epoch)
+            run = self.tapes.run(fact.session_key, fact.epoch)
             new += run is not None and run.history.keep(fact)
         if new:
-            self.ring()
+            self.notify()
 
-    def take_packet(self, packet: Packet) -> None:
+    def add_packet(self, packet: PacketColumns) -> None:
         """Keep a car's samples. Nobody waits for them. Raises BadRecord when they are out of order."""
-        run = self.shelf.run(packet.session_key, packet.epoch)
+        run = self.tapes.run(packet.session_key, packet.epoch)
         if run is not None:
             run.telemetry.append(packet)
 
-    def take_marts(self, records: list[SessionResult | Season]) -> None:
+    def add_marts(self, records: list[SessionResult | Season]) -> None:
         """Keep what the marts say. Nobody is woken for it: the next status tells."""
         for record in records:
-            self.results.keep(record)
+            self.marts.keep(record)
 
     async def start(self) -> None:
         """Begin to fill the tapes."""

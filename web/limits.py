@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 
 from aiohttp import web
 
-from web.api.answers import BELOW, Handler, Unanswerable, error
+from web.api.responses import API_PREFIX, ApiError, Handler, error_response
 
 BURST_S = 20.0
 """Seconds. An address that has sent no request for this long may send at once as many as in this time."""
@@ -26,7 +26,7 @@ LONG = {"gaps", "telemetry", "compare"}
 """Answers about a session that are some hundred kB, or some thousand numbers to compute."""
 
 
-class PerAddress:
+class RateLimit:
     """A middleware: at most ``per_minute`` questions to the API from one address."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,11 +39,11 @@ class PerAddress:
     @web.middleware
     async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """429 with Retry-After for who asks too much."""
-        wait = self.wait(request.remote or "") if request.path.startswith(BELOW) else 0.0
+        wait = self.wait(request.remote or "") if request.path.startswith(API_PREFIX) else 0.0
         if wait <= 0:
             return await handler(request)
         seconds = math.ceil(wait)
-        response = error(
+        response = error_response(
             429, f"{self._rate * 60:.0f} requests a minute are answered to one address; try again in {seconds} s"
         )
         response.headers["Retry-After"] = str(seconds)
@@ -70,7 +70,7 @@ def site_of(address: str) -> str:
     return address if found.version == 4 else str(ip_network((found, SITE_BITS), strict=False))
 
 
-class Turns:
+class LongAnswerLimit:
     """A middleware: ``at_once`` long answers are made side by side, and ``waiting`` more requests wait at most."""
 
     def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
@@ -80,11 +80,11 @@ class Turns:
 
     @web.middleware
     async def wait(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer when it is their turn. Raises Unanswerable (503) where too many wait."""
-        if not (request.path.startswith(BELOW) and request.path.rpartition("/")[2] in LONG):
+        """Answer when it is their turn. Raises ApiError (503) where too many wait."""
+        if not (request.path.startswith(API_PREFIX) and request.path.rpartition("/")[2] in LONG):
             return await handler(request)
         if self._here >= self._most:
-            raise Unanswerable(503, "too many long answers are waiting to be made; try again soon", AGAIN_S)
+            raise ApiError(503, "too many long answers are waiting to be made; try again soon", AGAIN_S)
         self._here += 1
         try:
             async with self._free:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
-from f1stream.vitals import tell
+from f1stream.process_health import register_process_metrics
 from web.feed import Feed
 
 
@@ -35,10 +35,10 @@ class Metrics:
 
     def watch(self, feed: Feed, viewers: Callable[[], int], most: int) -> None:
         """Read these values whenever somebody asks for the metrics."""
-        tell(self._registry, lambda: feed.lags, lambda: feed.well)
+        register_process_metrics(self._registry, lambda: feed.lags, lambda: feed.well)
         self._gauge("viewers", "Open websockets.", viewers)
         self._gauge("viewers_limit", "Open websockets at most: more are turned away.", lambda: most)
-        self._gauge("tape_bytes", "Memory taken by the tapes, in bytes.", lambda: feed.shelf.size)
+        self._gauge("tape_bytes", "Memory taken by the tapes, in bytes.", lambda: feed.tapes.size)
         self._gauge("reader_connected", "1 while the broker answers.", lambda: feed.connected)
         self._gauge("reader_bad_records", "Records that could not be shown.", lambda: feed.bad_records)
 

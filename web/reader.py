@@ -19,14 +19,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from f1stream import topics
-from f1stream.logs import about
+from f1stream.logs import key_fields
+from f1stream.process_health import StallDetector
 from f1stream.settings import Settings
-from f1stream.vitals import Progress
-from models import Head, Lap, Message, Season, SessionResult
+from models import Lap, Message, Season, SessionHeader, SessionResult
 from web.feed import Feed
 from web.history import Fact
-from web.shelf import FramesRecord, Shelf
-from web.telemetry import read_packet
+from web.sample_store import read_packet
+from web.tape_store import FramesRecord, TapeStore
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +54,11 @@ REFUSALS = 200
 class StreamReader(Feed):
     """A feed from Kafka."""
 
-    def __init__(self, shelf: Shelf, settings: Settings) -> None:
-        super().__init__(shelf)
+    def __init__(self, tapes: TapeStore, settings: Settings) -> None:
+        super().__init__(tapes)
         self._refusals: Counter[tuple[str, str]] = Counter()
-        self._shown = Tail(SHOWN, POLL_MS, settings, self._take, self._look)
-        self._rest = Tail(TOLD, TOLD_POLL_MS, settings, self._take, self._look_at_rest)
+        self._shown = TopicTail(SHOWN, POLL_MS, settings, self._take, self._look)
+        self._rest = TopicTail(TOLD, TOLD_POLL_MS, settings, self._take, self._look_at_rest)
 
     async def start(self) -> None:
         """Start reading in the background; a broker that is away is waited for."""
@@ -74,7 +74,7 @@ class StreamReader(Feed):
         tail = self._shown
         self.connected, self.caught_up = tail.connected, tail.caught_up
         self._look_at_rest()
-        self.ring()
+        self.notify()
 
     def _look_at_rest(self) -> None:
         self.lags = {**self._rest.lags, **self._shown.lags}
@@ -91,26 +91,26 @@ class StreamReader(Feed):
                     self._keep(partition.topic, message, arrived_ms)
                 except Exception as error:
                     self._refused(partition, message, error)
-        self.shelf.make_room()  # laps and samples take some too, whether or not frames come
+        self.tapes.make_room()  # laps and samples take some too, whether or not frames come
 
     def _keep(self, topic: str, message: Any, arrived_ms: int) -> None:
         """Put one record where it belongs. Raises ValueError (``topics.BadRecord``) when it cannot be shown."""
         if topic == topics.MARTS:
-            self.take_marts([read_marts(message.key, message.value)])
+            self.add_marts([read_marts(message.key, message.value)])
         elif topic == topics.FRAMES:
             record = read_record(message.key, message.headers, message.value, arrived_ms)
             of_time(record.epoch, message.timestamp)
-            self.take([record])
+            self.add_frames([record])
         elif topic == topics.TELEMETRY:
-            stamp = topics.Stamp.read(message.headers, message.timestamp / 1000)
-            self.take_packet(read_packet(message.key or b"", stamp, message.value))
+            headers = topics.RecordHeaders.decode(message.headers, message.timestamp / 1000)
+            self.add_packet(read_packet(message.key or b"", headers, message.value))
         else:
-            self.take_facts([read_fact(topic, message)])
+            self.add_facts([read_fact(topic, message)])
 
     def _refused(self, partition: TopicPartition, message: Any, error: Exception) -> None:
         """Count a record that cannot be shown. Of a topic and session only the 1st, 10th, 100th … is in the log."""
         self.bad_records += 1
-        named = about(message.key)
+        named = key_fields(message.key)
         which = (partition.topic, named.get("session", ""))
         if which not in self._refusals and len(self._refusals) >= REFUSALS:
             which = (partition.topic, "")
@@ -130,7 +130,7 @@ class StreamReader(Feed):
             )
 
 
-class Tail:
+class TopicTail:
     """Reads topics. It reconnects for as long as it is not stopped, and goes on where it was.
 
     ``take`` gets what is read; ``look`` is called when what it says of itself (``connected`` and the next three) has
@@ -148,7 +148,7 @@ class Tail:
         self.connected = self.caught_up = False
         self.lags: dict[tuple[str, int], int] = {}
         self.stuck: str | None = None
-        self._progress = Progress("read")
+        self._stalls = StallDetector("read")
         self._names = tuple(names)
         self._told = " and ".join(names)
         self._poll_ms = poll_ms
@@ -283,8 +283,7 @@ class Tail:
             self.lags = {(each.topic, each.partition): max(0, ends[each] - at) for each, at in positions.items()}
             now = time.monotonic()
             told = [
-                self._progress.stuck(each.topic, each.partition, ends[each], at, now)
-                for each, at in positions.items()
+                self._stalls.stuck(each.topic, each.partition, ends[each], at, now) for each, at in positions.items()
             ]
             self.stuck = next(filter(None, told), None)
             if not self.caught_up and not any(self.lags.values()):
@@ -338,23 +337,24 @@ def _number(value: bytes) -> int:
 
 def read_head(value: bytes) -> None:
     """Raises ``topics.BadRecord`` for a value that is no head: every answer about a session needs its head."""
-    if not isinstance(topics.decode_frames(value)[0], Head):
+    if not isinstance(topics.decode_frames(value)[0], SessionHeader):
         raise topics.BadRecord("kind is head, but the value is a frame")
 
 
 def of_time(epoch: int, published_ms: int) -> None:
-    """Raises ``topics.BadRecord`` for frames of a run that lies ahead of them (Unix ms), as ``Stamp.read`` does."""
+    """Raises ``topics.BadRecord`` when a run id lies ahead of its frames (Unix ms): see ``RecordHeaders.decode``."""
     if epoch > published_ms + topics.MAX_AHEAD_MS:
         raise topics.BadRecord(f"run id {epoch} lies more than an hour after the record was published")
 
 
 def read_fact(topic: str, message: Any) -> Fact:
     """A record of topic ``laps`` or ``messages``. Raises ValueError (``topics.BadRecord``), as a sentence."""
-    stamp, key, value = topics.Stamp.read(message.headers, message.timestamp / 1000), message.key, message.value
+    headers = topics.RecordHeaders.decode(message.headers, message.timestamp / 1000)
+    key, value = message.key, message.value
     of_car = topic == topics.LAPS
     session_key = topics.session_of(key)[0] if of_car else topics.session_key_of(key)
     record: Lap | Message = topics.decode_lap(value) if of_car else topics.decode_message(value)
-    return Fact(session_key, stamp.epoch, topic, key or b"", stamp.seq, stamp.emitted_ms, record)
+    return Fact(session_key, headers.run_id, topic, key or b"", headers.seq, headers.emitted_ms, record)
 
 
 def read_marts(key: bytes | None, value: bytes | None) -> SessionResult | Season:

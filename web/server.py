@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from web.connections import Connections
-from web.log_lines import quiet, requests
+from web.log_throttle import limit_accept_errors, requests
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ OTHER_DESCRIPTORS = 256
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Serve ``app``, which has ``CONNECTIONS``; yields the port. Raises OSError when it is taken."""
     loop = asyncio.get_running_loop()
-    quiet(loop)
+    limit_accept_errors(loop)
     connections = app[CONNECTIONS]
     room = descriptors() - OTHER_DESCRIPTORS
     if room < connections.most:

@@ -18,13 +18,13 @@ import orjson
 from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
 
 from models.frame import FRAME_MS
-from web.bucket import Bucket
-from web.cursor import Cursor
-from web.door import same_origin
+from web.commands import BadCommand, Command, enqueue, initial_command, parse_command
+from web.cursor import ViewerCursor
 from web.feed import Feed, now_ms
+from web.hosts import same_origin
 from web.metrics import Metrics
-from web.remote import Button, Refused, first, read, waiting
 from web.tape import Tape
+from web.token_bucket import TokenBucket
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ MAX_MESSAGE_BYTES = 4096
 CLOSE_BYTES = 120
 """A reason for closing may have 123 bytes."""
 COMMANDS_PER_S, COMMANDS_AT_ONCE = 10.0, 20.0
-"""Commands of a viewer that are done; more of them wait, and the later ones overtake (``web.remote.waiting``)."""
+"""Commands of a viewer that are done; more of them wait, and the later ones overtake (``web.commands.waiting``)."""
 MESSAGES_PER_S, MESSAGES_AT_ONCE = 50.0, 250.0
 """Messages of any kind that a viewer may send, or is shown the door. A key that is held down gives 30 a second."""
 HEARTBEAT_S = 20.0
@@ -58,7 +58,7 @@ class Viewer:
     """One open websocket. ``session_key`` None: the newest session."""
 
     def __init__(
-        self, ws: web.WebSocketResponse, feed: Feed, metrics: Metrics, session_key: str | None, first: Button
+        self, ws: web.WebSocketResponse, feed: Feed, metrics: Metrics, session_key: str | None, initial: Command
     ) -> None:
         self.ws = ws
         self.wake = asyncio.Event()
@@ -66,11 +66,11 @@ class Viewer:
         self._feed = feed
         self._metrics = metrics
         self._session_key = session_key
-        self._cursor = Cursor()
-        self._cursor.press(first)
-        self._pressed: list[Button] = []
-        self._commands = Bucket(COMMANDS_PER_S, COMMANDS_AT_ONCE, time.monotonic())
-        self._frames = Bucket(FRAMES_PER_S, BURST, time.monotonic())
+        self._cursor = ViewerCursor()
+        self._cursor.apply(initial)
+        self._commands: list[Command] = []
+        self._command_rate = TokenBucket(COMMANDS_PER_S, COMMANDS_AT_ONCE, time.monotonic())
+        self._frame_rate = TokenBucket(FRAMES_PER_S, BURST, time.monotonic())
         self._slow = False
         self._done = False
         """Their session has ended or is silent."""
@@ -81,9 +81,9 @@ class Viewer:
         """Whether they wait for what comes."""
         return self._cursor.mode == "live"
 
-    def press(self, button: Button) -> None:
+    def enqueue(self, command: Command) -> None:
         """Do it as soon as what is being sent is sent and the viewer may do something again."""
-        self._pressed = waiting(self._pressed, button)
+        self._commands = enqueue(self._commands, command)
         self.wake.set()
 
     async def run(self) -> None:
@@ -91,12 +91,12 @@ class Viewer:
         while not self.ws.closed:
             self.wake.clear()
             self._cursor.follow(self._choose())
-            await self._obey()
+            await self._apply_commands()
             mode = self._cursor.mode
             target = self._cursor.target(time.monotonic(), now_ms())
             if self._cursor.mode != mode:
                 await self._send(orjson.dumps(self._cursor.moved(None)))
-            budget = int(self._frames.tokens(time.monotonic()))
+            budget = int(self._frame_rate.tokens(time.monotonic()))
             if budget >= 1:
                 await self._send_frames(target, budget)
             if time.monotonic() >= self._status_at:
@@ -104,28 +104,28 @@ class Viewer:
                 await self._send(orjson.dumps(self._status()))
             await self._wait()
 
-    async def _obey(self) -> None:
-        while self._pressed and self._commands.take(time.monotonic()):
-            button = self._pressed.pop(0)
+    async def _apply_commands(self) -> None:
+        while self._commands and self._command_rate.take(time.monotonic()):
+            command = self._commands.pop(0)
             try:
-                self._cursor.press(button)
-            except Refused as refused:
-                await self._send(orjson.dumps({"kind": "refused", "id": button.id, "error": str(refused)}))
+                self._cursor.apply(command)
+            except BadCommand as refused:
+                await self._send(orjson.dumps({"kind": "refused", "id": command.id, "error": str(refused)}))
             else:
                 self._status_at = 0.0
-                await self._send(orjson.dumps(self._cursor.moved(button.id)))
+                await self._send(orjson.dumps(self._cursor.moved(command.id)))
             await asyncio.sleep(0)  # the others' turn
 
     async def _wait(self) -> None:
-        """Until a frame is due, by the clock or because it came, or a button is pressed or may be pressed."""
+        """Until a frame is due, by the clock or because it came, or a command came or may be applied."""
         now = time.monotonic()
         behind = self._cursor.behind(self._cursor.target(now, now_ms()))
-        if behind > 0 and self._frames.tokens(now) < 1:
-            due: float | None = self._frames.wait(now)
+        if behind > 0 and self._frame_rate.tokens(now) < 1:
+            due: float | None = self._frame_rate.wait(now)
         else:
             due = self._cursor.due_in(now, now_ms())
-        if self._pressed:
-            pause = self._commands.wait(now)
+        if self._commands:
+            pause = self._command_rate.wait(now)
             due = pause if due is None else min(due, pause)
         if due is None:
             await self.wake.wait()
@@ -139,20 +139,20 @@ class Viewer:
     def _choose(self) -> Tape | None:
         if self._session_key is not None:
             # A place in the past may not have been read yet.
-            return self._feed.shelf.get(self._session_key) if self._feed.caught_up or self.live else None
+            return self._feed.tapes.get(self._session_key) if self._feed.caught_up or self.live else None
         current = self._cursor.tape
         if current is not None:
-            run = self._feed.shelf.get(current.session_key)
+            run = self._feed.tapes.get(current.session_key)
             if run is not None and (run is not current or not self._done or not self.live):
                 return run
         # While the topic's past is being read the newest session is not known yet.
-        return self._feed.shelf.newest() if self._feed.caught_up else None
+        return self._feed.tapes.newest() if self._feed.caught_up else None
 
     async def _send_frames(self, target: int | None, budget: int) -> None:
         started, skipped = time.monotonic(), self._cursor.skipped
         for message in self._cursor.advance(target, budget):
             await self._send(message)
-            self._frames.spend(1)
+            self._frame_rate.spend(1)
             self._metrics.sent.inc()
         for message in self._cursor.log():
             await self._send(message)
@@ -186,8 +186,8 @@ class Viewer:
             "worker_age_ms": age_ms,
             "ended": ended,
             "damaged": tape.damaged if tape else None,
-            "sessions": [each.session_key for each in self._feed.shelf],
-            "marts": self._feed.results.version,
+            "sessions": [each.session_key for each in self._feed.tapes],
+            "marts": self._feed.marts.version,
         }
 
 
@@ -206,7 +206,7 @@ class Viewers:
         return self._addresses.total()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """``GET /ws?session=KEY&at=MS&speed=X&delay_ms=N``; ``web.remote`` says what a viewer may send.
+        """``GET /ws?session=KEY&at=MS&speed=X&delay_ms=N``; ``web.commands`` says what a viewer may send.
 
         400 for a place that cannot be, 403 for another site's page, 429 for too many from one address, 503 when
         all places are taken.
@@ -214,8 +214,8 @@ class Viewers:
         if not same_origin(request):
             raise web.HTTPForbidden(text="This page may not connect here: its origin is another one.")
         try:
-            first_button = first(dict(request.query))
-        except Refused as refused:
+            first_button = initial_command(dict(request.query))
+        except BadCommand as refused:
             raise web.HTTPBadRequest(text=f"{refused}.") from None
         address = request.remote or ""
         if self._addresses.total() >= self._most:
@@ -253,10 +253,10 @@ class Viewers:
         """Wake who waits for what comes whenever something came, and once a second everybody, until cancelled."""
         tick_at = time.monotonic() + STATUS_S
         while True:
-            bell = self._feed.bell
+            changed = self._feed.changed
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, tick_at - time.monotonic())):
-                    await bell.wait()
+                    await changed.wait()
             tick = time.monotonic() >= tick_at
             if tick:
                 tick_at = time.monotonic() + STATUS_S
@@ -278,14 +278,14 @@ def _let_little_wait(ws: web.WebSocketResponse) -> None:
 
 async def _listen(ws: web.WebSocketResponse, viewer: Viewer) -> None:
     """Hear the viewer until the connection ends. Who talks nonsense, or all the time, is shown the door."""
-    sent = Bucket(MESSAGES_PER_S, MESSAGES_AT_ONCE, time.monotonic())
+    sent = TokenBucket(MESSAGES_PER_S, MESSAGES_AT_ONCE, time.monotonic())
     try:
         async for message in ws:
             if not sent.take(time.monotonic()):
-                raise Refused(f"more than {MESSAGES_PER_S:.0f} messages a second; slow down")
+                raise BadCommand(f"more than {MESSAGES_PER_S:.0f} messages a second; slow down")
             match message.type:
                 case WSMsgType.TEXT:
-                    viewer.press(read(message.data))
+                    viewer.enqueue(parse_command(message.data))
                 case WSMsgType.PING:
                     await ws.pong(message.data)
                 case WSMsgType.PONG:
@@ -293,11 +293,11 @@ async def _listen(ws: web.WebSocketResponse, viewer: Viewer) -> None:
                 case WSMsgType.ERROR:
                     return
                 case _:
-                    raise Refused("messages are JSON as text")
+                    raise BadCommand("messages are JSON as text")
             await asyncio.sleep(0)  # what they send at once is not heard at once: the others' turn
     except ConnectionError:
         pass  # the viewer went away before their ping was answered
-    except Refused as refused:
+    except BadCommand as refused:
         await _close(ws, WSCloseCode.POLICY_VIOLATION, str(refused))
 
 

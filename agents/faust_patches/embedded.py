@@ -11,7 +11,7 @@ from faust.transport.drivers import aiokafka as driver
 from agents.faust_patches.consumer import Consumer
 from agents.faust_patches.consumer_thread import ConsumerThread
 from agents.faust_patches.producer import Producer
-from f1stream.kafka import log_ends
+from f1stream.kafka import end_offsets
 from f1stream.settings import settings
 
 SCHEME = "f1stream-embedded"
@@ -34,7 +34,7 @@ class EmbeddedConsumerThread(ConsumerThread):
 
     async def _highwaters(self, partitions: list[Any]) -> Mapping[Any, int]:
         """The broker counts the last batch as one record: a table's recovery would stop before its end."""
-        ends: Mapping[Any, int] = await log_ends(settings(), partitions)
+        ends: Mapping[Any, int] = await end_offsets(settings(), partitions)
         return ends
 
 

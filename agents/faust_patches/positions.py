@@ -6,21 +6,14 @@ Faust has no public way to ask for either.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from faust.exceptions import ConsumerNotStarted
 
-
-class Position(NamedTuple):
-    """Offsets of one partition."""
-
-    end: int
-    """After the last record of its log, as of the latest fetch; 0 before the first."""
-    committed: int | None
-    """Before it, every record is acknowledged; None when none is."""
+from f1stream.processing.reads import PartitionOffsets
 
 
-def input_positions(app: Any) -> dict[Any, Position]:
+def input_positions(app: Any) -> dict[Any, PartitionOffsets]:
     """The positions of the assigned partitions whose records the app acknowledges, by partition.
 
     A table's changelog stays assigned after its recovery, and the client fetches from it; nothing acknowledges it.
@@ -31,7 +24,7 @@ def input_positions(app: Any) -> dict[Any, Position]:
     except ConsumerNotStarted:
         return {}
     return {
-        tp: Position(consumer.highwater(tp) or 0, consumer._committed_offset.get(tp))
+        tp: PartitionOffsets(consumer.highwater(tp) or 0, consumer._committed_offset.get(tp))
         for tp in assignment
         if app.topics.acks_enabled_for(tp.topic)
     }

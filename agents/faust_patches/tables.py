@@ -22,9 +22,9 @@ class DurableTable(Table):
         """See ``KeyValueStore``."""
         return without_version(self.get(key))
 
-    def write(self, key: bytes, epoch: int, progress: int, value: bytes) -> None:
+    def write(self, key: bytes, run_id: int, progress: int, value: bytes) -> None:
         """See ``KeyValueStore``."""
-        self[key] = with_version(epoch, progress, value)
+        self[key] = with_version(run_id, progress, value)
 
     async def flush(self) -> None:
         """See ``KeyValueStore``. Faust's own flush before a commit gives up early."""

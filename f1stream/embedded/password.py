@@ -18,7 +18,7 @@ BYTES = 32
 """Of randomness."""
 
 
-def kept_password(home: Path) -> str:
+def load_or_create_password(home: Path) -> str:
     """The password that ``home`` keeps; made when there is none yet.
 
     Several processes that make one at the same time agree on the first. Raises OSError.

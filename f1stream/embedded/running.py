@@ -9,8 +9,8 @@ from pathlib import Path
 
 from f1stream.child_environment import environment_for
 from f1stream.embedded import warehouse
-from f1stream.embedded.ports import listens
-from f1stream.processes import ends_with_parent, signals_end_the_block, stop
+from f1stream.ports import listens
+from f1stream.processes import exit_on_signals, stop, terminate_with_parent
 from f1stream.settings import EMBEDDED_HOST, Settings
 
 
@@ -34,12 +34,12 @@ def embedded_warehouse(settings: Settings) -> Iterator[None]:
         raise warehouse.WarehouseFailed(
             f"The embedded warehouse does not answer at {host}:{port}: is `f1stream warehouse serve` running there?"
         )
-    with signals_end_the_block():
+    with exit_on_signals():
         process = subprocess.Popen(
             warehouse.command(data_folder(settings), port),
             stdin=subprocess.DEVNULL,
             env=environment_for(settings, "warehouse"),
-            preexec_fn=ends_with_parent,  # noqa: PLW1509 - it takes no lock
+            preexec_fn=terminate_with_parent,  # noqa: PLW1509 - it takes no lock
         )
         try:
             warehouse.wait_until_up(process, port)

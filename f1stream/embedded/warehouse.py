@@ -20,7 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from f1stream.embedded.ports import listens
+from f1stream.errors import UserError
+from f1stream.ports import listens
 from f1stream.settings import EMBEDDED_HOST, LOOPBACK, Settings, WrongSetting, settings
 
 STARTS_WITHIN_S = 30.0
@@ -30,7 +31,7 @@ IDLE_IN_TRANSACTION_S = 30.0
 LOOKS_EVERY_S = 0.5
 
 
-class WarehouseFailed(Exception):
+class WarehouseFailed(UserError):
     """The embedded warehouse did not start; the text is one sentence."""
 
 
@@ -62,7 +63,7 @@ def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
     raise WarehouseFailed(f"The embedded warehouse did not listen on port {port} within {STARTS_WITHIN_S:.0f} s.")
 
 
-class Open(dict[str, Any]):
+class OpenSessions(dict[str, Any]):
     """The sessions by token. One that its client gives up is closed: its transaction is rolled back at once."""
 
     def __delitem__(self, token: str) -> None:
@@ -75,7 +76,7 @@ class Open(dict[str, Any]):
             session.close()
 
 
-class Sessions:
+class IdleSessionTimeout:
     """Ends sessions nobody uses: whole sessions, so that their clients know (HTTP 401) and begin anew.
 
     Rolling back only a transaction would let the rest of its statements commit one by one.
@@ -124,7 +125,7 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
     import uvicorn  # noqa: PLC0415
     from fakesnow.instance import FakeSnow  # noqa: PLC0415
 
-    from f1stream.embedded import fakesnow_mends as mends  # noqa: PLC0415
+    from f1stream.embedded import fakesnow_patches as patches  # noqa: PLC0415
     from f1stream.embedded import warehouse_access as access  # noqa: PLC0415
 
     require_password_beyond_loopback(settings, host)
@@ -140,9 +141,9 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
         raise WarehouseFailed(
             f"The embedded warehouse cannot keep data in {data} ({error.strerror}): make room, or choose another."
         ) from None
-    mends.mend(stages)
-    emulator = FakeSnow(db_path=str(data), nop_regexes=mends.WITHOUT_MEANING)
-    emulator.results_cache = mends.LatestResults()
+    patches.apply(stages)
+    emulator = FakeSnow(db_path=str(data), nop_regexes=patches.IGNORED_STATEMENTS)
+    emulator.results_cache = patches.LatestResults()
     try:
         for file in sorted(data.glob("*.db")):
             emulator.connect(database=file.stem).close()
@@ -151,20 +152,20 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
         raise WarehouseFailed(
             f"The data in {data} cannot be opened; is another warehouse using it? {said}"
         ) from error
-    mends.stages_again(emulator)
+    patches.restore_stages(emulator)
     shutil.rmtree(data / "spill", ignore_errors=True)  # of one that was killed
     access.restrict_file_access(emulator.duck_conn, data, settings.embedded_warehouse_memory_mb)
     emulator_server.shared_fs = emulator
     emulator_server.app.debug = False
-    mends.with_master_token(emulator_server.app)
-    mends.with_room_for_stages(emulator_server)
+    patches.add_master_token(emulator_server.app)
+    patches.report_full_disk(emulator_server)
     access.require_password(emulator_server.app, settings.embedded_password())
     access.sign_uploads(emulator_server)
     for name in ("fakesnow.server", "sqlglot"):  # they write about every statement otherwise
         logging.getLogger(name).setLevel(logging.ERROR)
-    emulator_server.sessions = Open()
+    emulator_server.sessions = OpenSessions()
     app = access.RequestFilter(
-        Sessions(emulator_server.app, emulator_server.sessions, idle_s, idle_in_transaction_s),
+        IdleSessionTimeout(emulator_server.app, emulator_server.sessions, idle_s, idle_in_transaction_s),
         names={settings.embedded_warehouse_host},
     )
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from f1stream.jolpica.plan import Event
+from f1stream.jolpica.plan import CalendarEvent
 from f1stream.settings import Settings
-from f1stream.sources.fastf1.schedule import SHORT
+from f1stream.sources.fastf1.schedule import SHORT_NAMES
 from f1stream.sources.fastf1.season_index import ListedSession, listed_as, season_index
 from f1stream.sources.session import SourceError
 
@@ -43,7 +43,7 @@ class PlannedSession:
         return f"{self.starts[0]:%Y} {self.event}, {self.name}"
 
 
-def season(settings: Settings, events: Iterable[Event], years: Iterable[int]) -> list[PlannedSession]:
+def season(settings: Settings, events: Iterable[CalendarEvent], years: Iterable[int]) -> list[PlannedSession]:
     """The sessions of ``years``: of ``events``, as Jolpica has them, and of the feed's index. By start."""
     listed: list[ListedSession] = []
     for year in years:
@@ -54,7 +54,7 @@ def season(settings: Settings, events: Iterable[Event], years: Iterable[int]) ->
     return merged(events, listed)
 
 
-def merged(events: Iterable[Event], listed: list[ListedSession]) -> list[PlannedSession]:
+def merged(events: Iterable[CalendarEvent], listed: list[ListedSession]) -> list[PlannedSession]:
     """Sessions of races with the times of both sources; those of the index alone where Jolpica has no race at all."""
     planned = [
         PlannedSession(event.race.name, NAMES[key], _starts(event.race.name, NAMES[key], start, listed))
@@ -63,7 +63,7 @@ def merged(events: Iterable[Event], listed: list[ListedSession]) -> list[Planned
     ] or [
         PlannedSession(each.meeting, each.name, (each.start,))
         for each in listed
-        if each.name in SHORT and "test" not in each.meeting.casefold()
+        if each.name in SHORT_NAMES and "test" not in each.meeting.casefold()
     ]
     return sorted(planned, key=lambda each: each.starts)
 

@@ -1,43 +1,42 @@
-"""``f1stream jobs``: what ran, what will run, and a run by hand."""
+"""What ``f1stream jobs`` prints."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import snowflake.connector
 from rich.console import Console
 from rich.table import Table
 
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.settings import settings
+from f1stream.jobs.runs import Ended, JobRuns
+from f1stream.jobs.scheduler import on_file
+from f1stream.jobs.sessions import LIVE, REPUBLISH
+from f1stream.jobs.times import REPUBLISH_AFTER
+from f1stream.jobs.work import JOBS, Job, run_job
+from f1stream.settings import Settings
+from f1stream.warehouse.connection import Warehouse, error_text
+from f1stream.warehouse.errors import WarehouseError
+from f1stream.warehouse.schema import create
 
-SHOWN = 20
-app = typer.Typer(help="Runs of the scheduled jobs, and when they are due.")
+SHOWN_RUNS = 20
 
 
-@app.callback(invoke_without_command=True)
-def jobs(context: typer.Context) -> None:
-    """The jobs, when each is due, and the latest runs."""
-    if context.invoked_subcommand is not None:
-        return
-    from f1stream.jobs.scheduler import on_file  # noqa: PLC0415 - APScheduler and the connector are slow to import
-    from f1stream.jobs.sessions import LIVE, WHOLE  # noqa: PLC0415
-    from f1stream.jobs.times import WHOLE_AFTER  # noqa: PLC0415
-    from f1stream.jobs.work import JOBS  # noqa: PLC0415
-
+def show(settings: Settings) -> None:
+    """Print the jobs, when each is due, and the latest runs."""
     console = Console()
-    due, failing = on_file(settings())
+    due, failing = on_file(settings)
     table = Table("job", "runs", "next (UTC)", "to be tried again because")
     for job in JOBS.values():
-        table.add_row(job.name, job.when, _told(due.get(job.name)), failing.get(job.name, ""))
-    when = f"{WHOLE_AFTER.seconds // 3600} hours after each session starts: all of it, as it was published"
-    table.add_row(WHOLE, when, _told(due.get(WHOLE)), failing.get(WHOLE, ""))
-    table.add_row(LIVE, "the live timing, from 15 minutes before each session to its end", _told(due.get(LIVE)), "")
+        table.add_row(job.name, job.when, _utc(due.get(job.name)), failing.get(job.name, ""))
+    when = f"{REPUBLISH_AFTER.seconds // 3600} hours after each session starts: the complete session"
+    table.add_row(REPUBLISH, when, _utc(due.get(REPUBLISH)), failing.get(REPUBLISH, ""))
+    table.add_row(LIVE, "the live timing, from 15 minutes before each session to its end", _utc(due.get(LIVE)), "")
     console.print(table)
     if not due:
         console.print("No scheduler has run here yet: `f1stream schedule` starts it.")
-    runs = _latest_runs()
+    runs = _latest_runs(settings)
     table = Table("job", "attempt", "began (UTC)", "took", "outcome", "rows", "error")
     for run in runs:
         ended = run["ended_at"]
@@ -45,48 +44,35 @@ def jobs(context: typer.Context) -> None:
         rows = "" if run["row_count"] is None else f"{run['row_count']:,}"
         outcome = run["outcome"] or "has not ended"
         table.add_row(
-            run["job"], str(run["attempt"]), _told(run["started_at"]), took, outcome, rows, run["error"] or ""
+            run["job"], str(run["attempt"]), _utc(run["started_at"]), took, outcome, rows, run["error"] or ""
         )
     console.print(table if runs else "No run is on record.")
 
 
-@app.command()
-def run(name: Annotated[str, typer.Argument(help="Which; `f1stream jobs` lists them.")]) -> None:
-    """Run a job now, here, on record; wait for one that runs already. Exit code 1 when it is not complete."""
-    from f1stream.jobs.runs import Ended  # noqa: PLC0415
-    from f1stream.jobs.work import JOBS, do  # noqa: PLC0415
-
-    if name not in JOBS:
-        raise typer.BadParameter(f"There is no job {name!r}; there are {', '.join(JOBS)}.")
+def run_now(settings: Settings, job: Job) -> bool:
+    """Run a job in this process and print its result. Returns whether it is complete."""
     console = Console()
-    with console.status(f"Job {name}"):
-        done = do(JOBS[name], settings())
-    for said in done.sentences + done.errors:
-        console.print(said, highlight=False)
-    console.print(f"{name}: {done.ended}.", highlight=False)
-    raise SystemExit(0 if done.ended is Ended.COMPLETE else 1)
+    with console.status(f"Job {job.name}"):
+        result = run_job(job, settings)
+    for sentence in result.sentences + result.errors:
+        console.print(sentence, highlight=False)
+    console.print(f"{job.name}: {result.ended}.", highlight=False)
+    return result.ended is Ended.COMPLETE
 
 
-def _latest_runs() -> list[dict[str, Any]]:
-    import snowflake.connector  # noqa: PLC0415
-
-    from f1stream.jobs.runs import JobRuns  # noqa: PLC0415
-    from f1stream.warehouse.connection import Warehouse, sentence  # noqa: PLC0415
-    from f1stream.warehouse.errors import WarehouseError  # noqa: PLC0415
-    from f1stream.warehouse.schema import create  # noqa: PLC0415
-
-    with embedded_warehouse(settings()):
-        warehouse = Warehouse(settings())
+def _latest_runs(settings: Settings) -> list[dict[str, Any]]:
+    with embedded_warehouse(settings):
+        warehouse = Warehouse(settings)
         try:
-            list(create(warehouse, settings().snowflake_database))
-            return JobRuns(warehouse).latest(SHOWN)
+            list(create(warehouse, settings.snowflake_database))
+            return JobRuns(warehouse).latest(SHOWN_RUNS)
         except snowflake.connector.Error as error:
-            raise WarehouseError(sentence(error)) from error
+            raise WarehouseError(error_text(error)) from error
         finally:
             warehouse.close()
 
 
-def _told(at: object) -> str:
+def _utc(at: object) -> str:
     if not isinstance(at, datetime):
         return ""
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).strftime("%Y-%m-%d %H:%M")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from f1stream.jobs.child import Child
+from f1stream.jobs.child import CommandRunner
 from f1stream.jobs.runs import Ended
 from f1stream.settings import Settings
 
@@ -21,7 +21,7 @@ class LiveClient:
         self.start: datetime | None = None
         """When the session that it followed last was to start (UTC)."""
         self._settings = settings
-        self._child = Child(settings, "live")
+        self._child = CommandRunner(settings, "live")
 
     def follow(self, session: Callable[[], datetime | None]) -> Ended:
         """Follow the feed until it says that its session has ended, or no ``session`` is on any more.

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
+from f1stream.errors import UserError
 from f1stream.settings import Settings
 
 
-class Busy(Exception):
+class Busy(UserError):
     """Another process is at it; the text is one sentence for the user."""
 
 

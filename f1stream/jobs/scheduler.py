@@ -23,9 +23,9 @@ from f1stream.jobs import times
 from f1stream.jobs.calendar import PlannedSession
 from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
-from f1stream.jobs.sessions import INTERRUPTED, LIVE, WHOLE, Sessions
-from f1stream.jobs.times import FAR, AtSessions, OnRaceDays
-from f1stream.jobs.work import JOBS, Done, do
+from f1stream.jobs.sessions import INTERRUPTED, LIVE, REPUBLISH, SessionJobs
+from f1stream.jobs.times import FAR_FUTURE, AtSessions, OnRaceDays
+from f1stream.jobs.work import JOBS, JobResult, run_job
 from f1stream.settings import Settings
 from f1stream.warehouse.errors import WarehouseError
 
@@ -33,16 +33,16 @@ log = logging.getLogger(__name__)
 logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 CRON = {"season": "0 0 */2 * *", "weekly": "0 4 * * mon"}
-AGAIN = "again"
+RETRY = "again"
 """The next attempt at what was not complete. There is one: a run does what a lesser one left undone."""
-LOOKS_EVERY_S = 30.0
+MAX_WAIT_S = 30.0
 """So often the wall clock is looked at: a job that came due while the machine slept runs within this time."""
 GUARD = "guard:"
 """Before the name of a job that is due, queued or running: what is found at a start was interrupted."""
 
 
 @dataclass(slots=True)
-class Last:
+class LastRun:
     """The last run of a job in this process."""
 
     ended: Ended
@@ -56,16 +56,16 @@ class JobScheduler:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         settings.folder()
-        self.last: dict[str, Last] = {}
+        self.last: dict[str, LastRun] = {}
         self.counts: dict[tuple[str, str], int] = {}
         """Runs by job and how they ended."""
         self._scheduler = _Scheduler(
             jobstores={"default": SQLAlchemyJobStore(url=URL.create("sqlite", database=str(file_of(settings))))},
-            executors={"default": _Guarded(self), LIVE: ThreadPoolExecutor(1), WHOLE: ThreadPoolExecutor(1)},
+            executors={"default": _Guarded(self), LIVE: ThreadPoolExecutor(1), REPUBLISH: ThreadPoolExecutor(1)},
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
             timezone=UTC,
         )
-        self.sessions = Sessions(settings, self._scheduler, self._note)
+        self.sessions = SessionJobs(settings, self._scheduler, self._note)
 
     def start(self) -> None:
         """Begin: what came due meanwhile is run once, what had failed or was interrupted is tried again."""
@@ -79,9 +79,9 @@ class JobScheduler:
         for due in self._scheduler.get_jobs():
             if due.id.startswith(GUARD):
                 name, attempt, *_ = due.args
-                self._try_again(name, attempt + 1, INTERRUPTED, owes_build=True, at=now)
+                self._schedule_retry(name, attempt + 1, INTERRUPTED, build_pending=True, at=now)
                 due.remove()
-            elif due.id == AGAIN:
+            elif due.id == RETRY:
                 due.modify(next_run_time=now)
         if self._scheduler.get_job("session") is None:
             self._follow([], since=now)
@@ -104,7 +104,7 @@ class JobScheduler:
         """When each job runs next (UTC), retries included."""
         found: dict[str, datetime] = {}
         for due in self._scheduler.get_jobs():
-            if due.next_run_time < datetime.now(UTC) + FAR / 2:
+            if due.next_run_time < datetime.now(UTC) + FAR_FUTURE / 2:
                 name = due.args[0]
                 found[name] = min(found.get(name, due.next_run_time), due.next_run_time)
         return found
@@ -119,39 +119,41 @@ class JobScheduler:
         failing = {
             due.args[0]: due.args[2]
             for due in self._scheduler.get_jobs()
-            if due.id == AGAIN or (due.id.startswith(GUARD) and due.args[1] > 1)
+            if due.id == RETRY or (due.id.startswith(GUARD) and due.args[1] > 1)
         }
         return failing | self.sessions.failing()
 
     def guard(self, due: Due) -> None:
         """Note on file that a run begins, before APScheduler takes it off."""
-        self._put(GUARD + due.args[0], "date", due.args, run_date=datetime.now(UTC) + FAR)
+        self._put(GUARD + due.args[0], "date", due.args, run_date=datetime.now(UTC) + FAR_FUTURE)
 
-    def run(self, name: str, attempt: int, *, owes_build: bool) -> None:
+    def run(self, name: str, attempt: int, *, build_pending: bool) -> None:
         """One run of a job, and what follows from it for the times of the next ones."""
         began = time.monotonic()
         try:
-            done = do(JOBS[name], self.settings, attempt, owes_build=owes_build)
+            done = run_job(JOBS[name], self.settings, attempt, build_pending=build_pending)
         except (WarehouseError, WarehouseFailed, Busy) as error:
-            done = Done(Ended.FAILED, errors=[str(error)], owes_build=owes_build)
+            done = JobResult(Ended.FAILED, errors=[str(error)], build_pending=build_pending)
         except Exception as error:  # whatever it is, it must be seen and tried again
             log.exception("job %s failed", name)
-            done = Done(Ended.FAILED, errors=[f"{type(error).__name__}: {error}"], owes_build=owes_build)
+            done = JobResult(Ended.FAILED, errors=[f"{type(error).__name__}: {error}"], build_pending=build_pending)
         last = self._note(name, done.ended, began)
         if done.sessions is not None:
             self._follow(done.sessions)
         if done.ended is not Ended.COMPLETE:
             at = last.at + times.pause(attempt, failed=done.ended is Ended.FAILED)
-            self._try_again(name, attempt + 1, done.error or str(done.ended), owes_build=done.owes_build, at=at)
-        elif self._replaces_again(name):
-            self._forget(AGAIN)
+            self._schedule_retry(
+                name, attempt + 1, done.error or str(done.ended), build_pending=done.build_pending, at=at
+            )
+        elif self._replaces_retry(name):
+            self._forget(RETRY)
         self._forget(GUARD + name)
         level = logging.INFO if done.ended is Ended.COMPLETE else logging.WARNING
         said = " ".join(done.sentences + done.errors)
         log.log(level, "%s, attempt %d: %s in %.0f s. %s", name, attempt, done.ended, last.seconds, said)
 
-    def _note(self, name: str, ended: Ended, began: float) -> Last:
-        last = self.last[name] = Last(ended, datetime.now(UTC), time.monotonic() - began)
+    def _note(self, name: str, ended: Ended, began: float) -> LastRun:
+        last = self.last[name] = LastRun(ended, datetime.now(UTC), time.monotonic() - began)
         self.counts[name, str(ended)] = self.counts.get((name, str(ended)), 0) + 1
         return last
 
@@ -164,12 +166,12 @@ class JobScheduler:
         self._put("calendar", OnRaceDays([start for each in planned for start in each.starts]))
         self.sessions.place(planned)
 
-    def _try_again(self, name: str, attempt: int, error: str, *, owes_build: bool, at: datetime) -> None:
-        if self._replaces_again(name):
-            self._put(AGAIN, "date", [name, attempt, error, owes_build], run_date=at)
+    def _schedule_retry(self, name: str, attempt: int, error: str, *, build_pending: bool, at: datetime) -> None:
+        if self._replaces_retry(name):
+            self._put(RETRY, "date", [name, attempt, error, build_pending], run_date=at)
 
-    def _replaces_again(self, name: str) -> bool:
-        pending = self._scheduler.get_job(AGAIN)
+    def _replaces_retry(self, name: str) -> bool:
+        pending = self._scheduler.get_job(RETRY)
         return pending is None or JOBS[name].covers(JOBS[pending.args[0]])
 
     def _put(self, id_: str, trigger: Any, arguments: Sequence[Any] = (), **when: Any) -> None:
@@ -192,7 +194,7 @@ class _Scheduler(BackgroundScheduler):  # type: ignore[misc]
         if self.state != STATE_RUNNING:
             return None
         wait: float | None = super()._process_jobs()
-        return LOOKS_EVERY_S if wait is None else min(wait, LOOKS_EVERY_S)
+        return MAX_WAIT_S if wait is None else min(wait, MAX_WAIT_S)
 
 
 class _Guarded(ThreadPoolExecutor):  # type: ignore[misc]
@@ -210,9 +212,9 @@ class _Guarded(ThreadPoolExecutor):  # type: ignore[misc]
 _here: JobScheduler | None = None
 
 
-def _run(name: str, attempt: int, _error: str, owes_build: bool) -> None:
+def _run(name: str, attempt: int, _error: str, build_pending: bool) -> None:
     if _here is not None:
-        _here.run(name, attempt, owes_build=owes_build)
+        _here.run(name, attempt, build_pending=build_pending)
 
 
 def file_of(settings: Settings) -> Path:

@@ -19,9 +19,9 @@ from prometheus_client.registry import Collector
 from f1stream import logs
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs.scheduler import JobScheduler
+from f1stream.process_health import register_process_metrics
 from f1stream.settings import Settings
-from f1stream.sources.livetiming.token import Tokens
-from f1stream.vitals import tell
+from f1stream.sources.livetiming.connection.token import Tokens
 
 
 def health(jobs: JobScheduler) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class JobMetrics(Collector):
 def create_app(jobs: JobScheduler) -> web.Application:
     """Its routes. A job that fails does not make the process ill: a restart would not mend it."""
     registry = CollectorRegistry()
-    tell(registry, healthy=lambda: jobs.alive)
+    register_process_metrics(registry, healthy=lambda: jobs.alive)
     registry.register(JobMetrics(jobs))
 
     async def answer_health(_: web.Request) -> web.Response:
@@ -116,12 +116,12 @@ def schedule(settings: Settings) -> None:
         jobs = JobScheduler(settings)
         jobs.start()
         for name, at in sorted(jobs.next_runs().items(), key=lambda each: each[1]):
-            logging.getLogger(__name__).info("%s is due at %s", name, _told(at))
+            logging.getLogger(__name__).info("%s is due at %s", name, _utc(at))
         asyncio.run(_serve(settings, jobs))
         jobs.stop()
     sys.stdout.flush()
     os._exit(0)
 
 
-def _told(at: datetime) -> str:
+def _utc(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

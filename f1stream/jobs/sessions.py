@@ -14,10 +14,10 @@ from apscheduler.schedulers.base import BaseScheduler
 
 from f1stream.jobs import times
 from f1stream.jobs.calendar import PlannedSession
-from f1stream.jobs.child import Child
+from f1stream.jobs.child import CommandRunner
 from f1stream.jobs.live import LiveClient
 from f1stream.jobs.runs import Ended
-from f1stream.jobs.times import FAR, LIVE_AT_MOST, LIVE_BEFORE, WHOLE_AFTER, AtSessions
+from f1stream.jobs.times import FAR_FUTURE, LIVE_AT_MOST, LIVE_BEFORE, REPUBLISH_AFTER, AtSessions
 from f1stream.kafka import has_broker
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.season_index import WEEKEND
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 
 LIVE = "live"
 """It follows a session for hours, and leaves nothing to be tried again."""
-WHOLE = "whole"
+REPUBLISH = "whole"
 """The session once more, as published after its end: with what the feed did not send or a loss cost. A new run."""
-WHOLE_OWED = "whole-owed"
+REPUBLISH_RETRY = "whole-owed"
 """Before the title of a session whose publication is on, has to be tried again, or was given up."""
 ATTEMPTS = 10
 """After so many a publication is given up, but not while the weekend lasts (``WEEKEND`` from its start): a session
@@ -37,14 +37,14 @@ after a restart."""
 INTERRUPTED = "The process ended in the run."
 
 
-class Sessions:
+class SessionJobs:
     """The two, each in a thread of its own. ``note``: told of each run's job, how it ended, and when it began."""
 
     def __init__(
         self, settings: Settings, scheduler: BaseScheduler, note: Callable[[str, Ended, float], object]
     ) -> None:
         self.live = LiveClient(settings)
-        self._whole = Child(settings, "whole")
+        self._whole = CommandRunner(settings, "whole")
         self._settings, self._scheduler, self._note = settings, scheduler, note
         self._placing = threading.Lock()
 
@@ -72,7 +72,7 @@ class Sessions:
         is published after the last of them.
         """
         with self._placing:
-            live, whole = self._scheduler.get_job(LIVE), self._scheduler.get_job(WHOLE)
+            live, whole = self._scheduler.get_job(LIVE), self._scheduler.get_job(REPUBLISH)
             if not self._settings.schedule_live:
                 for due in [*filter(None, (live, whole)), *self._pending()]:
                     due.remove()
@@ -87,7 +87,7 @@ class Sessions:
             to_publish = [each.starts[-1] for each in planned if each.title not in whole_done]
             for id_, function, trigger in (
                 (LIVE, _follow, AtSessions(to_follow, followed, -LIVE_BEFORE, tuple(planned), done)),
-                (WHOLE, _publish, AtSessions(to_publish, published, WHOLE_AFTER, tuple(planned), whole_done)),
+                (REPUBLISH, _publish, AtSessions(to_publish, published, REPUBLISH_AFTER, tuple(planned), whole_done)),
             ):
                 self._scheduler.add_job(
                     function, trigger, [id_], id=id_, replace_existing=True, executor=id_,
@@ -97,7 +97,7 @@ class Sessions:
     def failing(self) -> dict[str, str]:
         """What could not be done, and why; of sessions that are pending from the file, the latest."""
         errors = [pending.args[2] for pending in self._pending() if pending.args[1] > 1]
-        failing = {LIVE: self.live.error, WHOLE: errors[-1] if errors else ""}
+        failing = {LIVE: self.live.error, REPUBLISH: errors[-1] if errors else ""}
         return {name: error for name, error in failing.items() if error}
 
     def follow(self) -> None:
@@ -111,57 +111,58 @@ class Sessions:
         level = logging.WARNING if self.live.error else logging.INFO
         log.log(level, "%s: %s. %s", LIVE, ended, self.live.error)
         if ended is Ended.COMPLETE and (session := self._session(LIVE, self.live.start)):
-            self._attended(LIVE, session)
+            self._mark_done(LIVE, session)
 
     def publish(self, attempt: int = 1, start: datetime | None = None, event: str = "", name: str = "") -> None:
         """Publish a session as it is published, by default the latest one that is neither published nor pending.
 
         ``start`` is when it was to start; its ``event`` and ``name`` find it when it was moved.
         """
-        due = self._scheduler.get_job(WHOLE)
+        due = self._scheduler.get_job(REPUBLISH)
         if start is None and due is not None:
             start = self._latest(due)
-            if session := self._session(WHOLE, start):
+            if session := self._session(REPUBLISH, start):
                 event, name = session.event, session.name
         if start is None or not has_broker(self._settings):
             return
         began = time.monotonic()
-        self._owe(attempt, INTERRUPTED, start, event, name, datetime.now(UTC) + FAR)
+        self._store_pending(attempt, INTERRUPTED, start, event, name, datetime.now(UTC) + FAR_FUTURE)
         named = ("--event", event, "--session", name) if name else ()
         code = self._whole.run("whole", f"{start:%Y-%m-%dT%H:%M:%S}", *named)
         if code is None:  # we are being stopped: it is tried again at the next start
             return
         said = self._whole.last_words()
-        self._note(WHOLE, Ended.COMPLETE if code == 0 else Ended.FAILED, began)
-        log.log(logging.WARNING if code else logging.INFO, "%s, attempt %d: %s", WHOLE, attempt, said)
+        self._note(REPUBLISH, Ended.COMPLETE if code == 0 else Ended.FAILED, began)
+        log.log(logging.WARNING if code else logging.INFO, "%s, attempt %d: %s", REPUBLISH, attempt, said)
         if code:
             given_up = attempt >= ATTEMPTS and datetime.now(UTC) >= start + WEEKEND
-            pause = FAR if given_up else times.pause(attempt, failed=False)
-            self._owe(attempt + 1, said, start, event, name, datetime.now(UTC) + pause)
+            pause = FAR_FUTURE if given_up else times.pause(attempt, failed=False)
+            self._store_pending(attempt + 1, said, start, event, name, datetime.now(UTC) + pause)
             return
         for pending in self._pending():
-            if pending.id == _pending_id(start, event, name) or pending.next_run_time > datetime.now(UTC) + FAR / 2:
+            given_up = pending.next_run_time > datetime.now(UTC) + FAR_FUTURE / 2
+            if given_up or pending.id == _pending_id(start, event, name):
                 pending.remove()
         for session in _planned(due) if due is not None and name else ():
             if (session.event, session.name) == (event, name):
-                self._attended(WHOLE, session)
+                self._mark_done(REPUBLISH, session)
 
     def _latest(self, due: Due) -> datetime | None:
         """Of those that came due in a sleep of weeks only the latest, and its weekend's."""
         now, pending = datetime.now(UTC), {each.args[3] for each in self._pending()}
-        newest = times.latest([each.starts[-1] for each in _planned(due)], WHOLE_AFTER, now)
+        newest = times.latest([each.starts[-1] for each in _planned(due)], REPUBLISH_AFTER, now)
         left = [at for at in due.trigger.starts if at not in pending and (at == newest or at + WEEKEND > now)]
-        return times.latest(left, WHOLE_AFTER, now)
+        return times.latest(left, REPUBLISH_AFTER, now)
 
-    def _owe(self, attempt: int, error: str, start: datetime, event: str, name: str, at: datetime) -> None:
+    def _store_pending(self, attempt: int, error: str, start: datetime, event: str, name: str, at: datetime) -> None:
         self._scheduler.add_job(
-            _publish, "date", [WHOLE, attempt, error, start, event, name], id=_pending_id(start, event, name),
-            replace_existing=True, executor=WHOLE, run_date=at,
+            _publish, "date", [REPUBLISH, attempt, error, start, event, name], id=_pending_id(start, event, name),
+            replace_existing=True, executor=REPUBLISH, run_date=at,
         )  # fmt: skip
 
     def _pending(self) -> list[Due]:
         """By start."""
-        pending = (due for due in self._scheduler.get_jobs() if due.id.startswith(WHOLE_OWED))
+        pending = (due for due in self._scheduler.get_jobs() if due.id.startswith(REPUBLISH_RETRY))
         return sorted(pending, key=lambda due: due.args[3])
 
     def _on(self) -> datetime | None:
@@ -172,7 +173,7 @@ class Sessions:
         due = self._scheduler.get_job(job)
         return next((each for each in _planned(due) if each.name and start in each.starts), None) if due else None
 
-    def _attended(self, job: str, session: PlannedSession) -> None:
+    def _mark_done(self, job: str, session: PlannedSession) -> None:
         """It has been followed to its end, or published: not again at another time that a source has for it."""
         with self._placing:
             due = self._scheduler.get_job(job)
@@ -189,10 +190,10 @@ def _planned(due: Due) -> list[PlannedSession]:
 
 
 def _pending_id(start: datetime, event: str, name: str) -> str:
-    return f"{WHOLE_OWED}:{start:%Y} {event}, {name}" if name else f"{WHOLE_OWED}:{start.isoformat()}"
+    return f"{REPUBLISH_RETRY}:{start:%Y} {event}, {name}" if name else f"{REPUBLISH_RETRY}:{start.isoformat()}"
 
 
-_here: Sessions | None = None
+_here: SessionJobs | None = None
 
 
 def _follow(_name: str) -> None:

@@ -15,9 +15,9 @@ LIVE_BEFORE = timedelta(minutes=15)
 """The live client is there so long before a session, which may begin early by the feed's clock."""
 LIVE_AT_MOST = timedelta(hours=4)
 """After a session's start, and longer than any lasted: the client ends when the feed says so, or then."""
-WHOLE_AFTER = timedelta(hours=3)
+REPUBLISH_AFTER = timedelta(hours=3)
 """After a session's start its published streams are complete: before the marts are built from them."""
-FAR = timedelta(days=3650)
+FAR_FUTURE = timedelta(days=3650)
 """So far away is what is not due, but stays on file."""
 
 FAILED_PAUSES = (timedelta(minutes=1), timedelta(hours=1))
@@ -52,7 +52,7 @@ def session_on(starts: Sequence[datetime], now: datetime) -> datetime | None:
     return max((start for start in starts if start - LIVE_BEFORE <= now < start + LIVE_AT_MOST), default=None)
 
 
-def next_look_at_the_calendar(starts: Sequence[datetime], now: datetime) -> datetime:
+def next_calendar_check(starts: Sequence[datetime], now: datetime) -> datetime:
     """Every full hour on days with a session, which may move; else the beginning of the next such day.
 
     Without a session to come, tomorrow: the next season's calendar may be out.
@@ -82,7 +82,7 @@ class AtSessions(BaseTrigger):  # type: ignore[misc]
     def get_next_fire_time(self, previous_fire_time: datetime | None, _now: datetime) -> datetime:
         """As APScheduler asks."""
         self.since = max(self.since, previous_fire_time or self.since)
-        return next_at(self.starts, self.offset, self.since) or self.since + FAR
+        return next_at(self.starts, self.offset, self.since) or self.since + FAR_FUTURE
 
 
 @dataclass
@@ -93,4 +93,4 @@ class OnRaceDays(BaseTrigger):  # type: ignore[misc]
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         """As APScheduler asks."""
-        return next_look_at_the_calendar(self.starts, previous_fire_time or now)
+        return next_calendar_check(self.starts, previous_fire_time or now)

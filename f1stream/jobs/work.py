@@ -17,13 +17,13 @@ from f1stream.jobs.runs import Ended, JobRuns
 from f1stream.jolpica import plan
 from f1stream.jolpica.client import Unreachable, open_jolpica
 from f1stream.jolpica.landing import Landing
-from f1stream.jolpica.sync import Outcome, Sync, landed_events
+from f1stream.jolpica.sync import Sync, SyncReport, landed_events
 from f1stream.kafka import BrokerError
 from f1stream.marts.build import BuildFailed, build
 from f1stream.marts.project import schema_of_marts
 from f1stream.marts.publish import publish, read
 from f1stream.settings import Settings
-from f1stream.warehouse.connection import Warehouse, sentence
+from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import MISSING, create
 
@@ -66,14 +66,14 @@ JOBS = {
 
 
 @dataclass
-class Done:
+class JobResult:
     """What became of a run."""
 
     ended: Ended = Ended.COMPLETE
     rows: int = 0
     sentences: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    owes_build: bool = False
+    build_pending: bool = False
     """Whether the marts should have been built and are not."""
     sessions: list[PlannedSession] | None = None
     """The running season's; None when no calendar was asked for, or none is known."""
@@ -89,10 +89,10 @@ class Done:
         self.errors.append(str(error))
 
 
-def do(job: Job, settings: Settings, attempt: int = 1, *, owes_build: bool = True) -> Done:
+def run_job(job: Job, settings: Settings, attempt: int = 1, *, build_pending: bool = True) -> JobResult:
     """Run a job, on record. What one part could not do does not keep the others from their work.
 
-    A later attempt builds the marts where an earlier one could not (``owes_build``), or when something came.
+    A later attempt builds the marts where an earlier one could not (``build_pending``), or when something came.
     Raises Busy when others are at it for too long, WarehouseError and WarehouseFailed without a warehouse.
     """
     with one_at_a_time(settings, WAITS_FOR_OTHERS_S), embedded_warehouse(settings):
@@ -100,16 +100,16 @@ def do(job: Job, settings: Settings, attempt: int = 1, *, owes_build: bool = Tru
         try:
             runs = JobRuns(warehouse)
             run_id = _begin(runs, job, settings, attempt)
-            done = Done()
-            owes_build = owes_build if attempt > 1 else job.builds == "always"
+            done = JobResult()
+            build_pending = build_pending if attempt > 1 else job.builds == "always"
             try:
-                _parts(job, settings, warehouse, done, owes_build=owes_build)
+                _parts(job, settings, warehouse, done, build_pending=build_pending)
             except Exception as error:  # ours, or the warehouse's: it is no run whose process died
                 runs.end(run_id, Ended.FAILED, done.rows, f"{type(error).__name__}: {error}")
                 raise
             runs.end(run_id, done.ended, done.rows, done.error)
         except snowflake.connector.Error as error:
-            raise WarehouseError(sentence(error)) from error
+            raise WarehouseError(error_text(error)) from error
         finally:
             warehouse.close()
     return done
@@ -125,34 +125,34 @@ def _begin(runs: JobRuns, job: Job, settings: Settings, attempt: int) -> str:
         return runs.begin(job.name, attempt)
 
 
-def _parts(job: Job, settings: Settings, warehouse: Warehouse, done: Done, *, owes_build: bool) -> None:
+def _parts(job: Job, settings: Settings, warehouse: Warehouse, done: JobResult, *, build_pending: bool) -> None:
     if job.asks != "nothing":
         try:
             asyncio.run(_ask(job, settings, warehouse, done))
         except (Unreachable, WarehouseError) as error:
             done.failed(error)
         done.sessions = _sessions(settings, warehouse)
-    if job.builds == "never" or not (done.rows or owes_build):
+    if job.builds == "never" or not (done.rows or build_pending):
         return
-    done.owes_build = True
+    done.build_pending = True
     try:
         built = build(settings)
         done.rows += built.rows
-        done.sentences.append(built.sentence())
+        done.sentences.append(built.summary())
         told = read(warehouse, schema_of_marts(settings))
         reached = asyncio.run(publish(settings, told))
     except (BuildFailed, BrokerError) as error:
         done.failed(error)
     except snowflake.connector.Error as error:
-        done.failed(sentence(error))
+        done.failed(error_text(error))
     else:
-        done.owes_build = False
+        done.build_pending = False
         done.sentences.append(
             f"{len(told)} results and seasons told to the page." if reached else "No broker, so no page was told."
         )
 
 
-async def _ask(job: Job, settings: Settings, warehouse: Warehouse, done: Done) -> None:
+async def _ask(job: Job, settings: Settings, warehouse: Warehouse, done: JobResult) -> None:
     async with open_jolpica(settings) as api:
         work = Sync(api, Landing(warehouse))
         if job.asks == "calendar":
@@ -170,7 +170,7 @@ def _sessions(settings: Settings, warehouse: Warehouse) -> list[PlannedSession] 
     return calendar.season(settings, events, seasons) or None
 
 
-def _note(outcome: Outcome, done: Done) -> None:
+def _note(outcome: SyncReport, done: JobResult) -> None:
     landed = outcome.landed
     done.rows += landed.new + landed.changed + landed.gone
     told = outcome.sentences()

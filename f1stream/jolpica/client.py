@@ -18,11 +18,12 @@ import tenacity
 from pydantic import ValidationError
 from pyrate_limiter import Duration, Limiter, Rate, SingleBucketFactory, SQLiteBucket
 
-from f1stream.jolpica.repair import Flaw, another_shape, repaired
-from f1stream.jolpica.resources import Ask, Row
+from f1stream.errors import UserError
+from f1stream.jolpica.models import Page
+from f1stream.jolpica.repair import Flaw, changed_shape, repaired
+from f1stream.jolpica.resources import Query, Row
 from f1stream.private_folder import private_folder
 from f1stream.settings import Settings
-from models.jolpica import Page
 
 PAGE_ROWS = 100
 """The API's own limit; a greater one is cut to it."""
@@ -36,7 +37,7 @@ ATTEMPTS_OFFLINE = 3
 LONGEST_RETRY_AFTER_S = 3_600.0
 
 
-class Unreachable(Exception):
+class Unreachable(UserError):
     """The API did not answer, or not usably, however often it was asked; the text is one sentence for the user."""
 
 
@@ -53,7 +54,7 @@ class BadAnswer(Exception):
 
 
 @dataclass
-class Answered:
+class ApiAnswer:
     """An answer with all its pages."""
 
     rows: list[Row] = field(default_factory=list)
@@ -71,7 +72,7 @@ class Answered:
         return not any(flaw.row_left_out for flaw in self.flaws)
 
 
-class _Later(Exception):
+class _Retryable(Exception):
     """Ask again; ``after_s`` as the API wishes."""
 
     def __init__(self, reason: str, after_s: float | None = None, *, offline: bool = False) -> None:
@@ -79,7 +80,7 @@ class _Later(Exception):
         self.after_s, self.offline = after_s, offline
 
 
-class _Garbled(_Later):
+class _InvalidJson(_Retryable):
     """An answer that is no JSON: cut off, or a page of some proxy. Asked again first."""
 
     def __init__(self, bad: BadAnswer) -> None:
@@ -102,7 +103,7 @@ def shared_bucket(home: Path, rates: tuple[Rate, ...]) -> SQLiteBucket:
     return bucket
 
 
-class Jolpica:
+class JolpicaClient:
     """The API."""
 
     def __init__(self, settings: Settings, http: aiohttp.ClientSession, bucket: SQLiteBucket) -> None:
@@ -115,43 +116,43 @@ class Jolpica:
         self.requests = 0
         """How many were sent."""
 
-    async def rows(self, ask: Ask) -> list[Row]:
+    async def rows(self, query: Query) -> list[Row]:
         """The rows of ``read``."""
-        return (await self.read(ask)).rows
+        return (await self.read(query)).rows
 
-    async def read(self, ask: Ask) -> Answered:
+    async def read(self, query: Query) -> ApiAnswer:
         """An answer, all pages of it. Raises Unreachable, and BadAnswer for one of another shape."""
-        answered = Answered()
+        answered = ApiAnswer()
         count = offset = 0
         total: int | None = None
         while total is None or offset < total:
-            url = f"{self._base}/{ask.path}.json?limit={PAGE_ROWS}&offset={offset}"
+            url = f"{self._base}/{query.path}.json?limit={PAGE_ROWS}&offset={offset}"
             data, body = await self._answer(url)
-            page, found = _page(ask, url, data, body)
+            page, found = _page(query, url, data, body)
             count += len(found)
             if page.offset != offset or (total is not None and page.total != total):
                 reason = f"offset {page.offset} of {page.total} where offset {offset} of {total} was due"
                 raise BadAnswer(url, reason, body)
             total = page.total
-            _add(answered, ask, found, url, body)
+            _add(answered, query, found, url, body)
             offset += page.limit
         if count != total:
             raise BadAnswer(url, f"{count} rows where total says {total}", body)
-        if answered.flaws and (why := another_shape(answered.flaws, count, count - len(answered.rows))):
+        if answered.flaws and (why := changed_shape(answered.flaws, count, count - len(answered.rows))):
             raise BadAnswer(answered.url, why, answered.body)
         return answered
 
     async def _answer(self, url: str) -> tuple[Any, str]:
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(_Later), stop=_enough, wait=self._pause, reraise=True
+            retry=tenacity.retry_if_exception_type(_Retryable), stop=_enough, wait=self._pause, reraise=True
         )
         try:
             async for attempt in retrying:
                 with attempt:
                     return await self._ask(url)
-        except _Garbled as garbled:
+        except _InvalidJson as garbled:
             raise garbled.bad from None
-        except _Later as later:
+        except _Retryable as later:
             raise Unreachable(
                 f"{url} gave no answer: {later}. Try again later, or set F1STREAM_JOLPICA_URL to a mirror."
             ) from None
@@ -160,7 +161,7 @@ class Jolpica:
     def _pause(self, state: tenacity.RetryCallState) -> float:
         """As long as the API wishes, else longer every time; an API that is busy is left alone by all tasks."""
         later = state.outcome.exception() if state.outcome else None
-        if isinstance(later, _Later) and later.after_s is not None:
+        if isinstance(later, _Retryable) and later.after_s is not None:
             return min(later.after_s, LONGEST_RETRY_AFTER_S)
         return tenacity.wait_exponential_jitter(multiplier=0.5, max=self._longest_pause_s, jitter=0.5)(state)
 
@@ -174,20 +175,20 @@ class Jolpica:
                 body = (await _read(answer.content)).decode(answer.get_encoding(), errors="replace")
                 status, headers = answer.status, answer.headers
         except aiohttp.ClientConnectorError as error:
-            raise _Later(f"no connection ({error.os_error or error})", offline=True) from None
+            raise _Retryable(f"no connection ({error.os_error or error})", offline=True) from None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise _Later(str(error) or "it took too long") from None
+            raise _Retryable(str(error) or "it took too long") from None
         if status in {429, 503} or status >= 500 or status == 408:
             after_s = _retry_after(headers.get("Retry-After"))
             if after_s is not None:
                 self._not_before = max(self._not_before, time.monotonic() + min(after_s, LONGEST_RETRY_AFTER_S))
-            raise _Later(f"HTTP {status}", after_s)
+            raise _Retryable(f"HTTP {status}", after_s)
         if status != 200:
             raise BadAnswer(url, f"HTTP {status}", body[:KEPT_BODY_CHARACTERS])
         try:
             return json.loads(body), body[:KEPT_BODY_CHARACTERS]
         except ValueError as error:
-            raise _Garbled(BadAnswer(url, f"no JSON: {error}", body[:KEPT_BODY_CHARACTERS])) from None
+            raise _InvalidJson(BadAnswer(url, f"no JSON: {error}", body[:KEPT_BODY_CHARACTERS])) from None
 
 
 async def _read(stream: aiohttp.StreamReader) -> bytes:
@@ -196,14 +197,14 @@ async def _read(stream: aiohttp.StreamReader) -> bytes:
     async for part in stream.iter_any():
         size += len(part)
         if size > MAX_BODY_BYTES:
-            raise _Later(f"more than {MAX_BODY_BYTES:,} bytes")
+            raise _Retryable(f"more than {MAX_BODY_BYTES:,} bytes")
         parts.append(part)
     return b"".join(parts)
 
 
 def _enough(state: tenacity.RetryCallState) -> bool:
     later = state.outcome.exception() if state.outcome else None
-    offline = isinstance(later, _Later) and later.offline
+    offline = isinstance(later, _Retryable) and later.offline
     return state.attempt_number >= (ATTEMPTS_OFFLINE if offline else ATTEMPTS)
 
 
@@ -221,8 +222,8 @@ def _retry_after(value: str | None) -> float | None:
         return None
 
 
-def _page(ask: Ask, url: str, data: Any, body: str) -> tuple[Page, list[Row]]:
-    resource = ask.resource
+def _page(query: Query, url: str, data: Any, body: str) -> tuple[Page, list[Row]]:
+    resource = query.resource
     try:
         page = Page.model_validate(data["MRData"])
         return page, list(resource.rows(data["MRData"])) if page.total else []
@@ -234,9 +235,9 @@ def _page(ask: Ask, url: str, data: Any, body: str) -> tuple[Page, list[Row]]:
         raise BadAnswer(url, f"not the shape of {resource.name}: {type(error).__name__} {error}", body) from None
 
 
-def _add(answered: Answered, ask: Ask, found: list[Row], url: str, body: str) -> None:
+def _add(answered: ApiAnswer, query: Query, found: list[Row], url: str, body: str) -> None:
     """The rows of one page, without what cannot be used."""
-    resource = ask.resource
+    resource = query.resource
     for row in found:
         try:
             name = resource.identity(row)
@@ -251,13 +252,13 @@ def _add(answered: Answered, ask: Ask, found: list[Row], url: str, body: str) ->
 
 
 @asynccontextmanager
-async def open_jolpica(settings: Settings, at_most: tuple[Rate, ...] | None = None) -> AsyncIterator[Jolpica]:
+async def open_jolpica(settings: Settings, at_most: tuple[Rate, ...] | None = None) -> AsyncIterator[JolpicaClient]:
     """The API, for as long as it is needed; ``at_most`` is asked of it, by default as the settings say."""
     bucket = shared_bucket(settings.home, at_most or rates(settings))
     headers = {"User-Agent": f"f1stream/{version('f1stream')}", "Accept": "application/json"}
     timeout = aiohttp.ClientTimeout(total=settings.jolpica_timeout_seconds)
     try:
         async with aiohttp.ClientSession(headers=headers, timeout=timeout) as http:
-            yield Jolpica(settings, http, bucket)
+            yield JolpicaClient(settings, http, bucket)
     finally:
         bucket.close()  # type: ignore[no-untyped-call]

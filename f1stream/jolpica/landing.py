@@ -14,16 +14,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from f1stream.jolpica.client import Answered, BadAnswer
-from f1stream.jolpica.resources import RACES, Ask, Row
+from f1stream.jolpica.client import ApiAnswer, BadAnswer
+from f1stream.jolpica.resources import RACES, Query, Row
 from f1stream.warehouse.connection import Warehouse
 
 LISTED_FLAWS = 50
 """Values of one answer that are named in the quarantine; of more the first."""
 
 
-class Outcome(StrEnum):
-    """What became of an ask."""
+class AnswerStatus(StrEnum):
+    """What became of a query."""
 
     COMPLETE = "complete"
     EMPTY = "empty"
@@ -32,16 +32,16 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LastAnswer:
     """How an ask ended, the last time."""
 
-    outcome: Outcome
+    outcome: AnswerStatus
     answered_at: datetime
     """UTC."""
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class RowChanges:
     """What one answer changed, in rows."""
 
     new: int = 0
@@ -49,8 +49,8 @@ class Landed:
     gone: int = 0
     same: int = 0
 
-    def __add__(self, other: Landed) -> Landed:
-        return Landed(
+    def __add__(self, other: RowChanges) -> RowChanges:
+        return RowChanges(
             self.new + other.new, self.changed + other.changed, self.gone + other.gone, self.same + other.same
         )
 
@@ -79,12 +79,12 @@ def content_hash(row: Row) -> str:
     return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
-def by_entity(ask: Ask, rows: list[Row]) -> dict[str, Row]:
+def by_entity(query: Query, rows: list[Row]) -> dict[str, Row]:
     """Rows by what they are about. Who shared two cars in one race, as in the 1950s, is there twice: ``fangio#2``."""
     seen: Counter[str] = Counter()
     entities = {}
     for row in rows:
-        entity = ask.resource.identity(row)
+        entity = query.resource.identity(row)
         seen[entity] += 1
         entities[entity if seen[entity] == 1 else f"{entity}#{seen[entity]}"] = row
     return entities
@@ -96,11 +96,11 @@ class Landing:
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
-    def answers(self) -> dict[Ask, Answer]:
+    def answers(self) -> dict[Query, LastAnswer]:
         """The last answer to everything ever asked for."""
         return {
-            Ask(row["season"], row["round"], row["resource"]): Answer(
-                Outcome(row["outcome"]), row["answered_at"].replace(tzinfo=UTC)
+            Query(row["season"], row["round"], row["resource"]): LastAnswer(
+                AnswerStatus(row["outcome"]), row["answered_at"].replace(tzinfo=UTC)
             )
             for row in self._warehouse.rows(
                 "select resource, season, round, outcome, answered_at from OPS.JOLPICA_ANSWERS"
@@ -115,16 +115,16 @@ class Landing:
         )
         return [(json.loads(row["payload"]), row["first_seen"].replace(tzinfo=UTC)) for row in rows]
 
-    def land(self, ask: Ask, rows: list[Row], now: datetime, *, complete: bool = True) -> Landed:
+    def land(self, query: Query, rows: list[Row], now: datetime, *, complete: bool = True) -> RowChanges:
         """One answer that is not empty, all of it or nothing. Raises snowflake.connector.Error.
 
         Of one that is not ``complete`` rows are left out: what is not in it is not gone, and it is asked for again.
         """
-        entities = by_entity(ask, rows)
+        entities = by_entity(query, rows)
         hashes = {entity: content_hash(row) for entity, row in entities.items()}
-        table = ask.resource.table
+        table = query.resource.table
         here = "season = ? and round is not distinct from ?"
-        place = [ask.season, ask.round]
+        place = [query.season, query.round]
         at = _text(now)
         with self._warehouse.transaction() as execute:
             before = dict(
@@ -144,7 +144,7 @@ class Landing:
                     f" select ?, season, round, entity, payload, content_hash, first_seen, last_seen from {table}"
                     f" where {here} and gone_at is null"
                     " and entity in (select cast(value as varchar) from table(flatten(input => parse_json(?))))",
-                    [ask.name, *place, over],
+                    [query.name, *place, over],
                 )
                 execute(
                     f"update {table} set gone_at = cast(? as timestamp_ntz) where {here} and gone_at is null"  # noqa: S608
@@ -173,40 +173,42 @@ class Landing:
                 f"update {table} set last_seen = cast(? as timestamp_ntz) where {here} and gone_at is null",  # noqa: S608
                 [at, *place],
             )
-            self._answered(execute, ask, Outcome.COMPLETE if complete else Outcome.QUARANTINED, len(rows), now)
+            self._answered(
+                execute, query, AnswerStatus.COMPLETE if complete else AnswerStatus.QUARANTINED, len(rows), now
+            )
             execute("commit")
         same = len(entities) - len(found.new) - len(found.changed)
-        return Landed(len(found.new), len(found.changed), len(found.gone), same)
+        return RowChanges(len(found.new), len(found.changed), len(found.gone), same)
 
-    def nothing_came(self, ask: Ask, now: datetime, *, taken_for_true: bool) -> None:
+    def nothing_came(self, query: Query, now: datetime, *, taken_for_true: bool) -> None:
         """An empty answer. What was landed before stays."""
         with self._warehouse.transaction() as execute:
-            self._answered(execute, ask, Outcome.COMPLETE if taken_for_true else Outcome.EMPTY, 0, now)
+            self._answered(execute, query, AnswerStatus.COMPLETE if taken_for_true else AnswerStatus.EMPTY, 0, now)
             execute("commit")
 
-    def quarantine(self, ask: Ask, bad: BadAnswer, now: datetime) -> None:
+    def quarantine(self, query: Query, bad: BadAnswer, now: datetime) -> None:
         """An answer that cannot be landed, kept to be looked at. What was landed before stays."""
         with self._warehouse.transaction() as execute:
-            self._quarantined(execute, ask, bad, now)
-            self._answered(execute, ask, Outcome.QUARANTINED, 0, now)
+            self._quarantined(execute, query, bad, now)
+            self._answered(execute, query, AnswerStatus.QUARANTINED, 0, now)
             execute("commit")
 
-    def list_flaws(self, ask: Ask, answered: Answered, now: datetime) -> None:
+    def list_flaws(self, query: Query, answered: ApiAnswer, now: datetime) -> None:
         """The values of an answer that could not be used, kept to be looked at; the answer is landed without them."""
         reason = f"{len(answered.flaws)} values: {'; '.join(map(str, answered.flaws[:LISTED_FLAWS]))}"
         with self._warehouse.transaction() as execute:
-            self._quarantined(execute, ask, BadAnswer(answered.url, reason, answered.body), now)
+            self._quarantined(execute, query, BadAnswer(answered.url, reason, answered.body), now)
             execute("commit")
 
-    def _quarantined(self, execute: Any, ask: Ask, bad: BadAnswer, now: datetime) -> None:
+    def _quarantined(self, execute: Any, query: Query, bad: BadAnswer, now: datetime) -> None:
         execute(
             "insert into RAW.JOLPICA_QUARANTINE (resource, season, round, url, reason, body, seen_at)"
             " select ?, cast(? as int), cast(? as int), ?, ?, ?, cast(? as timestamp_ntz)",
-            [ask.name, ask.season, ask.round, bad.url, bad.reason, bad.body, _text(now)],
+            [query.name, query.season, query.round, bad.url, bad.reason, bad.body, _text(now)],
         )
 
-    def _answered(self, execute: Any, ask: Ask, outcome: Outcome, rows: int, now: datetime) -> None:
-        place = [ask.name, ask.season, ask.round]
+    def _answered(self, execute: Any, query: Query, outcome: AnswerStatus, rows: int, now: datetime) -> None:
+        place = [query.name, query.season, query.round]
         execute(
             "delete from OPS.JOLPICA_ANSWERS where resource = ? and season = ? and round is not distinct from ?",
             place,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from f1stream.jolpica.client import A_SECOND
-from f1stream.jolpica.landing import Answer, Outcome
-from f1stream.jolpica.resources import ALL, RACES, Ask
-from models.jolpica import Race, Start
+from f1stream.jolpica.landing import AnswerStatus, LastAnswer
+from f1stream.jolpica.models import JolpicaRace, SessionStart
+from f1stream.jolpica.resources import ALL, RACES, Query
 
 PUBLISHED_AFTER = timedelta(hours=4)
 """After a session's start its results are due: the longest race takes three hours, the API about one."""
@@ -24,10 +24,10 @@ SESSIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class CalendarEvent:
     """A race of the calendar."""
 
-    race: Race
+    race: JolpicaRace
     since: datetime
     """Since when (UTC) the calendar says so."""
 
@@ -44,32 +44,32 @@ class Event:
     def sessions(self) -> dict[str, datetime]:
         """When each starts (UTC). Midday where the API has no time."""
         starts = {name: getattr(self.race, field) for name, field in SESSIONS.items()}
-        starts["Race"] = Start(date=self.race.date, time=self.race.time)
+        starts["Race"] = SessionStart(date=self.race.date, time=self.race.time)
         return {name: _starts(start) for name, start in starts.items() if start is not None}
 
-    def due(self, ask: Ask) -> datetime | None:
+    def due(self, query: Query) -> datetime | None:
         """When there should be an answer (UTC); None if there is nothing of the kind."""
-        if ask.season < ask.resource.since:
+        if query.season < query.resource.since:
             return None
-        session = self.sessions().get(ask.resource.session)
-        if session is None and ask.resource.session == "Qualifying":  # older calendars list races only
-            session = _starts(Start(date=self.race.date, time=self.race.time))
+        session = self.sessions().get(query.resource.session)
+        if session is None and query.resource.session == "Qualifying":  # older calendars list races only
+            session = _starts(SessionStart(date=self.race.date, time=self.race.time))
         return None if session is None else session + PUBLISHED_AFTER
 
 
-def _starts(start: Start) -> datetime:
+def _starts(start: SessionStart) -> datetime:
     at = time.fromisoformat(start.time) if start.time else time(12, tzinfo=UTC)
     return datetime.combine(start.date, at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def of_season(season: int) -> list[Ask]:
+def of_season(season: int) -> list[Query]:
     """What a season has once, besides its calendar."""
-    return [Ask(season, None, resource.name) for resource in ALL if not resource.of_round and resource is not RACES]
+    return [Query(season, None, resource.name) for resource in ALL if not resource.of_round and resource is not RACES]
 
 
-def of_round(event: Event) -> list[Ask]:
+def of_round(event: CalendarEvent) -> list[Query]:
     """What is asked for of a race."""
-    return [Ask(event.season, event.round, resource.name) for resource in ALL if resource.of_round]
+    return [Query(event.season, event.round, resource.name) for resource in ALL if resource.of_round]
 
 
 def seasons_to_follow(today: date) -> list[int]:
@@ -78,8 +78,8 @@ def seasons_to_follow(today: date) -> list[int]:
 
 
 def to_sync(
-    events: Iterable[Event], answers: Mapping[Ask, Answer], now: datetime, *, whole_season: bool = False
-) -> list[Ask]:
+    events: Iterable[CalendarEvent], answers: Mapping[Query, LastAnswer], now: datetime, *, whole_season: bool = False
+) -> list[Query]:
     """What can have changed since it was asked for: new rounds, the last two, races that moved or were renumbered.
 
     ``whole_season`` asks for every round that was held: results are revised months later.
@@ -87,38 +87,38 @@ def to_sync(
     events = sorted(events, key=lambda event: event.sessions()["Race"])
     held = [event for event in events if event.sessions()["Race"] + PUBLISHED_AFTER <= now]
     latest = {(event.season, event.round) for event in held[-LATEST_ROUNDS:]}
-    asks = []
+    queries = []
     for event in events:
-        for ask in of_round(event):
-            due = event.due(ask)
+        for query in of_round(event):
+            due = event.due(query)
             if due is None or due > now:
                 continue
-            answer = answers.get(ask)
+            answer = answers.get(query)
             if (
                 whole_season
                 or (event.season, event.round) in latest
                 or answer is None
-                or answer.outcome is not Outcome.COMPLETE
+                or answer.outcome is not AnswerStatus.COMPLETE
                 or answer.answered_at < max(due, event.since)
             ):
-                asks.append(ask)
-    return asks
+                queries.append(query)
+    return queries
 
 
-def to_fill(events: Iterable[Event], answers: Mapping[Ask, Answer], now: datetime) -> list[Ask]:
+def to_fill(events: Iterable[CalendarEvent], answers: Mapping[Query, LastAnswer], now: datetime) -> list[Query]:
     """What was never answered, of races that were held."""
     return [
-        ask
+        query
         for event in sorted(events, key=lambda event: event.sessions()["Race"])
-        for ask in of_round(event)
-        if (due := event.due(ask)) is not None and due <= now and not is_complete(answers, ask)
+        for query in of_round(event)
+        if (due := event.due(query)) is not None and due <= now and not is_complete(answers, query)
     ]
 
 
-def is_complete(answers: Mapping[Ask, Answer], ask: Ask) -> bool:
+def is_complete(answers: Mapping[Query, LastAnswer], query: Query) -> bool:
     """Whether it was answered, the last time it was asked for."""
-    answer = answers.get(ask)
-    return answer is not None and answer.outcome is Outcome.COMPLETE
+    answer = answers.get(query)
+    return answer is not None and answer.outcome is AnswerStatus.COMPLETE
 
 
 def seconds_for(requests: int, asked_this_hour: int, hourly: int) -> float:

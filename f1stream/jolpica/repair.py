@@ -97,7 +97,7 @@ def _at(row: Any, path: Path) -> Any:
     return row
 
 
-def another_shape(flaws: Iterable[Flaw], rows: int, left_out: int) -> str | None:
+def changed_shape(flaws: Iterable[Flaw], rows: int, left_out: int) -> str | None:
     """Why an answer of ``rows`` is no answer with some bad values; None if it is.
 
     A field that is wrong in most rows has changed its form: nulls must not take the place of what is known.

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from models import jolpica
+from f1stream.jolpica import models
 
 Row = dict[str, Any]
 """A row as the API sent it."""
@@ -77,34 +77,34 @@ def _driver(row: Row) -> str:
     return str(row["Driver"]["driverId"])
 
 
-RACES = Resource("races", jolpica.Race, _listed("RaceTable", "Races"), _race, of_round=False)
+RACES = Resource("races", models.JolpicaRace, _listed("RaceTable", "Races"), _race, of_round=False)
 ALL = (
     RACES,
-    Resource("circuits", jolpica.Circuit, _listed("CircuitTable", "Circuits"), lambda row: str(row["circuitId"]),
+    Resource("circuits", models.JolpicaCircuit, _listed("CircuitTable", "Circuits"),
+             lambda row: str(row["circuitId"]), of_round=False),
+    Resource("drivers", models.JolpicaDriver, _listed("DriverTable", "Drivers"), lambda row: str(row["driverId"]),
              of_round=False),
-    Resource("drivers", jolpica.Driver, _listed("DriverTable", "Drivers"), lambda row: str(row["driverId"]),
-             of_round=False),
-    Resource("constructors", jolpica.Constructor, _listed("ConstructorTable", "Constructors"),
+    Resource("constructors", models.Constructor, _listed("ConstructorTable", "Constructors"),
              lambda row: str(row["constructorId"]), of_round=False),
-    Resource("status", jolpica.Status, _listed("StatusTable", "Status"), lambda row: str(row["statusId"]),
+    Resource("status", models.Status, _listed("StatusTable", "Status"), lambda row: str(row["statusId"]),
              of_round=False),
-    Resource("qualifying", jolpica.QualifyingResult, _of_race("QualifyingResults"), _driver, since=1994,
+    Resource("qualifying", models.QualifyingResult, _of_race("QualifyingResults"), _driver, since=1994,
              session="Qualifying"),
-    Resource("sprint", jolpica.Result, _of_race("SprintResults"), _driver, since=2021, session="Sprint"),
-    Resource("results", jolpica.Result, _of_race("Results"), _driver),
-    Resource("driverstandings", jolpica.DriverStanding, _standings("DriverStandings"), _driver),
-    Resource("constructorstandings", jolpica.ConstructorStanding, _standings("ConstructorStandings"),
+    Resource("sprint", models.Result, _of_race("SprintResults"), _driver, since=2021, session="Sprint"),
+    Resource("results", models.Result, _of_race("Results"), _driver),
+    Resource("driverstandings", models.DriverStanding, _standings("DriverStandings"), _driver),
+    Resource("constructorstandings", models.ConstructorStanding, _standings("ConstructorStandings"),
              lambda row: str(row["Constructor"]["constructorId"]), since=1958),
-    Resource("pitstops", jolpica.PitStop, _of_race("PitStops"), lambda row: f"{row['driverId']}:{row['stop']}",
+    Resource("pitstops", models.PitStop, _of_race("PitStops"), lambda row: f"{row['driverId']}:{row['stop']}",
              since=2011),
-    Resource("laps", jolpica.Timing, _timings, lambda row: f"{row['driverId']}:{row['lap']}", since=1996, pages=12),
+    Resource("laps", models.LapTiming, _timings, lambda row: f"{row['driverId']}:{row['lap']}", since=1996, pages=12),
 )  # fmt: skip
 """In the order in which they are asked for: the many laps last."""
 BY_NAME = {resource.name: resource for resource in ALL}
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Ask:
+class Query:
     """One thing to ask the API for."""
 
     season: int

@@ -11,14 +11,14 @@ from functools import partial
 import snowflake.connector
 
 from f1stream.jolpica import plan
-from f1stream.jolpica.client import Answered, BadAnswer, Jolpica, Unreachable
-from f1stream.jolpica.landing import Answer, Landed, Landing
-from f1stream.jolpica.plan import Event
+from f1stream.jolpica.client import ApiAnswer, BadAnswer, JolpicaClient, Unreachable
+from f1stream.jolpica.landing import Landing, LastAnswer, RowChanges
+from f1stream.jolpica.models import JolpicaRace
+from f1stream.jolpica.plan import CalendarEvent
 from f1stream.jolpica.repair import repaired
-from f1stream.jolpica.resources import Ask
-from f1stream.warehouse.connection import sentence
+from f1stream.jolpica.resources import Query
+from f1stream.warehouse.connection import error_text
 from f1stream.warehouse.errors import WarehouseError
-from models.jolpica import Race
 
 AT_ONCE = 4
 """Asks under way together: an answer takes longer than the limiter's pause."""
@@ -27,12 +27,12 @@ GIVE_UP_AFTER = 3
 
 
 @dataclass
-class Outcome:
+class SyncReport:
     """What a run did."""
 
     answered: int = 0
     requests: int = 0
-    landed: Landed = field(default_factory=Landed)
+    landed: RowChanges = field(default_factory=RowChanges)
     waiting: list[str] = field(default_factory=list)
     """Due and empty."""
     quarantined: list[str] = field(default_factory=list)
@@ -71,102 +71,103 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-def landed_events(landing: Landing, season: int) -> list[Event]:
+def landed_events(landing: Landing, season: int) -> list[CalendarEvent]:
     """A season's calendar as landed, also by an older version, which refused less."""
-    kept = [(repaired(Race, row, "race")[0], since) for row, since in landing.races(season)]
-    return [Event(Race.model_validate(row), since) for row, since in kept if row is not None]
+    kept = [(repaired(JolpicaRace, row, "race")[0], since) for row, since in landing.races(season)]
+    return [CalendarEvent(JolpicaRace.model_validate(row), since) for row, since in kept if row is not None]
 
 
 @dataclass
 class Sync:
     """A run of ``sync`` or ``backfill``."""
 
-    api: Jolpica
+    api: JolpicaClient
     landing: Landing
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    progress: Callable[[Ask | None, int], None] = lambda _done, _more: None
+    progress: Callable[[Query | None, int], None] = lambda _done, _more: None
     """Told of each ask that is done, and of how many requests more are to come."""
 
     def __post_init__(self) -> None:
-        self.outcome = Outcome()
+        self.outcome = SyncReport()
         self._writing = asyncio.Lock()
         self._failures = 0
-        self._calendar: dict[tuple[int, int], Event] = {}
+        self._calendar: dict[tuple[int, int], CalendarEvent] = {}
 
-    async def sync(self, seasons: Iterable[int] | None = None, *, whole_season: bool = False) -> Outcome:
+    async def sync(self, seasons: Iterable[int] | None = None, *, whole_season: bool = False) -> SyncReport:
         """What can have changed in the running season. Raises Unreachable when there is no API at all."""
         seasons = plan.seasons_to_follow(self.now().date()) if seasons is None else list(seasons)
-        await self._ask([Ask(season, None, "races") for season in seasons], must=True)
-        asks = [ask for season in seasons for ask in plan.of_season(season)]
+        await self._ask([Query(season, None, "races") for season in seasons], must=True)
+        queries = [query for season in seasons for query in plan.of_season(season)]
         events = [event for season in seasons for event in self._events(season)]
-        asks += plan.to_sync(events, self._answers(), self.now(), whole_season=whole_season)
-        await self._ask(asks)
+        queries += plan.to_sync(events, self._answers(), self.now(), whole_season=whole_season)
+        await self._ask(queries)
         return self._ended()
 
-    async def calendar(self) -> Outcome:
+    async def calendar(self) -> SyncReport:
         """Only when and where the running season's races are."""
         await self._ask(
-            [Ask(season, None, "races") for season in plan.seasons_to_follow(self.now().date())], must=True
+            [Query(season, None, "races") for season in plan.seasons_to_follow(self.now().date())], must=True
         )
         return self._ended()
 
     async def backfill(
         self, seasons: Iterable[int], rounds: set[int] | None = None, *, again: bool = False
-    ) -> Outcome:
+    ) -> SyncReport:
         """Everything of ``seasons``; what was answered before is not asked for again unless ``again``."""
         answers = {} if again else self._answers()
         running = set(plan.seasons_to_follow(self.now().date()))
         seasons = list(seasons)
-        calendars = [Ask(season, None, "races") for season in seasons]
+        calendars = [Query(season, None, "races") for season in seasons]
         await self._ask(
-            [ask for ask in calendars if ask.season in running or not plan.is_complete(answers, ask)], must=True
+            [query for query in calendars if query.season in running or not plan.is_complete(answers, query)],
+            must=True,
         )
-        asks = []
+        queries = []
         for season in seasons:
             events = [event for event in self._events(season) if rounds is None or event.round in rounds]
-            asks += [ask for ask in plan.of_season(season) if not plan.is_complete(answers, ask)]
-            asks += plan.to_fill(events, answers, self.now())
-        await self._ask(asks)
+            queries += [query for query in plan.of_season(season) if not plan.is_complete(answers, query)]
+            queries += plan.to_fill(events, answers, self.now())
+        await self._ask(queries)
         return self._ended()
 
-    def _events(self, season: int) -> list[Event]:
+    def _events(self, season: int) -> list[CalendarEvent]:
         events = landed_events(self.landing, season)
         self._calendar |= {(season, event.round): event for event in events}
         return events
 
-    def _answers(self) -> dict[Ask, Answer]:
+    def _answers(self) -> dict[Query, LastAnswer]:
         return self.landing.answers()
 
-    def _ended(self) -> Outcome:
+    def _ended(self) -> SyncReport:
         self.outcome.requests = self.api.requests
         return self.outcome
 
-    async def _ask(self, asks: list[Ask], *, must: bool = False) -> None:
+    async def _ask(self, queries: list[Query], *, must: bool = False) -> None:
         """All of ``asks``, a few at a time. With ``must``, nothing goes on without an answer."""
-        waiting = iter(asks)
-        to_come = sum(ask.resource.pages for ask in asks)
+        waiting = iter(queries)
+        to_come = sum(query.resource.pages for query in queries)
         self.progress(None, to_come)
 
         async def work() -> None:
-            for ask in waiting:
+            for query in waiting:
                 if self._failures >= GIVE_UP_AFTER:
                     self.outcome.not_asked += 1
                     continue
-                await self._one(ask, must=must)
+                await self._one(query, must=must)
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                for _ in range(min(AT_ONCE, len(asks))):
+                for _ in range(min(AT_ONCE, len(queries))):
                     tasks.create_task(work())
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
-    async def _one(self, ask: Ask, *, must: bool) -> None:
+    async def _one(self, query: Query, *, must: bool) -> None:
         try:
-            answered = await self.api.read(ask)
+            answered = await self.api.read(query)
         except BadAnswer as bad:
-            self.outcome.quarantined.append(str(ask))
-            await self._write(partial(self.landing.quarantine, ask, bad, self.now()))
+            self.outcome.quarantined.append(str(query))
+            await self._write(partial(self.landing.quarantine, query, bad, self.now()))
         except Unreachable as error:
             if must:
                 raise
@@ -176,43 +177,43 @@ class Sync:
         else:
             self._failures = 0
             if answered.rows:
-                await self._land(ask, answered)
+                await self._land(query, answered)
             else:
-                await self._nothing(ask)
-        self.progress(ask, -ask.resource.pages)
+                await self._nothing(query)
+        self.progress(query, -query.resource.pages)
 
-    async def _land(self, ask: Ask, answered: Answered) -> None:
+    async def _land(self, query: Query, answered: ApiAnswer) -> None:
         """What can be used of an answer; the rest is listed."""
         if answered.flaws:
-            self.outcome.flaws += [f"{ask} {flaw}" for flaw in answered.flaws]
-            await self._write(lambda: self.landing.list_flaws(ask, answered, self.now()))
+            self.outcome.flaws += [f"{query} {flaw}" for flaw in answered.flaws]
+            await self._write(lambda: self.landing.list_flaws(query, answered, self.now()))
         landed = await self._write(
-            lambda: self.landing.land(ask, answered.rows, self.now(), complete=answered.complete)
+            lambda: self.landing.land(query, answered.rows, self.now(), complete=answered.complete)
         )
         self.outcome.landed += landed  # not "+= await": others add meanwhile
         if answered.complete:
             self.outcome.answered += 1
         else:
-            self.outcome.quarantined.append(str(ask))
+            self.outcome.quarantined.append(str(query))
 
-    async def _nothing(self, ask: Ask) -> None:
+    async def _nothing(self, query: Query) -> None:
         """An empty answer: true for what is long past, else to be asked for again."""
         now = self.now()
-        if ask.round is None:
-            true = ask.season < now.year - 1
+        if query.round is None:
+            true = query.season < now.year - 1
         else:
-            due = self._calendar[ask.season, ask.round].due(ask)
+            due = self._calendar[query.season, query.round].due(query)
             true = due is not None and now > due + plan.EMPTY_IS_TRUE_AFTER
         if true:
             self.outcome.answered += 1
         else:
-            self.outcome.waiting.append(str(ask))
-        await self._write(lambda: self.landing.nothing_came(ask, now, taken_for_true=true))
+            self.outcome.waiting.append(str(query))
+        await self._write(lambda: self.landing.nothing_came(query, now, taken_for_true=true))
 
-    async def _write(self, work: Callable[[], Landed | None]) -> Landed:
+    async def _write(self, work: Callable[[], RowChanges | None]) -> RowChanges:
         """One at a time, beside the event loop."""
         async with self._writing:
             try:
-                return await asyncio.to_thread(work) or Landed()
+                return await asyncio.to_thread(work) or RowChanges()
             except snowflake.connector.Error as error:
-                raise WarehouseError(sentence(error)) from error
+                raise WarehouseError(error_text(error)) from error

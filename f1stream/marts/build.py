@@ -9,17 +9,18 @@ import sys
 from dataclasses import dataclass
 
 from f1stream.child_environment import environment_for
+from f1stream.errors import UserError
 from f1stream.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LONGEST_S = 2 * 3600.0
-TOLD = 3
+TIMEOUT_S = 2 * 3600.0
+NAMED = 3
 """So many nodes that failed are named, and what the warehouse said of each is logged."""
 LAST_LINES = 10
 
 
-class BuildFailed(Exception):
+class BuildFailed(UserError):
     """The marts could not be built; the text is one sentence for the user."""
 
 
@@ -34,9 +35,9 @@ class Build:
     """Tests on what upstream says that did not hold."""
     seconds: float
 
-    def sentence(self) -> str:
+    def summary(self) -> str:
         """For the user."""
-        warned = f", {len(self.warnings)} warnings ({', '.join(self.warnings[:TOLD])})" if self.warnings else ""
+        warned = f", {len(self.warnings)} warnings ({', '.join(self.warnings[:NAMED])})" if self.warnings else ""
         return f"Marts built: {self.nodes} nodes, {self.rows:,} rows written in {self.seconds:.0f} s{warned}."
 
 
@@ -56,9 +57,9 @@ def build(settings: Settings) -> Build:
             env=environment_for(settings, "dbt"),
         )  # fmt: skip
         try:
-            code = process.wait(LONGEST_S)
+            code = process.wait(TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            raise BuildFailed(f"dbt build was ended after {LONGEST_S / 3600:.0f} hours; see {said}.") from None
+            raise BuildFailed(f"dbt build was ended after {TIMEOUT_S / 3600:.0f} hours; see {said}.") from None
         finally:
             process.kill()
             process.wait()
@@ -71,9 +72,9 @@ def build(settings: Settings) -> Build:
         by_status.setdefault(node["status"], []).append(node["unique_id"].split(".", 2)[-1])
     failed = by_status.get("error", []) + by_status.get("fail", [])
     if code != 0 or failed:
-        for node in [each for each in told["results"] if each["status"] in {"error", "fail"}][:TOLD]:
+        for node in [each for each in told["results"] if each["status"] in {"error", "fail"}][:NAMED]:
             log.error("dbt, %s: %s", node["unique_id"], node["message"])
-        named = ", ".join(failed[:TOLD]) + (f" and {len(failed) - TOLD} more" if len(failed) > TOLD else "")
+        named = ", ".join(failed[:NAMED]) + (f" and {len(failed) - NAMED} more" if len(failed) > NAMED else "")
         raise BuildFailed(f"dbt build ended with code {code}; failed: {named or 'no node'}. See {said}.")
     rows = sum(node["adapter_response"].get("rows_affected") or 0 for node in told["results"] if _writes(node))
     return Build(len(told["results"]), rows, by_status.get("warn", []), told["elapsed_time"])

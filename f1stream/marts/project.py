@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from f1stream.processes import ends_with_parent
+from f1stream.processes import terminate_with_parent
 from f1stream.settings import Settings, settings
 
 SECRETS = {
@@ -99,5 +99,5 @@ def manifest(settings: Settings) -> dict[str, Any]:
 
 if __name__ == "__main__":  # the child of a job, which holds the lock for it
     os.nice(NICENESS)
-    ends_with_parent()
+    terminate_with_parent()
     raise SystemExit(0 if run_dbt(settings(), sys.argv[1:]) else 1)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from f1stream.processing.records import Event
+from f1stream.processing.records import KafkaEvent
 
 Partition = tuple[str, int]
 Acknowledge = Callable[[Any], Awaitable[Any]]
@@ -18,7 +18,7 @@ Acknowledge = Callable[[Any], Awaitable[Any]]
 class PendingAck:
     """An event that was received and is not acknowledged yet."""
 
-    event: Event
+    event: KafkaEvent
     done: bool = False
     """Everything that comes of it is delivered and stored: it need not be read again."""
 
@@ -35,7 +35,7 @@ class AckTracker:
     """By partition, the offset after the last record received. Survives ``reset``: it is for health checks."""
     _pending: dict[Partition, deque[PendingAck]] = field(default_factory=dict)
 
-    def take(self, event: Event) -> PendingAck:
+    def take(self, event: KafkaEvent) -> PendingAck:
         """Track an event; the caller sets ``done`` on what is returned."""
         pending = PendingAck(event)
         record = event.message

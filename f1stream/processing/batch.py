@@ -11,7 +11,7 @@ from f1stream import topics
 from f1stream.processing.acks import Acknowledge, AckTracker
 from f1stream.processing.dead_letters import reject
 from f1stream.processing.outputs import Output, Outputs, deliver
-from f1stream.processing.records import Event, Record
+from f1stream.processing.records import KafkaEvent, KafkaRecord
 from f1stream.topics import BadRecord
 
 
@@ -21,14 +21,14 @@ class Batch:
 
     consumer: str
     """Who refuses records, in dead letters."""
-    events: Sequence[Event]
+    events: Sequence[KafkaEvent]
     is_current: Callable[[], bool] = lambda: True
     """Whether the partitions they were read from are still ours."""
-    is_reread: Callable[[Record], bool] = lambda _: False
+    is_reread: Callable[[KafkaRecord], bool] = lambda _: False
     """Whether a gap before the record is in the log (see ``AssignedReads``)."""
     dead_letters: list[Output] = field(default_factory=list)
 
-    def reject(self, event: Event, error: BadRecord) -> None:
+    def reject(self, event: KafkaEvent, error: BadRecord) -> None:
         """A record that cannot be used becomes a dead letter."""
         self.dead_letters.append(reject(self.consumer, event.message, str(error)))
 

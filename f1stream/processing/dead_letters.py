@@ -7,10 +7,10 @@ import hashlib
 import logging
 
 from f1stream import topics
-from f1stream.logs import about
-from f1stream.metrics import DEAD
+from f1stream.logs import key_fields
+from f1stream.metrics import DEAD_LETTERS
 from f1stream.processing.outputs import Output
-from f1stream.processing.records import Record
+from f1stream.processing.records import KafkaRecord
 from models import DeadLetter
 from models.bounds import MOST_INT64, MOST_KEY_BYTES, MOST_TEXT
 from models.dead_letter import BODY_LIMIT
@@ -25,15 +25,15 @@ LEFT_OUT = "f1stream-left-out"
 """A header of dead letters: how many of the refused record's they do not have."""
 
 
-def reject(consumer: str, record: Record, reason: str) -> Output:
+def reject(consumer: str, record: KafkaRecord, reason: str) -> Output:
     """Count and log a record that ``consumer`` cannot use, and return its dead letter."""
-    DEAD.labels(consumer, record.topic).inc()
+    DEAD_LETTERS.labels(consumer, record.topic).inc()
     log.warning("%s[%d] at %d cannot be used: %s.", record.topic, record.partition, record.offset, _text(reason),
-                extra=about(_cut(record.key, MOST_KEY_BYTES)))  # fmt: skip
+                extra=key_fields(_cut(record.key, MOST_KEY_BYTES)))  # fmt: skip
     return dead_letter(consumer, record, reason)
 
 
-def dead_letter(consumer: str, record: Record, reason: str) -> Output:
+def dead_letter(consumer: str, record: KafkaRecord, reason: str) -> Output:
     """The dead letter of a record that ``consumer`` cannot use, with the record's own key and headers.
 
     It goes to the partition of the record's own number, key or not: a copy that is sent again meets the first.
@@ -62,7 +62,7 @@ def _text(reason: str) -> str:
     return reason if len(reason) <= MOST_TEXT else f"{reason[: MOST_TEXT - 1]}…"
 
 
-def _headers(record: Record) -> list[tuple[str, bytes]]:
+def _headers(record: KafkaRecord) -> list[tuple[str, bytes]]:
     headers = list(record.headers or ())
     kept = [(name[:MOST_HEADER_BYTES], _cut(value, MOST_HEADER_BYTES)) for name, value in headers[:MOST_HEADERS]]
     if len(headers) > MOST_HEADERS:

@@ -6,8 +6,8 @@ import logging
 from collections import OrderedDict
 from typing import Literal
 
-from f1stream.logs import about
-from f1stream.metrics import IGNORED
+from f1stream.logs import key_fields
+from f1stream.metrics import IGNORED_RECORDS
 
 log = logging.getLogger("f1stream")
 
@@ -25,11 +25,11 @@ class IgnoredRecords:
 
     def add(self, key: bytes, run_id: int, reason: Reason, why: str) -> bool:
         """Count one record. ``why`` is a sentence's end for the log. True for the first one of its run."""
-        IGNORED.labels(self._consumer, reason).inc()
+        IGNORED_RECORDS.labels(self._consumer, reason).inc()
         if (key, run_id, reason) in self._logged:
             return False
         self._logged[key, run_id, reason] = None
         if len(self._logged) > REMEMBERED:
             self._logged.popitem(last=False)
-        log.warning("Records of run %d are ignored: %s.", run_id, why, extra=about(key))
+        log.warning("Records of run %d are ignored: %s.", run_id, why, extra=key_fields(key))
         return True

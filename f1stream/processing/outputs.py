@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from f1stream import topics
-from f1stream.logs import about
-from f1stream.metrics import LOST_LETTERS
+from f1stream.logs import key_fields
+from f1stream.metrics import LOST_DEAD_LETTERS
 
 log = logging.getLogger("f1stream")
 
@@ -47,19 +47,19 @@ async def deliver(outputs: Outputs, records: Iterable[Output]) -> None:
     """
     deliveries = []
     for record in records:
-        with _refused_letters_are_logged(record):
+        with _refused_dead_letters_are_logged(record):
             deliveries.append((record, await outputs.send(record)))
     for record, delivery in deliveries:
-        with _refused_letters_are_logged(record):
+        with _refused_dead_letters_are_logged(record):
             await delivery
 
 
 @contextmanager
-def _refused_letters_are_logged(record: Output) -> Iterator[None]:
+def _refused_dead_letters_are_logged(record: Output) -> Iterator[None]:
     try:
         yield
     except RecordRefused:
         if record.topic != topics.DEAD_LETTERS:
             raise
-        LOST_LETTERS.inc()
-        log.exception("A dead letter cannot be published.", extra=about(record.key))
+        LOST_DEAD_LETTERS.inc()
+        log.exception("A dead letter cannot be published.", extra=key_fields(record.key))

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple
 
-from f1stream.processing.records import Record
+from f1stream.processing.records import KafkaRecord
 
 Partition = tuple[str, int]
 
 
-class Position(Protocol):
+class PartitionOffsets(NamedTuple):
     """Offsets of one partition."""
 
-    @property
-    def end(self) -> int:
-        """After the last record of its log, as of the latest fetch."""
-
-    @property
-    def committed(self) -> int | None:
-        """Before it, every record is acknowledged; None when none is."""
+    end: int
+    """After the last record of its log, as of the latest fetch; 0 before the first."""
+    committed: int | None
+    """Before it, every record is acknowledged; None when none is."""
 
 
 @dataclass(slots=True)
@@ -42,7 +39,7 @@ class AssignedReads:
     meets the gap among the records that are in the log.
     """
 
-    positions: Callable[[], Mapping[Partition, Position]]
+    positions: Callable[[], Mapping[Partition, PartitionOffsets]]
     next_record: Callable[[Partition, int], Awaitable[int | None]]
     """The offset of the first record that the log has at or after an offset; None when it is not known. Retention
     deletes records, and markers of transactions have offsets."""
@@ -52,7 +49,7 @@ class AssignedReads:
         """After a rebalance."""
         self._reads.clear()
 
-    async def add(self, record: Record) -> None:
+    async def add(self, record: KafkaRecord) -> None:
         """A record was delivered."""
         partition = record.topic, record.partition
         read = self._reads.get(partition)
@@ -65,7 +62,7 @@ class AssignedReads:
             read.complete = await self.next_record(partition, read.next_offset) == record.offset
         read.next_offset = max(read.next_offset, record.offset + 1)
 
-    def is_reread(self, record: Record) -> bool:
+    def is_reread(self, record: KafkaRecord) -> bool:
         """Whether the record was in the log when reading began, and everything before it was delivered."""
         read = self._reads.get((record.topic, record.partition))
         return read is not None and read.complete and record.offset < read.end

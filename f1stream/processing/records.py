@@ -7,7 +7,7 @@ from typing import Protocol
 from f1stream.topics import Headers
 
 
-class Record(Protocol):
+class KafkaRecord(Protocol):
     """One Kafka record. Faust's ``Message`` is one."""
 
     topic: str
@@ -20,9 +20,9 @@ class Record(Protocol):
     """When it was published, Unix seconds."""
 
 
-class Event(Protocol):
+class KafkaEvent(Protocol):
     """A record that was delivered and must be acknowledged. Faust's ``Event`` is one."""
 
     @property
-    def message(self) -> Record:
+    def message(self) -> KafkaRecord:
         """The record."""

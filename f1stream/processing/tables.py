@@ -16,16 +16,16 @@ class KeyValueStore(Protocol):
     def read(self, key: bytes) -> bytes | None:
         """The value of ``key``; None when there is none."""
 
-    def write(self, key: bytes, epoch: int, progress: int, value: bytes) -> None:
-        """Set the value of ``key``. Of one key the version (``epoch``, ``progress``) never decreases."""
+    def write(self, key: bytes, run_id: int, progress: int, value: bytes) -> None:
+        """Set the value of ``key``. Of one key the version (``run_id``, ``progress``) never decreases."""
 
     async def flush(self) -> None:
         """Return when every write so far is stored: a restarted worker reads it."""
 
 
-def with_version(epoch: int, progress: int, value: bytes) -> bytes:
+def with_version(run_id: int, progress: int, value: bytes) -> bytes:
     """A value as it is stored."""
-    return _VERSION.pack(epoch, progress) + value
+    return _VERSION.pack(run_id, progress) + value
 
 
 def without_version(stored: bytes | None) -> bytes | None:

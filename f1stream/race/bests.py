@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from f1stream.race.car import Car, ShownBest
-from f1stream.race.kept import trim_slowest
+from f1stream.race.car import Car, FeedBest
+from f1stream.race.limits import trim_slowest
 from models import PartBest
 from models.bounds import MOST_LAPS
 from models.frame import Mark, Sector
@@ -42,7 +42,7 @@ class Bests:
         before we listened, and those taken back without a message.
         """
         laps = self._laps(car, part)
-        shown = car.shown_bests.get(part)
+        shown = car.feed_bests.get(part)
         if shown is None:
             return min(laps, default=None)
         newer = [lap for lap in laps if car.lap_ends.get(str(lap[1]), 0) > shown.since_ms]
@@ -77,7 +77,7 @@ class Bests:
         else:
             car.lap_times[str(lap_number)] = ms
             trim_slowest(car.lap_times, most)
-            for shown in car.shown_bests.values():
+            for shown in car.feed_bests.values():
                 if shown.ms == ms:
                     shown.lap = lap_number
         self._update(car)
@@ -85,12 +85,12 @@ class Bests:
     def show(self, car: Car, best: PartBest, at_ms: int) -> None:
         """The feed shows another best lap of a car from ``at_ms`` on."""
         known = [number for ms, number in self._laps(car, best.part - 1) if ms == best.ms]
-        car.shown_bests[best.part - 1] = ShownBest(best.ms, max(known, default=best.lap), at_ms)
+        car.feed_bests[best.part - 1] = FeedBest(best.ms, max(known, default=best.lap), at_ms)
         self._update(car)
 
     def delete(self, car: Car, ms: int, at_ms: int | None) -> None:
         """Race control deleted a lap time of a car at ``at_ms`` (None: reinstated it)."""
-        for shown in car.shown_bests.values():
+        for shown in car.feed_bests.values():
             if shown.ms == ms and (at_ms is None or shown.deleted_ms is None):
                 shown.deleted_ms = at_ms
 
@@ -98,11 +98,11 @@ class Bests:
         """Believe race control where the feed goes on showing a deleted lap; see DELETION_LAG_MS."""
         late = [
             part
-            for part, shown in car.shown_bests.items()
+            for part, shown in car.feed_bests.items()
             if shown.deleted_ms is not None and now - shown.deleted_ms > DELETION_LAG_MS
         ]
         for part in late:
-            del car.shown_bests[part]
+            del car.feed_bests[part]
         if late:
             self._update(car)
         return bool(late)

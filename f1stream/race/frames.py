@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from f1stream.race.car import Car, Visit
+from f1stream.race.car import Car, PitVisit
 from f1stream.race.penalties import Case, of_car, order_with, unserved_ms
-from f1stream.race.race import Race
+from f1stream.race.session_facts import apply_time
+from f1stream.race.state import Race
 from f1stream.race.tyres import stints
 from models import CarState, Frame, RaceState
 from models.frame import KEYFRAME_MS, CarStatus, FastestLap, Stop, Tally
 
 
-class Frames:
+class FrameBuilder:
     """Makes the frames of one race, one after the other."""
 
     def __init__(self, race: Race, keyframe: Frame | None = None) -> None:
@@ -25,12 +26,12 @@ class Frames:
         self._changed: dict[str, CarState] = {}
         self._session: tuple[Any, ...] = ()
         self._session_changed = RaceState.model_construct()
-        race.touched.update(race.cars)
+        race.changed.update(race.cars)
 
     def frame(self, t: int, tally: Tally | None = None) -> Frame:
         """The frame at ``t``; every fact known by then has been applied. ``tally``: it is the run's last."""
         race = self._race
-        if race.settle(t) or not self._placed or self._cases is not race.cases:
+        if apply_time(race, t) or not self._placed or self._cases is not race.cases:
             self._place()
         if self.keyframe is None or t % KEYFRAME_MS == 0:
             cars = {number: self._car(car) for number, car in race.cars.items()}
@@ -38,12 +39,12 @@ class Frames:
             self._session, self._session_changed = (), RaceState.model_construct()
             frame = self.keyframe = self._frame("key", t, cars, self._race_state(tally))
         else:
-            for number in race.touched:
+            for number in race.changed:
                 self._car_changed(number)
             changed = {number: self._changed[number] for number in race.cars if number in self._changed}
             self._race_changed(tally)
             frame = self._frame("delta", t, changed, self._session_changed)
-        race.touched.clear()
+        race.changed.clear()
         return frame
 
     def _frame(self, kind: Literal["key", "delta"], t: int, cars: dict[str, CarState], session: RaceState) -> Frame:
@@ -71,14 +72,14 @@ class Frames:
     def _along(self, t: int) -> list[int | None]:
         """By car, as estimated: 1/10,000 of a lap's time; empty where cars are measured."""
         race = self._race
-        if race.places is not None or not race.mini_sectors.ends:
+        if race.timing_points is not None or not race.mini_sectors.ends:
             return []
-        told: list[int | None] = []
+        shares: list[int | None] = []
         for car in race.cars.values():
             gone = car.in_pit or car.retired or car.eliminated
             share = None if gone else race.mini_sectors.along(car.number, t)
-            told.append(None if share is None else int(share * 10_000))
-        return told
+            shares.append(None if share is None else int(share * 10_000))
+        return shares
 
     def _place(self) -> None:
         race = self._race
@@ -89,7 +90,7 @@ class Frames:
             placed = (position, gap.laps, interval.laps, with_penalties.get(number))
             if self._placed.get(number) != placed:
                 self._placed[number] = placed
-                race.touched.add(number)
+                race.changed.add(number)
 
     def _with_penalties(self) -> dict[str, int]:
         """By car: its place if unserved time penalties were added; empty where there are none, or no race.
@@ -133,7 +134,7 @@ class Frames:
             stops=len(stops) + car.stops_unseen(),
             pit_stops=tuple(_stop(stop) for stop in stops),
             speed_trap=car.speed_trap,
-            mini_sectors=self._race.colours.told.get(car.number, ""),
+            mini_sectors=self._race.colours.marks.get(car.number, ""),
             official_gap_ms=timing.gap_ms if timing else None,
             official_gap_laps=timing.gap_laps if timing else None,
             official_interval_ms=timing.interval_ms if timing else None,
@@ -167,8 +168,8 @@ class Frames:
         race = self._race
         part = race.parts and (len(race.parts.entries), race.parts.goes_on)
         session = (race.status, race.suspended, race.started_ms, race.lap, race.total_laps, part,
-                   race.bulletins.parts(), race.bests.fastest(), race.pit_loss, tally,
-                   race.places and race.places.sector_lines(), race.pit_lane.line, race.colours.counts,
+                   race.broadcast.values(), race.bests.fastest(), race.pit_loss, tally,
+                   race.timing_points and race.timing_points.sector_lines(), race.pit_lane.line, race.colours.counts,
                    race.colours.source)  # fmt: skip
         if session != self._session:
             assert self.keyframe is not None  # noqa: S101
@@ -180,14 +181,14 @@ class Frames:
     def _race_state(self, tally: Tally | None) -> RaceState:
         race = self._race
         fastest = race.bests.fastest()
-        parts, told = race.parts, race.bulletins
-        weather, clock = told.weather, told.clock
+        parts, broadcast = race.parts, race.broadcast
+        weather, clock = broadcast.weather, broadcast.clock
         return RaceState.model_construct(
             status=race.status,
             suspended=race.suspended,
             started_ms=race.started_ms,
-            track_status=told.track_status,
-            track_message=told.track_message,
+            track_status=broadcast.track_status,
+            track_message=broadcast.track_message,
             lap=race.lap,
             total_laps=race.total_laps,
             part=None if parts is None else len(parts.entries),
@@ -195,17 +196,17 @@ class Frames:
             clock_ms=None if clock is None else clock.remaining_ms,
             clock_at_ms=None if clock is None else clock.session_time_ms,
             clock_runs=clock is not None and clock.running,
-            overtaking_aid=told.overtaking and told.overtaking[0],
-            overtaking_enabled=told.overtaking and told.overtaking[1],
-            notices=tuple(told.notices.values()),
+            overtaking_aid=broadcast.overtaking and broadcast.overtaking[0],
+            overtaking_enabled=broadcast.overtaking and broadcast.overtaking[1],
+            notices=tuple(broadcast.notices.values()),
             fastest_lap=fastest and FastestLap(driver_number=fastest[0], lap=fastest[1], ms=fastest[2]),
             pit_loss=race.pit_loss,
             air_temp=None if weather is None else weather.air_temp,
             track_temp=None if weather is None else weather.track_temp,
             rainfall=None if weather is None else weather.rainfall,
-            race_control=tuple(told.race_control),
-            yellow_sectors=tuple(told.yellow),
-            sector_lines=(None, None) if race.places is None else race.places.sector_lines(),
+            race_control=tuple(broadcast.race_control),
+            yellow_sectors=tuple(broadcast.yellow),
+            sector_lines=(None, None) if race.timing_points is None else race.timing_points.sector_lines(),
             pit_lane=tuple(race.pit_lane.line),
             mini_sectors=race.colours.counts,
             mini_source=race.colours.source,
@@ -214,9 +215,9 @@ class Frames:
         )
 
 
-def _stop(visit: Visit) -> Stop:
+def _stop(visit: PitVisit) -> Stop:
     return Stop.model_construct(
         lap=visit.lap,
         pit_lane_ms=None if visit.out_ms is None else visit.out_ms - visit.in_ms,
-        stationary_ms=visit.standing_ms or None,
+        stationary_ms=visit.stationary_ms or None,
     )

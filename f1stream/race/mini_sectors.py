@@ -39,7 +39,7 @@ class MiniSectors:
     lines: dict[str, int] = field(default_factory=dict)
     """The timing line that stands for the end of a mini-sector: the same for good, wherever that end is found."""
 
-    def passes(self, car: str, mini: str, at_ms: int) -> None:
+    def record(self, car: str, mini: str, at_ms: int) -> None:
         """A car ended a mini-sector."""
         passed = self.passed.setdefault(car, [])
         passed.append((mini, at_ms))

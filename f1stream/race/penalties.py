@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from f1stream.race.kept import CASES_BYTES
+from f1stream.race.limits import CASES_BYTES
 from f1stream.race.order import Distance
 from models import RaceControl
 from models.bounds import MOST_REASON

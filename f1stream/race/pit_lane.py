@@ -30,7 +30,7 @@ class PitLane:
     paths: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """By car in the pit lane: where it was since the entry line, every STEP_DM."""
 
-    def enters(self, car: str) -> None:
+    def enter(self, car: str) -> None:
         """A car was told to be at the entry line."""
         if not self.line and len(self.paths) < MOST_CARS:
             self.paths[car] = []
@@ -48,7 +48,7 @@ class PitLane:
             if len(path) > LONGEST_PATH:
                 del self.paths[car]
 
-    def leaves(self, car: str) -> None:
+    def leave(self, car: str) -> None:
         """A car was told to be at the exit line: if its path is good, it is the line."""
         path = self.paths.pop(car, [])
         length = sum(_apart(one, other) for one, other in pairwise(path))

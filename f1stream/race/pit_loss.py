@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Literal
 
-from f1stream.race.car import Car, Visit
+from f1stream.race.car import Car, PitVisit
 from models.frame import PitCondition, PitLoss
 
 Condition = PitCondition | Literal["red"]
@@ -51,7 +51,7 @@ def _two_laps(car: Car, lap: int) -> int | None:
 
 
 def _condition(
-    car: Car, stop: Visit, in_pits: set[int], changes: Sequence[tuple[int, Condition]]
+    car: Car, stop: PitVisit, in_pits: set[int], changes: Sequence[tuple[int, Condition]]
 ) -> PitCondition | None:
     """Under which the stop was made; None for one whose two laps do not tell what a stop costs.
 

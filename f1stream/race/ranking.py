@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from f1stream.race.car import Car
 from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank, rank_by_feed
-from f1stream.race.state import OrderSource, State
+from f1stream.race.state import OrderSource, Race
 from f1stream.race.timed import Parts, distances
 
 UNSEEN_MS = 10_000
@@ -21,27 +21,27 @@ SETTLED_MS = 5_000
 OVER = {"Finalised", "Ends"}
 
 
-def update_ranking(race: State) -> bool:
-    """Rank the cars and measure their gaps, where a car in ``race.moved`` asks for it. True when they were ranked."""
-    if not race.moved:
+def update_ranking(race: Race) -> bool:
+    """Rank the cars and measure their gaps if any car needs it. True when they were ranked."""
+    if not race.needs_ranking:
         return False
     if race.parts is None:
         _by_progress(race)
     else:
         _by_lap_time(race, race.parts)
-    race.moved.clear()
+    race.needs_ranking.clear()
     return True
 
 
-def choose_source(race: State, now: int) -> None:
+def choose_source(race: Race, now: int) -> None:
     """Decide what a race's order is by at session time ``now`` (ms); rank again where that changes."""
     source = _source(race, now)
     if source != race.order_by:
         race.order_by = source
-        race.moved.update(race.cars)
+        race.needs_ranking.update(race.cars)
 
 
-def _source(race: State, now: int) -> OrderSource:
+def _source(race: Race, now: int) -> OrderSource:
     """Between the lines of a lap nobody knows better than the feed who is ahead, unless cars are measured.
 
     Before its first change after the start the feed's positions are of another time.
@@ -55,7 +55,7 @@ def _source(race: State, now: int) -> OrderSource:
         return "lines"
     if race.flag_ms is not None and (race.status in OVER or _all_finished(running, now)):
         return "result"
-    if race.places is None:
+    if race.timing_points is None:
         return "feed"
     return "lines" if sum(_is_measured(car, now) for car in running) >= MEASURED * len(running) else "feed"
 
@@ -70,7 +70,7 @@ def _all_finished(running: list[Car], now: int) -> bool:
     return all(car.finished for car in running) and now - last >= SETTLED_MS
 
 
-def _by_progress(race: State) -> None:
+def _by_progress(race: Race) -> None:
     ranked = rank(race.cars.values())
     if race.order_by != "lines":
         by_lines = {car.number: place for place, car in enumerate(ranked)}
@@ -85,11 +85,11 @@ def _by_progress(race: State) -> None:
     if race.suspended:  # the clock runs on, the gaps do not
         return
     for ahead, car in zip([None, *ranked], ranked, strict=False):
-        if new_leader or car.number in race.moved or before.get(car.number) != (ahead and ahead.number):
+        if new_leader or car.number in race.needs_ranking or before.get(car.number) != (ahead and ahead.number):
             _measure(race, car, ranked[0], ahead)
 
 
-def _by_lap_time(race: State, parts: Parts) -> None:
+def _by_lap_time(race: Race, parts: Parts) -> None:
     ranked = parts.rank(list(race.cars.values()), race.bests)
     race.order = [car.number for car, _ in ranked]
     for number, (gap, interval) in distances(ranked, race.bests).items():
@@ -98,16 +98,16 @@ def _by_lap_time(race: State, parts: Parts) -> None:
         eliminated = part + 1 < len(parts.entries) or (car.timing is not None and car.timing.knocked_out)
         if car.eliminated != eliminated:
             car.eliminated = eliminated
-            race.touched.add(car.number)
+            race.changed.add(car.number)
 
 
-def _measure(race: State, car: Car, leader: Car, ahead: Car | None) -> None:
+def _measure(race: Race, car: Car, leader: Car, ahead: Car | None) -> None:
     leads = ahead is None
     gap = UNKNOWN if car.retired else LEADER if leads else behind(car, leader)
     interval = UNKNOWN if car.retired or ahead is None else behind(car, ahead)
     _write(race, car, gap, interval)
 
 
-def _write(race: State, car: Car, gap: Distance, interval: Distance) -> None:
+def _write(race: Race, car: Car, gap: Distance, interval: Distance) -> None:
     race.gaps[car.number], race.intervals[car.number] = gap, interval
     race.columns.apart(car.grid, gap.ms, interval.ms)

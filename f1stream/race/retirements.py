@@ -7,7 +7,7 @@ pit lane, speed. Position and gap are none: they change as others go by.
 from __future__ import annotations
 
 from f1stream.race.car import Car
-from f1stream.race.state import State
+from f1stream.race.state import Race
 
 SILENT_MS = 120_000
 """ms. A car without a sign of life for longer, with the race on and others heard, is out until it gives one."""
@@ -27,7 +27,7 @@ OFTEN_MS = 1_000
 """Speed is a sign of life once in so many ms."""
 
 
-def lives(race: State, car: Car, at: int) -> None:
+def record_sign_of_life(race: Race, car: Car, at: int) -> None:
     """``car`` gave a sign of life at session time ``at`` (ms): what was believed of its silence is taken back."""
     if race.started_ms is None:
         return
@@ -41,11 +41,11 @@ def lives(race: State, car: Car, at: int) -> None:
     race.heard_ms = max(race.heard_ms, at)
     if car.stopped:
         car.retired = car.stopped = False
-        race.moved.add(car.number)
-        race.touched.add(car.number)
+        race.needs_ranking.add(car.number)
+        race.changed.add(car.number)
 
 
-def retire(race: State, now: int) -> None:
+def retire_silent(race: Race, now: int) -> None:
     """Retire the cars that are out at session time ``now`` without a retirement of the feed's."""
     if race.started_ms is None or race.parts is not None:
         return
@@ -53,11 +53,11 @@ def retire(race: State, now: int) -> None:
     for car in race.cars.values():
         if not (car.retired or car.finished) and _is_out(race, car, race.started_ms, now, limit):
             car.retired = car.stopped = True
-            race.moved.add(car.number)
-            race.touched.add(car.number)
+            race.needs_ranking.add(car.number)
+            race.changed.add(car.number)
 
 
-def _is_out(race: State, car: Car, started_ms: int, now: int, limit: int) -> bool:
+def _is_out(race: Race, car: Car, started_ms: int, now: int, limit: int) -> bool:
     heard = started_ms if car.heard_ms is None else car.heard_ms
     if car.timing is not None and car.timing.stopped and not (car.in_pit and race.suspended):
         return now - heard > STOPPED_MS
@@ -71,5 +71,5 @@ def _is_out(race: State, car: Car, started_ms: int, now: int, limit: int) -> boo
     return until - max(heard, race.resumed_ms, race.flag_ms or 0) > limit
 
 
-def _usual_pause(race: State) -> int:
+def _usual_pause(race: Race) -> int:
     return round(PAUSES * max((car.pause_ms for car in race.cars.values() if not car.retired), default=0))

@@ -10,23 +10,23 @@ import numpy as np
 
 from f1stream import topics
 from f1stream.sources.session import Session
-from f1stream.topics import Stamp
+from f1stream.topics import RecordHeaders
 from models import Entries, Lap, Message, Packet, SessionEnd, SessionInfo
 from models.bounds import MOST_SOURCE
 from models.frame import FRAME_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class OutgoingRecord:
     """One record on its way to a topic."""
 
     topic: str
     key: bytes
-    stamp: Stamp
+    headers: RecordHeaders
     record: Packet | Lap | Message
 
 
-class Stamper:
+class RecordBuilder:
     """Numbers the records of a run, by topic and key, in the order in which they are published."""
 
     def __init__(self, session_key: str, epoch: int, t0_utc_ms: int, source: str) -> None:
@@ -34,14 +34,14 @@ class Stamper:
         self._source = source[:MOST_SOURCE]
         self._seqs: Counter[tuple[str, bytes]] = Counter()
 
-    def fact(self, emitted_ms: int, record: Lap | Message) -> Published:
+    def fact(self, emitted_ms: int, record: Lap | Message) -> OutgoingRecord:
         """A message, or a lap, that becomes known at ``emitted_ms``."""
         if isinstance(record, Lap):
             return self._published(topics.LAPS, topics.car_key(self.session_key, record.driver_number), emitted_ms,
                                    record)  # fmt: skip
         return self._published(topics.MESSAGES, self.session_key.encode(), emitted_ms, record)
 
-    def packet(self, packet: Packet) -> Published:
+    def packet(self, packet: Packet) -> OutgoingRecord:
         """A packet, which names how many laps and messages were published before it."""
         key = topics.car_key(self.session_key, packet.driver_number)
         laps, messages = self._seqs[topics.LAPS, key], self._seqs[topics.MESSAGES, self.session_key.encode()]
@@ -55,16 +55,16 @@ class Stamper:
         record: Packet | Lap | Message,
         laps: int = 0,
         messages: int = 0,
-    ) -> Published:
+    ) -> OutgoingRecord:
         seq = self._seqs[topic, key]
         self._seqs[topic, key] = seq + 1
-        stamp = Stamp(self._epoch, seq, emitted_ms, laps, messages, self._t0_utc_ms, self._source)
-        return Published(topic, key, stamp, record)
+        headers = RecordHeaders(self._epoch, seq, emitted_ms, laps, messages, self._t0_utc_ms, self._source)
+        return OutgoingRecord(topic, key, headers, record)
 
 
 def pack(
     session: Session, epoch: int, packet_ms: int, from_ms: int | None = None, to_ms: int | None = None
-) -> Iterator[Published]:
+) -> Iterator[OutgoingRecord]:
     """The session's records from ``from_ms`` to ``to_ms`` (session clock), by ``emitted_ms``.
 
     At the same instant messages come first, then laps, then packets. What was known before ``from_ms`` is told
@@ -76,7 +76,7 @@ def pack(
     entered = _entered(session, begin)
     told = _known(session, info.model_copy(update={"start_ms": begin}), begin, end)
     next_told = next(told, None)
-    stamper = Stamper(session.session_key, epoch, session.t0_utc_ms, info.source)
+    builder = RecordBuilder(session.session_key, epoch, session.t0_utc_ms, info.source)
     instants = [begin, *range(begin + packet_ms, end, packet_ms), end]
     # One search a car for all packets: one a packet would cost more than everything else here.
     cuts = {
@@ -85,7 +85,7 @@ def pack(
     }
     for nth, until in enumerate(instants[1:]):
         while next_told is not None and next_told[0] <= until:
-            yield stamper.fact(*next_told)
+            yield builder.fact(*next_told)
             next_told = next(told, None)
         for number, columns in session.telemetry.items():
             if entered.get(number, begin) >= until:
@@ -96,7 +96,7 @@ def pack(
                 until_ms=until,
                 **{name: column[first:last].tolist() for name, column in columns.items()},
             )
-            yield stamper.packet(packet)
+            yield builder.packet(packet)
 
 
 def _entered(session: Session, begin: int) -> dict[str, int]:

@@ -16,7 +16,7 @@ from aiokafka.structs import RecordMetadata
 from f1stream import topics
 from f1stream.kafka import producer_for, unreachable
 from f1stream.settings import Settings
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session, SourceError
 from models import Packet
 
@@ -49,7 +49,7 @@ class Pace:
 
 
 @dataclass
-class Counts:
+class RunCounts:
     """What was published of one run."""
 
     session_key: str
@@ -61,7 +61,7 @@ class Counts:
     messages: int = 0
     seconds: float = 0.0
 
-    def add(self, item: Published) -> None:
+    def add(self, item: OutgoingRecord) -> None:
         """Count a record."""
         self.records += 1
         if isinstance(item.record, Packet):
@@ -84,12 +84,12 @@ def packet_ms_for(speed: float | None) -> int:
     return 250 if speed <= 10 else 1_000
 
 
-def too_large(item: Published, size: int) -> SourceError:
+def too_large(item: OutgoingRecord, size: int) -> SourceError:
     """What to say of a record that no topic takes."""
     kind = getattr(item.record, "kind", type(item.record).__name__.lower())
     hint = "Publish shorter packets (--packet-ms)" if item.topic == topics.TELEMETRY else "Look at it in the source"
     return SourceError(
-        f"A record of {item.key.decode()} in {item.topic} ({kind}, at session time {item.stamp.emitted_ms} ms) has "
+        f"A record of {item.key.decode()} in {item.topic} ({kind}, at session time {item.headers.emitted_ms} ms) has "
         f"{size:,} bytes, more than the {topics.MAX_VALUE_BYTES:,} that a record may have: the run ends before it. "
         f"{hint}."
     )
@@ -98,11 +98,11 @@ def too_large(item: Published, size: int) -> SourceError:
 class Outbox:
     """Records on their way to the broker, so many at a time, and the counts of them."""
 
-    def __init__(self, producer: AIOKafkaProducer, counts: Counts) -> None:
+    def __init__(self, producer: AIOKafkaProducer, counts: RunCounts) -> None:
         self._producer, self._counts = producer, counts
         self._sent: deque[asyncio.Future[RecordMetadata]] = deque()
 
-    async def put(self, item: Published) -> None:
+    async def put(self, item: OutgoingRecord) -> None:
         """Send a record, waiting while too many are on their way.
 
         Raises SourceError for one that is too large or a run that the workers refuse, and KafkaError when one before
@@ -111,7 +111,7 @@ class Outbox:
         value = topics.encode(item.record)
         if len(value) > topics.MAX_VALUE_BYTES:
             raise too_large(item, len(value))
-        future = await self._producer.send(item.topic, value, key=item.key, headers=item.stamp.headers())
+        future = await self._producer.send(item.topic, value, key=item.key, headers=item.headers.encode())
         self._sent.append(future)
         self._counts.add(item)
         while self._sent and (self._sent[0].done() or len(self._sent) > SEND_AHEAD):
@@ -142,13 +142,13 @@ async def publish(
     to_ms: int | None = None,
     epoch: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
-) -> Counts:
+) -> RunCounts:
     """Publish a whole run and return when every record is delivered.
 
     ``progress`` is told the session time (ms) reached. ``epoch`` is the wall clock's now unless given.
     Raises BrokerError when the broker cannot be reached, and SourceError when a record is too large to be sent.
     """
-    counts = Counts(session.session_key, epoch if epoch is not None else time.time_ns() // 1_000_000)
+    counts = RunCounts(session.session_key, epoch if epoch is not None else time.time_ns() // 1_000_000)
     linger_ms = 0 if speed is not None and speed <= 10 else BULK_LINGER_MS
     producer = producer_for(settings, linger_ms=linger_ms, max_batch_size=BATCH_BYTES)
     began = time.monotonic()
@@ -161,8 +161,8 @@ async def publish(
     last = None
     try:
         for item in pack(session, counts.epoch, packet_ms or packet_ms_for(speed), from_ms, to_ms):
-            if item.stamp.emitted_ms != last:
-                last = item.stamp.emitted_ms
+            if item.headers.emitted_ms != last:
+                last = item.headers.emitted_ms
                 progress(last)
                 await pace.until(last)
             await outbox.put(item)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from f1stream.errors import UserError
 from models import Lap, Message
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -18,7 +19,7 @@ object arrays when they have nulls.
 """
 
 
-class SourceError(Exception):
+class SourceError(UserError):
     """A source that cannot be read; its text is one sentence for the user."""
 
 

@@ -14,22 +14,18 @@ from itertools import chain
 from pathlib import Path
 
 from f1stream.settings import settings
-from f1stream.sources.archive import read_archive, require_archive
-from f1stream.sources.fastf1.fetch import at_hand
-from f1stream.sources.fastf1.identity import states
-from f1stream.sources.fastf1.schedule import Wanted
-from f1stream.sources.livetiming.recording import Recording, open_recording
-from f1stream.sources.livetiming.tally import Tally
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.fastf1.fetch import fetch_if_missing
+from f1stream.sources.fastf1.identity import identity_messages
+from f1stream.sources.fastf1.schedule import SessionRef
+from f1stream.sources.kinds import KINDS
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.parser.counts import ParseCounts
+from f1stream.sources.livetiming.recording.reader import Recording, open_recording
 from f1stream.sources.session import Session, SourceError
+from f1stream.sources.session_archive import read_archive, require_archive
 from f1stream.sources.simulator import SimOptions, simulate
 
 log = logging.getLogger(__name__)
-KINDS = "archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:[cars=22,laps=57,seed=1,sessions=1]"
-WHICH = (
-    "Behind a recording's path, #KEY names one of several sessions in it, and #YEAR/EVENT/SESSION the one it is of "
-    "where it does not say so itself"
-)
 TOLD = 10
 """So many names are told at the most."""
 
@@ -42,8 +38,8 @@ def open_source(spec: str) -> list[Callable[[], Session]]:
         require_archive(folder)
         return [lambda: read_archive(folder)]
     if kind == "fastf1":
-        wanted = Wanted.parse(rest)
-        return [lambda: read_archive(at_hand(settings(), wanted))]
+        wanted = SessionRef.parse(rest)
+        return [lambda: read_archive(fetch_if_missing(settings(), wanted))]
     if kind == "recording" and rest:
         path, session = split_recording(rest)
         recording = open_recording(path)
@@ -63,7 +59,7 @@ def split_recording(text: str) -> tuple[Path, str | None]:
     return Path(before).expanduser(), session
 
 
-def recorded(recording: Recording, session: str | None = None) -> tuple[Session, Tally]:
+def recorded(recording: Recording, session: str | None = None) -> tuple[Session, ParseCounts]:
     """A session of a recording, and what of it could not be used. ``session``: what stands behind ``#``.
 
     Raises SourceError.
@@ -71,22 +67,22 @@ def recorded(recording: Recording, session: str | None = None) -> tuple[Session,
     source = f"recording:{recording.path.name}"
     if session is None or "/" not in session:
         return as_session(recording, source, session)
-    wanted = Wanted.parse(session)
+    wanted = SessionRef.parse(session)
     first = next(iter(recording))
     if any(message.topic == "SessionInfo" for message in recording):
         raise SourceError(f"{source} says itself which session it is of: leave #{session} out, or name a key.")
-    return as_session(chain(states(settings(), wanted, first.sent_ms), recording), source)
+    return as_session(chain(identity_messages(settings(), wanted, first.sent_ms), recording), source)
 
 
 def _recorded(recording: Recording, name: str | None) -> Session:
-    session, tally = recorded(recording, name)
-    lines, refused = recording.counts.damaged.total(), tally.damaged.total()
+    session, counts = recorded(recording, name)
+    lines, refused = recording.counts.damaged.total(), counts.damaged.total()
     if lines or refused:
         log.warning(
             "%s: %d lines could not be read and %d messages were not what their topic has; the rest is whole.",
             recording.path, lines, refused,
         )  # fmt: skip
-    if new := [*tally.unknown_topics, *tally.unknown_fields]:
+    if new := [*counts.unknown_topics, *counts.unknown_fields]:
         log.warning("%s: the feed has what we do not know: %s.", recording.path, ", ".join(sorted(new)[:TOLD]))
     return session
 

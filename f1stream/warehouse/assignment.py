@@ -23,7 +23,7 @@ class OffsetStore(Protocol):
         """Insert the offsets of partitions, or of new incarnations of them; those that are there stay."""
 
 
-class Log(Protocol):
+class TopicLog(Protocol):
     """The records in Kafka, apart from those that are delivered."""
 
     async def first_offsets(self, partitions: list[Partition]) -> dict[Partition, int]:
@@ -41,7 +41,7 @@ class Assignment:
     """The partitions of one generation of the consumer group."""
 
     store: OffsetStore
-    log: Log
+    log: TopicLog
     read_from: dict[Partition, int] = field(default_factory=dict)
     """The offset at which reading of each began."""
     loaded: dict[Partition, LoadedOffset] | None = None

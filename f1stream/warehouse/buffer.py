@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from f1stream.processing.acks import PendingAck
-from f1stream.processing.records import Record
+from f1stream.processing.records import KafkaRecord
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from f1stream.warehouse.tables import DecodedRecord
 
@@ -69,7 +69,7 @@ class RecordBuffer:
         else:
             self.batches[partition] = rest
 
-    def message(self, partition: Partition, offset: int) -> Record:
+    def message(self, partition: Partition, offset: int) -> KafkaRecord:
         """The Kafka record at ``offset``."""
         return next(ack.event.message for ack in self.pending[partition] if ack.event.message.offset == offset)
 

@@ -1,64 +1,41 @@
-"""``f1stream warehouse``: make the tables, look at them, ask them."""
+"""What ``f1stream warehouse`` prints."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
 import json
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import typer
+import snowflake.connector
 from rich.console import Console
 from rich.table import Table
 
-from f1stream.child_environment import environment_for
-from f1stream.embedded.broker import claim
-from f1stream.embedded.running import data_folder, embedded_warehouse
-from f1stream.embedded.warehouse import command as warehouse_command
-from f1stream.embedded.warehouse import require_password_beyond_loopback
-from f1stream.kafka import BrokerError, log_ends
-from f1stream.settings import Settings, settings
+from f1stream.embedded.running import embedded_warehouse
+from f1stream.kafka import BrokerError, end_offsets
+from f1stream.settings import Settings
+from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
+from f1stream.warehouse.partition_batch import Partition
+from f1stream.warehouse.schema import create, status
 
-app = typer.Typer(help="The warehouse: Snowflake, or the embedded one.", no_args_is_help=True)
 
-
-@app.command()
-def init() -> None:
-    """Create database, schemas, tables, stage and offsets where they do not exist yet."""
-    from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415 - the connector is slow to import
-    from f1stream.warehouse.schema import create  # noqa: PLC0415
-
-    with embedded_warehouse(settings()), closing(Warehouse(settings())) as warehouse:
-        for done in create(warehouse, settings().snowflake_database):
+def create_all(settings: Settings) -> None:
+    """Create what does not exist yet, and print what was done."""
+    with embedded_warehouse(settings), closing(Warehouse(settings)) as warehouse:
+        for done in create(warehouse, settings.snowflake_database):
             print(done)  # noqa: T201
 
 
-@app.command()
-def serve() -> None:
-    """The embedded warehouse, in the foreground: for workers in other containers."""
-    s = settings()
-    require_password_beyond_loopback(s, s.web_host)
-    claim(s.web_host, s.embedded_warehouse_port, "F1STREAM_EMBEDDED_WAREHOUSE_PORT", "the embedded warehouse")
-    print(f"Embedded warehouse on {s.web_host}:{s.embedded_warehouse_port}. Ctrl-C stops it.", flush=True)  # noqa: T201
-    arguments = warehouse_command(data_folder(s), s.embedded_warehouse_port, s.web_host)
-    os.execve(arguments[0], arguments, environment_for(s, "warehouse"))  # noqa: S606 - this interpreter, no shell
-
-
-@app.command()
-def status() -> None:
-    """Tables, rows, last load, and how many records each is behind Kafka."""
-    from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415
-    from f1stream.warehouse.schema import status as loaded_status  # noqa: PLC0415
-
-    with embedded_warehouse(settings()), closing(Warehouse(settings())) as warehouse:
-        loaded = loaded_status(warehouse)
+def show_status(settings: Settings) -> None:
+    """Print tables, rows, last load, and how many records each is behind Kafka."""
+    with embedded_warehouse(settings), closing(Warehouse(settings)) as warehouse:
+        loaded = status(warehouse)
     try:
-        lags = asyncio.run(_lags(settings(), loaded))
+        lags = asyncio.run(_lags(settings, loaded))
     except (BrokerError, TimeoutError) as error:
         lags = {}
         print(f"Lag is not known: {error}", file=sys.stderr)  # noqa: T201
@@ -69,11 +46,10 @@ def status() -> None:
     Console().print(table)
 
 
-async def _lags(s: Settings, loaded: list[Any]) -> dict[str, int]:
-    """By topic."""
-    from f1stream.warehouse.partition_batch import Partition  # noqa: PLC0415
-
-    ends = await log_ends(s, [Partition(part.topic, n) for part in loaded for n in range(s.topic_partitions)])
+async def _lags(settings: Settings, loaded: list[Any]) -> dict[str, int]:
+    """Records that are not loaded yet, by topic."""
+    partitions = [Partition(part.topic, n) for part in loaded for n in range(settings.topic_partitions)]
+    ends = await end_offsets(settings, partitions)
     return {
         part.topic: sum(
             max(end - part.next_offsets.get(of.partition, 0), 0) for of, end in ends.items() if of.topic == part.topic
@@ -82,25 +58,15 @@ async def _lags(s: Settings, loaded: list[Any]) -> dict[str, int]:
     }
 
 
-@app.command()
-def sql(
-    query: Annotated[str, typer.Argument(help="One statement.", metavar='"SELECT …"')],
-    output: Annotated[
-        Literal["table", "csv", "json"], typer.Option("--format", help="How rows are written.")
-    ] = "table",
-) -> None:
-    """Run a query and print its rows."""
-    import snowflake.connector  # noqa: PLC0415
-
-    from f1stream.warehouse.connection import Warehouse, sentence  # noqa: PLC0415
-
-    with embedded_warehouse(settings()), closing(Warehouse(settings())) as warehouse:
+def run_query(settings: Settings, query: str, output: str) -> None:
+    """Run one statement and print its rows as ``table``, ``csv`` or ``json``. Raises WarehouseError."""
+    with embedded_warehouse(settings), closing(Warehouse(settings)) as warehouse:
         try:
             cursor = warehouse.execute(query)
             names = [column.name.lower() for column in cursor.description or ()]
             rows = cursor.fetchall()
         except snowflake.connector.Error as error:
-            raise WarehouseError(sentence(error)) from error
+            raise WarehouseError(error_text(error)) from error
     _write(names, rows, output)
 
 

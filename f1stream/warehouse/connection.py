@@ -139,6 +139,6 @@ def refuses_data(error: snowflake.connector.Error) -> bool:
     return isinstance(error, refused.ProgrammingError) and error.errno in DATA_ERRORS
 
 
-def sentence(error: snowflake.connector.Error) -> str:
+def error_text(error: snowflake.connector.Error) -> str:
     """What the warehouse said, on one line."""
     return " ".join(str(error.raw_msg or error.msg or error).split())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from f1stream.errors import UserError
 
-class WarehouseError(Exception):
+
+class WarehouseError(UserError):
     """The warehouse cannot be used; the text is one sentence for the user."""
 
 

@@ -17,7 +17,7 @@ import snowflake.connector
 
 from f1stream import metrics, topics
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import Warehouse, refuses_data, sentence
+from f1stream.warehouse.connection import Warehouse, error_text, refuses_data
 from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from f1stream.warehouse.tables import DecodedRecord, Table
@@ -82,7 +82,7 @@ class Loader:
         except snowflake.connector.Error as error:
             if not refuses_data(error):
                 raise
-            raise DataRefused(f"the warehouse refused it: {sentence(error)}") from error
+            raise DataRefused(f"the warehouse refused it: {error_text(error)}") from error
 
     def _load(self, batches: list[PartitionBatch]) -> Counter[str]:
         records = [record for record in self._new(batches) if record.rows]

@@ -12,7 +12,7 @@ import snowflake.connector
 
 from f1stream.jolpica.resources import ALL as JOLPICA
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import Warehouse, sentence
+from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
 
 MISSING = 2003
@@ -40,7 +40,7 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
                 answer = warehouse.execute(statement).fetchone()
             except snowflake.connector.Error as error:
                 what = " ".join(statement.split())[:100]
-                raise WarehouseError(f"{file.name}: {sentence(error)} The statement was: {what}") from error
+                raise WarehouseError(f"{file.name}: {error_text(error)} The statement was: {what}") from error
             if isinstance(answer, tuple) and not statement.lower().startswith("use "):
                 done.append(str(answer[0]))
         yield f"{file.name}: " + " ".join(done)
@@ -65,7 +65,7 @@ def _statements(text: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class TableStatus:
     """One topic's table."""
 
     table: str
@@ -77,7 +77,7 @@ class Loaded:
     """By partition, of the newest incarnation."""
 
 
-def status(warehouse: Warehouse) -> list[Loaded]:
+def status(warehouse: Warehouse) -> list[TableStatus]:
     """What every raw table holds. Raises WarehouseError when they are not there."""
     try:
         offsets = warehouse.rows(
@@ -91,9 +91,9 @@ def status(warehouse: Warehouse) -> list[Loaded]:
     except snowflake.connector.Error as error:
         if error.errno == MISSING:
             raise WarehouseError("The tables are not there: run `f1stream warehouse init`.") from error
-        raise WarehouseError(sentence(error)) from error
+        raise WarehouseError(error_text(error)) from error
     return [
-        Loaded(
+        TableStatus(
             table.name,
             table.topic,
             counts[table.name],

@@ -18,9 +18,9 @@ from f1stream.processing.acks import Acknowledge, AckTracker
 from f1stream.processing.batch import Batch
 from f1stream.processing.dead_letters import reject
 from f1stream.processing.outputs import Output, Outputs, deliver
-from f1stream.processing.records import Event
+from f1stream.processing.records import KafkaEvent
 from f1stream.topics import BadRecord, SequenceGap
-from f1stream.warehouse.assignment import Assignment, Log, OffsetStore
+from f1stream.warehouse.assignment import Assignment, OffsetStore, TopicLog
 from f1stream.warehouse.buffer import FlushLimits, RecordBuffer
 from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch, halves, rows_of
@@ -34,7 +34,7 @@ OFFSETS_WITHIN_S = 20.0
 """A rebalance waits this long for the warehouse; after that, the first batch does."""
 
 
-class Loader(OffsetStore, Protocol):
+class AsyncLoader(OffsetStore, Protocol):
     """The warehouse."""
 
     async def load(self, batches: list[PartitionBatch]) -> Counter[str]:
@@ -48,7 +48,7 @@ class ArchiveSink:
     """Buffers records, loads them, and acknowledges what is loaded."""
 
     def __init__(
-        self, loader: Loader, kafka_log: Log, outputs: Outputs, limits: FlushLimits, retry: Retry, *,
+        self, loader: AsyncLoader, kafka_log: TopicLog, outputs: Outputs, limits: FlushLimits, retry: Retry, *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         """``outputs`` takes dead letters; ``clock`` is monotonic (s)."""
@@ -114,7 +114,9 @@ class ArchiveSink:
             if not self.buffer.batches:  # all of it was loaded before
                 await self.acks.acknowledge(acknowledge)
 
-    async def _receive(self, event: Event, assignment: Assignment, offsets: Mapping[Partition, LoadedOffset]) -> None:
+    async def _receive(
+        self, event: KafkaEvent, assignment: Assignment, offsets: Mapping[Partition, LoadedOffset]
+    ) -> None:
         record = event.message
         partition = Partition(record.topic, record.partition)
         ack = self.acks.take(event)
@@ -151,7 +153,7 @@ class ArchiveSink:
             return
         lost = min(begin, found) - first
         log.error("%s[%d]: %d records from %d on were deleted before they were loaded.", *partition, lost, first)
-        metrics.DEAD.labels(CONSUMER, partition.topic).inc()
+        metrics.DEAD_LETTERS.labels(CONSUMER, partition.topic).inc()
         letter = DeadLetter(
             consumer=CONSUMER, topic=partition.topic, partition=partition.partition, offset=first, timestamp_ms=0,
             key=None, reason=f"{lost} records from here on were deleted by retention before they were loaded",

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from f1stream import topics
-from f1stream.topics import BadRecord, Stamp
+from f1stream.topics import BadRecord, RecordHeaders
 from models import DeadLetter, Lap, Message, Packet
 from models.packet import COLUMNS
 
@@ -89,7 +89,7 @@ class DecodedRecord:
 
     origin: Origin
     key: bytes
-    stamp: Stamp | None
+    headers: RecordHeaders | None
     """None for a dead letter of a record without one."""
     timestamp_ms: int
     """Kafka's own, Unix ms."""
@@ -124,18 +124,18 @@ class Table:
         record = self.decode(message.value)
         if self.topic == topics.DEAD_LETTERS:
             try:
-                stamp = Stamp.read(message.headers, message.timestamp)
+                headers = RecordHeaders.decode(message.headers, message.timestamp)
             except BadRecord:
-                stamp = None  # the letter may be about just that
+                headers = None  # the letter may be about just that
         else:
-            stamp = Stamp.read(message.headers, message.timestamp)
+            headers = RecordHeaders.decode(message.headers, message.timestamp)
             if self.topic == topics.MESSAGES:
                 topics.session_key_of(message.key)
             else:
                 _, number = topics.session_of(message.key)
                 if record.driver_number != number:
                     raise BadRecord(f"driver_number is {record.driver_number}, the key says {number}")
-        return replace(found, stamp=stamp, record=record, rows=self.count(record))
+        return replace(found, headers=headers, record=record, rows=self.count(record))
 
     def arrow(self, records: list[DecodedRecord]) -> pa.Table:
         """The rows of ``records``, all of which have some, in order.
@@ -170,15 +170,15 @@ COMMON = _columns(
 def _common(records: list[DecodedRecord]) -> Values:
     values: Values = {column.name: [] for column in COMMON}
     for record in records:
-        n, origin, stamp = record.rows, record.origin, record.stamp
-        known_ms = record.timestamp_ms if stamp is None else stamp.t0_utc_ms
+        n, origin, headers = record.rows, record.origin, record.headers
+        known_ms = record.timestamp_ms if headers is None else headers.t0_utc_ms
         for name, value in (
             ("kafka_topic", origin.topic),
             ("kafka_incarnation", origin.incarnation),
             ("kafka_partition", origin.partition),
             ("kafka_offset", origin.offset),
-            ("source", None if stamp is None else stamp.source),
-            ("epoch", None if stamp is None else stamp.epoch),
+            ("source", None if headers is None else headers.source),
+            ("epoch", None if headers is None else headers.run_id),
             ("session_key", _session_key(record)),
             ("session_date", _utc(known_ms).date()),
             ("published_at", _utc(record.timestamp_ms)),
@@ -207,7 +207,7 @@ def _samples(records: list[DecodedRecord]) -> Values:
     packets: list[tuple[Packet, DecodedRecord]] = [(record.record, record) for record in records]
     values: Values = {"driver_number": [], "utc": []}
     for packet, record in packets:
-        t0 = 0 if record.stamp is None else record.stamp.t0_utc_ms
+        t0 = 0 if record.headers is None else record.headers.t0_utc_ms
         values["driver_number"].extend([packet.driver_number] * record.rows)
         values["utc"].extend((t0 + t) * 1000 for t in packet.session_time_ms)
     for name in COLUMNS:
@@ -241,8 +241,8 @@ def _laps(records: list[DecodedRecord]) -> Values:
 
 
 def _sequence(records: list[DecodedRecord]) -> Values:
-    stamps = [record.stamp for record in records if record.stamp is not None]
-    return {"seq": [stamp.seq for stamp in stamps], "emitted_ms": [stamp.emitted_ms for stamp in stamps]}
+    known = [record.headers for record in records if record.headers is not None]
+    return {"seq": [headers.seq for headers in known], "emitted_ms": [headers.emitted_ms for headers in known]}
 
 
 def _messages(records: list[DecodedRecord]) -> Values:

@@ -14,10 +14,10 @@ from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from agents import health
-from agents.health import Vitals
+from agents.health import WorkerHealth
 from f1stream import topics
+from f1stream.process_health import STUCK_S, StallDetector
 from f1stream.processing.acks import AckTracker
-from f1stream.vitals import STUCK_S, Progress
 
 INPUT = TP("telemetry", 3)
 CHANGELOG = TP("f1stream-race-cars-changelog", 6)
@@ -65,52 +65,56 @@ def consumer() -> Consumer:
 
 
 @pytest.fixture
-def vitals(consumer: Consumer, at: Callable[[float], None]) -> Vitals:
-    return Vitals(worker(consumer))
+def worker_health(consumer: Consumer, at: Callable[[float], None]) -> WorkerHealth:
+    return WorkerHealth(worker(consumer))
 
 
 At = Callable[[float], None]
 
 
 def test_growing_partition_of_which_nothing_is_acknowledged_is_unhealthy(
-    vitals: Vitals, consumer: Consumer, at: At
+    worker_health: WorkerHealth, consumer: Consumer, at: At
 ) -> None:
-    assert vitals.stuck() is None
+    assert worker_health.stuck() is None
     consumer.ends[INPUT] = 200
     at(STUCK_S - 1)
-    assert vitals.stuck() is None, "not for so short a time"
+    assert worker_health.stuck() is None, "not for so short a time"
     at(STUCK_S + 1)
-    assert "telemetry[3] has grown to 200" in (vitals.stuck() or "")
-    assert "telemetry[3] has grown to 200" in (vitals.reason() or "")
-    assert not vitals.alive()
+    assert "telemetry[3] has grown to 200" in (worker_health.stuck() or "")
+    assert "telemetry[3] has grown to 200" in (worker_health.reason() or "")
+    assert not worker_health.alive()
 
 
-def test_changelog_of_a_table_grows_and_is_never_acknowledged(vitals: Vitals, consumer: Consumer, at: At) -> None:
+def test_changelog_of_a_table_grows_and_is_never_acknowledged(
+    worker_health: WorkerHealth, consumer: Consumer, at: At
+) -> None:
     """The client keeps a changelog's partitions, and fetches from them, after the table is recovered."""
     consumer.ends[CHANGELOG] = 0
-    assert (vitals.reason(), vitals.alive()) == (None, True)
+    assert (worker_health.reason(), worker_health.alive()) == (None, True)
     at(1.0)
     consumer.ends[CHANGELOG] = 1  # the first write to the table
-    assert (vitals.reason(), vitals.alive()) == (None, True)
+    assert (worker_health.reason(), worker_health.alive()) == (None, True)
     at(STUCK_S + 2)
-    assert (vitals.reason(), vitals.alive()) == (None, True)
-    assert list(vitals.lags()) == [INPUT]
+    assert (worker_health.reason(), worker_health.alive()) == (None, True)
+    assert list(worker_health.lags()) == [INPUT]
 
 
-def test_lag_is_what_is_not_acknowledged(vitals: Vitals, consumer: Consumer) -> None:
+def test_lag_is_what_is_not_acknowledged(worker_health: WorkerHealth, consumer: Consumer) -> None:
     unread, ahead = TP("telemetry", 4), TP("telemetry", 5)
     consumer.ends |= {unread: 7, ahead: 3}
     consumer._committed_offset[ahead] = 4  # acknowledged since the latest fetch
-    assert vitals.lags() == {INPUT: 50, unread: 7, ahead: 0}
+    assert worker_health.lags() == {INPUT: 50, unread: 7, ahead: 0}
 
 
 def test_worker_that_has_not_connected_yet_is_alive_and_not_healthy(at: At) -> None:
     app = worker(None)
     app.assignor = SimpleNamespace(assigned_actives=set)
-    vitals = Vitals(app)
-    assert (vitals.reason(), vitals.alive(), vitals.lags()) == ("No partitions are assigned yet.", True, {})
+    worker_health = WorkerHealth(app)
+    assert (worker_health.reason(), worker_health.alive()) == ("No partitions are assigned yet.", True)
+    assert worker_health.lags() == {}
     app._consumer = SimpleNamespace(assignment=not_started)
-    assert (vitals.reason(), vitals.alive(), vitals.lags()) == ("No partitions are assigned yet.", True, {})
+    assert (worker_health.reason(), worker_health.alive()) == ("No partitions are assigned yet.", True)
+    assert worker_health.lags() == {}
 
 
 def not_started() -> set[TP]:
@@ -119,31 +123,31 @@ def not_started() -> set[TP]:
 
 @pytest.mark.parametrize("busy", ["rebalancing", "recovery"])
 def test_worker_in_a_rebalance_or_a_recovery_is_alive_and_not_healthy(
-    vitals: Vitals, consumer: Consumer, at: At, busy: str
+    worker_health: WorkerHealth, consumer: Consumer, at: At, busy: str
 ) -> None:
-    assert vitals.alive()
+    assert worker_health.alive()
     consumer.ends[INPUT] = 200
     at(STUCK_S + 1)
     if busy == "rebalancing":
-        vitals.app.rebalancing = True
+        worker_health.app.rebalancing = True
     else:
-        vitals.app.tables.recovery.in_recovery = True
-    assert vitals.reason() in {"Partitions are being assigned.", "Tables are being recovered."}
-    assert vitals.alive()
+        worker_health.app.tables.recovery.in_recovery = True
+    assert worker_health.reason() in {"Partitions are being assigned.", "Tables are being recovered."}
+    assert worker_health.alive()
 
 
 def test_records_that_are_received_and_wait_for_others_are_not_stuck(consumer: Consumer, at: At) -> None:
     """As all of a partition do behind a run whose source was killed: a new worker would get no further."""
-    vitals = Vitals(worker(consumer), progress=Progress("received"))
-    acks = AckTracker(vitals.received)
+    worker_health = WorkerHealth(worker(consumer), stalls=StallDetector("received"))
+    acks = AckTracker(worker_health.received)
     for now in range(0, 3600, 10):
         at(now)
         acks.take(record(100 + now))
         consumer.ends[INPUT] = 110 + now
-        assert vitals.stuck() is None
+        assert worker_health.stuck() is None
     at(3600 + STUCK_S)
     consumer.ends[INPUT] = 9000
-    assert "has grown" in (vitals.stuck() or ""), "nothing more was received"
+    assert "has grown" in (worker_health.stuck() or ""), "nothing more was received"
 
 
 def record(offset: int) -> Any:
@@ -153,60 +157,64 @@ def record(offset: int) -> Any:
 def test_records_that_wait_for_a_flush_are_not_stuck(consumer: Consumer, at: At) -> None:
     """Asked every ten seconds, as a supervisor does, over an hour of flushes every ten minutes."""
     flush_s = 600
-    vitals = Vitals(worker(consumer), progress=Progress("acknowledged", STUCK_S + flush_s))
+    worker_health = WorkerHealth(worker(consumer), stalls=StallDetector("acknowledged", STUCK_S + flush_s))
     for now in range(0, 3600, 10):
         at(now)
         consumer.ends[INPUT], consumer._committed_offset[INPUT] = 100 + now, now // flush_s * flush_s
-        assert vitals.stuck() is None, f"at {now} s"
+        assert worker_health.stuck() is None, f"at {now} s"
     at(3600 + flush_s + STUCK_S)
     consumer.ends[INPUT] = 9000
-    assert "has grown" in (vitals.stuck() or ""), "it has not moved since 3000 s"
+    assert "has grown" in (worker_health.stuck() or ""), "it has not moved since 3000 s"
 
 
 async def test_health_says_for_what_a_worker_waits_also_when_nothing_more_comes(
-    vitals: Vitals, monkeypatch: pytest.MonkeyPatch
+    worker_health: WorkerHealth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "tell", lambda **_: None)  # its metrics are the process's
     app = SimpleNamespace(web=SimpleNamespace(web_app=web.Application()))
-    health.serve_health(app, vitals)
+    health.serve_health(app, worker_health)
     async with TestClient(TestServer(app.web.web_app)) as client:
         for waits in ("No space left on device", None):
-            vitals.waits = waits
+            worker_health.waits = waits
             answer = await client.get("/health")
             assert (answer.status, (await answer.json())["waits"]) == (200, waits)
 
 
-def test_worker_that_waits_for_the_warehouse_is_not_replaced(vitals: Vitals, consumer: Consumer, at: At) -> None:
-    assert (vitals.reason(), vitals.alive()) == (None, True)
+def test_worker_that_waits_for_the_warehouse_is_not_replaced(
+    worker_health: WorkerHealth, consumer: Consumer, at: At
+) -> None:
+    assert (worker_health.reason(), worker_health.alive()) == (None, True)
     at(STUCK_S + 1)
     consumer.ends[INPUT] = 200
-    assert not vitals.alive()
-    vitals.waits = "The warehouse is away."
-    assert (vitals.reason(), vitals.alive()) == ("The warehouse is away.", True)
+    assert not worker_health.alive()
+    worker_health.waits = "The warehouse is away."
+    assert (worker_health.reason(), worker_health.alive()) == ("The warehouse is away.", True)
 
 
 def test_worker_whose_topics_came_to_differ_is_unhealthy_and_not_replaced(
-    vitals: Vitals, consumer: Consumer, at: At
+    worker_health: WorkerHealth, consumer: Consumer, at: At
 ) -> None:
     """A new one would refuse to start."""
     wrong: list[str] = []
-    vitals.wrong_topics = lambda: next(iter(wrong), None)
-    assert (vitals.reason(), vitals.alive()) == (None, True)
+    worker_health.wrong_topics = lambda: next(iter(wrong), None)
+    assert (worker_health.reason(), worker_health.alive()) == (None, True)
     wrong.append("laps has other partitions.")
-    assert (vitals.reason(), vitals.alive()) == ("laps has other partitions.", True)
+    assert (worker_health.reason(), worker_health.alive()) == ("laps has other partitions.", True)
     at(STUCK_S + 1)
     consumer.ends[INPUT] = 200
-    assert (vitals.reason(), vitals.alive()) == ("laps has other partitions.", True)
+    assert (worker_health.reason(), worker_health.alive()) == ("laps has other partitions.", True)
 
 
-def test_partition_that_does_not_grow_is_only_idle(vitals: Vitals, at: At) -> None:
-    assert vitals.stuck() is None
+def test_partition_that_does_not_grow_is_only_idle(worker_health: WorkerHealth, at: At) -> None:
+    assert worker_health.stuck() is None
     at(10 * STUCK_S)
-    assert vitals.stuck() is None
+    assert worker_health.stuck() is None
 
 
-def test_position_that_moves_is_healthy_however_far_behind(vitals: Vitals, consumer: Consumer, at: At) -> None:
+def test_position_that_moves_is_healthy_however_far_behind(
+    worker_health: WorkerHealth, consumer: Consumer, at: At
+) -> None:
     for minute in range(10):
         at(60.0 * minute)
         consumer.ends[INPUT], consumer._committed_offset[INPUT] = 1_000_000 + minute, 50 + minute
-        assert vitals.stuck() is None
+        assert worker_health.stuck() is None

@@ -22,10 +22,10 @@ import psutil
 from f1stream import topics
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.sources.archive import read_archive
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
-from f1stream.topics import Stamp
+from f1stream.sources.session_archive import read_archive
+from f1stream.topics import RecordHeaders
 from f1stream.warehouse import tables
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
@@ -65,17 +65,17 @@ async def plain_loop(rig: Rig, session: Session) -> float:
     while not race.ended:
         for messages in (await consumer.getmany(timeout_ms=100, max_records=500)).values():
             for message in messages:
-                stamp = Stamp.read(message.headers, message.timestamp / 1000)
+                headers = RecordHeaders.decode(message.headers, message.timestamp / 1000)
                 if message.topic == topics.MESSAGES:
-                    race.take_message(stamp.seq, stamp.emitted_ms, topics.decode_message(message.value))
+                    race.take_message(headers.seq, headers.emitted_ms, topics.decode_message(message.value))
                     continue
                 driver = drivers.setdefault(message.key, DriverJoin(topics.session_of(message.key)[1]))
-                driver.begins(stamp.epoch, None)
+                driver.begins(headers.run_id, None)
                 if message.topic == topics.LAPS:
-                    driver.take_lap(stamp.seq, stamp.emitted_ms, topics.decode_lap(message.value), None)
+                    driver.take_lap(headers.seq, headers.emitted_ms, topics.decode_lap(message.value), None)
                 else:
                     packet = topics.decode_packet(message.value)
-                    driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, packet, None)
+                    driver.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, packet, None)
         for driver in drivers.values():
             while (update := driver.join()[0]) is not None:
                 race.take_update(update)
@@ -193,7 +193,7 @@ async def latency(session: Session, broker: dict[str, str] | None = None) -> Non
             ]
             began = time.monotonic()
             # The first packets are published at began: the session's instant t is at began + t - their until_ms.
-            first_ms = records[0][0].stamp.emitted_ms
+            first_ms = records[0][0].headers.emitted_ms
             publishing = asyncio.create_task(rig.publish(records, speed=1.0))
             async with aiohttp.ClientSession() as http, http.ws_connect(f"http://127.0.0.1:{port}/ws") as socket:
                 async for message in socket:

@@ -25,7 +25,7 @@ from web.connections import Connections
 from web.feed import Feed
 from web.metrics import Metrics
 from web.server import CONNECTIONS, serving
-from web.shelf import FramesRecord, Shelf
+from web.tape_store import FramesRecord, TapeStore
 
 SHELF_BYTES = 2**28
 MOST = 5_000
@@ -51,13 +51,13 @@ async def each_in_time(told: Iterable[tuple[int, Any]]) -> Any:
 
 async def tape(recorded: Recorded, limits: dict[str, int]) -> tuple[web.Application, Any]:
     """The page's server."""
-    feed = Feed(Shelf(SHELF_BYTES))
+    feed = Feed(TapeStore(SHELF_BYTES))
     feed.connected = feed.caught_up = True
-    feed.take(recorded.past)
+    feed.add_frames(recorded.past)
 
     async def run() -> None:
         async for _, record in each_in_time(recorded.frames):
-            feed.take([record])
+            feed.add_frames([record])
 
     return create_app(Settings(**limits), feed), run
 

@@ -20,13 +20,13 @@ from statistics import quantiles
 
 import psutil
 
-from f1stream.sources.archive import read_archive
 from f1stream.sources.session import Session
+from f1stream.sources.session_archive import read_archive
 from tests.bench.dashboard import Recorded
 from tests.support.pipeline import run
 from tests.support.recorded_race import records
 from tests.support.required import DATA
-from web.shelf import FramesRecord
+from web.tape_store import FramesRecord
 
 ARCHIVE = DATA / "aus2025_race"
 VIEWERS = 2_000

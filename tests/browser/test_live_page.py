@@ -39,7 +39,7 @@ async def test_race_from_start_to_flag(browser: Browser, tmp_path: Path) -> None
     session = simulate(3, cars=10, laps=2)
     start_ms = session.truth.start_ms
     records = bytes_of(pack(session, 1, 250))
-    cut = next(n for n, (item, _) in enumerate(records) if item.stamp.emitted_ms > start_ms + KILLED_BY_MS)
+    cut = next(n for n, (item, _) in enumerate(records) if item.headers.emitted_ms > start_ms + KILLED_BY_MS)
     rig = Rig(tmp_path)
     port = free_port()
     try:

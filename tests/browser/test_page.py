@@ -36,7 +36,7 @@ from tests.support.stage import (
     themes,
     until,
 )
-from web.shelf import FramesRecord
+from web.tape_store import FramesRecord
 
 pytestmark = in_chromium
 CLOCK_AND_PLACES = "[f1stream.clock.t, f1stream.positions]"
@@ -135,7 +135,7 @@ async def test_a_damaged_run_is_shown_with_what_to_do(browser: Browser, stage: S
     stage.race()
     page, errors = await opened(browser, stage)
     await pill(page, "Live")
-    stage.feed.take([damaged_notice("message 3 came after 1")])
+    stage.feed.add_frames([damaged_notice("message 3 came after 1")])
     await pill(page, "Run is damaged")
     await page.get_by_text("This run is damaged: message 3 came after 1. Publish the session again.").wait_for()
     stage.head, stage.number = {**stage.head, "epoch": 2}, 0
@@ -161,7 +161,7 @@ async def test_a_new_run_of_the_session_replaces_the_old_one(browser: Browser, s
     stage.put(100)
     page, errors = await opened(browser, stage)
     await until(page, "f1stream.state?.t === 99 * 200")
-    stage.feed.take([head_record(epoch=2), frames_record(0, 3, epoch=2, arrived_ms=int(time.time() * 1000))])
+    stage.feed.add_frames([head_record(epoch=2), frames_record(0, 3, epoch=2, arrived_ms=int(time.time() * 1000))])
     await until(page, "f1stream.state?.t <= 2 * 200 && f1stream.state.head.epoch === 2")
     assert errors == []
 
@@ -230,11 +230,11 @@ async def test_text_from_the_feed_is_never_markup_in_a_chart(browser: Browser, s
     named = head()
     cars = [entry.model_copy(update={"tla": EVIL.format(entry.tla)}) for entry in named.cars]
     value = encode_frames([named.model_copy(update={"cars": cars})])
-    stage.feed.take([FramesRecord("test_race", "head", 1, 0, frozenset(), value, 0)])
+    stage.feed.add_frames([FramesRecord("test_race", "head", 1, 0, frozenset(), value, 0)])
     whole_race(stage.feed)
     tyres = [Stint(compound=EVIL_TYRES, first_lap=1, laps=9, tyre_life_before=0, fresh=True)]
-    stage.feed.take([frames_record(651, 1, changes={"4": {"stints": tyres}}, ended=True)])
-    stage.feed.take_facts([lap("4", 2, seq=9, compound=EVIL_TYRES)])
+    stage.feed.add_frames([frames_record(651, 1, changes={"4": {"stints": tyres}}, ended=True)])
+    stage.feed.add_facts([lap("4", 2, seq=9, compound=EVIL_TYRES)])
     page, errors = await opened(browser, stage)
     for chart in ("trace", "positions", "laptimes", "strategy"):
         place = f"document.querySelector('[data-chart={chart}]')"
@@ -407,7 +407,7 @@ async def test_an_aborted_start_is_not_where_lap_1_begins(browser: Browser, stag
         SessionStatus(session_time_ms=20_000, status="Started"),
     ]
     estimated = lap("1", 1, generated=True, end_ms=30_000)
-    stage.feed.take_facts(
+    stage.feed.add_facts(
         [*(message(seq, fact) for seq, fact in enumerate(messages)), lap("4", 1), lap("81", 1), estimated]
     )
     page, errors = await opened(browser, stage)

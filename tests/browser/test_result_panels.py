@@ -59,7 +59,7 @@ async def shows(page: Page, name: str, text: str) -> None:
 async def test_the_result_is_not_requested_before_the_flag_and_shown_after_it(
     browser: Browser, race: Stage
 ) -> None:
-    race.feed.take_marts([result(), season()])
+    race.feed.add_marts([result(), season()])
     race.put(20)
     page, errors = await opened(browser, race)
     await shows(page, "standings-label", AFTER_TWO)
@@ -83,7 +83,7 @@ async def test_the_result_is_not_requested_before_the_flag_and_shown_after_it(
 
 
 async def test_standings_are_those_before_the_event_until_its_flag(browser: Browser, race: Stage) -> None:
-    race.feed.take_marts([result(), season(held=4)])
+    race.feed.add_marts([result(), season(held=4)])
     race.put(20)
     page, errors = await opened(browser, race)
     await shows(page, "standings-label", AFTER_TWO)
@@ -117,7 +117,7 @@ async def test_standings_are_those_before_the_event_until_its_flag(browser: Brow
 async def test_what_is_unknown_after_the_flag_is_stated(
     browser: Browser, race: Stage, marts: list[SessionResult | Season], sentence: str
 ) -> None:
-    race.feed.take_marts(marts)
+    race.feed.add_marts(marts)
     race.put(20)
     race.put(1, **OVER)
     page, errors = await opened(browser, race)
@@ -128,7 +128,7 @@ async def test_what_is_unknown_after_the_flag_is_stated(
 
 async def test_before_the_first_round_there_are_no_standings(browser: Browser, race: Stage) -> None:
     year = season(held=4)
-    race.feed.take_marts([year.model_copy(update={"rounds": year.rounds[2:]})])
+    race.feed.add_marts([year.model_copy(update={"rounds": year.rounds[2:]})])
     race.put(20)
     page, _ = await opened(browser, race)
     await shows(page, "standings-note", "The season starts here: there are no standings before it.")
@@ -141,14 +141,14 @@ async def test_a_new_build_is_requested_once_and_shown(browser: Browser, race: S
     page, errors = await opened(browser, race)
     await shows(page, "result-note", "Not built yet")
     assert await requested(page) == [], "nothing is requested before the first build"
-    race.feed.take_marts([result(), season()])
+    race.feed.add_marts([result(), season()])
     await shows(page, "result-source", "own laps")
     await shows(page, "standings-label", AFTER_THREE)
     rows = [
         row(1, "81", "PIA", time_ms=5_528_199, source="jolpica"),
         row(None, "4", "NOR", position_text="D", status="Disqualified", source="jolpica"),
     ]
-    race.feed.take_marts([result(rows=rows, built_ms=BUILT_MS + 1)])
+    race.feed.add_marts([result(rows=rows, built_ms=BUILT_MS + 1)])
     await shows(page, "result-source", "Official")
     shown = await listed(page, "result")
     assert [each[0] for each in shown] == ["1", "D"]
@@ -162,7 +162,7 @@ async def test_a_new_build_is_requested_once_and_shown(browser: Browser, race: S
 
 
 async def test_a_simulated_race_has_a_result_but_counts_for_no_season(browser: Browser, stage: Stage) -> None:
-    stage.feed.take_marts([result(season=None, round=None), season()])
+    stage.feed.add_marts([result(season=None, round=None), season()])
     stage.put(20)
     page, errors = await opened(browser, stage)
     await until(page, "f1stream.state")
@@ -175,7 +175,7 @@ async def test_a_simulated_race_has_a_result_but_counts_for_no_season(browser: B
 
 
 async def test_a_new_run_hides_the_result_again(browser: Browser, race: Stage) -> None:
-    race.feed.take_marts([result(), season()])
+    race.feed.add_marts([result(), season()])
     race.put(20)
     race.put(1, **OVER)
     page, errors = await opened(browser, race)
@@ -193,7 +193,7 @@ async def test_a_new_run_hides_the_result_again(browser: Browser, race: Stage) -
 async def test_result_and_standings_are_accessible_and_fit_in_both_themes(
     browser: Browser, race: Stage, viewport: dict[str, int]
 ) -> None:
-    race.feed.take_marts([result(), season()])
+    race.feed.add_marts([result(), season()])
     race.put(20)
     page, errors = await opened(browser, race, viewport=viewport)
     await until(page, "f1stream.state")

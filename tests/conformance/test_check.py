@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from f1stream.cli import app
 from f1stream.conformance.compare import Check, Report, check_source
-from f1stream.sources.livetiming.times import utc_ms, utc_text
+from f1stream.sources.timestamps import utc_ms, utc_text
 
 T0_MS = 1_760_000_000_000
 CARS = {"4": "NOR", "81": "PIA"}

@@ -24,7 +24,7 @@ from tests.support.ports import free_port
 from tests.support.required import ROOT, missing
 from web.app import create_app
 from web.feed import Feed
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 
 pytestmark = pytest.mark.system
 
@@ -90,9 +90,9 @@ async def proxied(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         missing(f"{request.param} is not there: it is a package of Debian's")
     made, scheme = PROXIES[request.param]
     certificates(tmp_path, f"DNS:{NAME}")
-    feed = Feed(Shelf(2**26))
+    feed = Feed(TapeStore(2**26))
     feed.connected = feed.caught_up = True
-    feed.take([head_record(), frames_record(0, 3)])
+    feed.add_frames([head_record(), frames_record(0, 3)])
     app = create_app(Settings(_env_file=None, web_hosts=NAME, web_trusted_proxies="127.0.0.1/32"), feed)
     app.router.add_get("/who", _who)
     async with TestServer(app) as page:

@@ -40,7 +40,8 @@ from typer.testing import CliRunner
 from f1stream import cli
 from f1stream.child_environment import environment_for
 from f1stream.embedded import warehouse
-from f1stream.embedded.ports import listens
+from f1stream.ports import listens
+from f1stream.processes import stop
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.warehouse.connection import Warehouse
@@ -170,12 +171,7 @@ class Witness:
             if then:
                 then(given)
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            stop(process, within_s=20)
         self.told[name] = log.read_bytes()
         assert self.told[name], f"{name} said nothing"
         return log.read_text(errors="replace")

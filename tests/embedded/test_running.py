@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from f1stream.embedded import running
-from f1stream.embedded.ports import listens
+from f1stream.ports import listens
 from tests.support.clock import until
 from tests.support.ports import free_port
 from tests.support.supervised import ended
@@ -82,7 +82,7 @@ def test_signals_that_are_attended_to_stay_so() -> None:
 
     before = signal.signal(signal.SIGTERM, ours)
     try:
-        with running.signals_end_the_block():
+        with running.exit_on_signals():
             assert signal.getsignal(signal.SIGTERM) is ours
         assert signal.getsignal(signal.SIGTERM) is ours
     finally:

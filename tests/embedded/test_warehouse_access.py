@@ -15,7 +15,7 @@ import snowflake.connector
 from pydantic import SecretStr
 
 from f1stream.embedded import warehouse
-from f1stream.embedded.password import kept_password
+from f1stream.embedded.password import load_or_create_password
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.embedded.warehouse_access import LOGIN_BYTES, RequestFilter
 from f1stream.settings import Settings
@@ -50,7 +50,7 @@ LOGIN = "/session/v1/login-request"
 
 
 def test_only_who_has_the_password_gets_in(server: Server) -> None:
-    for wrong in ("", "not-a-secret", kept_password(server.settings.home)[:-1], "ä", "\ud800"):
+    for wrong in ("", "not-a-secret", load_or_create_password(server.settings.home)[:-1], "ä", "\ud800"):
         with pytest.raises(snowflake.connector.DatabaseError, match="F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD"):
             connect(server, password=wrong if wrong.isascii() and wrong else "-")
         status, told = ask(server, "POST", LOGIN, login(PASSWORD=wrong))
@@ -60,7 +60,7 @@ def test_only_who_has_the_password_gets_in(server: Server) -> None:
 
 
 def test_what_is_no_login_is_refused_and_not_unpacked(server: Server) -> None:
-    password = kept_password(server.settings.home)
+    password = load_or_create_password(server.settings.home)
     large = login(PASSWORD=password, more="x" * LOGIN_BYTES)
     for body, headers in (
         (b"", {}), (b"{", {}), (b"[]", {}), (b'{"data": {}}', {}), (b"[" * 50_000, {}), (large, {}),
@@ -70,7 +70,7 @@ def test_what_is_no_login_is_refused_and_not_unpacked(server: Server) -> None:
 
 
 def test_a_login_cannot_open_a_duckdb_of_its_own(server: Server) -> None:
-    password = kept_password(server.settings.home)
+    password = load_or_create_password(server.settings.home)
     for own in ({"FAKESNOW_DB_PATH": "/"}, {"FAKESNOW_DB_PATH": ":isolated:"}, {"nop_regexes": ["(a+)+$"]}):
         assert ask(server, "POST", LOGIN, login(PASSWORD=password, SESSION_PARAMETERS=own))[0] == 403
 
@@ -168,7 +168,7 @@ def test_several_statements_in_a_request_are_refused_and_none_is_run(server: Ser
     ],
 )  # fmt: skip
 def test_web_pages_are_kept_out(server: Server, method: str, path: str, headers: dict[str, str]) -> None:
-    body = login(PASSWORD=kept_password(server.settings.home))
+    body = login(PASSWORD=load_or_create_password(server.settings.home))
     assert ask(server, method, path, body, **headers)[0] == 403
 
 
@@ -203,10 +203,10 @@ def test_an_upload_needs_the_address_that_a_put_was_given(server: Server) -> Non
 
 def test_the_password_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     home = tmp_path / "a" / "home"
-    made = kept_password(home)
+    made = load_or_create_password(home)
     assert len(made) >= 32
-    assert kept_password(home) == made
-    assert kept_password(tmp_path / "other") != made
+    assert load_or_create_password(home) == made
+    assert load_or_create_password(tmp_path / "other") != made
     (file,) = home.iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
@@ -214,7 +214,7 @@ def test_the_password_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path
 
 def test_a_password_that_is_set_comes_first_and_none_is_sent_elsewhere_unless_set(tmp_path: Path) -> None:
     kept = Settings(_env_file=None, home=tmp_path).warehouse_client()["password"]
-    assert kept == kept_password(tmp_path)
+    assert kept == load_or_create_password(tmp_path)
     given = Settings(_env_file=None, home=tmp_path, embedded_warehouse_password=SecretStr("papaya"))
     assert given.warehouse_client()["password"] == "papaya"
     elsewhere = Settings(_env_file=None, home=tmp_path, embedded_warehouse_host="warehouse")
@@ -238,6 +238,6 @@ def test_beyond_this_machine_it_listens_only_with_a_password_that_was_set(
 
 
 def test_nobody_sees_the_password(server: Server) -> None:
-    password = kept_password(server.settings.home)
+    password = load_or_create_password(server.settings.home)
     assert password not in Path(f"/proc/{server.process.pid}/cmdline").read_text()
     assert password not in repr(server.settings)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
 from tests.support.archive_rig import ArchiveRig
 from tests.support.kafka_cluster import Cluster
@@ -21,7 +21,7 @@ collect_ignore = [] if LONG else ["test_archive_matrix.py"]
 
 
 @pytest.fixture(scope="session")
-def items(aus_session: Session, stretch: tuple[int, int]) -> list[Published]:
+def items(aus_session: Session, stretch: tuple[int, int]) -> list[OutgoingRecord]:
     """The records of that stretch."""
     return list(pack(aus_session, 1, PACKET_MS, *stretch))
 

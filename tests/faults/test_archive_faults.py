@@ -16,11 +16,11 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from f1stream import topics
 from f1stream.kafka import create_topics
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
-from f1stream.warehouse.log import KafkaLog
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition
 from f1stream.warehouse.tables import fingerprint
+from f1stream.warehouse.topic_log import KafkaTopicLog
 from tests.faults.conftest import PACKET_MS
 from tests.support.archive_rig import OFFSETS, ArchiveRig, ended, stopped
 from tests.support.rig import bytes_of
@@ -33,7 +33,7 @@ STEPS = ["put:before", "put:after", "compare_and_set:after", "copy:after", "comm
 @pytest.mark.parametrize("step", STEPS if LONG else ["commit:before", "commit:after"])
 @pytest.mark.parametrize("nth", [1, 2, 5] if LONG else [2])
 async def test_killed_at_a_step_it_loads_everything_once(
-    rig: ArchiveRig, items: list[Published], step: str, nth: int
+    rig: ArchiveRig, items: list[OutgoingRecord], step: str, nth: int
 ) -> None:
     await rig.publish(bytes_of(items))
     assert await ended(rig.archive(f"{step}:{nth}:SIGKILL")) == -signal.SIGKILL
@@ -47,7 +47,7 @@ async def test_killed_at_a_step_it_loads_everything_once(
     ["put:after", "compare_and_set:after", "copy:after", "commit:before"] if LONG else ["compare_and_set:after"],
 )
 async def test_a_worker_that_was_frozen_does_not_write_when_it_wakes(
-    rig: ArchiveRig, items: list[Published], step: str
+    rig: ArchiveRig, items: list[OutgoingRecord], step: str
 ) -> None:
     rig.kill_warehouse()
     await rig.start_warehouse("--tx-idle", "3")  # an open transaction's locks are given back after so long
@@ -67,7 +67,7 @@ async def test_a_worker_that_was_frozen_does_not_write_when_it_wakes(
 
 
 async def test_a_topic_that_was_deleted_and_created_again_is_loaded_from_its_beginning(
-    rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], items: list[Published]
+    rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], items: list[OutgoingRecord]
 ) -> None:
     await rig.publish(bytes_of(items))
     rig.archive()
@@ -84,9 +84,9 @@ async def test_a_topic_that_was_deleted_and_created_again_is_loaded_from_its_beg
     rig.assert_exact(items + again)
 
 
-async def test_what_kafka_says_of_its_logs(rig: ArchiveRig, items: list[Published]) -> None:
+async def test_what_kafka_says_of_its_logs(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
     """Where a log begins after retention, and whether it is the one that was loaded."""
-    log, of, unknown = KafkaLog(rig.settings), Partition(topics.TELEMETRY, 1), Partition(topics.TELEMETRY, 0)
+    log, of, unknown = KafkaTopicLog(rig.settings), Partition(topics.TELEMETRY, 1), Partition(topics.TELEMETRY, 0)
     await rig.publish(bytes_of(items))
     consumer = rig.reader()
     await consumer.start()

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from f1stream import topics
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import Partition
@@ -25,7 +25,7 @@ from tests.support.rig import bytes_of
 pytestmark = pytest.mark.system
 
 
-async def test_killed_at_random_times_it_loads_everything_once(rig: ArchiveRig, items: list[Published]) -> None:
+async def test_killed_at_random_times_it_loads_everything_once(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     publishing = asyncio.create_task(rig.publish(bytes_of(items), speed=25))
@@ -42,7 +42,7 @@ async def test_killed_at_random_times_it_loads_everything_once(rig: ArchiveRig, 
 
 
 async def test_partitions_that_move_between_two_workers_are_loaded_once(
-    rig: ArchiveRig, items: list[Published]
+    rig: ArchiveRig, items: list[OutgoingRecord]
 ) -> None:
     publishing = asyncio.create_task(rig.publish(bytes_of(items), speed=25))
     first = rig.archive()
@@ -61,7 +61,7 @@ async def test_partitions_that_move_between_two_workers_are_loaded_once(
 
 
 async def test_partitions_that_move_while_a_flush_goes_on_are_loaded_once(
-    rig: ArchiveRig, items: list[Published], tmp_path: Path
+    rig: ArchiveRig, items: list[OutgoingRecord], tmp_path: Path
 ) -> None:
     """The flush is one by age, so that records of the new assignment come while it lasts."""
     few = 50
@@ -80,7 +80,7 @@ async def test_partitions_that_move_while_a_flush_goes_on_are_loaded_once(
 
 
 async def test_a_warehouse_that_is_away_longer_than_the_poll_interval_misses_nothing(
-    rig: ArchiveRig, items: list[Published]
+    rig: ArchiveRig, items: list[OutgoingRecord]
 ) -> None:
     half = len(items) // 2
     process = rig.archive(F1STREAM_BROKER_MAX_POLL_SECONDS="3")
@@ -96,7 +96,7 @@ async def test_a_warehouse_that_is_away_longer_than_the_poll_interval_misses_not
 
 
 async def test_a_warehouse_killed_between_copy_and_commit_has_every_row_once(
-    rig: ArchiveRig, items: list[Published]
+    rig: ArchiveRig, items: list[OutgoingRecord]
 ) -> None:
     await rig.publish(bytes_of(items))
     process = rig.archive("copy:after:2:SIGSTOP")
@@ -110,11 +110,11 @@ async def test_a_warehouse_killed_between_copy_and_commit_has_every_row_once(
 
 
 async def test_a_record_that_the_warehouse_rejects_is_a_dead_letter_and_the_others_are_loaded(
-    rig: ArchiveRig, items: list[Published]
+    rig: ArchiveRig, items: list[OutgoingRecord]
 ) -> None:
     """A session time 0 of 2**62 ms is an integer of 64 bits, and no instant that a column has room for."""
     place = next(n for n, item in enumerate(items) if n > 200 and item.topic == topics.TELEMETRY and item.record.gear)
-    spoiled = replace(items[place], stamp=replace(items[place].stamp, t0_utc_ms=2**62))
+    spoiled = replace(items[place], headers=replace(items[place].headers, t0_utc_ms=2**62))
     published = bytes_of(items)
     published[place] = (spoiled, published[place][1])
     await rig.publish(published)
@@ -126,7 +126,7 @@ async def test_a_record_that_the_warehouse_rejects_is_a_dead_letter_and_the_othe
     assert letter["session_key"] == "9693"
 
 
-async def test_sigterm_in_mid_batch_loses_nothing(rig: ArchiveRig, items: list[Published]) -> None:
+async def test_sigterm_in_mid_batch_loses_nothing(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
     await rig.publish(bytes_of(items))
     assert await ended(rig.archive("copy:after:2:SIGTERM")) == 0
     rig.archive()
@@ -134,7 +134,7 @@ async def test_sigterm_in_mid_batch_loses_nothing(rig: ArchiveRig, items: list[P
     rig.assert_exact(items)
 
 
-async def test_kafkas_offsets_are_not_believed(rig: ArchiveRig, items: list[Published]) -> None:
+async def test_kafkas_offsets_are_not_believed(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
     """Deleted: nothing is loaded again. Moved ahead: the worker goes back to what is loaded."""
     half = len(items) // 2
     await rig.publish(bytes_of(items[:half]))
@@ -198,7 +198,7 @@ async def _commit_ends(rig: ArchiveRig) -> None:
 
 
 async def test_records_deleted_before_they_were_loaded_are_a_dead_letter_and_the_others_are_loaded(
-    rig: ArchiveRig, items: list[Published]
+    rig: ArchiveRig, items: list[OutgoingRecord]
 ) -> None:
     half = len(items) // 2
     await rig.publish(bytes_of(items[:half]))
@@ -226,7 +226,7 @@ async def test_records_deleted_before_they_were_loaded_are_a_dead_letter_and_the
 
 
 async def test_two_runs_of_a_session_are_distinguished_and_each_is_complete(
-    rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], items: list[Published]
+    rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], items: list[OutgoingRecord]
 ) -> None:
     """Once whole, half of it as if live, and whole again from the archive."""
     begin, end = stretch

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from f1stream import topics
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import simulate
 from models import DeadLetter, Entries, RaceControl, Weather
@@ -26,7 +26,7 @@ from tests.support.rig import PATIENCE_S, Rig, bytes_of
 
 pytestmark = pytest.mark.system
 
-Records = list[tuple[Published, bytes]]
+Records = list[tuple[OutgoingRecord, bytes]]
 CARS, LAPS, SPEED = 4, 2, 16
 GOOD = 1
 RUNBOOK = re.search(r"^## RunDamaged\n\n(.*?)(?=^## )", (ROOT / "deploy/RUNBOOKS.md").read_text(), re.M | re.S)

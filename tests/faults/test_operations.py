@@ -14,7 +14,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from f1stream import topics
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
 from tests.support.archive_rig import ArchiveRig
 from tests.support.kafka_cluster import Cluster
@@ -80,9 +80,9 @@ async def test_with_other_partitions_the_race_is_the_same_and_both_runs_are_load
             second.stop()
 
 
-def prune(rig: ArchiveRig, kept: list[Published], superseded: list[Published]) -> None:
+def prune(rig: ArchiveRig, kept: list[OutgoingRecord], superseded: list[OutgoingRecord]) -> None:
     """The statements of the text leave the run that they name; what is loaded is not loaded again."""
-    assert {item.stamp.epoch for item in superseded} == {2}
+    assert {item.headers.run_id for item in superseded} == {2}
     (block,) = re.findall(r"```sql\n(.*?)```", TEXT, re.S)
     for statement in filter(str.strip, block.split(";")):
         done = subprocess.run(

@@ -9,10 +9,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from f1stream import topics
-from f1stream.sources.packing import Published
+from f1stream.sources.packing import OutgoingRecord
 from models import Packet
 from tests.support.archive_rig import ArchiveRig, ended
-from tests.support.poison import POISON, STAMP
+from tests.support.poison import HEADERS, POISON
 from tests.support.rig import bytes_of
 
 pytestmark = pytest.mark.system
@@ -21,7 +21,7 @@ LONG = os.environ.get("F1STREAM_FAULTS") == "long"
 
 @pytest.mark.parametrize("fault", ["", "commit:before:1:SIGKILL", "commit:after:1:SIGKILL"] if LONG else [""])
 async def test_each_is_in_the_dead_letters_once_with_its_reason(
-    rig: ArchiveRig, items: list[Published], fault: str
+    rig: ArchiveRig, items: list[OutgoingRecord], fault: str
 ) -> None:
     await rig.publish(bytes_of(items))
     packet = next(item.record for item in items if isinstance(item.record, Packet) and item.record.gear)
@@ -29,8 +29,8 @@ async def test_each_is_in_the_dead_letters_once_with_its_reason(
     too_large = packet.model_copy(update={"gear": [2**70] * len(packet.gear)})  # for any column
     poison = [
         *POISON,
-        (topics.TELEMETRY, b"9693:99", topics.encode(packet), STAMP, "the key says 99"),
-        (topics.TELEMETRY, key, topics.encode(too_large), STAMP, "gear"),
+        (topics.TELEMETRY, b"9693:99", topics.encode(packet), HEADERS, "the key says 99"),
+        (topics.TELEMETRY, key, topics.encode(too_large), HEADERS, "gear"),
     ]
     producer = AIOKafkaProducer(**rig.settings.kafka_client(), max_request_size=1_048_576)
     await producer.start()

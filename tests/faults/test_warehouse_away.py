@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from f1stream.embedded.ports import listens
+from f1stream.ports import listens
 from f1stream.report import count_rows
 from f1stream.sources.packing import pack
-from f1stream.sources.publish import Counts, publish
+from f1stream.sources.publish import RunCounts, publish
 from f1stream.sources.session import Session
 from tests.support.archive_rig import ArchiveRig
 from tests.support.figures import figures
@@ -55,7 +55,7 @@ async def test_memory_stays_bounded_while_samples_wait(
     await cluster.reset()
     rig = ArchiveRig(tmp_path, 6, cluster.environment())
     rig._environment["F1STREAM_ARCHIVE_FLUSH_ROWS"] = "10000"
-    runs: list[Counts] = []
+    runs: list[RunCounts] = []
     peak = 0
 
     async def watch(of: psutil.Process) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from f1stream.embedded.ports import listens
+from f1stream.ports import listens
 from f1stream.sources.spec import open_source
 from tests.support.jolpica_server import JolpicaServer, season_of
 from tests.support.ports import free_port

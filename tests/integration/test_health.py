@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from f1stream.kafka import log_ends
+from f1stream.kafka import end_offsets
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
 from f1stream.warehouse.loader import Partition
@@ -48,7 +48,7 @@ async def assert_stays_healthy(port: int) -> None:
 async def changelog_records(rig: Rig) -> int:
     """How many writes to the race worker's table of races the broker has."""
     partitions = [Partition("f1stream-race-races-changelog", n) for n in range(rig.settings.topic_partitions)]
-    return sum((await log_ends(rig.settings, partitions)).values())
+    return sum((await end_offsets(rig.settings, partitions)).values())
 
 
 async def test_race_worker_is_healthy_after_it_wrote_frames_and_tables(tmp_path: Path) -> None:

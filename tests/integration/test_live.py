@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from f1stream import topics
-from f1stream.kafka import log_ends
+from f1stream.kafka import end_offsets
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.whole import as_session
-from f1stream.topics import Stamp
+from f1stream.sources.livetiming.recording.reader import open_recording
+from f1stream.topics import RecordHeaders
 from f1stream.warehouse.partition_batch import Partition
 from models import Lap, Packet, SessionEnd, SessionInfo
 from tests.support.livetiming_server import LiveTimingServer, ending_at
@@ -50,9 +50,9 @@ def started(rig: Rig, server: LiveTimingServer, record: Path) -> subprocess.Pope
 
 
 async def everything(rig: Rig) -> list[tuple[str, bytes, Any, Any]]:
-    """(topic, key, stamp, record) of every record in the topics."""
+    """(topic, key, headers, record) of every record in the topics."""
     partitions = [Partition(name, n) for name in NAMES for n in range(rig.settings.topic_partitions)]
-    expected = sum((await log_ends(rig.settings, partitions)).values())
+    expected = sum((await end_offsets(rig.settings, partitions)).values())
     found: list[tuple[str, bytes, Any, Any]] = []
     async with asyncio.timeout(60), rig.reader(*NAMES) as reader:
         while len(found) < expected:
@@ -61,7 +61,7 @@ async def everything(rig: Rig) -> list[tuple[str, bytes, Any, Any]]:
                     (
                         each.topic,
                         each.key,
-                        Stamp.read(each.headers, each.timestamp / 1000),
+                        RecordHeaders.decode(each.headers, each.timestamp / 1000),
                         DECODE[each.topic](each.value),
                     )
                     for each in batch
@@ -96,8 +96,8 @@ async def test_all_that_the_feed_says_is_in_the_topics_and_in_the_recording(
     assert [(info.name, info.source) for info in infos] == [("Qualifying", "live:f1")]
     assert sum(isinstance(record, SessionEnd) for *_, record in told) == 1
     by_key: dict[tuple[str, bytes], list[int]] = {}
-    for topic, key, stamp, _ in told:
-        by_key.setdefault((topic, key), []).append(stamp.seq)
+    for topic, key, headers, _ in told:
+        by_key.setdefault((topic, key), []).append(headers.seq)
     assert all(seqs == list(range(len(seqs))) for seqs in by_key.values()), (
         "no record is missing, none is there twice"
     )

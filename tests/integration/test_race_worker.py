@@ -12,9 +12,9 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
 from f1stream import topics
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
-from f1stream.topics import Stamp
+from f1stream.topics import RecordHeaders
 from models import Lap, Packet, Weather
 from tests.support.harness import frame_bytes
 from tests.support.pipeline import run
@@ -40,7 +40,9 @@ def different(found: dict[int, bytes], expected: dict[int, bytes]) -> list[int]:
     return sorted(n for n in found.keys() | expected.keys() if found.get(n) != expected.get(n))
 
 
-def records(session: Session, stretch: tuple[int, int], epoch: int, packet_ms: int) -> list[tuple[Published, bytes]]:
+def records(
+    session: Session, stretch: tuple[int, int], epoch: int, packet_ms: int
+) -> list[tuple[OutgoingRecord, bytes]]:
     return bytes_of(pack(session, epoch, packet_ms, *stretch))
 
 
@@ -62,25 +64,25 @@ async def test_unusable_records_are_dead_letters_and_the_race_goes_on(
     sent = records(aus_session, stretch, epoch, 1_000)
 
     def spoil(kind: type, nth: int, value: bytes) -> None:
-        items = [item for item, _ in sent if isinstance(item.record, kind) and item.stamp.emitted_ms > stretch[0]]
-        spoiled[items[nth].topic, items[nth].key, items[nth].stamp.seq] = value
+        items = [item for item, _ in sent if isinstance(item.record, kind) and item.headers.emitted_ms > stretch[0]]
+        spoiled[items[nth].topic, items[nth].key, items[nth].headers.seq] = value
 
     spoil(Packet, 300, b"\xff\x00 no JSON")
     spoil(Packet, 700, b'{"driver_number":"4"}')
     spoil(Lap, 5, b"[]")
     spoil(Weather, 1, b"")
     expected = frame_bytes(run(aus_session, from_ms=stretch[0], to_ms=stretch[1], spoiled=set(spoiled)).made)
-    await rig.publish((item, spoiled.get((item.topic, item.key, item.stamp.seq), value)) for item, value in sent)
+    await rig.publish((item, spoiled.get((item.topic, item.key, item.headers.seq), value)) for item, value in sent)
     stranger = AIOKafkaProducer(**rig.settings.kafka_client())
     await stranger.start()
     await stranger.send_and_wait(topics.TELEMETRY, b"{}", key=b"9693:4")
     await stranger.send_and_wait(topics.MESSAGES, b"{}", key=b"9693")
-    stamp = Stamp(epoch, 0, 0).headers()
+    valid = RecordHeaders(epoch, 0, 0).encode()
     for topic, key, headers in (
-        (topics.MESSAGES, b"\xff9693", stamp),
-        (topics.MESSAGES, b"9693", [(name, None) for name, _ in stamp]),
-        (topics.MESSAGES, b"9693", Stamp(2**64, 0, 0).headers()),
-        (topics.TELEMETRY, b"9693:4", Stamp(-1, 0, 0).headers()),
+        (topics.MESSAGES, b"\xff9693", valid),
+        (topics.MESSAGES, b"9693", [(name, None) for name, _ in valid]),
+        (topics.MESSAGES, b"9693", RecordHeaders(2**64, 0, 0).encode()),
+        (topics.TELEMETRY, b"9693:4", RecordHeaders(-1, 0, 0).encode()),
         (topics.UPDATES, b"\xff9693", []),
     ):
         await stranger.send_and_wait(topic, b"{}", key=key, headers=headers)

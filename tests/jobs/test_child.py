@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from f1stream import logs
+from f1stream import logs, processes
 from f1stream.jobs import child
-from f1stream.jobs.child import Child
+from f1stream.jobs.child import CommandRunner
 from f1stream.settings import Settings
 from tests.support.clock import until
 
@@ -24,11 +24,11 @@ def settings(tmp_path: Path) -> Settings:
 def shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run is a line of shell instead of a command of ours."""
     monkeypatch.setattr(child, "COMMAND", ["/bin/sh", "-c"])
-    monkeypatch.setattr(child, "LOOKS_EVERY_S", 0.01)
+    monkeypatch.setattr(child, "POLL_S", 0.01)
 
 
 def test_a_run_is_a_command_of_ours(settings: Settings) -> None:
-    followed = Child(settings, "live")
+    followed = CommandRunner(settings, "live")
     assert followed.run("replay", "sim:laps=none") == 2
     assert "'none'" in followed.last_words()
     assert not followed.last_words().startswith("f1stream: ")
@@ -38,7 +38,7 @@ def test_a_run_is_a_command_of_ours(settings: Settings) -> None:
 def test_what_it_writes_reaches_our_stderr_and_its_log_which_a_later_run_goes_on_with(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    followed = Child(settings, "live")
+    followed = CommandRunner(settings, "live")
     assert followed.run("echo one; echo first >&2; exit 2") == 2
     assert followed.last_words() == "first"
     assert followed.run("echo second; exit 3") == 3
@@ -49,7 +49,7 @@ def test_what_it_writes_reaches_our_stderr_and_its_log_which_a_later_run_goes_on
 
 @pytest.mark.usefixtures("shell")
 def test_a_run_that_wrote_nothing_has_no_last_words(settings: Settings) -> None:
-    followed = Child(settings, "live")
+    followed = CommandRunner(settings, "live")
     followed.run("echo first")
     assert followed.run("exec sleep 600", goes_on=lambda: False) is None
     assert followed.last_words() == ""
@@ -61,10 +61,10 @@ def test_a_large_log_is_put_aside(settings: Settings, monkeypatch: pytest.Monkey
     folder = settings.home / "logs"
     folder.mkdir()
     (folder / "live.log").write_text("what was said long ago\n")
-    Child(settings, "live").run("echo new")
+    CommandRunner(settings, "live").run("echo new")
     assert (folder / "live.log").read_text() == "new\n"
     assert (folder / "live.old.log").read_text() == "what was said long ago\n"
-    Child(settings, "live").run("for n in 1 2 3 4 5 6 7 8; do echo line $n; done")
+    CommandRunner(settings, "live").run("for n in 1 2 3 4 5 6 7 8; do echo line $n; done")
     assert (folder / "live.old.log").read_text() == "line 6\nline 7\n", "in the middle of a run too"
     assert (folder / "live.log").read_text() == "line 8\n"
 
@@ -74,8 +74,8 @@ def test_a_large_log_is_put_aside(settings: Settings, monkeypatch: pytest.Monkey
 def test_nothing_of_it_is_left_when_it_is_stopped(
     settings: Settings, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child, "STOPS_WITHIN_S", 0.2)
-    followed, codes = Child(settings, "live"), list[int | None]()
+    monkeypatch.setattr(processes, "STOPS_WITHIN_S", 0.2)
+    followed, codes = CommandRunner(settings, "live"), list[int | None]()
     thread = threading.Thread(target=lambda: codes.append(followed.run(f"echo begun; {command}")))
     thread.start()
     until("it runs", followed.last_words)

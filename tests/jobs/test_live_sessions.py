@@ -17,19 +17,19 @@ from f1stream import topics
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs import child, scheduler, work
 from f1stream.jobs.calendar import NAMES, PlannedSession
-from f1stream.jobs.child import Child
+from f1stream.jobs.child import CommandRunner
 from f1stream.jobs.live import LiveClient
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.scheduler import JobScheduler
 from f1stream.jobs.serve import health
-from f1stream.jobs.times import LIVE_AT_MOST, LIVE_BEFORE, WHOLE_AFTER, session_on
-from f1stream.jobs.work import Done
+from f1stream.jobs.times import LIVE_AT_MOST, LIVE_BEFORE, REPUBLISH_AFTER, session_on
+from f1stream.jobs.work import JobResult
 from f1stream.jolpica import client
 from f1stream.jolpica.plan import SESSIONS
 from f1stream.marts.build import Build
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.recording.reader import open_recording
 from models import SessionEnd
 from tests.support.clock import PATIENCE_S, FakedTime, until
 from tests.support.jolpica_server import JolpicaServer, season_2024, season_of
@@ -115,7 +115,7 @@ async def test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_re
         await asyncio.to_thread(
             until, "something is recorded", lambda: recording.exists() and recording.stat().st_size > 50_000
         )
-        (killed,) = [each for each in psutil.Process().children() if "f1stream.jobs.child" in each.cmdline()]
+        (killed,) = [each for each in psutil.Process().children() if "f1stream.child" in each.cmdline()]
         killed.kill()
         await asyncio.to_thread(thread.join, PATIENCE_S)
     assert ended == [Ended.COMPLETE]
@@ -131,12 +131,12 @@ class Runs:
         self.arguments: list[tuple[str, ...]] = []
         left = iter(codes)
 
-        def run(_: Child, *arguments: str, goes_on: Callable[[], bool] = lambda: True) -> int | None:
+        def run(_: CommandRunner, *arguments: str, goes_on: Callable[[], bool] = lambda: True) -> int | None:
             self.arguments.append(arguments)
             return next(left)
 
-        monkeypatch.setattr(Child, "run", run)
-        monkeypatch.setattr(Child, "last_words", lambda _: last_words)
+        monkeypatch.setattr(CommandRunner, "run", run)
+        monkeypatch.setattr(CommandRunner, "last_words", lambda _: last_words)
 
 
 def offline(home: Path) -> Settings:
@@ -197,7 +197,7 @@ def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_star
     called: list[datetime] = []
     published: list[tuple[datetime, tuple[str, ...]]] = []
 
-    def publish(_: Child, *arguments: str) -> int:
+    def publish(_: CommandRunner, *arguments: str) -> int:
         published.append((datetime.now(UTC), arguments))
         return 0
 
@@ -216,10 +216,10 @@ def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_star
     ]
     starts = [each.starts[0] for each in planned]
     monkeypatch.setattr(LiveClient, "follow", follow)
-    monkeypatch.setattr(Child, "run", publish)
+    monkeypatch.setattr(CommandRunner, "run", publish)
     monkeypatch.setattr("f1stream.jobs.sessions.has_broker", lambda _: True)
-    monkeypatch.setattr(Child, "last_words", lambda _: "")
-    monkeypatch.setattr(scheduler, "do", lambda *_, **__: Done(sessions=planned))
+    monkeypatch.setattr(CommandRunner, "last_words", lambda _: "")
+    monkeypatch.setattr(scheduler, "run_job", lambda *_, **__: JobResult(sessions=planned))
     begins, end = datetime(2024, 2, 25, 12, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
     with time_machine.travel(begins, tick=False) as clock:
         wanted = sorted(start - LIVE_BEFORE for start in starts if begins < start < end)
@@ -235,7 +235,7 @@ def test_every_session_of_a_season_is_followed_once_and_one_that_is_on_at_a_star
         assert len(wanted) == 5
         begun = [at + LIVE_BEFORE for at in wanted]
         assert [(at, arguments[1]) for at, arguments in published] == [
-            (start + WHOLE_AFTER, f"{start:%Y-%m-%dT%H:%M:%S}") for start in begun
+            (start + REPUBLISH_AFTER, f"{start:%Y-%m-%dT%H:%M:%S}") for start in begun
         ]
         assert published[-1][1][2:] == ("--event", "Bahrain Grand Prix", "--session", "Race")
         clock.move_to(wanted[-1] + timedelta(hours=1), tick=False)

@@ -13,18 +13,18 @@ from time_machine import Traveller
 
 from f1stream.jobs import calendar, scheduler
 from f1stream.jobs.calendar import PlannedSession, merged
-from f1stream.jobs.child import Child
+from f1stream.jobs.child import CommandRunner
 from f1stream.jobs.live import LiveClient
 from f1stream.jobs.runs import Ended
-from f1stream.jobs.scheduler import LOOKS_EVERY_S, JobScheduler
-from f1stream.jobs.sessions import ATTEMPTS, LIVE, WHOLE, WHOLE_OWED
-from f1stream.jobs.times import FAR, LIVE_BEFORE, WHOLE_AFTER, AtSessions
-from f1stream.jobs.work import Done
-from f1stream.jolpica.plan import Event
+from f1stream.jobs.scheduler import MAX_WAIT_S, JobScheduler
+from f1stream.jobs.sessions import ATTEMPTS, LIVE, REPUBLISH, REPUBLISH_RETRY
+from f1stream.jobs.times import FAR_FUTURE, LIVE_BEFORE, REPUBLISH_AFTER, AtSessions
+from f1stream.jobs.work import JobResult
+from f1stream.jolpica.models import JolpicaRace
+from f1stream.jolpica.plan import CalendarEvent
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.season_index import WEEKEND, parse
 from f1stream.sources.session import SourceError
-from models.jolpica import Race
 from tests.support.clock import FakedTime, until
 from tests.support.season_index import index, session
 
@@ -36,14 +36,14 @@ SATURDAY, SUNDAY = datetime(2024, 11, 2, 18, tzinfo=UTC), datetime(2024, 11, 3, 
 """When the qualifying of São Paulo was to be held, and when it was."""
 
 
-def event() -> Event:
+def event() -> CalendarEvent:
     """Miami, as the Jolpica API has it."""
     race = {
         "season": "2026", "round": "6", "raceName": "Miami Grand Prix", "date": "2026-05-03", "time": "20:00:00Z",
         "Circuit": {"circuitId": "miami", "circuitName": "M", "Location": {"locality": "M", "country": "USA"}},
         "FirstPractice": {"date": "2026-05-01", "time": "16:30:00Z"},
     }  # fmt: skip
-    return Event(Race.model_validate(race), FP1)
+    return CalendarEvent(JolpicaRace.model_validate(race), FP1)
 
 
 def feeds_index() -> bytes:
@@ -124,10 +124,10 @@ def begins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             clock.move_to(at, tick=False)
             running.append(weekend := Weekend(JobScheduler(settings), clock, planned, held))
             monkeypatch.setattr(LiveClient, "follow", lambda live, on: weekend.follow(live, on))  # noqa: PLW0108
-            monkeypatch.setattr(Child, "run", lambda _, *arguments: weekend.publish(*arguments))
-            monkeypatch.setattr(Child, "last_words", lambda _: "it is not to be had yet")
+            monkeypatch.setattr(CommandRunner, "run", lambda _, *arguments: weekend.publish(*arguments))
+            monkeypatch.setattr(CommandRunner, "last_words", lambda _: "it is not to be had yet")
             monkeypatch.setattr("f1stream.jobs.sessions.has_broker", lambda _: True)
-            monkeypatch.setattr(scheduler, "do", lambda *_, **__: Done(sessions=weekend.planned))
+            monkeypatch.setattr(scheduler, "run_job", lambda *_, **__: JobResult(sessions=weekend.planned))
             weekend.jobs.start()
             return weekend
 
@@ -144,7 +144,7 @@ def test_a_session_that_was_moved_earlier_is_followed_when_it_is_held_and_publis
     weekend = begins(FP1 - timedelta(days=1), planned, {"Practice 1": FP1_MOVED, "Race": RACE_MOVED})
     weekend.until(RACE + timedelta(days=1))
     assert weekend.followed == [FP1_MOVED - LIVE_BEFORE, RACE_MOVED - LIVE_BEFORE]
-    assert weekend.published == [(FP1 + WHOLE_AFTER, "Practice 1"), (RACE + WHOLE_AFTER, "Race")]
+    assert weekend.published == [(FP1 + REPUBLISH_AFTER, "Practice 1"), (RACE + REPUBLISH_AFTER, "Race")]
 
 
 def test_a_session_that_moves_while_the_calendar_is_looked_at_every_hour_is_followed(
@@ -170,8 +170,8 @@ def test_a_session_that_is_put_off_to_the_next_day_is_followed_and_published_the
     weekend.planned = [moved]
     weekend.until(SUNDAY + timedelta(days=2))
     assert weekend.followed == [SATURDAY - LIVE_BEFORE, SUNDAY - LIVE_BEFORE]
-    assert weekend.published[-1] == (SUNDAY + WHOLE_AFTER, "Qualifying")
-    assert WHOLE not in weekend.jobs.failing()
+    assert weekend.published[-1] == (SUNDAY + REPUBLISH_AFTER, "Qualifying")
+    assert REPUBLISH not in weekend.jobs.failing()
 
 
 def test_a_publication_is_not_given_up_while_the_weekend_lasts(begins: Callable[..., Weekend]) -> None:
@@ -193,7 +193,7 @@ def test_a_publication_that_is_never_to_be_had_is_given_up_after_the_weekend(beg
     weekend.until(SATURDAY + timedelta(days=20))
     last = weekend.published[-1][0]
     assert SATURDAY + WEEKEND <= last <= SATURDAY + WEEKEND + timedelta(hours=6)
-    assert weekend.jobs.failing()[WHOLE] == "it is not to be had yet"
+    assert weekend.jobs.failing()[REPUBLISH] == "it is not to be had yet"
 
 
 def test_a_session_that_is_owed_is_not_forgotten_for_the_next_one(begins: Callable[..., Weekend]) -> None:
@@ -202,7 +202,7 @@ def test_a_session_that_is_owed_is_not_forgotten_for_the_next_one(begins: Callab
     weekend = begins(FP1 - timedelta(hours=1), planned, {"Practice 1": RACE, "Race": RACE})
     weekend.until(RACE + timedelta(days=2))
     assert {name for at, name in weekend.published if at >= RACE + timedelta(hours=3)} == {"Practice 1", "Race"}
-    assert WHOLE not in weekend.jobs.failing()
+    assert REPUBLISH not in weekend.jobs.failing()
 
 
 def test_every_session_that_came_due_in_a_sleep_is_published(begins: Callable[..., Weekend]) -> None:
@@ -232,13 +232,13 @@ def test_what_an_older_version_kept_on_file_is_read(settings: Settings, begins: 
     weekend.planned = [PlannedSession("Miami Grand Prix", "Race", (RACE,))]
     old.reschedule(trigger)
     weekend.jobs._scheduler.add_job(
-        "f1stream.jobs.sessions:_publish", "date", [WHOLE, 3, "no car data", FP1], id=WHOLE_OWED, executor=WHOLE,
-        run_date=RACE + FAR,
+        "f1stream.jobs.sessions:_publish", "date", [REPUBLISH, 3, "no car data", FP1], id=REPUBLISH_RETRY,
+        executor=REPUBLISH, run_date=RACE + FAR_FUTURE,
     )  # fmt: skip
-    assert weekend.jobs.failing() == {WHOLE: "no car data"}
+    assert weekend.jobs.failing() == {REPUBLISH: "no car data"}
     weekend.jobs.sessions.start()
     assert weekend.jobs._scheduler.get_job(LIVE).trigger.starts == [RACE]
-    until("it is published", lambda: weekend.published and WHOLE not in weekend.jobs.failing())
+    until("it is published", lambda: weekend.published and REPUBLISH not in weekend.jobs.failing())
 
 
 def test_after_a_sleep_across_the_start_the_live_client_starts_at_once(begins: Callable[..., Weekend]) -> None:
@@ -258,7 +258,7 @@ def test_after_a_sleep_across_the_start_the_live_client_starts_at_once(begins: C
         weekend.clock.shift(seconds)
         until("what is due is done", lambda: weekend.followed or not due_now(weekend.jobs))
     (at,) = weekend.followed
-    assert wakes <= at <= wakes + timedelta(seconds=2 * LOOKS_EVERY_S)
+    assert wakes <= at <= wakes + timedelta(seconds=2 * MAX_WAIT_S)
 
 
 def due_now(jobs: JobScheduler) -> bool:

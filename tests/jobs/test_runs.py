@@ -12,7 +12,7 @@ import time_machine
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs import runs, work
 from f1stream.jobs.runs import LONGEST, Ended, JobRuns
-from f1stream.jobs.work import JOBS, do
+from f1stream.jobs.work import JOBS, run_job
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
@@ -61,7 +61,7 @@ def test_an_error_that_nobody_foresaw_ends_the_run_as_failed(
 
     monkeypatch.setattr(work, "build", breaks)
     with pytest.raises(RuntimeError):
-        do(JOBS["build"], settings)
+        run_job(JOBS["build"], settings)
     with closing(Warehouse(settings)) as warehouse:
         (run,) = JobRuns(warehouse).latest(1)
     assert (run["job"], run["outcome"], run["error"]) == ("build", Ended.FAILED, "RuntimeError: no such thing")

@@ -20,7 +20,7 @@ from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.scheduler import on_file
 from f1stream.jobs.serve import health
-from f1stream.jobs.work import Done, Job
+from f1stream.jobs.work import Job, JobResult
 from f1stream.jolpica.plan import PUBLISHED_AFTER
 from f1stream.settings import Settings
 from tests.jobs.conftest import BEFORE
@@ -40,15 +40,15 @@ class Runs:
 
     calendar: dict[str, list[datetime]]
     """The starts of a race's sessions."""
-    ends: Callable[[], Done] = Done
+    ends: Callable[[], JobResult] = JobResult
     done: list[tuple[str, int, datetime]] = field(default_factory=list)
     """Job, attempt, when."""
     owed: list[bool] = field(default_factory=list)
     """Of each run, whether a build was owed to it."""
 
-    def __call__(self, job: Job, _: Settings, attempt: int = 1, *, owes_build: bool = True) -> Done:
+    def __call__(self, job: Job, _: Settings, attempt: int = 1, *, build_pending: bool = True) -> JobResult:
         self.done.append((job.name, attempt, datetime.now(UTC)))
-        self.owed.append(owes_build)
+        self.owed.append(build_pending)
         done = self.ends()
         done.sessions = [
             PlannedSession(race, f"Session {number}", (start,))
@@ -71,7 +71,7 @@ def runs(jolpica_data: Path, monkeypatch: pytest.MonkeyPatch) -> Runs:
     races = season_2024(jolpica_data)["2024/races"]["RaceTable"]["Races"]
     runs = Runs({race["raceName"]: sessions_of(race) for race in races})
     assert len(runs.calendar) == 24
-    monkeypatch.setattr(scheduler, "do", runs)
+    monkeypatch.setattr(scheduler, "run_job", runs)
     return runs
 
 
@@ -137,7 +137,7 @@ def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
     starting: Callable[[datetime], FakedTime], runs: Runs, settings: Settings
 ) -> None:
     begin = datetime(2024, 3, 20, 12, tzinfo=UTC)
-    runs.ends = lambda: Done(Ended.INCOMPLETE, errors=["Round 3 is not there."])
+    runs.ends = lambda: JobResult(Ended.INCOMPLETE, errors=["Round 3 is not there."])
     jobs = starting(begin)
     jobs.settle()
     assert jobs.jobs.failing() == {"first": "Round 3 is not there."}
@@ -147,7 +147,7 @@ def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
     assert [attempt for _, attempt, _ in runs.done] == [1, 2, 3]
     assert runs.owed == [True, False, False], "it owes what the run before left undone"
 
-    runs.ends = Done
+    runs.ends = JobResult
     again = starting(begin + timedelta(hours=2))  # a restart does not wait
     again.settle()
     assert again.jobs.failing() == {}
@@ -155,7 +155,7 @@ def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
     again.until(begin + timedelta(hours=9))
     assert runs.done[-1] == ("first", 4, begin + timedelta(hours=2)), "nothing more is owed"
 
-    runs.ends = lambda: Done(Ended.FAILED, errors=["fact_laps failed."], owes_build=True)
+    runs.ends = lambda: JobResult(Ended.FAILED, errors=["fact_laps failed."], build_pending=True)
     again.until(datetime(2024, 3, 21, 0, 2, 30, tzinfo=UTC))
     assert again.jobs.failing() == {"season": "fact_laps failed."}
     assert [(name, attempt, at.minute) for name, attempt, at in runs.done[-2:]] == [
@@ -171,7 +171,7 @@ def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
 def test_a_run_that_raises_has_failed_and_is_tried_again(
     starting: Callable[[datetime], FakedTime], runs: Runs, error: Exception, reason: str
 ) -> None:
-    def raises() -> Done:
+    def raises() -> JobResult:
         raise error
 
     runs.ends = raises

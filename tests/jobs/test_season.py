@@ -20,7 +20,7 @@ from f1stream.jobs import work
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.scheduler import on_file
 from f1stream.jobs.serve import health
-from f1stream.jobs.work import JOBS, do
+from f1stream.jobs.work import JOBS, run_job
 from f1stream.jolpica import client
 from f1stream.marts.build import Build, BuildFailed
 from f1stream.settings import Settings
@@ -129,11 +129,11 @@ def test_a_cancelled_race_and_those_renumbered_after_it_keep_their_keys(
 ) -> None:
     """The first run in May, and the next at the year's end, each with a build of the marts."""
     with time_machine.travel(AFTER_MIAMI, tick=False):
-        do(JOBS["first"], settings)
+        run_job(JOBS["first"], settings)
     before = events(settings)
     without_imola(server)
     with time_machine.travel(AFTER, tick=False):
-        assert do(JOBS["season"], settings).ended is Ended.COMPLETE
+        assert run_job(JOBS["season"], settings).ended is Ended.COMPLETE
     after = events(settings)
     assert len(after) == len(before) == 24
     assert {name: key for name, (key, *_) in after.items()} == {name: key for name, (key, *_) in before.items()}

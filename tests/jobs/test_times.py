@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from f1stream.jobs.times import (
-    FAR,
+    FAR_FUTURE,
     LIVE_BEFORE,
     AtSessions,
     OnRaceDays,
     next_at,
-    next_look_at_the_calendar,
+    next_calendar_check,
     pause,
     session_on,
 )
@@ -57,17 +57,17 @@ def test_a_trigger_on_file_knows_what_was_attended_to() -> None:
     assert again.get_next_fire_time(first, first) == at("2024-03-03 19:00")
     assert again.since == first
     last = again.get_next_fire_time(at("2024-03-03 19:00"), at("2024-03-03 19:00"))
-    assert last == at("2024-03-03 19:00") + FAR, "it stays on file when nothing is due"
+    assert last == at("2024-03-03 19:00") + FAR_FUTURE, "it stays on file when nothing is due"
 
 
 def test_the_calendar_is_looked_at_every_hour_of_race_days_and_at_midnight_before_them() -> None:
     starts = [FRIDAY, SUNDAY]
-    assert next_look_at_the_calendar(starts, at("2024-02-27 10:20")) == at("2024-03-01 00:00")
-    assert next_look_at_the_calendar(starts, at("2024-03-01 00:00")) == at("2024-03-01 01:00")
-    assert next_look_at_the_calendar(starts, at("2024-03-01 22:59")) == at("2024-03-01 23:00")
-    assert next_look_at_the_calendar(starts, at("2024-03-01 23:10")) == at("2024-03-03 00:00")
-    assert next_look_at_the_calendar(starts, at("2024-03-03 23:00")) == at("2024-03-04 00:00")
-    assert next_look_at_the_calendar([], at("2024-12-20 05:00")) == at("2024-12-21 00:00")
+    assert next_calendar_check(starts, at("2024-02-27 10:20")) == at("2024-03-01 00:00")
+    assert next_calendar_check(starts, at("2024-03-01 00:00")) == at("2024-03-01 01:00")
+    assert next_calendar_check(starts, at("2024-03-01 22:59")) == at("2024-03-01 23:00")
+    assert next_calendar_check(starts, at("2024-03-01 23:10")) == at("2024-03-03 00:00")
+    assert next_calendar_check(starts, at("2024-03-03 23:00")) == at("2024-03-04 00:00")
+    assert next_calendar_check([], at("2024-12-20 05:00")) == at("2024-12-21 00:00")
     assert OnRaceDays(starts).get_next_fire_time(FRIDAY, SUNDAY) == at("2024-03-01 12:00")
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pyrate_limiter import Duration, Rate
 
-from f1stream.jolpica.client import A_SECOND, BadAnswer, Jolpica, open_jolpica, rates
+from f1stream.jolpica.client import A_SECOND, BadAnswer, JolpicaClient, open_jolpica, rates
 from f1stream.jolpica.repair import repaired
-from f1stream.jolpica.resources import BY_NAME, Ask
-from f1stream.jolpica.sync import Outcome
+from f1stream.jolpica.resources import BY_NAME, Query
+from f1stream.jolpica.sync import SyncReport
 from f1stream.settings import Settings
 from tests.support.jolpica_server import JolpicaServer, captured, laps_answer
 
@@ -125,17 +125,17 @@ def server() -> Iterator[JolpicaServer]:
 
 
 @pytest.fixture
-async def api(server: JolpicaServer, tmp_path: Path) -> AsyncIterator[Jolpica]:
+async def api(server: JolpicaServer, tmp_path: Path) -> AsyncIterator[JolpicaClient]:
     settings = Settings(_env_file=None, home=tmp_path, jolpica_url=server.url, jolpica_retry_seconds=0.1)
     async with open_jolpica(settings, (Rate(1_000, 1_000),)) as api:
         yield api
 
 
-async def test_the_rest_of_an_answer_is_used(server: JolpicaServer, api: Jolpica, jolpica_data: Path) -> None:
+async def test_the_rest_of_an_answer_is_used(server: JolpicaServer, api: JolpicaClient, jolpica_data: Path) -> None:
     server.answers["2025/1/results"] = captured(jolpica_data, "2025/1/results")
     rows = server.answers["2025/1/results"]["RaceTable"]["Races"][0]["Results"]
     rows[3]["points"], rows[7]["Driver"]["driverId"] = "12.5 points", ""
-    answered = await api.read(Ask(2025, 1, "results"))
+    answered = await api.read(Query(2025, 1, "results"))
     assert len(answered.rows) == 19
     assert "points" not in answered.rows[3]
     assert [(flaw.field, flaw.row_left_out) for flaw in answered.flaws] == [
@@ -146,7 +146,9 @@ async def test_the_rest_of_an_answer_is_used(server: JolpicaServer, api: Jolpica
     assert answered.body
 
 
-async def test_a_lap_on_two_pages_is_one_lap_with_a_bad_time_on_each(server: JolpicaServer, api: Jolpica) -> None:
+async def test_a_lap_on_two_pages_is_one_lap_with_a_bad_time_on_each(
+    server: JolpicaServer, api: JolpicaClient
+) -> None:
     """Of 20 cars on 6 laps the sixth lap begins the second page; of 15 the seventh is on both."""
     laps = [(lap, f"driver_{car}", car, "1:30.000") for lap in range(1, 9) for car in range(1, 16)]
     bad = {(7, "driver_2"): "", (7, "driver_14"): "-1:30.000"}
@@ -154,7 +156,7 @@ async def test_a_lap_on_two_pages_is_one_lap_with_a_bad_time_on_each(server: Jol
     server.answers["2025/1/laps"] = laps_answer(
         race, [(lap, driver, place, bad.get((lap, driver), text)) for lap, driver, place, text in laps]
     )
-    answered = await api.read(Ask(2025, 1, "laps"))
+    answered = await api.read(Query(2025, 1, "laps"))
     assert server.asked("2025/1/laps") == 2
     assert sorted((int(row["lap"]), row["driverId"]) for row in answered.rows) == sorted(
         (lap, driver) for lap, driver, *_ in laps
@@ -163,25 +165,25 @@ async def test_a_lap_on_two_pages_is_one_lap_with_a_bad_time_on_each(server: Jol
     assert [flaw.row for flaw in answered.flaws] == ["driver_2:7", "driver_14:7"]
 
 
-async def test_many_empty_values_are_no_other_shape(server: JolpicaServer, api: Jolpica) -> None:
+async def test_many_empty_values_are_no_other_shape(server: JolpicaServer, api: JolpicaClient) -> None:
     """After a red flag the API has no duration of any stop."""
     race = {key: RACE[key] for key in ("season", "round", "raceName", "date", "Circuit")}
     stops = [STOP | {"driverId": f"driver_{car}", "duration": ""} for car in range(20)]
     server.answers["2025/1/pitstops"] = {"RaceTable": {"Races": [race | {"PitStops": stops}]}}
-    answered = await api.read(Ask(2025, 1, "pitstops"))
+    answered = await api.read(Query(2025, 1, "pitstops"))
     assert len(answered.rows) == len(answered.flaws) == 20
     for stop in stops:
         stop["duration"] = "PT23S"
     with pytest.raises(BadAnswer, match="duration is wrong in 20 of 20 rows"):
-        await api.read(Ask(2025, 1, "pitstops"))
+        await api.read(Query(2025, 1, "pitstops"))
     for stop in stops:
         stop["driverId"] = ""
     with pytest.raises(BadAnswer, match="no row can be used"):
-        await api.read(Ask(2025, 1, "pitstops"))
+        await api.read(Query(2025, 1, "pitstops"))
 
 
 def test_bad_values_are_reported_and_the_run_is_complete() -> None:
-    outcome = Outcome(answered=1, requests=1, flaws=["2025/1/laps albon:17 time '' (…): null"])
+    outcome = SyncReport(answered=1, requests=1, flaws=["2025/1/laps albon:17 time '' (…): null"])
     assert outcome.complete
     assert outcome.sentences()[1] == (
         "1 values could not be used (in RAW.JOLPICA_QUARANTINE): 2025/1/laps albon:17 time '' (…): null."

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pyrate_limiter import Rate, SQLiteBucket
 
-from f1stream.jolpica.client import BadAnswer, Jolpica, Unreachable, open_jolpica, shared_bucket
-from f1stream.jolpica.resources import ALL, BY_NAME, Ask
+from f1stream.jolpica.client import BadAnswer, JolpicaClient, Unreachable, open_jolpica, shared_bucket
+from f1stream.jolpica.resources import ALL, BY_NAME, Query
 from f1stream.settings import Settings
 from tests.support.jolpica_server import JolpicaServer, body, captured, laps_answer, slow, status
 
 ENVELOPE = '{"MRData": {"limit": "100", "offset": "0", "total": "3", "RaceTable": {"Races": %s}}}'
-RESULTS = Ask(2025, 1, "results")
+RESULTS = Query(2025, 1, "results")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def settings(server: JolpicaServer, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[Jolpica]:
+async def api(settings: Settings) -> AsyncIterator[JolpicaClient]:
     async with open_jolpica(settings, (Rate(1_000, 1_000),)) as api:  # the limits have tests of their own
         yield api
 
@@ -46,13 +46,15 @@ def results(server: JolpicaServer, jolpica_data: Path) -> dict[str, Any]:
     return server.answers["2025/1/results"]
 
 
-async def test_every_page_of_a_race_s_laps_is_read(server: JolpicaServer, api: Jolpica, archive_path: Path) -> None:
+async def test_every_page_of_a_race_s_laps_is_read(
+    server: JolpicaServer, api: JolpicaClient, archive_path: Path
+) -> None:
     race = {"season": "2025", "round": "1", "raceName": "Australian Grand Prix", "date": "2025-03-16",
             "Circuit": {"circuitId": "albert_park"}}  # fmt: skip
     laps = map(json.loads, (archive_path / "laps.jsonl").read_text().splitlines())
     told = [(lap["LapNumber"], lap["Driver"], lap["Position"] or 20, "1:30.000") for lap in laps]
     server.answers["2025/1/laps"] = laps_answer(race, told)
-    rows = await api.rows(Ask(2025, 1, "laps"))
+    rows = await api.rows(Query(2025, 1, "laps"))
     assert sorted((row["lap"], row["driverId"]) for row in rows) == sorted((str(lap[0]), lap[1]) for lap in told)
     assert len(rows) == 927
     assert server.asked("2025/1/laps") == 10
@@ -90,7 +92,7 @@ async def test_every_answer_of_a_whole_season_has_that_shape(jolpica_data: Path)
 
 
 async def test_busy_is_waited_for_as_long_as_the_api_says(
-    server: JolpicaServer, api: Jolpica, results: dict[str, Any]
+    server: JolpicaServer, api: JolpicaClient, results: dict[str, Any]
 ) -> None:
     server.faults["2025/1/results"] = [status(429, Retry_After="0.4"), status(503, Retry_After="0.4")]
     assert len(await api.rows(RESULTS)) == 20
@@ -112,14 +114,14 @@ async def test_busy_is_waited_for_as_long_as_the_api_says(
     ids=["500", "502", "late", "truncated", "html"],
 )
 async def test_what_fails_once_is_asked_again(
-    server: JolpicaServer, api: Jolpica, results: dict[str, Any], fault: Any
+    server: JolpicaServer, api: JolpicaClient, results: dict[str, Any], fault: Any
 ) -> None:
     server.faults["2025/1/results"] = [fault]
     assert len(await api.rows(RESULTS)) == 20
     assert server.asked() == 2
 
 
-async def test_an_api_that_stays_away_is_told_in_a_sentence(server: JolpicaServer, api: Jolpica) -> None:
+async def test_an_api_that_stays_away_is_told_in_a_sentence(server: JolpicaServer, api: JolpicaClient) -> None:
     server.faults["*"] = [status(500)] * 10
     with pytest.raises(Unreachable, match=r"2025/1/results.*HTTP 500.*Try again later, or set F1STREAM_JOLPICA_URL"):
         await api.rows(RESULTS)
@@ -147,7 +149,7 @@ async def test_without_a_network_one_is_told_soon(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 async def test_an_answer_of_unexpected_shape_is_refused_with_its_reason(
-    server: JolpicaServer, api: Jolpica, fault: Any, reason: str
+    server: JolpicaServer, api: JolpicaClient, fault: Any, reason: str
 ) -> None:
     server.faults["2025/1/results"] = fault
     with pytest.raises(BadAnswer, match=reason) as refused:
@@ -157,7 +159,7 @@ async def test_an_answer_of_unexpected_shape_is_refused_with_its_reason(
 
 
 async def test_a_field_that_changed_its_form_is_refused(
-    server: JolpicaServer, api: Jolpica, results: dict[str, Any]
+    server: JolpicaServer, api: JolpicaClient, results: dict[str, Any]
 ) -> None:
     for row in results["RaceTable"]["Races"][0]["Results"]:
         row["points"] = "a few"
@@ -165,12 +167,12 @@ async def test_a_field_that_changed_its_form_is_refused(
         await api.rows(RESULTS)
 
 
-async def test_nothing_is_an_answer_of_no_rows(api: Jolpica) -> None:
+async def test_nothing_is_an_answer_of_no_rows(api: JolpicaClient) -> None:
     assert await api.rows(RESULTS) == []
 
 
 async def test_rows_that_came_between_two_pages_are_noticed(
-    server: JolpicaServer, api: Jolpica, results: dict[str, Any]
+    server: JolpicaServer, api: JolpicaClient, results: dict[str, Any]
 ) -> None:
     rows = results["RaceTable"]["Races"][0]["Results"]
     rows.extend(rows * 6)

@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
+from f1stream.commands.jolpica import parse_rounds
 from f1stream.jolpica import plan
-from f1stream.jolpica.commands import parse_rounds
-from f1stream.jolpica.landing import Answer, Outcome, by_entity, content_hash, difference
-from f1stream.jolpica.plan import Event
-from f1stream.jolpica.resources import Ask
-from models.jolpica import Race
+from f1stream.jolpica.landing import AnswerStatus, LastAnswer, by_entity, content_hash, difference
+from f1stream.jolpica.models import JolpicaRace
+from f1stream.jolpica.plan import CalendarEvent
+from f1stream.jolpica.resources import Query
 
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 
 
-def event(round_: int, day: str, **sessions: str) -> Event:
+def event(round_: int, day: str, **sessions: str) -> CalendarEvent:
     race = {
         "season": day[:4], "round": str(round_), "raceName": f"Grand Prix {round_}", "date": day, "time": "13:00:00Z",
         "Circuit": {
@@ -25,7 +25,7 @@ def event(round_: int, day: str, **sessions: str) -> Event:
         },
         **{name: {"date": date, "time": "10:00:00Z"} for name, date in sessions.items()},
     }  # fmt: skip
-    return Event(Race.model_validate(race), LONG_AGO)
+    return CalendarEvent(JolpicaRace.model_validate(race), LONG_AGO)
 
 
 SEASON = [
@@ -40,16 +40,16 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def answered(*asks: Ask, when: str = "2024-03-30 00:00") -> dict[Ask, Answer]:
-    return {ask: Answer(Outcome.COMPLETE, at(when)) for ask in asks}
+def answered(*queries: Query, when: str = "2024-03-30 00:00") -> dict[Query, LastAnswer]:
+    return {query: LastAnswer(AnswerStatus.COMPLETE, at(when)) for query in queries}
 
 
-def all_of(*rounds: int) -> list[Ask]:
-    return [ask for event in SEASON if event.round in rounds for ask in plan.of_round(event)]
+def all_of(*rounds: int) -> list[Query]:
+    return [query for event in SEASON if event.round in rounds for query in plan.of_round(event)]
 
 
-def asked(asks: list[Ask]) -> set[tuple[int | None, str]]:
-    return {(ask.round, ask.name) for ask in asks}
+def asked(queries: list[Query]) -> set[tuple[int | None, str]]:
+    return {(query.round, query.name) for query in queries}
 
 
 EVERY = {"qualifying", "results", "driverstandings", "constructorstandings", "pitstops", "laps"}
@@ -71,27 +71,27 @@ def test_after_the_race_everything_is_due_but_a_sprint_only_where_there_was_one(
 
 
 def test_the_last_two_rounds_are_asked_for_again_and_older_ones_are_not() -> None:
-    asks = plan.to_sync(SEASON, answered(*all_of(1, 2, 3)), at("2024-03-31 00:00"))
-    assert {number for number, _ in asked(asks)} == {2, 3}
+    queries = plan.to_sync(SEASON, answered(*all_of(1, 2, 3)), at("2024-03-31 00:00"))
+    assert {number for number, _ in asked(queries)} == {2, 3}
 
 
 def test_a_round_that_was_missed_or_came_empty_is_asked_for_again() -> None:
     answers = answered(*all_of(2, 3), *all_of(1)[1:])
-    answers[Ask(2024, 1, "results")] = Answer(Outcome.EMPTY, at("2024-03-03 00:00"))
-    asks = plan.to_sync(SEASON, answers, at("2024-03-31 00:00"))
-    assert {name for number, name in asked(asks) if number == 1} == {all_of(1)[0].name, "results"}
+    answers[Query(2024, 1, "results")] = LastAnswer(AnswerStatus.EMPTY, at("2024-03-03 00:00"))
+    queries = plan.to_sync(SEASON, answers, at("2024-03-31 00:00"))
+    assert {name for number, name in asked(queries) if number == 1} == {all_of(1)[0].name, "results"}
 
 
 def test_weekly_the_whole_season_is_asked_for() -> None:
-    asks = plan.to_sync(SEASON, answered(*all_of(1, 2, 3)), at("2024-03-31 00:00"), whole_season=True)
-    assert {number for number, _ in asked(asks)} == {1, 2, 3}
+    queries = plan.to_sync(SEASON, answered(*all_of(1, 2, 3)), at("2024-03-31 00:00"), whole_season=True)
+    assert {number for number, _ in asked(queries)} == {1, 2, 3}
 
 
 def test_a_round_whose_race_changed_is_asked_for_again() -> None:
-    renumbered = Event(SEASON[0].race, at("2024-04-20 00:00"))
+    renumbered = CalendarEvent(SEASON[0].race, at("2024-04-20 00:00"))
     answers = answered(*all_of(1, 2, 3, 4), when="2024-04-10 00:00")
-    asks = plan.to_sync([renumbered, *SEASON[1:]], answers, at("2024-04-21 00:00"))
-    assert {number for number, _ in asked(asks)} == {1, 3, 4}
+    queries = plan.to_sync([renumbered, *SEASON[1:]], answers, at("2024-04-21 00:00"))
+    assert {number for number, _ in asked(queries)} == {1, 3, 4}
 
 
 def test_what_a_season_did_not_have_is_not_asked_for() -> None:
@@ -102,7 +102,7 @@ def test_what_a_season_did_not_have_is_not_asked_for() -> None:
 def test_a_backfill_asks_only_for_what_was_never_answered() -> None:
     done = answered(*all_of(1), *all_of(2)[:3])
     left = plan.to_fill(SEASON, done, at("2024-03-10 00:00"))
-    assert asked(left) == {(2, ask.name) for ask in all_of(2)[3:] if ask.name != "sprint"}
+    assert asked(left) == {(2, query.name) for query in all_of(2)[3:] if query.name != "sprint"}
 
 
 def test_until_march_the_season_that_ended_is_followed_too() -> None:
@@ -143,7 +143,7 @@ def test_an_answer_beside_the_last_one() -> None:
 
 def test_who_shared_two_cars_in_one_race_has_two_rows() -> None:
     rows = [{"Driver": {"driverId": "fangio"}, "position": position} for position in ("1", "9")]
-    assert list(by_entity(Ask(1956, 1, "results"), rows)) == ["fangio", "fangio#2"]
+    assert list(by_entity(Query(1956, 1, "results"), rows)) == ["fangio", "fangio#2"]
 
 
 def test_an_event_s_sessions_are_in_utc() -> None:

@@ -22,7 +22,7 @@ from pyrate_limiter import Rate
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jolpica.client import Unreachable, open_jolpica
 from f1stream.jolpica.landing import Landing
-from f1stream.jolpica.resources import ALL, Ask
+from f1stream.jolpica.resources import ALL, Query
 from f1stream.jolpica.sync import Sync
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
@@ -284,7 +284,7 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    done = {str(ask) for ask in Landing(warehouse).answers()}
+    done = {str(query) for query in Landing(warehouse).answers()}
     assert len(done) >= 8
     server.requests.clear()
     second = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
@@ -293,7 +293,7 @@ def test_a_backfill_that_is_killed_goes_on_where_it_was(
     asked = {path for _, path, _ in server.requests}
     assert not (asked & done)
     answers = Landing(warehouse).answers()
-    assert {Ask(2024, n, "results") for n in range(1, 6)} <= set(answers)
+    assert {Query(2024, n, "results") for n in range(1, 6)} <= set(answers)
     for number in range(1, 6):
         rows = [row for row in landed(warehouse, "RESULTS") if row["round"] == number]
         assert len(rows) == len(season[f"2024/{number}/results"]["RaceTable"]["Races"][0]["Results"])

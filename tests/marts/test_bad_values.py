@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.jolpica.sync import Outcome
+from f1stream.jolpica.sync import SyncReport
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
@@ -39,7 +39,7 @@ def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MartsRig]:
 
 
 @pytest.fixture(scope="module")
-def landed(marts: MartsRig, jolpica_data: Path) -> Outcome:
+def landed(marts: MartsRig, jolpica_data: Path) -> SyncReport:
     """Bahrain as the only race of 2023: half points for all, and a bad value here and there."""
     answers = season_of(2023, 1, jolpica_data)
     race = answers["2023/1/results"]["RaceTable"]["Races"][0]
@@ -62,7 +62,7 @@ def landed(marts: MartsRig, jolpica_data: Path) -> Outcome:
     return outcome
 
 
-def test_half_points_are_in_the_marts(marts: MartsRig, landed: Outcome) -> None:
+def test_half_points_are_in_the_marts(marts: MartsRig, landed: SyncReport) -> None:
     for mart in ("FACT_RACE_RESULTS", "FACT_DRIVER_STANDINGS"):
         rows = marts.rows(
             f"select f.points from MARTS.{mart} f join MARTS.FACT_EVENTS e on e.event_key = f.event_key"
@@ -72,7 +72,7 @@ def test_half_points_are_in_the_marts(marts: MartsRig, landed: Outcome) -> None:
         assert Decimal("0.50") in {row["points"] for row in rows}
 
 
-def test_one_bad_value_is_null_and_the_rest_of_the_answer_is_there(marts: MartsRig, landed: Outcome) -> None:
+def test_one_bad_value_is_null_and_the_rest_of_the_answer_is_there(marts: MartsRig, landed: SyncReport) -> None:
     assert landed.quarantined == landed.unanswered == []
     assert len(landed.flaws) == 8
     nulls = {
@@ -91,6 +91,6 @@ def test_one_bad_value_is_null_and_the_rest_of_the_answer_is_there(marts: MartsR
     assert "position '-'" in listed[0]["reason"]
 
 
-def test_points_add_up_where_all_of_them_can_be_read(marts: MartsRig, landed: Outcome) -> None:
+def test_points_add_up_where_all_of_them_can_be_read(marts: MartsRig, landed: SyncReport) -> None:
     tests = {name: result["status"] for name, result in marts.builds["bad values"][1].items() if "add_up" in name}
     assert set(tests.values()) == {"pass"}

@@ -165,8 +165,8 @@ def test_dbt_s_own_options_reach_it_and_its_success_is_the_command_s(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, succeeds: bool
 ) -> None:
     reached: list[list[str]] = []
-    monkeypatch.setattr(cli, "settings", lambda: Settings(_env_file=None, home=tmp_path))
-    monkeypatch.setattr(cli, "embedded_warehouse", nullcontext)
+    monkeypatch.setattr("f1stream.settings.settings", lambda: Settings(_env_file=None, home=tmp_path))
+    monkeypatch.setattr("f1stream.embedded.running.embedded_warehouse", nullcontext)
     monkeypatch.setattr(project, "run_dbt", lambda _, arguments: bool(reached.append(arguments)) or succeeds)
     ran = CliRunner().invoke(cli.app, ["dbt", "build", "--full-refresh", "--select", "fact_laps+", "--help"])
     assert reached == [["build", "--full-refresh", "--select", "fact_laps+", "--help"]]

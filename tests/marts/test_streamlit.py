@@ -21,7 +21,7 @@ import pandas as pd
 import pytest
 from playwright.async_api import Browser, Page
 
-from f1stream.embedded.ports import listens
+from f1stream.ports import listens
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from tests.support.jolpica_server import season_2024

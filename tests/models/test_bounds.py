@@ -11,12 +11,12 @@ from pydantic import TypeAdapter
 
 from f1stream import topics
 from f1stream.topics import BadRecord
-from models import Damaged, DeadLetter, Frame, Head, Lap, Marts, Message, Packet, Updates
+from models import DamageNotice, DeadLetter, Frame, Lap, Marts, Message, Packet, SessionHeader, Updates
 from models.bounds import LONGEST_MS
 
 RECORDS = {
-    "packet": Packet, "lap": Lap, "message": Message, "updates": Updates, "frame": Frame, "head": Head,
-    "damaged": Damaged, "dead letter": DeadLetter, "marts": Marts,
+    "packet": Packet, "lap": Lap, "message": Message, "updates": Updates, "frame": Frame, "head": SessionHeader,
+    "damaged": DamageNotice, "dead letter": DeadLetter, "marts": Marts,
 }  # fmt: skip
 SAMPLE: dict[str, Any] = {
     "driver_number": "4", "until_ms": 1_000, "session_time_ms": [900], "x": [1.5], "y": [2.0], "z": [0.0],

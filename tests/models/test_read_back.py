@@ -11,14 +11,26 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from f1stream import topics
-from models import CarUpdate, DeadLetter, Frame, Head, Lap, Message, Packet, Season, SessionResult, Track, Updates
+from models import (
+    CarUpdate,
+    DeadLetter,
+    Frame,
+    Lap,
+    Message,
+    Packet,
+    Season,
+    SessionHeader,
+    SessionResult,
+    Track,
+    Updates,
+)
 from tests.support.generated import values
 
 READ: dict[Any, Any] = {
     Packet: topics.decode_packet, Lap: topics.decode_lap, Message: topics.decode_message,
     Updates: topics.decode_updates, DeadLetter: topics.decode_dead_letter, Season: topics.decode_marts,
     SessionResult: topics.decode_marts, Frame: lambda value: topics.decode_frames(value)[0],
-    Head: lambda value: topics.decode_frames(value)[0],
+    SessionHeader: lambda value: topics.decode_frames(value)[0],
 }  # fmt: skip
 NAMES = ["packet", "lap", "message", "updates", "dead letter", "season", "result", "frame", "head"]
 few = settings(
@@ -64,7 +76,7 @@ def test_what_is_written_is_read_back(model: Any) -> None:
             assert told.get("kind") == Track.model_fields["kind"].default, error
             return  # points at random are seldom a lap
         accepted += 1
-        value = topics.encode_frames([record]) if model in (Frame, Head) else topics.encode(record)
+        value = topics.encode_frames([record]) if model in (Frame, SessionHeader) else topics.encode(record)
         assert READ[model](value) == record
 
     each()

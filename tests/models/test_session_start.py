@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from f1stream.race.race import Race
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.session_facts import apply_message
+from f1stream.race.state import Race
 from models import Entry, LapUpdate, RaceControl, SessionStatus
 from models.session_start import start_after
 from tests.support.required import ROOT
@@ -70,6 +72,6 @@ def test_the_race_starts_when_the_rule_says(case: Case) -> None:
         if end_ms is not None and fact.session_time_ms >= end_ms and race.laps_led == 0:
             lap = LapUpdate(emitted_ms=end_ms, lap_number=1, end_ms=end_ms, lap_time_ms=None, compound=None,
                             tyre_life=None, speed_st=None, deleted=False, official=True)  # fmt: skip
-            race.complete(race.cars["4"], lap)
-        race.tell(fact)
+            apply_lap(race, race.cars["4"], lap)
+        apply_message(race, fact)
     assert race.started_ms == case.started_ms

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from f1stream.metrics import IGNORED
+from f1stream.metrics import IGNORED_RECORDS
 from f1stream.processing import ignored
 from f1stream.processing.ignored import IgnoredRecords
 
@@ -13,7 +13,7 @@ def test_every_record_is_counted_and_each_run_logged_once(caplog: pytest.LogCapt
     records = IgnoredRecords("test")
     first = [records.add(b"s", run_id, "older run", "run 9 is newer") for run_id in (1, 1, 2, 1)]
     assert first == [True, False, True, False]
-    assert IGNORED.labels("test", "older run")._value.get() == 4
+    assert IGNORED_RECORDS.labels("test", "older run")._value.get() == 4
     assert caplog.messages == [f"Records of run {run_id} are ignored: run 9 is newer." for run_id in (1, 2)]
 
 

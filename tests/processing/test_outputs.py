@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from f1stream import topics
-from f1stream.metrics import LOST_LETTERS
+from f1stream.metrics import LOST_DEAD_LETTERS
 from f1stream.processing.outputs import Output, RecordRefused, deliver
 from tests.support.harness import run
 
@@ -47,11 +47,11 @@ def test_a_dead_letter_that_is_refused_is_counted_and_logged_and_the_rest_is_del
     refused: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     producer = Producer()
-    before = LOST_LETTERS._value.get()
+    before = LOST_DEAD_LETTERS._value.get()
     letters = [Output(topics.DEAD_LETTERS, b"s", value) for value in (b"1", refused, b"2")]
     run(deliver(producer, [*letters, Output(topics.FRAMES, b"s", b"3")]))
     assert producer.delivered == [b"1", b"2", b"3"]
-    assert LOST_LETTERS._value.get() == before + 1
+    assert LOST_DEAD_LETTERS._value.get() == before + 1
     assert caplog.messages == ["A dead letter cannot be published."]
 
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from f1stream.race.places import FINISH, SECTOR_1, SECTOR_2, Compared
+from f1stream.race.timing_points import FINISH, SECTOR_1, SECTOR_2, MeasuredPassing
 from f1stream.sources.session import Session
-from models import Head, Lap
+from models import Lap, SessionHeader
 from tests.support.figures import figures
 from tests.support.pipeline import Run, run
 
@@ -68,7 +68,7 @@ def names(aus_session: Session) -> dict[str, str]:
     return {lap.driver_number: lap.driver for lap in aus_session.laps}
 
 
-def at_place(race: Run, place: int) -> dict[tuple[str, int], Compared]:
+def at_place(race: Run, place: int) -> dict[tuple[str, int], MeasuredPassing]:
     return {(c.car, c.lap): c for c in race.compared if c.place == place}
 
 
@@ -88,7 +88,7 @@ def test_order_at_the_flag(measured: Run, expected: dict[str, Any], names: dict[
 
 
 def test_leader_of_each_lap(measured: Run, expected: dict[str, Any], names: dict[str, str]) -> None:
-    first: dict[int, Compared] = {}
+    first: dict[int, MeasuredPassing] = {}
     for crossing in at_place(measured, FINISH).values():
         if crossing.lap not in first or crossing.measured_ms < first[crossing.lap].measured_ms:
             first[crossing.lap] = crossing
@@ -277,7 +277,7 @@ def test_car_that_never_starts_is_retired_and_nowhere(corrected: Run, aus_sessio
 
 
 def test_pit_lane_runs_along_the_finish_straight(corrected: Run) -> None:
-    head = next(made for made in corrected.made if isinstance(made, Head))
+    head = next(made for made in corrected.made if isinstance(made, SessionHeader))
     assert head.outline is not None
     line = np.array(next(frame for frame in reversed(corrected.frames) if frame.kind == "key").race.pit_lane)
     assert 10 < len(line) <= 80
@@ -310,7 +310,7 @@ def test_sector_lines_stand_where_official_times_were_taken(corrected: Run, aus_
 
 
 def test_nothing_is_told_of_what_the_recording_does_not_have(corrected: Run) -> None:
-    head = next(made for made in corrected.made if isinstance(made, Head))
+    head = next(made for made in corrected.made if isinstance(made, SessionHeader))
     assert (head.rotation, head.marshal_sectors) == (None, ())
     assert (head.info.gmt_offset_ms, head.info.path) == (
         11 * 3_600_000, "2025/2025-03-16_Australian_Grand_Prix/2025-03-16_Race/",

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from f1stream.race.flags import flagged
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
 from models import RaceControl, YellowSector
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from f1stream.race.frames import Frames
-from f1stream.race.race import Race
+from f1stream.race.frames import FrameBuilder
+from f1stream.race.state import Race
 from f1stream.topics import decode_frames, encode_frames
 from models import Frame, LapCount, PitIn, PitOut, RaceControl, TrackStatus, TyreChange, Weather
 from models.frame import FRAME_MS, KEYFRAME_MS
@@ -38,7 +38,7 @@ def travelled(frame: Frame) -> Frame:
 
 def afresh(oval: Oval) -> dict[str, Any]:
     """The whole picture now, by a maker of frames that has made none before."""
-    return whole(Frames(Race.load(oval.race.dump())).frame(oval.now))
+    return whole(FrameBuilder(Race.load(oval.race.dump())).frame(oval.now))
 
 
 @pytest.fixture(scope="module")
@@ -52,23 +52,23 @@ def eventful() -> tuple[list[Frame], list[dict[str, Any]]]:
             oval.go(FRAME_MS / 1_000)
             pictures.append(afresh(oval))
 
-    oval.tell(LapCount(session_time_ms=0, lap=1, total_laps=3))
+    oval.apply(LapCount(session_time_ms=0, lap=1, total_laps=3))
     go(1)
     oval.start(0)
     go(8)
     oval.drive("81", speed=150)
-    oval.tell(TrackStatus(session_time_ms=oval.now, status="4", message="SCDeployed"))
-    oval.tell(Weather(session_time_ms=oval.now, air_temp=15.0, track_temp=20.0, humidity=80.0, pressure=1010.0,
+    oval.apply(TrackStatus(session_time_ms=oval.now, status="4", message="SCDeployed"))
+    oval.apply(Weather(session_time_ms=oval.now, air_temp=15.0, track_temp=20.0, humidity=80.0, pressure=1010.0,
                       rainfall=True, wind_direction=1.0, wind_speed=2.0))  # fmt: skip
     go(6)
-    oval.tell(PitIn(session_time_ms=oval.now, driver_number="1", lap=1))
+    oval.apply(PitIn(session_time_ms=oval.now, driver_number="1", lap=1))
     go(2)
-    oval.tell(
+    oval.apply(
         TyreChange(session_time_ms=oval.now, driver_number="1", lap=2, compound="HARD", tyre_life=0, fresh=True)
     )
-    oval.tell(PitOut(session_time_ms=oval.now, driver_number="1", lap=1))
-    oval.tell(TrackStatus(session_time_ms=oval.now, status="1", message="AllClear"))
-    oval.tell(RaceControl(session_time_ms=oval.now, category="Flag", message="GREEN LIGHT", flag="GREEN"))
+    oval.apply(PitOut(session_time_ms=oval.now, driver_number="1", lap=1))
+    oval.apply(TrackStatus(session_time_ms=oval.now, status="1", message="AllClear"))
+    oval.apply(RaceControl(session_time_ms=oval.now, category="Flag", message="GREEN LIGHT", flag="GREEN"))
     go(2)
     oval.drive("81", speed=0)
     go(12)
@@ -121,10 +121,10 @@ def test_frames_come_every_200_ms_and_keyframes_every_10_s(
 def test_a_change_taken_back_is_no_longer_in_the_delta() -> None:
     oval = Oval("4", "81")
     oval.go(0.4)
-    oval.tell(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.apply(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
     oval.go(0.2)
     assert oval.made[-1].model_dump(exclude_unset=True)["cars"] == {"4": {"status": "pit"}}
-    oval.tell(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.apply(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
     oval.go(0.2)
     assert oval.made[-1].cars == {}
 
@@ -152,11 +152,11 @@ def test_frames_after_a_restart_are_the_same_bytes() -> None:
     for one in (oval, other):
         one.start()
         one.go(12)
-        one.tell(TrackStatus(session_time_ms=one.now, status="2", message="Yellow"))
+        one.apply(TrackStatus(session_time_ms=one.now, status="2", message="Yellow"))
         one.go(1)
     keyframe = travelled(next(frame for frame in reversed(other.made) if frame.kind == "key"))
     other.race = Race.load(other.race.dump())
-    other.frames = Frames(other.race, keyframe)
+    other.frames = FrameBuilder(other.race, keyframe)
     oval.go(10)
     other.go(10)
     assert encode_frames(other.made) == encode_frames(oval.made)
@@ -167,7 +167,7 @@ def test_the_start_is_in_the_frames_from_the_moment_it_is_known_and_out_of_them_
     oval.start(1.0)
     first = oval.now
     oval.go(5)
-    oval.tell(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
+    oval.apply(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
     aborted = oval.now
     oval.drive("4", "81", speed=0)
     oval.go(5)

@@ -6,7 +6,7 @@ from statistics import median, quantiles
 
 import pytest
 
-from f1stream.race.places import FINISH, PIT_FINISH
+from f1stream.race.timing_points import FINISH, PIT_FINISH
 from f1stream.sources.session import Session
 from tests.support.figures import figures
 from tests.support.pipeline import Run, run
@@ -44,7 +44,7 @@ def test_in_laps_are_measured_as_well_as_others_from_the_first_car_on(
 
 def test_a_car_at_the_speed_limit_is_shown_further_back_at_the_finish_line_than_one_at_speed(first_runs: Run) -> None:
     assert first_runs.race.race is not None
-    places = first_runs.race.race.places
+    places = first_runs.race.race.timing_points
     assert places is not None
     assert 0.2 < places.ahead_s < 0.4
     on_track, in_pit = places.position(FINISH, 73.0), places.position(PIT_FINISH, 22.2)

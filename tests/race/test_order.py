@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from f1stream.race.car import KEPT, LINES, Car
+from f1stream.race.car import CROSSINGS, LINES, Car
 from f1stream.race.order import UNKNOWN, Distance, behind, rank
 
 LINE_MS = 1_000
@@ -12,7 +12,7 @@ def car(number: str, line: int, first_ms: int = 0, grid: int = 0, retired: bool 
     """A car that crossed line 0 at ``first_ms`` and one more each second."""
     made = Car(number, grid, retired=retired)
     for n in range(line + 1):
-        made.crosses(n, first_ms + n * LINE_MS)
+        made.cross(n, first_ms + n * LINE_MS)
     return made
 
 
@@ -67,5 +67,5 @@ def test_a_gap_is_never_negative() -> None:
 def test_a_line_crossed_too_long_ago_gives_no_time() -> None:
     ahead = car("4", 300)
     ahead.times = ahead.times[-3:]
-    assert len(car("4", 300).times) == KEPT
+    assert len(car("4", 300).times) == CROSSINGS
     assert behind(car("1", 290), ahead) == Distance(0, None)

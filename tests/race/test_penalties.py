@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from f1stream.race.frames import Frames
+from f1stream.race.frames import FrameBuilder
 from f1stream.race.order import UNKNOWN, Distance
 from f1stream.race.penalties import Case, decided, of_car, order_with, read, unserved_ms
-from f1stream.race.race import Race
+from f1stream.race.state import Race
 from f1stream.sources.session import Session
 from models import CarState, RaceControl
 from tests.support.oval import Oval
@@ -168,19 +168,19 @@ def test_frames_tell_penalties_and_the_order_with_them() -> None:
     oval = Oval("4", "81", "1")
     oval.start(0)
     oval.go(70)
-    frames = Frames(oval.race)
+    frames = FrameBuilder(oval.race)
     assert {car.position_with_penalties for car in frames.frame(oval.now).cars.values()} == {None}
     leader = oval.race.order[0]
-    oval.tell(say(f"FIA STEWARDS: 10 SECOND TIME PENALTY FOR CAR {leader} (NOR) - CAUSING A COLLISION", 2))
+    oval.apply(say(f"FIA STEWARDS: 10 SECOND TIME PENALTY FOR CAR {leader} (NOR) - CAUSING A COLLISION", 2))
     oval.go(0.2)
     told = frames.frame(oval.now).cars
     assert {number: car.position_with_penalties for number, car in told.items()} == {
         number: place for place, number in enumerate([*oval.race.order[1:], leader], 1)
     }
     assert [(p.kind, p.state, p.seconds) for p in told[leader].penalties] == [("time", "given", 10)]
-    back = Frames(Race.load(oval.race.dump())).frame(oval.now)
+    back = FrameBuilder(Race.load(oval.race.dump())).frame(oval.now)
     assert back.cars[leader].penalties == told[leader].penalties
-    oval.tell(say(f"FIA STEWARDS: PENALTY SERVED - 10 SECOND TIME PENALTY FOR CAR {leader} (NOR)", 3))
+    oval.apply(say(f"FIA STEWARDS: PENALTY SERVED - 10 SECOND TIME PENALTY FOR CAR {leader} (NOR)", 3))
     oval.go(0.2)
     last = frames.frame(oval.now).cars[leader]
     assert (last.position_with_penalties, last.penalties[0].state) == (None, "served")

@@ -15,28 +15,28 @@ def drives(lane: PitLane, car: str, metres: int, *, speed: float = 80.0, begin: 
 
 def test_first_complete_visit_is_the_line() -> None:
     lane = PitLane()
-    lane.enters("4")
+    lane.enter("4")
     drives(lane, "4", 300)
     assert lane.line == []
-    lane.leaves("4")
+    lane.leave("4")
     assert lane.line == [(1_000 + 150 * n, 500) for n in range(21)]
     known = list(lane.line)
-    lane.enters("81")
+    lane.enter("81")
     drives(lane, "81", 600)
-    lane.leaves("81")
+    lane.leave("81")
     assert lane.line == known
 
 
 def test_standing_and_being_pushed_into_the_garage_leave_no_trace() -> None:
     lane = PitLane()
-    lane.enters("4")
+    lane.enter("4")
     drives(lane, "4", 150)
     for aside in range(0, 200, 10):
         lane.sample("4", 2_500.0, 500.0 + aside, 4.0)
     for _ in range(50):
         lane.sample("4", 2_500.0, 500.0, 0.0)
     drives(lane, "4", 300, begin=150)
-    lane.leaves("4")
+    lane.leave("4")
     assert {y for _, y in lane.line} == {500}
     assert len(lane.line) == 21
 
@@ -45,18 +45,18 @@ def test_standing_and_being_pushed_into_the_garage_leave_no_trace() -> None:
 def test_visit_that_shows_nothing(what: str) -> None:
     lane = PitLane()
     if what != "not from the entry line on":
-        lane.enters("4")
+        lane.enter("4")
     drives(lane, "4", {"too short": 100, "too long": 1_600}.get(what, 300))
     if what == "unknown position":
         lane.sample("4", 0.0, 0.0, 80.0)
     drives(lane, "4", 600, begin=400) if what == "hole" else None
-    lane.leaves("4")
+    lane.leave("4")
     assert lane.line == []
 
 
 def test_long_pit_lane_has_no_more_points_than_a_map_needs() -> None:
     lane = PitLane()
-    lane.enters("4")
+    lane.enter("4")
     drives(lane, "4", 1_440)
-    lane.leaves("4")
+    lane.leave("4")
     assert 40 < len(lane.line) <= MOST_POINTS

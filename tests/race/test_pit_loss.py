@@ -8,17 +8,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from f1stream.race.car import Car, Visit
-from f1stream.race.frames import Frames
+from f1stream.race.car import Car, PitVisit
+from f1stream.race.frames import FrameBuilder
 from f1stream.race.pit_loss import OF_STATUS, Condition, pit_loss
-from f1stream.race.race import Race
+from f1stream.race.state import Race
 from f1stream.sources.session import Session
 from tests.support.pipeline import without_samples
 
 LAP = 90_000
 
 
-def car(number: str, *stops: Visit, lost: int = 0, laps: int = 12, slower: int = 0) -> Car:
+def car(number: str, *stops: PitVisit, lost: int = 0, laps: int = 12, slower: int = 0) -> Car:
     """A car with laps of 90 s (and ``slower``) that loses ``lost`` on each out lap."""
     made = Car(number, 0, visits=list(stops))
     at = 0
@@ -28,10 +28,10 @@ def car(number: str, *stops: Visit, lost: int = 0, laps: int = 12, slower: int =
     return made
 
 
-def stop(lap: int, *, changed: bool = True, suspended: bool = False, lasts: int = 20_000) -> Visit:
+def stop(lap: int, *, changed: bool = True, suspended: bool = False, lasts: int = 20_000) -> PitVisit:
     """In at 10 s before the end of ``lap``."""
     at = lap * LAP - 10_000
-    return Visit(lap, at, at + lasts, changed=changed, suspended=suspended)
+    return PitVisit(lap, at, at + lasts, changed=changed, suspended=suspended)
 
 
 def told(cars: list[Car], *changes: tuple[int, Condition]) -> list[tuple[str, int, int]]:
@@ -83,7 +83,9 @@ def test_stops_are_kept_apart_by_condition_at_the_pit_entry() -> None:
         ("green again while in the pit lane", [stop(5)], [(400_000, "vsc"), (450_000, "green")]),
     ],
 )
-def test_stops_that_tell_something_else(why: str, visits: list[Visit], changes: list[tuple[int, Condition]]) -> None:
+def test_stops_that_tell_something_else(
+    why: str, visits: list[PitVisit], changes: list[tuple[int, Condition]]
+) -> None:
     assert told([car("4", *visits, lost=21_000), *FIELD], *changes) == [], why
 
 
@@ -147,4 +149,4 @@ def test_only_what_was_known_is_used(aus_session: Session) -> None:
 
 def test_frames_tell_it(aus_session: Session) -> None:
     race = without_samples(aus_session)
-    assert Frames(race).frame(race.flag_ms or 0).race.pit_loss == race.pit_loss != ()
+    assert FrameBuilder(race).frame(race.flag_ms or 0).race.pit_loss == race.pit_loss != ()

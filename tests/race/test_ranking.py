@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from f1stream.race.car import LINES
-from f1stream.race.frames import Frames
-from f1stream.race.places import Places
+from f1stream.race.frames import FrameBuilder
 from f1stream.race.ranking import SETTLED_MS, UNSEEN_MS
+from f1stream.race.session_facts import apply_message
 from models import LapCount, RaceControl, Timing
 from tests.support.oval import LAP_M, LAP_MS, Oval
 from tests.support.small_race import START_S, SmallRace
@@ -16,7 +16,7 @@ from tests.support.small_race import START_S, SmallRace
 def positions(oval: Oval, *numbers: str) -> None:
     """The feed's own order."""
     for position, number in enumerate(numbers, 1):
-        oval.tell(Timing(session_time_ms=oval.now, driver_number=number, position=position))
+        oval.apply(Timing(session_time_ms=oval.now, driver_number=number, position=position))
 
 
 def changes_places(race: SmallRace) -> None:
@@ -76,7 +76,7 @@ def test_once_no_car_has_samples_any_more_the_order_is_the_feeds() -> None:
 
 def test_when_the_track_becomes_known_in_mid_race_cars_are_measured_on_the_lap_they_are_on() -> None:
     oval = Oval("4", "81")
-    oval.race.places = None
+    oval.race.timing_points = None
     oval.start()
     oval.go(1)
     positions(oval, "81", "4")
@@ -85,7 +85,7 @@ def test_when_the_track_becomes_known_in_mid_race_cars_are_measured_on_the_lap_t
         oval.ends_lap(number, 1)
     oval.go(20)
     assert (oval.race.order_by, oval.race.order) == ("feed", ["81", "4"])
-    oval.race.lay_line(Places(LAP_M))
+    oval.race.set_reference_line(LAP_M)
     oval.go(3)
     assert (oval.race.order_by, oval.race.order) == ("lines", ["4", "81"])
     assert [car.line for car in oval.race.cars.values()] == [LINES + 24] * 2
@@ -125,7 +125,7 @@ def finished(*apart_s: int) -> SmallRace:
 def test_at_the_end_the_official_position_wins_over_line_times_and_the_difference_is_counted() -> None:
     """Bahrain 2025: a transponder was lost, and the last laps of second and third came 6 ms apart the other way."""
     oval = Oval("4", "81", "1")
-    oval.tell(LapCount(session_time_ms=0, lap=1, total_laps=1))
+    oval.apply(LapCount(session_time_ms=0, lap=1, total_laps=1))
     oval.start()
     oval.go(20)
     positions(oval, "4", "1", "81")
@@ -214,8 +214,8 @@ def test_a_penalty_of_a_car_that_the_result_left_in_its_place_still_counts() -> 
     race = finished(0, 1, 8)
     race.goes_on(300)
     shown = race.at()
-    shown.race.tell(RaceControl(
+    apply_message(shown.race, RaceControl(
         session_time_ms=301_000, category="Other",
         message="FIA STEWARDS: 10 SECOND TIME PENALTY FOR CAR 81 (T81) - UNSAFE RELEASE",
     ))  # fmt: skip
-    assert Frames(shown.race).frame(301_000).cars["81"].position_with_penalties == 3
+    assert FrameBuilder(shown.race).frame(301_000).cars["81"].position_with_penalties == 3

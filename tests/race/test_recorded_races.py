@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from f1stream.conformance.feed import FeedState, read_feed
-from f1stream.race.frames import Frames
-from f1stream.race.race import Race
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.frames import FrameBuilder
+from f1stream.race.session_facts import apply_message, apply_time
 from f1stream.race.stages.driver_join import lap_update
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.race.state import Race
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
 from models import CarState, Entries, Lap
 from tests.support.figures import figures
@@ -84,13 +86,13 @@ def _race(made: Raced) -> None:
             fact = facts[applied][1]
             applied += 1
             if isinstance(fact, Lap):
-                race.complete(race.cars[fact.driver_number], lap_update(fact, now))
+                apply_lap(race, race.cars[fact.driver_number], lap_update(fact, now))
             else:
-                race.tell(fact)
-        race.settle(now)
+                apply_message(race, fact)
+        apply_time(race, now)
         if now % EVERY_MS == 0 and now >= made.session.start_ms:
             made.samples[now] = race.order, {number for number, car in race.cars.items() if car.retired}
-    made.cars = dict(Frames(race).frame(now).cars)
+    made.cars = dict(FrameBuilder(race).frame(now).cars)
 
 
 def test_who_does_not_come_to_the_flag_is_retired_and_everybody_else_has_finished(raced: Raced) -> None:

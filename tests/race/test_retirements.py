@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from f1stream.race.race import Race
+from f1stream.race.crossings import apply_sample
 from f1stream.race.retirements import GARAGE_LAPS, SILENT_MS, STOPPED_MS
+from f1stream.race.session_facts import apply_message, apply_time
+from f1stream.race.state import Race
 from models import Entry, SessionStatus
 from tests.support.small_race import START_S, SmallRace
 
@@ -251,9 +253,9 @@ def test_speed_is_a_sign_of_life_before_the_track_is_known() -> None:
         for g, n in enumerate(("4", "81"), 1)
     ]
     race = Race.of(entries)
-    race.tell(SessionStatus(session_time_ms=0, status="Started"))
+    apply_message(race, SessionStatus(session_time_ms=0, status="Started"))
     for t in range(200, 200_000, 200):
-        race.sample(race.cars["4"], t, 0.0, 1.0, 1.0, 120.0)
-        race.sample(race.cars["81"], t, 0.0, 1.0, 1.0, 0.0)
-        race.settle(t)
+        apply_sample(race, race.cars["4"], t, 0.0, 1.0, 1.0, 120.0)
+        apply_sample(race, race.cars["81"], t, 0.0, 1.0, 1.0, 0.0)
+        apply_time(race, t)
     assert {number: car.retired for number, car in race.cars.items()} == {"4": False, "81": True}

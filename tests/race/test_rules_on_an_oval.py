@@ -7,11 +7,13 @@ from math import cos, pi, sin
 import pytest
 
 from f1stream.race.car import LINES
-from f1stream.race.frames import Frames
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.crossings import apply_sample
+from f1stream.race.frames import FrameBuilder
 from f1stream.race.line import ReferenceLine
-from f1stream.race.places import Places
-from f1stream.race.race import Race
 from f1stream.race.retirements import SILENT_MS
+from f1stream.race.session_facts import apply_message, apply_time
+from f1stream.race.state import Race
 from models import Entry, LapUpdate, Message, PitIn, PitOut, RaceControl, SessionInfo, SessionStatus, TyreChange
 
 OUTLINE = [(8_000 * cos(2 * pi * n / 400), 4_000 * sin(2 * pi * n / 400)) for n in range(401)]
@@ -33,7 +35,7 @@ class Oval:
             for g, n in enumerate(numbers, 1)
         ]  # fmt: skip
         self.race = Race.of(entries)
-        self.race.lay_line(Places(self.length))
+        self.race.set_reference_line(self.length)
         self.now = 0
         self.at = {n: -8.0 * g for g, n in enumerate(numbers, 1)}
         self.speed = dict.fromkeys(numbers, 0.0)
@@ -41,15 +43,15 @@ class Oval:
             session_time_ms=0, name="Race", type="Race", meeting="", location="", country_code="", circuit="",
             total_laps=laps, t0_utc_ms=0, start_ms=0, source="test",
         )  # fmt: skip
-        self.tell(info)
+        self.apply(info)
         self.drive(1)
 
-    def tell(self, *messages: Message) -> None:
+    def apply(self, *messages: Message) -> None:
         for message in messages:
-            self.race.tell(message)
+            apply_message(self.race, message)
 
     def status(self, status: str) -> None:
-        self.tell(SessionStatus(session_time_ms=self.now, status=status))  # type: ignore[arg-type]
+        self.apply(SessionStatus(session_time_ms=self.now, status=status))  # type: ignore[arg-type]
 
     def start(self, **speeds: float) -> None:
         self.status("Started")
@@ -61,16 +63,16 @@ class Oval:
             for number, car in self.race.cars.items():
                 self.at[number] += self.speed[number] / 3.6 * STEP_MS / 1000
                 s = self.at[number] % self.length
-                self.race.sample(car, self.now, s, 1.0 + s, 1.0, self.speed[number])
-            self.race.settle(self.now)
+                apply_sample(self.race, car, self.now, s, 1.0 + s, 1.0, self.speed[number])
+            apply_time(self.race, self.now)
 
     def lap(self, number: str, lap: int, end_ms: int, ms: int | None, *, deleted: bool = False) -> None:
         update = LapUpdate(
             emitted_ms=self.now, lap_number=lap, end_ms=end_ms, lap_time_ms=ms, compound=None, tyre_life=None,
             speed_st=None, deleted=deleted, official=True,
         )  # fmt: skip
-        self.race.complete(self.race.cars[number], update)
-        self.race.settle(self.now)
+        apply_lap(self.race, self.race.cars[number], update)
+        apply_time(self.race, self.now)
 
 
 def test_before_the_start_the_order_is_the_grid() -> None:
@@ -90,7 +92,7 @@ def test_faster_car_takes_the_lead_and_the_gap_is_time_at_the_same_place() -> No
 def test_pit_lane_starter_is_last_until_it_moves() -> None:
     oval = Oval("1", "2", "9", pit_lane=("9",))
     oval.at["9"] = 60.0  # the pit exit lies beyond the finish line
-    oval.race.lay_line(Places(oval.length))
+    oval.race.set_reference_line(oval.length)
     oval.drive(1)
     oval.start(c1=KMH, c2=KMH)
     oval.drive(1.6)
@@ -101,7 +103,7 @@ def test_aborted_start_is_no_start() -> None:
     oval = Oval("1", "2")
     oval.start()
     oval.drive(4)
-    oval.tell(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
+    oval.apply(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
     oval.drive(60)
     assert oval.race.started_ms is None
     assert oval.race.lap == 0
@@ -115,10 +117,10 @@ def test_suspension_pauses_gaps_and_its_tyre_changes_are_no_stops() -> None:
     oval.drive(20)
     oval.status("Aborted")
     frozen = oval.race.gaps["2"]
-    oval.tell(PitIn(session_time_ms=oval.now, driver_number="1", lap=1))
+    oval.apply(PitIn(session_time_ms=oval.now, driver_number="1", lap=1))
     oval.drive(5)
     assert oval.race.gaps["2"] == frozen
-    oval.tell(
+    oval.apply(
         TyreChange(session_time_ms=oval.now, driver_number="1", lap=2, compound="HARD", tyre_life=0, fresh=True),
         PitOut(session_time_ms=oval.now, driver_number="1", lap=1),
     )
@@ -133,19 +135,19 @@ def test_stop_has_its_time_in_the_pit_lane_and_standing() -> None:
     oval = Oval("1", laps=9)
     oval.start()
     oval.drive(5)
-    oval.tell(PitIn(session_time_ms=oval.now, driver_number="1", lap=1))
+    oval.apply(PitIn(session_time_ms=oval.now, driver_number="1", lap=1))
     oval.drive(4)
     oval.speed["1"] = 0.0
     oval.drive(3)
     oval.speed["1"] = 80.0
     oval.drive(4)
-    oval.tell(
+    oval.apply(
         PitOut(session_time_ms=oval.now, driver_number="1", lap=2),
         TyreChange(session_time_ms=oval.now, driver_number="1", lap=2, compound="SOFT", tyre_life=2, fresh=False),
     )
     (stop,) = oval.race.cars["1"].stops()
     assert (stop.out_ms or 0) - stop.in_ms == 11_000
-    assert stop.standing_ms == pytest.approx(3_000, abs=STEP_MS)
+    assert stop.stationary_ms == pytest.approx(3_000, abs=STEP_MS)
 
 
 def test_lapped_car_has_laps_and_seconds_and_unlaps_itself() -> None:
@@ -208,12 +210,12 @@ def test_race_read_back_from_its_table_goes_on_with_the_same_frames() -> None:
     oval = Oval("1", "2", laps=9)
     oval.start(c1=KMH, c2=KMH + 7)
     oval.drive(20)
-    frames = Frames(oval.race)
+    frames = FrameBuilder(oval.race)
     frames.frame(oval.now)
     keyframe = frames.keyframe
     read = Oval("1", "2", laps=9)
     read.race, read.now, read.at, read.speed = Race.load(oval.race.dump()), oval.now, dict(oval.at), oval.speed
-    again = Frames(read.race, keyframe)
+    again = FrameBuilder(read.race, keyframe)
     for _ in range(30):
         oval.drive(0.2)
         read.drive(0.2)

@@ -9,8 +9,8 @@ from statistics import median, quantiles
 
 import pytest
 
-from f1stream.race.places import FINISH
-from f1stream.race.race import Race
+from f1stream.race.state import Race
+from f1stream.race.timing_points import FINISH
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import Truth, simulate
 from tests.support.figures import figures
@@ -99,7 +99,7 @@ def test_standing_times_of_stops(simulated: Simulated) -> None:
         visit = next(v for v in simulated.race.cars[stop.driver_number].stops() if v.lap == stop.lap)
         assert visit.out_ms is not None
         assert abs((visit.out_ms - visit.in_ms) - (stop.pit_out_ms - stop.pit_in_ms)) <= 2
-        assert abs(visit.standing_ms - stop.stationary_ms) < 1_500, "samples come every 130 ms, sometimes 1.2 s"
+        assert abs(visit.stationary_ms - stop.stationary_ms) < 1_500, "samples come every 130 ms, sometimes 1.2 s"
 
 
 def test_retired_cars_are_retired_and_nobody_else(simulated: Simulated) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from f1stream.race.penalties import Case, decided, of_car, read
-from f1stream.sources.livetiming.recording import open_recording
+from f1stream.sources.livetiming.recording.reader import open_recording
 from models import RaceControl
 from tests.support.required import DATA, missing
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from f1stream.race.frames import Frames
-from f1stream.race.race import Race
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.frames import FrameBuilder
+from f1stream.race.session_facts import apply_message, apply_time
+from f1stream.race.state import Race
 from models import Entry, LapUpdate, SessionInfo, SessionPart, SessionStatus
 
 CARS = ("1", "4", "16", "44")
@@ -24,21 +26,21 @@ def race() -> Race:
         Entry(driver_number=car, tla=car, name=car, team="", team_color="000000", grid_position=None) for car in CARS
     ]
     race = Race.of(entries)
-    race.tell(
+    apply_message(race, 
         SessionInfo(
             session_time_ms=0, name="Qualifying", type="Qualifying", meeting="", location="", country_code="",
             circuit="", total_laps=None, t0_utc_ms=0, start_ms=0, source="x",
         )
     )  # fmt: skip
-    race.tell(SessionPart(session_time_ms=0, part=1, entries=4, goes_on=2))
-    race.tell(SessionStatus(session_time_ms=0, status="Started"))
+    apply_message(race, SessionPart(session_time_ms=0, part=1, entries=4, goes_on=2))
+    apply_message(race, SessionStatus(session_time_ms=0, status="Started"))
     return race
 
 
 def drive(race: Race, *laps: tuple[str, LapUpdate]) -> list[str]:
     for number, lap in laps:
-        race.complete(race.cars[number], lap)
-    race.settle(1_000_200)
+        apply_lap(race, race.cars[number], lap)
+    apply_time(race, 1_000_200)
     return race.order
 
 
@@ -57,9 +59,9 @@ def test_a_deleted_lap_gives_way_to_the_next_best_and_a_reinstated_one_comes_bac
 
 def test_those_behind_the_cut_are_out_and_times_of_the_next_part_count_anew(race: Race) -> None:
     drive(race, told("1", 2, 80_000), told("4", 2, 81_000), told("16", 2, 82_000), told("44", 2, 83_000))
-    race.tell(SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
+    apply_message(race, SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
     assert drive(race) == ["1", "4", "16", "44"]
-    states = Frames(race).frame(1_000_400).cars
+    states = FrameBuilder(race).frame(1_000_400).cars
     assert [states[car].status == "eliminated" for car in CARS] == [False, False, True, True]
     assert drive(race, told("4", 4, 84_000))[:2] == ["4", "1"], "slower than in the first part, but the only time"
     assert race.gaps["16"].ms == 2_000, "those that are out are measured against the part they were in"
@@ -67,7 +69,7 @@ def test_those_behind_the_cut_are_out_and_times_of_the_next_part_count_anew(race
 
 def test_a_lap_of_the_first_part_that_is_deleted_in_the_second_changes_who_went_on(race: Race) -> None:
     drive(race, told("1", 2, 80_000), told("4", 2, 81_000), told("16", 2, 82_000), told("44", 2, 83_000))
-    race.tell(SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
+    apply_message(race, SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
     assert drive(race, told("4", 2, 81_000, deleted=True)) == ["1", "16", "44", "4"]
     assert race.cars["4"].eliminated
     assert not race.cars["16"].eliminated
@@ -75,16 +77,16 @@ def test_a_lap_of_the_first_part_that_is_deleted_in_the_second_changes_who_went_
 
 def test_nobody_takes_the_flag_or_retires_by_standing_still(race: Race) -> None:
     drive(race, told("1", 2, 80_000))
-    race.tell(SessionStatus(session_time_ms=900_000, status="Finished"))
+    apply_message(race, SessionStatus(session_time_ms=900_000, status="Finished"))
     for at in range(1_000_000, 1_400_000, 1_000):
-        race.settle(at)
+        apply_time(race, at)
     assert not any(car.finished or car.retired for car in race.cars.values())
     assert race.lap == 0
 
 
 def test_a_state_read_back_goes_on_the_same(race: Race) -> None:
     drive(race, told("1", 2, 80_000), told("4", 2, 81_000))
-    race.tell(SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
+    apply_message(race, SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
     drive(race, told("4", 4, 79_000))
     again = Race.load(race.dump())
     assert drive(again, told("1", 4, 78_000)) == drive(race, told("1", 4, 78_000)) == ["1", "4", "16", "44"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from f1stream.race.car import Car, Visit
-from f1stream.race.race import Race
+from f1stream.race.car import Car, PitVisit
+from f1stream.race.state import Race
 from f1stream.race.tyres import TyreSet, after_lap, stints
 from f1stream.sources.session import Session
 from models import TyreChange
@@ -111,14 +111,14 @@ def test_without_any_word_the_records_tell() -> None:
 
 def test_a_set_whose_first_lap_is_corrected_is_no_stop_more() -> None:
     car = Car("4", 0)
-    car.fit(
+    car.fit_tyres(
         TyreChange(session_time_ms=0, driver_number="4", lap=1, compound="SOFT", tyre_life=0, fresh=True),
         racing=False,
     )
     car.wears("SOFT", 1, 3)
     assert (car.sets[0].first_lap, len(car.stops()) + car.stops_unseen()) == (3, 0)
-    car.visits.append(Visit(lap=19, in_ms=1_000, out_ms=30_000))
+    car.visits.append(PitVisit(lap=19, in_ms=1_000, out_ms=30_000))
     change = TyreChange(session_time_ms=0, driver_number="4", lap=20, compound="HARD", tyre_life=0, fresh=True)
-    car.fit(change, racing=True)
+    car.fit_tyres(change, racing=True)
     car.wears("HARD", 1, 22)
     assert (car.sets[1].first_lap, len(car.stops()) + car.stops_unseen()) == (22, 1)

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from f1stream.sources.archive import DECIMALS, read_archive
 from f1stream.sources.fastf1.fetch import write
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
+from f1stream.sources.session_archive import DECIMALS, read_archive
 from models import Entries, RaceControl, SessionInfo, SessionStatus, Track, TrackStatus, Weather
 from tests.support.fastf1_mexico import known, loaded, ms
 

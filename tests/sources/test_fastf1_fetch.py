@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from f1stream.settings import Settings
-from f1stream.sources.archive import read_archive
 from f1stream.sources.fastf1 import client as fastf1_client
 from f1stream.sources.fastf1.client import fastf1, reachable
-from f1stream.sources.fastf1.fetch import at_hand, becoming, fetch, kept
-from f1stream.sources.fastf1.schedule import Wanted, find, weekends
+from f1stream.sources.fastf1.fetch import fetch, fetch_if_missing, fetched_archive, replaced_folder
+from f1stream.sources.fastf1.schedule import SessionRef, find, weekends
 from f1stream.sources.session import SourceError
+from f1stream.sources.session_archive import read_archive
 from models import Entries, LapCount, SessionInfo, Track
 from tests.support.command_line import refusal
 from tests.support.fastf1_server import CIRCUITS, LIVETIMING, SCHEDULES, FastF1Servers, made_up_samples
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Passing a BlockManager:Deprecati
 MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
 MIAMI = "2025/2025-05-04_Miami_Grand_Prix/2025-05-03_Sprint/"
 TEST_DAY = "2025/2025-02-28_Pre-Season_Testing/2025-02-26_Day_1/"
-QUALIFYING = Wanted(2025, "Mexico", "Q")
+QUALIFYING = SessionRef(2025, "Mexico", "Q")
 
 
 @pytest.fixture
@@ -109,9 +109,11 @@ def test_qualifying_is_fetched_once_and_then_at_hand(mexico: FastF1Servers, sett
 
     mexico.answers.clear()
     asked = len(mexico.asked)
-    assert at_hand(settings, Wanted(2025, "Mexico City Grand Prix", "qualifying")) == fetched.folder
+    assert fetch_if_missing(settings, SessionRef(2025, "Mexico City Grand Prix", "qualifying")) == fetched.folder
     assert len(mexico.asked) == asked, "nothing is asked for what is here"
-    assert at_hand(settings, QUALIFYING) == fetched.folder, "another name for it, from the calendar in the cache"
+    assert fetch_if_missing(settings, QUALIFYING) == fetched.folder, (
+        "another name for it, from the calendar in the cache"
+    )
     assert sorted(path.name for path in fetched.folder.parent.iterdir() if "lock" not in path.name) == [
         fetched.folder.name
     ]
@@ -145,7 +147,7 @@ def test_session_without_car_data_is_told_and_leaves_nothing(begun: FastF1Server
     ) as e:
         fetch(settings, QUALIFYING)
     assert "\n" not in str(e.value)
-    assert kept(settings, Wanted(2025, "Mexico City Grand Prix", "Q")) is None
+    assert fetched_archive(settings, SessionRef(2025, "Mexico City Grand Prix", "Q")) is None
     assert [path.suffix for path in (settings.home / "archives").iterdir()] in ([], [".lock"])
 
 
@@ -178,7 +180,7 @@ def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
     servers.answers[f"{LIVETIMING}{MIAMI}CarData.z.jsonStream"] = cars
     servers.answers[f"{LIVETIMING}{MIAMI}Position.z.jsonStream"] = places
 
-    fetched = fetch(settings, Wanted(2025, "6", "Sprint"), settings.home / "here")
+    fetched = fetch(settings, SessionRef(2025, "6", "Sprint"), settings.home / "here")
     assert fetched.folder == settings.home / "here"
     assert any("corners" in note for note in fetched.notes)
     assert any("weather" in note for note in fetched.notes)
@@ -211,13 +213,13 @@ def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [
-        (Wanted(2025, "Zzzyzx", "R"), r"2025 has no event 'Zzzyzx'.*f1stream sessions 2025"),
-        (Wanted(2025, "77", "R"), r"2025 has no event '77'"),
-        (Wanted(2025, "Monza", "Sprint"), r"2025 Italian Grand Prix has no Sprint, but FP1, FP2, FP3, Q, R"),
-        (Wanted(2031, "Monza", "R"), r"no calendar of 2031"),
+        (SessionRef(2025, "Zzzyzx", "R"), r"2025 has no event 'Zzzyzx'.*f1stream sessions 2025"),
+        (SessionRef(2025, "77", "R"), r"2025 has no event '77'"),
+        (SessionRef(2025, "Monza", "Sprint"), r"2025 Italian Grand Prix has no Sprint, but FP1, FP2, FP3, Q, R"),
+        (SessionRef(2031, "Monza", "R"), r"no calendar of 2031"),
     ],
 )
-def test_what_does_not_exist_is_told(settings: Settings, wanted: Wanted, sentence: str) -> None:
+def test_what_does_not_exist_is_told(settings: Settings, wanted: SessionRef, sentence: str) -> None:
     with pytest.raises(SourceError, match=sentence) as error:
         fetch(settings, wanted)
     assert "\n" not in str(error.value)
@@ -233,13 +235,13 @@ def test_what_does_not_exist_is_told(settings: Settings, wanted: Wanted, sentenc
 )
 def test_what_never_existed_is_told_without_asking(year: int, event: str, session: str, sentence: str) -> None:
     with pytest.raises(SourceError, match=sentence):
-        Wanted(year, event, session).checked()
+        SessionRef(year, event, session).checked()
 
 
 @pytest.mark.parametrize("text", ["", "2025", "2025/Australia", "25/Australia/R", "2025//R", "2025/Australia/R/1"])
 def test_form_of_a_source_is_told(text: str) -> None:
     with pytest.raises(SourceError, match="fastf1:YEAR/EVENT/SESSION"):
-        Wanted.parse(text)
+        SessionRef.parse(text)
 
 
 def test_session_to_come_is_told_with_its_time(servers: FastF1Servers, settings: Settings) -> None:
@@ -247,7 +249,7 @@ def test_session_to_come_is_told_with_its_time(servers: FastF1Servers, settings:
     servers.answers[f"{SCHEDULES}schedule_2099.json"] = calendar.replace(b"2025-", b"2099-")
     sentence = r"2099 Italian Grand Prix, Race has not been run yet: it begins on 2099-09-07 at 13:00 UTC"
     with pytest.raises(SourceError, match=sentence):
-        fetch(settings, Wanted(2099, "Monza", "R"))
+        fetch(settings, SessionRef(2099, "Monza", "R"))
 
 
 def test_season_is_listed(settings: Settings) -> None:
@@ -306,7 +308,7 @@ def an_archive(folder: Path, says: str) -> None:
 def test_archive_appears_whole_and_replaces_an_older_one(tmp_path: Path) -> None:
     folder = tmp_path / "race"
     for says in ("first", "second"):
-        with becoming(folder) as partial:
+        with replaced_folder(folder) as partial:
             an_archive(partial, says)
             assert not folder.exists() or (folder / "session.json").read_text() == "first"
         assert (folder / "session.json").read_text() == says
@@ -314,9 +316,9 @@ def test_archive_appears_whole_and_replaces_an_older_one(tmp_path: Path) -> None
 
 def test_error_leaves_what_was_there(tmp_path: Path) -> None:
     folder = tmp_path / "race"
-    with becoming(folder) as partial:
+    with replaced_folder(folder) as partial:
         an_archive(partial, "first")
-    with pytest.raises(SourceError, match="gone"), becoming(folder) as partial:
+    with pytest.raises(SourceError, match="gone"), replaced_folder(folder) as partial:
         an_archive(partial, "half")
         raise SourceError("gone")
     assert (folder / "session.json").read_text() == "first"
@@ -325,7 +327,7 @@ def test_error_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_archive_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "race"
-    with becoming(folder) as partial:
+    with replaced_folder(folder) as partial:
         an_archive(partial, "first")
     rename = Path.rename
 
@@ -335,7 +337,7 @@ def test_archive_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pyte
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", fails)
-    with pytest.raises(SourceError, match="no space left"), becoming(folder) as partial:
+    with pytest.raises(SourceError, match="no space left"), replaced_folder(folder) as partial:
         an_archive(partial, "second")
     assert (folder / "session.json").read_text() == "first"
     assert {path.name for path in tmp_path.iterdir()} <= {"race", ".race.lock"}
@@ -344,7 +346,7 @@ def test_archive_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pyte
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from f1stream.sources.fastf1.fetch import becoming
+from f1stream.sources.fastf1.fetch import replaced_folder
 folder, when = Path(sys.argv[1]), sys.argv[2]
 rename = Path.rename
 def killed(self, target):
@@ -352,7 +354,7 @@ def killed(self, target):
         os.kill(os.getpid(), signal.SIGKILL)
     return rename(self, target)
 Path.rename = killed
-with becoming(folder) as partial:
+with replaced_folder(folder) as partial:
     (partial / "session.json").write_text("half")
     if when == "writing":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -364,17 +366,17 @@ with becoming(folder) as partial:
 def test_kill_leaves_no_half_archive(tmp_path: Path, when: str, before: bool) -> None:
     folder = tmp_path / "race"
     if before:
-        with becoming(folder) as partial:
+        with replaced_folder(folder) as partial:
             an_archive(partial, "whole")
     killed = subprocess.run([sys.executable, "-c", KILLED, str(folder), when], check=False, timeout=60)
     assert killed.returncode == -signal.SIGKILL
     if folder.exists():
         assert (folder / "session.json").read_text() == "whole"
-    with pytest.raises(SourceError), becoming(folder):  # the next one finds what the killed one had put aside
+    with pytest.raises(SourceError), replaced_folder(folder):  # the next one finds what the killed one had put aside
         raise SourceError("no network")
     assert folder.exists() == before
     assert not before or (folder / "session.json").read_text() == "whole"
-    with becoming(folder) as partial:
+    with replaced_folder(folder) as partial:
         an_archive(partial, "new")
     assert (folder / "session.json").read_text() == "new"
 
@@ -382,14 +384,14 @@ def test_kill_leaves_no_half_archive(tmp_path: Path, when: str, before: bool) ->
 def test_folder_that_is_no_archive_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "one.txt").write_text("dear")
-    with pytest.raises(SourceError, match="is no session archive"), becoming(tmp_path / "letters"):
+    with pytest.raises(SourceError, match="is no session archive"), replaced_folder(tmp_path / "letters"):
         pytest.fail("it was entered")
     assert (tmp_path / "letters" / "one.txt").read_text() == "dear"
 
 
 def test_two_do_not_fetch_the_same(tmp_path: Path) -> None:
-    with becoming(tmp_path / "race") as partial:
-        with pytest.raises(SourceError, match="another process"), becoming(tmp_path / "race"):
+    with replaced_folder(tmp_path / "race") as partial:
+        with pytest.raises(SourceError, match="another process"), replaced_folder(tmp_path / "race"):
             pytest.fail("it was entered")
         an_archive(partial, "first")
     assert (tmp_path / "race" / "session.json").exists()
@@ -459,11 +461,11 @@ def test_testing_is_listed_with_its_days(settings: Settings) -> None:
 )  # fmt: skip
 def test_a_day_of_testing_has_one_name_whatever_it_is_called(settings: Settings, event: str, day: str) -> None:
     with fastf1(settings) as client:
-        session, proper = find(client, Wanted(2025, event, day).checked())
-    assert proper == Wanted(2025, "Pre-Season Testing", "Day 1")
+        session, proper = find(client, SessionRef(2025, event, day).checked())
+    assert proper == SessionRef(2025, "Pre-Season Testing", "Day 1")
     assert proper.folder == "2025-pre-season-testing-day-1"
     assert session.api_path == f"/static/{TEST_DAY}"
-    assert Wanted.parse(f"2025/{event}/{day}").name == "Day 1"
+    assert SessionRef.parse(f"2025/{event}/{day}").name == "Day 1"
 
 
 def test_two_tests_of_one_name_have_numbers(servers: FastF1Servers, settings: Settings) -> None:
@@ -476,7 +478,7 @@ def test_two_tests_of_one_name_have_numbers(servers: FastF1Servers, settings: Se
     tests = [weekend.event for weekend in weekends(settings, 2025) if weekend.round_number == 0]
     assert tests == ["Pre-Season Testing", "Pre-Season Testing 2"]
     with fastf1(settings) as client:
-        session, proper = find(client, Wanted(2025, "Test 2", "Day 2"))
+        session, proper = find(client, SessionRef(2025, "Test 2", "Day 2"))
     assert (proper.folder, f"{session.date:%Y-%m-%d}") == ("2025-pre-season-testing-2-day-2", "2025-03-14")
 
 
@@ -492,7 +494,7 @@ def test_a_day_of_testing_that_was_not_held_is_refused(
     settings: Settings, event: str, day: str, sentence: str
 ) -> None:
     with pytest.raises(SourceError, match=sentence):
-        fetch(settings, Wanted(2025, event, day).checked())
+        fetch(settings, SessionRef(2025, event, day).checked())
 
 
 def test_a_day_of_testing_is_fetched_and_can_be_replayed(servers: FastF1Servers, settings: Settings) -> None:
@@ -506,12 +508,12 @@ def test_a_day_of_testing_is_fetched_and_can_be_replayed(servers: FastF1Servers,
     data, places = made_up_samples(cars, datetime(2024, 7, 5, 11, 20), 3_000)
     servers.answers[f"{LIVETIMING}{TEST_DAY}CarData.z.jsonStream"] = data
     servers.answers[f"{LIVETIMING}{TEST_DAY}Position.z.jsonStream"] = places
-    folder = at_hand(settings, Wanted.parse("2025/Pre-Season Testing/Day 1"))
+    folder = fetch_if_missing(settings, SessionRef.parse("2025/Pre-Season Testing/Day 1"))
     assert folder.name == "2025-pre-season-testing-day-1"
     session = read_archive(folder)
     told = next(m for m in session.messages if isinstance(m, SessionInfo))
     assert (told.type, told.name) == ("Practice", "Day 1")
     assert {lap.driver for lap in session.laps} == {"NOR", "PIA"}
     assert session.samples() > 1_000
-    assert kept(settings, Wanted(2025, "Pre-Season Testing", "Day 1")) == folder
-    assert at_hand(settings, Wanted(2025, "Test 1", "D1")) == folder, "another name for it"
+    assert fetched_archive(settings, SessionRef(2025, "Pre-Season Testing", "Day 1")) == folder
+    assert fetch_if_missing(settings, SessionRef(2025, "Test 1", "D1")) == folder, "another name for it"

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from f1stream import topics
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import simulate
 from models import Packet, SessionEnd, SessionInfo
@@ -24,11 +24,11 @@ def race() -> Session:
 
 
 @pytest.fixture(scope="module", params=[200, 250, 1_000, 3_000])
-def packed(request: pytest.FixtureRequest, race: Session) -> list[Published]:
+def packed(request: pytest.FixtureRequest, race: Session) -> list[OutgoingRecord]:
     return list(pack(race, EPOCH, request.param))
 
 
-def times_of(records: list[Published]) -> dict[str, list[int]]:
+def times_of(records: list[OutgoingRecord]) -> dict[str, list[int]]:
     times: dict[str, list[int]] = defaultdict(list)
     for item in records:
         if isinstance(item.record, Packet):
@@ -36,28 +36,28 @@ def times_of(records: list[Published]) -> dict[str, list[int]]:
     return times
 
 
-def test_records_come_when_they_are_known_messages_before_laps_before_packets(packed: list[Published]) -> None:
-    places = [(item.stamp.emitted_ms, AT_TIES[item.topic]) for item in packed]
+def test_records_come_when_they_are_known_messages_before_laps_before_packets(packed: list[OutgoingRecord]) -> None:
+    places = [(item.headers.emitted_ms, AT_TIES[item.topic]) for item in packed]
     assert places == sorted(places)
 
 
-def test_records_are_numbered_without_a_hole_for_each_key_and_topic(packed: list[Published]) -> None:
+def test_records_are_numbered_without_a_hole_for_each_key_and_topic(packed: list[OutgoingRecord]) -> None:
     seen: Counter[tuple[str, bytes]] = Counter()
     for item in packed:
-        assert item.stamp.seq == seen[item.topic, item.key]
+        assert item.headers.seq == seen[item.topic, item.key]
         seen[item.topic, item.key] += 1
 
 
-def test_every_packet_names_the_laps_and_messages_before_it(packed: list[Published]) -> None:
+def test_every_packet_names_the_laps_and_messages_before_it(packed: list[OutgoingRecord]) -> None:
     before: Counter[tuple[str, bytes]] = Counter()
     for item in packed:
         if item.topic == topics.TELEMETRY:
-            assert item.stamp.laps == before[topics.LAPS, item.key]
-            assert item.stamp.messages == before[topics.MESSAGES, b"sim-2"]
+            assert item.headers.laps == before[topics.LAPS, item.key]
+            assert item.headers.messages == before[topics.MESSAGES, b"sim-2"]
         before[item.topic, item.key] += 1
 
 
-def test_every_sample_is_in_one_packet(packed: list[Published], race: Session) -> None:
+def test_every_sample_is_in_one_packet(packed: list[OutgoingRecord], race: Session) -> None:
     (info,) = (item.record for item in packed if isinstance(item.record, SessionInfo))
     assert times_of(packed) == {
         number: [t for t in columns["session_time_ms"].tolist() if t > info.start_ms]
@@ -65,7 +65,7 @@ def test_every_sample_is_in_one_packet(packed: list[Published], race: Session) -
     }
 
 
-def test_packets_hold_what_lies_after_the_one_before(packed: list[Published]) -> None:
+def test_packets_hold_what_lies_after_the_one_before(packed: list[OutgoingRecord]) -> None:
     untils: dict[str, list[int]] = defaultdict(list)
     for item in packed:
         if isinstance(item.record, Packet):
@@ -75,13 +75,13 @@ def test_packets_hold_what_lies_after_the_one_before(packed: list[Published]) ->
     assert all(earlier < later for until in untils.values() for earlier, later in pairwise(until))
 
 
-def test_every_lap_and_message_is_told_once(packed: list[Published], race: Session) -> None:
+def test_every_lap_and_message_is_told_once(packed: list[OutgoingRecord], race: Session) -> None:
     told = [item.record for item in packed if item.topic == topics.MESSAGES]
     assert told[:-1] == sorted(race.messages, key=lambda message: message.session_time_ms)
     assert [item.record for item in packed if item.topic == topics.LAPS] == race.laps
 
 
-def test_run_ends_on_a_frame_for_every_car(packed: list[Published], race: Session) -> None:
+def test_run_ends_on_a_frame_for_every_car(packed: list[OutgoingRecord], race: Session) -> None:
     (end,) = (item.record for item in packed if isinstance(item.record, SessionEnd))
     assert end.session_time_ms % FRAME_MS == 0
     assert 0 <= end.session_time_ms - race.end_ms < FRAME_MS
@@ -100,7 +100,7 @@ def test_part_of_a_session_holds_its_samples_only_and_tells_first_what_was_known
     assert isinstance(part[0].record, SessionInfo)
     assert part[0].record.start_ms == begin
     earlier = [message for message in race.messages if message.session_time_ms <= begin]
-    assert [item.stamp.emitted_ms for item in part[: len(earlier)]] == [begin] * len(earlier)
+    assert [item.headers.emitted_ms for item in part[: len(earlier)]] == [begin] * len(earlier)
     assert [item.record.session_time_ms for item in part if item.topic == topics.MESSAGES][-1] == close
     assert [item.record for item in part if item.topic == topics.LAPS] == [
         lap for lap in race.laps if lap.end_ms <= close

@@ -14,8 +14,8 @@ from agents.faust_patches.app import PatchedApp
 from f1stream import topics
 from f1stream.kafka import producer_for
 from f1stream.settings import Settings
-from f1stream.sources.packing import Stamper
-from f1stream.sources.publish import Counts, Outbox
+from f1stream.sources.packing import RecordBuilder
+from f1stream.sources.publish import Outbox, RunCounts
 from f1stream.sources.session import SourceError
 from models import Packet, RaceControl, Track
 
@@ -43,23 +43,23 @@ def said(size: int) -> RaceControl:
 
 
 async def test_a_record_that_no_topic_takes_ends_the_run_with_its_name() -> None:
-    producer, counts = Producer(), Counts("9693", 1)
-    outbox, stamper = Outbox(producer, counts), Stamper("9693", 1, 0, "test")  # type: ignore[arg-type]
-    await outbox.put(stamper.fact(1, said(topics.MAX_VALUE_BYTES)))
+    producer, counts = Producer(), RunCounts("9693", 1)
+    outbox, builder = Outbox(producer, counts), RecordBuilder("9693", 1, 0, "test")  # type: ignore[arg-type]
+    await outbox.put(builder.fact(1, said(topics.MAX_VALUE_BYTES)))
     with pytest.raises(
         SourceError, match=r"A record of 9693 in messages \(race_control, at session time 1 ms\) has 1,0"
     ):
-        await outbox.put(stamper.fact(1, said(topics.MAX_VALUE_BYTES + 1)))
+        await outbox.put(builder.fact(1, said(topics.MAX_VALUE_BYTES + 1)))
     outline = [(float(n), 0.123456789) for n in range(70_000)]
     with pytest.raises(SourceError, match=r"messages \(track, at session time 2 ms\).*Look at it in the source"):
-        await outbox.put(stamper.fact(2, Track.model_construct(session_time_ms=2, outline=outline)))
+        await outbox.put(builder.fact(2, Track.model_construct(session_time_ms=2, outline=outline)))
     n = 30_000
     columns = dict.fromkeys(("x", "y", "z", "speed", "rpm", "throttle"), [1.5] * n)
     packet = Packet.model_construct(
         driver_number="4", until_ms=n, session_time_ms=list(range(n)), brake=[False] * n, gear=[1] * n, **columns
     )
     with pytest.raises(SourceError, match=r"9693:4 in telemetry \(packet,.*shorter packets \(--packet-ms\)"):
-        await outbox.put(stamper.packet(packet))
+        await outbox.put(builder.packet(packet))
     assert (len(producer.sent), counts.records) == (1, 1)
 
 
@@ -68,8 +68,8 @@ async def test_a_run_that_the_workers_refuse_for_a_wrong_clock_ends_with_a_sente
     ahead = now_ms + topics.MAX_AHEAD_MS
 
     async def publish_at(epoch: int, stamps: int) -> None:
-        outbox = Outbox(Producer(now_ms, stamps), Counts("9693", epoch))  # type: ignore[arg-type]
-        await outbox.put(Stamper("9693", epoch, 0, "test").fact(1, said(100)))
+        outbox = Outbox(Producer(now_ms, stamps), RunCounts("9693", epoch))  # type: ignore[arg-type]
+        await outbox.put(RecordBuilder("9693", epoch, 0, "test").fact(1, said(100)))
         await outbox.empty()
 
     await publish_at(ahead, 1)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from f1stream.settings import settings
-from f1stream.sources.livetiming.times import utc_text
 from f1stream.sources.session import SourceError
 from f1stream.sources.spec import open_source
+from f1stream.sources.timestamps import utc_text
 from models import Entries, SessionInfo
 from tests.support.fastf1_server import LIVETIMING, SCHEDULES, FastF1Servers
 from tests.support.feed import T0_MS, run_of_laps, sent

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from f1stream.settings import Settings
-from f1stream.sources.fastf1.schedule import Wanted, located, starting_at
+from f1stream.sources.fastf1.schedule import SessionRef, starting_at, with_feed_path
 from f1stream.sources.fastf1.season_index import listed_as, parse, season_index
 from f1stream.sources.session import SourceError
 from tests.support.fastf1_server import SCHEDULES, FastF1Servers
@@ -104,11 +104,11 @@ def fastf1_session(start: datetime) -> SimpleNamespace:
 
 def test_the_path_is_the_one_that_the_feed_gave(servers: FastF1Servers, settings: Settings) -> None:
     """The qualifying of São Paulo 2024 was put off to Sunday and is published under Saturday's date."""
-    wanted = Wanted(2024, "São Paulo Grand Prix", "Qualifying")
-    assert located(settings, fastf1_session(SUNDAY), wanted).api_path == "made up", "nothing better is known"
+    wanted = SessionRef(2024, "São Paulo Grand Prix", "Qualifying")
+    assert with_feed_path(settings, fastf1_session(SUNDAY), wanted).api_path == "made up", "nothing better is known"
     servers.answers[address(2024)] = index(Sao_Paulo_Grand_Prix=[session("Qualifying", SUNDAY, -3, SAO_PAULO)])
     for known in (SATURDAY, SUNDAY):
-        assert located(settings, fastf1_session(known), wanted).api_path == f"/static/{SAO_PAULO}"
+        assert with_feed_path(settings, fastf1_session(known), wanted).api_path == f"/static/{SAO_PAULO}"
 
 
 def test_a_session_that_was_moved_earlier_has_been_run_when_the_feed_says_so(
@@ -116,11 +116,11 @@ def test_a_session_that_was_moved_earlier_has_been_run_when_the_feed_says_so(
 ) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     stale = fastf1_session(now + timedelta(hours=1))
-    wanted = Wanted(now.year, "Miami Grand Prix", "Qualifying")
+    wanted = SessionRef(now.year, "Miami Grand Prix", "Qualifying")
     with pytest.raises(SourceError, match="has not been run yet"):
-        located(settings, stale, wanted)
+        with_feed_path(settings, stale, wanted)
     servers.answers[address(now.year)] = index(Miami_Grand_Prix=[session("Qualifying", now - timedelta(hours=2), -4)])
-    assert located(settings, stale, wanted) is stale
+    assert with_feed_path(settings, stale, wanted) is stale
 
 
 def test_a_moved_session_is_published_by_its_name(servers: FastF1Servers, settings: Settings) -> None:
@@ -130,7 +130,7 @@ def test_a_moved_session_is_published_by_its_name(servers: FastF1Servers, settin
         missing(f"the recorded calendar at {schedule} is not there")
     servers.answers[f"{SCHEDULES}schedule_2025.json"] = schedule.read_bytes()
     saturday = datetime(2025, 11, 8, 18, tzinfo=UTC)
-    qualifying = Wanted(2025, "São Paulo Grand Prix", "Qualifying")
+    qualifying = SessionRef(2025, "São Paulo Grand Prix", "Qualifying")
     for moved in (timedelta(), -timedelta(hours=3), timedelta(hours=16, minutes=30)):
         start = saturday + moved
         assert starting_at(settings, start, "São Paulo Grand Prix", "Qualifying") == qualifying

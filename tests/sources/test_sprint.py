@@ -12,11 +12,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from f1stream.sources.archive import COLUMN_NAMES, OPTIONAL, read_archive
 from f1stream.sources.fastf1 import tables
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
+from f1stream.sources.session_archive import COLUMN_NAMES, OPTIONAL, read_archive
 from models import Entries, SessionInfo
 
 SPRINT = Path("livetiming_frozen/2025-05-04_Miami__2025-05-03_Sprint")

@@ -18,7 +18,7 @@ from typing import Any
 from f1stream import topics
 from f1stream.processing.batch import Batch
 from f1stream.processing.outputs import Output
-from f1stream.topics import BadRecord, SequenceGap, Stamp
+from f1stream.topics import BadRecord, RecordHeaders, SequenceGap
 from f1stream.warehouse.buffer import FlushLimits
 from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
@@ -28,7 +28,7 @@ from f1stream.warehouse.tables import fingerprint
 from models import DeadLetter, SessionEnd
 
 KEY = b"9693"
-HEADERS = Stamp(7, 0, 0, 0, 0, 1_700_000_000_000, "test").headers()
+HEADERS = RecordHeaders(7, 0, 0, 0, 0, 1_700_000_000_000, "test").encode()
 LIMITS = FlushLimits(rows=4, size=1_000_000, age_s=10.0)
 
 
@@ -123,24 +123,24 @@ class MemoryKafka:
 
 @dataclass
 class MemoryLog:
-    """``Log`` and ``Outputs`` of one worker."""
+    """``TopicLog`` and ``Outputs`` of one worker."""
 
     kafka: MemoryKafka
     faults: Faults
 
     async def first_offsets(self, partitions: list[Partition]) -> dict[Partition, int]:
-        """See ``Log``."""
+        """See ``TopicLog``."""
         await self.faults.at("first_offsets")
         return {partition: self.kafka.begins[partition] for partition in partitions}
 
     async def next_record(self, partition: Partition, offset: int) -> int:
-        """See ``Log``."""
+        """See ``TopicLog``."""
         await self.faults.at("next_record")
         (record,) = self.kafka.read(partition, offset, 1)
         return record.offset
 
     async def recreated(self, offsets: Mapping[Partition, LoadedOffset]) -> set[Partition]:
-        """See ``Log``."""
+        """See ``TopicLog``."""
         await self.faults.at("recreated")
         return {partition for partition, loaded in offsets.items() if not self._has(partition, loaded)}
 
@@ -212,28 +212,28 @@ class MemoryWarehouse:
 
 @dataclass
 class MemoryLoader:
-    """``Loader`` of one worker."""
+    """``AsyncLoader`` of one worker."""
 
     warehouse: MemoryWarehouse
     faults: Faults
     name: str
 
     async def offsets(self) -> dict[Partition, LoadedOffset]:
-        """See ``Loader``."""
+        """See ``AsyncLoader``."""
         await self.faults.at("offsets:before")
         found = self.warehouse.newest()
         await self.faults.at("offsets:after")
         return found
 
     async def begin_at(self, offsets: dict[Partition, LoadedOffset]) -> None:
-        """See ``Loader``."""
+        """See ``AsyncLoader``."""
         await self.faults.at("begin_at:before")
         for partition, loaded in offsets.items():
             self.warehouse.offsets.setdefault((partition, loaded.incarnation), loaded)
         await self.faults.at("begin_at:after")
 
     async def load(self, batches: list[PartitionBatch]) -> Counter[str]:
-        """See ``Loader``."""
+        """See ``AsyncLoader``."""
         await self.faults.at("put:before")
         await self.faults.at("put:after")
         transaction = Transaction()

@@ -15,8 +15,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from f1stream import topics
 from f1stream.embedded import warehouse
-from f1stream.kafka import log_ends
-from f1stream.sources.packing import Published
+from f1stream.kafka import end_offsets
+from f1stream.sources.packing import OutgoingRecord
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader
@@ -89,7 +89,7 @@ class ArchiveRig(Rig):
                         del self.archives[place]
                         self.archive()
                         break
-                ends = await log_ends(self.settings, [
+                ends = await end_offsets(self.settings, [
                     Partition(table.topic, n) for table in tables.ALL for n in range(self.settings.topic_partitions)
                 ])  # fmt: skip
                 loaded = await asyncio.to_thread(loader.offsets)
@@ -133,7 +133,7 @@ class ArchiveRig(Rig):
         """Ask the warehouse."""
         return self.warehouse.rows(sql)
 
-    def assert_exact(self, items: Iterable[Published], *, letters: int = 0) -> None:
+    def assert_exact(self, items: Iterable[OutgoingRecord], *, letters: int = 0) -> None:
         """Every published record's rows are loaded, once, in order, with every value as published, and no others."""
         items = list(items)
         for table in (tables.TELEMETRY, tables.LAPS, tables.MESSAGES):
@@ -153,7 +153,7 @@ class ArchiveRig(Rig):
             expected: dict[tuple[str, int], list[Row]] = {}
             for item in own:
                 rows = [tuple(row[name] for name in names) for row in _expected(item)]
-                expected.setdefault((item.key.decode(), item.stamp.epoch), []).extend(rows)
+                expected.setdefault((item.key.decode(), item.headers.run_id), []).extend(rows)
             expected = {key: rows for key, rows in expected.items() if rows}
             assert {key: len(rows) for key, rows in found.items()} == {
                 key: len(rows) for key, rows in expected.items()
@@ -183,10 +183,10 @@ async def stopped(process: subprocess.Popen[bytes]) -> None:
 TELEMETRY_NAMES = ["source", "session_date", "utc", *COLUMNS]
 
 
-def _expected(item: Published) -> list[dict[str, Any]]:
+def _expected(item: OutgoingRecord) -> list[dict[str, Any]]:
     """The rows of a published record, from the record itself."""
-    t0 = datetime.fromtimestamp(item.stamp.t0_utc_ms / 1000, UTC).replace(tzinfo=None)
-    run = {"source": item.stamp.source, "session_date": t0.date()}
+    t0 = datetime.fromtimestamp(item.headers.t0_utc_ms / 1000, UTC).replace(tzinfo=None)
+    run = {"source": item.headers.source, "session_date": t0.date()}
     if item.topic == topics.TELEMETRY:
         packet = item.record
         return [
@@ -195,7 +195,7 @@ def _expected(item: Published) -> list[dict[str, Any]]:
             | {name: None if (column := getattr(packet, name)) is None else column[n] for name in COLUMNS}
             for n, ms in enumerate(packet.session_time_ms)
         ]
-    told = {"seq": item.stamp.seq, "emitted_ms": item.stamp.emitted_ms}
+    told = {"seq": item.headers.seq, "emitted_ms": item.headers.emitted_ms}
     if item.topic == topics.LAPS:
         lap = item.record.model_dump()
         if lap["start_utc"] is not None:

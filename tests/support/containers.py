@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from f1stream.processes import stop
 from f1stream.settings import Settings
 from tests.support.ports import free_port
 
@@ -165,13 +165,7 @@ class Services:
         """Stop everything, newest first, as Docker does; how each ended."""
         ended = {}
         for name, (process, _) in reversed(self.processes.items()):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(30)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            stop(process, within_s=30)
             ended[name] = process.returncode
         return ended
 

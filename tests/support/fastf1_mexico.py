@@ -12,10 +12,10 @@ from typing import Any
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.client import fastf1
 from f1stream.sources.fastf1.load import load
-from f1stream.sources.fastf1.schedule import Wanted
+from f1stream.sources.fastf1.schedule import SessionRef
 from tests.support.required import DATA, missing
 
-WANTED = Wanted(2025, "Mexico City Grand Prix", "Qualifying")
+WANTED = SessionRef(2025, "Mexico City Grand Prix", "Qualifying")
 T0 = datetime(2025, 10, 25, 20, 46, 26)
 """FastF1's instants are UTC without saying so."""
 

@@ -11,10 +11,10 @@ import pytest
 
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.client import fastf1
-from f1stream.sources.livetiming.car_laps import LATE_MS, LONGEST_MS
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.values import duration_ms
+from f1stream.sources.livetiming.parser.car_laps import LATE_MS, LONGEST_MS
+from f1stream.sources.livetiming.recording.reader import open_recording
+from f1stream.sources.timestamps import duration_ms
 from models import Lap
 from tests.support.fastf1_mexico import known, ms
 from tests.support.required import DATA, missing

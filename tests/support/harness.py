@@ -26,7 +26,7 @@ from f1stream.processing.reads import AssignedReads
 from f1stream.processing.tables import newest, with_version, without_version
 from f1stream.race.stages.driver_stage import DriverStage
 from f1stream.race.stages.session_stage import SessionStage
-from f1stream.sources.packing import Published
+from f1stream.sources.packing import OutgoingRecord
 from models import Frame
 
 Partition = tuple[str, int]
@@ -58,9 +58,9 @@ class MemoryEvent:
     message: MemoryRecord
 
 
-def encoded(items: Iterable[Published]) -> list[Output]:
+def encoded(items: Iterable[OutgoingRecord]) -> list[Output]:
     """A source's records as it publishes them."""
-    return [Output(item.topic, item.key, topics.encode(item.record), item.stamp.headers()) for item in items]
+    return [Output(item.topic, item.key, topics.encode(item.record), item.headers.encode()) for item in items]
 
 
 class MemoryKafka:
@@ -146,8 +146,8 @@ class MemoryTable:
     def read(self, key: bytes) -> bytes | None:
         return without_version(self._data.get(key))
 
-    def write(self, key: bytes, epoch: int, progress: int, value: bytes) -> None:
-        stored = with_version(epoch, progress, value)
+    def write(self, key: bytes, run_id: int, progress: int, value: bytes) -> None:
+        stored = with_version(run_id, progress, value)
         if self._name != "standing":  # of a run's headers a recovery may keep a later one, which holds more tracks
             assert newest(self._data, [(key, stored)])[key] == stored, "a recovery would keep the older value"
         self._data[key] = stored

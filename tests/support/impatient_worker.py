@@ -14,5 +14,5 @@ if __name__ == "__main__":
     from agents.run import run_worker
 
     (name,) = sys.argv[1:]
-    importlib.import_module(name).vitals.progress.patience_s = PATIENCE_S
+    importlib.import_module(name).health.stalls.patience_s = PATIENCE_S
     run_worker(name)

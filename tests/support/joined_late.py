@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from f1stream.sources.livetiming.merge import merge
 from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.parser.merge import merge
 
 
 def joined_late(messages: Iterable[FeedMessage], at_ms: int) -> list[FeedMessage]:

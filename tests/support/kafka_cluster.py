@@ -6,7 +6,6 @@ import asyncio
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import time
 import uuid
@@ -20,6 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
+from f1stream.processes import stop
 from tests.support.certificates import certificates
 from tests.support.required import ROOT, missing
 
@@ -148,15 +148,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End all of them."""
-        running = [broker.process for broker in self.brokers if broker.process and broker.process.poll() is None]
-        for process in running:
-            process.send_signal(signal.SIGTERM)
-        for process in running:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        stop(*(broker.process for broker in self.brokers if broker.process), within_s=10)
 
     async def reset(self) -> None:
         """Delete every topic and consumer group: the next test begins with nothing."""

@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.times import utc_text
+from f1stream.sources.timestamps import utc_text
 
 END = "\x1e"
 

@@ -21,7 +21,7 @@ from pyrate_limiter import Rate
 from f1stream import topics
 from f1stream.jolpica.client import open_jolpica
 from f1stream.jolpica.landing import Landing
-from f1stream.jolpica.sync import Outcome, Sync
+from f1stream.jolpica.sync import Sync, SyncReport
 from f1stream.settings import Settings
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
@@ -72,7 +72,7 @@ class MartsRig:
         for item in pack(told, epoch, 10_000, to_ms=to_ms):
             message = SimpleNamespace(
                 topic=item.topic, partition=0, offset=len(reads[item.topic]), key=item.key,
-                value=topics.encode(item.record), headers=item.stamp.headers(), timestamp=time.time(),
+                value=topics.encode(item.record), headers=item.headers.encode(), timestamp=time.time(),
             )  # fmt: skip
             reads[item.topic].append(tables.BY_TOPIC[item.topic].read(message, 0))
         loader = Loader(self.warehouse, "rig")
@@ -81,10 +81,10 @@ class MartsRig:
             loader.load([PartitionBatch(Partition(topic, self.offset), 0, 0, found)])
         self.offset += 1
 
-    def sync(self, server: JolpicaServer, seasons: list[int], now: datetime) -> Outcome:
+    def sync(self, server: JolpicaServer, seasons: list[int], now: datetime) -> SyncReport:
         """Seasons from a local API."""
 
-        async def work() -> Outcome:
+        async def work() -> SyncReport:
             settings = self.settings.model_copy(update={"jolpica_url": server.url, "jolpica_retry_seconds": 0.05})
             async with open_jolpica(settings, (Rate(100_000, 1_000),)) as api:
                 return await Sync(api, Landing(self.warehouse), now=lambda: now).backfill(seasons)

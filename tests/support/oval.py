@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from f1stream.race.frames import Frames
-from f1stream.race.places import Places
-from f1stream.race.race import Race
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.crossings import apply_sample
+from f1stream.race.frames import FrameBuilder
+from f1stream.race.session_facts import apply_message
+from f1stream.race.state import Race
 from models import Entry, Frame, LapUpdate, Message, SessionStatus
 from models.frame import FRAME_MS
 
@@ -26,19 +28,19 @@ class Oval:
             for i, n in enumerate(numbers, 1)
         ]  # fmt: skip
         self.race = Race.of(entries, official)
-        self.race.lay_line(Places(LAP_M))
-        self.frames = Frames(self.race)
+        self.race.set_reference_line(LAP_M)
+        self.frames = FrameBuilder(self.race)
         self.made: list[Frame] = []
         self.now = 0
         self.metres = {n: -GRID_SLOT_M * i for i, n in enumerate(numbers, 1)}
         self.speed = dict.fromkeys(numbers, 0.0)
         self.silent: set[str] = set()
 
-    def tell(self, message: Message) -> None:
-        self.race.tell(message)
+    def apply(self, message: Message) -> None:
+        apply_message(self.race, message)
 
     def status(self, status: str) -> None:
-        self.tell(SessionStatus.model_validate({"session_time_ms": self.now, "status": status}))
+        self.apply(SessionStatus.model_validate({"session_time_ms": self.now, "status": status}))
 
     def start(self, settled_s: float = 1.0) -> None:
         """The cars have stood on the grid for a moment; lights out, and all drive."""
@@ -63,13 +65,13 @@ class Oval:
 
     def sample(self, number: str) -> None:
         at = self.metres[number] % LAP_M
-        self.race.sample(self.race.cars[number], self.now, at, 10 + at, 20.0, self.speed[number])
+        apply_sample(self.race, self.race.cars[number], self.now, at, 10 + at, 20.0, self.speed[number])
 
     def ends_lap(
         self, number: str, lap: int, end_ms: int | None = None, ms: int | None = LAP_MS, deleted: bool = False
     ) -> None:
         """The official record of a lap, told now."""
-        self.race.complete(
+        apply_lap(self.race, 
             self.race.cars[number],
             LapUpdate(
                 emitted_ms=self.now, lap_number=lap, end_ms=self.now if end_ms is None else end_ms, lap_time_ms=ms,

@@ -7,13 +7,24 @@ from array import array
 from typing import Any
 
 from f1stream.topics import LAPS, MESSAGES, car_key, encode, encode_frames
-from models import CarState, Damaged, Frame, Head, Lap, Message, RaceState, SessionStatus, TeamRadio, Weather
+from models import (
+    CarState,
+    DamageNotice,
+    Frame,
+    Lap,
+    Message,
+    RaceState,
+    SessionHeader,
+    SessionStatus,
+    TeamRadio,
+    Weather,
+)
 from models.frame import FRAME_MS, KEYFRAME_MS
 from models.message import Entry, RaceControl, SessionInfo
 from web.feed import Feed
 from web.history import Fact
-from web.shelf import FramesRecord
-from web.telemetry import UNKNOWN_DRS, Packet
+from web.sample_store import UNKNOWN_DRS, PacketColumns
+from web.tape_store import FramesRecord
 
 LAP_MS = 60_000
 CARS = (("1", "VER", "Red", "3671C6"), ("4", "NOR", "Orange", "FF8000"), ("81", "PIA", "Orange", "FF8000"))
@@ -32,8 +43,8 @@ def outline(points: int = 120) -> list[tuple[int, int]]:
 
 def head(
     session: str = "test_race", epoch: int = 1, simulated: bool = True, name: str = "Race", drawn: bool = True
-) -> Head:
-    return Head(
+) -> SessionHeader:
+    return SessionHeader(
         kind="head",  # encode_frames leaves out what was not set
         session_key=session,
         epoch=epoch,
@@ -111,7 +122,7 @@ def head_record(**named: Any) -> FramesRecord:
 
 def damaged_notice(reason: str, session: str = "test_race", epoch: int = 1) -> FramesRecord:
     """That the race worker gave a run up."""
-    value = encode(Damaged(session_key=session, epoch=epoch, reason=reason))
+    value = encode(DamageNotice(session_key=session, epoch=epoch, reason=reason))
     return FramesRecord(session, "damaged", epoch, 0, frozenset(), value, 0)
 
 
@@ -155,7 +166,7 @@ def messages() -> list[Fact]:
     return [message(seq, record) for seq, record in enumerate(told)]
 
 
-def packet(car: str, seq: int, first_ms: int, count: int, every_ms: int = 200, epoch: int = 1) -> Packet:
+def packet(car: str, seq: int, first_ms: int, count: int, every_ms: int = 200, epoch: int = 1) -> PacketColumns:
     """Samples of a car that goes round the outline at an even pace."""
     times = [first_ms + i * every_ms for i in range(count)]
     angles = [2 * math.pi * t / PACE_MS[car] for t in times]
@@ -165,7 +176,7 @@ def packet(car: str, seq: int, first_ms: int, count: int, every_ms: int = 200, e
         array("B", [104 if not i else i % 101 for i in range(count)]), array("B", [i % 2 for i in range(count)]),
         array("B", [i % 9 for i in range(count)]), array("B", [UNKNOWN_DRS if not i else 12 for i in range(count)]),
     )  # fmt: skip
-    return Packet("test_race", car, epoch, seq, columns)
+    return PacketColumns("test_race", car, epoch, seq, columns)
 
 
 def whole_race(feed: Feed, frames: int = 650, until_ms: int | None = None, **named: Any) -> None:
@@ -174,12 +185,12 @@ def whole_race(feed: Feed, frames: int = 650, until_ms: int | None = None, **nam
     ``until_ms``: only what was known by then, and it has not ended.
     """
     run = {name: named[name] for name in ("session", "epoch") if name in named}
-    feed.take([head_record(**named), frames_record(0, frames, **run)])
+    feed.add_frames([head_record(**named), frames_record(0, frames, **run)])
     if until_ms is None:
-        feed.take([frames_record(frames, 1, ended=True, **run)])
+        feed.add_frames([frames_record(frames, 1, ended=True, **run)])
     facts = [lap(car, number) for car, *_ in CARS for number in (1, 2)] + messages()
-    feed.take_facts([fact for fact in facts if until_ms is None or fact.known_ms <= until_ms])
+    feed.add_facts([fact for fact in facts if until_ms is None or fact.known_ms <= until_ms])
     for car, *_ in CARS:
         for seq, second in enumerate(range(0, 130_000 if until_ms is None else until_ms + 1, 1_000)):
             count = 5 if until_ms is None else min(5, (until_ms - second) // 200 + 1)
-            feed.take_packet(packet(car, seq, second, count))
+            feed.add_packet(packet(car, seq, second, count))

@@ -9,14 +9,16 @@ from f1stream import topics
 from f1stream.processing.acks import AckTracker
 from f1stream.processing.batch import Batch
 from f1stream.processing.outputs import Output
-from f1stream.race.places import Compared
-from f1stream.race.race import Race
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.session_facts import apply_message, apply_time
 from f1stream.race.stages.driver_join import lap_update
 from f1stream.race.stages.session_race import SessionRace
 from f1stream.race.stages.session_stage import SessionStage
+from f1stream.race.state import Race
+from f1stream.race.timing_points import MeasuredPassing
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
-from models import Entries, Frame, Head, Lap
+from models import Entries, Frame, Lap, SessionHeader
 from tests.support.harness import MemoryEvent, MemoryKafka, MemoryRecord, MemoryTable, MemoryWorker
 
 EPOCH = 1
@@ -28,8 +30,8 @@ class Run:
     """What came of a session."""
 
     race: SessionRace
-    made: list[Head | Frame] = field(default_factory=list)
-    compared: list[Compared] = field(default_factory=list)
+    made: list[SessionHeader | Frame] = field(default_factory=list)
+    compared: list[MeasuredPassing] = field(default_factory=list)
     gap_errors: list[int] = field(default_factory=list)
 
     def take(self, race: SessionRace) -> None:
@@ -78,9 +80,9 @@ def run(
             result.take(opened.race)
 
     for n, item in enumerate(pack(session, EPOCH, packet_ms, from_ms, to_ms), 1):
-        value = JUNK if (item.topic, item.key, item.stamp.seq) in spoiled else topics.encode(item.record)
+        value = JUNK if (item.topic, item.key, item.headers.seq) in spoiled else topics.encode(item.record)
         events = session_events if item.topic == topics.MESSAGES else driver_events
-        events.append(event(Output(item.topic, item.key, value, item.stamp.headers())))
+        events.append(event(Output(item.topic, item.key, value, item.headers.encode())))
         if n % batch == 0:
             advance()
     advance()
@@ -93,7 +95,7 @@ class Observed(SessionStage):
 
     def __init__(self, *tables: MemoryTable, official: bool) -> None:
         super().__init__(*tables, AckTracker(), official=official)
-        self.made: list[Head | Frame] = []
+        self.made: list[SessionHeader | Frame] = []
 
     def _advance(self, batch: Batch, key: bytes) -> None:
         race = self.sessions[key].race
@@ -119,8 +121,8 @@ def without_samples(session: Session, to_ms: int | None = None) -> Race:
         if to_ms is not None and at > to_ms:
             break
         if isinstance(fact, Lap):
-            race.complete(race.cars[fact.driver_number], lap_update(fact, at))
+            apply_lap(race, race.cars[fact.driver_number], lap_update(fact, at))
         else:
-            race.tell(fact)
-        race.settle(at)
+            apply_message(race, fact)
+        apply_time(race, at)
     return race

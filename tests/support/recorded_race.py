@@ -1,18 +1,18 @@
-"""A recorded race on the page's shelf: its frames, laps, messages and samples, without Kafka."""
+"""A recorded race on the page's tapes: its frames, laps, messages and samples, without Kafka."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from f1stream import topics
-from f1stream.sources.archive import read_archive
 from f1stream.sources.packing import pack
-from models import Frame, Head
+from f1stream.sources.session_archive import read_archive
+from models import Frame, SessionHeader
 from tests.support.pipeline import EPOCH, run
 from web.feed import Feed
 from web.history import Fact
-from web.shelf import FramesRecord, Shelf
-from web.telemetry import read_packet
+from web.sample_store import read_packet
+from web.tape_store import FramesRecord, TapeStore
 
 PACKET_MS = 10_000
 BATCH = 50
@@ -22,20 +22,22 @@ SHELF_BYTES = 2**28
 
 def recorded(folder: Path) -> Feed:
     """Everything of a recorded session, as a server has it that has read all topics."""
-    feed = Feed(Shelf(SHELF_BYTES))
+    feed = Feed(TapeStore(SHELF_BYTES))
     feed.connected = feed.caught_up = True
     session = read_archive(folder)
     for item in pack(session, EPOCH, PACKET_MS, None, None):
         if item.topic == topics.TELEMETRY:
-            feed.take_packet(read_packet(item.key, item.stamp, topics.encode(item.record)))
+            feed.add_packet(read_packet(item.key, item.headers, topics.encode(item.record)))
         else:
-            key, record, stamp = item.key, item.record, item.stamp
-            feed.take_facts([Fact(session.session_key, EPOCH, item.topic, key, stamp.seq, stamp.emitted_ms, record)])  # type: ignore[arg-type]
-    feed.take(list(records(session.session_key, run(session, PACKET_MS).made)))
+            key, record, headers = item.key, item.record, item.headers
+            feed.add_facts(
+                [Fact(session.session_key, EPOCH, item.topic, key, headers.seq, headers.emitted_ms, record)]
+            )  # type: ignore[arg-type]
+    feed.add_frames(list(records(session.session_key, run(session, PACKET_MS).made)))
     return feed
 
 
-def records(key: str, made: list[Head | Frame]) -> list[FramesRecord]:
+def records(key: str, made: list[SessionHeader | Frame]) -> list[FramesRecord]:
     """Heads and frames as records of topic ``frames``."""
     told: list[FramesRecord] = []
     batch: list[Frame] = []
@@ -48,7 +50,7 @@ def records(key: str, made: list[Head | Frame]) -> list[FramesRecord]:
             batch.clear()
 
     for each in made:
-        if isinstance(each, Head):
+        if isinstance(each, SessionHeader):
             flush()
             told.append(FramesRecord(key, "head", EPOCH, each.t // 200, frozenset(), topics.encode_frames([each]), 0))
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,14 +11,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from f1stream import topics
 from f1stream.embedded import broker
 from f1stream.kafka import create_topics
+from f1stream.processes import stop
 from f1stream.settings import Settings
-from f1stream.sources.packing import Published
+from f1stream.sources.packing import OutgoingRecord
+from f1stream.stack import until_healthy
 from models import DeadLetter
 from tests.support.ports import free_port
 
@@ -31,7 +31,7 @@ class WorkerStoppedError(Exception):
     """A worker met a hole before it was ready."""
 
 
-def bytes_of(items: Iterable[Published]) -> list[tuple[Published, bytes]]:
+def bytes_of(items: Iterable[OutgoingRecord]) -> list[tuple[OutgoingRecord, bytes]]:
     """Records with their values, as ``Rig.publish`` takes them."""
     return [(item, topics.encode(item.record)) for item in items]
 
@@ -112,7 +112,7 @@ class Rig:
         """A page server."""
         return self._popen([sys.executable, "-m", "f1stream", "web"], "web", F1STREAM_WEB_PORT=str(port))
 
-    async def publish(self, records: Iterable[tuple[Published, bytes]], speed: float | None = None) -> None:
+    async def publish(self, records: Iterable[tuple[OutgoingRecord, bytes]], speed: float | None = None) -> None:
         """Publish records with the values given, at ``speed`` times the session's pace."""
         producer = AIOKafkaProducer(
             **self.settings.kafka_client(),
@@ -125,12 +125,12 @@ class Rig:
         sent = []
         try:
             for item, value in records:
-                began = began or (item.stamp.emitted_ms, time.monotonic())
+                began = began or (item.headers.emitted_ms, time.monotonic())
                 if speed is not None:
-                    ahead = (item.stamp.emitted_ms - began[0]) / 1000 / speed - (time.monotonic() - began[1])
+                    ahead = (item.headers.emitted_ms - began[0]) / 1000 / speed - (time.monotonic() - began[1])
                     if ahead > 0:
                         await asyncio.sleep(ahead)
-                sent.append(await producer.send(item.topic, value, key=item.key, headers=item.stamp.headers()))
+                sent.append(await producer.send(item.topic, value, key=item.key, headers=item.headers.encode()))
             await asyncio.gather(*sent)
         finally:
             await producer.stop()
@@ -185,13 +185,7 @@ class Rig:
     def stop(self) -> None:
         """End every process, by its id."""
         for process in reversed(self.processes):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(5)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+            stop(process, within_s=5)
 
 
 def _take(found: dict[int, bytes], message: Any, epoch: int) -> None:
@@ -203,16 +197,11 @@ def _take(found: dict[int, bytes], message: Any, epoch: int) -> None:
 
 
 async def wait_healthy(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Return when the worker on ``port`` says that it is ready."""
-    async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as http:
-        while True:
-            if process.poll() == STOPPED_AT_A_HOLE:
-                raise WorkerStoppedError
-            assert process.poll() is None, f"the worker ended with code {process.returncode}"
-            try:
-                async with http.get(f"http://127.0.0.1:{port}/health") as answer:
-                    if answer.status == 200:
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.1)
+    """Return when the worker on ``port`` is ready."""
+
+    def check() -> None:
+        if process.poll() == STOPPED_AT_A_HOLE:
+            raise WorkerStoppedError
+        assert process.poll() is None, f"the worker ended with code {process.returncode}"
+
+    await until_healthy(f"http://127.0.0.1:{port}/health", check, PATIENCE_S)

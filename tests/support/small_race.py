@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from f1stream.race.frames import Frames
-from f1stream.race.race import Race
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.frames import FrameBuilder
+from f1stream.race.session_facts import apply_message, apply_time
 from f1stream.race.stages.driver_join import lap_update
+from f1stream.race.state import Race
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.whole import as_session
 from f1stream.sources.session import Session
 from models import CarState, Entries, Lap
 
@@ -85,11 +87,11 @@ class SmallRace:
             while facts and facts[0][0] <= now:
                 fact = facts.pop(0)[1]
                 if isinstance(fact, Lap):
-                    race.complete(race.cars[fact.driver_number], lap_update(fact, now))
+                    apply_lap(race, race.cars[fact.driver_number], lap_update(fact, now))
                 else:
-                    race.tell(fact)
-            race.settle(now)
-        return Shown(race, dict(Frames(race).frame(now).cars))
+                    apply_message(race, fact)
+            apply_time(race, now)
+        return Shown(race, dict(FrameBuilder(race).frame(now).cars))
 
 
 @dataclass

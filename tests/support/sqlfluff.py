@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from f1stream.embedded.ports import free_port
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.marts.project import folder, run_dbt
+from f1stream.ports import free_port
 from f1stream.settings import Settings
 
 SQLFLUFF = Path(__file__).resolve().parents[2] / ".venv-sqlfluff" / "bin" / "sqlfluff"

@@ -18,7 +18,7 @@ from f1stream.settings import Settings
 from tests.support.page_race import frames_record, head_record
 from web.app import create_app
 from web.feed import Feed
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGS = [
@@ -39,7 +39,7 @@ class Stage:
     """A server that can be stopped and started on one port, and a race that can be run on it at any speed."""
 
     def __init__(self) -> None:
-        self.feed = Feed(Shelf(2**26))
+        self.feed = Feed(TapeStore(2**26))
         self.feed.connected = self.feed.caught_up = True
         self.head: dict[str, Any] = {}
         """What is particular about the race."""
@@ -67,8 +67,10 @@ class Stage:
     def put(self, count: int = 1, *, age_ms: int = 0, **named: Any) -> None:
         """Publish the next frames of the race, which left the race worker ``age_ms`` ago."""
         if self.number == 0:
-            self.feed.take([head_record(**self.head)])
-        self.feed.take([frames_record(self.number, count, arrived_ms=int(time.time() * 1000) - age_ms, **named)])
+            self.feed.add_frames([head_record(**self.head)])
+        self.feed.add_frames(
+            [frames_record(self.number, count, arrived_ms=int(time.time() * 1000) - age_ms, **named)]
+        )
         self.number += count
 
     def race(self, speed: float = 1.0, batch: int = 1, **named: Any) -> None:
@@ -88,7 +90,7 @@ class Stage:
             self._racing = None
 
     async def state(self) -> dict[str, Any]:
-        span = self.feed.shelf.get("test_race")
+        span = self.feed.tapes.get("test_race")
         assert span is not None
         picture = span.state_at(1 << 40)
         assert picture is not None

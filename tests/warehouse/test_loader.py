@@ -20,7 +20,7 @@ from f1stream.embedded.running import embedded_warehouse
 from f1stream.settings import Settings
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
-from f1stream.topics import Stamp
+from f1stream.topics import RecordHeaders
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
@@ -71,7 +71,7 @@ def lap_messages() -> list[Any]:
     items = [item for item in pack(simulate(3, cars=2, laps=6), 1, 3_000) if item.topic == topics.LAPS]
     one = [item for item in items if item.key == items[0].key]
     return [
-        message(topics.LAPS, n, topics.encode(item.record), item.stamp.headers(), item.key)
+        message(topics.LAPS, n, topics.encode(item.record), item.headers.encode(), item.key)
         for n, item in enumerate(one)
     ]
 
@@ -311,7 +311,7 @@ def test_two_runs_of_a_session_are_distinguished_and_each_is_complete(
             **{
                 **vars(one),
                 "offset": n,
-                "headers": replace(Stamp.read(one.headers, one.timestamp), epoch=2).headers(),
+                "headers": replace(RecordHeaders.decode(one.headers, one.timestamp), run_id=2).encode(),
             }
         )
         for n, one in enumerate(lap_messages[:4], len(lap_messages))

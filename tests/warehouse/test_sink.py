@@ -99,13 +99,13 @@ async def test_a_record_that_cannot_be_decoded_is_a_dead_letter_with_its_reason(
     kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     kafka.produce(FIRST, b"no JSON", good(7))
-    before = metrics.DEAD.labels("archive", topics.MESSAGES)._value.get()
+    before = metrics.DEAD_LETTERS.labels("archive", topics.MESSAGES)._value.get()
     await run_until_loaded(kafka, warehouse)
     assert_exact(kafka, warehouse)
     (letter,) = kafka.letters()
     assert (letter.consumer, letter.topic, letter.partition, letter.offset) == ("archive", *FIRST, 6)
     assert letter.reason.startswith("the value: Invalid JSON")
-    assert metrics.DEAD.labels("archive", topics.MESSAGES)._value.get() == before + 1
+    assert metrics.DEAD_LETTERS.labels("archive", topics.MESSAGES)._value.get() == before + 1
 
 
 async def test_a_dead_letter_does_not_wait_for_a_flush(worker: Worker, kafka: MemoryKafka) -> None:

@@ -16,7 +16,7 @@ from tests.support.page_marts import result, season
 from tests.support.page_race import CARS, LAP_MS, lap, message, whole_race
 from web.app import create_app
 from web.feed import Feed
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 
 Client = TestClient[web.Request, web.Application]
 BELOW = "/api/sessions/test_race"
@@ -29,7 +29,7 @@ TIMED = (
 
 @pytest.fixture
 def feed() -> Feed:
-    made = Feed(Shelf(2**26))
+    made = Feed(TapeStore(2**26))
     made.connected = made.caught_up = True
     return made
 
@@ -37,7 +37,7 @@ def feed() -> Feed:
 @pytest.fixture
 async def client(feed: Feed) -> AsyncIterator[Client]:
     whole_race(feed, simulated=False)
-    feed.take_marts([result(), season(held=4)])
+    feed.add_marts([result(), season(held=4)])
     async with TestClient(TestServer(create_app(Settings(), feed))) as made:
         yield made
 
@@ -135,9 +135,9 @@ async def test_a_simulated_session_is_of_no_season(client: Client, feed: Feed) -
 @pytest.mark.parametrize("t", [-5_000, 0, 999, 30_000, 60_000, 60_499, 60_999, 61_000, 119_999, 125_000, END_MS - 1])
 async def test_an_answer_at_a_time_is_what_it_was_before_anything_later_became_known(client: Client, t: int) -> None:
     """A server that has read only what was known by then gives the very same answers."""
-    early = Feed(Shelf(2**26))
+    early = Feed(TapeStore(2**26))
     whole_race(early, max(t // 200 + 1, 1), simulated=False, until_ms=t)
-    early.take_marts([season(held=2)])
+    early.add_marts([season(held=2)])
     async with TestClient(TestServer(create_app(Settings(), early))) as then:
         for path in TIMED:
             url = f"{BELOW}/{at(path, t)}"
@@ -161,8 +161,8 @@ async def test_no_answer_at_a_time_has_a_time_that_is_later(client: Client, t: i
 
 
 async def test_a_revision_that_became_known_later_is_not_told(client: Client, feed: Feed) -> None:
-    feed.take_facts([lap("4", 1, known_ms=100_000, seq=7, deleted=True)])
-    feed.take_facts([message(99, RaceControl(session_time_ms=2_000, category="Other", message="NOTED"), 100_000)])
+    feed.add_facts([lap("4", 1, known_ms=100_000, seq=7, deleted=True)])
+    feed.add_facts([message(99, RaceControl(session_time_ms=2_000, category="Other", message="NOTED"), 100_000)])
     for t, told in ((99_999, False), (100_000, True)):
         first = (await get(client, f"laps?car=4&at={t}"))["laps"][0]
         assert first.get("deleted", False) is told
@@ -207,7 +207,7 @@ async def test_too_many_points_are_refused(client: Client, feed: Feed) -> None:
 
 
 async def test_a_lap_without_samples_cannot_be_compared(client: Client, feed: Feed) -> None:
-    feed.take_facts([lap("4", 8)])
+    feed.add_facts([lap("4", 8)])
     assert "only 0 samples" in (await get(client, "compare?a=4:8&b=4:1", 404))["error"]
     assert (await get(client, "telemetry?car=4&lap=8"))["t"] == []
 
@@ -231,7 +231,7 @@ async def test_an_error_has_no_tag_and_is_asked_for_again(client: Client) -> Non
 async def test_what_goes_wrong_is_in_the_log_and_not_in_the_answer(
     client: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(type(feed.shelf), "get", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(feed.tapes), "get", lambda *_: 1 / 0)
     told = await get(client, "laps", 500)
     assert told == {"error": "the server failed at this; its log has the reason"}
     assert "ZeroDivisionError" in caplog.text

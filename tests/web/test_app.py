@@ -19,9 +19,9 @@ from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import damaged_notice, frames_record, head_record
 from web import viewers
 from web.app import create_app, serve
-from web.cursor import Cursor
+from web.cursor import ViewerCursor
 from web.feed import Feed
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 
 Client = TestClient[web.Request, web.Application]
 
@@ -32,7 +32,7 @@ def now_ms() -> int:
 
 @pytest.fixture
 def feed() -> Feed:
-    made = Feed(Shelf(2**26))
+    made = Feed(TapeStore(2**26))
     made.connected = made.caught_up = True
     return made
 
@@ -51,7 +51,7 @@ async def client(feed: Feed) -> AsyncIterator[Client]:
 
 
 def race(feed: Feed, frames: int = 60, **named: Any) -> None:
-    feed.take([head_record(**named), frames_record(0, frames, arrived_ms=now_ms(), **named)])
+    feed.add_frames([head_record(**named), frames_record(0, frames, arrived_ms=now_ms(), **named)])
 
 
 async def messages(ws: aiohttp.ClientWebSocketResponse, count: int, kinds: str = "head key delta") -> list[Any]:
@@ -79,7 +79,7 @@ async def test_frames_at_the_sessions_pace_are_all_sent(client: Client, feed: Fe
     race(feed, 48)
     ws = await client.ws_connect("/ws")
     await messages(ws, 3)
-    feed.take([frames_record(48, 5)])
+    feed.add_frames([frames_record(48, 5)])
     assert [message["t"] // 200 for message in await messages(ws, 5)] == [48, 49, 50, 51, 52]
 
 
@@ -87,13 +87,13 @@ async def test_a_full_speed_replay_is_shown_in_jumps_with_the_keyframe_first(cli
     race(feed, 10)
     ws = await client.ws_connect("/ws")
     await messages(ws, 3)
-    feed.take([frames_record(10, 300)])
+    feed.add_frames([frames_record(10, 300)])
     key, delta = await messages(ws, 2)
     assert (key["t"] // 200, delta["t"] // 200) == (300, 309)
     sent = 0
     started = time.monotonic()
     for first in range(310, 910, 10):
-        feed.take([frames_record(first, 10)])
+        feed.add_frames([frames_record(first, 10)])
         await asyncio.sleep(0.01)
     while (await messages(ws, 1))[0]["t"] // 200 != 909:
         sent += 1
@@ -105,10 +105,10 @@ async def test_a_full_speed_replay_is_shown_in_jumps_with_the_keyframe_first(cli
 
 async def test_a_slow_viewer_gets_the_newest_picture_and_not_a_queue(feed: Feed) -> None:
     race(feed, 10)
-    cursor = Cursor()
-    cursor.follow(feed.shelf.newest())
+    cursor = ViewerCursor()
+    cursor.follow(feed.tapes.newest())
     assert len(list(cursor.advance(cursor.target(0, 0), 8))) == 3
-    feed.take([frames_record(10, 400)])
+    feed.add_frames([frames_record(10, 400)])
     sent = [orjson.loads(message) for message in cursor.advance(cursor.target(0, 0), 8)]
     assert [(message["kind"], message["t"] // 200) for message in sent] == [("key", 400), ("delta", 409)]
     assert cursor.skipped == 399
@@ -129,7 +129,7 @@ async def test_little_waits_for_a_viewer_who_reads_nothing(client: Client, feed:
     await reader.readuntil(b"}")
     long = [RaceControl.model_construct(session_time_ms=1, category="Other", message="x" * 60_000)]
     for number in range(10, 40):
-        feed.take([frames_record(number, race_control=long)])
+        feed.add_frames([frames_record(number, race_control=long)])
         await asyncio.sleep(0.05)
     newest, waited = b'"t":%d,' % (39 * 200), b""
     async with asyncio.timeout(5):
@@ -150,7 +150,7 @@ async def test_a_new_run_starts_the_viewer_anew(client: Client, feed: Feed) -> N
 
 @pytest.mark.usefixtures("quick_status")
 async def test_the_status_tells_the_truth_every_second(client: Client, feed: Feed) -> None:
-    feed.take([head_record(), frames_record(0, 3, arrived_ms=now_ms() - 7000)])
+    feed.add_frames([head_record(), frames_record(0, 3, arrived_ms=now_ms() - 7000)])
     ws = await client.ws_connect("/ws")
     first = (await messages(ws, 1, "status"))[0]
     assert first["reader"] == "connected"
@@ -158,7 +158,7 @@ async def test_the_status_tells_the_truth_every_second(client: Client, feed: Fee
     assert 7000 <= first["worker_age_ms"] < 9000
     assert (first["ended"], first["behind_ms"]) == (False, 0)
     feed.connected = False
-    feed.take([frames_record(3, 1, arrived_ms=now_ms(), race_control=[], ended=True)])
+    feed.add_frames([frames_record(3, 1, arrived_ms=now_ms(), race_control=[], ended=True)])
     second = (await messages(ws, 1, "status"))[0]
     assert second["reader"] == "disconnected"
     assert second["ended"]
@@ -172,7 +172,7 @@ async def test_the_status_tells_when_a_build_of_the_marts_came(client: Client, f
     assert (await messages(ws, 1, "status"))[0]["marts"] is None
     seen = []
     for record in (result(), season(), result(built_ms=BUILT_MS + 1)):
-        feed.take_marts([record])
+        feed.add_marts([record])
         seen.append((await messages(ws, 1, "status"))[0]["marts"])
     assert len(set(seen)) == 3
     assert (await messages(ws, 1, "status"))[0]["marts"] == seen[-1]
@@ -194,7 +194,7 @@ async def test_the_newest_session_is_the_default_and_a_running_one_is_not_left(c
     assert (await messages(ws, 1))[0]["session_key"] == "new"
     race(feed, 3, session="newer", epoch=10)
     assert (await messages(ws, 2, "status"))[1]["session"] == "new"
-    feed.take([frames_record(3, 1, session="new", epoch=9, arrived_ms=now_ms(), race_control=[], ended=True)])
+    feed.add_frames([frames_record(3, 1, session="new", epoch=9, arrived_ms=now_ms(), race_control=[], ended=True)])
     heads = await messages(ws, 1, "head")
     assert heads[0]["session_key"] == "newer"
 
@@ -236,7 +236,7 @@ async def test_every_viewer_is_where_they_want_to_be(client: Client, feed: Feed)
         "jump": True,
     }  # fmt: skip
     assert [message["t"] for message in await messages(there, 4)] == [60_000, 62_000, 62_200, 62_400]
-    feed.take([frames_record(400, 1)])
+    feed.add_frames([frames_record(400, 1)])
     assert (await messages(here, 1))[0]["t"] == 400 * 200
     await there.send_json({"id": 2, "do": "lap", "lap": 9})
     assert (await messages(there, 1, "refused"))[0]["error"].startswith("lap 9 has not begun")
@@ -301,12 +301,12 @@ async def test_a_damaged_run_is_named_until_a_newer_one_begins(client: Client, f
     race(feed, 60)
     async with client.ws_connect("/ws") as ws:
         assert (await messages(ws, 1, "status"))[0]["damaged"] is None
-        feed.take([damaged_notice("message 3 came after 1")])
+        feed.add_frames([damaged_notice("message 3 came after 1")])
         while (await messages(ws, 1, "status"))[0]["damaged"] != "message 3 came after 1":
             pass
         listed = (await (await client.get("/api/sessions")).json())["sessions"]
         assert [each["damaged"] for each in listed] == ["message 3 came after 1"]
-        feed.take([damaged_notice("late news of an old run", epoch=0)])
+        feed.add_frames([damaged_notice("late news of an old run", epoch=0)])
         race(feed, 60, epoch=2)
         while (status := (await messages(ws, 1, "status"))[0])["epoch"] != 2:
             pass
@@ -346,7 +346,7 @@ async def test_errors_are_sentences(client: Client, feed: Feed, path: str, statu
 
 
 async def test_result_and_season_are_the_records_of_the_marts(client: Client, feed: Feed) -> None:
-    feed.take_marts([result(), season(year=2022), season()])
+    feed.add_marts([result(), season(year=2022), season()])
     answer = await client.get("/api/sessions/test_race/result")
     assert answer.content_type == "application/json"
     assert SessionResult.model_validate_json(await answer.read()) == result()
@@ -358,13 +358,13 @@ async def test_result_and_season_are_the_records_of_the_marts(client: Client, fe
 
 @pytest.mark.parametrize("path", ["/api/sessions/test_race/result", "/api/seasons/2023"])
 async def test_who_has_the_newest_is_not_sent_it_again(client: Client, feed: Feed, path: str) -> None:
-    feed.take_marts([result(), season()])
+    feed.add_marts([result(), season()])
     first = await client.get(path)
     theirs = {"If-None-Match": f'"other", {first.headers["ETag"]}'}
     again = await client.get(path, headers=theirs)
     assert (again.status, await again.read(), again.headers["ETag"]) == (304, b"", first.headers["ETag"])
     assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "no-cache"
-    feed.take_marts([result(built_ms=BUILT_MS + 1), season(built_ms=BUILT_MS + 1)])
+    feed.add_marts([result(built_ms=BUILT_MS + 1), season(built_ms=BUILT_MS + 1)])
     newer = await client.get(path, headers=theirs)
     assert (newer.status, (await newer.json())["built_ms"]) == (200, BUILT_MS + 1)
 
@@ -391,7 +391,7 @@ async def test_metrics_count_viewers_and_bytes(client: Client, feed: Feed) -> No
     assert "f1stream_web_viewers 1.0" in text
     assert f"f1stream_web_viewers_limit {float(Settings.model_fields['web_viewers'].default)}" in text
     assert "f1stream_web_frames_sent_total 3.0" in text
-    assert f"f1stream_web_tape_bytes {float(feed.shelf.size)}" in text
+    assert f"f1stream_web_tape_bytes {float(feed.tapes.size)}" in text
     assert 'f1stream_lag_records{partition="2",topic="frames"} 50.0' in text
 
 

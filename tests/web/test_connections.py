@@ -21,12 +21,12 @@ from f1stream.settings import Settings
 from models.message import RaceControl
 from tests.support.page_race import frames_record, head_record
 from web import connections as limits
-from web import log_lines, server, viewers
+from web import log_throttle, server, viewers
 from web.app import create_app
 from web.connections import Connections
 from web.feed import Feed
 from web.server import CONNECTIONS, serving
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 
 UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -73,9 +73,9 @@ class Page:
 
 @asynccontextmanager
 async def page(**settings: Any) -> AsyncIterator[Page]:
-    feed = Feed(Shelf(2**26))
+    feed = Feed(TapeStore(2**26))
     feed.connected = feed.caught_up = True
-    feed.take([head_record(), frames_record(0, 60, arrived_ms=int(time.time() * 1000))])
+    feed.add_frames([head_record(), frames_record(0, 60, arrived_ms=int(time.time() * 1000))])
     app = create_app(Settings(**settings), feed)
     async with serving(app, "127.0.0.1", 0) as port:
         made = Page(app, feed, port)
@@ -160,7 +160,7 @@ async def test_a_viewer_who_never_reads_is_counted_until_the_connection_is_gone(
         await made.client(UPGRADE, room=4096)
         await until(lambda: len(made.connections) == 1)
         for number in range(60, 90):
-            made.feed.take([frames_record(number, race_control=long)])
+            made.feed.add_frames([frames_record(number, race_control=long)])
             await asyncio.sleep(0.02)
         made.connections.look(time.monotonic())
         made.say(PONG)  # which is all that a heartbeat asks for
@@ -181,7 +181,7 @@ async def test_a_viewer_whose_heartbeat_stops_is_gone_though_much_waits_for_them
     async with page() as made:
         await made.client(UPGRADE, room=4096)
         for number in range(60, 90):
-            made.feed.take([frames_record(number, race_control=long)])
+            made.feed.add_frames([frames_record(number, race_control=long)])
             await asyncio.sleep(0.02)
         await until(lambda: not len(made.connections))
         assert await made.metric("f1stream_web_viewers 0.0")
@@ -192,7 +192,7 @@ async def test_a_viewer_who_reads_slowly_stays() -> None:
     async with page() as made:
         reader = await made.client(UPGRADE, room=4096)
         for number in range(60, 90):
-            made.feed.take([frames_record(number, race_control=long)])
+            made.feed.add_frames([frames_record(number, race_control=long)])
             await asyncio.sleep(0.02)
         theirs = next(iter(made.connections)).transport
         for seconds in range(0, 300, 50):
@@ -200,7 +200,7 @@ async def test_a_viewer_who_reads_slowly_stays() -> None:
             made.connections.look(later(seconds))
             while theirs.get_write_buffer_size() >= before:
                 await reader.read(1024)
-            made.feed.take([frames_record(90 + seconds, 50, race_control=long)])
+            made.feed.add_frames([frames_record(90 + seconds, 50, race_control=long)])
         assert len(made.connections) == 1
 
 
@@ -300,8 +300,8 @@ MALFORMED = {
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED.keys())
 async def test_a_malformed_request_is_one_line(caplog: pytest.LogCaptureFixture, malformed: bytes) -> None:
     caplog.set_level(logging.DEBUG, "web.requests")
-    for limit in log_lines.requests.filters:
-        assert isinstance(limit, log_lines.StrangersFaults)
+    for limit in log_throttle.requests.filters:
+        assert isinstance(limit, log_throttle.ClientErrorFilter)
         limit.begin()
     async with page() as made:
         for _ in range(3):

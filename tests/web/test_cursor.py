@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from models.frame import FRAME_MS
 from tests.support.page_race import LAP_MS, frames_record, head_record
-from web.cursor import Cursor
-from web.remote import Lap, Live, Pause, Play, Refused
-from web.shelf import Shelf
+from web.commands import BadCommand, GoLive, GoToLap, Pause, Play
+from web.cursor import ViewerCursor
 from web.tape import Tape
+from web.tape_store import TapeStore
 
 ARRIVED_MS = 1_000_000
 FRAMES = 1_000
@@ -19,24 +19,26 @@ FRAMES = 1_000
 @pytest.fixture(scope="module")
 def tape() -> Tape:
     """200 s of a race, a frame each 200 ms of wall time from ARRIVED_MS on."""
-    shelf = Shelf(2**26)
-    shelf.append(head_record())
+    tapes = TapeStore(2**26)
+    tapes.append(head_record())
     for number in range(FRAMES):
-        shelf.append(frames_record(number, arrived_ms=ARRIVED_MS + number * FRAME_MS))
-    made = shelf.get("test_race")
+        tapes.append(frames_record(number, arrived_ms=ARRIVED_MS + number * FRAME_MS))
+    made = tapes.get("test_race")
     assert made is not None
     return made
 
 
-def at(tape: Tape, *buttons: Live | Play | Pause | Lap) -> Cursor:
-    cursor = Cursor()
+def at(tape: Tape, *commands: GoLive | Play | Pause | GoToLap) -> ViewerCursor:
+    cursor = ViewerCursor()
     cursor.follow(tape)
-    for button in buttons:
-        cursor.press(button)
+    for command in commands:
+        cursor.apply(command)
     return cursor
 
 
-def sent(cursor: Cursor, now: float, now_ms: int = ARRIVED_MS + FRAMES * FRAME_MS, budget: int = 8) -> list[int]:
+def sent(
+    cursor: ViewerCursor, now: float, now_ms: int = ARRIVED_MS + FRAMES * FRAME_MS, budget: int = 8
+) -> list[int]:
     """The session times of the frames that are sent now."""
     messages = [orjson.loads(message) for message in cursor.advance(cursor.target(now, now_ms), budget)]
     return [message["t"] for message in messages if message["kind"] != "head"]
@@ -72,7 +74,7 @@ def test_who_plays_on_to_the_live_picture_is_live(tape: Tape) -> None:
 
 @given(delay_ms=st.integers(0, 100_000), since_ms=st.integers(0, 150_000))
 def test_a_delayed_viewer_sees_what_had_arrived_then(tape: Tape, delay_ms: int, since_ms: int) -> None:
-    cursor = at(tape, Live(id=1, do="live", delay_ms=delay_ms))
+    cursor = at(tape, GoLive(id=1, do="live", delay_ms=delay_ms))
     now_ms = ARRIVED_MS + 50_000 + since_ms
     due = 50_000 + since_ms - delay_ms
     times = sent(cursor, 0.0, now_ms, budget=1)
@@ -88,13 +90,13 @@ def test_a_delayed_viewer_sees_what_had_arrived_then(tape: Tape, delay_ms: int, 
 
 def test_a_lap_is_gone_to_at_its_first_picture(tape: Tape) -> None:
     for lap in (1, 2, 3):
-        cursor = at(tape, Pause(id=1, do="pause", t=7_000), Lap(id=2, do="lap", lap=lap))
+        cursor = at(tape, Pause(id=1, do="pause", t=7_000), GoToLap(id=2, do="lap", lap=lap))
         sent(cursor, 0.0)
         assert (cursor.mode, cursor.t) == ("pause", (lap - 1) * LAP_MS)
-    cursor = at(tape, Lap(id=1, do="lap", lap=2))
+    cursor = at(tape, GoToLap(id=1, do="lap", lap=2))
     assert cursor.mode == "play", "who was live goes on from there"
-    with pytest.raises(Refused, match="lap 7 has not begun"):
-        at(tape, Lap(id=1, do="lap", lap=7))
+    with pytest.raises(BadCommand, match="lap 7 has not begun"):
+        at(tape, GoToLap(id=1, do="lap", lap=7))
 
 
 def test_a_pause_before_or_after_the_tape_shows_its_first_or_last_picture(tape: Tape) -> None:
@@ -105,7 +107,7 @@ def test_a_pause_before_or_after_the_tape_shows_its_first_or_last_picture(tape: 
 def test_after_a_jump_the_keyframe_is_sent_again(tape: Tape) -> None:
     cursor = at(tape, Pause(id=1, do="pause", t=61_000))
     assert sent(cursor, 0.0) == [60_000, 61_000]
-    cursor.press(Pause(id=2, do="pause", t=61_200))
+    cursor.apply(Pause(id=2, do="pause", t=61_200))
     assert cursor.moved(2)["jump"] is True
     assert sent(cursor, 0.0) == [60_000, 61_200]
 
@@ -118,12 +120,12 @@ PRESSED = st.tuples(
 )
 
 
-@given(buttons=st.lists(PRESSED, max_size=6))
-def test_nothing_later_than_the_cursor_is_ever_sent(tape: Tape, buttons: list[tuple[str, int, float, int]]) -> None:
+@given(commands=st.lists(PRESSED, max_size=6))
+def test_nothing_later_than_the_cursor_is_ever_sent(tape: Tape, commands: list[tuple[str, int, float, int]]) -> None:
     cursor, now = at(tape), 10.0
-    for do, t, speed, wait_ms in buttons:
+    for do, t, speed, wait_ms in commands:
         play = Play(id=1, do="play", t=t, speed=speed) if do == "play" else Pause(id=1, do="pause", t=t)
-        cursor.press(play)
+        cursor.apply(play)
         began = now
         for _ in range(3):
             latest = t + (now - began) * 1000 * (speed if do == "play" else 0)

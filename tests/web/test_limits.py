@@ -12,11 +12,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from f1stream.settings import Settings
 from tests.support.page_race import whole_race
 from web import limits
-from web.api.answers import tidy
+from web.api.responses import api_middleware
 from web.app import create_app
 from web.feed import Feed
-from web.limits import PerAddress, Turns
-from web.shelf import Shelf
+from web.limits import LongAnswerLimit, RateLimit
+from web.tape_store import TapeStore
 
 Client = TestClient[web.Request, web.Application]
 
@@ -30,7 +30,7 @@ class Clock:
 
 def test_a_third_of_a_minute_s_questions_may_come_at_once_and_the_rest_at_their_pace() -> None:
     clock = Clock()
-    asked = PerAddress(600, clock)
+    asked = RateLimit(600, clock)
     assert [asked.wait("10.0.0.1") for _ in range(200)] == [0.0] * 200
     assert 0 < asked.wait("10.0.0.1") <= 0.1
     assert asked.wait("10.0.0.2") == 0, "another address has questions of its own"
@@ -42,7 +42,7 @@ def test_a_third_of_a_minute_s_questions_may_come_at_once_and_the_rest_at_their_
 
 def test_who_asks_on_while_refused_waits_no_longer_for_it() -> None:
     clock = Clock()
-    asked = PerAddress(60, clock)
+    asked = RateLimit(60, clock)
     for _ in range(500):
         asked.wait("10.0.0.1")
     clock.now += 1.001
@@ -50,14 +50,14 @@ def test_who_asks_on_while_refused_waits_no_longer_for_it() -> None:
 
 
 def test_the_addresses_of_an_ipv6_network_are_counted_together() -> None:
-    asked = PerAddress(3, Clock())
+    asked = RateLimit(3, Clock())
     assert [asked.wait(f"2001:db8:1:2::{n}") > 0 for n in range(3)] == [False, True, True]
     assert asked.wait("2001:db8:1:3::1") == 0
 
 
 def test_a_few_thousand_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ADDRESSES", 100)
-    asked = PerAddress(3, Clock())
+    asked = RateLimit(3, Clock())
     for n in range(1_000):
         asked.wait(f"10.0.{n // 256}.{n % 256}")
         assert asked.wait("192.0.2.1") > 0 or n == 0, "who asks all the time is not forgotten"
@@ -66,7 +66,7 @@ def test_a_few_thousand_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
-    feed = Feed(Shelf(2**26))
+    feed = Feed(TapeStore(2**26))
     feed.connected = feed.caught_up = True
     whole_race(feed, 60)
     async with TestClient(TestServer(create_app(Settings(web_requests_per_minute=9), feed))) as made:
@@ -98,8 +98,8 @@ async def test_long_answers_take_turns_and_few_wait() -> None:
     async def quick(_: web.Request) -> web.Response:
         return web.Response(body=b"{}")
 
-    turns = Turns(at_once=2, waiting=3)
-    app = web.Application(middlewares=[tidy, turns.wait])
+    turns = LongAnswerLimit(at_once=2, waiting=3)
+    app = web.Application(middlewares=[api_middleware, turns.wait])
     app.add_routes([web.get("/api/sessions/{key}/gaps", slow), web.get("/api/sessions/{key}/state", quick)])
     async with TestClient(TestServer(app)) as client:
         asked = [asyncio.create_task(client.get("/api/sessions/a/gaps")) for _ in range(5)]

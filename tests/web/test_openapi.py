@@ -20,7 +20,7 @@ from web.api.gaps import POINTS
 from web.api.service import OPENAPI
 from web.app import create_app
 from web.feed import Feed
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 
 Client = TestClient[web.Request, web.Application]
 ELSEWHERE = ("/", "/ws", "/static/{name}", "/vendor/plotly.min.js")
@@ -32,11 +32,11 @@ GETS = [path for path in DESCRIBED["paths"] if path != "/api/sessions/{key}"]
 
 @pytest.fixture
 def feed() -> Feed:
-    made = Feed(Shelf(2**26))
+    made = Feed(TapeStore(2**26))
     made.connected = made.caught_up = True
     whole_race(made, simulated=False)
-    made.take_facts([lap("4", 1, seq=9, deleted=True, pit_in_ms=1, pit_out_ms=2, generated=True)])
-    made.take_marts([result(), season(held=4)])
+    made.add_facts([lap("4", 1, seq=9, deleted=True, pit_in_ms=1, pit_out_ms=2, generated=True)])
+    made.add_marts([result(), season(held=4)])
     return made
 
 
@@ -125,7 +125,7 @@ async def test_errors_are_as_described(
     assert answer.status == 404
     schema = response_of(path, 404)["content"]["application/json"]["schema"]
     validator(schema).validate(await answer.json())
-    monkeypatch.setattr(type(feed.shelf), "get", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(feed.tapes), "get", lambda *_: 1 / 0)
     await check(client, path, None, 500)
 
 

@@ -16,17 +16,17 @@ from f1stream.embedded import broker
 from f1stream.kafka import create_topics
 from f1stream.race.stages.frame_records import damaged_record
 from f1stream.settings import Settings
-from models import Frame, Head, Packet, Weather
+from models import Frame, Packet, SessionHeader, Weather
 from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import frame, head, lap
 from tests.support.rig import Rig
 from web.app import create_app
 from web.reader import StreamReader, read_marts
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 
 
 async def test_a_reader_without_a_broker_is_not_connected_and_stops() -> None:
-    reader = StreamReader(Shelf(10**6), Settings(broker="127.0.0.1:1"))
+    reader = StreamReader(TapeStore(10**6), Settings(broker="127.0.0.1:1"))
     await reader.start()
     for pause in (0.0, 0.3):
         await asyncio.sleep(pause)
@@ -39,7 +39,7 @@ async def test_a_reader_without_a_broker_is_not_connected_and_stops() -> None:
 async def test_a_reader_stopped_while_it_is_refused_stops() -> None:
     """The refusal and the cancellation arrive together: aiokafka then hides the cancellation."""
     for turns in range(12):
-        reader = StreamReader(Shelf(10**6), Settings(broker="127.0.0.1:1"))
+        reader = StreamReader(TapeStore(10**6), Settings(broker="127.0.0.1:1"))
         await reader.start()
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -80,7 +80,7 @@ async def send(rig: Rig, *records: Sent) -> None:
 
 def race() -> list[Sent]:
     """A head and two frames."""
-    first: Head = head()
+    first: SessionHeader = head()
     frames: list[Frame] = [frame(0), frame(1)]
     key = first.session_key.encode()
     return [
@@ -91,7 +91,7 @@ def race() -> list[Sent]:
 
 def facts() -> list[Sent]:
     """A message, a lap and a packet of the same run, and one of each that cannot be read."""
-    stamp = topics.Stamp(epoch=1, seq=0, emitted_ms=400).headers()
+    headers = topics.RecordHeaders(run_id=1, seq=0, emitted_ms=400).encode()
     told = Weather(session_time_ms=300, air_temp=1, track_temp=2, humidity=3, pressure=4, rainfall=False,
                    wind_direction=5, wind_speed=6)  # fmt: skip
     samples = Packet(driver_number="4", until_ms=400, session_time_ms=[100, 300], x=[1, 2], y=[1, 2], z=[0, 0],
@@ -99,15 +99,15 @@ def facts() -> list[Sent]:
     driven = lap("4", 1, end_ms=380).record
     lost = damaged_record(b"test_race", "test_race", 1, "message 3 came after 1")
     return [
-        (topics.MESSAGES, b"test_race", topics.encode(told), stamp),
-        (topics.LAPS, b"test_race:4", topics.encode(driven), stamp),
-        (topics.TELEMETRY, b"test_race:4", topics.encode(samples), stamp),
-        (topics.MESSAGES, b"test_race", b"{}", stamp),
-        (topics.LAPS, b"test_race:4", b"{}", stamp),
-        (topics.TELEMETRY, b"test_race:4", b"{}", stamp),
+        (topics.MESSAGES, b"test_race", topics.encode(told), headers),
+        (topics.LAPS, b"test_race:4", topics.encode(driven), headers),
+        (topics.TELEMETRY, b"test_race:4", topics.encode(samples), headers),
+        (topics.MESSAGES, b"test_race", b"{}", headers),
+        (topics.LAPS, b"test_race:4", b"{}", headers),
+        (topics.TELEMETRY, b"test_race:4", b"{}", headers),
         (topics.TELEMETRY, b"test_race:4", topics.encode(samples), []),
-        (topics.MESSAGES, b"\xff", topics.encode(told), stamp),
-        (topics.LAPS, b"test_race:4", topics.encode(driven), [(name, None) for name, _ in stamp]),
+        (topics.MESSAGES, b"\xff", topics.encode(told), headers),
+        (topics.LAPS, b"test_race:4", topics.encode(driven), [(name, None) for name, _ in headers]),
         (topics.FRAMES, b"test_race", b"{}", [("kind", None)]),
         (topics.FRAMES, b"\xff", b"{}", [("kind", b"head")]),
         (topics.FRAMES, b"test_race", b"{}", topics.damaged_headers(1)),
@@ -117,7 +117,7 @@ def facts() -> list[Sent]:
 
 def taken(*records: Sent, caught_up: bool = True) -> StreamReader:
     """A reader that was given records as a consumer gives them, each with a Kafka timestamp of ``SENT_MS``."""
-    reader = StreamReader(Shelf(2**26), Settings(broker="127.0.0.1:1"))
+    reader = StreamReader(TapeStore(2**26), Settings(broker="127.0.0.1:1"))
     reader.caught_up = caught_up
     for offset, (topic, key, value, headers) in enumerate(records):
         message = SimpleNamespace(key=key, value=value, headers=headers, offset=offset, timestamp=SENT_MS)
@@ -126,7 +126,7 @@ def taken(*records: Sent, caught_up: bool = True) -> StreamReader:
 
 
 def stamped(epoch: int = 1, seq: int = 0) -> list[tuple[str, Any]]:
-    return topics.Stamp(epoch=epoch, seq=seq, emitted_ms=400).headers()
+    return topics.RecordHeaders(run_id=epoch, seq=seq, emitted_ms=400).encode()
 
 
 def run_of(epoch: int, key: bytes = b"test_race") -> list[Sent]:
@@ -221,7 +221,7 @@ def test_bad_records_of_many_sessions_are_logged_for_some_of_them(caplog: pytest
 
 def test_a_run_within_an_hour_of_its_records_takes_the_place_of_the_one_before() -> None:
     reader = taken(*run_of(SENT_MS), *run_of(SENT_MS + 3_600_000))
-    tape = reader.shelf.get("test_race")
+    tape = reader.tapes.get("test_race")
     assert tape is not None
     assert (tape.epoch, reader.bad_records) == (SENT_MS + 3_600_000, 0)
 
@@ -230,11 +230,11 @@ def test_a_run_within_an_hour_of_its_records_takes_the_place_of_the_one_before()
 async def test_laps_messages_and_samples_are_there_by_the_time_at_which_they_became_known(rig: Rig) -> None:
     await create_topics(rig.settings)
     await send(rig, *race(), *facts())
-    reader = StreamReader(Shelf(10**6), rig.settings)
+    reader = StreamReader(TapeStore(10**6), rig.settings)
     await reader.start()
     try:
         await until(lambda: reader.caught_up and reader.bad_records == 9)
-        tape = reader.shelf.get("test_race")
+        tape = reader.tapes.get("test_race")
         assert tape is not None
         assert tape.damaged == "message 3 came after 1"
         assert tape.history.between(0, 399) == []
@@ -252,20 +252,20 @@ def marts(built_ms: int = BUILT_MS) -> list[Sent]:
 
 @pytest.mark.system
 async def test_frames_go_to_the_tapes_and_marts_to_the_results_once_both_topics_are_there(rig: Rig) -> None:
-    reader = StreamReader(Shelf(10**6), rig.settings)
+    reader = StreamReader(TapeStore(10**6), rig.settings)
     await reader.start()
     try:
         await until(lambda: reader.connected)
         assert not reader.caught_up, "there is nothing to read yet"
         await create_topics(rig.settings)
         await send(rig, *marts(), *race())
-        await until(lambda: reader.caught_up and reader.shelf.get("test_race") is not None)
-        await until(lambda: reader.results.season(2023) is not None)
-        kept = reader.results.session("test_race")
+        await until(lambda: reader.caught_up and reader.tapes.get("test_race") is not None)
+        await until(lambda: reader.marts.season(2023) is not None)
+        kept = reader.marts.session("test_race")
         assert kept is not None
         assert topics.decode_marts(kept.value) == result()
         await send(rig, *marts(BUILT_MS + 1))
-        await until(lambda: reader.results.version == f"{BUILT_MS + 1}-2")
+        await until(lambda: reader.marts.version == f"{BUILT_MS + 1}-2")
         await until(lambda: reader.lag == 0)
         assert reader.bad_records == 0
     finally:
@@ -277,14 +277,14 @@ async def test_without_frames_too_an_old_session_makes_room(rig: Rig) -> None:
     await create_topics(rig.settings)
     (topic, _, value, _), *_ = facts()
     runs = [(b"old", 1), (b"new", 10**12)]
-    await send(rig, *((topic, key, value, topics.Stamp(epoch, 0, 400).headers()) for key, epoch in runs))
-    reader = StreamReader(Shelf(1), rig.settings)
+    await send(rig, *((topic, key, value, topics.RecordHeaders(epoch, 0, 400).encode()) for key, epoch in runs))
+    reader = StreamReader(TapeStore(1), rig.settings)
     await reader.start()
     try:
         await until(lambda: reader.caught_up and reader.lag == 0)
         assert reader.bad_records == 0
-        assert reader.shelf.run("old", 1) is None, "it is still in memory"
-        assert reader.shelf.run("new", 10**12) is not None
+        assert reader.tapes.run("old", 1) is None, "it is still in memory"
+        assert reader.tapes.run("new", 10**12) is not None
     finally:
         await reader.stop()
 
@@ -297,13 +297,13 @@ async def test_marts_that_cannot_be_read_are_counted_and_what_was_told_before_st
     (_, key, value, _), year = marts()
     bad: list[Sent] = [(topics.MARTS, key, b"{}", []), (topics.MARTS, b"session:other", value, [])]
     await send(rig, (topics.MARTS, key, value, []), *bad, year)
-    reader = StreamReader(Shelf(10**6), rig.settings)
+    reader = StreamReader(TapeStore(10**6), rig.settings)
     await reader.start()
     try:
-        await until(lambda: reader.results.season(2023) is not None)
+        await until(lambda: reader.marts.season(2023) is not None)
         assert reader.bad_records == 2
-        assert reader.results.session("test_race") is not None
-        assert reader.results.session("other") is None
+        assert reader.marts.session("test_race") is not None
+        assert reader.marts.session("other") is None
         assert f"{topics.MARTS} partition 0 offset 1 cannot be shown" in caplog.text
         await until(lambda: reader.caught_up and reader.lag == 0)
     finally:

@@ -17,7 +17,7 @@ from tests.support.required import ROOT, missing
 from web.api.service import OPENAPI
 from web.app import create_app
 from web.feed import Feed
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 
 pytestmark = pytest.mark.system
 
@@ -61,12 +61,12 @@ async def test_no_request_that_can_be_made_of_the_description_is_answered_in_ano
     """Nor with a server's error, nor with 200 to what is described as wrong."""
     if not PROGRAM.exists():
         missing("schemathesis is not there: make environments")
-    feed = Feed(Shelf(2**26))
+    feed = Feed(TapeStore(2**26))
     feed.connected = feed.caught_up = True
     whole_race(feed, simulated=False)
     whole_race(feed, 60, session="sim-1", simulated=True)
-    feed.take_facts([lap("4", 1, seq=9, deleted=True, pit_in_ms=1, pit_out_ms=2, generated=True)])
-    feed.take_marts([result(), season(held=4)])
+    feed.add_facts([lap("4", 1, seq=9, deleted=True, pit_in_ms=1, pit_out_ms=2, generated=True)])
+    feed.add_marts([result(), season(held=4)])
     described = tmp_path / "openapi.yaml"
     described.write_text(yaml.safe_dump(with_known_values(yaml.safe_load(OPENAPI.read_text()))))
     (tmp_path / "schemathesis.toml").write_text(NOT_IN_A_SCHEMA)

@@ -6,10 +6,10 @@ import pytest
 from f1stream.topics import BadRecord, decode_frames, encode_frames
 from models import Frame
 from tests.support.page_race import KEY_FRAMES, frame, frames_record, head, head_record
-from web import shelf as shelf_module
+from web import tape_store
 from web.reader import read_record
-from web.shelf import Shelf
 from web.tape import Tape, merged
+from web.tape_store import TapeStore
 
 ENDED = {"race_control": [], "ended": True}
 
@@ -98,74 +98,74 @@ def test_the_last_frame_of_a_run_says_that_it_ended() -> None:
 
 
 def test_a_greater_epoch_takes_the_tape_and_late_frames_of_the_old_one_are_dropped() -> None:
-    shelf = Shelf(10**9)
-    shelf.append(head_record(epoch=1))
-    shelf.append(frames_record(0, 30, epoch=1))
-    shelf.append(head_record(epoch=2))
-    assert shelf.append(frames_record(30, 10, epoch=1)) == 0
-    assert shelf.append(frames_record(0, 5, epoch=2)) == 5
-    tape = shelf.get("test_race")
+    tapes = TapeStore(10**9)
+    tapes.append(head_record(epoch=1))
+    tapes.append(frames_record(0, 30, epoch=1))
+    tapes.append(head_record(epoch=2))
+    assert tapes.append(frames_record(30, 10, epoch=1)) == 0
+    assert tapes.append(frames_record(0, 5, epoch=2)) == 5
+    tape = tapes.get("test_race")
     assert tape is not None
     assert (tape.epoch, tape.latest) == (2, 4)
 
 
 def test_a_session_without_a_head_is_not_shown() -> None:
-    shelf = Shelf(10**9)
-    shelf.append(frames_record(0, 5))
-    assert shelf.get("test_race") is None
-    assert shelf.newest() is None
-    shelf.append(head_record())
-    assert shelf.get("test_race") is shelf.newest() is not None
+    tapes = TapeStore(10**9)
+    tapes.append(frames_record(0, 5))
+    assert tapes.get("test_race") is None
+    assert tapes.newest() is None
+    tapes.append(head_record())
+    assert tapes.get("test_race") is tapes.newest() is not None
 
 
 def test_finished_sessions_go_first_when_memory_is_short() -> None:
-    shelf = Shelf(10**9)
+    tapes = TapeStore(10**9)
     for place, session in enumerate(("over", "running", "new")):
-        shelf.append(head_record(session=session))
-        shelf.append(frames_record(0, 100, session=session, arrived_ms=place * 1000))
-    shelf.append(frames_record(100, 1, session="over", arrived_ms=0, **ENDED))
-    shelf.limit = shelf.size - 1
-    shelf.append(frames_record(100, 1, session="new", arrived_ms=3000))
-    assert [tape.session_key for tape in shelf] == ["running", "new"]
+        tapes.append(head_record(session=session))
+        tapes.append(frames_record(0, 100, session=session, arrived_ms=place * 1000))
+    tapes.append(frames_record(100, 1, session="over", arrived_ms=0, **ENDED))
+    tapes.limit = tapes.size - 1
+    tapes.append(frames_record(100, 1, session="new", arrived_ms=3000))
+    assert [tape.session_key for tape in tapes] == ["running", "new"]
 
 
 def test_sessions_are_bounded_and_the_one_that_was_shown_longest_ago_goes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf_module, "SESSIONS", 3)
-    monkeypatch.setattr(shelf_module, "DROPPED", 2)
-    shelf = Shelf(10**9)
+    monkeypatch.setattr(tape_store, "SESSIONS", 3)
+    monkeypatch.setattr(tape_store, "DROPPED", 2)
+    tapes = TapeStore(10**9)
     for n in range(6):
-        shelf.append(head_record(session=f"s{n}"))
-        shelf.append(frames_record(0, 5, session=f"s{n}", arrived_ms=1_000 * (n + 1)))
-    assert [tape.session_key for tape in shelf] == ["s3", "s4", "s5"]
-    assert shelf.append(frames_record(5, 1, session="s2", arrived_ms=9_000)) == 0
-    assert len(shelf._dropped) == 2
+        tapes.append(head_record(session=f"s{n}"))
+        tapes.append(frames_record(0, 5, session=f"s{n}", arrived_ms=1_000 * (n + 1)))
+    assert [tape.session_key for tape in tapes] == ["s3", "s4", "s5"]
+    assert tapes.append(frames_record(5, 1, session="s2", arrived_ms=9_000)) == 0
+    assert len(tapes._dropped) == 2
 
 
 def test_a_session_longer_than_memory_loses_its_beginning_only() -> None:
-    shelf = Shelf(120_000)
-    shelf.append(head_record())
+    tapes = TapeStore(120_000)
+    tapes.append(head_record())
     for first in range(0, 40 * KEY_FRAMES, KEY_FRAMES):
-        shelf.append(frames_record(first, KEY_FRAMES))
-    assert 60_000 < shelf.size <= 120_000
-    tape = shelf.get("test_race")
+        tapes.append(frames_record(first, KEY_FRAMES))
+    assert 60_000 < tapes.size <= 120_000
+    tape = tapes.get("test_race")
     assert tape is not None
     assert tape.latest == 40 * KEY_FRAMES - 1
     span = tape.range()
     assert span is not None
     assert span[0] > 0
-    assert tape.size == shelf.size
+    assert tape.size == tapes.size
 
 
 def test_what_memory_has_no_room_for_comes_back_from_disk_as_it_was() -> None:
-    shelf, whole = Shelf(120_000, disk_limit=2**30), Shelf(2**30)
-    for each in (shelf, whole):
+    tapes, whole = TapeStore(120_000, disk_limit=2**30), TapeStore(2**30)
+    for each in (tapes, whole):
         each.append(head_record())
         for first in range(0, 40 * KEY_FRAMES, KEY_FRAMES):
             each.append(frames_record(first, KEY_FRAMES))
-    tape, other = shelf.get("test_race"), whole.get("test_race")
+    tape, other = tapes.get("test_race"), whole.get("test_race")
     assert tape is not None
     assert other is not None
-    assert shelf.size <= 120_000 < shelf.disk_size
+    assert tapes.size <= 120_000 < tapes.disk_size
     assert tape.range() == other.range()
     for t in range(0, 40 * 10_000, 3_400):
         assert tape.frame_at(t) == other.frame_at(t)
@@ -188,15 +188,15 @@ def test_a_full_disk_costs_the_oldest_pictures_and_nothing_else(monkeypatch: pyt
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    shelf = Shelf(120_000, disk_limit=2**30)
-    shelf.append(head_record())
-    monkeypatch.setattr("web.spool.os.pwrite", full)
+    tapes = TapeStore(120_000, disk_limit=2**30)
+    tapes.append(head_record())
+    monkeypatch.setattr("web.spill_file.os.pwrite", full)
     for first in range(0, 40 * KEY_FRAMES, KEY_FRAMES):
-        shelf.append(frames_record(first, KEY_FRAMES))
-    tape = shelf.get("test_race")
+        tapes.append(frames_record(first, KEY_FRAMES))
+    tape = tapes.get("test_race")
     assert tape is not None
     assert tape.latest == 40 * KEY_FRAMES - 1
-    assert shelf.size <= 120_000
+    assert tapes.size <= 120_000
     assert tape.frame_at(0) is None
 
 

@@ -17,25 +17,25 @@ from f1stream.settings import Settings
 from tests.support.page_race import frames_record, head_record
 from web import viewers
 from web.app import create_app
+from web.commands import Command, GoLive, GoToLap, Pause, Play, Reveal, enqueue
 from web.feed import Feed
 from web.metrics import Metrics
-from web.remote import Button, Lap, Live, Pause, Play, Reveal, waiting
-from web.shelf import Shelf
+from web.tape_store import TapeStore
 from web.viewers import Viewer
 
 Client = TestClient[web.Request, web.Application]
 
-LIVE, THERE, HERE = Live(id=1, do="live"), Play(id=2, do="play", t=5), Pause(id=3, do="pause")
-STILL, LAP, OTHER = Pause(id=4, do="pause", t=9), Lap(id=5, do="lap", lap=3), Lap(id=6, do="lap", lap=4)
+LIVE, THERE, HERE = GoLive(id=1, do="live"), Play(id=2, do="play", t=5), Pause(id=3, do="pause")
+STILL, LAP, OTHER = Pause(id=4, do="pause", t=9), GoToLap(id=5, do="lap", lap=3), GoToLap(id=6, do="lap", lap=4)
 SHOW, HIDE = Reveal(id=7, do="reveal", on=True), Reveal(id=8, do="reveal", on=False)
 ON = Play(id=9, do="play")
 
 
 @pytest.fixture
 def feed() -> Feed:
-    made = Feed(Shelf(2**26))
+    made = Feed(TapeStore(2**26))
     made.connected = made.caught_up = True
-    made.take([head_record(), frames_record(0, 400, arrived_ms=int(time.time() * 1000))])
+    made.add_frames([head_record(), frames_record(0, 400, arrived_ms=int(time.time() * 1000))])
     return made
 
 
@@ -57,7 +57,7 @@ async def answers(ws: aiohttp.ClientWebSocketResponse, until_id: int) -> list[in
 
 
 @pytest.mark.parametrize(
-    ("pressed", "left"),
+    ("queued", "left"),
     [
         ([LIVE, THERE, STILL], [STILL]),
         ([LAP, OTHER], [OTHER]),
@@ -69,10 +69,10 @@ async def answers(ws: aiohttp.ClientWebSocketResponse, until_id: int) -> list[in
         ([SHOW, LIVE, HIDE, THERE], [HIDE, THERE]),
     ],
 )
-def test_a_command_that_waits_is_overtaken_by_what_undoes_it(pressed: list[Button], left: list[Button]) -> None:
-    found: list[Button] = []
-    for button in pressed:
-        found = waiting(found, button)
+def test_a_command_that_waits_is_overtaken_by_what_undoes_it(queued: list[Command], left: list[Command]) -> None:
+    found: list[Command] = []
+    for command in queued:
+        found = enqueue(found, command)
     assert found == left
 
 
@@ -135,8 +135,8 @@ async def test_between_two_commands_of_one_viewer_the_others_have_their_turn(fee
     ws = Recorder()
     viewer = Viewer(ws, feed, Metrics(), None, LIVE)  # type: ignore[arg-type]
     sending = asyncio.create_task(viewer.run())
-    for button in (SHOW, Lap(id=1, do="lap", lap=1), HERE):
-        viewer.press(button)
+    for command in (SHOW, GoToLap(id=1, do="lap", lap=1), HERE):
+        viewer.enqueue(command)
     async with asyncio.timeout(5):
         while sum(body["kind"] == "moved" for _, body in ws.sent) < 3:
             await asyncio.sleep(0)
@@ -151,13 +151,13 @@ async def test_what_a_viewer_sends_at_once_is_not_heard_at_once(
 ) -> None:
     heard: list[float] = []
     turns = 0
-    press = Viewer.press
+    enqueue_command = Viewer.enqueue
 
-    def listen(viewer: Viewer, button: Button) -> None:
+    def listen(viewer: Viewer, command: Command) -> None:
         heard.append(turns)
-        press(viewer, button)
+        enqueue_command(viewer, command)
 
-    monkeypatch.setattr(Viewer, "press", listen)
+    monkeypatch.setattr(Viewer, "enqueue", listen)
     ws = await client.ws_connect("/ws")
     for number in range(100):
         await ws.send_json({"id": number, "do": "live"})

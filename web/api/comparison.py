@@ -11,8 +11,8 @@ from aiohttp import web
 
 from f1stream.race.compare import Comparison, Driven, Resampled, TooFewSamplesError, compare
 from f1stream.race.line import ReferenceLine
-from web.api.answers import answer, unknown, wrong
-from web.api.asked import Asked, asked, parsed
+from web.api.requests import SessionQuery, parse_header, session_query
+from web.api.responses import bad_request, json_response, not_found
 from web.api.telemetry import driven_of, rounded
 from web.feed import Feed
 from web.history import Entry
@@ -22,7 +22,7 @@ MARGIN_MS = 1_500
 LAP = re.compile(r"([0-9A-Za-z]{1,4}):([0-9]{1,3})", re.ASCII)
 
 
-class Comparisons:
+class ComparisonRoutes:
     """``compare?a=CAR:LAP&b=CAR:LAP``."""
 
     def __init__(self, feed: Feed) -> None:
@@ -34,15 +34,15 @@ class Comparisons:
 
     async def compare(self, request: web.Request) -> web.Response:
         """Where along the lap b gains on a, and what the cars did there."""
-        about = asked(self._feed, request)
-        laps = [_lap(about, request, name) for name in ("a", "b")]
-        a, b = (driven_of(about, lap, MARGIN_MS) for lap in laps)
+        query = session_query(self._feed, request)
+        laps = [_lap(query, request, name) for name in ("a", "b")]
+        a, b = (driven_of(query, lap, MARGIN_MS) for lap in laps)
         try:
             # The first comparison of a session indexes its line, which takes a tenth of a second.
-            found = await asyncio.to_thread(_compare, a, b, about.head_bytes)
+            found = await asyncio.to_thread(_compare, a, b, query.head_bytes)
         except TooFewSamplesError as why:
-            raise unknown(f"these laps cannot be compared: {why}") from None
-        return answer(
+            raise not_found(f"these laps cannot be compared: {why}") from None
+        return json_response(
             {
                 "distance_m": rounded(found.distance_m, 1),
                 "delta_ms": rounded(found.delta_ms),
@@ -52,11 +52,11 @@ class Comparisons:
         )
 
 
-def _lap(about: Asked, request: web.Request, name: str) -> Entry:
+def _lap(query: SessionQuery, request: web.Request, name: str) -> Entry:
     told = LAP.fullmatch(request.query.get(name, ""))
     if told is None:
-        raise wrong(f"{name} is not a car and its lap, as in {name}=4:23")
-    return about.lap(told[1], int(told[2]))
+        raise bad_request(f"{name} is not a car and its lap, as in {name}=4:23")
+    return query.lap(told[1], int(told[2]))
 
 
 def _compare(a: Driven, b: Driven, head: bytes) -> Comparison:
@@ -65,7 +65,7 @@ def _compare(a: Driven, b: Driven, head: bytes) -> Comparison:
 
 @lru_cache(maxsize=4)
 def _line(head: bytes) -> ReferenceLine | None:
-    outline = parsed(head)["outline"]
+    outline = parse_header(head)["outline"]
     return ReferenceLine(outline) if outline else None
 
 

@@ -10,11 +10,11 @@ import numpy as np
 from aiohttp import web
 
 from models.frame import FRAME_MS
-from web.api.answers import answer, wrong
-from web.api.asked import Asked, asked, parsed, whole
-from web.columns import GAPS, PLACES, UNKNOWN, Columns
+from web.api.requests import SessionQuery, integer_parameter, parse_header, session_query
+from web.api.responses import bad_request, json_response
 from web.feed import Feed
-from web.tape import Stretch
+from web.gap_columns import GAPS, PLACES, UNKNOWN, GapColumns
+from web.tape import KeyframeGroup
 
 STEP_MS = 1_000
 POINTS = 2_000
@@ -22,7 +22,7 @@ POINTS = 2_000
 COLUMNS = GAPS + PLACES
 
 
-class Gaps:
+class GapRoutes:
     """``gaps?from=&to=&step=``."""
 
     def __init__(self, feed: Feed) -> None:
@@ -34,21 +34,21 @@ class Gaps:
 
     async def gaps(self, request: web.Request) -> web.Response:
         """Gap, interval, laps down and position of every car, every ``step`` ms of session time."""
-        about = asked(self._feed, request)
-        about.picture()
-        times = _times(about, request)
+        query = session_query(self._feed, request)
+        query.picture()
+        times = _times(query, request)
         shown = [
-            Block(_names(about, stretch), stretch.columns, places, stretch.rows()[places], stretch.start)
-            for stretch, places in about.tape.shown(times)
+            Block(_names(query, group), group.columns, places, group.rows()[places], group.start)
+            for group, places in query.tape.shown(times)
         ]
         return await asyncio.to_thread(_answer, times.step, shown)
 
 
 class Block(NamedTuple):
-    """Of one stretch the rows that are shown. ``names``: the cars as the head has them."""
+    """Of one group the rows that are shown. ``names``: the cars as the head has them."""
 
     names: tuple[str, ...]
-    columns: Columns
+    columns: GapColumns
     places: list[int]
     rows: Any
     start: int
@@ -57,7 +57,7 @@ class Block(NamedTuple):
 def _answer(step: int, shown: list[Block]) -> web.Response:
     t: list[int] = []
     cars: dict[str, dict[str, list[int | None]]] = {}
-    # Within a run the cars stay the same: all stretches are one block.
+    # Within a run the cars stay the same: all keyframe groups are one block.
     for (names, _), found in groupby(shown, key=lambda block: (block.names, block.columns.cars)):
         blocks = list(found)
         rows = np.concatenate([block.rows for block in blocks])
@@ -69,29 +69,29 @@ def _answer(step: int, shown: list[Block]) -> web.Response:
         for car in cars.keys() - set(names):
             for name in COLUMNS:
                 cars[car][name] += [None] * len(rows)
-    return answer({"step_ms": step, "t": t, "cars": cars})
+    return json_response({"step_ms": step, "t": t, "cars": cars})
 
 
-def _times(about: Asked, request: web.Request) -> range:
-    span = about.tape.range()
+def _times(query: SessionQuery, request: web.Request) -> range:
+    span = query.tape.range()
     assert span is not None  # noqa: S101 - there is a picture
     of = "milliseconds of session time"
-    first, last, step = (whole(request, name, of) for name in ("from", "to", "step"))
+    first, last, step = (integer_parameter(request, name, of) for name in ("from", "to", "step"))
     step = STEP_MS if step is None else step
     if step < FRAME_MS:
-        raise wrong(f"step is at least {FRAME_MS} ms: there are no more pictures")
+        raise bad_request(f"step is at least {FRAME_MS} ms: there are no more pictures")
     if first is not None and last is not None and first > last:
-        raise wrong(f"from ({first} ms) lies after to ({last} ms)")
+        raise bad_request(f"from ({first} ms) lies after to ({last} ms)")
     first = span[0] if first is None else max(first, span[0])
-    last = min(span[1] if last is None else last, span[1], about.until)
+    last = min(span[1] if last is None else last, span[1], query.until)
     times = range(first, last + 1, step)
     if len(times) > POINTS:
-        raise wrong(f"that makes {len(times)} points, and an answer has at most {POINTS}: take a greater step")
+        raise bad_request(f"that makes {len(times)} points, and an answer has at most {POINTS}: take a greater step")
     return times
 
 
-def _names(about: Asked, stretch: Stretch) -> tuple[str, ...]:
-    head = parsed(about.tape.head_of(stretch.start) or b"{}")
+def _names(query: SessionQuery, group: KeyframeGroup) -> tuple[str, ...]:
+    head = parse_header(query.tape.head_of(group.start) or b"{}")
     return tuple(entry["driver_number"] for entry in head["cars"])
 
 

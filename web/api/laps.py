@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web.api.answers import listed
-from web.api.asked import asked
+from web.api.requests import session_query
+from web.api.responses import json_list
 from web.feed import Feed
 
 
-class Laps:
+class LapRoutes:
     """``laps?car=``."""
 
     def __init__(self, feed: Feed) -> None:
@@ -21,11 +21,11 @@ class Laps:
 
     async def laps(self, request: web.Request) -> web.Response:
         """The laps of all cars or of one, in the order of car and lap: each as its last revision of then."""
-        about = asked(self._feed, request)
-        known = about.tape.history.laps(about.at)
+        query = session_query(self._feed, request)
+        known = query.tape.history.laps(query.at)
         only = request.query.get("car")
-        cars = sorted(known, key=_by_number) if only is None else [about.car(only)]
-        return listed("laps", [lap for car in cars for _, lap in sorted(known.get(car, {}).items())])
+        cars = sorted(known, key=_by_number) if only is None else [query.car(only)]
+        return json_list("laps", [lap for car in cars for _, lap in sorted(known.get(car, {}).items())])
 
 
 def _by_number(car: str) -> tuple[int, str]:

@@ -9,16 +9,16 @@ from aiohttp import web
 
 from models import Season, SessionInfo, SessionResult
 from models.session_type import is_grand_prix, is_race
-from web.api.answers import answer, unknown, wrong
-from web.api.asked import Asked, asked
+from web.api.requests import SessionQuery, session_query
+from web.api.responses import bad_request, json_response, not_found
 from web.feed import Feed
-from web.results import Kept
+from web.marts_store import EncodedRecord
 from web.season import championship_at, day_of, season_at
 
 YEAR = re.compile(r"[1-9][0-9]{3}", re.ASCII)
 
 
-class Marts:
+class MartRoutes:
     """``result`` of a session, the ``season`` around it, its ``championship``, and ``/api/seasons``."""
 
     def __init__(self, feed: Feed) -> None:
@@ -37,63 +37,63 @@ class Marts:
     async def result(self, request: web.Request) -> web.Response:
         """The result of a session that has ended (``models.SessionResult``), once the marts have it."""
         key = request.match_info["key"]
-        kept = self._feed.results.session(key)
+        kept = self._feed.marts.session(key)
         # A session that is on no tape any more has ended, but at which time nobody knows.
-        on_tape = self._feed.shelf.get(key) is not None
-        if (on_tape or "at" in request.query) and not asked(self._feed, request).ended:
-            raise unknown(f"session {key!r} has not ended at that time: there is no result before the flag")
+        on_tape = self._feed.tapes.get(key) is not None
+        if (on_tape or "at" in request.query) and not session_query(self._feed, request).ended:
+            raise not_found(f"session {key!r} has not ended at that time: there is no result before the flag")
         if kept is None:
-            raise unknown(f"the marts have no result of session {key!r}; they are built after a session")
+            raise not_found(f"the marts have no result of session {key!r}; they are built after a session")
         return as_kept(kept)
 
     async def around(self, request: web.Request) -> web.Response:
         """The season around a session."""
-        about = asked(self._feed, request)
-        info, season = self._season_of(about)
-        over = is_grand_prix(info.type) and about.ended
-        result = self._feed.results.session(about.tape.session_key) if over else None
-        return answer(season_at(season, info, _result(result.value) if result else None, over))
+        query = session_query(self._feed, request)
+        info, season = self._season_of(query)
+        over = is_grand_prix(info.type) and query.ended
+        result = self._feed.marts.session(query.tape.session_key) if over else None
+        return json_response(season_at(season, info, _result(result.value) if result else None, over))
 
     async def championship(self, request: web.Request) -> web.Response:
         """The championships if a race or sprint ended as it stands."""
-        about = asked(self._feed, request)
-        info, season = self._season_of(about)
+        query = session_query(self._feed, request)
+        info, season = self._season_of(query)
         if not is_race(info.type):
-            raise unknown(f"session {about.tape.session_key!r} is no race: there are no points in it")
+            raise not_found(f"session {query.tape.session_key!r} is no race: there are no points in it")
         try:
-            return answer(championship_at(season, info, about.picture(), about.head["cars"]))
+            return json_response(championship_at(season, info, query.picture(), query.head["cars"]))
         except ValueError as error:
-            raise unknown(str(error)) from None
+            raise not_found(str(error)) from None
 
-    def _season_of(self, about: Asked) -> tuple[SessionInfo, Season]:
-        """What a session is and its season in the marts. Raises Unanswerable."""
-        info = SessionInfo.model_validate(about.head["info"])
+    def _season_of(self, query: SessionQuery) -> tuple[SessionInfo, Season]:
+        """What a session is and its season in the marts. Raises ApiError."""
+        info = SessionInfo.model_validate(query.head["info"])
         if info.simulated:
-            raise unknown(f"session {about.tape.session_key!r} is a simulated one: it counts for no season")
+            raise not_found(f"session {query.tape.session_key!r} is a simulated one: it counts for no season")
         year = day_of(info).year
-        kept = self._feed.results.season(year)
+        kept = self._feed.marts.season(year)
         if kept is None:
-            raise unknown(f"the marts have no season {year} yet; /api/seasons lists those they have")
+            raise not_found(f"the marts have no season {year} yet; /api/seasons lists those they have")
         return info, _season(kept.value)
 
     async def seasons(self, _: web.Request) -> web.Response:
         """Every season that the marts have, the newest first."""
-        return answer(
-            {"seasons": [{"season": year, "built_ms": kept.built_ms} for year, kept in self._feed.results.seasons()]}
+        return json_response(
+            {"seasons": [{"season": year, "built_ms": kept.built_ms} for year, kept in self._feed.marts.seasons()]}
         )
 
     async def season(self, request: web.Request) -> web.Response:
         """A season by rounds with the standings after each (``models.Season``)."""
         if not YEAR.fullmatch(request.match_info["year"]):
-            raise wrong("a season is named by its year, as in /api/seasons/2025")
+            raise bad_request("a season is named by its year, as in /api/seasons/2025")
         year = int(request.match_info["year"])
-        kept = self._feed.results.season(year)
+        kept = self._feed.marts.season(year)
         if kept is None:
-            raise unknown(f"the marts have no season {year}; /api/seasons lists those they have")
+            raise not_found(f"the marts have no season {year}; /api/seasons lists those they have")
         return as_kept(kept)
 
 
-def as_kept(kept: Kept) -> web.Response:
+def as_kept(kept: EncodedRecord) -> web.Response:
     """A record as the bytes that are kept, with the tag that they have already."""
     response = web.Response(body=kept.value, content_type="application/json")
     response.etag = kept.etag

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web.api.answers import listed
-from web.api.asked import asked
+from web.api.requests import session_query
+from web.api.responses import json_list
 from web.feed import Feed
 
 RECORDINGS = "https://livetiming.formula1.com/static/"
 """Formula 1 keeps them there, below ``SessionInfo.path``."""
 
 
-class Messages:
+class MessageRoutes:
     """``race-control``, ``weather`` and ``radio``: entries as viewers get them, in the order of ``t``."""
 
     def __init__(self, feed: Feed) -> None:
@@ -29,17 +29,17 @@ class Messages:
 
     async def race_control(self, request: web.Request) -> web.Response:
         """The messages of race control."""
-        about = asked(self._feed, request)
-        return listed("race_control", about.tape.history.messages("race_control", about.at))
+        query = session_query(self._feed, request)
+        return json_list("race_control", query.tape.history.messages("race_control", query.at))
 
     async def weather(self, request: web.Request) -> web.Response:
         """The weather, about once a minute."""
-        about = asked(self._feed, request)
-        return listed("weather", about.tape.history.messages("weather", about.at))
+        query = session_query(self._feed, request)
+        return json_list("weather", query.tape.history.messages("weather", query.at))
 
     async def radio(self, request: web.Request) -> web.Response:
         """The recorded messages between drivers and teams; each ``path`` is below ``base``, where that is known."""
-        about = asked(self._feed, request)
-        path = about.head["info"].get("path")
-        entries = about.tape.history.messages("team_radio", about.at)
-        return listed("radio", entries, base=RECORDINGS + path if path else None)
+        query = session_query(self._feed, request)
+        path = query.head["info"].get("path")
+        entries = query.tape.history.messages("team_radio", query.at)
+        return json_list("radio", entries, base=RECORDINGS + path if path else None)

@@ -8,14 +8,14 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from web.api.answers import answer
+from web.api.responses import json_response
 from web.feed import Feed
 from web.metrics import Metrics
 
 OPENAPI = Path(__file__).parents[1] / "openapi.yaml"
 
 
-class Service:
+class ServiceRoutes:
     """``/health``, ``/alive``, ``/metrics`` and ``/api/openapi.yaml``."""
 
     def __init__(self, feed: Feed, metrics: Metrics) -> None:
@@ -57,6 +57,6 @@ class Service:
 
 
 def _now(body: dict[str, Any], well: bool) -> web.Response:
-    response = answer(body, 200 if well else 503)
+    response = json_response(body, 200 if well else 503)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -8,13 +8,13 @@ import orjson
 from aiohttp import web
 
 from models.frame import FRAME_MS
-from web.api.answers import answer
-from web.api.asked import asked, parsed
+from web.api.requests import parse_header, session_query
+from web.api.responses import json_response
 from web.feed import Feed, now_ms
 from web.tape import Tape
 
 
-class Sessions:
+class SessionRoutes:
     """``/api/sessions`` and ``state``."""
 
     def __init__(self, feed: Feed) -> None:
@@ -26,19 +26,19 @@ class Sessions:
 
     async def sessions(self, _: web.Request) -> web.Response:
         """Every session that can be shown, the newest run first."""
-        tapes = sorted(self._feed.shelf, key=lambda tape: tape.epoch, reverse=True)
-        return answer({"sessions": [_summary(tape) for tape in tapes]})
+        tapes = sorted(self._feed.tapes, key=lambda tape: tape.epoch, reverse=True)
+        return json_response({"sessions": [_summary(tape) for tape in tapes]})
 
     async def state(self, request: web.Request) -> web.Response:
         """The head and the whole picture."""
-        about = asked(self._feed, request)
-        picture = about.picture()
-        head = about.tape.head_of(picture["t"] // FRAME_MS)
-        return answer({"head": orjson.Fragment(head or b"null"), "frame": picture})
+        query = session_query(self._feed, request)
+        picture = query.picture()
+        head = query.tape.head_of(picture["t"] // FRAME_MS)
+        return json_response({"head": orjson.Fragment(head or b"null"), "frame": picture})
 
 
 def _summary(tape: Tape) -> dict[str, Any]:
-    info = parsed(tape.head or b"{}").get("info", {})
+    info = parse_header(tape.head or b"{}").get("info", {})
     span = tape.range()
     return {
         "session_key": tape.session_key,

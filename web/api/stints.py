@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web.api.answers import answer
-from web.api.asked import asked
+from web.api.requests import session_query
+from web.api.responses import json_response
 from web.feed import Feed
 
 
-class Stints:
+class StintRoutes:
     """``stints``."""
 
     def __init__(self, feed: Feed) -> None:
@@ -21,6 +21,6 @@ class Stints:
 
     async def stints(self, request: web.Request) -> web.Response:
         """By car, as the picture has them: all of them, the present one last."""
-        picture = asked(self._feed, request).picture()
+        picture = session_query(self._feed, request).picture()
         cars = {number: {"stints": car.get("stints") or []} for number, car in picture["cars"].items()}
-        return answer({"t": picture["t"], "cars": cars})
+        return json_response({"t": picture["t"], "cars": cars})

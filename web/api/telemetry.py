@@ -8,14 +8,14 @@ import numpy as np
 from aiohttp import web
 
 from f1stream.race.compare import Driven, Samples
-from web.api.answers import answer, unknown
-from web.api.asked import Asked, asked, required, whole
+from web.api.requests import SessionQuery, integer_parameter, required, session_query
+from web.api.responses import json_response, not_found
 from web.feed import Feed
 from web.history import Entry
-from web.telemetry import UNKNOWN_DRS
+from web.sample_store import UNKNOWN_DRS
 
 
-class LapTelemetry:
+class TelemetryRoutes:
     """``telemetry?car=&lap=``."""
 
     def __init__(self, feed: Feed) -> None:
@@ -27,28 +27,28 @@ class LapTelemetry:
 
     async def telemetry(self, request: web.Request) -> web.Response:
         """The samples from the start of a lap to its end, column by column."""
-        about = asked(self._feed, request)
-        car = about.car(required(request.query.get("car"), "car is missing: tell a driver number"))
-        number = required(whole(request, "lap", "a lap"), "lap is missing: tell which one")
-        lap = about.lap(car, number)
-        driven = driven_of(about, lap, 0)
-        return answer(
+        query = session_query(self._feed, request)
+        car = query.car(required(request.query.get("car"), "car is missing: tell a driver number"))
+        number = required(integer_parameter(request, "lap", "a lap"), "lap is missing: tell which one")
+        lap = query.lap(car, number)
+        driven = driven_of(query, lap, 0)
+        return json_response(
             {"car": car, "lap": number, "start_ms": driven.start_ms, "end_ms": driven.end_ms}
             | columns_of(driven.samples)
         )
 
 
-def driven_of(about: Asked, lap: Entry, margin_ms: int) -> Driven:
+def driven_of(query: SessionQuery, lap: Entry, margin_ms: int) -> Driven:
     """A known lap with its samples, ``margin_ms`` before and after too, as far as they were known.
 
     It begins its official lap time before its end, so that laps of the same time are of the same length. Raises
-    Unanswerable when nobody knows when it began.
+    ApiError when nobody knows when it began.
     """
     end = lap["end"]
     start = end - lap["ms"] if lap["ms"] is not None else lap["start"]
     if start is None:
-        raise unknown(f"when lap {lap['lap']} of car {lap['car']} began is not known")
-    samples = about.tape.telemetry.lap(lap["car"], start - margin_ms, min(end + margin_ms, about.until))
+        raise not_found(f"when lap {lap['lap']} of car {lap['car']} began is not known")
+    samples = query.tape.telemetry.lap(lap["car"], start - margin_ms, min(end + margin_ms, query.until))
     return Driven(samples, start, end)
 
 

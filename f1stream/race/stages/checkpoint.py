@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from f1stream.race.race import Race
 from f1stream.race.stages.car_buffer import CarBuffer
-from models import Entries, Frame, Head, Message, SessionInfo, Track
+from f1stream.race.state import Race
+from models import Entries, Frame, Message, SessionHeader, SessionInfo, Track
 from models.frame import Tally
 
 MAX_BYTES = 900_000
@@ -29,10 +30,10 @@ class PendingInput:
 
 
 @dataclass(slots=True)
-class Checkpoint:
+class SessionCheckpoint:
     """What goes into the table: the session as of one frame, or before the first (``t`` and ``race`` are None)."""
 
-    epoch: int
+    run_id: Annotated[int, Field(alias="epoch")]
     t: int | None
     message_seq: int
     """The last message that is applied."""
@@ -44,14 +45,14 @@ class Checkpoint:
     tracks: int
     """How many tracks had been received: the header is written first, and may hold a newer one."""
     keyframe: Frame | None
-    beyond: PendingInput | None = None
-    """Pending input, only of a run that has gone silent. Named so in stored checkpoints."""
+    pending: Annotated[PendingInput | None, Field(alias="beyond")] = None
+    """Only of a run that has gone silent."""
     damaged: str | None = None
     """Why the run cannot be continued; None for a run that can."""
 
 
 @dataclass(slots=True)
-class HeaderState:
+class StoredHeader:
     """Facts that hold for the whole run, in a table of their own: they are large and seldom change."""
 
     info: SessionInfo | None = None
@@ -64,13 +65,13 @@ class HeaderState:
         """The track that counts."""
         return self.tracks[-1] if self.tracks else None
 
-    def head(self, session_key: str, epoch: int, t: int) -> Head:
+    def head(self, session_key: str, run_id: int, t: int) -> SessionHeader:
         """What viewers get of it, valid from session time ``t`` (ms) on. The session and its cars are known."""
         assert self.info is not None and self.entries is not None  # noqa: S101
         track = self.track
-        return Head(
+        return SessionHeader(
             session_key=session_key,
-            epoch=epoch,
+            epoch=run_id,
             t=t,
             info=self.info,
             cars=self.entries.entries,
@@ -81,5 +82,5 @@ class HeaderState:
         )
 
 
-CHECKPOINT: TypeAdapter[Checkpoint] = TypeAdapter(Checkpoint)
-HEADER: TypeAdapter[HeaderState] = TypeAdapter(HeaderState)
+CHECKPOINT: TypeAdapter[SessionCheckpoint] = TypeAdapter(SessionCheckpoint)
+HEADER: TypeAdapter[StoredHeader] = TypeAdapter(StoredHeader)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from f1stream.logs import about
+from f1stream.logs import key_fields
 from f1stream.processing.batch import Batch
-from f1stream.processing.records import Event
+from f1stream.processing.records import KafkaEvent
 from f1stream.topics import BadRecord, RunDamaged, SequenceGap
 
 log = logging.getLogger("f1stream")
@@ -15,13 +15,13 @@ MAX_REASON = 500
 """Most characters of a reason."""
 
 
-def report_damage(batch: Batch, event: Event | None, key: bytes, run_id: int, error: Exception) -> str:
+def report_damage(batch: Batch, event: KafkaEvent | None, key: bytes, run_id: int, error: Exception) -> str:
     """Log that a run is damaged, make a dead letter of the record, and return the reason as a sentence's end."""
     expected = isinstance(error, SequenceGap | RunDamaged)
     reason = (str(error) if expected else f"{type(error).__name__}: {error}")[:MAX_REASON]
     log.error(
         "Run %d is damaged: %s. The rest of it is ignored; publish the session again.", run_id, reason,
-        extra=about(key), exc_info=None if expected else error,
+        extra=key_fields(key), exc_info=None if expected else error,
     )  # fmt: skip
     if event is not None:
         batch.reject(event, BadRecord(f"run {run_id} is damaged: {reason}"))

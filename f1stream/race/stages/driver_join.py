@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from f1stream.race.stages.checkpoint import DAMAGED, MAX_BYTES
 from f1stream.topics import RunDamaged, SequenceGap
@@ -41,10 +41,10 @@ class _Pending(Generic[T]):
 
 
 @dataclass(slots=True)
-class Cursor:
+class DriverCheckpoint:
     """How far one driver's streams have been joined and sent: all that must survive a restart."""
 
-    epoch: int = -1
+    run_id: Annotated[int, Field(alias="epoch")] = -1
     packet_seq: int = -1
     lap_seq: int = -1
     packets: list[_Pending[Packet]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Cursor:
     """Why the run cannot be continued; None for a run that can."""
 
 
-_CURSOR = TypeAdapter(Cursor)
+CHECKPOINT = TypeAdapter(DriverCheckpoint)
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class DriverJoin:
     """
 
     number: str
-    cursor: Cursor = field(default_factory=Cursor)
+    checkpoint: DriverCheckpoint = field(default_factory=DriverCheckpoint)
     _packet_seq: int = -1
     _lap_seq: int = -1
     _packets: deque[_Pending[Packet]] = field(default_factory=deque)
@@ -75,19 +75,19 @@ class DriverJoin:
     _done: list[Any] = field(default_factory=list)
 
     def dump(self) -> bytes:
-        """The cursor, as a table's value."""
+        """The checkpoint, as a table's value."""
         if not self._holds_pending:
-            return _CURSOR.dump_json(self.cursor, exclude_defaults=True)
+            return CHECKPOINT.dump_json(self.checkpoint, by_alias=True, exclude_defaults=True)
         packets = [replace(packet, token=None) for packet in self._packets if not packet.repeated]
         laps = [replace(lap, token=None) for lap in self._laps if not lap.repeated]
-        return _CURSOR.dump_json(replace(self.cursor, packets=packets, laps=laps))
+        return CHECKPOINT.dump_json(replace(self.checkpoint, packets=packets, laps=laps), by_alias=True)
 
     @property
     def progress(self) -> int:
         """Grows with each value of a run that holds more."""
-        if self.cursor.damaged is not None:
+        if self.checkpoint.damaged is not None:
             return DAMAGED
-        done = 2 + self.cursor.packet_seq + self.cursor.lap_seq
+        done = 2 + self.checkpoint.packet_seq + self.checkpoint.lap_seq
         held = 2 + self._packet_seq + self._lap_seq if self._holds_pending else 0
         return done << 32 | held
 
@@ -99,12 +99,12 @@ class DriverJoin:
     @classmethod
     def restore(cls, number: str, value: bytes | None) -> DriverJoin:
         """From a table's value; None: a driver of whom nothing was received."""
-        cursor = Cursor() if value is None else _CURSOR.validate_json(value)
-        packets, laps = deque(cursor.packets), deque(cursor.laps)
-        cursor.packets, cursor.laps = [], []
-        packet_seq = packets[-1].seq if packets else cursor.packet_seq
-        lap_seq = laps[-1].seq if laps else cursor.lap_seq
-        return cls(number, cursor, packet_seq, lap_seq, packets, laps)
+        checkpoint = DriverCheckpoint() if value is None else CHECKPOINT.validate_json(value)
+        packets, laps = deque(checkpoint.packets), deque(checkpoint.laps)
+        checkpoint.packets, checkpoint.laps = [], []
+        packet_seq = packets[-1].seq if packets else checkpoint.packet_seq
+        lap_seq = laps[-1].seq if laps else checkpoint.lap_seq
+        return cls(number, checkpoint, packet_seq, lap_seq, packets, laps)
 
     def checkpoint_pending(self) -> list[Any]:
         """Include pending records in ``dump`` from now on; returns their tokens, done once the dump is stored.
@@ -140,22 +140,23 @@ class DriverJoin:
         self._done += [each.token for each in pending]
         self._packets.clear()
         self._laps.clear()
-        self.cursor = Cursor(self.cursor.epoch, damaged=reason)
+        self.checkpoint = DriverCheckpoint(self.checkpoint.run_id, damaged=reason)
 
-    def begins(self, epoch: int, token: Any) -> bool:
-        """Whether a record of run ``epoch`` counts: a newer run supersedes the present one.
+    def begins(self, run_id: int, token: Any) -> bool:
+        """Whether a record of run ``run_id`` counts: a newer run supersedes the present one.
 
         A record of an older run, or of one that is damaged, is done.
         """
-        if epoch < self.cursor.epoch or (epoch == self.cursor.epoch and self.cursor.damaged is not None):
+        current = self.checkpoint
+        if run_id < current.run_id or (run_id == current.run_id and current.damaged is not None):
             self._done.append(token)
             return False
-        if epoch > self.cursor.epoch:
+        if run_id > current.run_id:
             self._done += [packet.token for packet in self._packets]
             self._done += [lap.token for lap in self._laps]
             self._packets.clear()
             self._laps.clear()
-            self.cursor = Cursor(epoch)
+            self.checkpoint = DriverCheckpoint(run_id)
             self._packet_seq = self._lap_seq = -1
         return True
 
@@ -167,7 +168,7 @@ class DriverJoin:
         Raises SequenceGap when one is missing, and RunDamaged when it is the run's first or too many wait.
         """
         repeated = seq <= self._packet_seq
-        if seq <= self.cursor.packet_seq:
+        if seq <= self.checkpoint.packet_seq:
             self._done.append(token)
             return
         self._check_sequence("packet", seq, self._packet_seq)
@@ -179,7 +180,7 @@ class DriverJoin:
     def take_lap(self, seq: int, emitted_ms: int, lap: Lap | None, token: Any) -> None:
         """Receive a lap (None: unreadable) of the present run. Raises as ``take_packet`` does."""
         repeated = seq <= self._lap_seq
-        if seq <= self.cursor.lap_seq:
+        if seq <= self.checkpoint.lap_seq:
             self._done.append(token)
             return
         self._check_sequence("lap record", seq, self._lap_seq)
@@ -205,7 +206,7 @@ class DriverJoin:
         samples = 0
         while self._packets and self._packets[0].names_laps <= self._lap_seq + 1:
             own = 0 if self._packets[0].record is None else len(self._packets[0].record.session_time_ms)
-            named = self._packets[0].names_laps - self.cursor.lap_seq - 1
+            named = self._packets[0].names_laps - self.checkpoint.lap_seq - 1
             if run and (samples + own > UPDATE_SAMPLES or len(laps) + named > UPDATE_LAPS):
                 break
             if named > UPDATE_LAPS:
@@ -220,16 +221,16 @@ class DriverJoin:
                 lap = self._laps.popleft()
                 done.append(lap.token)
                 if not lap.repeated:
-                    self.cursor.lap_seq = lap.seq
+                    self.checkpoint.lap_seq = lap.seq
                     if lap.record is not None:
                         laps.append(lap_update(lap.record, lap.emitted_ms))
         self._done = []
         done = [token for token in done if token is not None]
         if not run:
             return None, done
-        self.cursor.packet_seq = run[-1].seq
+        self.checkpoint.packet_seq = run[-1].seq
         update = CarUpdate.model_construct(
-            epoch=self.cursor.epoch,
+            epoch=self.checkpoint.run_id,
             driver_number=self.number,
             first_seq=run[0].seq,
             last_seq=run[-1].seq,

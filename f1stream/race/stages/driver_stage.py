@@ -12,11 +12,11 @@ from f1stream.processing.acks import AckTracker, PendingAck
 from f1stream.processing.batch import Batch
 from f1stream.processing.ignored import IgnoredRecords
 from f1stream.processing.outputs import Output
-from f1stream.processing.records import Event
+from f1stream.processing.records import KafkaEvent
 from f1stream.processing.tables import KeyValueStore
 from f1stream.race.stages.damage import report_damage
 from f1stream.race.stages.driver_join import DriverJoin
-from f1stream.topics import BadRecord, RunDamaged, SequenceGap, Stamp
+from f1stream.topics import BadRecord, RecordHeaders, RunDamaged, SequenceGap
 from models import CarUpdate, DamagedRun, Lap, Packet, Updates
 
 RECORD_BYTES = 500_000
@@ -76,7 +76,7 @@ class DriverStage:
         self._changed, self._done = {}, []
         updates: dict[str, list[CarUpdate]] = {}
         damaged: list[Output] = []
-        last: dict[bytes, Event] = {}
+        last: dict[bytes, KafkaEvent] = {}
         now = self._clock()
         for key in self._tried_at:
             if now - self._received_at[key] > GIVE_UP * self._silent_s:
@@ -134,7 +134,7 @@ class DriverStage:
                 del self._received_at[key]
                 self._tried_at.pop(key, None)
         for key, driver in self._changed.items():
-            self._table.write(key, driver.cursor.epoch, driver.progress, driver.dump())
+            self._table.write(key, driver.checkpoint.run_id, driver.progress, driver.dump())
         await self._table.flush()
         for pending in self._done:
             pending.done = True
@@ -142,60 +142,62 @@ class DriverStage:
             if key not in self._received_at:
                 del self._drivers[key]
 
-    def _take(self, batch: Batch, event: Event, pending: PendingAck) -> DamagedRun | None:
+    def _take(self, batch: Batch, event: KafkaEvent, pending: PendingAck) -> DamagedRun | None:
         """Give one packet or lap to its driver; returns a run that is refused, once.
 
         Raises BadRecord when the driver or the run is not readable, SequenceGap, and RunDamaged; whatever else is
         raised damages the run, too.
         """
         record = event.message
-        stamp = Stamp.read(record.headers, record.timestamp)
+        headers = RecordHeaders.decode(record.headers, record.timestamp)
         _, number = topics.session_of(record.key)
         key = record.key or b""
         driver = self._drivers.get(key)
         if driver is None:
-            driver = self._restored(key, number, stamp)
-        if stamp.epoch > driver.cursor.epoch and stamp.seq != 0:
+            driver = self._restored(key, number, headers)
+        if headers.run_id > driver.checkpoint.run_id and headers.seq != 0:
             pending.done = True
-            reason = f"the first record of run {stamp.epoch} is number {stamp.seq}, not 0"
-            if not self._ignored.add(key, stamp.epoch, "refused run", reason):
+            reason = f"the first record of run {headers.run_id} is number {headers.seq}, not 0"
+            if not self._ignored.add(key, headers.run_id, "refused run", reason):
                 return None
             batch.reject(event, BadRecord(reason))
-            return DamagedRun(epoch=stamp.epoch, driver_number=number, reason=f"car {number}: {reason}", refused=True)
+            return DamagedRun(
+                epoch=headers.run_id, driver_number=number, reason=f"car {number}: {reason}", refused=True
+            )
         self._drivers[key] = self._changed[key] = driver
-        if not driver.begins(stamp.epoch, pending):
-            if stamp.epoch < driver.cursor.epoch:
-                self._ignored.add(key, stamp.epoch, "older run", f"run {driver.cursor.epoch} is newer")
+        if not driver.begins(headers.run_id, pending):
+            if headers.run_id < driver.checkpoint.run_id:
+                self._ignored.add(key, headers.run_id, "older run", f"run {driver.checkpoint.run_id} is newer")
             else:
-                self._ignored.add(key, stamp.epoch, "damaged run", str(driver.cursor.damaged))
+                self._ignored.add(key, headers.run_id, "damaged run", str(driver.checkpoint.damaged))
             return None
         if record.topic == topics.LAPS:
             lap = _decoded(batch, event, topics.decode_lap, number)
-            driver.take_lap(stamp.seq, stamp.emitted_ms, lap, pending)
+            driver.take_lap(headers.seq, headers.emitted_ms, lap, pending)
         else:
             packet = _decoded(batch, event, topics.decode_packet, number)
-            driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, packet, pending)
+            driver.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, packet, pending)
         return None
 
-    def _restored(self, key: bytes, number: str, stamp: Stamp) -> DriverJoin:
+    def _restored(self, key: bytes, number: str, headers: RecordHeaders) -> DriverJoin:
         """As it is in the table. A value that cannot be read back damages the run that needs it, not the next one."""
         try:
             return DriverJoin.restore(number, self._table.read(key))
         except ValueError as error:
             driver = DriverJoin(number)
-            if stamp.seq == 0:
+            if headers.seq == 0:
                 return driver
-            driver.begins(stamp.epoch, None)
+            driver.begins(headers.run_id, None)
             self._drivers[key] = self._changed[key] = driver
             raise RunDamaged(f"car {number}: its state cannot be read back ({error})") from error
 
-    def _damage(self, batch: Batch, key: bytes, event: Event | None, error: Exception) -> Output:
+    def _damage(self, batch: Batch, key: bytes, event: KafkaEvent | None, error: Exception) -> Output:
         """Give up the run of a driver: a dead letter of the event, and a record for its session."""
         if key not in self._drivers:
             raise error
         _, number = topics.session_of(key)
         driver = self._drivers[key]
-        run_id = driver.cursor.epoch
+        run_id = driver.checkpoint.run_id
         reason = report_damage(batch, event, key, run_id, error)
         driver.damage(reason)
         return _damaged_record(batch, key, DamagedRun(epoch=run_id, driver_number=number, reason=reason))
@@ -207,7 +209,9 @@ def _damaged_record(batch: Batch, key: bytes, lost: DamagedRun) -> Output:
     return Output(topics.UPDATES, session_key.encode(), value, timestamp_s=batch.published_s)
 
 
-def _decoded(batch: Batch, event: Event, decode: Callable[[bytes | None], OfDriver], number: str) -> OfDriver | None:
+def _decoded(
+    batch: Batch, event: KafkaEvent, decode: Callable[[bytes | None], OfDriver], number: str
+) -> OfDriver | None:
     """The event's record; None when it is unusable: it keeps its place in the run all the same."""
     try:
         record = decode(event.message.value)

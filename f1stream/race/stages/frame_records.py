@@ -8,7 +8,7 @@ from f1stream import topics
 from f1stream.metrics import FRAMES
 from f1stream.processing.outputs import Output
 from f1stream.topics import RunDamaged
-from models import Damaged, Frame, Head
+from models import DamageNotice, Frame, SessionHeader
 
 FRAMES_PER_RECORD = 50
 """Most frames in one record."""
@@ -16,7 +16,7 @@ RECORD_BYTES = 500_000
 """Largest record: a broker takes 1 MB by default. What is more goes into the next one."""
 
 
-def frame_records(key: bytes, run_id: int, made: Iterable[Head | Frame]) -> Iterator[Output]:
+def frame_records(key: bytes, run_id: int, made: Iterable[SessionHeader | Frame]) -> Iterator[Output]:
     """Heads and frames, consecutive frames together. Raises RunDamaged for one that no record can hold."""
     group: list[Frame] = []
     values: list[bytes] = []
@@ -36,7 +36,7 @@ def frame_records(key: bytes, run_id: int, made: Iterable[Head | Frame]) -> Iter
         if len(value) > RECORD_BYTES:
             yield from close()
             raise RunDamaged(f"a {each.kind} frame at {each.t} ms has {len(value)} bytes, more than {RECORD_BYTES}")
-        if isinstance(each, Head):
+        if isinstance(each, SessionHeader):
             yield from close()
             yield Output(topics.FRAMES, key, value, topics.head_headers(run_id, each))
             continue
@@ -50,5 +50,5 @@ def frame_records(key: bytes, run_id: int, made: Iterable[Head | Frame]) -> Iter
 
 def damaged_record(key: bytes, session_key: str, run_id: int, reason: str) -> Output:
     """That the run is damaged, for viewers."""
-    record = Damaged(session_key=session_key, epoch=run_id, reason=reason)
+    record = DamageNotice(session_key=session_key, epoch=run_id, reason=reason)
     return Output(topics.FRAMES, key, topics.encode(record), topics.damaged_headers(run_id))

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from f1stream import topics
 from f1stream.processing.acks import PendingAck
-from f1stream.processing.records import Event
+from f1stream.processing.records import KafkaEvent
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.topics import MOST, Stamp
+from f1stream.topics import MOST, RecordHeaders
 
 SUPERSEDED = 0
 """Checkpoint time for records of a superseded or damaged run. They are acknowledged with the new run's first
@@ -35,9 +35,9 @@ class OpenSession:
     failure: Exception | None = None
     """Why the run cannot be continued, until the next batch gives it up."""
 
-    def event_of(self, failure: Exception) -> Event | None:
+    def event_of(self, failure: Exception) -> KafkaEvent | None:
         """The message that is at fault, else the last record; None when it is not known any more."""
-        run_id, seq = self.race.epoch, getattr(failure, "message_seq", None)
+        run_id, seq = self.race.run_id, getattr(failure, "message_seq", None)
         events = [pending.event for _, pending in self.pending]
         messages = (event for event in events if event.message.topic == topics.MESSAGES)
         named = (event for event in messages if _place(event) == (run_id, seq))
@@ -51,6 +51,6 @@ class OpenSession:
         return self.checkpoint_ms if self.race.t is None else self.race.t
 
 
-def _place(event: Event) -> tuple[int, int]:
-    stamp = Stamp.read(event.message.headers, event.message.timestamp)
-    return stamp.epoch, stamp.seq
+def _place(event: KafkaEvent) -> tuple[int, int]:
+    headers = RecordHeaders.decode(event.message.headers, event.message.timestamp)
+    return headers.run_id, headers.seq

@@ -12,23 +12,25 @@ from bisect import bisect_right
 from collections import deque
 from itertools import chain
 
-from f1stream.race.frames import Frames
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.crossings import apply_sample
+from f1stream.race.frames import FrameBuilder
 from f1stream.race.line import ReferenceLine
-from f1stream.race.places import Places
-from f1stream.race.race import Race
+from f1stream.race.session_facts import apply_message
 from f1stream.race.stages.car_buffer import CarBuffer, project
 from f1stream.race.stages.checkpoint import (
     CHECKPOINT,
     DAMAGED,
     HEADER,
     MAX_BYTES,
-    Checkpoint,
-    HeaderState,
     PendingInput,
+    SessionCheckpoint,
+    StoredHeader,
 )
 from f1stream.race.stages.roster import Roster, merged
+from f1stream.race.state import Race
 from f1stream.topics import BadRecord, RunDamaged, SequenceGap
-from models import CarUpdate, Entries, Frame, Head, Message, SessionEnd, SessionInfo, Track
+from models import CarUpdate, Entries, Frame, Message, SessionEnd, SessionHeader, SessionInfo, Track
 from models.bounds import MOST_CARS
 from models.frame import FRAME_MS, Tally
 
@@ -48,10 +50,10 @@ there, which is smaller: their checkpoint must not win over a newer one of the s
 class SessionRace:
     """Joins one session's cars and messages, and makes its frames."""
 
-    def __init__(self, session_key: str, epoch: int, official: bool = True) -> None:
+    def __init__(self, session_key: str, run_id: int, official: bool = True) -> None:
         """A run that has not begun. ``official``: whether official times correct and count."""
-        self.session_key, self.epoch = session_key, epoch
-        self.header = HeaderState()
+        self.session_key, self.run_id = session_key, run_id
+        self.header = StoredHeader()
         self.race: Race | None = None
         self.t: int | None = None
         """The last frame."""
@@ -66,7 +68,7 @@ class SessionRace:
         """The header differs from what is in its table."""
         self.tally = Tally(samples=0, laps=0, messages=0)  # each is set: frames leave out what is not
         self._official = official
-        self._frames: Frames | None = None
+        self._frames: FrameBuilder | None = None
         self._line: ReferenceLine | None = None
         self._cars: dict[str, CarBuffer] = {}
         self._done: dict[str, int] = {}
@@ -155,20 +157,20 @@ class SessionRace:
 
     # -- what leaves -----------------------------------------------------------------------------------
 
-    def advance(self) -> list[Head | Frame]:
+    def advance(self) -> list[SessionHeader | Frame]:
         """The frames that have become complete, each new head before the frames it holds for.
 
         At most ``FRAMES_AT_ONCE``: call again while there are more (``has_more``). A failure of the rules is in
         ``failure``; the frames before it are returned.
         """
-        out: list[Head | Frame] = []
+        out: list[SessionHeader | Frame] = []
         try:
             self._advance(out)
         except Exception as error:
             self.failure = error
         return out
 
-    def _advance(self, out: list[Head | Frame]) -> None:
+    def _advance(self, out: list[SessionHeader | Frame]) -> None:
         if self.race is None and not self._begin():
             return
         assert self.race is not None and self.t is not None  # noqa: S101
@@ -178,7 +180,7 @@ class SessionRace:
         end = min(most, complete)
         while self.t < end:
             if self._apply_messages(self.t + FRAME_MS):
-                out.append(self.header.head(self.session_key, self.epoch, self.t + FRAME_MS))
+                out.append(self.header.head(self.session_key, self.run_id, self.t + FRAME_MS))
             self._stretch(min(end, self._next_change()), out)
         for number in self._cars:
             self._leave(number, self.t)
@@ -203,7 +205,7 @@ class SessionRace:
         self.t = -(-self.header.info.start_ms // FRAME_MS) * FRAME_MS - FRAME_MS
         self._cars = {number: car for number, car in self._cars.items() if self._takes_part(number)}
         self.race = Race.of(self.header.entries.entries, self._official)
-        self._frames = Frames(self.race)
+        self._frames = FrameBuilder(self.race)
         return True
 
     def _apply_messages(self, t: int) -> bool:
@@ -228,7 +230,7 @@ class SessionRace:
     def _apply(self, message: Message) -> None:
         assert self.race is not None  # noqa: S101
         try:
-            self.race.tell(message)
+            apply_message(self.race, message)
         except Exception as error:
             raise RunDamaged(
                 f"message {self._applied_seq} ({message.kind}) cannot be applied, {type(error).__name__}: {error}",
@@ -255,7 +257,7 @@ class SessionRace:
     def _lay(self, track: Track) -> None:
         assert self.race is not None  # noqa: S101
         self._line = ReferenceLine(track.outline)
-        self.race.lay_line(Places(self._line.length_m))
+        self.race.set_reference_line(self._line.length_m)
 
     def _next_change(self) -> int:
         """The last frame before the track or the list of cars changes: up to there the present ones hold."""
@@ -266,7 +268,7 @@ class SessionRace:
                 return (at - 1) // FRAME_MS * FRAME_MS
         return 1 << 62
 
-    def _stretch(self, end: int, frames: list[Head | Frame]) -> None:
+    def _stretch(self, end: int, frames: list[SessionHeader | Frame]) -> None:
         """Add the frames up to ``end``. The messages of the first one have been applied."""
         assert self.race is not None and self._frames is not None and self.t is not None  # noqa: S101
         race = self.race
@@ -280,11 +282,11 @@ class SessionRace:
             self._apply_messages(self.t)
             for i, (car, state) in enumerate(zip(cars, race.cars.values(), strict=True)):
                 while car.laps and car.laps[0].emitted_ms <= self.t:
-                    race.complete(state, car.laps.popleft())
+                    apply_lap(race, state, car.laps.popleft())
                     self._count(laps=1)
                 n = at[i]
                 while n < upto[i] and car.t[n] <= self.t:
-                    race.sample(state, car.t[n], along[i][n], car.x[n], car.y[n], car.speed[n], car.drs[n])
+                    apply_sample(race, state, car.t[n], along[i][n], car.x[n], car.y[n], car.speed[n], car.drs[n])
                     n += 1
                 at[i] = n
             frames.append(self._frames.frame(self.t, self.tally if self.ended else None))
@@ -321,14 +323,16 @@ class SessionRace:
     def checkpoint(self) -> bytes | None:
         """The session as of the last frame, as a table's value; None before the first without pending input."""
         if self.damaged is not None:
-            lost = Checkpoint(self.epoch, self.t, -1, {}, None, self.tally, False, 0, None, damaged=self.damaged)
-            return CHECKPOINT.dump_json(lost)
+            lost = SessionCheckpoint(
+                self.run_id, self.t, -1, {}, None, self.tally, False, 0, None, damaged=self.damaged
+            )
+            return CHECKPOINT.dump_json(lost, by_alias=True)
         begun = self.begun
         if not (begun or self._holds_pending):
             return None
         return CHECKPOINT.dump_json(
-            Checkpoint(
-                epoch=self.epoch,
+            SessionCheckpoint(
+                run_id=self.run_id,
                 t=self.t if begun else None,
                 message_seq=self._applied_seq,
                 packet_seq=self._done,
@@ -337,8 +341,9 @@ class SessionRace:
                 ended=self.ended,
                 tracks=len(self.header.tracks),
                 keyframe=self._frames.keyframe if begun and self._frames else None,
-                beyond=PendingInput(self._cars, self._messages, self._message_seq) if self._holds_pending else None,
-            )
+                pending=PendingInput(self._cars, self._messages, self._message_seq) if self._holds_pending else None,
+            ),
+            by_alias=True,
         )
 
     @property
@@ -364,7 +369,7 @@ class SessionRace:
     def damage(self, reason: str) -> None:
         """Give the run up: no frame follows, and its checkpoint says so."""
         self.damaged, self.header_changed, self.has_more = reason, False, False
-        self.header, self.race, self._frames, self._line = HeaderState(), None, None, None
+        self.header, self.race, self._frames, self._line = StoredHeader(), None, None, None
         self._cars, self._messages = {}, deque()
 
     def dump_header(self) -> bytes:
@@ -378,7 +383,7 @@ class SessionRace:
     def restore(cls, session_key: str, checkpoint: bytes, header: bytes | None, official: bool = True) -> SessionRace:
         """The session as it was at a checkpoint. Raises ValueError when it cannot be read back."""
         kept = CHECKPOINT.validate_json(checkpoint)
-        self = cls(session_key, kept.epoch, official)
+        self = cls(session_key, kept.run_id, official)
         if kept.damaged is not None:
             self.damaged, self.t, self.tally = kept.damaged, kept.t, kept.tally
             return self
@@ -394,15 +399,15 @@ class SessionRace:
             self.header.entries = self._roster.restored(
                 self.header.entries, None if self.race is None else self.race.cars
             )
-        if kept.beyond is not None:
-            self._cars, self._messages = kept.beyond.cars, kept.beyond.messages
+        if kept.pending is not None:
+            self._cars, self._messages = kept.pending.cars, kept.pending.messages
             self._tracks += sum(isinstance(message, Track) for _, _, message in self._messages)
-            self._message_seq, self._pending_until_ms = kept.beyond.message_seq, self._received_ms
+            self._message_seq, self._pending_until_ms = kept.pending.message_seq, self._received_ms
             for _, emitted_ms, message in self._messages:
                 if isinstance(message, Entries):
                     self._take_entries(emitted_ms, message)
         if self.race is not None:
-            self._frames = Frames(self.race, kept.keyframe)
+            self._frames = FrameBuilder(self.race, kept.keyframe)
         if self.header.track is not None:
             self._line = ReferenceLine(self.header.track.outline)
         return self

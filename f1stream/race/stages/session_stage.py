@@ -9,13 +9,13 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from f1stream import topics
-from f1stream.logs import about
-from f1stream.metrics import DAMAGED, GAP_ERROR, LATENESS, MEASURED, SAMPLES, SESSION_TIME
+from f1stream.logs import key_fields
+from f1stream.metrics import DAMAGED_RUNS, GAP_ERROR, LATENESS, MEASURED, SAMPLES, SESSION_TIME
 from f1stream.processing.acks import AckTracker, PendingAck
 from f1stream.processing.batch import Batch
 from f1stream.processing.ignored import IgnoredRecords
 from f1stream.processing.outputs import Output
-from f1stream.processing.records import Event
+from f1stream.processing.records import KafkaEvent
 from f1stream.processing.tables import KeyValueStore
 from f1stream.race.stages.checkpoint import MAX_BYTES
 from f1stream.race.stages.damage import report_damage
@@ -23,7 +23,7 @@ from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
 from f1stream.race.stages.frame_records import damaged_record, frame_records
 from f1stream.race.stages.open_session import SUPERSEDED, OpenSession
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.topics import MOST, BadRecord, RunDamaged, SequenceGap, Stamp
+from f1stream.topics import MOST, BadRecord, RecordHeaders, RunDamaged, SequenceGap
 
 log = logging.getLogger("f1stream")
 
@@ -108,7 +108,7 @@ class SessionStage:
             self._advance(batch, key)
         return self._outputs
 
-    def _failed(self, batch: Batch, event: Event, error: Exception) -> None:
+    def _failed(self, batch: Batch, event: KafkaEvent, error: Exception) -> None:
         """A record could not be received: its session's run is given up, after the frames that are complete."""
         key = event.message.key or b""
         if key not in self.sessions or (isinstance(error, SequenceGap) and not batch.is_reread(event.message)):
@@ -123,21 +123,21 @@ class SessionStage:
             return
         made = session.race.advance()
         try:
-            self._outputs.extend(frame_records(key, session.race.epoch, made))
+            self._outputs.extend(frame_records(key, session.race.run_id, made))
         except RunDamaged as error:
             session.race.failure = error
         if session.race.failure is not None:
             self._damage(batch, key, session.event_of(session.race.failure), session.race.failure)
 
-    def _damage(self, batch: Batch, key: bytes, event: Event | None, error: Exception) -> None:
+    def _damage(self, batch: Batch, key: bytes, event: KafkaEvent | None, error: Exception) -> None:
         """Give up a session's run: a dead letter, a record for viewers, and a checkpoint that says so."""
         session = self._changed[key] = self.sessions[key]
         race, session.failure = session.race, None
         if race.damaged is None:
-            DAMAGED.labels(batch.consumer).inc()
-            race.damage(report_damage(batch, event, key, race.epoch, error))
+            DAMAGED_RUNS.labels(batch.consumer).inc()
+            race.damage(report_damage(batch, event, key, race.run_id, error))
             session.pending = [(SUPERSEDED, pending) for _, pending in session.pending]
-            self._outputs.append(damaged_record(key, race.session_key, race.epoch, str(race.damaged)))
+            self._outputs.append(damaged_record(key, race.session_key, race.run_id, str(race.damaged)))
 
     def delivered(self, batch: Batch) -> None:
         """See ``Stage``."""
@@ -155,7 +155,7 @@ class SessionStage:
             for _, pending in session.pending:
                 pending.done = session.failure is None
             log.warning("Run %d has no end and is silent. Its input beyond session time %d ms is in the checkpoint.",
-                        session.race.epoch, session.checkpoint_ms, extra=about(key))  # fmt: skip
+                        session.race.run_id, session.checkpoint_ms, extra=key_fields(key))  # fmt: skip
         for key, session in list(self.sessions.items()):
             for until, pending in session.pending:
                 pending.done = pending.done or until <= session.checkpoint_ms
@@ -171,15 +171,15 @@ class SessionStage:
 
     # -- receiving -------------------------------------------------------------------------------------
 
-    def _take_message(self, batch: Batch, event: Event, pending: PendingAck) -> None:
+    def _take_message(self, batch: Batch, event: KafkaEvent, pending: PendingAck) -> None:
         """Give one message to its session.
 
         Raises BadRecord when the session or the run is not readable, SequenceGap, and RunDamaged; whatever else is
         raised damages the run, too.
         """
         record = event.message
-        stamp = Stamp.read(record.headers, record.timestamp)
-        session = self._session(batch, event, pending, stamp.epoch, begins=stamp.seq == 0)
+        headers = RecordHeaders.decode(record.headers, record.timestamp)
+        session = self._session(batch, event, pending, headers.run_id, begins=headers.seq == 0)
         if session is None:
             return
         message = None
@@ -189,10 +189,10 @@ class SessionStage:
         except BadRecord as error:
             message = None
             batch.reject(event, error)
-        session.race.take_message(stamp.seq, stamp.emitted_ms, message)
-        session.pending.append((stamp.emitted_ms, pending))
+        session.race.take_message(headers.seq, headers.emitted_ms, message)
+        session.pending.append((headers.emitted_ms, pending))
 
-    def _take_updates(self, batch: Batch, event: Event, pending: PendingAck) -> None:
+    def _take_updates(self, batch: Batch, event: KafkaEvent, pending: PendingAck) -> None:
         """Give a record of updates to its session. Raises as ``_take_message`` does."""
         record = event.message
         topics.session_key_of(record.key)
@@ -213,7 +213,7 @@ class SessionStage:
         key = record.key or b""
         for lost in updates.damaged:
             known = self.sessions.get(key) or self._restored(key, key.decode(), lost.epoch)
-            if lost.refused and (known is None or known.race.epoch != lost.epoch):
+            if lost.refused and (known is None or known.race.run_id != lost.epoch):
                 continue
             if self._session(batch, event, None, lost.epoch, begins=True) is not None:
                 self._advance(batch, key)
@@ -222,10 +222,10 @@ class SessionStage:
         if session is None:
             pending.done = True
             return
-        session.pending.append((until.get(session.race.epoch, SUPERSEDED), pending))
+        session.pending.append((until.get(session.race.run_id, SUPERSEDED), pending))
 
     def _session(
-        self, batch: Batch, event: Event, pending: PendingAck | None, run_id: int, *, begins: bool
+        self, batch: Batch, event: KafkaEvent, pending: PendingAck | None, run_id: int, *, begins: bool
     ) -> OpenSession | None:
         """The session for a record of run ``run_id``, which supersedes an older one if the record ``begins`` it.
 
@@ -233,7 +233,7 @@ class SessionStage:
         """
         name, key = topics.session_key_of(event.message.key), event.message.key or b""
         session = self.sessions.get(key) or self._restored(key, name, run_id - 1 if begins else run_id)
-        known = session is not None and session.race.epoch >= run_id
+        known = session is not None and session.race.run_id >= run_id
         if not known and not begins:
             if self._ignored.add(key, run_id, "refused run", "its first record is not number 0"):
                 batch.reject(event, BadRecord(f"the first record of run {run_id} that came is not number 0"))
@@ -243,17 +243,17 @@ class SessionStage:
         if session is None:
             session = OpenSession(SessionRace(name, run_id, self._official))
         elif not known:
-            log.info("Run %d supersedes run %d.", run_id, session.race.epoch, extra=about(key))
+            log.info("Run %d supersedes run %d.", run_id, session.race.run_id, extra=key_fields(key))
             superseded = [(SUPERSEDED, pending) for _, pending in session.pending]
             session = OpenSession(SessionRace(name, run_id, self._official), pending=superseded)
         session.received_at = self._clock()
         self.sessions[key] = self._changed[key] = session
         if session.failure is not None:
             raise session.failure
-        if run_id == session.race.epoch and session.race.damaged is None:
+        if run_id == session.race.run_id and session.race.damaged is None:
             return session
-        if run_id < session.race.epoch:
-            self._ignored.add(key, run_id, "older run", f"run {session.race.epoch} is newer")
+        if run_id < session.race.run_id:
+            self._ignored.add(key, run_id, "older run", f"run {session.race.run_id} is newer")
         else:
             self._ignored.add(key, run_id, "damaged run", str(session.race.damaged))
         if pending is not None:
@@ -279,7 +279,10 @@ class SessionStage:
         if race.damaged is not None:
             session.checkpoint_ms = MOST
         log.info(
-            "Run %d is followed from session time %d ms on.", race.epoch, session.checkpoint_ms, extra=about(key)
+            "Run %d is followed from session time %d ms on.",
+            race.run_id,
+            session.checkpoint_ms,
+            extra=key_fields(key),
         )
         return session
 
@@ -324,13 +327,13 @@ class SessionStage:
                 session.failure = error
                 continue
             if header is not None:
-                self._headers.write(key, race.epoch, race.progress, header)
+                self._headers.write(key, race.run_id, race.progress, header)
                 race.header_changed = False
             if checkpoint is not None:
                 checkpoints[key] = checkpoint
         await self._headers.flush()
         for key, checkpoint in checkpoints.items():
-            self._checkpoints.write(key, due[key].race.epoch, due[key].race.progress, checkpoint)
+            self._checkpoints.write(key, due[key].race.run_id, due[key].race.progress, checkpoint)
         await self._checkpoints.flush()
         for key in checkpoints:
             session = due[key]
@@ -339,7 +342,10 @@ class SessionStage:
             self._measure(key, session)
             if session.race.ended and session.race.damaged is None:
                 log.info(
-                    "Run %d has ended at session time %d ms.", session.race.epoch, session.race.t, extra=about(key)
+                    "Run %d has ended at session time %d ms.",
+                    session.race.run_id,
+                    session.race.t,
+                    extra=key_fields(key),
                 )
 
     def _measure(self, key: bytes, session: OpenSession) -> None:

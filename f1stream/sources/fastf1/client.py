@@ -24,10 +24,10 @@ CONNECT_S, READ_S = 5.0, 60.0
 """FastF1 itself waits for ever."""
 REACHABLE_WITHIN_S = 3.0
 LIVETIMING = "livetiming.formula1.com"
-OTHERWISE = "archive:PATH replays what you have, sim: makes a race up"
+ALTERNATIVES = "archive:PATH replays what you have, sim: makes a race up"
 
 
-class Servers(HTTPAdapter):
+class FastF1Adapter(HTTPAdapter):
     """How FastF1's requests are sent: within a time, to a mirror where one is set, and never with an account.
 
     FastF1 signs in to a Formula 1 account before it asks the live timing server, and prompts for one on a terminal;
@@ -70,7 +70,7 @@ class Servers(HTTPAdapter):
 class FastF1:
     """FastF1's modules, imported and set up, and what happened to our requests."""
 
-    servers: Servers
+    servers: FastF1Adapter
     log: Path
     module: Any = field(repr=False)
     remarks: list[str] = field(default_factory=list)
@@ -85,7 +85,9 @@ class FastF1:
         if not silent:
             return None
         who = ", ".join(f"{server} ({why})" for server, why in silent.items())
-        return SourceError(f"{what} cannot be had: no answer from {who}. Is there a network? Until then {OTHERWISE}.")
+        return SourceError(
+            f"{what} cannot be had: no answer from {who}. Is there a network? Until then {ALTERNATIVES}."
+        )
 
 
 class _Remarks(logging.Handler):
@@ -124,7 +126,7 @@ def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> 
     cache.configure(cache_dir=str(folder))
     # Of what it has parsed FastF1 keeps even a session that was still going on, for ever; answers expire.
     cache.set_disabled(disable_http_cache=False, disable_func_cache=True)
-    servers = Servers(settings.fastf1_url)
+    servers = FastF1Adapter(settings.fastf1_url)
     for session in (cache._requests_session, cache._requests_session_cached):
         session.adapters.clear()
         session.mount("https://", servers)
@@ -141,7 +143,7 @@ def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> 
     except module.exceptions.RateLimitExceededError as error:
         raise SourceError(
             f"FastF1 has asked its servers as often as it may for now ({error}): try again in an hour. "
-            f"What was downloaded is kept; until then {OTHERWISE}."
+            f"What was downloaded is kept; until then {ALTERNATIVES}."
         ) from None
     finally:
         logger.handlers[:] = before

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from f1stream.settings import Settings
-from f1stream.sources.fastf1.fetch import kept
-from f1stream.sources.fastf1.schedule import AGO, SHORT, TEST_DAYS, Wanted, weekends
+from f1stream.sources.fastf1.fetch import fetched_archive
+from f1stream.sources.fastf1.schedule import COMPLETE_AFTER, SHORT_NAMES, TEST_DAYS, SessionRef, weekends
 
 
 def season(settings: Settings, year: int | None) -> None:
@@ -17,13 +17,13 @@ def season(settings: Settings, year: int | None) -> None:
     now = datetime.now(UTC)
     year = year or now.year
     table = Table("round", "event", "place", "last day", "to be fetched", "here", "to come")
-    short = SHORT | TEST_DAYS
+    short = SHORT_NAMES | TEST_DAYS
     for weekend in weekends(settings, year):
         here, ready, later = [], [], []
         for name, begins in weekend.sessions:
-            if kept(settings, Wanted(year, weekend.event, name)):
+            if fetched_archive(settings, SessionRef(year, weekend.event, name)):
                 here.append(short[name])
-            elif begins is None or begins + AGO < now:
+            elif begins is None or begins + COMPLETE_AFTER < now:
                 ready.append(short[name])
             else:
                 later.append(short[name])

@@ -19,7 +19,7 @@ from f1stream.settings import Settings
 from f1stream.sources.fastf1 import tables
 from f1stream.sources.fastf1.client import fastf1
 from f1stream.sources.fastf1.load import STEPS, circuit, load
-from f1stream.sources.fastf1.schedule import Wanted, find, located, words
+from f1stream.sources.fastf1.schedule import SessionRef, find, title, with_feed_path
 from f1stream.sources.fastf1.telemetry import samples
 from f1stream.sources.session import SourceError
 
@@ -45,19 +45,19 @@ def archives(settings: Settings) -> Path:
     return settings.home.expanduser() / "archives"
 
 
-def kept(settings: Settings, wanted: Wanted) -> Path | None:
+def fetched_archive(settings: Settings, wanted: SessionRef) -> Path | None:
     """The archive of a session, if it is there under the name that was asked."""
     folder = archives(settings) / wanted.folder
     return folder if (folder / "session.json").exists() else None
 
 
-def at_hand(settings: Settings, wanted: Wanted) -> Path:
+def fetch_if_missing(settings: Settings, wanted: SessionRef) -> Path:
     """The archive of a session, fetched if it is not there. Raises SourceError."""
-    there = kept(settings, wanted)
+    there = fetched_archive(settings, wanted)
     return there or fetch(settings, wanted, again=False).folder
 
 
-def fetch(settings: Settings, wanted: Wanted, to: Path | None = None, *, again: bool = True) -> Fetched:
+def fetch(settings: Settings, wanted: SessionRef, to: Path | None = None, *, again: bool = True) -> Fetched:
     """Fetch a session into the folder ``to``, or F1STREAM_HOME/archives/NAME. Raises SourceError.
 
     The folder appears when it is complete. One that is there is replaced, unless it is no archive; with
@@ -67,13 +67,13 @@ def fetch(settings: Settings, wanted: Wanted, to: Path | None = None, *, again: 
         session, proper = find(client, wanted)
         folder = settings.folder().expanduser() / "archives" / proper.folder if to is None else to.expanduser()
         if not again and (folder / "session.json").exists():
-            return Fetched(folder, words(proper), 0, 0)
-        with becoming(folder) as partial:
-            load(client, located(settings, session, proper), proper)
+            return Fetched(folder, title(proper), 0, 0)
+        with replaced_folder(folder) as partial:
+            load(client, with_feed_path(settings, session, proper), proper)
             steps(len(session.laps))
             done = write(session, partial, tell, lambda note: circuit(client, session, note))
-        tell(f"{words(proper)}, fetched")
-    done.folder, done.name = folder, words(proper)
+        tell(f"{title(proper)}, fetched")
+    done.folder, done.name = folder, title(proper)
     if client.remarks:
         done.notes.append(f"FastF1 had {len(client.remarks)} remarks, in {client.log}.")
     return done
@@ -119,7 +119,7 @@ def write(
 
 
 @contextmanager
-def becoming(folder: Path) -> Iterator[Path]:
+def replaced_folder(folder: Path) -> Iterator[Path]:
     """An empty folder beside ``folder`` that takes its place at the end.
 
     An error, or a kill, leaves ``folder`` as it was. Raises SourceError when ``folder`` is there and no archive, or

@@ -7,22 +7,22 @@ from typing import Any
 
 from f1stream.settings import Settings
 from f1stream.sources.fastf1.client import FastF1, fastf1
-from f1stream.sources.fastf1.schedule import Wanted, find, located
-from f1stream.sources.livetiming.drivers import Drivers
+from f1stream.sources.fastf1.schedule import SessionRef, find, with_feed_path
 from f1stream.sources.livetiming.message import FeedMessage
+from f1stream.sources.livetiming.parser.drivers import Drivers
 from f1stream.sources.session import SourceError
 
 NO_COLOUR = "808080"
 
 
-def identity(settings: Settings, wanted: Wanted) -> dict[str, Any]:
+def identity(settings: Settings, wanted: SessionRef) -> dict[str, Any]:
     """A session's ``SessionInfo`` and ``DriverList``, by topic, in the feed's own form.
 
     Those that Formula 1 has published, else the season's calendar and Jolpica's list of drivers. Raises SourceError.
     """
     with fastf1(settings) as client:
         session, proper = find(client, wanted)
-        session = located(settings, session, proper)
+        session = with_feed_path(settings, session, proper)
         info = _published_info(client, session) or _scheduled_info(session, proper)
         drivers = _published_drivers(client, session) or _jolpica_drivers(client, session)
     if not drivers:
@@ -33,7 +33,7 @@ def identity(settings: Settings, wanted: Wanted) -> dict[str, Any]:
     return {"SessionInfo": info, "DriverList": drivers}
 
 
-def states(settings: Settings, wanted: Wanted, sent_ms: int) -> list[FeedMessage]:
+def identity_messages(settings: Settings, wanted: SessionRef, sent_ms: int) -> list[FeedMessage]:
     """The same as the feed's states at a time (Unix ms)."""
     told = identity(settings, wanted)
     return [FeedMessage(topic, data, sent_ms, snapshot=True) for topic, data in told.items()]
@@ -65,7 +65,7 @@ def _published_drivers(client: FastF1, session: Any) -> dict[str, Any]:
     return {number: line for number, line in drivers.known.items() if "Tla" in line}
 
 
-def _scheduled_info(session: Any, proper: Wanted) -> dict[str, Any]:
+def _scheduled_info(session: Any, proper: SessionRef) -> dict[str, Any]:
     import pandas as pd  # noqa: PLC0415 - FastF1's
 
     event, local = session.event, session.event.get_session_date(session.name)

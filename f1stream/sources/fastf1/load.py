@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from f1stream.sources.fastf1.ahead import arrays_instead_of_frames
 from f1stream.sources.fastf1.client import LIVETIMING, FastF1
-from f1stream.sources.fastf1.schedule import Wanted, words
+from f1stream.sources.fastf1.driver_ahead import fast_driver_ahead
+from f1stream.sources.fastf1.schedule import SessionRef, title
 from f1stream.sources.session import SourceError
 
 ENDED = {"Finalised", "Ends"}
@@ -21,7 +21,7 @@ NEEDED = {
 LOADS_MORE_SOON = "it is usually complete half an hour after the session; try again then"
 
 
-def load(client: FastF1, session: Any, wanted: Wanted, livedata: Any = None) -> None:
+def load(client: FastF1, session: Any, wanted: SessionRef, livedata: Any = None) -> None:
     """Load ``session`` completely (``livedata``: from a recording). Raises SourceError.
 
     What was answered too early is forgotten, or it would be the answer for the next 12 hours.
@@ -36,18 +36,18 @@ def load(client: FastF1, session: Any, wanted: Wanted, livedata: Any = None) -> 
         raise
 
 
-def _load(client: FastF1, session: Any, wanted: Wanted, livedata: Any) -> None:
+def _load(client: FastF1, session: Any, wanted: SessionRef, livedata: Any) -> None:
     """FastF1 only warns of what it could not load and goes on without; what an archive needs is looked for."""
     session.load(livedata=livedata)
     missing = [what for what, attribute in NEEDED.items() if not len(getattr(session, attribute, ()))]
     if missing or session.t0_date is None or session.session_start_time is None:
-        what = f"The {words(wanted)}"
+        what = f"The {title(wanted)}"
         lacking = ", ".join(missing) or "a clock"
         raise client.unreachable(what, LIVETIMING) or SourceError(
             f"{what} is not to be had (yet): no {lacking}; {LOADS_MORE_SOON}."
         )
     if not ENDED & set(session.session_status["Status"]):
-        raise SourceError(f"The {words(wanted)} has not ended yet; {LOADS_MORE_SOON}.")
+        raise SourceError(f"The {title(wanted)} has not ended yet; {LOADS_MORE_SOON}.")
 
 
 def circuit(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def circuit(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[s
     import requests  # noqa: PLC0415 - as slow as FastF1, which needs it
 
     try:
-        with arrays_instead_of_frames(session):
+        with fast_driver_ahead(session):
             found = session.get_circuit_info()
         corners, sectors = found.corners, found.marshal_sectors
     except (AttributeError, LookupError, TypeError, ValueError, requests.RequestException) as error:

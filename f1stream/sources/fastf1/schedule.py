@@ -16,7 +16,7 @@ from f1stream.sources.session import SourceError
 log = logging.getLogger(__name__)
 FIRST_YEAR = 2018
 """Formula 1's live timing is kept since then."""
-SHORT = {
+SHORT_NAMES = {
     "Practice 1": "FP1", "Practice 2": "FP2", "Practice 3": "FP3", "Qualifying": "Q", "Sprint Qualifying": "SQ",
     "Sprint Shootout": "SS", "Sprint": "S", "Race": "R",
 }  # fmt: skip
@@ -25,12 +25,12 @@ TEST_DAYS = {f"Day {number}": f"D{number}" for number in range(1, 6)}
 TEST = re.compile(r"(?:pre-?season\b.*?|tests?|testing)(?: (?P<number>\d))?", re.IGNORECASE)
 """What users call a test: ``Pre-Season Testing``, ``Test 2``."""
 FORM = "fastf1:YEAR/EVENT/SESSION"
-AGO = timedelta(minutes=30)
+COMPLETE_AFTER = timedelta(minutes=30)
 """A session's data is complete about half an hour after it; the shortest session lasts as long."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SessionRef:
     """A session as a user names it."""
 
     year: int
@@ -40,19 +40,19 @@ class Wanted:
     """A name, or FP1, FP2, FP3, Q, SQ, SS, S, R; of a test Day 1 or D1."""
 
     @classmethod
-    def parse(cls, text: str) -> Wanted:
+    def parse(cls, text: str) -> SessionRef:
         """From ``YEAR/EVENT/SESSION``. Raises SourceError."""
         parts = [part.strip() for part in text.split("/")]
         if len(parts) != 3 or not all(parts) or not re.fullmatch(r"\d{4}", parts[0]):
             raise SourceError(f"'fastf1:{text}' is not a session: {FORM} is, such as fastf1:2025/Australia/R.")
         return cls(int(parts[0]), parts[1], parts[2]).checked()
 
-    def checked(self) -> Wanted:
+    def checked(self) -> SessionRef:
         """Itself. Raises SourceError for years without timing data, and sessions that no weekend has."""
         if self.year < FIRST_YEAR:
             raise SourceError(f"There is no timing data of {self.year}: it begins with {FIRST_YEAR}.")
         if self.name is None:
-            names = TEST_DAYS if self.is_test else SHORT
+            names = TEST_DAYS if self.is_test else SHORT_NAMES
             known = ", ".join(f"{short} ({name})" for name, short in names.items())
             raise SourceError(f"{self.session!r} is not a session. Known are: {known}.")
         return self
@@ -69,7 +69,9 @@ class Wanted:
         if self.is_test:
             return next((name for name, short in TEST_DAYS.items()
                          if asked == short.casefold() or same_session(asked, name)), None)  # fmt: skip
-        return next((name for name, short in SHORT.items() if asked in {name.casefold(), short.casefold()}), None)
+        return next(
+            (name for name, short in SHORT_NAMES.items() if asked in {name.casefold(), short.casefold()}), None
+        )
 
     @property
     def folder(self) -> str:
@@ -77,7 +79,7 @@ class Wanted:
         return "-".join(map(plain, (str(self.year), self.event, self.name or self.session)))
 
 
-def find(client: FastF1, wanted: Wanted) -> tuple[Any, Wanted]:
+def find(client: FastF1, wanted: SessionRef) -> tuple[Any, SessionRef]:
     """FastF1's session, not loaded yet, and its proper name. Raises SourceError."""
     if wanted.is_test:
         return _find_test(client, wanted)
@@ -94,12 +96,12 @@ def find(client: FastF1, wanted: Wanted) -> tuple[Any, Wanted]:
     try:
         session = event.get_session(wanted.name)
     except ValueError:
-        there = ", ".join(SHORT.get(name, name) for name in _names(event))
+        there = ", ".join(SHORT_NAMES.get(name, name) for name in _names(event))
         raise SourceError(f"The {wanted.year} {event.EventName} has no {wanted.name}, but {there}.") from None
-    return session, Wanted(wanted.year, event.EventName, session.name)
+    return session, SessionRef(wanted.year, event.EventName, session.name)
 
 
-def _find_test(client: FastF1, wanted: Wanted) -> tuple[Any, Wanted]:
+def _find_test(client: FastF1, wanted: SessionRef) -> tuple[Any, SessionRef]:
     tests = _tests(_calendar(client, wanted.year, tests=True))
     asked = TEST.fullmatch(wanted.event)
     number = int(asked["number"] or 1) if asked else 1
@@ -113,7 +115,7 @@ def _find_test(client: FastF1, wanted: Wanted) -> tuple[Any, Wanted]:
     days = _days(event)
     if wanted.name is None or wanted.name not in days:
         raise SourceError(f"The {wanted.year} {name} has no {wanted.name}, but {', '.join(days)}.")
-    return event.get_session(days[wanted.name]), Wanted(wanted.year, name, wanted.name)
+    return event.get_session(days[wanted.name]), SessionRef(wanted.year, name, wanted.name)
 
 
 def _tests(calendar: Any) -> list[tuple[str, Any]]:
@@ -129,7 +131,7 @@ def _tests(calendar: Any) -> list[tuple[str, Any]]:
     return named
 
 
-def located(settings: Settings, session: Any, proper: Wanted) -> Any:
+def with_feed_path(settings: Settings, session: Any, proper: SessionRef) -> Any:
     """``session`` with the path that the feed gave it, which FastF1 makes up of names and days.
 
     Raises SourceError before it has been run. Sessions are moved: it is over when FastF1's calendar or the feed's
@@ -140,15 +142,15 @@ def located(settings: Settings, session: Any, proper: Wanted) -> Any:
     if listed is not None and listed.path:
         session.api_path = f"/static/{listed.path}"
     starts = [at for at in (begins, listed.start if listed else None) if at is not None]
-    if starts and min(starts) + AGO > datetime.now(UTC):
+    if starts and min(starts) + COMPLETE_AFTER > datetime.now(UTC):
         raise SourceError(
-            f"The {words(proper)} has not been run yet: it begins on {min(starts):%Y-%m-%d at %H:%M} UTC. "
+            f"The {title(proper)} has not been run yet: it begins on {min(starts):%Y-%m-%d at %H:%M} UTC. "
             "Fetch it half an hour after its end."
         )
     return session
 
 
-def _listed(settings: Settings, proper: Wanted, name: str, begins: datetime | None) -> ListedSession | None:
+def _listed(settings: Settings, proper: SessionRef, name: str, begins: datetime | None) -> ListedSession | None:
     try:
         return listed_as(season_index(settings, proper.year), proper.event, name, begins)
     except SourceError as error:  # FastF1's own path is right for nearly all sessions
@@ -156,7 +158,7 @@ def _listed(settings: Settings, proper: Wanted, name: str, begins: datetime | No
         return None
 
 
-def words(wanted: Wanted) -> str:
+def title(wanted: SessionRef) -> str:
     """``2025 Australian Grand Prix, Race``."""
     return f"{wanted.year} {wanted.event}, {wanted.name}"
 
@@ -193,13 +195,13 @@ def weekends(settings: Settings, year: int) -> list[Weekend]:
     ]  # fmt: skip
 
 
-def starting_at(settings: Settings, start: datetime, event: str = "", session: str = "") -> Wanted:
+def starting_at(settings: Settings, start: datetime, event: str = "", session: str = "") -> SessionRef:
     """The session that our calendar calls ``event`` and ``session`` and has at ``start`` (UTC). Raises SourceError.
 
     Calendars learn late of sessions that are moved, and name events differently: a session of that name within
     ``WEEKEND`` is the one. Without names it is the one that starts at ``start``, or half an hour from it at most.
     """
-    at_most = WEEKEND if session else AGO
+    at_most = WEEKEND if session else COMPLETE_AFTER
     found = [
         (plain(weekend.event) != plain(event), abs(begins - start), weekend.event, name)
         for weekend in weekends(settings, start.year)
@@ -210,7 +212,7 @@ def starting_at(settings: Settings, start: datetime, event: str = "", session: s
         what = f"no {session} within {at_most.days} days of" if session else "no session that starts on"
         raise SourceError(f"FastF1's calendar has {what} {start:%Y-%m-%d at %H:%M} UTC.")
     *_, event, name = min(found)
-    return Wanted(start.year, event, name)
+    return SessionRef(start.year, event, name)
 
 
 def _calendar(client: FastF1, year: int, *, tests: bool = False) -> Any:
@@ -232,7 +234,7 @@ def _days(event: Any) -> dict[str, int]:
 
 
 def _names(event: Any) -> list[str]:
-    return [name for number in range(1, 6) if (name := event[f"Session{number}"]) in SHORT]
+    return [name for number in range(1, 6) if (name := event[f"Session{number}"]) in SHORT_NAMES]
 
 
 def _utc(date: Any) -> datetime | None:

@@ -20,8 +20,8 @@ from typing import Any
 import requests
 
 from f1stream.settings import Settings
-from f1stream.sources.livetiming.times import gmt_offset_ms, utc_ms
 from f1stream.sources.session import SourceError
+from f1stream.sources.timestamps import gmt_offset_ms, utc_ms
 
 LIVETIMING = "livetiming.formula1.com"
 TIMEOUT_S = (5.0, 20.0)

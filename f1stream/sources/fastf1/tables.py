@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from f1stream.sources.archive import DECIMALS
+from f1stream.sources.session_archive import DECIMALS
 from models import Lap
 
 LAP_COLUMNS = tuple(str(field.validation_alias) for field in Lap.model_fields.values())

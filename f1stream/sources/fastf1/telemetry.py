@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from f1stream.sources.archive import DECIMALS
-from f1stream.sources.fastf1.ahead import arrays_instead_of_frames
+from f1stream.sources.fastf1.driver_ahead import fast_driver_ahead
+from f1stream.sources.session_archive import DECIMALS
 
 INTEGERS = {"Brake": pa.int16(), "DRS": pa.int16(), "nGear": pa.int16()}
 SCHEMA = pa.schema(
@@ -41,7 +41,7 @@ def samples(session: Any, step: Callable[[], None], note: Callable[[str], None])
     import pandas as pd  # noqa: PLC0415 - FastF1's
 
     frames, without = [], []
-    with arrays_instead_of_frames(session):
+    with fast_driver_ahead(session):
         for _, lap in session.laps.iterlaps():
             frame = _merged(lap)
             step()

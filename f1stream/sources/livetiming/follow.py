@@ -15,21 +15,21 @@ from aiokafka.errors import KafkaError
 from prometheus_client import start_http_server
 
 from f1stream import logs
-from f1stream.embedded.broker import claim
 from f1stream.kafka import create_topics, producer_for, unreachable
+from f1stream.ports import check_port
+from f1stream.process_health import register_process_metrics
 from f1stream.settings import Settings
-from f1stream.sources.livetiming.client import Live
-from f1stream.sources.livetiming.live import LiveRun
-from f1stream.sources.livetiming.recorder import Recorder
-from f1stream.sources.newer import warn_of_newer_runs
-from f1stream.sources.publish import BATCH_BYTES, Counts, Outbox
-from f1stream.vitals import tell
+from f1stream.sources.livetiming.connection.client import FeedClient
+from f1stream.sources.livetiming.connection.recorder import Recorder
+from f1stream.sources.livetiming.live_run import LiveRun
+from f1stream.sources.newer_runs import warn_of_newer_runs
+from f1stream.sources.publish import BATCH_BYTES, Outbox, RunCounts
 
 log = logging.getLogger(__name__)
 TELLS_EVERY_S = 60.0
 
 
-async def follow(settings: Settings, record: Path | None = None, *, append: bool = False) -> Counts:
+async def follow(settings: Settings, record: Path | None = None, *, append: bool = False) -> RunCounts:
     """Publish the session that is on; return when the feed says that it has ended, or at Ctrl-C or SIGTERM.
 
     When the feed goes on to another session without saying so, that one is published, as a run of its own: a session
@@ -38,17 +38,17 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
     ``record``: a file for what the feed says, as it says it. Raises BrokerError and SourceError.
     """
     logs.configure("live", settings)
-    live = Live(settings)
-    claim(settings.web_host, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
+    live = FeedClient(settings)
+    check_port(settings.web_host, settings.live_port, "F1STREAM_LIVE_PORT", "the live client's metrics")
     await create_topics(settings)
     epoch = time.time_ns() // 1_000_000
-    counts = Counts("live", epoch)
+    counts = RunCounts("live", epoch)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     producer = producer_for(settings, max_batch_size=BATCH_BYTES)
     async with AsyncExitStack() as stack:
-        tell()
+        register_process_metrics()
         server, _ = start_http_server(settings.live_port, settings.web_host)
         stack.callback(server.shutdown)
         recorder = stack.enter_context(Recorder(record, append=append)) if record is not None else None
@@ -71,7 +71,7 @@ async def follow(settings: Settings, record: Path | None = None, *, append: bool
 
 
 async def _follow(
-    settings: Settings, messages: Any, producer: Any, counts: Counts, recorder: Recorder | None
+    settings: Settings, messages: Any, producer: Any, counts: RunCounts, recorder: Recorder | None
 ) -> None:
     outbox = Outbox(producer, counts)
     run = _run(settings, counts)
@@ -101,5 +101,5 @@ async def _follow(
             return
 
 
-def _run(settings: Settings, counts: Counts) -> LiveRun:
+def _run(settings: Settings, counts: RunCounts) -> LiveRun:
     return LiveRun(counts.epoch, round(settings.live_hold_back_seconds * 1000), "live:f1")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from f1stream.sources.session import Session
-from f1stream.sources.simulator.bulletin import Bulletin
 from f1stream.sources.simulator.circuit import circuit
-from f1stream.sources.simulator.field import grid
+from f1stream.sources.simulator.drivers import grid
+from f1stream.sources.simulator.feed import SimulatedFeed
 from f1stream.sources.simulator.options import SimOptions
 from f1stream.sources.simulator.plan import plan_race
-from f1stream.sources.simulator.race import Race
 from f1stream.sources.simulator.records import INFO_BEFORE_START_MS, laps_of, messages_of
+from f1stream.sources.simulator.simulation import RaceSimulation
 from f1stream.sources.simulator.telemetry import telemetry_of
-from f1stream.sources.simulator.truth import Period, RetirementTruth, Stop, Truth, truth_of
+from f1stream.sources.simulator.truth import Period, RetirementTruth, StopTruth, Truth, truth_of
 
-__all__ = ["Period", "RetirementTruth", "SimOptions", "Stop", "Truth", "simulate"]
+__all__ = ["Period", "RetirementTruth", "SimOptions", "StopTruth", "Truth", "simulate"]
 
 START_MS = 3_600_000
 """Session time of lights out."""
@@ -30,23 +30,23 @@ def simulate(seed: int, cars: int = 22, laps: int = 57, t0_utc_ms: int | None = 
     t0 = T0_UTC_MS if t0_utc_ms is None else t0_utc_ms
     # Each part draws from a stream of its own, so that a change in one leaves the others as they were.
     field_rng, plan_rng, race_rng, sample_rng, weather_rng = np.random.default_rng(seed).spawn(5)
-    bulletin = Bulletin(START_MS, t0)
-    bulletin.session(-INFO_BEFORE_START_MS / 1000, "Inactive")
-    bulletin.track(-INFO_BEFORE_START_MS / 1000, "1")
-    bulletin.session(0.0, "Started")
-    race = Race(circuit(), grid(field_rng, cars), plan_race(plan_rng, cars, laps), laps, bulletin, race_rng)
+    feed = SimulatedFeed(START_MS, t0)
+    feed.session(-INFO_BEFORE_START_MS / 1000, "Inactive")
+    feed.track(-INFO_BEFORE_START_MS / 1000, "1")
+    feed.session(0.0, "Started")
+    race = RaceSimulation(circuit(), grid(field_rng, cars), plan_race(plan_rng, cars, laps), laps, feed, race_rng)
     trace = race.run()
-    bulletin.session(trace.end_s, "Finalised")
-    bulletin.session(trace.end_s, "Ends")
+    feed.session(trace.end_s, "Finalised")
+    feed.session(trace.end_s, "Ends")
     truth = truth_of(race, trace, session_key, START_MS)
-    completed = laps_of(race, truth, bulletin)
+    completed = laps_of(race, truth, feed)
     return Session(
         session_key=session_key,
         t0_utc_ms=t0,
         start_ms=START_MS,
-        end_ms=bulletin.ms(trace.end_s),
+        end_ms=feed.ms(trace.end_s),
         telemetry=telemetry_of(race, trace, START_MS, sample_rng),
         laps=completed,
-        messages=messages_of(race, truth, bulletin, completed, options.source(seed), weather_rng),
+        messages=messages_of(race, truth, feed, completed, options.source(seed), weather_rng),
         truth=truth,
     )

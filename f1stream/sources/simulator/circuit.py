@@ -43,7 +43,7 @@ SPEED_TRAP_M = 350.0
 
 
 @dataclass(frozen=True)
-class Circuit:
+class SimulatedCircuit:
     """One lap as tables over the distance ``s`` (m) from the finish line; tables end where they begin."""
 
     name: str
@@ -119,7 +119,7 @@ class Circuit:
 
 
 @lru_cache(maxsize=1)
-def circuit() -> Circuit:
+def circuit() -> SimulatedCircuit:
     """The one circuit of all simulated sessions."""
     x, y = _line()
     n = len(x)
@@ -136,7 +136,7 @@ def circuit() -> Circuit:
     def close(table: Floats) -> Floats:
         return np.append(table, table[0])
 
-    return Circuit(
+    return SimulatedCircuit(
         name="Halvard Ring",
         length=LENGTH_M,
         s=np.arange(n + 1, dtype=np.float64) * step,

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from f1stream.sources.simulator.field import COMPOUNDS
+from f1stream.sources.simulator.drivers import COMPOUNDS
 
 
 @dataclass(frozen=True)
-class Tyres:
+class SimulatedTyres:
     """A set of tyres as it is fitted."""
 
     compound: str
@@ -36,10 +36,10 @@ class Breakdown:
 class Plan:
     """Everything that is decided beforehand; cars by their place on the grid, 0 first."""
 
-    start_tyres: list[Tyres]
-    stops: list[dict[int, Tyres]]
+    start_tyres: list[SimulatedTyres]
+    stops: list[dict[int, SimulatedTyres]]
     """Per car: the in-lap and what is fitted."""
-    suspension_tyres: list[Tyres | None]
+    suspension_tyres: list[SimulatedTyres | None]
     """Per car: what is fitted while the race is suspended."""
     breakdowns: dict[int, Breakdown] = field(default_factory=dict)
     punctures: dict[int, int] = field(default_factory=dict)
@@ -74,11 +74,11 @@ def plan_race(rng: np.random.Generator, cars: int, laps: int) -> Plan:
     return plan
 
 
-def _tyres(rng: np.random.Generator, compounds: tuple[str, ...]) -> Tyres:
-    return Tyres(str(rng.choice(compounds)), int(rng.choice((0, 0, 0, 2, 3))))
+def _tyres(rng: np.random.Generator, compounds: tuple[str, ...]) -> SimulatedTyres:
+    return SimulatedTyres(str(rng.choice(compounds)), int(rng.choice((0, 0, 0, 2, 3))))
 
 
-def _stops(rng: np.random.Generator, laps: int, first: str) -> dict[int, Tyres]:
+def _stops(rng: np.random.Generator, laps: int, first: str) -> dict[int, SimulatedTyres]:
     """In-laps never are the first or the last; every stop fits another compound than before."""
     if laps < 3:
         return {}

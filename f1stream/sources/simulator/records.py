@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from f1stream.sources.simulator.bulletin import Bulletin
 from f1stream.sources.simulator.circuit import SPEED_TRAP_M
-from f1stream.sources.simulator.pitlane import Fit
-from f1stream.sources.simulator.race import RETIREMENT_TOLD_S, Race
+from f1stream.sources.simulator.feed import SimulatedFeed
+from f1stream.sources.simulator.pit_lane import TyreFitting
+from f1stream.sources.simulator.simulation import RETIREMENT_DELAY_S, RaceSimulation
 from f1stream.sources.simulator.trace import Trace
 from f1stream.sources.simulator.truth import Truth
 from models import (
@@ -43,7 +43,7 @@ class PitTimes:
     left: dict[int, int]
 
 
-def pit_times(race: Race, trace: Trace, bulletin: Bulletin, car: int) -> PitTimes:
+def pit_times(race: RaceSimulation, trace: Trace, feed: SimulatedFeed, car: int) -> PitTimes:
     """All of a car's visits to the pit lane, a start from it and suspensions included."""
     times = PitTimes({}, {})
     for visit in race.pits.visits:
@@ -52,40 +52,40 @@ def pit_times(race: Race, trace: Trace, bulletin: Bulletin, car: int) -> PitTime
         entered = trace.crossing(car, visit.entry) if visit.lap else None
         left = trace.crossing(car, visit.exit)
         if entered is not None:
-            times.entered[visit.lap] = bulletin.ms(entered)
+            times.entered[visit.lap] = feed.ms(entered)
         if left is not None:
-            times.left[visit.lap + 1] = bulletin.ms(left)
+            times.left[visit.lap + 1] = feed.ms(left)
     return times
 
 
-def laps_of(race: Race, truth: Truth, bulletin: Bulletin) -> list[Lap]:
+def laps_of(race: RaceSimulation, truth: Truth, feed: SimulatedFeed) -> list[Lap]:
     """Every completed lap, by the time it ended."""
     position = {
         (number, lap): place
         for lap, order in enumerate(truth.order_by_lap, 1)
         for place, number in enumerate(order, 1)
     }
-    laps = [lap for car in range(len(race.drivers)) for lap in _laps_of_car(race, truth, bulletin, car, position)]
+    laps = [lap for car in range(len(race.drivers)) for lap in _laps_of_car(race, truth, feed, car, position)]
     return sorted(laps, key=lambda lap: (lap.end_ms, lap.position))
 
 
 def _laps_of_car(
-    race: Race, truth: Truth, bulletin: Bulletin, car: int, position: dict[tuple[str, int], int]
+    race: RaceSimulation, truth: Truth, feed: SimulatedFeed, car: int, position: dict[tuple[str, int], int]
 ) -> list[Lap]:
     driver, trace, length = race.drivers[car], truth.trace, race.circuit.length
     number = driver.number
-    pits = pit_times(race, trace, bulletin, car)
-    fits = [fit for fit in race.pits.fits if fit.car == car]
+    pits = pit_times(race, trace, feed, car)
+    fits = [fit for fit in race.pits.fittings if fit.car == car]
     best: int | None = None
     laps = []
-    start = bulletin.start_ms
+    start = feed.start_ms
     for lap, end_exact in enumerate(truth.lap_end_ms[number], 1):
         end = round(end_exact)
         first, second = (round(ends[number][lap - 1]) for ends in (truth.sector1_end_ms, truth.sector2_end_ms))
         stint = sum(fit.lap <= lap for fit in fits)
         fit = fits[stint - 1]
         pit_in, pit_out = pits.entered.get(lap), pits.left.get(lap)
-        status = _status_during(bulletin, start, end)
+        status = _status_during(feed, start, end)
         is_best = lap > 1 and (best is None or end - start < best)
         best = end - start if is_best else best
         crossing_speed = [
@@ -101,7 +101,7 @@ def _laps_of_car(
                 sector2_ms=second - first, sector3_ms=end - second,
                 sector1_end_ms=first, sector2_end_ms=second, sector3_end_ms=end,
                 start_ms=start,
-                start_utc=datetime.fromtimestamp((bulletin.t0_utc_ms + start) / 1000, UTC),
+                start_utc=datetime.fromtimestamp((feed.t0_utc_ms + start) / 1000, UTC),
                 stint=stint, tyre_life=fit.tyres.life + lap - fit.lap + 1, position=position[number, lap],
                 speed_i1=crossing_speed[0], speed_i2=crossing_speed[1],
                 speed_fl=None if pit_in is not None else crossing_speed[2], speed_st=crossing_speed[3],
@@ -119,11 +119,11 @@ def _speed_at(trace: Trace, car: int, progress: float) -> int | None:
     return None if t is None else round(float(trace.speed_at(np.array([t]), car)[0]) * 3.6)
 
 
-def _status_during(bulletin: Bulletin, begin_ms: int, end_ms: int) -> str:
+def _status_during(feed: SimulatedFeed, begin_ms: int, end_ms: int) -> str:
     """The track status codes seen in a stretch of session time, each once, in order."""
     codes = "1"
-    for t, status in bulletin.statuses:
-        at = bulletin.ms(t)
+    for t, status in feed.statuses:
+        at = feed.ms(t)
         if at <= begin_ms:
             codes = status
         elif at < end_ms and status not in codes:
@@ -132,14 +132,14 @@ def _status_during(bulletin: Bulletin, begin_ms: int, end_ms: int) -> str:
 
 
 def messages_of(
-    race: Race, truth: Truth, bulletin: Bulletin, laps: list[Lap], source: str, rng: np.random.Generator
+    race: RaceSimulation, truth: Truth, feed: SimulatedFeed, laps: list[Lap], source: str, rng: np.random.Generator
 ) -> list[Message]:
-    """Everything that was told, by its time; the bulletin's own messages among it."""
-    begin, end = bulletin.start_ms - INFO_BEFORE_START_MS, bulletin.ms(truth.trace.end_s)
+    """Everything that was told, by its time; the feed's own messages among it."""
+    begin, end = feed.start_ms - INFO_BEFORE_START_MS, feed.ms(truth.trace.end_s)
     opening: list[Message] = [
         SessionInfo(
             session_time_ms=begin, name="Race", type="Race", meeting="Simulated Grand Prix", location="Halvard",
-            country_code="SIM", circuit=race.circuit.name, total_laps=race.laps, t0_utc_ms=bulletin.t0_utc_ms,
+            country_code="SIM", circuit=race.circuit.name, total_laps=race.laps, t0_utc_ms=feed.t0_utc_ms,
             start_ms=begin, source=source, simulated=True, gmt_offset_ms=GMT_OFFSET_MS,
         ),
         Entries(session_time_ms=begin, entries=[driver.entry for driver in race.drivers]),
@@ -148,45 +148,45 @@ def messages_of(
             marshal_sectors=race.circuit.marshal_sector_points(),
         ),
     ]  # fmt: skip
-    told: list[Message] = [*bulletin.messages, *_lap_counts(race, truth, bulletin), *_weather(begin, end, rng)]
+    told: list[Message] = [*feed.messages, *_lap_counts(race, truth, feed), *_weather(begin, end, rng)]
     for car in range(len(race.drivers)):
-        told += _car_messages(race, truth, bulletin, car)
+        told += _car_messages(race, truth, feed, car)
     told += _sector_times(race, truth, laps)
-    for loss in race.losses:
-        at = min(bulletin.ms(loss.t + RETIREMENT_TOLD_S), end)
-        told.append(Retirement(session_time_ms=at, driver_number=race.drivers[loss.car].number))
+    for retired in race.retired_cars:
+        at = min(feed.ms(retired.t + RETIREMENT_DELAY_S), end)
+        told.append(Retirement(session_time_ms=at, driver_number=race.drivers[retired.car].number))
     return [*opening, *sorted(told, key=lambda message: message.session_time_ms)]
 
 
-def _lap_counts(race: Race, truth: Truth, bulletin: Bulletin) -> list[LapCount]:
-    starts = [bulletin.start_ms]
+def _lap_counts(race: RaceSimulation, truth: Truth, feed: SimulatedFeed) -> list[LapCount]:
+    starts = [feed.start_ms]
     starts += [round(truth.lap_end_ms[order[0]][lap]) for lap, order in enumerate(truth.order_by_lap) if order]
     return [
         LapCount(session_time_ms=at, lap=lap, total_laps=race.laps) for lap, at in enumerate(starts[: race.laps], 1)
     ]
 
 
-def _car_messages(race: Race, truth: Truth, bulletin: Bulletin, car: int) -> list[Message]:
+def _car_messages(race: RaceSimulation, truth: Truth, feed: SimulatedFeed, car: int) -> list[Message]:
     """The car's visits to the pit lane and its tyres, a new set told when the car is back on the track."""
     number = race.drivers[car].number
-    pits = pit_times(race, truth.trace, bulletin, car)
+    pits = pit_times(race, truth.trace, feed, car)
     told: list[Message] = []
     told += [PitIn(session_time_ms=at, driver_number=number, lap=lap) for lap, at in pits.entered.items()]
     told += [PitOut(session_time_ms=at, driver_number=number, lap=lap) for lap, at in pits.left.items()]
-    for fit in race.pits.fits:
+    for fit in race.pits.fittings:
         if fit.car == car:
-            told.append(_tyre_change(fit, number, bulletin.start_ms if fit.visit is None else pits.left[fit.lap]))
+            told.append(_tyre_change(fit, number, feed.start_ms if fit.visit is None else pits.left[fit.lap]))
     return told
 
 
-def _tyre_change(fit: Fit, number: str, at: int) -> TyreChange:
+def _tyre_change(fit: TyreFitting, number: str, at: int) -> TyreChange:
     return TyreChange(
         session_time_ms=at, driver_number=number, lap=fit.lap, compound=fit.tyres.compound,
         tyre_life=fit.tyres.life, fresh=fit.tyres.life == 0,
     )  # fmt: skip
 
 
-def _sector_times(race: Race, truth: Truth, laps: list[Lap]) -> list[SectorTime]:
+def _sector_times(race: RaceSimulation, truth: Truth, laps: list[Lap]) -> list[SectorTime]:
     """Of completed laps, and of the lap on which a car gave up as far as it came."""
     told = []
     completed: dict[str, int] = defaultdict(int)
@@ -200,7 +200,7 @@ def _sector_times(race: Race, truth: Truth, laps: list[Lap]) -> list[SectorTime]
         ):  # fmt: skip
             if end is not None:
                 told.append(_sector_time(lap.driver_number, lap.lap_number, sector, end, time))
-    for number in (race.drivers[loss.car].number for loss in race.losses):
+    for number in (race.drivers[retired.car].number for retired in race.retired_cars):
         lap_number, end = completed[number], last_end.get(number)
         for sector, ends in ((1, truth.sector1_end_ms[number]), (2, truth.sector2_end_ms[number])):
             if len(ends) > lap_number:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from f1stream.sources.session import Columns
 from f1stream.sources.simulator.circuit import PIT_ROAD_M, Floats
-from f1stream.sources.simulator.race import Race
+from f1stream.sources.simulator.simulation import RaceSimulation
 from f1stream.sources.simulator.trace import STEP_S, Cars, Trace
 
 _MEDIAN_STEP_S = 0.13
@@ -30,9 +30,9 @@ _GEAR_FROM_KMH = (3.0, 80.0, 115.0, 150.0, 185.0, 220.0, 255.0, 290.0)
 _AHEAD_ROWS = 2
 
 
-def telemetry_of(race: Race, trace: Trace, start_ms: int, rng: np.random.Generator) -> dict[str, Columns]:
+def telemetry_of(race: RaceSimulation, trace: Trace, start_ms: int, rng: np.random.Generator) -> dict[str, Columns]:
     """Every car's samples, by driver number."""
-    lost = {loss.car: loss.t for loss in race.losses}
+    lost = {retired.car: retired.t for retired in race.retired_cars}
     ahead = _cars_ahead(race, trace, lost)
     return {
         driver.number: _samples(race, trace, car, lost.get(car, trace.end_s), ahead, start_ms, rng)
@@ -41,7 +41,7 @@ def telemetry_of(race: Race, trace: Trace, start_ms: int, rng: np.random.Generat
 
 
 def _samples(
-    race: Race, trace: Trace, car: int, lost: float, ahead: Cars, start_ms: int, rng: np.random.Generator
+    race: RaceSimulation, trace: Trace, car: int, lost: float, ahead: Cars, start_ms: int, rng: np.random.Generator
 ) -> Columns:
     circuit = race.circuit
     clock = _clock(trace.begin_s, min(lost + _SILENT_AFTER_S, trace.end_s), rng)
@@ -100,7 +100,7 @@ def _wander(along: Floats, every: float, rng: np.random.Generator) -> Floats:
     return np.interp(along, knots, rng.normal(0.0, 1.0, len(knots)))
 
 
-def _in_pit_lane(race: Race, car: int, p: Floats) -> npt.NDArray[np.bool_]:
+def _in_pit_lane(race: RaceSimulation, car: int, p: Floats) -> npt.NDArray[np.bool_]:
     inside = np.zeros(len(p), dtype=bool)
     for visit in race.pits.visits:
         if visit.car == car:
@@ -124,7 +124,7 @@ def _throttle(v: Floats, change: Floats) -> Floats:
     return np.where(v > 0.0, np.round(np.clip(needed * 105.0, 0.0, 100.0), 0), 0.0)
 
 
-def _cars_ahead(race: Race, trace: Trace, lost: dict[int, float]) -> Cars:
+def _cars_ahead(race: RaceSimulation, trace: Trace, lost: dict[int, float]) -> Cars:
     """For every other row of the trace and every car: the next one ahead in the race, -1 for none near."""
     progress = trace.progress[::_AHEAD_ROWS].copy()
     for car, t in lost.items():
@@ -139,7 +139,7 @@ def _cars_ahead(race: Race, trace: Trace, lost: dict[int, float]) -> Cars:
 
 
 def _ahead_of(
-    race: Race, trace: Trace, t: Floats, p: Floats, car: int, ahead: Cars
+    race: RaceSimulation, trace: Trace, t: Floats, p: Floats, car: int, ahead: Cars
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Driver number of the car ahead and the distance to it (m), null where there is none within a lap."""
     rows = np.minimum(((t - trace.begin_s) / (STEP_S * _AHEAD_ROWS)).astype(np.intp), len(ahead) - 1)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from f1stream.sources.simulator.circuit import Floats
 
 if TYPE_CHECKING:
-    from f1stream.sources.simulator.race import Race
+    from f1stream.sources.simulator.simulation import RaceSimulation
 
 FOLLOWING_S = 0.45
 SC_FOLLOWING_S = 0.3
@@ -40,7 +40,7 @@ _BLUE_FLAG_EVERY_S = 45.0
 
 
 @dataclass
-class Pass:
+class OvertakingMove:
     """A move under way."""
 
     ahead: int
@@ -53,10 +53,10 @@ class Traffic:
     """The moves under way, by the car that makes them."""
 
     rng: np.random.Generator
-    passes: dict[int, Pass] = field(default_factory=dict)
+    passes: dict[int, OvertakingMove] = field(default_factory=dict)
     _blue_shown: dict[int, float] = field(default_factory=dict)
 
-    def allowed(self, t: float, race: Race, pace: Floats) -> Floats:
+    def allowed(self, t: float, race: RaceSimulation, pace: Floats) -> Floats:
         """What each car drives (share of the reference pace) when those ahead leave it room."""
         pace = pace.copy()
         cars = np.flatnonzero(race.on_track)
@@ -94,14 +94,14 @@ class Traffic:
         return pace
 
     @staticmethod
-    def _gap(difference: Floats, race: Race) -> Floats:
+    def _gap(difference: Floats, race: RaceSimulation) -> Floats:
         """Seconds of the reference lap to a car ahead; a car alone is a whole lap behind itself."""
         lap = race.circuit.lap_time
         gap: Floats = difference % lap
         return np.where(gap < 1e-9, lap, gap)
 
     def _begin_passes(
-        self, t: float, race: Race, aside: npt.NDArray[np.bool_], close: list[tuple[int, int, float]]
+        self, t: float, race: RaceSimulation, aside: npt.NDArray[np.bool_], close: list[tuple[int, int, float]]
     ) -> None:
         attacked = {move.ahead for move in self.passes.values()}
         for car, ahead, gap in close:
@@ -116,10 +116,10 @@ class Traffic:
             else:
                 continue
             if self.rng.random() < chance:
-                self.passes[car] = Pass(ahead, t + _PASS_MOST_S, _YIELD_BLUE if lapping else _YIELD)
+                self.passes[car] = OvertakingMove(ahead, t + _PASS_MOST_S, _YIELD_BLUE if lapping else _YIELD)
                 attacked.add(ahead)
 
-    def _finish_passes(self, t: float, race: Race, racing: bool) -> None:
+    def _finish_passes(self, t: float, race: RaceSimulation, racing: bool) -> None:
         lap = race.circuit.lap_time
         for car, move in list(self.passes.items()):
             lead = (race.clock[car] - race.clock[move.ahead] + lap / 2) % lap - lap / 2
@@ -127,13 +127,13 @@ class Traffic:
             if lead > _PASSED_S or t > move.until or gone or (not racing and lead < 0):
                 del self.passes[car]
 
-    def _show_blue(self, t: float, race: Race, car: int) -> None:
+    def _show_blue(self, t: float, race: RaceSimulation, car: int) -> None:
         if t - self._blue_shown.get(car, -np.inf) < _BLUE_FLAG_EVERY_S:
             return
         self._blue_shown[car] = t
-        bulletin, driver = race.director.bulletin, race.drivers[car]
-        message = f"WAVED BLUE FLAG FOR {driver.label} TIMED AT {bulletin.clock(t)}"
-        bulletin.say(
+        feed, driver = race.director.feed, race.drivers[car]
+        message = f"WAVED BLUE FLAG FOR {driver.label} TIMED AT {feed.clock(t)}"
+        feed.say(
             t, race.lap_of(race.leader), message, "Flag", flag="BLUE", driver_number=driver.number
         )  # fmt: skip
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from f1stream.sources.simulator.circuit import Floats
-from f1stream.sources.simulator.race import Race
+from f1stream.sources.simulator.simulation import RaceSimulation
 from f1stream.sources.simulator.trace import Trace
 
 
 @dataclass(frozen=True)
-class Stop:
+class StopTruth:
     """Tyres changed in the pit lane, at a stop or while the race was suspended. Session times in ms."""
 
     driver_number: str
@@ -70,8 +70,8 @@ class Truth:
     sector2_end_ms: dict[str, list[float]]
     order_by_lap: list[list[str]]
     """For each lap, the cars that completed it in the order in which they did."""
-    stops: list[Stop]
-    suspension_tyre_changes: list[Stop]
+    stops: list[StopTruth]
+    suspension_tyre_changes: list[StopTruth]
     """Tyres changed under the red flag: these are not stops."""
     retirements: list[RetirementTruth]
     periods: list[Period]
@@ -111,7 +111,7 @@ class Truth:
         return plain
 
 
-def truth_of(race: Race, trace: Trace, session_key: str, start_ms: int) -> Truth:
+def truth_of(race: RaceSimulation, trace: Trace, session_key: str, start_ms: int) -> Truth:
     """The truth of a race that has been run."""
     numbers = [driver.number for driver in race.drivers]
     length = race.circuit.length
@@ -132,7 +132,7 @@ def truth_of(race: Race, trace: Trace, session_key: str, start_ms: int) -> Truth
     ]
     finishers = [car for car in range(len(numbers)) if race.finished[car]]
     finishers.sort(key=lambda car: (-done[car], lap_end[numbers[car]][-1]))
-    lost = sorted((loss for loss in race.losses), key=lambda loss: -loss.progress)
+    lost = sorted((retired for retired in race.retired_cars), key=lambda retired: -retired.progress)
     stops, changes = _tyre_changes(race, trace, start_ms)
     return Truth(
         session_key=session_key,
@@ -142,7 +142,7 @@ def truth_of(race: Race, trace: Trace, session_key: str, start_ms: int) -> Truth
         grid=numbers,
         pit_lane_start=[driver.number for driver in race.drivers if driver.entry.pit_lane_start],
         start_progress_m={number: float(trace.progress[0, car]) for car, number in enumerate(numbers)},
-        order=[numbers[car] for car in finishers] + [numbers[loss.car] for loss in lost],
+        order=[numbers[car] for car in finishers] + [numbers[retired.car] for retired in lost],
         finish_ms={numbers[car]: lap_end[numbers[car]][-1] for car in finishers},
         lap_end_ms=lap_end,
         sector1_end_ms={n: crossings(car, length / 3, begun[car]) for car, n in enumerate(numbers)},
@@ -152,20 +152,24 @@ def truth_of(race: Race, trace: Trace, session_key: str, start_ms: int) -> Truth
         suspension_tyre_changes=changes,
         retirements=[
             RetirementTruth(
-                numbers[loss.car], max(int(loss.progress // length) + 1, 1), ms(loss.t), loss.progress, loss.in_pits
+                numbers[retired.car],
+                max(int(retired.progress // length) + 1, 1),
+                ms(retired.t),
+                retired.progress,
+                retired.in_pits,
             )
-            for loss in race.losses
+            for retired in race.retired_cars
         ],
         periods=[Period(kind, ms(begin), ms(end)) for kind, begin, end in race.director.periods],
         trace=trace,
     )
 
 
-def _tyre_changes(race: Race, trace: Trace, start_ms: int) -> tuple[list[Stop], list[Stop]]:
+def _tyre_changes(race: RaceSimulation, trace: Trace, start_ms: int) -> tuple[list[StopTruth], list[StopTruth]]:
     """At stops, and under the red flag."""
-    found: dict[str, list[Stop]] = {"stop": [], "suspension": []}
+    found: dict[str, list[StopTruth]] = {"stop": [], "suspension": []}
     compound = [tyres.compound for tyres in race.plan.start_tyres]
-    for fit in race.pits.fits:
+    for fit in race.pits.fittings:
         visit = fit.visit
         if visit is None:
             continue
@@ -173,7 +177,7 @@ def _tyre_changes(race: Race, trace: Trace, start_ms: int) -> tuple[list[Stop], 
         if begin is None or end is None:
             continue
         found[fit.why].append(
-            Stop(
+            StopTruth(
                 driver_number=race.drivers[fit.car].number, lap=visit.lap,
                 pit_in_ms=start_ms + begin * 1000, pit_out_ms=start_ms + end * 1000,
                 stationary_ms=round(trace.standing_s(fit.car, begin, end) * 1000),

@@ -31,14 +31,14 @@ def test_fetches_return_soon(thread: Any, monkeypatch: pytest.MonkeyPatch) -> No
 async def test_tables_are_recovered_to_the_real_end(thread: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broker says 1 for a log that ends with one batch of five records."""
 
-    async def log_ends(_: Any, partitions: list[TP]) -> dict[TP, int]:
+    async def end_offsets(_: Any, partitions: list[TP]) -> dict[TP, int]:
         return dict.fromkeys(partitions, 5)
 
-    async def end_offsets(_: Any, partitions: list[TP]) -> dict[TP, int]:
+    async def highwaters(_: Any, partitions: list[TP]) -> dict[TP, int]:
         return dict.fromkeys(partitions, 1)
 
-    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_highwaters", end_offsets)
-    monkeypatch.setattr(embedded, "log_ends", log_ends)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_highwaters", highwaters)
+    monkeypatch.setattr(embedded, "end_offsets", end_offsets)
     assert await thread._highwaters([PARTITION]) == {PARTITION: 5}
 
 

@@ -10,8 +10,9 @@ from faust import Topic
 from faust.types import TP
 
 from agents.faust_patches.app import PatchedApp
-from agents.faust_patches.positions import Position, input_positions, partition_counts
+from agents.faust_patches.positions import input_positions, partition_counts
 from agents.faust_patches.producer import Producer
+from f1stream.processing.reads import PartitionOffsets
 
 INPUT, CHANGELOG = TP("telemetry", 0), TP("test-cars-changelog", 0)
 
@@ -30,7 +31,7 @@ async def test_a_tables_changelog_has_no_position(app: PatchedApp, monkeypatch: 
     app.topics.add(app.topic("telemetry"))
     app.topics.add(app.Table("cars").changelog_topic)
     await app.topics._update_indices()
-    assert input_positions(app) == {INPUT: Position(end=9, committed=4)}
+    assert input_positions(app) == {INPUT: PartitionOffsets(end=9, committed=4)}
 
 
 async def test_partitions_are_counted_of_what_is_read_and_what_is_written_and_of_the_tables(app: PatchedApp) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from f1stream import topics
+from f1stream.processes import stop
 from tests.bench.scale.cell import PARTITIONS, PATIENCE_S
 from tests.bench.scale.job import Car
 from tests.bench.scale.load import Load, load
@@ -137,7 +137,7 @@ async def one(rig: Rig, name: str, group: str) -> Round:
         spent = sum(psutil.Process(process.pid).cpu_times()[:2])
     finally:
         await admin.close()
-        await asyncio.to_thread(_end, process)
+        await asyncio.to_thread(stop, process, within_s=20)
     records = await _whole(rig, output)
     times = [record.timestamp / 1000 for record in records]
     prefix = group if name != QUIX_STREAMS else f"changelog__{group}"
@@ -202,15 +202,6 @@ async def _until_acknowledged(
                 if all(tp in committed and committed[tp].offset >= end for tp, end in ends.items()):
                     return rss
             await asyncio.sleep(0.25)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 async def _topics_of(rig: Rig, prefix: str, part: str) -> list[str]:

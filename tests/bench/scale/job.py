@@ -15,7 +15,7 @@ import orjson
 
 from f1stream import topics
 from f1stream.race.stages.driver_join import DriverJoin
-from f1stream.topics import Stamp
+from f1stream.topics import RecordHeaders
 from models import CarUpdate, Updates
 
 GROUP = os.environ.get("SCALE_GROUP", "scale")
@@ -51,16 +51,16 @@ class Car:
     @property
     def progress(self) -> tuple[int, int]:
         """Run and packet."""
-        return self.driver.cursor.epoch, self.driver.cursor.packet_seq
+        return self.driver.checkpoint.run_id, self.driver.checkpoint.packet_seq
 
     def take(self, headers: Sequence[tuple[str, bytes]], value: bytes | None) -> None:
         """Receive a packet. Raises BadRecord, or Hole."""
-        stamp = Stamp.read(headers, time.time())
-        if stamp.epoch > self.driver.cursor.epoch:
+        own = RecordHeaders.decode(headers, time.time())
+        if own.run_id > self.driver.checkpoint.run_id:
             self.samples, self.distance_m, self.t, self.speed = 0, 0.0, -1, 0.0
-        if self.driver.begins(stamp.epoch, None):
+        if self.driver.begins(own.run_id, None):
             # Laps are another topic: no packet waits for them here.
-            self.driver.take_packet(stamp.seq, stamp.emitted_ms, 0, stamp.messages, topics.decode_packet(value), None)
+            self.driver.take_packet(own.seq, own.emitted_ms, 0, own.messages, topics.decode_packet(value), None)
 
     def hand_on(self) -> CarUpdate | None:
         """What is new, counted and integrated; None for repeats."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from f1stream import topics
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.simulator import simulate
 from models import Packet
 
@@ -22,7 +22,7 @@ class Load:
     """By session key: those in the packets."""
     race_s: float
     """Session time of all of them together."""
-    records: list[tuple[Published, bytes]]
+    records: list[tuple[OutgoingRecord, bytes]]
 
     @property
     def sessions(self) -> int:
@@ -43,5 +43,5 @@ def load(sessions: int, laps: int, packet_ms: int, cars: int = CARS, *, only: st
                 made.samples[race.session_key] += len(item.record.session_time_ms)
             if only in {None, item.topic}:
                 made.records.append((replace(item, record=nothing), topics.encode(item.record)))
-    made.records.sort(key=lambda pair: pair[0].stamp.emitted_ms)  # stable: within a session the order stays
+    made.records.sort(key=lambda pair: pair[0].headers.emitted_ms)  # stable: within a session the order stays
     return made

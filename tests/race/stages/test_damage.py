@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from f1stream import topics
-from f1stream.metrics import DAMAGED, IGNORED, SESSION_TIME
+from f1stream.metrics import DAMAGED_RUNS, IGNORED_RECORDS, SESSION_TIME
 from f1stream.processing.outputs import Output
-from f1stream.race.race import Race
 from f1stream.race.stages import frame_records, session_race, session_stage
 from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
+from f1stream.race.state import Race
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
-from f1stream.topics import SequenceGap, Stamp
-from models import CarUpdate, Damaged, DamagedRun, DeadLetter, RaceControl, TrackStatus, Updates
+from f1stream.topics import RecordHeaders, SequenceGap
+from models import CarUpdate, DamagedRun, DamageNotice, DeadLetter, RaceControl, TrackStatus, Updates
 from tests.support.harness import MemoryEvent, MemoryKafka, MemoryWorker, encoded
 
 GOOD, BAD = 5, 4
@@ -58,7 +58,7 @@ def published(kafka: MemoryKafka, topic: str, key: bytes) -> Iterator[Any]:
         yield from (record for record in log if name == topic and record.key == key)
 
 
-def damaged(kafka: MemoryKafka, seed: int) -> list[Damaged]:
+def damaged(kafka: MemoryKafka, seed: int) -> list[DamageNotice]:
     """What viewers are shown of a damaged run; a restart may repeat it."""
     found = [
         topics.decode_damaged(record.value)
@@ -173,9 +173,9 @@ def test_a_message_that_the_rules_cannot_bear_costs_its_run_from_there_on(monkey
     value = TrackStatus(session_time_ms=emitted_ms, status="2", message="cannot be borne")
     broken[at] = replace(victim, value=topics.encode(value))
     kafka = MemoryKafka([*broken, *records(GOOD)])
-    before = DAMAGED.labels("race")._value.get()
+    before = DAMAGED_RUNS.labels("race")._value.get()
     MemoryWorker(kafka).run_to_the_end(500)
-    assert DAMAGED.labels("race")._value.get() == before + 1
+    assert DAMAGED_RUNS.labels("race")._value.get() == before + 1
     (notice,) = damaged(kafka, BAD)
     assert notice.reason == "message 10 (track_status) cannot be applied, IndexError: no such car"
     letter = letter_of(kafka)
@@ -198,9 +198,9 @@ def test_a_damaged_run_stays_so_over_a_restart(caplog: pytest.LogCaptureFixture)
     for output in rest:
         kafka.append(output)
     with caplog.at_level(logging.WARNING):
-        before = IGNORED.labels("race", "damaged run")._value.get()
+        before = IGNORED_RECORDS.labels("race", "damaged run")._value.get()
         worker.run_to_the_end(20)
-    assert IGNORED.labels("race", "damaged run")._value.get() == before + len(rest)
+    assert IGNORED_RECORDS.labels("race", "damaged run")._value.get() == before + len(rest)
     assert sum("Records of run 1 are ignored" in line for line in caplog.messages) == 1
     assert len(damaged(kafka, BAD)) == len(kafka.dead_letters()) == 1
     assert kafka.unacknowledged() == {}
@@ -301,7 +301,7 @@ def test_sessions_that_never_end_leave_memory_when_they_are_silent() -> None:
     for n in range(300):
         for output in (info, entries):
             kafka.append(replace(output, key=b"s-%d" % n))
-    kafka.append(Output(topics.LAPS, b"s-1:4", b"{}", Stamp(1, 0, 0).headers()))
+    kafka.append(Output(topics.LAPS, b"s-1:4", b"{}", RecordHeaders(1, 0, 0).encode()))
     worker = MemoryWorker(kafka)
     worker.run_to_the_end(50)
     assert len(worker.session_stage.sessions) == 300
@@ -340,9 +340,9 @@ def test_records_of_an_older_run_are_counted_and_logged_once(caplog: pytest.LogC
     worker.run_to_the_end(500)
     for output in records(BAD, 1):
         kafka.append(output)
-    before = IGNORED.labels("race", "older run")._value.get()
+    before = IGNORED_RECORDS.labels("race", "older run")._value.get()
     worker.run_to_the_end(20)
-    assert IGNORED.labels("race", "older run")._value.get() == before + len(records(BAD))
+    assert IGNORED_RECORDS.labels("race", "older run")._value.get() == before + len(records(BAD))
     lines = [line for line in caplog.messages if "ignored" in line]
     assert lines.count("Records of run 1 are ignored: run 2 is newer.") == len(lines) == 3  # two cars, one session
     assert kafka.unacknowledged() == {}
@@ -391,7 +391,9 @@ def silent_for_long(worker: MemoryWorker) -> None:
 def test_a_silent_driver_whose_pending_records_fit_no_table_does_not_hold_its_partition_up() -> None:
     """201 packets name a lap that never comes."""
     packet = next(output for output in records(BAD) if output.topic == topics.TELEMETRY)
-    waiting = [replace(packet, key=b"evil:7", headers=Stamp(1, n, 1_000 * n, laps=1).headers()) for n in range(201)]
+    waiting = [
+        replace(packet, key=b"evil:7", headers=RecordHeaders(1, n, 1_000 * n, laps=1).encode()) for n in range(201)
+    ]
     kafka = MemoryKafka([*waiting, *records(GOOD)], partitions=1)
     worker = MemoryWorker(kafka)
     silent_for_long(worker)
@@ -404,7 +406,9 @@ def test_a_silent_driver_whose_pending_records_fit_no_table_does_not_hold_its_pa
 def test_a_silent_session_whose_pending_input_fits_no_checkpoint_does_not_hold_its_partition_up() -> None:
     """A thousand long messages of a session that never begins."""
     text = RaceControl(session_time_ms=0, category="Other", message="x" * 990)
-    waiting = [Output(topics.MESSAGES, b"evil", topics.encode(text), Stamp(1, n, 0).headers()) for n in range(1_000)]
+    waiting = [
+        Output(topics.MESSAGES, b"evil", topics.encode(text), RecordHeaders(1, n, 0).encode()) for n in range(1_000)
+    ]
     kafka = MemoryKafka([*waiting, *records(GOOD)], partitions=1)
     worker = MemoryWorker(kafka)
     silent_for_long(worker)

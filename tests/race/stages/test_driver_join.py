@@ -218,12 +218,12 @@ def test_a_damaged_run_stays_damaged_over_a_restart_and_until_a_newer_one_begins
     car = driver()
     car.damage("a packet is missing")
     again = DriverJoin.restore("4", car.dump())
-    assert again.cursor.damaged == "a packet is missing"
+    assert again.checkpoint.damaged == "a packet is missing"
     assert again.progress == car.progress == DAMAGED
     assert not again.begins(RUN, "more of it")
     assert again.join() == (None, ["more of it"])
     assert again.begins(RUN + 1, "first")
-    assert again.cursor.damaged is None
+    assert again.checkpoint.damaged is None
 
 
 def test_pending_records_that_no_table_can_hold_stay_unacknowledged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from f1stream import topics
-from f1stream.race.kept import laps_of_car, stints_of_car
+from f1stream.race.limits import laps_of_car, stints_of_car
 from f1stream.race.stages.session_race import SessionRace
 from models import CarUpdate, Frame
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from f1stream.processing.outputs import Output
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import simulate
 from models import Entries, SessionInfo, Track
@@ -49,7 +49,7 @@ def undisturbed() -> dict[int, bytes]:
 
 
 @cache
-def published(epoch: int, packet_ms: int) -> tuple[Published, ...]:
+def published(epoch: int, packet_ms: int) -> tuple[OutgoingRecord, ...]:
     return tuple(pack(session(), epoch, packet_ms, from_ms()))
 
 
@@ -132,7 +132,7 @@ def test_unreadable_records_are_the_same_loss_whenever_they_come(random: Random,
     damaged = [
         n for n in random.sample(range(len(items)), 12) if not isinstance(items[n].record, SessionInfo | Entries)
     ]
-    spoiled = {(items[n].topic, items[n].key, items[n].stamp.seq) for n in damaged}
+    spoiled = {(items[n].topic, items[n].key, items[n].headers.seq) for n in damaged}
     for n in damaged:
         records[n] = replace(records[n], value=JUNK)
     expected = frame_bytes(run(session(), packet_ms, from_ms=from_ms(), spoiled=spoiled).made)

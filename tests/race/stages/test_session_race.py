@@ -12,7 +12,7 @@ from f1stream import topics
 from f1stream.race.stages import session_race
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.sources.packing import Published, pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.simulator import simulate
 from f1stream.topics import BadRecord, SequenceGap
 from models import (
@@ -20,11 +20,11 @@ from models import (
     Entries,
     Entry,
     Frame,
-    Head,
     LapUpdate,
     Message,
     Retirement,
     SessionEnd,
+    SessionHeader,
     SessionInfo,
     SessionStatus,
     Track,
@@ -78,11 +78,11 @@ def session(*numbers: str) -> SessionRace:
     return race
 
 
-def frames(made: list[Head | Frame]) -> list[Frame]:
+def frames(made: list[SessionHeader | Frame]) -> list[Frame]:
     return [frame for frame in made if isinstance(frame, Frame)]
 
 
-def times(made: list[Head | Frame]) -> list[int]:
+def times(made: list[SessionHeader | Frame]) -> list[int]:
     return [frame.t for frame in frames(made)]
 
 
@@ -193,7 +193,7 @@ def test_first_head_stands_before_the_first_frame() -> None:
     for number in ("4", "81"):
         race.take_update(update(number, (0, 0), 1_200, named=3))
     head, *rest = race.advance()
-    assert isinstance(head, Head)
+    assert isinstance(head, SessionHeader)
     assert (head.t, head.epoch, [car.driver_number for car in head.cars]) == (1_000, 1, ["4", "81"])
     assert head.outline == [(round(x), round(y)) for x, y in oval(8_000).outline]
     assert times(rest) == [1_000, 1_200]
@@ -203,7 +203,7 @@ def test_first_head_stands_before_the_first_frame() -> None:
 @pytest.mark.parametrize("batch", ["at once", "one by one"])
 def test_track_told_in_mid_session_holds_from_its_time_on(batch: str) -> None:
     race = session("4")
-    made: list[Head | Frame] = []
+    made: list[SessionHeader | Frame] = []
     for seq, until in enumerate([1_400, 1_800, 2_000]):
         if until == 1_800:
             race.take_message(2, 1_600, oval(8_000))
@@ -212,10 +212,10 @@ def test_track_told_in_mid_session_holds_from_its_time_on(batch: str) -> None:
             made += race.advance()
     made += race.advance()
     assert [(type(record), record.t) for record in made] == [
-        (Head, 1_000), (Frame, 1_000), (Frame, 1_200), (Frame, 1_400),
-        (Head, 1_600), (Frame, 1_600), (Frame, 1_800), (Frame, 2_000),
+        (SessionHeader, 1_000), (Frame, 1_000), (Frame, 1_200), (Frame, 1_400),
+        (SessionHeader, 1_600), (Frame, 1_600), (Frame, 1_800), (Frame, 2_000),
     ]  # fmt: skip
-    heads = [record for record in made if isinstance(record, Head)]
+    heads = [record for record in made if isinstance(record, SessionHeader)]
     assert heads[0].outline is None
     assert heads[1].outline is not None
 
@@ -408,7 +408,7 @@ def test_ended_run_is_still_ended_after_a_restart() -> None:
 
 
 @cache
-def simulated() -> tuple[Published, ...]:
+def simulated() -> tuple[OutgoingRecord, ...]:
     return tuple(pack(simulate(4, cars=5, laps=2), 1, 2_000))
 
 
@@ -417,12 +417,12 @@ def undisturbed(official: bool) -> Run:
     return run(simulate(4, cars=5, laps=2), 2_000, official=official)
 
 
-def updates(items: tuple[Published, ...]) -> list[tuple[Published | None, CarUpdate | None]]:
+def updates(items: tuple[OutgoingRecord, ...]) -> list[tuple[OutgoingRecord | None, CarUpdate | None]]:
     """Messages and updates in the order of publishing, one packet an update."""
     drivers: dict[bytes, DriverJoin] = {}
-    out: list[tuple[Published | None, CarUpdate | None]] = []
+    out: list[tuple[OutgoingRecord | None, CarUpdate | None]] = []
     for item in items:
-        stamp: Any = item.stamp
+        headers: Any = item.headers
         record: Any = item.record
         if item.topic == topics.MESSAGES:
             out.append((item, None))
@@ -430,9 +430,9 @@ def updates(items: tuple[Published, ...]) -> list[tuple[Published | None, CarUpd
         driver = drivers.setdefault(item.key, DriverJoin(topics.session_of(item.key)[1]))
         driver.begins(1, None)
         if item.topic == topics.LAPS:
-            driver.take_lap(stamp.seq, stamp.emitted_ms, record, None)
+            driver.take_lap(headers.seq, headers.emitted_ms, record, None)
         else:
-            driver.take_packet(stamp.seq, stamp.emitted_ms, stamp.laps, stamp.messages, record, None)
+            driver.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, record, None)
         out.append((None, driver.join()[0]))
     return out
 
@@ -441,7 +441,7 @@ def updates(items: tuple[Published, ...]) -> list[tuple[Published | None, CarUpd
 def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> None:
     race = SessionRace("sim-4", 1, official)
     given: list[Any] = []
-    made: list[Head | Frame] = []
+    made: list[SessionHeader | Frame] = []
     restarts = 0
     for message, told in updates(simulated()):
         given.append((message, told))
@@ -453,7 +453,7 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
             race = SessionRace.restore("sim-4", kept, race.dump_header(), official)
             restarts += 1
             done = race.t or 0
-            given = [(m, u) for m, u in given if (m.stamp.emitted_ms if m else u.until_ms if u else -1) > done]
+            given = [(m, u) for m, u in given if (m.headers.emitted_ms if m else u.until_ms if u else -1) > done]
             for again in given:  # what was not acknowledged
                 take(race, *again)
     expected = undisturbed(official)
@@ -462,10 +462,10 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
     assert race.tally == expected.race.tally
 
 
-def take(race: SessionRace, message: Published | None, told: CarUpdate | None) -> None:
+def take(race: SessionRace, message: OutgoingRecord | None, told: CarUpdate | None) -> None:
     if message is not None:
         record: Any = message.record
-        race.take_message(message.stamp.seq, message.stamp.emitted_ms, record)
+        race.take_message(message.headers.seq, message.headers.emitted_ms, record)
     elif told is not None:
         race.take_update(told)
 
@@ -475,7 +475,7 @@ def test_unreadable_record_costs_nothing_but_itself(topic: str) -> None:
     """Every frame is made all the same, though later packets name what could not be read."""
     of_topic = [item for item in simulated() if item.topic == topic]
     poisoned = of_topic[len(of_topic) // 2]
-    spoiled = {(topic, poisoned.key, poisoned.stamp.seq)}
+    spoiled = {(topic, poisoned.key, poisoned.headers.seq)}
     damaged = run(simulate(4, cars=5, laps=2), 2_000, spoiled=spoiled)
     whole = undisturbed(True)
     assert [frame.t for frame in damaged.frames] == [frame.t for frame in whole.frames]
@@ -483,7 +483,7 @@ def test_unreadable_record_costs_nothing_but_itself(topic: str) -> None:
     lost = {name: n - getattr(damaged.race.tally, name) for name, n in whole.race.tally.model_dump().items()}
     samples = len(getattr(poisoned.record, "session_time_ms", ()) or ()) if topic == topics.TELEMETRY else 0
     assert lost == {"samples": samples, "laps": int(topic == topics.LAPS), "messages": int(topic == topics.MESSAGES)}
-    before = poisoned.stamp.emitted_ms - (2_000 if topic == topics.TELEMETRY else 0)
+    before = poisoned.headers.emitted_ms - (2_000 if topic == topics.TELEMETRY else 0)
     same = {n: value for n, value in frame_bytes(whole.made).items() if n * 200 < before}
     assert same.items() <= frame_bytes(damaged.made).items()
 
@@ -501,10 +501,10 @@ def test_every_message_is_of_a_known_car() -> None:
 # -- cars that join --------------------------------------------------------------------------------------------
 
 
-def joined(*cuts: str) -> tuple[list[Head | Frame], SessionRace]:
+def joined(*cuts: str) -> tuple[list[SessionHeader | Frame], SessionRace]:
     """Car 4 alone, then 81 joins at 1,500 ms. ``cuts``: where the session is written to its tables and read back."""
     race = session("4")
-    made: list[Head | Frame] = []
+    made: list[SessionHeader | Frame] = []
 
     def restart(where: str) -> None:
         nonlocal race
@@ -536,7 +536,9 @@ def joined(*cuts: str) -> tuple[list[Head | Frame], SessionRace]:
 
 def test_a_car_that_joins_is_in_every_frame_from_then_on() -> None:
     made, race = joined()
-    heads = [(made_.t, [entry.driver_number for entry in made_.cars]) for made_ in made if isinstance(made_, Head)]
+    heads = [
+        (made_.t, [entry.driver_number for entry in made_.cars]) for made_ in made if isinstance(made_, SessionHeader)
+    ]
     assert heads == [(1_000, ["4"]), (1_600, ["4", "81"])]
     assert times(made) == [1_000, 1_200, 1_400, 1_600, 1_800, 2_000]
     assert [(frame.t, len(frame.x), frame.kind) for frame in frames(made)] == [
@@ -609,7 +611,7 @@ def test_a_list_or_track_that_is_stamped_earlier_than_the_message_before_it_wait
     made = race.advance()
     assert race.failure is None
     assert times(made) == [1_000, 1_200, 1_400, 1_600, 1_800, 2_000]
-    assert [head.t for head in made if isinstance(head, Head)] == [1_000, 1_800]
+    assert [head.t for head in made if isinstance(head, SessionHeader)] == [1_000, 1_800]
 
 
 def test_a_later_list_says_more_of_cars_and_takes_none_away() -> None:
@@ -619,7 +621,9 @@ def test_a_later_list_says_more_of_cars_and_takes_none_away() -> None:
     for number in ("4", "81"):
         race.take_update(update(number, (0, 0), 2_000, named=3))
     made = race.advance()
-    heads = [[(entry.driver_number, entry.team) for entry in head.cars] for head in made if isinstance(head, Head)]
+    heads = [
+        [(entry.driver_number, entry.team) for entry in head.cars] for head in made if isinstance(head, SessionHeader)
+    ]
     assert heads == [[("4", ""), ("81", "")], [("4", ""), ("81", "McLaren")]]
 
 

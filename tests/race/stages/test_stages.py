@@ -13,12 +13,12 @@ from f1stream.race.stages import driver_stage, frame_records
 from f1stream.race.stages.driver_stage import SILENT_S
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
-from f1stream.topics import Stamp
+from f1stream.topics import RecordHeaders
 from models import Packet, Updates
 from tests.support.harness import MemoryKafka, MemoryWorker, encoded
 
 KEY, CAR_KEY = b"sim-4", b"sim-4:7"
-STAMP = Stamp(1, 0, 0).headers()
+HEADERS = RecordHeaders(1, 0, 0).encode()
 
 
 @cache
@@ -38,19 +38,19 @@ def raced(*outputs: Output) -> MemoryKafka:
 @pytest.mark.parametrize(
     ("topic", "key", "value", "headers", "reason"),
     [
-        (topics.TELEMETRY, CAR_KEY, b"\xff\x00 no JSON", STAMP, "the value"),
-        (topics.TELEMETRY, CAR_KEY, b'{"driver_number":"7"}', STAMP, "until_ms"),
-        (topics.TELEMETRY, CAR_KEY, None, STAMP, "the value is null"),
+        (topics.TELEMETRY, CAR_KEY, b"\xff\x00 no JSON", HEADERS, "the value"),
+        (topics.TELEMETRY, CAR_KEY, b'{"driver_number":"7"}', HEADERS, "until_ms"),
+        (topics.TELEMETRY, CAR_KEY, None, HEADERS, "the value is null"),
         (topics.TELEMETRY, CAR_KEY, b"{}", [], "header"),
-        (topics.TELEMETRY, CAR_KEY, b"{}", Stamp(-1, 0, 0).headers(), "header 'epoch' is -1"),
-        (topics.TELEMETRY, b"no car", b"{}", STAMP, "the key is not session_key:driver_number"),
-        (topics.LAPS, CAR_KEY, b"[]", STAMP, "the value"),
-        (topics.MESSAGES, KEY, b'{"kind":"gossip"}', STAMP, "gossip"),
-        (topics.MESSAGES, None, b"{}", STAMP, "the key is null"),
-        (topics.MESSAGES, b"\xffsim", b"{}", STAMP, "the key is not text"),
-        (topics.MESSAGES, KEY, b"{}", [(name, None) for name, _ in STAMP], "a header is null"),
-        (topics.MESSAGES, KEY, b"{}", Stamp(2**64, 0, 0).headers(), "header 'epoch'"),
-        (topics.MESSAGES, KEY, b"{}", Stamp(1, 0, 2**40).headers(), "header 'emitted_ms'"),
+        (topics.TELEMETRY, CAR_KEY, b"{}", RecordHeaders(-1, 0, 0).encode(), "header 'epoch' is -1"),
+        (topics.TELEMETRY, b"no car", b"{}", HEADERS, "the key is not session_key:driver_number"),
+        (topics.LAPS, CAR_KEY, b"[]", HEADERS, "the value"),
+        (topics.MESSAGES, KEY, b'{"kind":"gossip"}', HEADERS, "gossip"),
+        (topics.MESSAGES, None, b"{}", HEADERS, "the key is null"),
+        (topics.MESSAGES, b"\xffsim", b"{}", HEADERS, "the key is not text"),
+        (topics.MESSAGES, KEY, b"{}", [(name, None) for name, _ in HEADERS], "a header is null"),
+        (topics.MESSAGES, KEY, b"{}", RecordHeaders(2**64, 0, 0).encode(), "header 'epoch'"),
+        (topics.MESSAGES, KEY, b"{}", RecordHeaders(1, 0, 2**40).encode(), "header 'emitted_ms'"),
         (topics.UPDATES, b"\xffsim", b"{}", [], "the key is not text"),
         (topics.UPDATES, KEY, b"{}", [], "entries"),
         (topics.UPDATES, KEY, b'{"entries":[]}', [], "there are no entries in it"),

@@ -11,12 +11,12 @@ import pytest
 
 from f1stream.settings import Settings
 from f1stream.sources.livetiming import follow
-from f1stream.sources.livetiming.live import LiveRun
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.live_run import LiveRun
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.whole import as_session
-from f1stream.sources.packing import Published
-from f1stream.sources.publish import Counts
+from f1stream.sources.livetiming.recording.reader import open_recording
+from f1stream.sources.packing import OutgoingRecord
+from f1stream.sources.publish import RunCounts
 from f1stream.sources.session import Session, SourceError
 from models import Lap, SessionStatus, Timing
 from tests.support.feed import DRIVERS, T0_MS, info, run_of_laps, sent, timing
@@ -162,12 +162,12 @@ async def test_the_live_client_goes_on_with_the_next_session_where_the_one_befor
               sent("Heartbeat", {}, 20)]  # fmt: skip
     begun = [replace(message, sent_ms=T0_MS + 30_000, snapshot=True) for message in BEGUN] if reconnects else BEGUN
     end = [sent("SessionStatus", {"Status": "Ends"}, 900), sent("Heartbeat", {}, 901)]
-    published: list[Published] = []
+    published: list[OutgoingRecord] = []
 
     class Broker:
         def __init__(self, *_: object) -> None: ...
 
-        async def put(self, item: Published) -> None:
+        async def put(self, item: OutgoingRecord) -> None:
             published.append(item)
 
         async def empty(self) -> None: ...
@@ -180,9 +180,9 @@ async def test_the_live_client_goes_on_with_the_next_session_where_the_one_befor
 
     monkeypatch.setattr(follow, "Outbox", Broker)
     monkeypatch.setattr(follow, "warn_of_newer_runs", no_warning)
-    counts = Counts("live", 1)
+    counts = RunCounts("live", 1)
     await follow._follow(Settings(), feed(), None, counts, None)
     laps = [item for item in published if isinstance(item.record, Lap)]
     assert [lap.record.lap_number for lap in laps if isinstance(lap.record, Lap)] == [1, 2, 3, 4, 5]
-    assert {(lap.key, lap.stamp.epoch) for lap in laps} == {(b"2:4", counts.epoch)}
+    assert {(lap.key, lap.headers.run_id) for lap in laps} == {(b"2:4", counts.epoch)}
     assert counts.epoch > 1

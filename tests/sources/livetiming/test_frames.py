@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import Recording, open_recording
-from f1stream.sources.livetiming.times import utc_text
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.recording.reader import Recording, open_recording
+from f1stream.sources.timestamps import utc_text
 from tests.support.feed import DRIVERS, info, run_of_laps, sent
 
 STATES = {"SessionInfo": info(7), "DriverList": DRIVERS, "CarData.z": "q1ZKzs8r..."}

@@ -8,18 +8,18 @@ from itertools import pairwise
 import pytest
 
 from f1stream import topics
-from f1stream.sources.livetiming.live import LiveRun
-from f1stream.sources.livetiming.merge import merge
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.live_run import LiveRun
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.whole import as_session
-from f1stream.sources.packing import Published
+from f1stream.sources.livetiming.parser.merge import merge
+from f1stream.sources.packing import OutgoingRecord
 from models import Entries, Lap, Packet, SessionEnd, SessionInfo, Track
 from tests.support.livetiming_server import ending_at
 
 HOLD_BACK_MS = 3_000
 
 
-def published(run: LiveRun, messages: list[FeedMessage]) -> list[Published]:
+def published(run: LiveRun, messages: list[FeedMessage]) -> list[OutgoingRecord]:
     return [item for message in messages for item in run.take(message)]
 
 
@@ -30,11 +30,11 @@ def followed(request: pytest.FixtureRequest, mexico_feed: list[FeedMessage]) -> 
 
 
 @pytest.fixture(scope="module")
-def told(followed: list[FeedMessage]) -> list[Published]:
+def told(followed: list[FeedMessage]) -> list[OutgoingRecord]:
     return published(LiveRun(1, HOLD_BACK_MS, "live:f1"), followed)
 
 
-def test_samples_and_laps_are_those_of_the_recording(told: list[Published], followed: list[FeedMessage]) -> None:
+def test_samples_and_laps_are_those_of_the_recording(told: list[OutgoingRecord], followed: list[FeedMessage]) -> None:
     session, _ = as_session(followed, "recording:x")
     assert (
         sum(len(item.record.session_time_ms) for item in told if isinstance(item.record, Packet)) == session.samples()
@@ -48,17 +48,17 @@ def test_samples_and_laps_are_those_of_the_recording(told: list[Published], foll
         assert lap.model_copy(update={"start_utc": None}) == expected[key].model_copy(update={"start_utc": None})
 
 
-def test_records_are_numbered_without_holes_and_known_in_order(told: list[Published]) -> None:
-    by_key: dict[tuple[str, bytes], list[Published]] = {}
+def test_records_are_numbered_without_holes_and_known_in_order(told: list[OutgoingRecord]) -> None:
+    by_key: dict[tuple[str, bytes], list[OutgoingRecord]] = {}
     for item in told:
         by_key.setdefault((item.topic, item.key), []).append(item)
     assert len(by_key) == 41
     for items in by_key.values():
-        assert [item.stamp.seq for item in items] == list(range(len(items)))
-        assert all(a.stamp.emitted_ms <= b.stamp.emitted_ms for a, b in pairwise(items))
+        assert [item.headers.seq for item in items] == list(range(len(items)))
+        assert all(a.headers.emitted_ms <= b.headers.emitted_ms for a, b in pairwise(items))
 
 
-def test_it_begins_with_the_session_and_its_cars_and_ends_with_its_end(told: list[Published]) -> None:
+def test_it_begins_with_the_session_and_its_cars_and_ends_with_its_end(told: list[OutgoingRecord]) -> None:
     facts = [item.record for item in told if item.topic == topics.MESSAGES]
     assert isinstance(facts[0], SessionInfo)
     assert isinstance(facts[1], Entries)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from f1stream.race.order import rank
-from f1stream.sources.livetiming.merge import indexed
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.tally import Tally
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.as_session import as_session
+from f1stream.sources.livetiming.parser.counts import ParseCounts
+from f1stream.sources.livetiming.parser.merge import indexed
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
 from tests.support.figures import figures
 from tests.support.pipeline import Run, run
@@ -21,12 +21,12 @@ SPRINT = "2025-05-04_Miami__2025-05-03_Sprint"
 
 
 @pytest.fixture(scope="module")
-def parsed(recordings: Path) -> tuple[Session, Tally]:
+def parsed(recordings: Path) -> tuple[Session, ParseCounts]:
     return as_session(open_recording(recordings / FROZEN / SPRINT), "recording:miami")
 
 
 @pytest.fixture(scope="module")
-def raced(parsed: tuple[Session, Tally]) -> Run:
+def raced(parsed: tuple[Session, ParseCounts]) -> Run:
     return run(parsed[0], 3_000)
 
 
@@ -100,7 +100,9 @@ def test_visits_before_the_start_are_no_stops_and_every_finisher_made_one(raced:
     assert {len(car.stops()) for car in race.cars.values() if car.finished} == {1}
 
 
-def test_a_stint_counter_that_is_ahead_of_the_stops_moves_no_set(parsed: tuple[Session, Tally], raced: Run) -> None:
+def test_a_stint_counter_that_is_ahead_of_the_stops_moves_no_set(
+    parsed: tuple[Session, ParseCounts], raced: Run
+) -> None:
     """The feed began stint 1 on the grid. NOR, VER: laps before the stop, and after it."""
     race = raced.race.race
     assert race is not None
@@ -133,9 +135,9 @@ def test_who_did_not_finish_is_retired(raced: Run) -> None:
      "2025-07-06_British__2025-07-06_Race", "2026-03-15_Chinese__2026-03-15_Race"],
 )  # fmt: skip
 def test_no_field_of_the_small_streams_goes_unnoticed(recordings: Path, name: str) -> None:
-    session, tally = as_session(open_recording(recordings / FROZEN / name), "recording:x")
-    assert not tally.damaged
-    assert not tally.unknown_topics
-    assert not tally.unknown_fields
+    session, counts = as_session(open_recording(recordings / FROZEN / name), "recording:x")
+    assert not counts.damaged
+    assert not counts.unknown_topics
+    assert not counts.unknown_fields
     entries = next(message for message in session.messages if message.kind == "entries")
     assert len(entries.entries) == (22 if name.startswith("2026") else 20)

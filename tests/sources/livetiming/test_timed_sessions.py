@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from f1stream.race.frames import Frames
-from f1stream.race.race import Race
+from f1stream.race.car_facts import apply_lap
+from f1stream.race.frames import FrameBuilder
+from f1stream.race.session_facts import apply_message, apply_time
 from f1stream.race.stages.driver_join import lap_update
-from f1stream.sources.livetiming.merge import merge
+from f1stream.race.state import Race
+from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.recording import open_recording
-from f1stream.sources.livetiming.values import duration_ms
-from f1stream.sources.livetiming.whole import as_session
+from f1stream.sources.livetiming.parser.merge import merge
+from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
+from f1stream.sources.timestamps import duration_ms
 from models import CarState, Entries, Entry, Lap, PartBest, SessionPart, Timing
 from tests.support.joined_late import joined_late
 from tests.support.pipeline import run
@@ -170,11 +172,11 @@ def sampled(session: Session, times: list[int]) -> Iterator[tuple[list[str], dic
             since, fact = known[place]
             place += 1
             if isinstance(fact, Lap):
-                race.complete(race.cars[fact.driver_number], lap_update(fact, since))
+                apply_lap(race, race.cars[fact.driver_number], lap_update(fact, since))
             else:
-                race.tell(fact)
-        race.settle(at)
-        cars = Frames(race).frame(at).cars
+                apply_message(race, fact)
+        apply_time(race, at)
+        cars = FrameBuilder(race).frame(at).cars
         yield list(race.order), {number: (car.best_lap_ms, car.status) for number, car in cars.items()}
 
 

@@ -1,0 +1,53 @@
+"""Commands for whoever runs f1stream: ``doctor``, ``topics`` and ``dbt``."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import typer
+
+from f1stream.commands.options import run_async
+
+DBT_WRITES = {"build", "run", "seed", "snapshot", "test"}
+"""Commands of dbt that write to the warehouse. They hold the lock of the jobs: two at once would collide."""
+COLORS = {"ok": "green", "warning": "yellow", "problem": "red"}
+
+
+def doctor() -> None:
+    """Check configuration, broker, topics, warehouse, rights, clock and token. Exit code 1 if a check fails."""
+    from rich.console import Console
+
+    from f1stream.doctor import examine
+    from f1stream.settings import settings
+
+    console = Console(highlight=False)
+    problems = 0
+    for finding in examine(settings()):
+        problems += finding.level == "problem"
+        console.print(f"[{COLORS[finding.level]}]{finding.level:8}[/] {finding.about:14}", end="")
+        console.print(finding.text, markup=False, soft_wrap=True)
+    raise SystemExit(1 if problems else 0)
+
+
+def topics() -> None:
+    """Create the topics that do not exist yet; correct the settings of those that do."""
+    from f1stream.kafka import configure_topics, create_topics
+    from f1stream.settings import settings
+
+    created = run_async(create_topics(settings()))
+    run_async(configure_topics(settings()))
+    print("Created " + ", ".join(created) + "." if created else "All topics exist.")
+
+
+def dbt(context: typer.Context) -> None:
+    """dbt on the project of the marts, with a profile made from the settings: build, test, docs generate, …"""
+    from f1stream.embedded.running import embedded_warehouse
+    from f1stream.jobs.lock import one_at_a_time
+    from f1stream.marts.project import run_dbt
+    from f1stream.settings import settings
+
+    arguments = context.args or ["--help"]
+    lock = one_at_a_time(settings()) if DBT_WRITES & set(arguments) else nullcontext()
+    with lock, embedded_warehouse(settings()):
+        succeeded = run_dbt(settings(), arguments)
+    raise SystemExit(0 if succeeded else 1)

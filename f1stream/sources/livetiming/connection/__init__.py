@@ -1,0 +1,1 @@
+"""The live feed as its messages: ``client.FeedClient``; ``recorder.Recorder`` writes them to a file."""

@@ -1,0 +1,1 @@
+"""The feed's messages as our records: ``parser.Parser``."""

@@ -1,0 +1,73 @@
+"""From one connection to the next: nothing lost, nothing twice, in order, wherever the two are."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from f1stream.sources.livetiming.connection.handover import FORGET_MS, Handover
+from f1stream.sources.livetiming.message import FeedMessage
+
+
+def sent(numbers: list[int]) -> list[FeedMessage]:
+    return [FeedMessage("LapCount", {"n": n}, 1_741_000_000_000 + 1_000 * n) for n in numbers]
+
+
+def numbers(messages: list[FeedMessage]) -> list[int]:
+    return [message.data["n"] for message in messages]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_any_interleaving_of_the_two_gives_every_message_once_and_in_order(seed: int) -> None:
+    """Some messages are sent twice in a row, as a feed may."""
+    dice = random.Random(seed)
+    feed = sent(sorted(n for n in range(40) for _ in range(dice.choice([1, 1, 2]))))
+    begun, subscribed = sorted((dice.randrange(10), dice.randrange(10, 20)))
+    given, handover = feed[:begun], Handover()
+    handover.begin()
+    old, new = begun, subscribed
+    while not handover.met.is_set():
+        if new == len(feed) or (old < len(feed) and dice.random() < 0.5):
+            if old == len(feed):
+                break  # it took too long
+            given.append(feed[old])
+            handover.old(feed[old])
+            old += 1
+        else:
+            handover.new(feed[new])
+            new += 1
+    rest = handover.rest()
+    given += [*rest.kept(), *(message for message in feed[new:] if rest.is_new(message))]
+    assert numbers(given) == numbers(feed)
+
+
+def test_message_that_is_sent_twice_is_no_meeting() -> None:
+    handover = Handover()
+    for message in sent([1, 1]):
+        handover.old(message)
+    for message in sent([1, 2, 3]):
+        handover.new(message)
+    assert not handover.met.is_set()
+    for message in sent([2, 3]):
+        handover.old(message)
+    assert handover.met.is_set()
+    assert numbers([*handover.rest().kept()]) == []
+
+
+def test_nothing_is_missing_when_the_old_one_gave_out_the_new_one_s_first() -> None:
+    handover = Handover()
+    assert not handover.touched
+    handover.new(sent([5])[0])
+    assert not handover.touched
+    handover.old(sent([5])[0])
+    assert handover.touched
+    assert not handover.met.is_set()
+
+
+def test_what_was_given_out_is_forgotten_when_the_feed_is_far_ahead() -> None:
+    handover = Handover()
+    handover.old(sent([1])[0])
+    rest = handover.rest()
+    assert rest.is_new(sent([FORGET_MS // 1000 + 2])[0])
+    assert rest.is_new(sent([1])[0])
