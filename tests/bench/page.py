@@ -50,7 +50,8 @@ async def heap_mb(page: Page, tools: CDPSession) -> str:
     metrics = {each["name"]: each["value"] for each in (await tools.send("Performance.getMetrics"))["metrics"]}
     lap = await page.inner_text("#lap")
     return (
-        f"lap {lap:>2}: heap {used:5.1f} MB, {metrics['Nodes']:,.0f} nodes, {metrics['JSEventListeners']:,.0f} listeners, "
+        f"lap {lap:>2}: heap {used:5.1f} MB, {metrics['Nodes']:,.0f} nodes, "
+        f"{metrics['JSEventListeners']:,.0f} listeners, "
         f"{await page.evaluate('f1stream.history.length'):,} entries of history"
     )
 

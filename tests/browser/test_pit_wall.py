@@ -1,4 +1,4 @@
-"""The whole page at five moments of the 2025 Australian Grand Prix, compared with the recording's laps and results."""
+"""The whole page at five moments of the 2025 Australian Grand Prix, compared with the recording."""
 
 from __future__ import annotations
 
@@ -282,9 +282,7 @@ async def test_scrubbing_to_a_lap_shows_that_lap_everywhere_and_revealing_shows_
     await page.close()
 
 
-async def test_a_moment_can_be_shared_by_its_address(
-    browser: Browser, stage: Stage, known: Known
-) -> None:
+async def test_a_moment_can_be_shared_by_its_address(browser: Browser, stage: Stage, known: Known) -> None:
     t = known.expected["leader_per_lap"][29]["end_ms"] // 200 * 200
     page = await at(browser, stage, t, "&drivers=RUS")
     await page.keyboard.press(".")

@@ -56,9 +56,7 @@ async def shows(page: Page, name: str, text: str) -> None:
     await until(page, f"document.getElementById('{name}').textContent.includes({text!r})")
 
 
-async def test_the_result_is_not_requested_before_the_flag_and_shown_after_it(
-    browser: Browser, race: Stage
-) -> None:
+async def test_the_result_is_not_requested_before_the_flag_and_shown_after_it(browser: Browser, race: Stage) -> None:
     race.feed.add_marts([result(), season()])
     race.put(20)
     page, errors = await opened(browser, race)

@@ -338,7 +338,9 @@ def test_without_its_history_no_tag_is_told(repository: Repository, tmp_path_fac
     clone = tmp_path_factory.mktemp("clone") / "clone"
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", str(clone))
     repository.folder = clone
-    assert repository.changed("image") == "2: changed.sh: The git history is shallow; fetch all of it (fetch-depth: 0)."
+    assert (
+        repository.changed("image") == "2: changed.sh: The git history is shallow; fetch all of it (fetch-depth: 0)."
+    )
     assert repository.changed("") == "2: changed.sh: The first argument must be image, marts or streamlit."
 
 
