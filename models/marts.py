@@ -1,6 +1,6 @@
-"""Topic ``marts``: what the page shows of the marts, published once after each build.
+"""Topic ``marts``: the results and standings that the page shows, published once after each build of the marts.
 
-A reader needs no warehouse: the newest record of a key is what the marts say.
+A reader needs no warehouse: the newest record of each key is the current content of the marts.
 """
 
 from __future__ import annotations
@@ -13,62 +13,62 @@ from models.base import Record
 from models.bounds import CarNumber, Code, Key, LapNumber, Name, Points, Position, SpanMs, UtcMs, Year
 
 MOST_ROWS = 500
-"""Of a result, or of the standings."""
+"""Rows of one result or of one table of standings; a record with more is refused."""
 MOST_ROUNDS = 100
-"""Of a season."""
+"""Rounds of one season; a record with more is refused."""
 
 
 class ResultRow(Record):
-    """One car of a classification, best first. Source: ``MARTS.FACT_RACE_RESULTS``."""
+    """One car in the result of a session, best first. Source: ``MARTS.PAGE_RESULTS``."""
 
     position: Position | None
     """None for a car that is not classified."""
     position_text: Code
-    """The position, or R, D, W, … as the official results have it."""
+    """The position, or a letter as in the official results: R retired, D disqualified, W withdrawn, …"""
     driver_number: CarNumber | None
     driver_code: Code | None
     driver_name: Name
     team_name: Name | None
     laps: LapNumber
     time_ms: SpanMs | None
-    """From the lights; None for a car that is not on the winner's lap."""
+    """Race time in ms since the lights went out; None for a car that is not on the winner's lap."""
     points: Points
     grid_position: Position | None
-    """None or 0 from the pit lane."""
+    """None or 0 for a start from the pit lane."""
     fastest_lap_ms: SpanMs | None
     status: Name
     source: Literal["stream", "jolpica"]
-    """Built from the session's own laps, or official."""
+    """``stream``: computed from the session's laps; ``jolpica``: the official result."""
 
 
 class SessionResult(Record):
-    """The result of a session that is in the warehouse. Key ``session:<session_key>``."""
+    """The result of a race session in the warehouse. Key ``session:<session_key>``."""
 
     kind: Literal["session"] = "session"
     session_key: Key
     built_ms: UtcMs
-    """Unix ms."""
+    """Time of the build, Unix ms."""
     season: Year | None
     round: Position | None
-    """None for a session that is no event of the calendar, as a simulated one."""
+    """None for a session outside the calendar, such as a simulated one."""
     rows: list[ResultRow] = Field(max_length=MOST_ROWS)
 
 
 class StandingRow(Record):
-    """A driver or a team in the standings. Source: ``MARTS.FACT_DRIVER_STANDINGS``, ``_CONSTRUCTOR_STANDINGS``."""
+    """A driver or a constructor in the standings. Source: ``MARTS.PAGE_STANDINGS``."""
 
     position: Position | None
     name: Name
     code: Code | None
-    """Three letters, of a driver."""
+    """A driver's three letters; None for a constructor."""
     team_name: Name | None
-    """Of a driver, after that round."""
+    """A driver's team at that round; None for a constructor."""
     points: Points
     wins: Position
 
 
 class RoundResult(Record):
-    """One car in the result of an event's race, best first. Source: ``MARTS.FACT_RACE_RESULTS``."""
+    """One car in the result of an event's race, best first. Source: ``MARTS.PAGE_RESULTS``."""
 
     position: Position | None
     """None for a car that is not classified."""
@@ -81,42 +81,42 @@ class RoundResult(Record):
 
 
 class ChampionshipRow(Record):
-    """A driver or a team in the championship if the race ended as it stands."""
+    """A driver or a constructor in the championship standings if the race ended in its current order."""
 
     position: Position
     position_before: Position | None
-    """In the standings before the race; None for one that was in none."""
+    """Position in the standings before the race; None for one that was not in them."""
     name: Name
     code: Code | None
-    """Three letters, of a driver."""
+    """A driver's three letters; None for a constructor."""
     team_name: Name | None
-    """Of a driver: the present one."""
+    """A driver's current team; None for a constructor."""
     points: Points
     points_before: Points
     gained: Points
 
 
 class Round(Record):
-    """An event of the season, with the standings after it where it has been held."""
+    """An event of the season, with its race's result and the standings after it."""
 
     round: Position
     event_name: Name
     race_date: Code
-    """ISO 8601."""
+    """ISO 8601 date (UTC)."""
     status: Literal["scheduled", "held", "cancelled"]
     drivers: list[StandingRow] = Field(max_length=MOST_ROWS)
     constructors: list[StandingRow] = Field(max_length=MOST_ROWS)
     results: list[RoundResult] = Field(default=[], max_length=MOST_ROWS)
-    """Of its race; empty where it has not been held."""
+    """Result of its race; empty before it is held, as are the standings."""
 
 
 class Season(Record):
-    """A season by rounds. Key ``season:<year>``."""
+    """A season: its rounds in order. Key ``season:<year>``."""
 
     kind: Literal["season"] = "season"
     season: Year
     built_ms: UtcMs
-    """Unix ms."""
+    """Time of the build, Unix ms."""
     rounds: list[Round] = Field(max_length=MOST_ROUNDS)
 
 

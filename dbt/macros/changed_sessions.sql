@@ -1,5 +1,5 @@
-{# Incremental models are rebuilt session by session: those whose chosen run, or its number of rows, is not the one
-   they were built from. Nothing else is read. #}
+{# Incremental models are rebuilt by session: only sessions whose chosen run, or its number of rows, has changed since
+   they were built. No other session is read. #}
 {% macro changed_sessions() -%}
     select runs.session_key
     from {{ ref('stg_stream__runs') }} as runs

@@ -1,4 +1,4 @@
-{# '1:23.456', '1:02:03.456' or '23.456' as whole milliseconds; null stays null. #}
+{# '1:23.456', '1:02:03.456' or '23.456' as whole milliseconds; null for null. #}
 {% macro milliseconds(column) -%}
     cast(round(
         1000 * (

@@ -1,5 +1,5 @@
-{# What the API says, from 1991, when every result counted: the points of all races and sprints so far are those of
-   the standings. Rounds of which a result is missing are left out, and so are results without points that can be read, and the
+{# Data of the API since 1991, when every result began to count: the points in the standings are the sum over all
+   races and sprints so far. Excluded are rounds with a missing result, results without readable points, and the
    exceptions in the seed. #}
 {% macro points_add_up(entity) -%}
 with results as (

@@ -1,4 +1,4 @@
-{# A race and a sprint have results of one shape. #}
+{# The results of races and of sprints have the same columns. #}
 {% macro results_of(table) -%}
 with source as (
 

@@ -1,4 +1,5 @@
-{# A key of 32 characters from what identifies a row; null parts count, and ('a', 'bc') is not ('ab', 'c'). #}
+{# The md5 hash (32 characters) of the columns that identify a row. Nulls count, and ('a', 'bc') differs from
+   ('ab', 'c'). #}
 {% macro surrogate_key(columns) -%}
     md5({% for column in columns -%}
         coalesce(cast({{ column }} as varchar), '(null)'){% if not loop.last %} || '|' || {% endif %}

@@ -1,4 +1,4 @@
--- Our own rule: a driver is in one team at a time.
+-- Our rule: a driver is in one team at a time.
 select
     earlier.driver_id,
     earlier.valid_from,

@@ -1,6 +1,6 @@
 {{ config(severity='warn') }}
 
--- What the feed says: a car's laps are 1 to n.
+-- Data of the feed: a car's laps are 1 to n.
 select
     entry_key,
     count(*) as laps,

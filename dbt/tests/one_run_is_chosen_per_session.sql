@@ -1,4 +1,4 @@
--- Our own rule.
+-- Our rule: the marts use exactly one run of each session.
 select
     session_key,
     count_if(is_chosen) as chosen

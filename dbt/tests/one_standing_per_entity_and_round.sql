@@ -1,4 +1,4 @@
--- Our own rule: one row per driver, or constructor, and round.
+-- Our rule: one row per driver or constructor and round.
 select
     season,
     round,

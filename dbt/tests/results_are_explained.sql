@@ -1,6 +1,6 @@
 {{ config(severity='warn', store_failures=true) }}
 
--- Lists every car whose result from the laps differs from the official one for no reason that we know.
+-- Lists every car whose computed result differs from the official one without a known reason.
 select
     race_result_key,
     event_key,

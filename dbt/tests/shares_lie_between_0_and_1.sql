@@ -1,4 +1,4 @@
--- Our own rule.
+-- Our rule: a share of a lap's time is between 0 and 1.
 select
     lap_key,
     full_throttle_share,

@@ -1,7 +1,7 @@
 {{ config(severity='warn', store_failures=true) }}
 
--- Lists where the stream and the API differ on a fact that both have. A pit-lane start has no place on the grid here,
--- while the API gives the place at the back that was left empty; that is no difference.
+-- Lists facts on which the stream and the API differ. A pit-lane start has no grid position in the stream, while the
+-- API gives the last one, which stayed empty; that is not a difference.
 select
     'fastest lap' as fact,
     race_result_key as fact_key,

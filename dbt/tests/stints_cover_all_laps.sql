@@ -1,4 +1,4 @@
--- Our own rule: every lap of a car belongs to one of its stints, and to one only.
+-- Our rule: every lap of a car belongs to exactly one of its stints.
 select
     laps.lap_key,
     count(stints.stint_key) as stints

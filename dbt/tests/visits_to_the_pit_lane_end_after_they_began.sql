@@ -1,6 +1,6 @@
 {{ config(severity='warn') }}
 
--- What the feed says.
+-- Data of the feed: a car leaves the pit lane after it enters it.
 select
     pit_stop_key,
     pit_in_ms,

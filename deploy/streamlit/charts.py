@@ -1,4 +1,4 @@
-"""The charts. What a colour says is also said by a letter, a name or a dash."""
+"""The charts. A letter, a name or a dash repeats the information of every colour."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ COMPOUNDS = {
     "SOFT": ("#DA291C", "#FFFFFF"), "MEDIUM": ("#FFD12E", "#000000"), "HARD": ("#F0F0F0", "#000000"),
     "SUPERHARD": ("#F58220", "#000000"), "INTERMEDIATE": ("#2E8B3D", "#FFFFFF"), "WET": ("#0067AD", "#FFFFFF"),
 }  # fmt: skip
-"""Pirelli's colours of today, and what can be read on them; of 2018 those that no compound of today has."""
+"""Fill and text colours: Pirelli's of today, and those of 2018 for compounds that no longer exist."""
 NO_COMPOUND = ("#9A9A9A", "#000000")
 EDGE = "#808080"
-"""An outline that is seen on a light and on a dark page; some teams' colours and hard tyres are not."""
+"""An outline visible on a light and on a dark page, unlike hard tyres and the colours of some teams."""
 PAIR = ("#0072B2", "#E69F00")
-"""Two colours that everybody can tell apart (Okabe and Ito); team colours cannot be, between team mates."""
+"""Two colours that colour-blind readers can distinguish (Okabe and Ito); team mates share their team's colour."""
 ROW_PX = 26
+"""Height of a driver's row in pixels."""
 PLAIN = str.maketrans({letter: f"&#{ord(letter)};" for letter in "&<>%"})
-"""Plotly knows some markup, links too, and ``%{…}`` in templates: of records' texts none of it is meant."""
+"""Plotly interprets some markup, links too, and ``%{…}`` in templates; texts of records are escaped."""
 CALM = {"displayModeBar": False, "scrollZoom": False}
 
 
 def plain(text: object) -> str:
-    """A record's text as Plotly shows it letter by letter."""
+    """A record's text, escaped so that Plotly shows it unchanged."""
     return str(text).translate(PLAIN)
 
 
@@ -64,7 +65,7 @@ def _stint(row: object) -> str:
 
 
 def team_pace(laps: pd.DataFrame, teams: pd.DataFrame, ink: str) -> go.Figure:
-    """A box per team, the quickest median on top; its lines are in ``ink``, so that they are seen on the page."""
+    """A box per team, the fastest median on top. ``ink`` is the colour of its lines, visible on the page."""
     figure = go.Figure()
     for team in teams.itertuples():
         times = laps.loc[laps["team_name"] == team.team_name, "lap_time_ms"] / 1000
@@ -94,7 +95,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def comparison(first: pd.DataFrame, second: pd.DataFrame, behind: pd.DataFrame, names: tuple[str, str]) -> go.Figure:
-    """Two laps along the track: the time between them, speed, throttle, brake and gear."""
+    """Two laps along the track: the time difference, speed, throttle, brake and gear."""
     names = (plain(names[0]), plain(names[1]))
     titles = (f"{names[1]} behind {names[0]}, s", "speed, km/h", "throttle, %", "brake", "gear")
     figure = make_subplots(
@@ -127,7 +128,7 @@ def comparison(first: pd.DataFrame, second: pd.DataFrame, behind: pd.DataFrame, 
 
 
 def _short(values: pd.Series, places: int = 1) -> list[float | None]:
-    """Few decimals: a lap is some thousand numbers on their way to a browser."""
+    """Rounded values: a lap has some thousand numbers to send to the browser."""
     return [None if pd.isna(value) else round(float(value), places) for value in values]
 
 

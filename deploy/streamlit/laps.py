@@ -1,4 +1,4 @@
-"""Laps as they are shown and compared: functions of the marts' rows, without Streamlit and without a warehouse."""
+"""Formats and compares laps: functions of the marts' rows, without Streamlit and without a warehouse."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ LETTERS = {
     "HYPERSOFT": "HS", "ULTRASOFT": "US", "SUPERSOFT": "SS", "SOFT": "S", "MEDIUM": "M", "HARD": "H",
     "SUPERHARD": "SH", "INTERMEDIATE": "I", "WET": "W",
 }  # fmt: skip
-"""By compound; those beyond soft, medium and hard are of 2018 and before."""
+"""By compound; HYPERSOFT, ULTRASOFT, SUPERSOFT and SUPERHARD were used until 2018."""
 UNKNOWN = "?"
 
 
 def clock(milliseconds: float | None) -> str:
-    """A lap time, as 1:22.167; nothing where there is none."""
+    """A lap time as 1:22.167; empty for None."""
     if milliseconds is None or pd.isna(milliseconds):
         return ""
     minutes, rest = divmod(round(milliseconds), 60_000)
@@ -24,27 +24,27 @@ def clock(milliseconds: float | None) -> str:
 
 
 def letter(compound: str | None) -> str:
-    """A compound's letter, so that no colour has to be told from another."""
+    """A compound's letter, so that a chart does not depend on its colours."""
     return LETTERS.get(str(compound), UNKNOWN)
 
 
 def in_order(laps: pd.DataFrame, is_race: bool) -> list[str]:
-    """The drivers, the first of the session first: by distance and time in races, by the fastest lap elsewhere."""
+    """The drivers in the order of the session: by laps and time in races, by the fastest lap in other sessions."""
     by_driver = laps.groupby("driver_code")
     if is_race:
-        told = by_driver.agg(laps=("lap_number", "max"), end=("end_ms", "max"))
-        return list(told.sort_values(["laps", "end"], ascending=[False, True]).index)
+        driven = by_driver.agg(laps=("lap_number", "max"), end=("end_ms", "max"))
+        return list(driven.sort_values(["laps", "end"], ascending=[False, True]).index)
     return list(by_driver["lap_time_ms"].min().sort_values(na_position="last").index)
 
 
 def clean(laps: pd.DataFrame) -> pd.DataFrame:
-    """The laps that show pace: timed, under a clear track, and not into or out of the pit lane."""
+    """The laps that show pace: timed, on a clear track, and neither in-laps nor out-laps."""
     driven = laps["lap_time_ms"].notna() & laps["is_green"].eq(True) & laps["is_accurate"].eq(True)
     return laps[driven & ~laps["is_in_lap"].eq(True) & ~laps["is_out_lap"].eq(True)]
 
 
 def pace(laps: pd.DataFrame) -> pd.DataFrame:
-    """A row per team of clean laps: median and fastest (ms) and how many, the quickest median first."""
+    """A row per team of clean laps, fastest median first: median and fastest lap (ms), and number of laps."""
     return (
         laps.groupby("team_name", as_index=False)
         .agg(
@@ -56,10 +56,10 @@ def pace(laps: pd.DataFrame) -> pd.DataFrame:
 
 
 def trace(samples: pd.DataFrame, start_ms: int, end_ms: int) -> pd.DataFrame:
-    """A lap's samples with seconds since its start and the share of its length; what cannot be is left out.
+    """A lap's samples with seconds since its start and the share of its length; impossible values become null.
 
-    No sample is taken at the line, so the lap is led on to its official start and end, at the speed of the sample
-    next to them. A live run's samples have no distance: it is the speed, integrated.
+    No sample is taken at the line, so the lap is extended to its official start and end, at the speed of the nearest
+    sample. Samples of a live run have no distance: the speed is integrated.
     """
     time_s = (samples["session_time_ms"] - start_ms) / 1e3
     speed = samples["speed_kmh"].astype(float)
@@ -86,11 +86,11 @@ def trace(samples: pd.DataFrame, start_ms: int, end_ms: int) -> pd.DataFrame:
 
 
 def delta(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """How many seconds the second lap is behind the first, at equal shares of their lengths.
+    """The time (s) by which the second lap is behind the first, at equal shares of their lengths.
 
-    Integrated lengths differ by some metres from lap to lap; shares make both laps end at the line.
+    Integrated lengths differ by some metres between laps; with shares both laps end at the line.
     """
     share = np.linspace(0.0, 1.0, GRID + 1)
     behind = np.interp(share, second["share"], second["time_s"]) - np.interp(share, first["share"], first["time_s"])
-    behind[0] = 0.0  # from the grid a car leaves the lap's first place later than the lap begins
+    behind[0] = 0.0  # in a standing start a car moves later than its lap begins
     return pd.DataFrame({"metres": share * first["metres"].iloc[-1], "seconds": behind})

@@ -1,6 +1,7 @@
-"""The app on this machine, on the warehouse of the settings: the embedded one, started if none runs, or Snowflake.
+"""Runs the app on this machine with the warehouse of the settings: Snowflake, or the embedded one.
 
-Run by `make streamlit`, in the project's environment; Streamlit has one of its own. Not uploaded to Snowflake.
+`make streamlit` runs it in the project's environment; Streamlit has its own. It starts the embedded warehouse if none
+runs. It is not uploaded to Snowflake.
 """
 
 from __future__ import annotations
@@ -22,30 +23,30 @@ STREAMLIT = FOLDER.parents[1] / ".venv-streamlit" / "bin" / "streamlit"
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The connector's default connection, told as it reads it from the environment; no file has to hold a secret."""
+    """The connector's default connection as environment variables, so that no file holds a secret."""
     connection = settings.warehouse_client() | {
         "database": settings.snowflake_database, "schema": "MARTS", "paramstyle": "qmark",
         "application": "f1stream", "session_parameters": {"QUERY_TAG": "f1stream-streamlit", "TIMEZONE": "UTC"},
     }  # fmt: skip
-    told = {"F1STREAM_APP_EMBEDDED": "1"} if settings.embedded_warehouse else {}
-    return told | {
+    embedded = {"F1STREAM_APP_EMBEDDED": "1"} if settings.embedded_warehouse else {}
+    return embedded | {
         "SNOWFLAKE_CONNECTIONS": tomlkit.dumps({"f1stream": connection}),
         "SNOWFLAKE_DEFAULT_CONNECTION_NAME": "f1stream",
     }
 
 
 def main(arguments: list[str]) -> int:
-    """Run it until it is stopped; returns its exit code."""
+    """Run the app until it is stopped; returns its exit code."""
     if not STREAMLIT.is_file():
-        raise SystemExit("Streamlit is not installed here; make streamlit-setup installs it.")
+        raise SystemExit("Streamlit is not installed; run `make streamlit-setup`.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    told = settings()
+    s = settings()
     try:
-        with embedded_warehouse(told):
+        with embedded_warehouse(s):
             process = subprocess.Popen(
                 [STREAMLIT, "run", "streamlit_app.py", *arguments],
                 cwd=FOLDER,
-                env={**environment_for(told, "streamlit"), **environment(told)},
+                env={**environment_for(s, "streamlit"), **environment(s)},
             )
             try:
                 return process.wait()

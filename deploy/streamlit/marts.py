@@ -1,4 +1,4 @@
-"""What the app asks the marts, and how: few columns, bounded rows, values bound and never written into the SQL."""
+"""The app's queries: few columns of single marts, a limit of rows, and values as bound parameters."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pandas as pd
 import snowflake.connector
 import streamlit as st
 
-KEPT_S = 600
-"""Marts change a few times a week; a viewer waits ten minutes for it at most."""
-KEPT_ANSWERS = 200
-_asking = threading.Lock()
-"""Viewers of a local app share one connection: one question at a time."""
+CACHE_S = 600
+"""Seconds that a result is cached. Marts change a few times a week."""
+CACHED_RESULTS = 200
+"""Results in the cache; older ones are dropped."""
+_connection_lock = threading.Lock()
+"""Viewers of a local app share one connection, which runs one query at a time."""
 
 EVENTS = """
 select event_key, season, round, event_name, race_date, event_status from MARTS.FACT_EVENTS
@@ -25,24 +26,20 @@ from MARTS.DIM_SESSION order by session_date, started_ms limit 5000
 """
 LAPS = """
 select
-    entries.driver_code, entries.driver_number, entries.team_name, entries.team_color,
-    laps.lap_number, laps.position, laps.lap_time_ms, laps.sector1_ms, laps.sector2_ms, laps.sector3_ms,
-    race_laps.gap_to_leader_ms, laps.compound, laps.tyre_life, laps.start_ms, laps.end_ms,
-    laps.is_in_lap, laps.is_out_lap, laps.is_green, laps.is_accurate, laps.is_deleted
-from MARTS.FACT_LAPS as laps
-inner join MARTS.DIM_SESSION_ENTRY as entries on laps.entry_key = entries.entry_key
-left outer join MARTS.FACT_RACE_LAPS as race_laps on laps.lap_key = race_laps.lap_key
-where laps.session_key = ?
-order by laps.driver_number, laps.lap_number limit 5000
+    driver_code, driver_number, team_name, team_color, lap_number, position, lap_time_ms, sector1_ms, sector2_ms,
+    sector3_ms, gap_to_leader_ms, compound, tyre_life, start_ms, end_ms,
+    is_in_lap, is_out_lap, is_green, is_accurate, is_deleted
+from MARTS.SESSION_LAPS
+where session_key = ?
+order by driver_number, lap_number limit 5000
 """
 STINTS = """
 select
-    entries.driver_code, stints.stint_number, stints.first_lap, stints.last_lap, stints.laps, stints.compound,
-    stints.is_fresh_tyre, stints.tyre_life_at_start, stints.median_clean_lap_time_ms
-from MARTS.FACT_STINTS as stints
-inner join MARTS.DIM_SESSION_ENTRY as entries on stints.entry_key = entries.entry_key
-where stints.session_key = ?
-order by stints.driver_number, stints.stint_number limit 2000
+    driver_code, stint_number, first_lap, last_lap, laps, compound, is_fresh_tyre, tyre_life_at_start,
+    median_clean_lap_time_ms
+from MARTS.FACT_STINTS
+where session_key = ?
+order by driver_number, stint_number limit 2000
 """
 TELEMETRY = """
 select session_time_ms, distance_m, speed_kmh, throttle_percent, is_braking, gear
@@ -52,42 +49,37 @@ where
     and session_time_ms between ? and ? and coalesce(lap_number, ?) = ?
 order by session_time_ms limit 5000
 """
-"""The date comes first: the samples are clustered by it. A live run's samples have no lap; their time tells it."""
+"""Filters by date because samples are clustered by it, and by time because samples of a live run have no lap."""
 DRIVERS = """
-select
-    standings.position, drivers.full_name as driver, standings.points, standings.wins,
-    teams.constructor_name as team
-from MARTS.FACT_DRIVER_STANDINGS as standings
-inner join MARTS.DIM_DRIVER as drivers on standings.driver_key = drivers.driver_key
-left outer join MARTS.DIM_CONSTRUCTOR as teams on standings.constructor_key = teams.constructor_key
-where standings.event_key = ?
-order by standings.position nulls last, standings.points desc, driver limit 200
+select position, name as driver, points, wins, team_name as team
+from MARTS.PAGE_STANDINGS
+where event_key = ? and championship = 'drivers'
+order by position nulls last, points desc, name limit 200
 """
 CONSTRUCTORS = """
-select standings.position, teams.constructor_name as team, standings.points, standings.wins
-from MARTS.FACT_CONSTRUCTOR_STANDINGS as standings
-inner join MARTS.DIM_CONSTRUCTOR as teams on standings.constructor_key = teams.constructor_key
-where standings.event_key = ?
-order by standings.position nulls last, standings.points desc, team limit 100
+select position, name as team, points, wins
+from MARTS.PAGE_STANDINGS
+where event_key = ? and championship = 'constructors'
+order by position nulls last, points desc, name limit 100
 """
 
 
-@st.cache_data(ttl=KEPT_S, max_entries=KEPT_ANSWERS, show_spinner="Asking the warehouse …")
+@st.cache_data(ttl=CACHE_S, max_entries=CACHED_RESULTS, show_spinner="Querying the warehouse …")
 def rows(sql: str, *values: Any) -> pd.DataFrame:
-    """The rows of a query, with lower-case names. Raises snowflake.connector.Error.
+    """The rows of a query, with column names in lower case. Raises snowflake.connector.Error.
 
-    The connection is the app's own inside Snowflake, and elsewhere the connector's default one, which local.py tells.
+    Inside Snowflake the connection is the app's own, elsewhere the connector's default one, which local.py sets.
     """
     connection = st.connection("snowflake")
-    with _asking:
+    with _connection_lock:
         try:
-            return _ask(connection, sql, values)
+            return _query(connection, sql, values)
         except snowflake.connector.Error:
-            connection.reset()  # an embedded warehouse that was started anew knows no older session
-            return _ask(connection, sql, values)
+            connection.reset()  # an embedded warehouse that was restarted has lost the session
+            return _query(connection, sql, values)
 
 
-def _ask(connection: Any, sql: str, values: tuple[Any, ...]) -> pd.DataFrame:
+def _query(connection: Any, sql: str, values: tuple[Any, ...]) -> pd.DataFrame:
     cursor = connection.cursor()
     cursor.execute(sql, values or None)
     names = [column.name.lower() for column in cursor.description]

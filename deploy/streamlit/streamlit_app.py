@@ -1,4 +1,4 @@
-"""Past sessions and standings from the marts, in Snowflake or, through local.py, on this machine."""
+"""The app: past sessions and standings from the marts, in Snowflake or, through local.py, on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 EMBEDDED = "F1STREAM_APP_EMBEDDED" in os.environ
-"""As local.py says: the warehouse is the one on this machine."""
+"""Set by local.py when the warehouse is the embedded one."""
 NO_MARTS = "There is no season in the marts yet. " + (
     'Stop this app, fill the warehouse with `make demo ARGS="--keep --speed max --exit-when-done"` (a race and its'
     " season, in some minutes), and start it again."
@@ -24,21 +24,21 @@ NO_MARTS = "There is no season in the marts yet. " + (
 )
 NO_SESSION = (
     "No session of this round was streamed, so it has no laps. `f1stream replay` publishes a past one, and"
-    " `f1stream dbt build` then makes its laps. The standings need none."
+    " `f1stream dbt build` then builds its laps. The standings do not need them."
 )
 NO_STANDINGS = (
-    "The standings after this round are not loaded. `f1stream jolpica sync` asks for them, and `f1stream dbt build`"
-    " puts them here."
+    "The standings after this round are not loaded. `f1stream jolpica sync` fetches them, and `f1stream dbt build`"
+    " builds them."
 )
 NO_LAPS = (
-    "This session has no laps yet: none had ended when the marts were built. `f1stream dbt build` builds them anew."
+    "This session has no laps yet: none had ended when the marts were built. `f1stream dbt build` rebuilds them."
 )
 
 
 def main() -> None:
-    """The page, from top to bottom."""
+    """Draw the page from top to bottom."""
     st.set_page_config(page_title="f1stream", layout="wide")
-    for name in list(st.session_state):  # Streamlit forgets what is chosen in a view that is not shown
+    for name in list(st.session_state):  # else Streamlit drops choices of hidden views
         st.session_state[name] = st.session_state[name]
     st.subheader("Sessions and standings")
     events, sessions = marts.rows(marts.EVENTS), marts.rows(marts.SESSIONS)
@@ -62,10 +62,10 @@ def main() -> None:
 
 
 def selectors(events: pd.DataFrame, sessions: pd.DataFrame) -> tuple[str | None, dict[str, Any] | None]:
-    """Season, round and session as chosen: the event's key, and the session if there is one."""
+    """The selectors of season, round and session; returns the event's key and the session, each None if missing."""
     dated = pd.to_datetime(sessions["session_date"])
     sessions = sessions.assign(season=dated.dt.year)
-    # What is no event of the calendar, such as a simulation, is listed by its own name after the rounds.
+    # Sessions outside the calendar, such as simulations, are listed by name after the rounds.
     outside = ~sessions["event_key"].isin(events["event_key"])
     sessions["place"] = sessions["event_key"].where(~outside, sessions["meeting_name"].fillna("other sessions"))
     places = pd.concat(
@@ -103,7 +103,7 @@ def selectors(events: pd.DataFrame, sessions: pd.DataFrame) -> tuple[str | None,
 
 
 def choice(place: Any, label: str, options: list[Any], default: Any, key: str, **more: Any) -> Any:
-    """A selector; what was chosen before stays chosen as long as there is such an option."""
+    """A selector. It keeps an earlier choice that is still among the options."""
     if st.session_state.get(key) not in options:
         st.session_state[key] = default
     return place.selectbox(label, options, key=key, **more)
@@ -147,7 +147,7 @@ def pace(session: dict[str, Any], laps: pd.DataFrame, order: list[str]) -> None:
 
 
 def lap_table(session: dict[str, Any], laps: pd.DataFrame, order: list[str]) -> None:
-    """Every lap of a driver, or of all."""
+    """The laps of one driver, or of all."""
     everybody = "all"
     driver = choice(st, "Driver", [everybody, *order], order[0], f"laps-{session['session_key']}")
     found = laps if driver == everybody else laps[laps["driver_code"] == driver]
@@ -168,24 +168,24 @@ def lap_table(session: dict[str, Any], laps: pd.DataFrame, order: list[str]) -> 
     if driver != everybody:
         shown = shown.drop(columns="Driver")
     seconds = st.column_config.NumberColumn(format="%.3f")
-    age = st.column_config.NumberColumn(help="Laps driven on the set, this one included.")
-    told = {name: seconds for name in shown if name.endswith(", s")} | {"Age": age}
-    st.dataframe(shown, hide_index=True, height=_height(shown), column_config=told)
+    age = st.column_config.NumberColumn(help="Laps driven on the set, including this one.")
+    formats = {name: seconds for name in shown if name.endswith(", s")} | {"Age": age}
+    st.dataframe(shown, hide_index=True, height=_height(shown), column_config=formats)
 
 
 def _height(table: pd.DataFrame) -> int:
-    """Pixels of a table with all its rows, as far as a screen goes."""
+    """Height in pixels of a table with all its rows, at most one screen."""
     return min(35 * (len(table) + 1) + 3, 738)
 
 
 def _notes(row: Any) -> str:
-    said = (
+    notes = (
         ("in", row.is_in_lap),
         ("out", row.is_out_lap),
         ("deleted", row.is_deleted),
         ("not green", not row.is_green),
     )
-    return ", ".join(word for word, holds in said if holds)
+    return ", ".join(word for word, holds in notes if holds)
 
 
 def telemetry(session: dict[str, Any], laps: pd.DataFrame, order: list[str]) -> None:
@@ -236,7 +236,7 @@ def standings(event_key: str | None) -> None:
         with column:
             st.markdown(f"**{title}**")
             if found.empty:
-                st.info(NO_STANDINGS if event_key else "This is no event of the calendar, so no standings follow it.")
+                st.info(NO_STANDINGS if event_key else "This session is not in the calendar: it has no standings.")
                 continue
             found = found.rename(columns=str.capitalize).astype({"Points": float})
             points = st.column_config.ProgressColumn(format="%g", min_value=0, max_value=found["Points"].max() or 1)
@@ -251,9 +251,9 @@ try:
 except snowflake.connector.ProgrammingError as error:
     st.info(NO_MARTS)
     if not EMBEDDED:
-        st.caption(f"If they are built, the role lacks rights on schema MARTS. The warehouse said: {error.msg}")
+        st.caption(f"If they are built, the role lacks rights on schema MARTS. The warehouse's error: {error.msg}")
 except (snowflake.connector.Error, StreamlitAPIException) as error:
-    # Streamlit says "missing configuration" whatever kept it from connecting; what did is in the context.
+    # Streamlit reports every failed connection as "missing configuration"; the cause is in the context.
     st.error(
-        f"The warehouse does not answer; start this app with `make streamlit`. It said: {error.__context__ or error}"
+        f"The warehouse does not answer; start this app with `make streamlit`. Error: {error.__context__ or error}"
     )

@@ -1,5 +1,6 @@
-"""``f1stream check``: what our rules make of recorded sessions, beside what the feed itself says of them.
+"""``f1stream check``: compares our rules' results on recorded sessions with the feed's own values.
 
-``feed`` reads the feed's own order, laps and times, with nothing of the parser; ``replay`` takes a session through
-both stages' logic in process; ``compare`` holds the two together; ``commands`` prints the table.
+``feed`` reads the feed's order, laps and times without the parser, ``archive_values`` those of an archive. ``replay``
+runs a session through the logic of both stages in process. ``checks`` has each comparison, ``compare`` applies them
+to a source, and ``commands`` prints the table.
 """

@@ -1,4 +1,4 @@
-"""``f1stream check``: the table, and the differences in sentences."""
+"""``f1stream check``: prints the table and the differences."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from f1stream.conformance.compare import Report, check_source
 from f1stream.sources.session import SourceError
 
 MOST_DETAILS = 20
-"""Differences printed of one check."""
+"""Differences of one check that are printed; further ones are counted."""
 TABLE_WIDTH = 140
-"""Characters."""
+"""The table's least width (characters)."""
 
 
 def check(sources: list[str], lag_ms: int, *, details: bool, workers: int | None = None) -> bool:
-    """Print what each source's comparison gives, in their order. Whether all passed. Raises SourceError for none."""
+    """Print each source's comparison, in order; returns whether all passed. Raises SourceError if there is none."""
     names = [name for source in sources for name in _expanded(source)]
     if not names:
-        raise SourceError(f"{', '.join(sources)}: there is no recording and no archive in it.")
+        raise SourceError(f"{', '.join(sources)}: it contains no recording and no archive.")
     reports = {report.source: report for report in _reports(names, lag_ms, workers)}
     console = Console()
     console = Console(width=max(console.width, TABLE_WIDTH))  # a narrow terminal wraps lines instead of cutting cells
@@ -38,7 +38,7 @@ def check(sources: list[str], lag_ms: int, *, details: bool, workers: int | None
 
 
 def _expanded(source: str) -> Iterator[str]:
-    """A folder that holds recordings and archives in folders of their own stands for all of them."""
+    """A folder of recordings and archives, each in a folder of its own, means all of them."""
     path = Path(source).expanduser()
     if ":" in source or not path.is_dir() or _is_one(path):
         yield source
@@ -71,9 +71,9 @@ def _reports(names: list[str], lag_ms: int, workers: int | None) -> Iterator[Rep
     pool = ProcessPoolExecutor(min(workers or os.cpu_count() or 1, len(names)), get_context("spawn"))
     with Progress(*columns, transient=True) as progress, pool:
         task = progress.add_task("", total=len(names))
-        for done in as_completed([pool.submit(work, name) for name in names]):
+        for future in as_completed([pool.submit(work, name) for name in names]):
             progress.advance(task)
-            yield done.result()
+            yield future.result()
 
 
 def _table(reports: list[Report]) -> Table:

@@ -1,7 +1,7 @@
-"""What the feed itself says of a session: its own order, laps, best laps and stops.
+"""The feed's own values of a session: order, laps, best laps and stops.
 
-Read here once more and plainly (changes are merged into a state, nothing else), so that a mistake of the parser
-cannot hide: the parser and this module share the merging of changes and the reading of durations only.
+They are read here a second time and in the simplest way (changes are merged into a state, nothing else), so that they
+show the parser's mistakes: the two share only the merging of changes and the parsing of numbers and durations.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from f1stream.sources.livetiming.message import FeedMessage
-from f1stream.sources.livetiming.parser.merge import Misfit, indexed, merge
+from f1stream.sources.livetiming.parser.merge import MergeError, indexed, merge
 from f1stream.sources.livetiming.parser.values import as_int
 from f1stream.sources.livetiming.sessions import in_snapshot_order, session_key
 from f1stream.sources.timestamps import duration_ms
 from models.session_type import is_race
 
 ALL_CLEARED = 3
-"""A message that clears the best laps of so many cars takes none of them back."""
+"""A message that clears the best laps of this many cars begins a part; it deletes none of those laps."""
 
 LATE_MS = 5_000
-"""What is sent so soon after a lap was counted is of the lap before, but for the speed trap on the straight."""
+"""Values sent within this time (ms) after a lap was counted are of the lap before, except the straight's trap."""
 
 
 @dataclass
 class FeedCar:
-    """A car at the end, by the feed's own account."""
+    """The feed's values of a car at the end."""
 
     laps: int | None
-    """``NumberOfLaps``; in practice and qualifying without a lap of which nothing was driven (``LapsBegun``)."""
+    """``NumberOfLaps``; in practice and qualifying without a last lap that was not driven (``LapsBegun``)."""
     best_ms: dict[int, int]
     """By part of the session from 1 (a practice, and a race, has one): ``BestLapTime`` (ms)."""
-    bests_heard_ms: dict[int, int]
-    """Those of them that were sent while we listened, not with the state of a feed that was joined later."""
+    changed_best_ms: dict[int, int]
+    """Those of them that were sent as changes, not with the first state of a feed that was joined late."""
     last_ms: int | None
     """``LastLapTime`` (ms)."""
     parts: int
-    """In so many parts of a qualifying it took part; the feed repeats a best lap in the part after (2025 Mexican
+    """Parts of a qualifying in which it took part: the feed repeats a best lap in the part after (2025 Mexican
     qualifying, BOR)."""
     pit_visits: int | None
     """``NumberOfPitStops``: visits to the pit lane, with or without a change of tyres."""
@@ -49,17 +49,17 @@ class FeedCar:
 
 @dataclass
 class FeedState:
-    """The feed's account of one session. Session time in ms."""
+    """The feed's values of one session. Session time in ms."""
 
     orders: list[tuple[int, list[str]]] = field(default_factory=list)
-    """The order from when on: driver numbers, first to last; only while every car has a place of its own."""
+    """(since when, driver numbers from first to last); only while every car has a place of its own."""
     parts: list[int] = field(default_factory=list)
     """When each later part of a qualifying began."""
     cars: dict[str, FeedCar] = field(default_factory=dict)
     is_timed: bool = False
-    """A practice or qualifying."""
+    """Whether it is a practice or qualifying."""
     topics: Counter[str] = field(default_factory=Counter)
-    """How many messages each topic has."""
+    """Messages by topic."""
 
     def order_at(self, at_ms: int) -> list[str]:
         """The order as sent by ``at_ms``; empty before the first."""
@@ -67,34 +67,34 @@ class FeedState:
         return self.orders[known - 1][1] if known else []
 
     def orders_within(self, from_ms: int, to_ms: int) -> list[list[str]]:
-        """Every order that the feed had in that time."""
+        """Every order that the feed had between the two times."""
         first = max(bisect_right(self.orders, from_ms, key=lambda each: each[0]) - 1, 0)
         last = bisect_left(self.orders, to_ms + 1, key=lambda each: each[0])
         return [order for _, order in self.orders[first:last]]
 
 
 def of_session(messages: Iterable[FeedMessage], key: str) -> list[FeedMessage]:
-    """The messages of one session of a feed that goes on from one to the next; of two with the key, the later."""
+    """The messages of one session in a feed of several; of two with the same key, the later."""
     found: list[FeedMessage] = []
     current: list[FeedMessage] = []
-    heard: str | None = None
+    current_key: str | None = None
     for message in in_snapshot_order(messages):
-        named = session_key(message)
-        if named is not None and heard is not None and named != heard:
+        sent_key = session_key(message)
+        if sent_key is not None and current_key is not None and sent_key != current_key:
             current = []
-        heard = named or heard
+        current_key = sent_key or current_key
         current.append(message)
-        if heard == key:
+        if current_key == key:
             found = current
     return found
 
 
 def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
-    """The feed's account of the session in ``messages``: one session, in time order."""
+    """The feed's values of the session in ``messages``: one session, in time order."""
     found = FeedState()
     state: dict[str, Any] = {}
     bests: dict[str, dict[int, int]] = {}
-    heard: dict[str, dict[int, int]] = {}
+    changed: dict[str, dict[int, int]] = {}
     parts: dict[str, int] = {}
     begun = LapsBegun()
     t0_ms: int | None = None
@@ -112,7 +112,7 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
         data = message.data | {"Lines": {number: line for number, line in lines.items() if isinstance(line, dict)}}
         try:
             state[message.topic] = merge(None if message.snapshot else state.get(message.topic), data)
-        except Misfit:
+        except MergeError:
             continue
         if message.topic == "TimingData":
             _note_order(found, at_ms, state)
@@ -120,16 +120,16 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
                 begun.take(at_ms, data)
             _note_bests(bests, data, _part(state))
             if not message.snapshot:
-                _note_bests(heard, data, _part(state))
+                _note_bests(changed, data, _part(state))
             for number in _knocked_out(state):
                 parts.setdefault(number, max(_part(state) - 1, 1))
             if part and _part(state) > part:
                 found.parts.append(at_ms)
     stints = state.get("TimingAppData", {}).get("Lines", {})
     for number, line in state.get("TimingData", {}).get("Lines", {}).items():
-        car = found.cars[number] = _car(line, bests.get(number, {}), heard.get(number, {}), stints.get(number, {}))
+        car = found.cars[number] = _car(line, bests.get(number, {}), changed.get(number, {}), stints.get(number, {}))
         car.parts = parts.get(number, _part(state) or 1)
-        for known in (car.best_ms, car.bests_heard_ms):
+        for known in (car.best_ms, car.changed_best_ms):
             for later in [part for part in known if part > car.parts]:
                 del known[later]
         if car.laps is not None and found.is_timed:
@@ -139,18 +139,19 @@ def read_feed(messages: Iterable[FeedMessage]) -> FeedState:
 
 @dataclass
 class LapsBegun:
-    """Cars whose last lap, as the feed counts them, has not been driven.
+    """Finds cars whose last lap, by the feed's count, has not been driven.
 
     In practice and qualifying the feed counts a lap when it begins. The last one is driven when something of it was
     measured and it ended in the pits, not when the car crosses the line and turns into the pits (seen: 2021 Mexican
-    qualifying, HAM) or is still on its way when the recording ends (2024 Chinese sprint qualifying, BOT).
+    qualifying, HAM) or is still on the lap when the recording ends (2024 Chinese sprint qualifying, BOT).
     """
 
     counted_ms: dict[str, int] = field(default_factory=dict)
     """By car: when its last lap was counted (session time)."""
     measured: set[str] = field(default_factory=set)
-    """Cars of whose last lap a sector time or a speed was sent."""
+    """Cars for whose last lap a sector time or a speed was sent."""
     driven: set[str] = field(default_factory=set)
+    """Cars whose last lap was measured and ended in the pits."""
 
     def take(self, at_ms: int, data: dict[str, Any]) -> None:
         """A change of ``TimingData``."""
@@ -171,12 +172,12 @@ class LapsBegun:
                 self.driven.add(number)
 
     def not_driven(self, number: str) -> bool:
-        """Whether the car's last lap was counted while we listened, and not driven."""
+        """Whether the car's last lap was counted by a change, and not driven."""
         return number in self.counted_ms and number not in self.driven
 
 
 def _values(change: Any) -> list[Any]:
-    """Of sectors or speed traps that have changed."""
+    """The values of sectors or speed traps that have changed."""
     return (
         [each.get("Value") for each in change.values() if isinstance(each, dict)] if isinstance(change, dict) else []
     )
@@ -189,8 +190,8 @@ def _part(state: dict[str, Any]) -> int:
 def _note_bests(bests: dict[str, dict[int, int]], data: dict[str, Any], part: int) -> None:
     """The best laps in a change.
 
-    Between two parts the feed clears the best laps of all that go on, some seconds before it names the next part; a
-    lap that is taken back is one car's.
+    Between two parts the feed clears the best laps of all cars that continue, some seconds before it sends the next
+    part; a deleted lap clears one car's.
     """
     cleared = sum(_clears(line) for line in data.get("Lines", {}).values())
     for number, line in data.get("Lines", {}).items():
@@ -223,20 +224,22 @@ def _note_order(found: FeedState, at_ms: int, state: dict[str, Any]) -> None:
     places = {number: as_int(line.get("Position")) for number, line in lines.items() if isinstance(line, dict)}
     known = {number: place for number, place in places.items() if place is not None}
     if len(known) < len(places) or len(set(known.values())) < len(known):
-        return  # two cars change places in two messages, one after the other
+        return  # two cars change places in two consecutive messages
     order = sorted(known, key=known.__getitem__)
     if not found.orders or found.orders[-1][1] != order:
         found.orders.append((at_ms, order))
 
 
-def _car(line: dict[str, Any], best_ms: dict[int, int], heard_ms: dict[int, int], stints: dict[str, Any]) -> FeedCar:
+def _car(
+    line: dict[str, Any], best_ms: dict[int, int], changed_ms: dict[int, int], stints: dict[str, Any]
+) -> FeedCar:
     compounds = [
         stint["Compound"]
         for _, stint in indexed(stints.get("Stints"))
         if isinstance(stint, dict) and isinstance(stint.get("Compound"), str)
     ]
     return FeedCar(
-        as_int(line.get("NumberOfLaps")), best_ms, heard_ms,
+        as_int(line.get("NumberOfLaps")), best_ms, changed_ms,
         _value(line.get("LastLapTime")), 1, as_int(line.get("NumberOfPitStops")), compounds,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A session through the rules in process, without Kafka: what viewers would see, sampled."""
+"""Runs a session through the rules in process, without Kafka, and samples what viewers would see."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from f1stream.sources.session import Session
 from models import CarState, Frame, Lap, Packet
 
 PACKET_MS = 60_000
-"""Session time in one packet: the frames are the same with any, long packets cost less."""
+"""Session time (ms) in one packet. Frames do not depend on it; long packets are faster."""
 RUN_ID = 1
 
 
 @dataclass
 class Replay:
-    """What came of a session."""
+    """The result of a session."""
 
     samples: dict[int, list[str]] = field(default_factory=dict)
     """By session time (ms): driver numbers, first to last."""
@@ -65,7 +65,7 @@ def _merged(state: CarState, change: CarState) -> CarState:
 
 
 def _frames(session: Session) -> Iterator[tuple[Frame, Race]]:
-    """Every frame, and the state of the rules after it (or some frames later)."""
+    """Every frame, with the state of the rules after it (or some frames later)."""
     joins = {number: DriverJoin(number) for number in session.telemetry}
     for join in joins.values():
         join.begins(RUN_ID, None)

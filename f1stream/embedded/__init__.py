@@ -1,1 +1,1 @@
-"""The local broker and the local warehouse, each started and stopped as a child process."""
+"""The embedded broker and the embedded warehouse, each run as a child process on loopback."""

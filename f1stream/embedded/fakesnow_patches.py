@@ -1,6 +1,6 @@
-"""Patches of fakesnow where it differs from Snowflake. Each function names the defect that it patches.
+"""Patches of fakesnow where it differs from Snowflake. Each function's docstring names the defect.
 
-They replace functions of fakesnow 0.12; the dependency is pinned to it.
+They replace functions of fakesnow 0.12, to which the dependency is pinned. ``docs/warehouse.md`` lists them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ from starlette.routing import Route
 log = logging.getLogger(__name__)
 
 RESULTS_KEPT = 64
+"""Query results; older ones are dropped."""
 INSUFFICIENT_STORAGE = 507
+"""HTTP status that the connector does not retry."""
 DATA_ERRORS = (
     duckdb.ConversionException, duckdb.ConstraintException, duckdb.OutOfRangeException, duckdb.InvalidInputException,
     duckdb.TypeMismatchException,
@@ -46,7 +48,7 @@ IGNORED_STATEMENTS = [
     r"^\s*CREATE\s+(OR\s+REPLACE\s+)?(WAREHOUSE|ROLE|USER|RESOURCE\s+MONITOR|STREAM|TASK|PIPE|NETWORK\s+POLICY)\b",
     r"^\s*ALTER\s+(SESSION\s+(SET|UNSET)\s+(?!AUTOCOMMIT)|WAREHOUSE|USER|ROLE)",
 ]
-"""Statements about the account, which has none of these: accepted, and nothing is done."""
+"""Statements about account objects that the emulator does not have: accepted and ignored."""
 _QUALIFIED_TEMPORARY = re.compile(
     r"^(\s*(?:/\*.*?\*/\s*)?create\s+(?:or\s+replace\s+)?)temp(?:orary)?\s+"
     r"((?:table|view)\s+(?:if\s+not\s+exists\s+)?[\w\"$]+\.)",
@@ -55,18 +57,18 @@ _QUALIFIED_TEMPORARY = re.compile(
 
 
 class QuotedPath(PosixPath):
-    """A path whose apostrophes are doubled where an f-string puts it into SQL."""
+    """A path that doubles its apostrophes when an f-string inserts it into SQL."""
 
     def __format__(self, _: str) -> str:
         return str(self).replace("'", "''")
 
 
 def apply(stages: Path) -> None:
-    """All of them. ``stages`` is where files put to stages are kept."""
+    """Apply all patches of functions. ``stages`` is the folder for files in stages."""
     with suppress(OSError):
-        Path(stage.LOCAL_BUCKET_PATH).rmdir()  # made when fakesnow is imported, and never removed
-    fakesnow.conn.Path = QuotedPath  # databases are attached by their paths
-    # A stable path: files that are staged, and COPY's memory of them, survive a restart.
+        Path(stage.LOCAL_BUCKET_PATH).rmdir()  # fakesnow creates it at import and never removes it
+    fakesnow.conn.Path = QuotedPath  # fakesnow writes paths into ATTACH statements
+    # A stable path, so that staged files and COPY's load history survive a restart.
     stage.LOCAL_BUCKET_PATH = str(stages)
     _before_and_after_each_statement()
     _one_statement_at_a_time()
@@ -75,10 +77,10 @@ def apply(stages: Path) -> None:
 
 
 def _before_and_after_each_statement() -> None:
-    """DuckDB's errors become Snowflake's; temporary tables may have a schema; what existed is not "created".
+    """Translate DuckDB's errors; accept qualified temporary tables; report objects that existed already.
 
-    An error that fakesnow does not know ends as HTTP 500, which the connector tries again until its timeout.
-    DuckDB has temporary tables in a catalogue of their own only: qualified ones, as dbt makes them, become ordinary.
+    An error that fakesnow does not know becomes HTTP 500, which the connector retries until its timeout.
+    DuckDB keeps temporary tables in a catalogue of their own: qualified ones, as dbt creates them, become ordinary.
     """
     execute = FakeSnowflakeCursor.execute
 
@@ -89,18 +91,18 @@ def _before_and_after_each_statement() -> None:
             done = execute(self, command, *args, **kwargs)
         except DATA_ERRORS as error:
             raise ProgrammingError(msg=str(error), errno=100038, sqlstate="22000") from error
-        except duckdb.TransactionException as error:  # a conflict, or a transaction that one has aborted
+        except duckdb.TransactionException as error:  # a conflict, or a statement in an aborted transaction
             raise ProgrammingError(msg=str(error), errno=625, sqlstate="57014") from error
         except duckdb.Error as error:
             raise ProgrammingError(msg=str(error), errno=603, sqlstate="XX000") from error
-        except SqlglotError as error:  # a statement that cannot even be taken apart
+        except SqlglotError as error:  # sqlglot cannot parse the statement
             raise ProgrammingError(msg=str(error), errno=1003, sqlstate="42000") from error
         except SnowflakeError:
             raise
-        except Exception as error:  # the emulator's own limits
+        except Exception as error:  # limits of the emulator
             said = str(error).partition("\n")[0] or type(error).__name__
             raise ProgrammingError(
-                msg=f"The embedded warehouse cannot do this: {said}", errno=2, sqlstate="0A000"
+                msg=f"The embedded warehouse does not support this: {said}", errno=2, sqlstate="0A000"
             ) from error
         if existed is not None:
             _answer(self, f"SELECT '{existed} already exists, statement succeeded.' AS status")
@@ -117,7 +119,7 @@ _IF_NOT_EXISTS = re.compile(
 
 
 def _existing(cursor: Any, command: str) -> str | None:
-    """The name of what a CREATE … IF NOT EXISTS would create, when it is there."""
+    """The name of the object of a CREATE … IF NOT EXISTS that exists already; else None."""
     found = _IF_NOT_EXISTS.match(command)
     if found is None:
         return None
@@ -137,26 +139,26 @@ def _existing(cursor: Any, command: str) -> str | None:
 
 
 def _answer(cursor: Any, sql: str) -> None:
-    """Make ``sql`` the result of the statement that was run."""
+    """Replace the result of the executed statement by that of ``sql``."""
     cursor._last_sql, cursor._last_params = sql, None
     cursor._duck_conn.execute(sql)
     cursor._arrow_table = cursor._duck_conn.to_arrow_table()
 
 
 def _remember_stages(cursor: Any) -> None:
-    """A stage's folder stands for its definition, which fakesnow keeps in memory only; see ``restore_stages``."""
+    """Create each stage's folder: fakesnow keeps definitions only in memory; see ``restore_stages``."""
     with cursor._duck_conn.cursor() as beside:
         defined = beside.execute(
             "select database_name, schema_name, name from _fs_global._fs_information_schema._fs_stages"
         ).fetchall()
     for within in defined:
         folder = Path(stage.LOCAL_BUCKET_PATH, *within).resolve()
-        if folder.is_relative_to(stage.LOCAL_BUCKET_PATH):  # a quoted name can be a path
+        if folder.is_relative_to(stage.LOCAL_BUCKET_PATH):  # a quoted name could be a path
             folder.mkdir(parents=True, exist_ok=True)
 
 
 def restore_stages(emulator: FakeSnow) -> None:
-    """Define the stages of an earlier run once more."""
+    """Define again the stages of an earlier run, which have folders."""
     for folder in sorted(Path(stage.LOCAL_BUCKET_PATH).glob("*/*/*")):
         if folder.is_dir():
             database, schema, name = folder.parts[-3:]
@@ -166,11 +168,11 @@ def restore_stages(emulator: FakeSnow) -> None:
 
 
 TOO_MANY = "Actual statement count {} did not match the desired statement count 1."
-"""As Snowflake says it; its number is 8."""
+"""Snowflake's message; its error number is 8."""
 
 
 def _one_statement_at_a_time() -> None:
-    """Several statements in one request are refused, as in Snowflake; fakesnow hands all of them to DuckDB."""
+    """Refuse several statements in one request, as Snowflake does; fakesnow runs all of them."""
     check = FakeSnowflakeCursor.check_db_and_schema
 
     def checked(self: Any, expression: exp.Expression) -> None:
@@ -184,10 +186,10 @@ def _one_statement_at_a_time() -> None:
 
 
 def _merge_natively() -> None:
-    """MERGE is DuckDB's own: atomic, and allowed in a transaction.
+    """Run MERGE as DuckDB's own MERGE, which is atomic and allowed in a transaction.
 
-    fakesnow makes several statements of it, loses columns of the source that SET uses, and rejects VALUES without a
-    table's name, as dbt writes them.
+    fakesnow translates it into several statements, loses source columns that SET uses, and rejects VALUES without a
+    table name, which dbt writes.
     """
     run = FakeSnowflakeCursor._execute
     words = {"inserted": "INSERT", "updated": "UPDATE", "deleted": "DELETE"}
@@ -230,7 +232,7 @@ def _qualify(merge: exp.Merge) -> None:
 
 
 def _null_timestamps() -> None:
-    """NULL timestamps are NULL: fakesnow leaves out Arrow's validity mask, and clients read 1970-01-01."""
+    """Return NULL timestamps as NULL: without Arrow's validity mask, clients of fakesnow read 1970-01-01."""
     convert: Callable[[Any], pa.StructArray] = fakesnow.arrow.timestamp_to_sf_struct
 
     def patched(column: Any) -> pa.StructArray:
@@ -245,22 +247,22 @@ def _null_timestamps() -> None:
 
 
 def add_master_token(app: Starlette) -> None:
-    """The login's answer has a master token: without one the connector never tells that it closes a session."""
+    """Add a master token to the login's answer: without one the connector does not report a closed session."""
     (login,) = (route for route in app.routes if isinstance(route, Route) and route.name == "login_request")
     answer = login.endpoint
 
     async def patched(request: Request) -> JSONResponse:
-        told = json.loads((await answer(request)).body)
-        told["data"]["masterToken"] = told["data"]["token"]
-        return JSONResponse(told)
+        body = json.loads((await answer(request)).body)
+        body["data"]["masterToken"] = body["data"]["token"]
+        return JSONResponse(body)
 
     app.router.routes[app.routes.index(login)] = Route(login.path, patched, methods=["POST"], name=login.name)
 
 
 def report_full_disk(server: Any) -> None:
-    """A file that cannot be written to a stage is an answer that says so, which the connector does not try again.
+    """Answer a failed write to a stage with a status that the connector does not retry, and remove the partial file.
 
-    What was written of it is removed: each attempt of ours has a name of its own. ``server``: fakesnow's.
+    Each attempt of the loader has its own file name, so nothing else would remove it. ``server``: fakesnow's module.
     """
     write: Callable[[str, bytes], str | None] = server._write_bucket_file
 
@@ -270,14 +272,14 @@ def report_full_disk(server: Any) -> None:
         except OSError as error:
             with suppress(OSError):
                 Path(stage.LOCAL_BUCKET_PATH, path).unlink()
-            log.error("%s cannot be written (%s): make room there.", stage.LOCAL_BUCKET_PATH, error.strerror)  # noqa: TRY400
+            log.error("%s cannot be written (%s): free disk space there.", stage.LOCAL_BUCKET_PATH, error.strerror)  # noqa: TRY400
             raise HTTPException(INSUFFICIENT_STORAGE) from error
 
     server._write_bucket_file = checked
 
 
 class LatestResults(dict[str, Any]):
-    """fakesnow keeps every result of every query; this keeps the latest."""
+    """The latest query results; fakesnow keeps all of them for ever."""
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)

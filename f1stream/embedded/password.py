@@ -1,6 +1,6 @@
-"""The password of the embedded warehouse: random, made at the first start, and kept in a file of the user's own.
+"""The password of the embedded warehouse: random, created at the first start, in a file only its owner can read.
 
-Every process with the same F1STREAM_HOME knows it, a second terminal's too, and nobody else does.
+Every process with the same F1STREAM_HOME reads it, in a second terminal too; other users cannot.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from f1stream.private_folder import private_folder
 
 FILE = "warehouse-password"
 BYTES = 32
-"""Of randomness."""
+"""Random bytes in the password."""
 
 
 def load_or_create_password(home: Path) -> str:
-    """The password that ``home`` keeps; made when there is none yet.
+    """The password in ``home``; created when there is none.
 
-    Several processes that make one at the same time agree on the first. Raises OSError.
+    Processes that create it at the same time agree on the first one: a hard link fails when the file exists. Raises
+    OSError.
     """
     file = home / FILE
     with suppress(FileNotFoundError):
         return file.read_text().strip()
     private_folder(home)
-    with tempfile.NamedTemporaryFile("w", dir=home, prefix=f".{FILE}-") as made:  # nobody else may read it (0600)
+    with tempfile.NamedTemporaryFile("w", dir=home, prefix=f".{FILE}-") as made:  # mode 0600
         made.write(secrets.token_urlsafe(BYTES))
         made.flush()
         with suppress(FileExistsError):

@@ -1,4 +1,4 @@
-"""The embedded warehouse for as long as a command needs it."""
+"""Runs the embedded warehouse for the duration of a command."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from f1stream.settings import EMBEDDED_HOST, Settings
 
 
 def data_folder(settings: Settings) -> Path:
-    """Where an embedded warehouse that is kept has its data."""
+    """The data folder of the embedded warehouse in F1STREAM_HOME."""
     return settings.folder() / "warehouse"
 
 
 @contextmanager
 def embedded_warehouse(settings: Settings) -> Iterator[None]:
-    """A warehouse to talk to: Snowflake, the embedded one that runs already, or one started and stopped here.
+    """Make sure that a warehouse answers: Snowflake, a running embedded one, or one started and stopped here.
 
-    One started here ends with us, whatever ends us. Raises WarehouseFailed when it cannot be started, or is on
-    another machine and does not answer.
+    One started here ends with this process, however it ends. Raises WarehouseFailed when it cannot be started, or
+    is set to be on another machine and does not answer.
     """
     host, port = settings.embedded_warehouse_host, settings.embedded_warehouse_port
     if not settings.embedded_warehouse or listens(port, host):

@@ -1,7 +1,7 @@
-"""The embedded warehouse: fakesnow, an emulator of Snowflake on DuckDB, behind the connector's own protocol.
+"""The embedded warehouse: fakesnow, a Snowflake emulator on DuckDB, behind the Snowflake connector's own protocol.
 
-It keeps its data in a folder. It is for the demo, development and tests: it listens on loopback unless told
-otherwise, lets in who has the password, and reads and writes nothing but its folder (``warehouse_access``).
+It is for the demo, development and tests, and keeps its data in a folder. By default it listens on loopback; logins
+need the password, and DuckDB reads and writes only below the folder (``warehouse_access``).
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from f1stream.ports import listens
 from f1stream.settings import EMBEDDED_HOST, LOOPBACK, Settings, WrongSetting, settings
 
 STARTS_WITHIN_S = 30.0
+"""Seconds. A warehouse that does not listen by then raises WarehouseFailed."""
 IDLE_S = 4 * 3600.0
+"""Seconds. A session without a statement for longer is closed."""
 IDLE_IN_TRANSACTION_S = 30.0
-"""A client that died in a transaction would otherwise keep its rows from all others."""
+"""The same within a transaction: a client that died in one would block its rows for all others."""
 LOOKS_EVERY_S = 0.5
+"""Seconds between two checks for idle sessions."""
 
 
 class WarehouseFailed(UserError):
@@ -36,23 +39,23 @@ class WarehouseFailed(UserError):
 
 
 def command(data: Path, port: int, host: str = EMBEDDED_HOST) -> list[str]:
-    """The command line that runs it."""
-    quiet = ("-W", "ignore::UserWarning")  # the emulator's own, about how it asks DuckDB
+    """The command line of an embedded warehouse."""
+    quiet = ("-W", "ignore::UserWarning")  # from fakesnow, about its own use of DuckDB
     where = ("--data", str(data), "--host", host, "--port", str(port))
     return [sys.executable, *quiet, "-m", "f1stream.embedded.warehouse", *where]
 
 
 def require_password_beyond_loopback(settings: Settings, host: str) -> None:
-    """Raise WarehouseFailed where others could come in: beyond this machine without a password that was set."""
+    """Raise WarehouseFailed for an address that other machines reach when no password is set."""
     if host not in LOOPBACK and not settings.embedded_warehouse_password.get_secret_value():
         raise WarehouseFailed(
             f"The embedded warehouse would listen on {host}, beyond this machine: set "
-            "F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD, here and where it is asked from."
+            "F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD, here and for its clients."
         )
 
 
 def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
-    """Return when it listens. Raises WarehouseFailed when it ends or does not come up."""
+    """Return when the warehouse listens. Raises WarehouseFailed when it exits or does not listen in time."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -64,22 +67,22 @@ def wait_until_up(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 class OpenSessions(dict[str, Any]):
-    """The sessions by token. One that its client gives up is closed: its transaction is rolled back at once."""
+    """The sessions by token. fakesnow deletes one that its client closes; its transaction is rolled back at once."""
 
     def __delitem__(self, token: str) -> None:
         import duckdb  # noqa: PLC0415 - slow
 
         session = self[token]
         super().__delitem__(token)
-        session._duck_conn.interrupt()  # a query nobody waits for any more; it may take for ever
-        with suppress(duckdb.Error):  # as long as it is busy; when it has been interrupted, nothing holds the session
+        session._duck_conn.interrupt()  # a query whose result nobody reads may run for ever
+        with suppress(duckdb.Error):  # still busy; once interrupted, nothing holds the session
             session.close()
 
 
 class IdleSessionTimeout:
-    """Ends sessions nobody uses: whole sessions, so that their clients know (HTTP 401) and begin anew.
+    """ASGI middleware that closes idle sessions. Their clients get HTTP 401 and log in again.
 
-    Rolling back only a transaction would let the rest of its statements commit one by one.
+    If only the transaction were rolled back, its remaining statements would be committed one by one.
     """
 
     def __init__(self, app: Any, sessions: dict[str, Any], idle_s: float, idle_in_transaction_s: float) -> None:
@@ -91,7 +94,7 @@ class IdleSessionTimeout:
         threading.Thread(target=self._watch, daemon=True).start()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """One request (ASGI)."""
+        """Pass one request on, and note that its session is in use."""
         token = None
         if scope["type"] == "http":
             token = dict(scope["headers"]).get(b"authorization", b"").decode()[17:-1]
@@ -119,8 +122,8 @@ class IdleSessionTimeout:
 
 
 def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s: float, settings: Settings) -> None:
-    """Run until SIGTERM or Ctrl-C. Raises WarehouseFailed: folder or port are taken, or others could come in."""
-    import duckdb  # noqa: PLC0415 - slow, as the next ones; whoever starts us needs none of it
+    """Run until SIGTERM or Ctrl-C. Raises WarehouseFailed when it cannot use the folder, the port or the address."""
+    import duckdb  # noqa: PLC0415 - slow, like the next ones; the parent needs none
     import fakesnow.server as emulator_server  # noqa: PLC0415
     import uvicorn  # noqa: PLC0415
     from fakesnow.instance import FakeSnow  # noqa: PLC0415
@@ -130,16 +133,18 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
 
     require_password_beyond_loopback(settings, host)
     if listens(port):
-        raise WarehouseFailed(f"Port {port} is taken: set F1STREAM_EMBEDDED_WAREHOUSE_PORT to another.")
-    if "?" in str(data.resolve()):  # DuckDB takes what follows for the options of an address
-        raise WarehouseFailed(f"The embedded warehouse cannot keep data in {data}: choose a path without a ?.")
+        raise WarehouseFailed(f"Port {port} is in use: set F1STREAM_EMBEDDED_WAREHOUSE_PORT to another one.")
+    if "?" in str(data.resolve()):  # DuckDB would parse the rest as options
+        raise WarehouseFailed(
+            f"The embedded warehouse cannot keep data in {data}: choose one without a question mark."
+        )
     data = data.resolve()
     stages = data / "stages"
     try:
         stages.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WarehouseFailed(
-            f"The embedded warehouse cannot keep data in {data} ({error.strerror}): make room, or choose another."
+            f"The embedded warehouse cannot keep data in {data} ({error.strerror}): free space, or choose another."
         ) from None
     patches.apply(stages)
     emulator = FakeSnow(db_path=str(data), nop_regexes=patches.IGNORED_STATEMENTS)
@@ -153,7 +158,7 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
             f"The data in {data} cannot be opened; is another warehouse using it? {said}"
         ) from error
     patches.restore_stages(emulator)
-    shutil.rmtree(data / "spill", ignore_errors=True)  # of one that was killed
+    shutil.rmtree(data / "spill", ignore_errors=True)  # left by a killed process
     access.restrict_file_access(emulator.duck_conn, data, settings.embedded_warehouse_memory_mb)
     emulator_server.shared_fs = emulator
     emulator_server.app.debug = False
@@ -161,7 +166,7 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
     patches.report_full_disk(emulator_server)
     access.require_password(emulator_server.app, settings.embedded_password())
     access.sign_uploads(emulator_server)
-    for name in ("fakesnow.server", "sqlglot"):  # they write about every statement otherwise
+    for name in ("fakesnow.server", "sqlglot"):  # they log every statement
         logging.getLogger(name).setLevel(logging.ERROR)
     emulator_server.sessions = OpenSessions()
     app = access.RequestFilter(
@@ -181,29 +186,29 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
     try:
         Server(config).run()
     finally:
-        with suppress(duckdb.Error):  # what is still busy ends with the process
+        with suppress(duckdb.Error):  # a busy connection ends with the process
             emulator.duck_conn.close()
 
 
 def main() -> None:
     """``python -m f1stream.embedded.warehouse``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder that its data is kept in")
+    parser.add_argument("--data", type=Path, required=True, help="data folder")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--host", default=EMBEDDED_HOST, help="address that it listens on")
-    parser.add_argument("--idle", type=float, default=IDLE_S, help="seconds until an idle session is ended")
+    parser.add_argument("--host", default=EMBEDDED_HOST, help="address to listen on")
+    parser.add_argument("--idle", type=float, default=IDLE_S, help="seconds until an idle session is closed")
     parser.add_argument("--tx-idle", type=float, default=IDLE_IN_TRANSACTION_S, help="the same within a transaction")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until uvicorn sets its own
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until uvicorn installs its own handler
     try:
         serve(given.data, given.host, given.port, given.idle, given.tx_idle, settings())
     except (WarehouseFailed, WrongSetting) as failed:
         print(f"f1stream: {failed}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
-    except SystemExit:  # uvicorn repeats the signal that ended it
+    except SystemExit:  # uvicorn raises the signal that ended it again
         pass
     sys.stdout.flush()
-    os._exit(0)  # everything is closed; DuckDB would list on the terminal what it has not tidied up
+    os._exit(0)  # everything is closed; DuckDB would print what it has not cleaned up
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Access control of the embedded warehouse, and what DuckDB behind it may read and write.
+"""Access control of the embedded warehouse, and the file access of DuckDB behind it.
 
-Whoever runs SQL in DuckDB can read and write files as this process can. So requests with a foreign Host or any Origin
-are refused, a login needs the password, an upload the signature of a PUT's answer, and DuckDB is restricted to the
-folder of the data before the first request.
+SQL in DuckDB can read and write files with the rights of this process. So requests with a foreign Host or any Origin
+are refused, a login needs the password, an upload needs the signed address from a PUT's answer, and DuckDB is
+restricted to the data folder before the first request.
 """
 
 from __future__ import annotations
@@ -26,22 +26,25 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 LOGIN_BYTES = 100_000
-"""No login is larger; one of the connector has about 1 kB."""
+"""Bytes. A larger login request is refused; the connector's has about 1 kB."""
 REFUSAL = (
-    "Incorrect username or password was specified: F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD is that of the embedded "
-    "warehouse, by default the one that its F1STREAM_HOME keeps."
+    "Incorrect username or password was specified: set F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD to the embedded "
+    "warehouse's password, which by default is in its F1STREAM_HOME."
 )
 UPLOADS = "/fs_bucket/"
 
 
 def restrict_file_access(connection: DuckDBPyConnection, data: Path, memory_mb: int) -> None:
-    """Let DuckDB read and write below ``data`` only and load no extensions, and lock its configuration.
+    """Let DuckDB read and write only below ``data`` and load no extensions, and lock its configuration.
 
-    Call it when every database is attached; others below ``data`` can be attached later. Results that need more than
+    Call it when every database is attached; others below ``data`` can be attached later. Queries that need more than
     ``memory_mb`` (MB) spill to files in ``data``.
     """
     spill = data / "spill"
-    allowed = {str(data), glob.escape(str(data))}  # fakesnow lists stages by patterns, which are compared as they are
+    allowed = {
+        str(data),
+        glob.escape(str(data)),
+    }  # fakesnow lists stages by glob patterns, and DuckDB compares those as text
     for setting, value in (
         ("memory_limit", _text(f"{memory_mb}MB")),
         ("temp_directory", _text(str(spill))),
@@ -49,7 +52,7 @@ def restrict_file_access(connection: DuckDBPyConnection, data: Path, memory_mb: 
         ("autoload_known_extensions", "false"),
         ("allowed_directories", f"[{', '.join(map(_text, sorted(allowed)))}]"),
         ("enable_external_access", "false"),
-        ("lock_configuration", "true"),  # the last
+        ("lock_configuration", "true"),  # must be the last
     ):
         connection.execute(f"set global {setting} = {value}")
 
@@ -61,7 +64,7 @@ def _text(value: str) -> str:
 class RequestFilter:
     """Refuses requests from web pages with 403: those with a foreign Host, or with any Origin.
 
-    DNS rebinding shows in the Host, which is the attacker's name; other cross-site requests have an Origin. An IP
+    A request after DNS rebinding has the attacker's name as Host; other cross-site requests have an Origin. An IP
     address as Host cannot be rebound.
     """
 
@@ -74,7 +77,7 @@ class RequestFilter:
         if scope["type"] == "http" and self._is_allowed(scope["headers"]):
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            refusal = PlainTextResponse("The embedded warehouse is not for web pages, nor under this name.", 403)
+            refusal = PlainTextResponse("The embedded warehouse refuses web pages and foreign host names.", 403)
             await refusal(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -92,19 +95,19 @@ class RequestFilter:
 
 
 def require_password(app: Starlette, password: str) -> None:
-    """Logins need ``password``, under any name, and get the shared databases."""
+    """Let a login in only with ``password``, under any user name; all sessions share the databases."""
     login = _route(app, "login_request")
     answer = login.endpoint
 
     async def checked(request: Request) -> Response:
         given = await _login(request)
         if given is None:
-            return PlainTextResponse("This is no login.", 400)
+            return PlainTextResponse("This is not a login request.", 400)
         entered = str(given.get("PASSWORD", "")).encode(errors="backslashreplace")
         if not hmac.compare_digest(entered, password.encode()):
             return JSONResponse({"success": False, "code": "390100", "message": REFUSAL, "data": {}})
-        if {"FAKESNOW_DB_PATH", "nop_regexes"} & given["SESSION_PARAMETERS"].keys():  # another DuckDB, not confined
-            return PlainTextResponse("This warehouse has one place for its data.", 403)
+        if {"FAKESNOW_DB_PATH", "nop_regexes"} & given["SESSION_PARAMETERS"].keys():  # another DuckDB, unrestricted
+            return PlainTextResponse("Session parameters may not choose another data folder.", 403)
         answered: Response = await answer(request)
         return answered
 
@@ -112,7 +115,7 @@ def require_password(app: Starlette, password: str) -> None:
 
 
 async def _login(request: Request) -> dict[str, Any] | None:
-    """The data of a login request; None when it is none, or too large."""
+    """The data of a login request; None for another request or one that is too large."""
     try:
         if int(request.headers.get("Content-Length", "")) > LOGIN_BYTES:
             return None
@@ -134,7 +137,7 @@ def _route(app: Starlette, name: str) -> Route:
 
 
 def sign_uploads(server: Any) -> None:
-    """Uploads to a stage need an address from a PUT's answer, signed; fakesnow accepts every address."""
+    """Accept an upload only at the signed address from a PUT's answer; fakesnow accepts any address."""
     key = secrets.token_bytes(32)
     unsigned = server.gcs_stage_info
     upload = _route(server.app, "bucket_upload")
@@ -151,7 +154,7 @@ def sign_uploads(server: Any) -> None:
     async def checked(request: Request) -> Response:
         given = request.query_params.get("signature", "")
         if not hmac.compare_digest(given.encode(), signature(request.path_params["path"]).encode()):
-            return PlainTextResponse("This address was not given out.", 403)
+            return PlainTextResponse("The address has no valid signature.", 403)
         answered: Response = await answer(request)
         return answered
 

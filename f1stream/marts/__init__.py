@@ -1,1 +1,1 @@
-"""The dbt project that builds the marts, and what reads them."""
+"""Running dbt, which builds the marts, and publishing them to the page."""

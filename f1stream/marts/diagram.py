@@ -1,4 +1,4 @@
-"""``python -m f1stream.marts.diagram``: writes ``dbt/TABLES.md``, the marts as a diagram, from dbt's manifest."""
+"""``python -m f1stream.marts.diagram`` writes ``dbt/TABLES.md``: the marts as a diagram, from dbt's manifest."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from f1stream.settings import settings
 FILE = folder() / "TABLES.md"
 HEAD = """# The marts
 
-Made from dbt's manifest by `make diagram`; a test holds this file to it. Every column is described in the project's
-own documentation: `f1stream dbt docs generate`, then `f1stream dbt docs serve`.
+Generated from dbt's manifest by `make diagram`; a test fails when this file is out of date. How the marts are built
+and queried: [docs/marts.md](../docs/marts.md). Every column is described in dbt's own documentation:
+`f1stream dbt docs generate`, then `f1stream dbt docs serve`.
 
-A line is a foreign key that dbt tests. `race_laps_obt` and `telemetry` are wide and left out of the picture.
+A line is a foreign key that dbt tests. The diagram shows facts and dimensions; the marts made of them for one reader
+each are only in the table below it.
 """
-WIDE = {"race_laps_obt", "telemetry"}
+DIAGRAMMED = ("facts", "dimensions")
+"""Folders of marts. Marts outside them join others for one reader, and would cross the diagram with lines."""
 Node = dict[str, Any]
 
 
 def tables(manifest: Node) -> str:
-    """The text of ``TABLES.md``: a mermaid diagram of keys and foreign keys, and a row per mart."""
+    """The text of ``TABLES.md``: a mermaid diagram of keys and foreign keys, and a table with a row per mart."""
     marts = {
         node["unique_id"]: node
         for node in manifest["nodes"].values()
@@ -39,12 +42,16 @@ def tables(manifest: Node) -> str:
     lines = [HEAD, "```mermaid", "erDiagram"]
     lines += sorted(_relations(marts, tests))
     for node in sorted(marts.values(), key=lambda node: str(node["name"])):
-        if node["name"] not in WIDE:
+        if _is_diagrammed(node):
             lines += _entity(node, _columns_with(tests, node, "unique"), _columns_with(tests, node, "relationships"))
-    lines += ["```", "", "| mart | one row per, and what for | built as |", "| --- | --- | --- |"]
+    lines += ["```", "", "| mart | what one row is | built as |", "| --- | --- | --- |"]
     for node in sorted(marts.values(), key=lambda node: (node["fqn"][2:-1], node["name"])):
         lines.append(f"| `{node['name']}` | {node['description']} | {node['config']['materialized']} |")
     return "\n".join(lines) + "\n"
+
+
+def _is_diagrammed(mart: Node) -> bool:
+    return mart["fqn"][-2] in DIAGRAMMED
 
 
 def _columns_with(tests: list[Node], node: Node, kind: str) -> set[str]:
@@ -58,12 +65,12 @@ def _columns_with(tests: list[Node], node: Node, kind: str) -> set[str]:
 def _relations(marts: dict[str, Node], tests: list[Node]) -> Iterator[str]:
     for test in tests:
         if test["test_metadata"]["name"] == "relationships":
-            child = marts[test["attached_node"]]["name"]
+            child = marts[test["attached_node"]]
             (parent,) = (
                 marts[other]["name"] for other in test["depends_on"]["nodes"] if other != test["attached_node"]
             )
-            if child not in WIDE:
-                yield f"    {parent} |o--o{{ {child} : {test['column_name']}"
+            if _is_diagrammed(child):
+                yield f"    {parent} |o--o{{ {child['name']} : {test['column_name']}"
 
 
 def _entity(node: Node, unique: set[str], foreign: set[str]) -> Iterator[str]:
@@ -78,7 +85,7 @@ def _entity(node: Node, unique: set[str], foreign: set[str]) -> Iterator[str]:
 
 
 def write(file: Path = FILE) -> None:
-    """Write the file anew."""
+    """Replace the file."""
     file.write_text(tables(manifest(settings())))
 
 

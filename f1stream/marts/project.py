@@ -1,4 +1,4 @@
-"""Running dbt on the project, with a profile made from the settings."""
+"""Runs dbt on the project, with a profile generated from the settings."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ from f1stream.settings import Settings, settings
 SECRETS = {
     "password": "PASSWORD", "token": "TOKEN", "private_key": "KEY", "private_key_passphrase": "KEY_PASSPHRASE",
 }  # fmt: skip
-"""Fields of a profile that dbt reads from the environment, under names that it never prints."""
+"""Profile fields that dbt reads from the environment; it never prints variables named ``DBT_ENV_SECRET_…``."""
 THREADS = 4
+"""Models that dbt builds at a time."""
 NICENESS = 10
-"""Of a job's build: on a machine that also races, the race comes first."""
+"""Of a job's build: on a machine that also runs a race, the race has priority."""
 TARGETS = ("dev", "pr", "staging", "prod")
+"""Build targets; the schemas of each are in ``docs/marts.md``."""
 
 
 def folder() -> Path:
-    """Where the dbt project is: beside the sources, or within the installed package."""
+    """Folder of the dbt project: beside the sources, or in the installed package."""
     beside = Path(__file__).resolve().parents[2] / "dbt"
     return beside if (beside / "dbt_project.yml").is_file() else Path(__file__).resolve().parents[1] / "dbt_project"
 
 
 def default_target(settings: Settings) -> str:
-    """As set; without it, production for the embedded warehouse and development for Snowflake."""
+    """F1STREAM_DBT_TARGET; without it ``prod`` for the embedded warehouse and ``dev`` for Snowflake."""
     return settings.dbt_target or ("prod" if settings.embedded_warehouse else "dev")
 
 
 def profile(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
-    """The profile, with secrets named only, and the environment that holds them."""
+    """The profile, which refers to secrets by name, and the environment variables that hold them."""
     client = settings.warehouse_client()
     field = {"private_key_file": "private_key_path", "private_key_file_pwd": "private_key_passphrase"}
     output: dict[str, Any] = {field.get(name, name): value for name, value in client.items()}
-    if output.get("authenticator") == "SNOWFLAKE_JWT":  # dbt tells it from the key
+    if output.get("authenticator") == "SNOWFLAKE_JWT":  # dbt infers it from the key
         del output["authenticator"]
     environment = {}
     for name, variable in SECRETS.items():
@@ -61,18 +63,18 @@ def profile(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def schema_of_marts(settings: Settings) -> str:
-    """Where dbt builds the marts: production has a schema for each layer, the other targets one for everything."""
+    """The schema of the marts: target ``prod`` has a schema per layer, the other targets one for all layers."""
     outputs = profile(settings)[0]["f1stream"]["outputs"]
     return str(outputs[default_target(settings)]["schema"])
 
 
 def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:
-    """Run dbt in this process, as its own command line would; returns whether it succeeded."""
+    """Run dbt in this process with command-line arguments; returns whether it succeeded."""
     from dbt.cli.main import dbtRunner  # noqa: PLC0415 - dbt takes seconds to import
 
     home = settings.folder("dbt").resolve()
-    told, environment = profile(settings)
-    (home / "profiles.yml").write_text(json.dumps(told, indent=1))  # JSON is YAML
+    profiles, environment = profile(settings)
+    (home / "profiles.yml").write_text(json.dumps(profiles, indent=1))  # JSON is valid YAML
     os.environ.update(
         environment
         | {
@@ -83,21 +85,21 @@ def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
     )
-    done = dbtRunner().invoke(list(arguments))
-    if isinstance(done.exception, SystemExit):  # a signal's; dbt takes it for an error like any other
-        raise done.exception
-    return bool(done.success)
+    result = dbtRunner().invoke(list(arguments))
+    if isinstance(result.exception, SystemExit):  # raised by a signal handler; dbt catches it like any error
+        raise result.exception
+    return bool(result.success)
 
 
 def manifest(settings: Settings) -> dict[str, Any]:
-    """What dbt says of the project: every node, source and exposure. Needs no warehouse."""
+    """dbt's manifest: every node, source and exposure of the project. Needs no warehouse."""
     if not run_dbt(settings, ["parse", "--quiet"]):
-        raise RuntimeError("dbt could not parse the project; what it said is above.")
-    told: dict[str, Any] = json.loads((settings.home / "dbt" / "target" / "manifest.json").read_text())
-    return told
+        raise RuntimeError("dbt could not parse the project; its error is above.")
+    content: dict[str, Any] = json.loads((settings.home / "dbt" / "target" / "manifest.json").read_text())
+    return content
 
 
-if __name__ == "__main__":  # the child of a job, which holds the lock for it
+if __name__ == "__main__":  # the child of a job, which holds the lock
     os.nice(NICENESS)
     terminate_with_parent()
     raise SystemExit(0 if run_dbt(settings(), sys.argv[1:]) else 1)

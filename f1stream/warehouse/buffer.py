@@ -1,4 +1,4 @@
-"""Records that wait in memory until they are loaded, and their acknowledgements."""
+"""Records buffered in memory until they are loaded, and their pending acknowledgements."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from f1stream.warehouse.tables import DecodedRecord
 
 @dataclass(frozen=True, slots=True)
 class FlushLimits:
-    """What makes a flush: any one of them."""
+    """The buffer is flushed when it reaches any one of them."""
 
     rows: int
+    """Rows of the raw tables."""
     size: int
     """Bytes of Kafka values."""
     age_s: float
-    """Since the oldest record came."""
+    """Age of the oldest buffered record, s."""
 
 
 @dataclass(slots=True)
 class RecordBuffer:
-    """Records of several partitions, of each in the order of the log."""
+    """Records of several partitions, each in the order of its log."""
 
     batches: dict[Partition, PartitionBatch] = field(default_factory=dict)
     pending: dict[Partition, list[PendingAck]] = field(default_factory=dict)
-    """The acknowledgement of every record that was added since the buffer was cleared."""
+    """The acknowledgement of every record added since the buffer was cleared, loaded ones too."""
     rows: int = 0
     size: int = 0
     oldest_s: float = 0.0
-    """When the oldest record came."""
+    """When the oldest record was added, on the sink's monotonic clock (s)."""
 
     def add(
         self,
@@ -42,7 +43,7 @@ class RecordBuffer:
         ack: PendingAck,
         now: float,
     ) -> None:
-        """Add a record; ``first`` is the offset that must be the next to load when it is the only one."""
+        """Add a record. ``first`` is the partition's next offset to load if this is its only buffered record."""
         if not self.batches:
             self.oldest_s = now
         if partition in self.batches:
@@ -54,13 +55,13 @@ class RecordBuffer:
         self.size += record.size
 
     def is_due(self, limits: FlushLimits, now: float) -> bool:
-        """Whether there is something to flush, and enough of it or old enough."""
+        """Whether the buffer has records and has reached one of the limits."""
         return bool(self.batches) and (
             self.rows >= limits.rows or self.size >= limits.size or now - self.oldest_s >= limits.age_s
         )
 
     def loaded_to(self, partition: Partition, next_offset: int) -> None:
-        """The warehouse has everything of ``partition`` before ``next_offset``."""
+        """Drop the records of ``partition`` before ``next_offset``, which are loaded, and mark them as done."""
         rest = self.batches[partition].from_offset(next_offset)
         for ack in self.pending[partition]:
             ack.done = ack.done or ack.event.message.offset < next_offset
@@ -74,7 +75,7 @@ class RecordBuffer:
         return next(ack.event.message for ack in self.pending[partition] if ack.event.message.offset == offset)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         self.batches.clear()
         self.pending.clear()
         self.rows = self.size = 0

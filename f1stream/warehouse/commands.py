@@ -1,4 +1,4 @@
-"""What ``f1stream warehouse`` prints."""
+"""The commands ``f1stream warehouse init``, ``status`` and ``sql``: what they do and print."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def show_status(settings: Settings) -> None:
         lags = asyncio.run(_lags(settings, loaded))
     except (BrokerError, TimeoutError) as error:
         lags = {}
-        print(f"Lag is not known: {error}", file=sys.stderr)  # noqa: T201
+        print(f"The lag is unknown: {error}", file=sys.stderr)  # noqa: T201
     table = Table("table", "rows", "last load (UTC)", "records behind Kafka")
     for part in loaded:
         last = part.last_load.isoformat(" ", "seconds") if part.last_load else "never"

@@ -8,28 +8,26 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 import snowflake.connector
-from snowflake.connector import SnowflakeConnection
-from snowflake.connector import errors as refused
+from snowflake.connector import SnowflakeConnection, errors
 from snowflake.connector.cursor import SnowflakeCursor
 
 from f1stream.settings import Settings
 from f1stream.warehouse.errors import WarehouseError
 
 LOGIN_TIMEOUT_S = 10
+"""Seconds. A login that takes longer raises an error."""
 NETWORK_TIMEOUT_S = 30
-"""For each request; the connector itself tries again within it."""
+"""Seconds for each request, the connector's own retries included; then it raises an error."""
 STATEMENT_TIMEOUT_S = 300
+"""Seconds. Snowflake cancels a statement that runs longer."""
 LOCK_TIMEOUT_S = 30
-"""Another worker's transaction on the offsets lasts seconds; one that lasts longer is tried again later."""
+"""Seconds. A statement that waits longer for another worker's transaction fails; the loader retries it."""
 
-logging.getLogger("snowflake.connector").setLevel(logging.CRITICAL)  # what fails is raised, and told by us
+logging.getLogger("snowflake.connector").setLevel(logging.CRITICAL)  # errors are raised, and logged by the caller
 
 
 class Warehouse:
-    """One session with the warehouse at a time: opened when first used, and again after it was lost.
-
-    Not for several threads at once.
-    """
+    """A session with the warehouse, opened at first use and reopened after it was lost. Not thread-safe."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -38,27 +36,28 @@ class Warehouse:
     def execute(
         self, sql: str, parameters: Sequence[Any] = (), *, content: IO[bytes] | None = None
     ) -> SnowflakeCursor:
-        """Run one statement. Raises snowflake.connector.Error; a session that has ended is not used again.
+        """Run one statement. Raises snowflake.connector.Error; a lost session is closed and the next call reopens it.
 
-        ``content``: of the file that a PUT names; without it the file is read.
+        ``content``: the bytes that a PUT uploads; without it the connector reads the file that the PUT names.
         """
         try:
-            return self._session().cursor().execute(sql, tuple(parameters) or None, file_stream=content) or _nothing()
+            cursor = self._session().cursor()
+            return cursor.execute(sql, tuple(parameters) or None, file_stream=content) or _no_answer()
         except snowflake.connector.Error as error:
-            if not isinstance(error, refused.ProgrammingError) or _session_is_gone(error):
+            if not isinstance(error, errors.ProgrammingError) or _session_is_gone(error):
                 self.close()
             raise
 
     @contextmanager
     def transaction(self) -> Iterator[Callable[..., SnowflakeCursor]]:
-        """A function like ``execute`` for the statements of one transaction; it is for the caller to commit.
+        """Begin a transaction and yield an ``execute`` for its statements. The caller commits.
 
-        Whatever is raised ends the session, and with it the transaction: none of it can happen outside.
+        Any exception closes the session, which rolls back: no later statement can run outside the transaction.
         """
         connection = self._session()
 
         def execute(sql: str, parameters: Sequence[Any] = ()) -> SnowflakeCursor:
-            return connection.cursor().execute(sql, tuple(parameters) or None) or _nothing()
+            return connection.cursor().execute(sql, tuple(parameters) or None) or _no_answer()
 
         try:
             execute("begin")
@@ -68,7 +67,7 @@ class Warehouse:
             raise
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """The rows of a query, with lower-case names. Raises snowflake.connector.Error."""
+        """The rows of a query, with column names in lower case. Raises snowflake.connector.Error."""
         cursor = self.execute(sql, parameters)
         names = [column.name.lower() for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -84,9 +83,9 @@ class Warehouse:
                 why = (
                     error.strerror
                     if isinstance(error, OSError)
-                    else "it is none in PEM, or the passphrase is another"
+                    else "it is not in PEM format, or the passphrase is wrong"
                 )
-                raise refused.DatabaseError(
+                raise errors.DatabaseError(
                     msg=f"F1STREAM_SNOWFLAKE_PRIVATE_KEY_FILE: no private key can be read from {file} ({why})."
                 ) from error
         return self._connection
@@ -109,21 +108,21 @@ class Warehouse:
         )
 
     def close(self) -> None:
-        """End the session; what it had begun is rolled back."""
+        """End the session; an open transaction is rolled back."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
                 connection.close(retry=False)
             except snowflake.connector.Error:
-                return  # it was gone already
+                return  # it had already ended
 
 
-def _nothing() -> SnowflakeCursor:
+def _no_answer() -> SnowflakeCursor:
     raise WarehouseError("The warehouse gave no answer.")
 
 
 SESSION_GONE = {390104, 390111, 390112, 390114, 390115, 390195}
-"""Snowflake's codes for a session or token that is not, or no longer, known."""
+"""Snowflake's error codes for an unknown or expired session or token."""
 
 
 def _session_is_gone(error: snowflake.connector.Error) -> bool:
@@ -131,14 +130,14 @@ def _session_is_gone(error: snowflake.connector.Error) -> bool:
 
 
 DATA_ERRORS = range(100_000, 101_000)
-"""Snowflake's codes for values that do not fit."""
+"""Snowflake's error codes for values that do not fit their column."""
 
 
 def refuses_data(error: snowflake.connector.Error) -> bool:
-    """Whether it is the rows that are refused, and will be again."""
-    return isinstance(error, refused.ProgrammingError) and error.errno in DATA_ERRORS
+    """Whether the error is about the rows: loading them again would fail again."""
+    return isinstance(error, errors.ProgrammingError) and error.errno in DATA_ERRORS
 
 
 def error_text(error: snowflake.connector.Error) -> str:
-    """What the warehouse said, on one line."""
+    """The warehouse's message, on one line."""
     return " ".join(str(error.raw_msg or error.msg or error).split())

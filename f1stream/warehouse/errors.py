@@ -1,4 +1,4 @@
-"""What the warehouse and its loader raise."""
+"""Errors of the warehouse and its loader."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class WarehouseError(UserError):
 
 
 class Fenced(Exception):
-    """Another worker has loaded some of these records, or the offsets are not what they were thought to be."""
+    """An offset in the warehouse is not the expected one: another worker has loaded some of these records."""
 
 
 class DataRefused(Exception):
-    """Among these records is one whose values do not fit its table; the text says why."""
+    """One of these records has a value that does not fit its table; the text says why."""

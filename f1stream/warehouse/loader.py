@@ -1,4 +1,4 @@
-"""Batches of records into the raw tables, and how far each partition is loaded, in one transaction."""
+"""Loads batches of records and their partitions' offsets in one transaction."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Execute = Callable[..., Any]
 
 
 class Loader:
-    """Loads batches. Not for several threads at once; every method may raise snowflake.connector.Error."""
+    """Loads batches. Not thread-safe; every method may raise snowflake.connector.Error."""
 
     def __init__(self, warehouse: Warehouse, name: str) -> None:
         self.warehouse = warehouse
         self.name = name
-        """Who loads, in ``LOAD_OFFSETS``."""
+        """This worker, in column ``loaded_by`` of ``LOAD_OFFSETS``."""
 
     def offsets(self) -> dict[Partition, LoadedOffset]:
-        """How far every partition is loaded, in its newest incarnation."""
+        """The loaded offset of every partition, in its newest incarnation."""
         rows = self.warehouse.rows(
             "select kafka_topic, kafka_partition, kafka_incarnation, next_offset, last_timestamp_ms, last_hash "
             "from RAW.LOAD_OFFSETS order by kafka_incarnation"
@@ -48,7 +48,7 @@ class Loader:
         }
 
     def begin_at(self, offsets: dict[Partition, LoadedOffset]) -> None:
-        """Insert the offsets of partitions, or of new incarnations of them; those that are there stay."""
+        """Insert first offsets of new partitions or incarnations; existing rows stay unchanged."""
         if not offsets:
             return
         self.warehouse.execute(
@@ -68,14 +68,15 @@ class Loader:
     def load(self, batches: list[PartitionBatch]) -> Counter[str]:
         """Load batches of different partitions in one transaction; returns the rows loaded by table.
 
-        1. Put the rows into the stage as Parquet files, from memory: nothing is left on disk whatever ends us. Files
-           that stay in the stage are not loaded twice: each attempt has names of its own.
-        2. Begin. Set the offset of every partition whose offset is the batch's first, and compare how many were set.
+        1. Put the rows into the stage as Parquet files, from memory: a crash leaves nothing on disk. A file that
+           remains in the stage is not loaded again: each attempt has its own file names.
+        2. Begin. Update the offset of every partition whose stored offset is the batch's first offset, and compare
+           the number of updated rows with the number of batches.
         3. Copy the files into the tables.
         4. Commit.
 
-        Raises Fenced when an offset is not the expected one, and DataRefused for values that do not fit; nothing is
-        loaded then. After a snowflake.connector.Error everything is loaded or nothing is.
+        Raises Fenced when an offset is not the expected one, and DataRefused for values that do not fit; then nothing
+        is loaded. After a snowflake.connector.Error either everything is loaded or nothing is.
         """
         try:
             return self._load(batches)
@@ -93,7 +94,7 @@ class Loader:
         files: list[tuple[Table, str]] = []
         for topic, own in by_table.items():
             table = tables.BY_TOPIC[topic]
-            # A name of its own for each attempt: COPY skips files whose names it remembers.
+            # A new name for each attempt: COPY skips files that it has loaded under the same name.
             files.append((table, f"{table.name.lower()}-{uuid.uuid4().hex}.parquet"))
             self._put(files[-1][1], self._parquet(table, own))
         with self.warehouse.transaction() as execute:
@@ -105,24 +106,24 @@ class Loader:
         return loaded
 
     def _new(self, batches: list[PartitionBatch]) -> Iterator[DecodedRecord]:
-        """All records but dead letters that are in the warehouse already: those are sent at least once.
+        """The records without dead letters that are already loaded: producers send those at least once.
 
-        The copies of a letter are in one partition. What was loaded before this batch is seen here, and when
-        something is loaded in between, the comparison fails.
+        All copies of a dead letter are in one partition, so the query sees every copy loaded before this batch. If
+        another worker loads one after the query, the comparison of offsets fails.
         """
-        known: set[tuple[Any, ...]] | None = None
+        loaded: set[tuple[Any, ...]] | None = None
         for batch in batches:
             if batch.partition.topic != topics.DEAD_LETTERS:
                 yield from batch.records
                 continue
-            if known is None:
-                known = self._known_letters(batches)
+            if loaded is None:
+                loaded = self._loaded_dead_letters(batches)
             for record in batch.records:
-                if record.rows and (identity := _identity(record.record)) not in known:
-                    known.add(identity)
+                if record.rows and (identity := _identity(record.record)) not in loaded:
+                    loaded.add(identity)
                     yield record
 
-    def _known_letters(self, batches: list[PartitionBatch]) -> set[tuple[Any, ...]]:
+    def _loaded_dead_letters(self, batches: list[PartitionBatch]) -> set[tuple[Any, ...]]:
         letters = [
             record.record
             for batch in batches

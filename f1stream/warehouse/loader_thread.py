@@ -1,4 +1,4 @@
-"""The loader for asyncio: its calls run in a thread, one at a time."""
+"""The loader for asyncio: its blocking calls run in a thread, one at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class BlockingLoader(Protocol):
-    """``Loader``, or a test's."""
+    """The methods of ``Loader`` that are called; tests have their own implementation."""
 
     def offsets(self) -> dict[Partition, LoadedOffset]:
         """See ``Loader``."""
@@ -26,10 +26,10 @@ class BlockingLoader(Protocol):
 
 
 class LoaderThread:
-    """Calls a loader where it blocks no other task.
+    """Calls a loader in a thread, so that it does not block the event loop. The sink's ``AsyncLoader``.
 
-    A call whose caller gave up (a timeout, a cancelled task) cannot be stopped. It goes on, and the next call waits
-    for its end: what it did is then in the warehouse, and the session is free.
+    A call whose caller gave up (a timeout, a cancelled task) cannot be stopped. It continues, and the next call waits
+    for it: only then is its effect in the warehouse and the session free.
     """
 
     def __init__(self, loader: BlockingLoader) -> None:
@@ -57,4 +57,4 @@ class LoaderThread:
     def _ended(self, work: asyncio.Future[Any]) -> None:
         self._session.release()
         if not work.cancelled():
-            work.exception()  # raised to whoever waits; asyncio warns of one that nobody has asked for
+            work.exception()  # marks it as retrieved: asyncio logs exceptions that no caller awaited

@@ -1,4 +1,4 @@
-"""Consecutive records of one partition on their way into the warehouse, and how far partitions are loaded."""
+"""Consecutive records of one partition that are loaded together, and the loaded offset of a partition."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Partition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LoadedOffset:
-    """How far one partition is loaded."""
+    """How far one partition is loaded: the warehouse has everything before ``next_offset``."""
 
     incarnation: int
-    """How often its topic had been deleted and created again."""
+    """How often its topic was deleted and created again."""
     next_offset: int
     last_timestamp_ms: int | None = None
     last_hash: str | None = None
-    """Of the last record loaded; None before the first."""
+    """Of the value of the last loaded record; None before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class PartitionBatch:
     partition: Partition
     incarnation: int
     first_offset: int
-    """The offset that must be the next to load."""
+    """The next offset to load: the warehouse's offset must be this one, or the load is fenced."""
     records: list[DecodedRecord]
-    """At least one. Before the first there may be offsets that the log does not have."""
+    """At least one. There may be offsets before the first record that the log does not have."""
 
     @property
     def next_offset(self) -> int:
@@ -45,16 +45,16 @@ class PartitionBatch:
         return self.records[-1].origin.offset + 1
 
     def from_offset(self, offset: int) -> PartitionBatch | None:
-        """The records from ``offset`` on; None when there are none."""
+        """The batch without the records before ``offset``; None when no record is left."""
         rest = [record for record in self.records if record.origin.offset >= offset]
         return replace(self, first_offset=max(self.first_offset, offset), records=rest) if rest else None
 
     def before_offset(self, offset: int) -> PartitionBatch:
-        """The records before ``offset``, which are some of them but not all."""
+        """The batch without the records from ``offset`` on; at least one record must be left."""
         return replace(self, records=[record for record in self.records if record.origin.offset < offset])
 
     def without_rows(self) -> PartitionBatch:
-        """The same offsets, without rows: they count as loaded, and nothing is."""
+        """The same offsets without rows: loading it moves the offset and inserts nothing."""
         return replace(self, records=[record.without_rows() for record in self.records])
 
 
@@ -71,5 +71,5 @@ def halves(batches: list[PartitionBatch]) -> tuple[list[PartitionBatch], list[Pa
 
 
 def rows_of(batches: Iterable[PartitionBatch]) -> int:
-    """How many rows the batches have."""
+    """Number of rows in the batches."""
     return sum(record.rows for batch in batches for record in batch.records)

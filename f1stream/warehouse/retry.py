@@ -1,4 +1,4 @@
-"""Doing something again until it succeeds."""
+"""Retries work with exponential backoff until it succeeds."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Retries with exponential backoff, without end, what fails because something is away."""
+    """Retries without end, with exponential backoff, work that fails because a service is away."""
 
     transient: tuple[type[Exception], ...]
-    """What is raised then. Anything else is raised to the caller."""
+    """Exceptions that are retried. Any other is raised to the caller."""
     longest_s: float
-    """Longest pause between two attempts."""
+    """Longest pause between two attempts, s."""
     describe: Callable[[BaseException], str]
     """An error as a sentence."""
     waits_for: Callable[[str | None], None]
-    """Called with a sentence after a failure, and with None after a success."""
+    """Called with the reason, a sentence, after each failure, and with None after a success."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def until_done(self, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of ``work``, however long it takes."""
+        """Call ``work`` until it succeeds; returns its result."""
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type(self.transient),
             wait=wait_random_exponential(multiplier=0.2, max=self.longest_s),
@@ -42,7 +42,7 @@ class Retry:
         return result
 
     def failed(self, what: str, error: BaseException | None) -> None:
-        """Report a failed attempt; ``what`` says of what."""
+        """Report and log a failed attempt; ``what`` is the sentence before the error."""
         sentence = what if error is None else f"{what} {self.describe(error)}"
         self.waits_for(sentence)
         log.warning("%s", sentence)

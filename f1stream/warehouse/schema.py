@@ -1,14 +1,16 @@
-"""The warehouse's objects: made from numbered DDL files, as often as one likes, and what they hold."""
+"""Creates the warehouse's objects from numbered DDL files, idempotently, and reports what they hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
+from io import StringIO
 from string import Template
 from typing import Any
 
 import snowflake.connector
+from snowflake.connector.util_text import split_statements
 
 from f1stream.jolpica.resources import ALL as JOLPICA
 from f1stream.warehouse import tables
@@ -16,13 +18,13 @@ from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
 
 MISSING = 2003
-"""Snowflake's code for an object that does not exist (or that one may not see)."""
+"""Snowflake's error code for an object that does not exist, or that the role may not see."""
 
 
 def create(warehouse: Warehouse, database: str) -> Iterator[str]:
-    """Create what does not exist yet, and add columns that models have gained; yields what was done, in sentences.
+    """Create what does not exist yet, and add columns for new fields of the models; yields a line for each step.
 
-    Raises WarehouseError with the statement that failed.
+    Raises WarehouseError with the failed statement.
     """
     values = {"database": database} | {
         table.name.lower(): ", ".join(f"{column.name} {column.type.lower()}" for column in table.columns)
@@ -57,28 +59,27 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
                 yield f"RAW.{table.name}: column {column.name} added."
 
 
-def _statements(text: str) -> Iterator[str]:
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
-    for statement in "\n".join(lines).split(";"):
-        if statement.strip():
-            yield statement.strip()
+def _statements(script: str) -> Iterator[str]:
+    for statement, _ in split_statements(StringIO(script), remove_comments=True):
+        if plain := statement.strip().removesuffix(";"):
+            yield plain
 
 
 @dataclass(frozen=True, slots=True)
 class TableStatus:
-    """One topic's table."""
+    """The raw table of one topic."""
 
     table: str
     topic: str
     rows: int
     last_load: Any
-    """UTC; None before the first."""
+    """Time of the last load (UTC); None before the first."""
     next_offsets: dict[int, int]
-    """By partition, of the newest incarnation."""
+    """The next offset to load by partition, in its newest incarnation."""
 
 
 def status(warehouse: Warehouse) -> list[TableStatus]:
-    """What every raw table holds. Raises WarehouseError when they are not there."""
+    """The status of every raw table. Raises WarehouseError when the tables do not exist."""
     try:
         offsets = warehouse.rows(
             "select kafka_topic, kafka_partition, next_offset, loaded_at from RAW.LOAD_OFFSETS"
@@ -90,7 +91,7 @@ def status(warehouse: Warehouse) -> list[TableStatus]:
         }
     except snowflake.connector.Error as error:
         if error.errno == MISSING:
-            raise WarehouseError("The tables are not there: run `f1stream warehouse init`.") from error
+            raise WarehouseError("The tables do not exist: run `f1stream warehouse init`.") from error
         raise WarehouseError(error_text(error)) from error
     return [
         TableStatus(

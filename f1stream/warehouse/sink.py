@@ -1,7 +1,7 @@
-"""Kafka records into the warehouse, each exactly once, whatever dies.
+"""Buffers Kafka records and loads them into the warehouse, each exactly once across crashes and rebalances.
 
-The offsets in the warehouse are the truth. They are compared and set in the transaction that copies the rows: of two
-workers that hold the same records one commits, and the other's comparison fails.
+The offsets in the warehouse are authoritative, not Kafka's. They are compared and set in the transaction that copies
+the rows: of two workers with the same records one commits, and the other's comparison fails.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ from models import DeadLetter
 log = logging.getLogger("f1stream")
 CONSUMER = "archive"
 OFFSETS_WITHIN_S = 20.0
-"""A rebalance waits this long for the warehouse; after that, the first batch does."""
+"""Seconds that a rebalance waits for the warehouse's offsets; after that, the first batch waits for them."""
 
 
 class AsyncLoader(OffsetStore, Protocol):
-    """The warehouse."""
+    """The warehouse as the sink uses it; ``LoaderThread`` implements it."""
 
     async def load(self, batches: list[PartitionBatch]) -> Counter[str]:
         """Load batches of different partitions in one transaction; returns the rows loaded by table.
 
-        Raises Fenced and DataRefused; nothing is loaded then. After any other error it may be loaded or not.
+        Raises Fenced and DataRefused; then nothing is loaded. After any other error all or nothing is loaded.
         """
 
 
 class ArchiveSink:
-    """Buffers records, loads them, and acknowledges what is loaded."""
+    """Buffers records, loads them, and acknowledges the loaded ones."""
 
     def __init__(
         self, loader: AsyncLoader, kafka_log: TopicLog, outputs: Outputs, limits: FlushLimits, retry: Retry, *,
@@ -59,11 +59,11 @@ class ArchiveSink:
         self.offsets_within_s = OFFSETS_WITHIN_S
         self._assignment = Assignment(loader, kafka_log)
         self._next: dict[Partition, int] = {}
-        """The next offset to receive, of partitions of which something was received since they were assigned."""
+        """The next offset to receive, for partitions with a record received since the assignment."""
         self._dead_letters: list[Output] = []
-        """Of records in the buffer; not delivered yet."""
+        """Dead letters of buffered records that are not delivered yet."""
         self._is_current: Callable[[], bool] = lambda: False
-        """Whether the partitions of the buffered records are still ours."""
+        """Whether the buffered records' partitions are still assigned to this worker."""
         self._acknowledge: Acknowledge
         self._lock = asyncio.Lock()
         """Records are received and flushed by different tasks."""
@@ -71,19 +71,19 @@ class ArchiveSink:
     # -- assignment ------------------------------------------------------------------------------------------
 
     async def assigned(self, positions: Mapping[Partition, int]) -> dict[Partition, int]:
-        """Partitions are ours now, and are read from ``positions``: returns those to be read from further back."""
+        """Partitions were assigned and are read from ``positions``; returns those to read from an earlier offset."""
         self._assignment = assignment = Assignment(self._loader, self._log, dict(positions))
         try:
             async with asyncio.timeout(self.offsets_within_s):
                 await assignment.load_offsets()
         except self._retry.transient as error:
-            self._retry.failed("The warehouse does not say how far partitions are loaded.", error)
+            self._retry.failed("The loaded offsets cannot be read from the warehouse.", error)
             return {}
         self._retry.waits_for(None)
         return assignment.rewind()
 
     def _reset(self) -> None:
-        """Forget what is not loaded: it is delivered again, here or to another worker."""
+        """Drop what is not loaded: Kafka delivers it again, to this worker or to another."""
         self.acks.reset()
         self.buffer.clear()
         self._next.clear()
@@ -94,9 +94,9 @@ class ArchiveSink:
     async def receive(self, batch: Batch, acknowledge: Acknowledge) -> None:
         """Buffer the records of a batch, and flush as often as it is due. Raises SequenceGap.
 
-        Records of revoked partitions are left out; what is loaded already is only acknowledged.
+        Records of revoked partitions are dropped; records that are already loaded are only acknowledged.
         """
-        async with self._lock:  # a flush of the previous assignment may still be going on
+        async with self._lock:  # a flush of the previous assignment may still be running
             if not self._is_current():
                 self._reset()
             self._is_current, self._acknowledge = batch.is_current, acknowledge
@@ -111,7 +111,7 @@ class ArchiveSink:
                 if self._is_due():
                     await self._flush()
             await self._deliver_dead_letters()
-            if not self.buffer.batches:  # all of it was loaded before
+            if not self.buffer.batches:  # every record was already loaded
                 await self.acks.acknowledge(acknowledge)
 
     async def _receive(
@@ -138,21 +138,26 @@ class ArchiveSink:
         self.buffer.add(partition, loaded, first, decoded, ack, self._clock())
 
     async def _skip(self, assignment: Assignment, partition: Partition, first: int, found: int) -> None:
-        """Offsets are missing. A log may lack some (markers of transactions, records that retention deleted).
+        """Handle a gap in the offsets: transaction markers and records deleted by retention leave gaps in a log.
 
-        Raises SequenceGap unless they are the first of this assignment and the log lacks them. What is buffered is
-        loaded before, so that the restarted worker reads from there. Records that were deleted before they were
-        loaded become one dead letter.
+        Raises SequenceGap unless the gap is at the start of this assignment and is in the log itself. The buffer is
+        flushed first, so that the restarted worker reads from the gap. Records deleted before they were loaded become
+        one dead letter.
         """
         ours = partition in self._next or assignment.read_from[partition] > first
-        if ours or await self._log.next_record(partition, first) < found:  # the consumer left some out
+        if ours or await self._log.next_record(partition, first) < found:  # the consumer skipped a record
             await self._flush()
-            raise SequenceGap(f"{partition.topic}[{partition.partition}] goes on at {found}, {first} is next to load")
+            raise SequenceGap(f"{partition.topic}[{partition.partition}] continues at {found}, not at {first}")
         begin = (await self._log.first_offsets([partition]))[partition]
         if begin <= first:
             return
         lost = min(begin, found) - first
-        log.error("%s[%d]: %d records from %d on were deleted before they were loaded.", *partition, lost, first)
+        log.error(
+            "%s[%d]: %d records from offset %d on were deleted by retention before they were loaded.",
+            *partition,
+            lost,
+            first,
+        )
         metrics.DEAD_LETTERS.labels(CONSUMER, partition.topic).inc()
         letter = DeadLetter(
             consumer=CONSUMER, topic=partition.topic, partition=partition.partition, offset=first, timestamp_ms=0,
@@ -166,7 +171,7 @@ class ArchiveSink:
     # -- flushing --------------------------------------------------------------------------------------------
 
     async def flush_if_due(self) -> None:
-        """Flush what no later record makes due."""
+        """Flush the buffer when it is old enough, also if no further record arrives."""
         async with self._lock:
             if self._is_due():
                 await self._flush()
@@ -175,22 +180,22 @@ class ArchiveSink:
         return self.buffer.is_due(self._limits, self._clock())
 
     async def _flush(self) -> None:
-        """Load everything in the buffer so that a crash between any two steps loses and repeats nothing.
+        """Load everything in the buffer so that a crash between any two steps loses and duplicates nothing.
 
-        1. Deliver the dead letters of records that could not be decoded, and wait until the broker has them. Their
-           offsets are loaded with the others: a crash in between would lose the letters.
-        2. Stop if the partitions were revoked. Their new owner reads the records again from what is loaded.
-        3. After an attempt that failed, reload the offsets and drop what is loaded: the commit may have succeeded
-           though its answer was lost.
+        1. Deliver the dead letters of records that could not be decoded, and wait for the broker's acknowledgement.
+           The offsets of those records are loaded with the others: delivered later, a crash would lose the letters.
+        2. Stop if the partitions were revoked. Their new owner reads the records again from the loaded offset.
+        3. After a failed attempt, reload the offsets from the warehouse and drop the loaded records: the commit may
+           have succeeded although its answer was lost.
         4. In one transaction (``Loader.load``) compare and set the offset of each partition, copy the rows, commit.
-           The comparison fails when another worker has loaded one of the records (the fence): nothing is loaded, and
+           The comparison fails when another worker has loaded one of the records (fencing): nothing is loaded, and
            the attempt counts as failed.
-           A part whose data are refused is halved until the record is found. Its dead letter is delivered before its
-           offset is loaded, without rows.
-        5. Acknowledge, for each partition, the records that are loaded. Acknowledged before the commit, they would be
-           skipped by a worker that starts while the warehouse is away, and it would stop at the gap.
+           A batch with refused data is halved until the record is found. Its dead letter is delivered before its
+           offset is loaded without rows.
+        5. Acknowledge the loaded records of each partition. Acknowledged before the commit, a worker that starts
+           while the warehouse is away would skip them, and would stop at the gap.
 
-        Steps 2 to 4 are repeated with backoff while the warehouse or the broker is away.
+        Steps 2 to 4 are retried with backoff while the warehouse or the broker is away.
         """
         await self._deliver_dead_letters()
         metrics.FLUSH_ROWS.set(self.buffer.rows)
@@ -217,7 +222,7 @@ class ArchiveSink:
         self._dead_letters.clear()
 
     def _drop_loaded(self, offsets: Mapping[Partition, LoadedOffset]) -> None:
-        """Keep only what is not loaded. Raises SequenceGap when a record before the buffered ones is not loaded."""
+        """Drop the loaded records. Raises SequenceGap when a record before the buffered ones is not loaded."""
         for partition, batch in list(self.buffer.batches.items()):
             loaded = offsets[partition]
             if loaded.incarnation != batch.incarnation or loaded.next_offset < batch.first_offset:
@@ -234,7 +239,7 @@ class ArchiveSink:
             rows = await self._loader.load(batches)
         except Fenced as fenced:
             metrics.FENCED.inc()
-            raise WarehouseError(f"Another worker has loaded records of ours: {fenced}.") from fenced
+            raise WarehouseError(f"Another worker has loaded records of this worker: {fenced}.") from fenced
         except DataRefused as refused:
             await self._load_in_parts(batches, str(refused))
             return
@@ -244,8 +249,8 @@ class ArchiveSink:
             self.buffer.loaded_to(batch.partition, batch.next_offset)
 
     async def _load_in_parts(self, batches: list[PartitionBatch], reason: str) -> None:
-        """Halve what is refused; a single record becomes a dead letter, and its offset is loaded without rows."""
-        log.info("Looking for what is refused among %d rows: %s", rows_of(batches), reason)
+        """Load refused data by halves; a single record becomes a dead letter, and only its offset is loaded."""
+        log.info("Searching %d rows for the refused record: %s", rows_of(batches), reason)
         parts = halves(batches)
         if parts is None:
             (batch,) = batches

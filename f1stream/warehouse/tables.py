@@ -1,7 +1,7 @@
-"""The raw tables: their columns come from the models, and a Kafka record becomes rows of them.
+"""The raw tables: columns derived from the models, and the conversion of a Kafka record into rows.
 
-Every row says which record it came from (topic, incarnation, partition, offset, and index within the record): that
-is its identity. It also says of which run it is: ``source`` and ``epoch``. Timestamps are UTC without a zone.
+Every row has the identity of its record (topic, incarnation, partition, offset, and index within the record) and of
+its run (``source`` and ``epoch``). Timestamps are UTC without a zone.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from models import DeadLetter, Lap, Message, Packet
 from models.packet import COLUMNS
 
 Values = dict[str, list[Any]]
-"""Column by column."""
+"""The values of a table's rows, by column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column, in Snowflake's terms and Arrow's."""
+    """A column with its Snowflake type and its Arrow type."""
 
     name: str
     type: str
@@ -35,7 +35,7 @@ class Column:
 
     @property
     def expression(self) -> str:
-        """The column's value in a COPY from Parquet."""
+        """The SQL expression of the column in a COPY from Parquet."""
         if self.type == "VARIANT":
             return f"parse_json($1:{self.name})"
         return f"$1:{self.name}::{self.type}"
@@ -65,61 +65,62 @@ def _plain_type(hint: Any) -> type:
 
 def _columns_of(model: type[BaseModel], names: Iterable[str]) -> tuple[Column, ...]:
     hints = get_type_hints(model)
-    return _columns(**{REFUSED.get(name, name): _plain_type(hints[name]) for name in names})
+    return _columns(**{RENAMED_FIELDS.get(name, name): _plain_type(hints[name]) for name in names})
 
 
-REFUSED = {"topic": "refused_topic", "partition": "refused_partition", "offset": "refused_offset"}
-"""A dead letter's own fields that would be mistaken for where the letter itself was read."""
+RENAMED_FIELDS = {"topic": "refused_topic", "partition": "refused_partition", "offset": "refused_offset"}
+"""Columns of a dead letter's fields about the refused record; ``kafka_…`` are about the letter itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a record was read."""
+    """Where a record was read: its topic, partition and offset."""
 
     topic: str
     incarnation: int
-    """How often the topic had been deleted and created again."""
+    """How often the topic was deleted and created again."""
     partition: int
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedRecord:
-    """A Kafka record on its way into its table."""
+    """A decoded Kafka record that waits to be loaded."""
 
     origin: Origin
     key: bytes
     headers: RecordHeaders | None
     """None for a dead letter of a record without one."""
     timestamp_ms: int
-    """Kafka's own, Unix ms."""
+    """Kafka's timestamp, Unix ms."""
     record: Any
-    """Decoded; None when it was refused and no row comes of it."""
+    """The decoded model; None when the record was refused and has no rows."""
     rows: int
     size: int
     """Bytes of the value."""
     hash: str
+    """Of the value; see ``fingerprint``."""
 
     def without_rows(self) -> DecodedRecord:
-        """The same, refused: its offset still counts."""
+        """The record as refused: its offset is loaded, and no row."""
         return replace(self, record=None, rows=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One raw table and how records become its rows."""
+    """A raw table, and how records become its rows."""
 
     name: str
     topic: str
     columns: tuple[Column, ...]
     decode: Callable[[bytes | None], Any]
     count: Callable[[Any], int]
-    """Rows of one record."""
+    """The number of rows of a record."""
     own: Callable[[list[DecodedRecord]], Values]
-    """The columns that this table alone has."""
+    """The values of the columns that the other tables do not have."""
 
     def read(self, message: Any, incarnation: int) -> DecodedRecord:
-        """A Kafka message, decoded. Raises BadRecord when it cannot be loaded; use ``undecoded`` then."""
+        """Decode a Kafka message. Raises BadRecord when it cannot be loaded; use ``undecoded`` then."""
         found = undecoded(message, incarnation)
         record = self.decode(message.value)
         if self.topic == topics.DEAD_LETTERS:
@@ -138,7 +139,7 @@ class Table:
         return replace(found, headers=headers, record=record, rows=self.count(record))
 
     def arrow(self, records: list[DecodedRecord]) -> pa.Table:
-        """The rows of ``records``, all of which have some, in order.
+        """The rows of ``records`` in order; each record has at least one.
 
         Raises pyarrow.ArrowInvalid or OverflowError when a value does not fit.
         """
@@ -147,7 +148,7 @@ class Table:
 
 
 def undecoded(message: Any, incarnation: int) -> DecodedRecord:
-    """A Kafka message of which no row comes."""
+    """A Kafka message without rows."""
     value = message.value or b""
     return DecodedRecord(
         Origin(message.topic, incarnation, message.partition, message.offset),
@@ -156,7 +157,7 @@ def undecoded(message: Any, incarnation: int) -> DecodedRecord:
 
 
 def fingerprint(value: bytes | None) -> str:
-    """What a value is recognised by."""
+    """Hash of a record's value, by which a deleted and recreated topic is detected."""
     return "" if value is None else hashlib.blake2b(value, digest_size=16).hexdigest()
 
 
@@ -275,9 +276,9 @@ MESSAGES = Table(
 )
 
 
-def _letters(records: list[DecodedRecord]) -> Values:
+def _dead_letters(records: list[DecodedRecord]) -> Values:
     return {
-        REFUSED.get(name, name): [getattr(record.record, name) for record in records]
+        RENAMED_FIELDS.get(name, name): [getattr(record.record, name) for record in records]
         for name in DeadLetter.model_fields
     }
 
@@ -288,7 +289,7 @@ DEAD_LETTERS = Table(
     (*COMMON, *_columns_of(DeadLetter, DeadLetter.model_fields)),
     topics.decode_dead_letter,
     _one,
-    _letters,
+    _dead_letters,
 )
 
 ALL = (TELEMETRY, LAPS, MESSAGES, DEAD_LETTERS)

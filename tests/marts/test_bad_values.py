@@ -51,10 +51,10 @@ def landed(marts: MartsRig, jolpica_data: Path) -> SyncReport:
     standings[-1]["position"] = "-"
     stops = answers["2023/1/pitstops"]["RaceTable"]["Races"][0]["PitStops"]
     stops[0]["duration"], stops[1]["duration"] = "", "-23.456"
-    told = [(lap, f"driver_{car}", car, "1:30.000") for lap in range(1, 9) for car in range(1, 16)]
-    told[100] = (*told[100][:3], "")
+    laps = [(lap, f"driver_{car}", car, "1:30.000") for lap in range(1, 9) for car in range(1, 16)]
+    laps[100] = (*laps[100][:3], "")
     of = {name: value for name, value in race.items() if name != "Results"}
-    answers["2023/1/laps"] = laps_answer(of, told)
+    answers["2023/1/laps"] = laps_answer(of, laps)
     with JolpicaServer() as server:
         server.answers = answers
         outcome = marts.sync(server, [2023], NOW)

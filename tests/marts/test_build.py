@@ -22,7 +22,7 @@ def dbt(home: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return Settings(_env_file=None, home=home)
 
 
-def test_what_the_warehouse_said_of_a_model_that_failed_is_logged(
+def test_the_warehouses_error_of_a_failed_model_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     target = tmp_path / "dbt" / "target"
@@ -34,7 +34,7 @@ def test_what_the_warehouse_said_of_a_model_that_failed_is_logged(
     assert "invalid identifier 'LAP'" in caplog.text
 
 
-def test_why_dbt_did_not_begin_is_logged(
+def test_the_reason_why_dbt_did_not_begin_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = dbt(tmp_path, "echo no such account; exit 2", monkeypatch)

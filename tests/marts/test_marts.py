@@ -51,7 +51,7 @@ def test_a_second_build_reads_nothing_again(marts: MartsRig) -> None:
     assert rows("full again") == [0, 0, 0]
 
 
-def test_the_result_built_from_laps_is_the_official_one_but_for_reasons_that_are_told(
+def test_the_result_built_from_laps_is_the_official_one_except_for_listed_reasons(
     results: dict[str, dict[str, Any]], expected: dict[str, Any]
 ) -> None:
     assert len(results) == 20
@@ -66,15 +66,15 @@ def test_the_result_built_from_laps_is_the_official_one_but_for_reasons_that_are
     assert [code for code in stream_order if code not in differences] == [
         code for code in official if code not in differences
     ]
-    for told in expected["final_classification"]:
-        row = results[told["driver"]]
-        assert row["laps_completed"] == row["stream_laps"] == told["laps_completed"]
-        assert row["position_order"] == told["order"]
-        assert (row["position"] is not None) == told["classified"] == (row["stream_position"] is not None)
-        assert row["race_time_ms"] == told["race_time_ms"] or not told["classified"]
-        assert row["points"] == Decimal(str(told["points"]))
-        if told["classified"]:
-            assert abs(row["stream_driven_ms"] - told["race_time_ms"]) <= 100
+    for official_row in expected["final_classification"]:
+        row = results[official_row["driver"]]
+        assert row["laps_completed"] == row["stream_laps"] == official_row["laps_completed"]
+        assert row["position_order"] == official_row["order"]
+        assert (row["position"] is not None) == official_row["classified"] == (row["stream_position"] is not None)
+        assert row["race_time_ms"] == official_row["race_time_ms"] or not official_row["classified"]
+        assert row["points"] == Decimal(str(official_row["points"]))
+        if official_row["classified"]:
+            assert abs(row["stream_driven_ms"] - official_row["race_time_ms"]) <= 100
     assert results["ANT"]["stream_penalty_seconds"] == 5
     assert [row["stream_points"] for row in results.values()].count(0) == 10
 
@@ -145,7 +145,7 @@ def test_ten_columns_are_what_pandas_makes_of_the_parquet_file(marts: MartsRig, 
     near = (moving["X"] - corners["X"][2]) ** 2 + (moving["Y"] - corners["Y"][2]) ** 2 <= 500**2
     third = moving[near & moving["X"].sub(corners["X"][2]).abs().le(500)].groupby(["driver_number", "lap_number"])
     gears = samples["nGear"].between(1, 8) & samples["gear_before"].between(1, 8)
-    told = pd.DataFrame(
+    recorded = pd.DataFrame(
         {
             "samples": lap.size(),
             "top_speed_kmh": lap["Speed"].max(),
@@ -166,24 +166,24 @@ def test_ten_columns_are_what_pandas_makes_of_the_parquet_file(marts: MartsRig, 
         " from MARTS.FACT_LAP_TELEMETRY t"
         " left join MARTS.FACT_LAP_CORNERS c on c.lap_key = t.lap_key and c.corner = '3'"
     )
-    found = pd.DataFrame(rows).set_index(["driver_number", "lap_number"])[list(told.columns)].sort_index()
-    pd.testing.assert_frame_equal(found.astype(float), told.sort_index().astype(float), check_exact=True)
+    found = pd.DataFrame(rows).set_index(["driver_number", "lap_number"])[list(recorded.columns)].sort_index()
+    pd.testing.assert_frame_equal(found.astype(float), recorded.sort_index().astype(float), check_exact=True)
     assert len(found) == 927
 
 
 def test_laps_are_those_of_the_recording(marts: MartsRig, archive_path: Path) -> None:
-    told = pd.read_json(archive_path / "laps.jsonl", lines=True, dtype={"DriverNumber": str})
+    recorded = pd.read_json(archive_path / "laps.jsonl", lines=True, dtype={"DriverNumber": str})
     found = pd.DataFrame(marts.rows("select * from MARTS.FACT_LAPS"))
     columns = {
         "LapNumber": "lap_number", "Time": "end_ms", "LapTime": "lap_time_ms", "Sector2Time": "sector2_ms",
         "PitInTime": "pit_in_ms", "TyreLife": "tyre_life", "SpeedST": "speed_trap_kmh", "Position": "position",
     }  # fmt: skip
     key = ["driver_number", "lap_number"]
-    told = told.rename(columns=columns | {"DriverNumber": "driver_number"}).set_index(key).sort_index()
+    recorded = recorded.rename(columns=columns | {"DriverNumber": "driver_number"}).set_index(key).sort_index()
     found = found.set_index(key).sort_index()
     kept = [name for name in columns.values() if name != "lap_number"]
-    pd.testing.assert_frame_equal(found[kept].astype(float), told[kept].astype(float), check_exact=True)
-    assert found["compound"].fillna("").tolist() == told["Compound"].fillna("").tolist()
+    pd.testing.assert_frame_equal(found[kept].astype(float), recorded[kept].astype(float), check_exact=True)
+    assert found["compound"].fillna("").tolist() == recorded["Compound"].fillna("").tolist()
 
 
 def test_gaps_at_the_finish_are_the_official_ones(marts: MartsRig, expected: dict[str, Any]) -> None:
@@ -204,21 +204,21 @@ def test_gaps_at_the_finish_are_the_official_ones(marts: MartsRig, expected: dic
 def test_standings_after_every_round_are_the_files(
     marts: MartsRig, jolpica_data: Path, mart: str, entity: str, kind: str, listed: str
 ) -> None:
-    told = set()
+    expected = set()
     for path, answer in season_2024(jolpica_data).items():
         if path.endswith(f"/{kind}"):
             number = int(path.split("/")[1])
             for row in answer["StandingsTable"]["StandingsLists"][0][listed]:
                 name = (row.get("Driver") or row["Constructor"])["driverId" if "Driver" in row else "constructorId"]
                 position = int(row["position"]) if row.get("position") else None
-                told.add((2024, number, name, position, Decimal(row["points"]), int(row["wins"])))
+                expected.add((2024, number, name, position, Decimal(row["points"]), int(row["wins"])))
     rows = marts.rows(
         f"select season, round, {entity} as entity, position, points, wins, event_key from MARTS.{mart}"
     )
-    assert len(rows) == len(told)
+    assert len(rows) == len(expected)
     assert {
         tuple(row[name] for name in ("season", "round", "entity", "position", "points", "wins")) for row in rows
-    } == told
+    } == expected
     assert all(row["event_key"] for row in rows)
 
 
@@ -267,9 +267,9 @@ def test_the_session_is_joined_to_its_event_and_its_cars_to_drivers_and_teams(ma
         " join MARTS.DIM_CONSTRUCTOR c on c.constructor_key = x.constructor_key"
     )
     assert len(cars) == 20
-    told = {row["driver_code"]: (row["driver_number"], row["driver_id"], row["constructor_id"]) for row in cars}
-    assert told["NOR"] == ("4", "norris", "mclaren")
-    assert told["LAW"] == ("30", "lawson", "red_bull")
+    found = {row["driver_code"]: (row["driver_number"], row["driver_id"], row["constructor_id"]) for row in cars}
+    assert found["NOR"] == ("4", "norris", "mclaren")
+    assert found["LAW"] == ("30", "lawson", "red_bull")
 
 
 def test_penalties_are_those_of_race_control(marts: MartsRig) -> None:
@@ -291,7 +291,7 @@ def test_where_the_stream_and_the_api_differ_is_listed(marts: MartsRig) -> None:
     assert audit == [{"t": "sources_agree"}]
 
 
-def test_freshness_of_the_sources_can_be_asked(marts: MartsRig) -> None:
+def test_freshness_of_the_sources_can_be_queried(marts: MartsRig) -> None:
     assert marts.dbt("freshness", "source", "freshness", "--select", "source:stream.telemetry")
 
 

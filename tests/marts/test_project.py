@@ -22,7 +22,7 @@ from f1stream import cli
 from f1stream.marts import project
 from f1stream.marts.diagram import FILE, tables
 from f1stream.marts.project import folder, profile
-from f1stream.marts.publish import CONSTRUCTORS, DRIVERS, EVENTS, RESULTS, ROUND_RESULTS
+from f1stream.marts.publish import EVENTS, RESULTS, STANDINGS
 from f1stream.settings import Settings
 from tests.support.marts_rig import run_dbt
 
@@ -100,7 +100,7 @@ def test_every_model_with_a_rule_has_a_unit_test(manifest: dict[str, Any]) -> No
         "stg_stream__runs", "stg_stream__laps", "stg_stream__messages", "fact_events", "dim_driver_team",
         "dim_session", "dim_session_entry",
         "fact_penalties", "fact_track_status", "fact_stints", "fact_lap_telemetry", "fact_lap_corners",
-        "fact_race_laps", "fact_pit_stops", "fact_race_results",
+        "fact_race_laps", "fact_pit_stops", "fact_race_results", "page_results", "page_standings",
     }  # fmt: skip
 
 
@@ -108,11 +108,11 @@ def test_secrets_are_in_the_environment_and_not_in_the_profile() -> None:
     settings = Settings(
         _env_file=None, snowflake_account="acme-1", snowflake_user="dbt", snowflake_password="marked-secret"
     )
-    told, environment = profile(settings)
-    assert "marked-secret" not in json.dumps(told)
+    profiles, environment = profile(settings)
+    assert "marked-secret" not in json.dumps(profiles)
     assert environment == {"DBT_ENV_SECRET_F1STREAM_PASSWORD": "marked-secret"}
-    assert told["f1stream"]["target"] == "dev"
-    output = told["f1stream"]["outputs"]["dev"]
+    assert profiles["f1stream"]["target"] == "dev"
+    output = profiles["f1stream"]["outputs"]["dev"]
     assert output["password"] == "{{ env_var('DBT_ENV_SECRET_F1STREAM_PASSWORD') }}"
     assert output["account"] == "acme-1"
 
@@ -122,8 +122,8 @@ def test_a_key_pair_is_a_path_and_a_passphrase(tmp_path: Path) -> None:
         _env_file=None, snowflake_account="acme-1", snowflake_user="dbt", snowflake_private_key_passphrase="marked",
         snowflake_private_key_file=tmp_path / "key.p8",
     )  # fmt: skip
-    told, environment = profile(settings)
-    output = told["f1stream"]["outputs"]["prod"]
+    profiles, environment = profile(settings)
+    output = profiles["f1stream"]["outputs"]["prod"]
     assert output["private_key_path"] == str(tmp_path / "key.p8")
     assert "authenticator" not in output
     assert environment == {"DBT_ENV_SECRET_F1STREAM_KEY_PASSPHRASE": "marked"}
@@ -141,10 +141,10 @@ def test_a_private_key_from_the_environment_is_one_that_the_connector_and_dbt_lo
     client = settings.warehouse_client()
     connector = AuthByKeyPair(client["private_key"], client.get("private_key_passphrase"))
     connector.prepare(account="ACME-1", user="DBT")  # signs a token with it
-    told, environment = profile(settings)
-    output = told["f1stream"]["outputs"]["prod"]
+    profiles, environment = profile(settings)
+    output = profiles["f1stream"]["outputs"]["prod"]
     assert output["private_key"] == "{{ env_var('DBT_ENV_SECRET_F1STREAM_KEY') }}"
-    assert client["private_key"] not in json.dumps(told)
+    assert client["private_key"] not in json.dumps(profiles)
     loaded = private_key_from_string(
         environment["DBT_ENV_SECRET_F1STREAM_KEY"], environment.get("DBT_ENV_SECRET_F1STREAM_KEY_PASSPHRASE")
     )
@@ -153,9 +153,9 @@ def test_a_private_key_from_the_environment_is_one_that_the_connector_and_dbt_lo
 
 def test_a_pull_request_has_a_schema_of_its_own_and_production_its_layers() -> None:
     settings = Settings(_env_file=None, dbt_target="pr", dbt_schema="PR_12")
-    told = profile(settings)[0]["f1stream"]
-    assert told["target"] == "pr"
-    assert {name: output["schema"] for name, output in told["outputs"].items()} == {
+    profiles = profile(settings)[0]["f1stream"]
+    assert profiles["target"] == "pr"
+    assert {name: output["schema"] for name, output in profiles["outputs"].items()} == {
         "dev": "PR_12", "pr": "PR_12", "staging": "PR_12", "prod": "MARTS"
     }  # fmt: skip
 
@@ -175,27 +175,25 @@ def test_dbt_s_own_options_reach_it_and_its_success_is_the_command_s(
 
 
 def test_the_committed_diagram_is_what_the_manifest_says(manifest: dict[str, Any]) -> None:
-    assert FILE.read_text() == tables(manifest), "`make diagram` writes it anew"
+    assert FILE.read_text() == tables(manifest), "`make diagram` writes it"
     assert "    fact_events |o--o{ fact_race_results : event_key" in FILE.read_text()
 
 
-def test_the_page_s_exposure_names_the_marts_that_are_read_for_it(manifest: dict[str, Any]) -> None:
+def test_the_pages_exposure_names_the_marts_that_are_read_for_it(manifest: dict[str, Any]) -> None:
     (exposure,) = (each for each in manifest["exposures"].values() if each["name"] == "live_page")
-    queries = RESULTS + EVENTS + ROUND_RESULTS + DRIVERS + CONSTRUCTORS
+    queries = RESULTS + STANDINGS + EVENTS
     read = {f"model.f1stream.{name.lower()}" for name in re.findall(r"\{marts\}\.(\w+)", queries)}
     assert set(exposure["depends_on"]["nodes"]) == read
 
 
-def test_the_app_s_exposure_names_the_marts_that_it_asks(manifest: dict[str, Any]) -> None:
+def test_the_apps_exposure_names_the_marts_that_it_queries(manifest: dict[str, Any]) -> None:
     (exposure,) = (each for each in manifest["exposures"].values() if each["name"] == "streamlit_app")
     app = Path(__file__).resolve().parents[2] / "deploy" / "streamlit"
     asked = {name for file in app.glob("*.py") for name in re.findall(r"MARTS\.(\w+)", file.read_text())}
     assert set(exposure["depends_on"]["nodes"]) == {f"model.f1stream.{name.lower()}" for name in asked}
 
 
-def test_a_signal_that_dbt_takes_for_an_error_ends_the_command_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_that_dbt_catches_still_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def runner(exception: BaseException | None) -> Any:
         done = SimpleNamespace(success=False, exception=exception)
         return SimpleNamespace(dbtRunner=lambda: SimpleNamespace(invoke=lambda _: done))

@@ -17,10 +17,14 @@ from tests.support.rig import Rig
 EVENT = {"event_key": "e1", "season": 2025, "round": 1, "event_name": "Australian Grand Prix",
          "race_date": "2025-03-16", "event_status": "held"}  # fmt: skip
 NEXT = EVENT | {"event_key": "e2", "round": 2, "event_name": "Chinese Grand Prix", "event_status": "scheduled"}
-NORRIS = {"event_key": "e1", "position": 1, "position_text": "1", "driver_code": "NOR", "driver_name": "Lando Norris",
-          "team_name": "McLaren", "points": Decimal(25), "status": "Finished"}  # fmt: skip
+NORRIS = {
+    "session_key": None, "event_key": "e1", "season": 2025, "round": 1, "position": 1, "position_text": "1",
+    "driver_number": "4", "driver_code": "NOR", "driver_name": "Lando Norris", "team_name": "McLaren", "laps": 57,
+    "time_ms": 6_126_304, "points": Decimal(25), "grid_position": 1, "fastest_lap_ms": 82_167, "status": "Finished",
+    "source": "jolpica",
+}  # fmt: skip
 HADJAR = NORRIS | {"position": None, "position_text": "R", "driver_code": "HAD", "driver_name": "Isack Hadjar",
-                   "team_name": "RB F1 Team", "points": Decimal(0), "status": "Retired"}  # fmt: skip
+                   "team_name": "RB F1 Team", "time_ms": None, "points": Decimal(0), "status": "Retired"}  # fmt: skip
 
 
 class Tables:
@@ -29,11 +33,11 @@ class Tables:
     def rows(self, query: str) -> list[dict[str, Any]]:
         return {
             publish.EVENTS.format(marts="MARTS"): [EVENT, NEXT],
-            publish.ROUND_RESULTS.format(marts="MARTS"): [NORRIS, HADJAR],
+            publish.RESULTS.format(marts="MARTS"): [NORRIS, HADJAR],
         }.get(query, [])
 
 
-def test_a_season_has_the_results_of_the_rounds_that_have_been_held() -> None:
+def test_a_season_has_the_results_of_its_held_rounds() -> None:
     (season,) = publish.read(cast(Warehouse, Tables()), "MARTS")
     assert season.kind == "season"
     held, scheduled = season.rounds
@@ -45,20 +49,35 @@ def test_a_season_has_the_results_of_the_rounds_that_have_been_held() -> None:
     assert scheduled.results == []
 
 
-def test_what_no_record_has_room_for_is_left_out_and_the_rest_is_told(
+def test_a_streamed_race_is_the_result_of_its_session_and_its_round() -> None:
+    class Streamed(Tables):
+        def rows(self, query: str) -> list[dict[str, Any]]:
+            return [row | {"session_key": "9693"} if "session_key" in row else row for row in super().rows(query)]
+
+    result, season = publish.read(cast(Warehouse, Streamed()), "MARTS")
+    assert isinstance(result, SessionResult)
+    assert (result.session_key, result.season, result.round) == ("9693", 2025, 1)
+    assert [(row.driver_code, row.time_ms, row.points) for row in result.rows] == [
+        ("NOR", 6_126_304, 25.0), ("HAD", None, 0.0),
+    ]  # fmt: skip
+    assert isinstance(season, Season)
+    assert [row.driver_code for row in season.rounds[0].results] == ["NOR", "HAD"]
+
+
+def test_rows_that_no_record_accepts_are_left_out_and_the_rest_is_published(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Odd(Tables):
         def rows(self, query: str) -> list[dict[str, Any]]:
             if query == publish.EVENTS.format(marts="MARTS"):
                 return [EVENT, NEXT | {"round": 2**64}, NEXT | {"season": 10**30}]
-            if query == publish.ROUND_RESULTS.format(marts="MARTS"):
+            if query == publish.RESULTS.format(marts="MARTS"):
                 return [NORRIS, HADJAR | {"points": Decimal("NaN")}]
             return super().rows(query)
 
     (season,) = publish.read(cast(Warehouse, Odd()), "MARTS")
     assert isinstance(season, Season)
-    assert [(told.round, len(told.results)) for told in season.rounds] == [(1, 1)]
+    assert [(found.round, len(found.results)) for found in season.rounds] == [(1, 1)]
     said = " ".join(record.getMessage() for record in caplog.records)
     for what in ("Round 18446744073709551616 of 2025", f"Season {10**30}", "result of e1"):
         assert what in said
@@ -67,7 +86,7 @@ def test_what_no_record_has_room_for_is_left_out_and_the_rest_is_told(
     assert "season:2025 is not published" in caplog.text
 
 
-async def test_what_a_broker_that_dies_has_not_taken_is_not_told(
+async def test_records_that_a_dying_broker_has_not_accepted_are_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publish, "producer_for", partial(producer_for, request_timeout_ms=1_000))

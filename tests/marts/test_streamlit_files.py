@@ -40,7 +40,7 @@ def test_the_time_between_two_laps_goes_from_nothing_to_the_lap_times_difference
     assert np.abs(between - laps.delta(*whole)["seconds"]).max() < 0.1
 
 
-def test_what_is_uploaded_to_snowflake_is_all_that_the_app_imports() -> None:
+def test_the_upload_to_snowflake_is_all_that_the_app_imports() -> None:
     (entity,) = yaml.safe_load((APP / "snowflake.yml").read_text())["entities"].values()
     uploaded = set(entity["artifacts"])
     assert uploaded == {file.name for file in APP.glob("*.py")} - {"local.py"} | {"environment.yml"}
@@ -49,7 +49,9 @@ def test_what_is_uploaded_to_snowflake_is_all_that_the_app_imports() -> None:
         assert "import f1stream" not in (APP / name).read_text()
     locked = (ROOT / "deploy" / "locks" / "streamlit.txt").read_text()
     pinned = [
-        told for told in yaml.safe_load((APP / "environment.yml").read_text())["dependencies"] if "streamlit=" in told
+        package
+        for package in yaml.safe_load((APP / "environment.yml").read_text())["dependencies"]
+        if "streamlit=" in package
     ]
     assert pinned == ["streamlit=1.51.0"]
     assert f"\n{pinned[0].replace('=', '==')} " in locked, "what runs there is what is tested here"
@@ -94,9 +96,9 @@ def test_names_from_the_warehouse_are_no_markup_in_a_chart(monkeypatch: pytest.M
         charts.team_pace(laps, teams, "#000000"),
         charts.comparison(trace, trace, behind, (evil, "VER lap 3")),
     ):
-        told = figure.to_plotly_json()
-        assert shown in str(told)
-        assert "<a" not in str(told).lower()
-        assert told["data"]
+        shown_figure = figure.to_plotly_json()
+        assert shown in str(shown_figure)
+        assert "<a" not in str(shown_figure).lower()
+        assert shown_figure["data"]
     order = charts.tyre_strategy(stints, [evil, "VER"])
     assert {code for bar in order.data for code in bar.y} == set(order.layout.yaxis.categoryarray)

@@ -69,7 +69,7 @@ def names(aus_session: Session) -> dict[str, str]:
 
 
 def at_place(race: Run, place: int) -> dict[tuple[str, int], MeasuredPassing]:
-    return {(c.car, c.lap): c for c in race.compared if c.place == place}
+    return {(c.car, c.lap): c for c in race.compared if c.point == place}
 
 
 def visits_pits(lap: Lap) -> bool:

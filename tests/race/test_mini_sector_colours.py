@@ -48,10 +48,10 @@ def test_every_sector_has_as_many_and_they_end_with_it(first: int, second: int) 
 
 
 def learned(first: float, second: float, times: int) -> TimingPoints:
-    places = TimingPoints(LAP_M)
+    points = TimingPoints(LAP_M)
     for _ in range(times):
-        places.learn([Observation(SECTOR_1, first, 70.0), Observation(SECTOR_2, second, 70.0)])
-    return places
+        points.learn([Observation(SECTOR_1, first, 70.0), Observation(SECTOR_2, second, 70.0)])
+    return points
 
 
 def test_they_end_at_the_sector_lines_once_these_are_known_and_stay() -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from f1stream.race.frames import FrameBuilder
 from f1stream.race.order import UNKNOWN, Distance
-from f1stream.race.penalties import Case, decided, of_car, order_with, read, unserved_ms
+from f1stream.race.penalties import Case, order_with_penalties, penalties_of_car, unserved_ms, update_cases
 from f1stream.race.state import Race
+from f1stream.race.stewards import read_message
 from f1stream.sources.session import Session
 from models import CarState, RaceControl
 from tests.support.oval import Oval
@@ -44,12 +45,12 @@ def say(text: str, lap: int | None = None) -> RaceControl:
 def after(told: list[RaceControl]) -> tuple[Case, ...]:
     cases: tuple[Case, ...] = ()
     for message in told:
-        cases = decided(cases, message)
+        cases = update_cases(cases, message)
     return cases
 
 
 def short(cases: tuple[Case, ...], number: str) -> list[tuple[Any, ...]]:
-    return [(p.kind, p.seconds, p.state, p.lap) for p in of_car(cases, number)]
+    return [(p.kind, p.seconds, p.state, p.lap) for p in penalties_of_car(cases, number)]
 
 
 def test_messages_of_2025_are_those_of_the_archive(recordings: Path, archive_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_bahrain_2025(recordings: Path) -> None:
     assert short(cases, "30") == [("time", 5, "given", 41), ("time", 10, "given", 54)]
     assert short(cases, "63") == [("incident", None, "after_race", 52)]
     assert short(cases, "27") == short(cases, "18") == short(cases, "12") == short(cases, "87") == []
-    assert of_car(cases, "4")[0].reason == "FALSE START - OUT OF POSITION"
+    assert penalties_of_car(cases, "4")[0].reason == "FALSE START - OUT OF POSITION"
     assert unserved_ms(cases) == {"30": 15_000, "55": 10_000, "7": 5_000}
 
 
@@ -90,7 +91,7 @@ def test_miami_sprint_2025(recordings: Path) -> None:
     cases = after(messages(recordings, MIAMI))
     assert short(cases, "1") == [("time", 10, "given", 15)]
     assert short(cases, "12") == short(cases, "81") == []
-    (albon,) = of_car(cases, "23")
+    (albon,) = penalties_of_car(cases, "23")
     assert (albon.state, albon.reason, albon.lap) == ("after_race", "SAFETY CAR PROCEDURE INFRINGEMENT", 18)
     assert {number for case in cases for number in case.cars} == {"1", "14", "16", "23", "27", "30", "87"}
 
@@ -115,8 +116,8 @@ def test_shanghai_2026(recordings: Path) -> None:
 
 
 def test_deleted_lap_times_and_flags_are_no_cases() -> None:
-    assert read("CAR 1 (VER) TIME 1:21.550 DELETED - TRACK LIMITS AT TURN 6 LAP 20 15:29:22") is None
-    assert read("BLACK AND WHITE FLAG FOR CAR 7 (DOO) - TRACK LIMITS") is None
+    assert read_message("CAR 1 (VER) TIME 1:21.550 DELETED - TRACK LIMITS AT TURN 6 LAP 20 15:29:22") is None
+    assert read_message("BLACK AND WHITE FLAG FOR CAR 7 (DOO) - TRACK LIMITS") is None
 
 
 def test_drive_through_and_stop_go() -> None:
@@ -158,10 +159,10 @@ def test_order_with_penalties() -> None:
     order = ["1", "2", "3", "4", "5", "6"]
     gaps = {"1": Distance(0, 0), "2": Distance(0, 4_000), "3": Distance(0, 3_900), "4": Distance(1, 100),
             "5": UNKNOWN, "6": UNKNOWN}  # fmt: skip
-    assert order_with({"1": 5_000}, order, gaps, {"6"}) == ["2", "3", "1", "4", "5", "6"]
-    assert order_with({"3": 90_000}, order, gaps, {"6"}) == order  # a lapped car has a lap less
-    assert order_with({"4": 5_000}, order, gaps, {"6"}) == ["1", "2", "3", "5", "4", "6"]
-    assert order_with({"6": 5_000}, order, gaps, {"6"}) == order
+    assert order_with_penalties({"1": 5_000}, order, gaps, {"6"}) == ["2", "3", "1", "4", "5", "6"]
+    assert order_with_penalties({"3": 90_000}, order, gaps, {"6"}) == order  # a lapped car has a lap less
+    assert order_with_penalties({"4": 5_000}, order, gaps, {"6"}) == ["1", "2", "3", "5", "4", "6"]
+    assert order_with_penalties({"6": 5_000}, order, gaps, {"6"}) == order
 
 
 def test_frames_tell_penalties_and_the_order_with_them() -> None:
@@ -220,5 +221,5 @@ def test_antonelli_at_the_flag(aus_session: Session, archive_path: Path) -> None
     ],
 )
 def test_a_number_of_more_digits_than_any_has_is_no_number(text: str, digits: int) -> None:
-    word = read(text.format("9" * digits))
+    word = read_message(text.format("9" * digits))
     assert word is None or (word.seconds, word.at) == (None, "")

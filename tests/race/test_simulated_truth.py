@@ -43,7 +43,7 @@ def measured_ends(race: Run) -> dict[int, dict[str, int]]:
     """By lap, when each car was measured at its end."""
     ends: dict[int, dict[str, int]] = {}
     for crossing in race.compared:
-        if crossing.place == FINISH:
+        if crossing.point == FINISH:
             ends.setdefault(crossing.lap, {})[crossing.car] = crossing.measured_ms
     return ends
 

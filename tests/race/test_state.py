@@ -263,7 +263,7 @@ def test_a_sector_line_is_learned_from_the_first_lap_and_measured_from_then_on()
         while oval.metres["4"] < lap * LAP_M:
             oval.go(SAMPLE_MS / 1_000)
         oval.ends_lap("4", lap)
-    compared = [c for c in oval.race.compared if c.place == 1]
+    compared = [c for c in oval.race.compared if c.point == 1]
     assert [c.lap for c in compared] == [2, 3]
     assert all(abs(c.measured_ms - c.official_ms) <= 2 * SAMPLE_MS for c in compared)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from f1stream.race.penalties import Case, decided, of_car, read
+from f1stream.race.penalties import Case, penalties_of_car, update_cases
+from f1stream.race.stewards import read_message
 from f1stream.sources.livetiming.recording.reader import open_recording
 from models import RaceControl
 from tests.support.required import DATA, missing
@@ -58,12 +59,12 @@ def texts(path: Path) -> list[str]:
 def after(messages: list[str]) -> tuple[Case, ...]:
     cases: tuple[Case, ...] = ()
     for text in messages:
-        cases = decided(cases, RaceControl(session_time_ms=0, category="Other", message=text))
+        cases = update_cases(cases, RaceControl(session_time_ms=0, category="Other", message=text))
     return cases
 
 
 def states(cases: tuple[Case, ...], number: str) -> list[tuple[str, str]]:
-    return [(penalty.kind, penalty.state) for penalty in of_car(cases, number)]
+    return [(penalty.kind, penalty.state) for penalty in penalties_of_car(cases, number)]
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +79,10 @@ def test_every_recorded_message_of_the_stewards_is_understood_or_has_a_reason(
     all_said: dict[Path, list[str]],
 ) -> None:
     about = {text.strip() for messages in all_said.values() for text in messages if ABOUT.search(text)}
-    unknown = {text for text in about if read(text) is None}
+    unknown = {text for text in about if read_message(text) is None}
     assert len(about) > 150
     everything = {text.strip() for messages in all_said.values() for text in messages}
-    assert {text for text in everything - about if read(text)} == set()
+    assert {text for text in everything - about if read_message(text)} == set()
     assert {text for text in unknown if not any(re.fullmatch(known, text) for known in NOT_OF_A_CASE)} == set()
     unseen = [known for known in NOT_OF_A_CASE if not any(re.fullmatch(known, text) for text in unknown)]
     assert unseen == [], "no reason is on the list for nothing"
@@ -121,7 +122,7 @@ def test_azerbaijan_2018(all_said: dict[Path, list[str]]) -> None:
     ],
 )
 def test_cars_of_an_incident(cars: str, numbers: tuple[str, ...]) -> None:
-    found = read(f"TURN 2 INCIDENT INVOLVING {cars} NOTED - CAUSING A COLLISION")
+    found = read_message(f"TURN 2 INCIDENT INVOLVING {cars} NOTED - CAUSING A COLLISION")
     assert found is not None
     assert (found.cars, found.verdict, found.reason) == (numbers, "noted", "CAUSING A COLLISION")
 

@@ -11,7 +11,7 @@ from models import Frame, SessionHeader
 from tests.support.pipeline import EPOCH, run
 from web.feed import Feed
 from web.history import Fact
-from web.sample_store import read_packet
+from web.sample_store import decode_packet
 from web.tape_store import FramesRecord, TapeStore
 
 PACKET_MS = 10_000
@@ -27,7 +27,7 @@ def recorded(folder: Path) -> Feed:
     session = read_archive(folder)
     for item in pack(session, EPOCH, PACKET_MS, None, None):
         if item.topic == topics.TELEMETRY:
-            feed.add_packet(read_packet(item.key, item.headers, topics.encode(item.record)))
+            feed.add_packet(decode_packet(item.key, item.headers, topics.encode(item.record)))
         else:
             key, record, headers = item.key, item.record, item.headers
             feed.add_facts(

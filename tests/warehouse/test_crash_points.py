@@ -47,7 +47,9 @@ def scene() -> tuple[MemoryKafka, MemoryWarehouse]:
 
 async def undisturbed() -> list[str]:
     worker = Worker(*scene())
-    with suppress(Exception):  # then ``test_undisturbed_it_is_exact`` fails, and not the collection of tests
+    with suppress(
+        Exception
+    ):  # then ``test_without_faults_every_row_is_loaded_once`` fails, and not the collection of tests
         await worker.run()
     return worker.faults.passed
 
@@ -61,13 +63,13 @@ OF_THE_WAREHOUSE = [
 ]
 
 
-async def test_undisturbed_it_is_exact() -> None:
+async def test_without_faults_every_row_is_loaded_once() -> None:
     kafka, warehouse = scene()
     await Worker(kafka, warehouse).run()
     assert_exact(kafka, warehouse)
 
 
-def test_every_step_is_among_the_gates() -> None:
+def test_every_step_of_a_flush_has_gates() -> None:
     steps = {
         "offsets", "begin_at", "send", "delivery", "put", "compare_and_set", "copy", "commit", "acknowledge",
     }  # fmt: skip
@@ -102,7 +104,7 @@ async def test_a_fault_at_any_step_loads_every_row_once(nth: int, fault: Callabl
 
 
 @pytest.mark.parametrize("nth", OF_THE_WAREHOUSE, ids=lambda n: f"{n}-{GATES[n]}")
-async def test_a_warehouse_that_is_away_for_a_while_is_waited_for_by_the_same_worker(nth: int) -> None:
+async def test_the_worker_waits_for_a_warehouse_that_is_away(nth: int) -> None:
     """Away three times in a row."""
     kafka, warehouse = scene()
     worker = Worker(kafka, warehouse)
@@ -175,7 +177,7 @@ VALUES = st.lists(st.sampled_from(["good", "bad", "refused", "missing"]), min_si
     kinds=(["good", "missing", "refused"], ["good", "good", "bad"]),
 )
 @given(lives=LIVES, kinds=st.tuples(VALUES, VALUES))
-def test_whatever_happens_every_row_is_loaded_once(
+def test_every_row_is_loaded_once_after_any_sequence_of_faults(
     lives: list[tuple[int, str, int, int]], kinds: tuple[list[str], list[str]]
 ) -> None:
     asyncio.run(any_lives(lives, kinds))

@@ -84,7 +84,7 @@ def lap_numbers(loader: Loader) -> list[int]:
     return [row["lap_number"] for row in loader.warehouse.rows("select lap_number from RAW.LAPS order by 1")]
 
 
-def test_home_and_the_folder_of_temporary_files_may_be_called_anything_and_none_of_these_is_left(
+def test_home_and_temporary_folder_may_have_any_name_and_no_temporary_file_is_left(
     loader: Loader, settings: Settings, lap_messages: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ODD).mkdir()
@@ -109,7 +109,7 @@ def test_a_batch_is_loaded_once(loader: Loader, lap_messages: list[Any]) -> None
 
 
 @pytest.mark.parametrize(("first", "until"), [(2, 6), (4, 6)])
-def test_neither_what_overlaps_nor_what_leaves_a_hole_is_loaded(
+def test_a_batch_that_overlaps_or_leaves_a_gap_is_not_loaded(
     loader: Loader, lap_messages: list[Any], first: int, until: int
 ) -> None:
     loader.begin_at({LAPS: LoadedOffset(0, 0)})
@@ -119,7 +119,7 @@ def test_neither_what_overlaps_nor_what_leaves_a_hole_is_loaded(
     assert lap_numbers(loader) == [1, 2, 3]
 
 
-def test_one_partition_that_is_fenced_keeps_the_others_out_too(loader: Loader, lap_messages: list[Any]) -> None:
+def test_one_fenced_partition_fences_the_whole_load(loader: Loader, lap_messages: list[Any]) -> None:
     other = Partition(topics.LAPS, 4)
     loader.begin_at({LAPS: LoadedOffset(0, 0), other: LoadedOffset(0, 1)})
     with pytest.raises(Fenced):
@@ -127,7 +127,7 @@ def test_one_partition_that_is_fenced_keeps_the_others_out_too(loader: Loader, l
     assert lap_numbers(loader) == []
 
 
-def test_what_a_batch_covers() -> None:
+def test_a_batch_covers_offsets_and_can_be_cut_and_halved() -> None:
     records = [tables.undecoded(message(topics.LAPS, offset, b"{}"), 0) for offset in (5, 6, 9)]
     whole = PartitionBatch(LAPS, 0, 4, records)
     assert whole.next_offset == 10
@@ -142,7 +142,7 @@ def test_what_a_batch_covers() -> None:
     assert rows_of([whole]) == 0
 
 
-def test_a_value_no_column_has_room_for_is_refused(loader: Loader, lap_messages: list[Any]) -> None:
+def test_a_value_that_does_not_fit_its_column_is_refused(loader: Loader, lap_messages: list[Any]) -> None:
     loader.begin_at({LAPS: LoadedOffset(0, 0)})
     read = tables.LAPS.read(lap_messages[0], 0)
     spoiled = read.without_rows()
@@ -153,7 +153,7 @@ def test_a_value_no_column_has_room_for_is_refused(loader: Loader, lap_messages:
     assert loader.offsets()[LAPS].next_offset == 1
 
 
-def test_a_letter_that_is_sent_again_is_loaded_once(loader: Loader) -> None:
+def test_a_dead_letter_that_is_sent_again_is_loaded_once(loader: Loader) -> None:
     of = Partition(topics.DEAD_LETTERS, 3)
     loader.begin_at({of: LoadedOffset(0, 0)})
 
@@ -169,7 +169,7 @@ def test_a_letter_that_is_sent_again_is_loaded_once(loader: Loader) -> None:
     assert loader.offsets()[of].next_offset == 4
 
 
-def test_status_tells_rows_and_offsets(loader: Loader, lap_messages: list[Any]) -> None:
+def test_status_shows_rows_and_offsets(loader: Loader, lap_messages: list[Any]) -> None:
     loader.begin_at({LAPS: LoadedOffset(0, 0)})
     loader.load([batch_of(lap_messages, 0, 4)])
     laps = next(part for part in status(loader.warehouse) if part.table == "LAPS")
@@ -177,14 +177,14 @@ def test_status_tells_rows_and_offsets(loader: Loader, lap_messages: list[Any]) 
     assert laps.last_load is not None
 
 
-def test_a_table_whose_model_has_gained_a_column_gets_it(loader: Loader) -> None:
+def test_a_table_gains_the_column_of_a_new_field(loader: Loader) -> None:
     loader.warehouse.execute("alter table RAW.LAPS drop column compound")
     done = list(create(loader.warehouse, "F1STREAM"))
     assert done[-1] == "RAW.LAPS: column compound added."
     assert not [text for text in create(loader.warehouse, "F1STREAM") if "added" in text]
 
 
-def test_a_full_disk_loads_nothing_and_is_said_and_when_there_is_room_again_the_loader_goes_on(
+def test_a_full_disk_is_an_error_and_loading_continues_when_there_is_space(
     loader: Loader, settings: Settings, lap_messages: list[Any]
 ) -> None:
     """A file that may not grow stands for the disk: first the file for the stage has no room, then the database."""
@@ -217,7 +217,7 @@ STEPS = ["_put", "_compare_and_set", "_copy", "_commit"]
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
-def test_a_session_that_ends_at_a_step_leaves_all_or_nothing_and_the_next_attempt_loads_the_rest(
+def test_a_session_that_ends_at_any_step_loads_all_or_nothing_and_the_next_attempt_the_rest(
     loader: Loader, settings: Settings, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch, step: str, when: str
 ) -> None:
     """Another connection sees everything or nothing, and the same loader can go on, in a session of its own."""
@@ -284,7 +284,7 @@ def test_rows_that_the_warehouse_did_not_load_are_an_error_and_nothing_is_loaded
     assert loader.offsets()[LAPS].next_offset == 0
 
 
-def test_what_the_warehouse_says_of_values_is_a_refusal_and_nothing_else_is(
+def test_only_errors_about_values_count_as_refused_data(
     loader: Loader, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loader.begin_at({LAPS: LoadedOffset(0, 0)})

@@ -38,7 +38,7 @@ class SlowLoader:
         raise OSError("the session was lost")
 
 
-async def test_a_call_that_nobody_waits_for_any_more_ends_before_the_next_begins() -> None:
+async def test_an_abandoned_call_ends_before_the_next_begins() -> None:
     slow = SlowLoader()
     loader = LoaderThread(slow)
     load = asyncio.create_task(loader.load([]))
@@ -55,7 +55,7 @@ async def test_a_call_that_nobody_waits_for_any_more_ends_before_the_next_begins
     assert slow.calls == ["load begins", "load ends", "offsets"]
 
 
-async def test_what_a_call_raises_is_raised_and_the_next_one_is_not_kept_waiting() -> None:
+async def test_an_error_of_a_call_is_raised_and_frees_the_loader() -> None:
     slow = SlowLoader()
     slow.go_on.set()
     loader = LoaderThread(slow)
@@ -65,7 +65,7 @@ async def test_what_a_call_raises_is_raised_and_the_next_one_is_not_kept_waiting
     assert slow.calls[-1] == "begin_at 1"
 
 
-async def test_the_event_loop_goes_on_while_a_call_takes_its_time() -> None:
+async def test_the_event_loop_runs_during_a_slow_call() -> None:
     slow = SlowLoader()
     load = asyncio.create_task(LoaderThread(slow).load([]))
     await asyncio.to_thread(slow.started.wait, 10)

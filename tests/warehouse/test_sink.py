@@ -77,7 +77,7 @@ async def test_a_record_is_loaded_when_it_is_old_enough(worker: Worker, warehous
     assert len(warehouse.rows) == 2, "the age is that of the oldest record in the buffer"
 
 
-async def test_many_bytes_make_a_flush(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
+async def test_records_are_flushed_by_bytes(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
     worker = Worker(kafka, warehouse, limits=FlushLimits(1_000, 2 * len(good(0)), 10.0))
     await worker.assign()
     await worker.poll(1)
@@ -156,7 +156,7 @@ async def test_a_dead_letter_that_is_not_delivered_ends_the_worker_before_its_of
 # -- where it begins -----------------------------------------------------------------------------------------------
 
 
-async def test_kafkas_offsets_that_are_ahead_are_not_believed(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
+async def test_a_committed_offset_that_is_ahead_is_rewound(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
     await Worker(kafka, warehouse).run()
     kafka.produce(FIRST, good(6), good(7))
     kafka.committed[FIRST] = 8
@@ -169,9 +169,7 @@ async def test_kafkas_offsets_that_are_ahead_are_not_believed(kafka: MemoryKafka
     assert_exact(kafka, warehouse)
 
 
-async def test_kafkas_offsets_that_are_gone_load_nothing_again(
-    kafka: MemoryKafka, warehouse: MemoryWarehouse
-) -> None:
+async def test_deleted_committed_offsets_load_nothing_again(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
     await Worker(kafka, warehouse).run()
     kafka.committed.clear()
     worker = Worker(kafka, warehouse)
@@ -194,7 +192,7 @@ async def test_a_new_partition_begins_where_its_log_does(kafka: MemoryKafka, war
     assert not kafka.letters(), "nobody has promised what was deleted before"
 
 
-async def test_a_topic_that_was_created_again_is_loaded_as_another_incarnation(
+async def test_a_recreated_topic_is_loaded_as_another_incarnation(
     kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     await Worker(kafka, warehouse).run()
@@ -207,7 +205,7 @@ async def test_a_topic_that_was_created_again_is_loaded_as_another_incarnation(
     assert_exact(kafka, warehouse)
 
 
-async def test_a_topic_created_again_and_shorter_is_another_one_too(
+async def test_a_recreated_topic_that_is_shorter_is_another_incarnation(
     kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     await Worker(kafka, warehouse).run()
@@ -233,27 +231,27 @@ async def test_records_deleted_before_they_were_loaded_are_a_dead_letter_and_the
     assert warehouse.values(FIRST) == [good(n) for n in (*range(6), *range(11, 20))]
 
 
-async def test_offsets_that_the_log_never_had_are_passed_over(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
+async def test_offsets_that_the_log_never_had_are_skipped(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
     kafka.produce(FIRST, None, good(7), None, None, good(10))
     await run_until_loaded(kafka, warehouse)
     assert_exact(kafka, warehouse)
     assert not kafka.letters()
 
 
-async def test_a_record_that_is_not_delivered_stops_the_worker_and_what_was_before_is_loaded(
+async def test_a_skipped_record_stops_the_worker_after_loading_the_earlier_ones(
     worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     """The restarted one begins at the gap; one that began again before it would stop again, for ever."""
     await worker.poll(2)
     worker.positions[FIRST] = 3
-    with pytest.raises(SequenceGap, match="goes on at 3, 2 is next"):
+    with pytest.raises(SequenceGap, match="continues at 3, not at 2"):
         await worker.poll()
     assert warehouse.newest()[FIRST].next_offset == 2
     await run_until_loaded(kafka, warehouse)
     assert_exact(kafka, warehouse)
 
 
-async def test_a_reading_that_began_after_what_is_loaded_stops_the_worker(
+async def test_reading_from_beyond_the_loaded_offset_stops_the_worker(
     kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     """The warehouse was away when the partition was assigned, and Kafka's offset is ahead of it."""
@@ -265,7 +263,7 @@ async def test_a_reading_that_began_after_what_is_loaded_stops_the_worker(
         raise Away("no answer")
 
     worker.faults.plan = {0: away}
-    with pytest.raises(SequenceGap, match="goes on at 3, 0 is next"):
+    with pytest.raises(SequenceGap, match="continues at 3, not at 0"):
         await worker.run()
     assert not warehouse.rows
     await run_until_loaded(kafka, warehouse)
@@ -280,7 +278,7 @@ async def test_a_record_delivered_again_is_only_acknowledged(worker: Worker, war
     assert worker.acknowledged[-1] == (FIRST, 5)
 
 
-async def test_offsets_that_went_back_in_the_warehouse_stop_the_worker(
+async def test_offsets_that_go_back_in_the_warehouse_stop_the_worker(
     worker: Worker, warehouse: MemoryWarehouse
 ) -> None:
     """Somebody has restored a table: what was acknowledged is missing, and only a restart finds it."""
@@ -323,7 +321,7 @@ async def test_while_the_warehouse_is_away_nothing_more_is_received(
     assert_exact(kafka, warehouse)
 
 
-async def test_partitions_are_assigned_though_the_warehouse_does_not_answer(
+async def test_partitions_are_assigned_while_the_warehouse_does_not_answer(
     kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     """A rebalance does not wait; the first batch does."""
@@ -337,12 +335,12 @@ async def test_partitions_are_assigned_though_the_warehouse_does_not_answer(
     worker.faults.plan = {0: hang}
     await worker.assign()
     assert worker.waits[0] is not None
-    assert worker.waits[0].startswith("The warehouse does not say how far partitions are loaded.")
+    assert worker.waits[0].startswith("The loaded offsets cannot be read from the warehouse.")
     await worker.drain()
     assert_exact(kafka, warehouse)
 
 
-async def test_a_fenced_worker_loads_only_what_the_other_one_has_not(
+async def test_a_fenced_worker_loads_only_what_the_other_has_not_loaded(
     worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     fenced = metrics.FENCED._value.get()
@@ -367,7 +365,7 @@ async def test_records_of_revoked_partitions_are_neither_loaded_nor_acknowledged
     assert (warehouse.rows, worker.acknowledged) == ([], [])
 
 
-async def test_a_batch_of_an_earlier_assignment_is_left_out(worker: Worker, warehouse: MemoryWarehouse) -> None:
+async def test_a_batch_of_an_earlier_assignment_is_dropped(worker: Worker, warehouse: MemoryWarehouse) -> None:
     await worker.deliver([Delivered(Message(*FIRST, n, good(n))) for n in range(6)], generation=-7)
     assert not warehouse.rows
     await worker.drain()
@@ -380,7 +378,7 @@ async def test_a_record_of_an_earlier_assignment_makes_no_dead_letter(worker: Wo
     assert not kafka.letters()
 
 
-async def test_partitions_that_come_back_are_received_from_what_the_other_worker_has_loaded(
+async def test_reassigned_partitions_continue_after_what_the_other_worker_has_loaded(
     worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     """Nothing is left of the first assignment, in which two records were buffered."""
@@ -394,7 +392,7 @@ async def test_partitions_that_come_back_are_received_from_what_the_other_worker
     assert_exact(kafka, warehouse)
 
 
-async def test_records_that_come_while_a_flush_goes_on_wait_for_its_end(
+async def test_records_received_during_a_flush_wait_for_its_end(
     worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     """The flush is one by age, in another task than the one that receives."""

@@ -20,7 +20,7 @@ EACH = pytest.mark.parametrize(
 
 
 @EACH
-def test_a_record_that_cannot_be_loaded_says_why(
+def test_a_record_that_cannot_be_loaded_has_a_reason(
     topic: str, key: bytes | None, value: bytes | None, headers: Any, reason: str
 ) -> None:
     message: Any = Message(topic, 3, 17, value, key, headers)  # type: ignore[arg-type]
@@ -32,7 +32,7 @@ def test_a_record_that_cannot_be_loaded_says_why(
 
 
 @EACH
-async def test_it_is_a_dead_letter_once_and_what_comes_after_it_is_loaded(
+async def test_a_bad_record_is_one_dead_letter_and_later_records_are_loaded(
     topic: str, key: bytes | None, value: bytes | None, headers: Any, reason: str
 ) -> None:
     kafka = MemoryKafka()

@@ -33,7 +33,7 @@ def record(offset: int, timestamp: int = 1_000, value: bytes | None = b"last") -
         (None, None, None),
     ],
 )
-def test_a_log_is_the_same_if_it_has_the_last_record_that_was_loaded(
+def test_a_topic_is_the_same_if_its_log_has_the_last_loaded_record(
     found: list[Any] | None, end: int | None, same: bool | None
 ) -> None:
     assert _is_same(LOADED, found, end) is same

@@ -188,8 +188,8 @@ async def test_a_revision_that_became_known_later_is_not_told(client: Client, fe
         ("telemetry?car=4&lap=3", 404, "lap 3 of car 4 is not known"),
         ("telemetry?car=4&lap=2&at=119999", 404, "lap 2 of car 4 is not known at 119999 ms"),
         ("telemetry?car=9&lap=1", 404, "no car '9'"),
-        ("compare?a=4:1", 400, "b is not a car and its lap"),
-        ("compare?a=4:1&b=81", 400, "b is not a car and its lap"),
+        ("compare?a=4:1", 400, "b is not a car and a lap"),
+        ("compare?a=4:1&b=81", 400, "b is not a car and a lap"),
         ("compare?a=4:1&b=81:1&at=60999", 404, "lap 1 of car 81 is not known at 60999 ms"),
         ("nothing", 404, "there is nothing at"),
     ],
@@ -233,7 +233,7 @@ async def test_what_goes_wrong_is_in_the_log_and_not_in_the_answer(
 ) -> None:
     monkeypatch.setattr(type(feed.tapes), "get", lambda *_: 1 / 0)
     told = await get(client, "laps", 500)
-    assert told == {"error": "the server failed at this; its log has the reason"}
+    assert told == {"error": "internal error; the server's log has the reason"}
     assert "ZeroDivisionError" in caplog.text
 
 

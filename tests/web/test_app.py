@@ -17,7 +17,7 @@ from models import Frame, Season, SessionResult
 from models.message import RaceControl
 from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import damaged_notice, frames_record, head_record
-from web import viewers
+from web import viewer, viewers
 from web.app import create_app, serve
 from web.cursor import ViewerCursor
 from web.feed import Feed
@@ -40,8 +40,9 @@ def feed() -> Feed:
 @pytest.fixture
 def quick_status(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a status."""
-    assert viewers.STATUS_S == 1.0
-    monkeypatch.setattr(viewers, "STATUS_S", 0.05)
+    assert viewer.STATUS_S == 1.0
+    for module in (viewer, viewers):
+        monkeypatch.setattr(module, "STATUS_S", 0.05)
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ async def test_a_full_speed_replay_is_shown_in_jumps_with_the_keyframe_first(cli
         await asyncio.sleep(0.01)
     while (await messages(ws, 1))[0]["t"] // 200 != 909:
         sent += 1
-    assert sent <= 25 * (time.monotonic() - started) + viewers.BURST + 15
+    assert sent <= 25 * (time.monotonic() - started) + viewer.BURST + 15
     text = await (await client.get("/metrics")).text()
     skipped = [line for line in text.splitlines() if line.startswith("f1stream_web_frames_skipped_total{")]
     assert sum(float(line.split()[-1]) for line in skipped) > 299 + 400

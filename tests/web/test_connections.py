@@ -125,10 +125,10 @@ async def test_a_download_that_nobody_reads_is_ended(caplog: pytest.LogCaptureFi
         tasks = len(asyncio.all_tasks())
         await made.client(LARGE, room=4096)
         await until(lambda: any(each.transport.get_write_buffer_size() for each in made.connections))
-        made.connections.look(time.monotonic())
-        made.connections.look(later(limits.STALL_S - 5))
+        made.connections.check(time.monotonic())
+        made.connections.check(later(limits.STALL_S - 5))
         assert len(made.connections) == 1
-        made.connections.look(later(limits.STALL_S + 1))
+        made.connections.check(later(limits.STALL_S + 1))
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
         assert len(made.connections) == 0
         assert await made.metric('f1stream_web_connections_ended_total{reason="reads nothing"} 1.0')
@@ -142,11 +142,11 @@ async def test_a_download_that_is_read_too_slowly_is_ended(caplog: pytest.LogCap
         theirs = next(iter(made.connections)).transport
         for seconds in (0, 40, 80):
             before = theirs.get_write_buffer_size()
-            made.connections.look(later(seconds))
+            made.connections.check(later(seconds))
             while theirs.get_write_buffer_size() == before:
                 await reader.read(1024)
         assert len(made.connections) == 1
-        made.connections.look(later(limits.ANSWER_S + 1))
+        made.connections.check(later(limits.ANSWER_S + 1))
         await until(lambda: not len(made.connections))
         assert await made.metric('f1stream_web_connections_ended_total{reason="takes too long to read"} 1.0')
     assert "Traceback" not in caplog.text
@@ -162,11 +162,11 @@ async def test_a_viewer_who_never_reads_is_counted_until_the_connection_is_gone(
         for number in range(60, 90):
             made.feed.add_frames([frames_record(number, race_control=long)])
             await asyncio.sleep(0.02)
-        made.connections.look(time.monotonic())
+        made.connections.check(time.monotonic())
         made.say(PONG)  # which is all that a heartbeat asks for
-        made.connections.look(later(limits.STALL_S - 5))
+        made.connections.check(later(limits.STALL_S - 5))
         assert await made.metric("f1stream_web_viewers 1.0")
-        made.connections.look(later(limits.STALL_S + 1))
+        made.connections.check(later(limits.STALL_S + 1))
         await until(lambda: not len(made.connections))
         assert await made.metric("f1stream_web_viewers 0.0")
         assert await made.metric('f1stream_web_connections_ended_total{reason="reads nothing"} 1.0')
@@ -197,7 +197,7 @@ async def test_a_viewer_who_reads_slowly_stays() -> None:
         theirs = next(iter(made.connections)).transport
         for seconds in range(0, 300, 50):
             before = theirs.get_write_buffer_size()
-            made.connections.look(later(seconds))
+            made.connections.check(later(seconds))
             while theirs.get_write_buffer_size() >= before:
                 await reader.read(1024)
             made.feed.add_frames([frames_record(90 + seconds, 50, race_control=long)])
@@ -229,7 +229,7 @@ async def test_connections_are_bounded_in_all_and_by_address(monkeypatch: pytest
         assert len(made.connections) == most
         made.leave()
         await until(lambda: not len(made.connections))
-        made.connections.most = 1
+        made.connections.limit = 1
         await made.client()
         await until(lambda: len(made.connections) == 1)
         assert await (await made.client()).read() == b""
@@ -271,7 +271,7 @@ async def test_with_few_files_fewer_connections_are_taken(
 ) -> None:
     monkeypatch.setattr(server, "descriptors", lambda: server.OTHER_DESCRIPTORS + 7)
     async with page() as made:
-        assert made.connections.most == 7
+        assert made.connections.limit == 7
     assert "raise `ulimit -n`" in caplog.text
 
 
@@ -302,7 +302,7 @@ async def test_a_malformed_request_is_one_line(caplog: pytest.LogCaptureFixture,
     caplog.set_level(logging.DEBUG, "web.requests")
     for limit in log_throttle.requests.filters:
         assert isinstance(limit, log_throttle.ClientErrorFilter)
-        limit.begin()
+        limit.reset()
     async with page() as made:
         for _ in range(3):
             reader = await made.client(malformed)

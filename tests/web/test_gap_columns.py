@@ -67,7 +67,7 @@ def test_columns_on_disk_are_those_that_were_in_memory() -> None:
             each.append(frames_record(first, KEY_FRAMES))
     assert tapes.disk_size
     times = range(0, 40 * KEY_FRAMES * 200, 3_400)
-    told, other = ([*each.get("test_race").shown(times)] for each in (tapes, whole))  # type: ignore[union-attr]
+    told, other = ([*each.get("test_race").rows_at(times)] for each in (tapes, whole))  # type: ignore[union-attr]
     assert [rows for _, rows in told] == [rows for _, rows in other]
     for (group, _), (same, _) in zip(told, other, strict=True):
         assert np.array_equal(group.rows(), same.rows())
@@ -87,7 +87,7 @@ def test_at_each_time_the_latest_frame_is_shown_once(first: int, times: range, s
     tape = Tape("test_race", 1)
     record = frames_record(first, 120 - first)
     tape.append(first, record.value.split(b"\n"), record.keys, 0)
-    assert [group.start + row for group, rows in tape.shown(times) for row in rows] == shown
+    assert [group.start + row for group, rows in tape.rows_at(times) for row in rows] == shown
 
 
 NO_FRAMES: dict[str, Change] = {
@@ -130,7 +130,9 @@ def test_a_frame_that_cannot_be_shown_is_a_hole_until_the_next_keyframe(change: 
         tapes.append(FramesRecord("test_race", "frames", 1, 10, frozenset(), damaged(change, 10), 0))
     assert tapes.append(frames_record(11, 60)) == 21, "from the keyframe at 50 on"
     assert (tape.latest, tape.ended) == (70, False)
-    assert tape.size == sum(group.size for group, _ in tape.shown(range(0, 14_200, 200))) + len(tape.head or b"") + 41
+    assert (
+        tape.size == sum(group.size for group, _ in tape.rows_at(range(0, 14_200, 200))) + len(tape.head or b"") + 41
+    )
 
 
 @pytest.mark.parametrize("value", [b"no JSON", b"[]", b"null", b"{}", b'{"kind":"key","t":0,"key_t":0}'])
@@ -142,7 +144,7 @@ def test_a_record_that_is_no_frame_takes_no_run_s_place(value: bytes) -> None:
         tapes.append(FramesRecord("test_race", "frames", 2, 0, frozenset({0}), value, 0))
     tape = tapes.get("test_race")
     assert tape is not None
-    assert (tape.epoch, tape.latest) == (1, 9)
+    assert (tape.run_id, tape.latest) == (1, 9)
 
 
 def test_a_keyframe_without_cars_is_refused() -> None:

@@ -16,7 +16,7 @@ EVERYTHING = 1 << 62
 def kept(*facts: Fact) -> History:
     history = History()
     for fact in facts:
-        history.keep(fact)
+        history.add(fact)
     return history
 
 
@@ -38,16 +38,16 @@ def test_of_equal_times_the_one_that_came_first_is_first() -> None:
 
 def test_a_record_that_comes_again_is_not_told_again() -> None:
     history = History()
-    assert history.keep(lap("4", 1))
-    assert not history.keep(lap("4", 1))
-    assert history.keep(lap("81", 1)), "another car's first record is another one"
+    assert history.add(lap("4", 1))
+    assert not history.add(lap("4", 1))
+    assert history.add(lap("81", 1)), "another car's first record is another one"
     assert history.arrivals == 2
 
 
 def test_sectors_are_in_the_frames_and_are_not_kept() -> None:
     history = History()
     sector = SectorTime(session_time_ms=1, driver_number="4", lap=1, sector=1, time_ms=20_000)
-    assert not history.keep(message(0, sector))
+    assert not history.add(message(0, sector))
     assert (history.size, history.arrivals) == (0, 0)
 
 
@@ -92,7 +92,7 @@ def test_a_viewer_is_told_every_entry_exactly_once_whatever_the_order_of_arrival
         horizon, since = until, history.arrivals
 
     for seq, (known_ms, looks, further) in enumerate(arriving):
-        history.keep(message(seq, TeamRadio(session_time_ms=known_ms, driver_number="4", path=str(seq))))
+        history.add(message(seq, TeamRadio(session_time_ms=known_ms, driver_number="4", path=str(seq))))
         if looks:
             look(horizon + further)
             assert all(t <= horizon for t in times(told)), "nothing from later than the viewer is"

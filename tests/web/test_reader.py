@@ -21,7 +21,8 @@ from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import frame, head, lap
 from tests.support.rig import Rig
 from web.app import create_app
-from web.reader import StreamReader, read_marts
+from web.reader import StreamReader
+from web.records import decode_marts_record
 from web.tape_store import TapeStore
 
 
@@ -121,7 +122,7 @@ def taken(*records: Sent, caught_up: bool = True) -> StreamReader:
     reader.caught_up = caught_up
     for offset, (topic, key, value, headers) in enumerate(records):
         message = SimpleNamespace(key=key, value=value, headers=headers, offset=offset, timestamp=SENT_MS)
-        reader._take({TopicPartition(topic, 0): [message]})
+        reader._receive({TopicPartition(topic, 0): [message]})
     return reader
 
 
@@ -215,7 +216,7 @@ def test_what_is_refused_again_and_again_does_not_fill_the_log(caplog: pytest.Lo
 def test_bad_records_of_many_sessions_are_logged_for_some_of_them(caplog: pytest.LogCaptureFixture) -> None:
     topic, _, value, headers = UNREADABLE["a message with a great number"]
     reader = taken(*((topic, b"session-%d" % n, value, headers) for n in range(1_000)))
-    assert (reader.bad_records, len(reader._refusals)) == (1_000, 201)
+    assert (reader.bad_records, len(reader._bad_by_session)) == (1_000, 201)
     assert len(caplog.messages) == 200 + 3
 
 
@@ -223,7 +224,7 @@ def test_a_run_within_an_hour_of_its_records_takes_the_place_of_the_one_before()
     reader = taken(*run_of(SENT_MS), *run_of(SENT_MS + 3_600_000))
     tape = reader.tapes.get("test_race")
     assert tape is not None
-    assert (tape.epoch, reader.bad_records) == (SENT_MS + 3_600_000, 0)
+    assert (tape.run_id, reader.bad_records) == (SENT_MS + 3_600_000, 0)
 
 
 @pytest.mark.system
@@ -240,7 +241,7 @@ async def test_laps_messages_and_samples_are_there_by_the_time_at_which_they_bec
         assert tape.history.between(0, 399) == []
         kinds = [orjson.loads(entry)["kind"] for entry in tape.history.between(0, 400)]
         assert sorted(kinds) == ["lap", "weather"]
-        assert tape.telemetry.lap("4", 0, 400).speed.tolist() == [200, 210]
+        assert tape.samples.lap("4", 0, 400).speed.tolist() == [200, 210]
     finally:
         await reader.stop()
 
@@ -283,8 +284,8 @@ async def test_without_frames_too_an_old_session_makes_room(rig: Rig) -> None:
     try:
         await until(lambda: reader.caught_up and reader.lag == 0)
         assert reader.bad_records == 0
-        assert reader.tapes.run("old", 1) is None, "it is still in memory"
-        assert reader.tapes.run("new", 10**12) is not None
+        assert reader.tapes.of_run("old", 1) is None, "it is still in memory"
+        assert reader.tapes.of_run("new", 10**12) is not None
     finally:
         await reader.stop()
 
@@ -321,4 +322,4 @@ async def test_marts_that_cannot_be_read_are_counted_and_what_was_told_before_st
 )
 def test_a_record_of_marts_that_cannot_be_used_says_why(key: bytes | None, value: bytes | None, reason: str) -> None:
     with pytest.raises(topics.BadRecord, match=reason):
-        read_marts(key, value)
+        decode_marts_record(key, value)

@@ -6,7 +6,7 @@ import pytest
 
 from f1stream.topics import BadRecord, RecordHeaders, car_key
 from tests.support.page_race import packet
-from web.sample_store import CHUNK, COLUMNS, SAMPLE_BYTES, UNKNOWN_DRS, SampleStore, read_packet
+from web.sample_store import CHUNK, COLUMNS, SAMPLE_BYTES, UNKNOWN_DRS, SampleStore, decode_packet
 
 KEY, HEADERS = car_key("test_race", "4"), RecordHeaders(1, 3, 1_000)
 BODY = {
@@ -21,8 +21,8 @@ def read(**changes: object) -> bytes:
 
 
 def test_a_packet_is_kept_as_columns() -> None:
-    found = read_packet(KEY, HEADERS, read(drs=[None, 12]))
-    assert (found.session_key, found.car, found.epoch, found.seq) == ("test_race", "4", 1, 3)
+    found = decode_packet(KEY, HEADERS, read(drs=[None, 12]))
+    assert (found.session_key, found.car, found.run_id, found.seq) == ("test_race", "4", 1, 3)
     told = {name: list(column) for (name, _), column in zip(COLUMNS, found.columns, strict=True)}
     assert told == {
         "t": [200, 600], "x": [1.0, 2.0], "y": [3.5, 4.0], "speed": [100.25, 101.0], "throttle": [100, 104],
@@ -31,11 +31,11 @@ def test_a_packet_is_kept_as_columns() -> None:
 
 
 def test_a_car_without_drs_has_none() -> None:
-    assert list(read_packet(KEY, HEADERS, read()).columns[-1]) == [UNKNOWN_DRS, UNKNOWN_DRS]
+    assert list(decode_packet(KEY, HEADERS, read()).columns[-1]) == [UNKNOWN_DRS, UNKNOWN_DRS]
 
 
 def test_corrupt_car_data_becomes_the_nearest_that_a_byte_holds() -> None:
-    found = read_packet(KEY, HEADERS, read(gear=[-1, 300], throttle=[-3.0, 900.0]))
+    found = decode_packet(KEY, HEADERS, read(gear=[-1, 300], throttle=[-3.0, 900.0]))
     assert (list(found.columns[6]), list(found.columns[4])) == ([0, 255], [0, 255])
 
 
@@ -44,17 +44,17 @@ def test_corrupt_car_data_becomes_the_nearest_that_a_byte_holds() -> None:
     [
         (None, "not JSON"),
         (b"{", "not JSON"),
-        (b"[]", "none of a sample"),
+        (b"[]", "has an invalid value"),
         (read(x=...), "column 'x' is missing"),
         (read(session_time_ms=[600, 200]), "not in time order"),
         (read(y=[1.0]), "column y has 1 values, session_time_ms has 2"),
-        (read(speed=["fast", 1]), "none of a sample"),
-        (read(session_time_ms=[1, 2**40]), "none of a sample"),
+        (read(speed=["fast", 1]), "has an invalid value"),
+        (read(session_time_ms=[1, 2**40]), "has an invalid value"),
     ],
 )
 def test_a_packet_that_is_none_is_refused_with_the_reason(value: bytes | None, reason: str) -> None:
     with pytest.raises(BadRecord, match=reason):
-        read_packet(KEY, HEADERS, value)
+        decode_packet(KEY, HEADERS, value)
 
 
 def test_a_lap_is_the_stretch_of_samples_between_two_times_also_across_chunks() -> None:

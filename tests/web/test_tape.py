@@ -5,9 +5,10 @@ import pytest
 
 from f1stream.topics import BadRecord, decode_frames, encode_frames
 from models import Frame
+from models.frame import FRAME_MS
 from tests.support.page_race import KEY_FRAMES, frame, frames_record, head, head_record
 from web import tape_store
-from web.reader import read_record
+from web.records import decode_frames_record
 from web.tape import Tape, merged
 from web.tape_store import TapeStore
 
@@ -25,10 +26,21 @@ def put(tape: Tape, first: int, count: int) -> int:
     return tape.append(record.seq, record.value.split(b"\n"), record.keys, 0)
 
 
+def frame_at(tape: Tape, t: int) -> bytes | None:
+    """The latest frame at or before ``t``."""
+    group = tape.group_of(t // FRAME_MS)
+    return group.frame(min(t // FRAME_MS, group.last)) if group else None
+
+
+def keyframe_at(tape: Tape, t: int) -> bytes | None:
+    group = tape.group_of(t // FRAME_MS)
+    return group.frame(group.start) if group else None
+
+
 def test_frames_come_back_as_the_bytes_that_went_in() -> None:
     tape = tape_of(0, 120)
-    assert tape.frame_at(12_345) == encode_frames([frame(61)])
-    assert tape.keyframe_at(12_345) == encode_frames([frame(50)])
+    assert frame_at(tape, 12_345) == encode_frames([frame(61)])
+    assert keyframe_at(tape, 12_345) == encode_frames([frame(50)])
     assert tape.range() == (0, 119 * 200)
 
 
@@ -52,14 +64,14 @@ def test_deltas_behind_a_hole_wait_for_the_next_keyframe() -> None:
     assert put(tape, 12, 10) == 0
     assert put(tape, 22, 40) == 12
     assert tape.latest == 61
-    assert tape.frame_at(2_500) == encode_frames([frame(9)])
+    assert frame_at(tape, 2_500) == encode_frames([frame(9)])
 
 
 def test_a_picture_before_the_tape_is_unknown() -> None:
     tape = tape_of(50, 10)
     assert tape.state_at(9_000) is None
-    assert tape.frame_at(9_000) is None
-    assert tape.keyframe_at(9_000) is None
+    assert frame_at(tape, 9_000) is None
+    assert keyframe_at(tape, 9_000) is None
 
 
 def test_keyframe_and_delta_make_the_picture_of_that_time() -> None:
@@ -106,7 +118,7 @@ def test_a_greater_epoch_takes_the_tape_and_late_frames_of_the_old_one_are_dropp
     assert tapes.append(frames_record(0, 5, epoch=2)) == 5
     tape = tapes.get("test_race")
     assert tape is not None
-    assert (tape.epoch, tape.latest) == (2, 4)
+    assert (tape.run_id, tape.latest) == (2, 4)
 
 
 def test_a_session_without_a_head_is_not_shown() -> None:
@@ -168,7 +180,7 @@ def test_what_memory_has_no_room_for_comes_back_from_disk_as_it_was() -> None:
     assert tapes.size <= 120_000 < tapes.disk_size
     assert tape.range() == other.range()
     for t in range(0, 40 * 10_000, 3_400):
-        assert tape.frame_at(t) == other.frame_at(t)
+        assert frame_at(tape, t) == frame_at(other, t)
         assert tape.state_at(t) == other.state_at(t)
     assert tape.lap_at(5) == other.lap_at(5) == 4 * 60_000
 
@@ -197,27 +209,27 @@ def test_a_full_disk_costs_the_oldest_pictures_and_nothing_else(monkeypatch: pyt
     assert tape is not None
     assert tape.latest == 40 * KEY_FRAMES - 1
     assert tapes.size <= 120_000
-    assert tape.frame_at(0) is None
+    assert frame_at(tape, 0) is None
 
 
 HEADERS = [("kind", b"frames"), ("epoch", b"7"), ("seq", b"50"), ("count", b"2"), ("keys", b"50")]
 
 
 def test_a_record_is_read_by_its_headers_alone() -> None:
-    record = read_record(b"race", HEADERS, b"not json\nnot json", 5)
-    assert (record.session_key, record.epoch, record.seq, record.keys) == ("race", 7, 50, frozenset({50}))
+    record = decode_frames_record(b"race", HEADERS, b"not json\nnot json", 5)
+    assert (record.session_key, record.run_id, record.seq, record.keys) == ("race", 7, 50, frozenset({50}))
 
 
 @pytest.mark.parametrize("missing", ["kind", "epoch", "seq", "count", "keys"])
 def test_a_record_without_a_header_is_refused(missing: str) -> None:
     headers = [header for header in HEADERS if header[0] != missing]
     with pytest.raises(BadRecord, match=missing):
-        read_record(b"race", headers, b"{}\n{}", 5)
+        decode_frames_record(b"race", headers, b"{}\n{}", 5)
 
 
 def test_a_record_with_other_lines_than_it_says_is_refused() -> None:
     with pytest.raises(BadRecord, match="2 lines"):
-        read_record(b"race", HEADERS, b"{}", 5)
+        decode_frames_record(b"race", HEADERS, b"{}", 5)
 
 
 def test_the_synthetic_race_speaks_the_models() -> None:

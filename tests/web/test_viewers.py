@@ -15,13 +15,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from f1stream.settings import Settings
 from tests.support.page_race import frames_record, head_record
+from web import viewer as sending_side
 from web import viewers
 from web.app import create_app
 from web.commands import Command, GoLive, GoToLap, Pause, Play, Reveal, enqueue
 from web.feed import Feed
 from web.metrics import Metrics
 from web.tape_store import TapeStore
-from web.viewers import Viewer
+from web.viewer import Viewer
 
 Client = TestClient[web.Request, web.Application]
 
@@ -81,7 +82,7 @@ async def test_commands_beyond_twenty_wait_and_only_the_latest_of_them_is_done(c
     for number in range(1, 61):
         await ws.send_json({"id": number, "do": "pause", "t": number * 200})
     done = await answers(ws, 60)
-    assert len(done) <= viewers.COMMANDS_AT_ONCE + 5
+    assert len(done) <= sending_side.COMMANDS_AT_ONCE + 5
     await ws.send_json({"id": 61, "do": "reveal", "on": True})
     assert await answers(ws, 61) == [61], "who was held up is not turned away"
 
@@ -89,13 +90,14 @@ async def test_commands_beyond_twenty_wait_and_only_the_latest_of_them_is_done(c
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for the answer to a close."""
-    monkeypatch.setattr(viewers, "CLOSE_S", 0.05)
+    for module in (sending_side, viewers):
+        monkeypatch.setattr(module, "CLOSE_S", 0.05)
 
 
 @pytest.mark.usefixtures("hasty")
 async def test_who_floods_is_turned_away_with_a_sentence(client: Client) -> None:
     ws = await client.ws_connect("/ws")
-    for number in range(round(viewers.MESSAGES_AT_ONCE) + 200):
+    for number in range(round(sending_side.MESSAGES_AT_ONCE) + 200):
         await ws.send_json({"id": number, "do": "lap", "lap": 1})
     async with asyncio.timeout(5):
         while (message := await ws.receive()).type is WSMsgType.TEXT:
@@ -112,7 +114,7 @@ async def test_pings_are_answered_and_counted_as_messages(client: Client) -> Non
         while (message := await ws.receive()).type is not WSMsgType.PONG:
             pass
         assert message.data == b"here"
-        for _ in range(round(viewers.MESSAGES_AT_ONCE) + 200):
+        for _ in range(round(sending_side.MESSAGES_AT_ONCE) + 200):
             await ws.ping()
         while (message := await ws.receive()).type in {WSMsgType.TEXT, WSMsgType.PONG}:
             pass

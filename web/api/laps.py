@@ -16,11 +16,11 @@ class LapRoutes:
         self._feed = feed
 
     def routes(self) -> list[web.RouteDef]:
-        """Where."""
+        """The routes."""
         return [web.get("/api/sessions/{key}/laps", self.laps)]
 
     async def laps(self, request: web.Request) -> web.Response:
-        """The laps of all cars or of one, in the order of car and lap: each as its last revision of then."""
+        """The laps of all cars or of one, by car and number, each in its last revision at that time."""
         query = session_query(self._feed, request)
         known = query.tape.history.laps(query.at)
         only = request.query.get("car")

@@ -1,4 +1,4 @@
-"""What was told of a session by a time: race control, the weather, the radio."""
+"""Messages of a session: race control, weather, team radio."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from web.api.responses import json_list
 from web.feed import Feed
 
 RECORDINGS = "https://livetiming.formula1.com/static/"
-"""Formula 1 keeps them there, below ``SessionInfo.path``."""
+"""Where Formula 1 publishes recordings, below ``SessionInfo.path``."""
 
 
 class MessageRoutes:
-    """``race-control``, ``weather`` and ``radio``: entries as viewers get them, in the order of ``t``."""
+    """``race-control``, ``weather`` and ``radio``: entries in the order of ``t``."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
 
     def routes(self) -> list[web.RouteDef]:
-        """Where."""
+        """The routes."""
         below = "/api/sessions/{key}"
         return [
             web.get(f"{below}/race-control", self.race_control),
@@ -28,7 +28,7 @@ class MessageRoutes:
         ]
 
     async def race_control(self, request: web.Request) -> web.Response:
-        """The messages of race control."""
+        """Race control's messages."""
         query = session_query(self._feed, request)
         return json_list("race_control", query.tape.history.messages("race_control", query.at))
 
@@ -38,7 +38,7 @@ class MessageRoutes:
         return json_list("weather", query.tape.history.messages("weather", query.at))
 
     async def radio(self, request: web.Request) -> web.Response:
-        """The recorded messages between drivers and teams; each ``path`` is below ``base``, where that is known."""
+        """Recordings of the team radio; each ``path`` is below ``base``, which is null when it is not known."""
         query = session_query(self._feed, request)
         path = query.head["info"].get("path")
         entries = query.tape.history.messages("team_radio", query.at)

@@ -1,4 +1,4 @@
-"""The server itself: health, metrics, and the description of this API."""
+"""The server itself: health, metrics, and this API's description."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ServiceRoutes:
         self._metrics = metrics
 
     def routes(self) -> list[web.RouteDef]:
-        """Where."""
+        """The routes."""
         return [
             web.get("/health", self.health),
             web.get("/alive", self.alive),
@@ -32,7 +32,7 @@ class ServiceRoutes:
         ]
 
     async def health(self, _: web.Request) -> web.Response:
-        """200 while the broker answers and what comes is read, else 503."""
+        """200 while the broker answers and its records are read, else 503."""
         well = self._feed.well
         body = {
             "status": "ok" if well else self._feed.stuck or "no broker",
@@ -40,12 +40,12 @@ class ServiceRoutes:
             "caught_up": self._feed.caught_up,
             "lag": self._feed.lag,
         }
-        return _now(body, well)
+        return _uncached(body, well)
 
     async def alive(self, _: web.Request) -> web.Response:
-        """503 where a new process could do better. Not without a broker: what is on the tape is still shown."""
+        """503 when a restart may help. 200 without a broker: the tapes are still shown."""
         alive = self._feed.stuck is None
-        return _now({"alive": alive}, alive)
+        return _uncached({"alive": alive}, alive)
 
     async def metrics(self, _: web.Request) -> web.Response:
         """For Prometheus."""
@@ -56,7 +56,7 @@ class ServiceRoutes:
         return web.Response(body=OPENAPI.read_bytes(), content_type="application/yaml")
 
 
-def _now(body: dict[str, Any], well: bool) -> web.Response:
+def _uncached(body: dict[str, Any], well: bool) -> web.Response:
     response = json_response(body, 200 if well else 503)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,4 +1,4 @@
-"""The sessions there are, and the picture of one at a time."""
+"""The list of sessions, and the picture of a session at a time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 
 from models.frame import FRAME_MS
-from web.api.requests import parse_header, session_query
+from web.api.requests import parse_head, session_query
 from web.api.responses import json_response
 from web.feed import Feed, now_ms
 from web.tape import Tape
@@ -21,12 +21,12 @@ class SessionRoutes:
         self._feed = feed
 
     def routes(self) -> list[web.RouteDef]:
-        """Where."""
+        """The routes."""
         return [web.get("/api/sessions", self.sessions), web.get("/api/sessions/{key}/state", self.state)]
 
     async def sessions(self, _: web.Request) -> web.Response:
-        """Every session that can be shown, the newest run first."""
-        tapes = sorted(self._feed.tapes, key=lambda tape: tape.epoch, reverse=True)
+        """Every session with a tape, the newest run first."""
+        tapes = sorted(self._feed.tapes, key=lambda tape: tape.run_id, reverse=True)
         return json_response({"sessions": [_summary(tape) for tape in tapes]})
 
     async def state(self, request: web.Request) -> web.Response:
@@ -38,11 +38,11 @@ class SessionRoutes:
 
 
 def _summary(tape: Tape) -> dict[str, Any]:
-    info = parse_header(tape.head or b"{}").get("info", {})
+    info = parse_head(tape.head or b"{}").get("info", {})
     span = tape.range()
     return {
         "session_key": tape.session_key,
-        "epoch": tape.epoch,
+        "epoch": tape.run_id,
         "name": info.get("name"),
         "meeting": info.get("meeting"),
         "simulated": info.get("simulated", False),

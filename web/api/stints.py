@@ -16,11 +16,11 @@ class StintRoutes:
         self._feed = feed
 
     def routes(self) -> list[web.RouteDef]:
-        """Where."""
+        """The routes."""
         return [web.get("/api/sessions/{key}/stints", self.stints)]
 
     async def stints(self, request: web.Request) -> web.Response:
-        """By car, as the picture has them: all of them, the present one last."""
+        """All stints by car, from the picture; the current one last."""
         picture = session_query(self._feed, request).picture()
         cars = {number: {"stints": car.get("stints") or []} for number, car in picture["cars"].items()}
         return json_response({"t": picture["t"], "cars": cars})

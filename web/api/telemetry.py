@@ -1,4 +1,4 @@
-"""A car's samples of a lap."""
+"""A car's samples of one lap."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class TelemetryRoutes:
         self._feed = feed
 
     def routes(self) -> list[web.RouteDef]:
-        """Where."""
+        """The routes."""
         return [web.get("/api/sessions/{key}/telemetry", self.telemetry)]
 
     async def telemetry(self, request: web.Request) -> web.Response:
         """The samples from the start of a lap to its end, column by column."""
         query = session_query(self._feed, request)
-        car = query.car(required(request.query.get("car"), "car is missing: tell a driver number"))
-        number = required(integer_parameter(request, "lap", "a lap"), "lap is missing: tell which one")
+        car = query.car(required(request.query.get("car"), "parameter car is missing: a driver number"))
+        number = required(integer_parameter(request, "lap", "a lap"), "parameter lap is missing: a lap's number")
         lap = query.lap(car, number)
         driven = driven_of(query, lap, 0)
         return json_response(
@@ -39,21 +39,21 @@ class TelemetryRoutes:
 
 
 def driven_of(query: SessionQuery, lap: Entry, margin_ms: int) -> Driven:
-    """A known lap with its samples, ``margin_ms`` before and after too, as far as they were known.
+    """A lap with its samples, and those ``margin_ms`` before and after it, as far as they were known.
 
-    It begins its official lap time before its end, so that laps of the same time are of the same length. Raises
-    ApiError when nobody knows when it began.
+    It starts its official lap time before its end, so that laps of equal time have equal length. Raises ApiError
+    when its start is not known.
     """
     end = lap["end"]
     start = end - lap["ms"] if lap["ms"] is not None else lap["start"]
     if start is None:
-        raise not_found(f"when lap {lap['lap']} of car {lap['car']} began is not known")
-    samples = query.tape.telemetry.lap(lap["car"], start - margin_ms, min(end + margin_ms, query.until))
+        raise not_found(f"the start of lap {lap['lap']} of car {lap['car']} is not known")
+    samples = query.tape.samples.lap(lap["car"], start - margin_ms, min(end + margin_ms, query.until))
     return Driven(samples, start, end)
 
 
 def columns_of(samples: Samples) -> dict[str, Any]:
-    """Samples as JSON has them: what is no number of the sport is null."""
+    """Samples as JSON columns; impossible values are null."""
     drs = samples.drs.tolist()
     return {
         "t": samples.t.tolist(),
@@ -68,7 +68,7 @@ def columns_of(samples: Samples) -> dict[str, Any]:
 
 
 def rounded(column: Any, decimals: int = 0) -> list[Any]:
-    """Numbers as short as they make sense; whole ones without a point."""
+    """Rounded numbers; integers when ``decimals`` is 0."""
     wide = np.round(np.asarray(column, dtype=np.float64), decimals)
     numbers: list[Any] = (wide if decimals else wide.astype(np.int64)).tolist()
     return numbers

@@ -61,7 +61,7 @@ def _published_drivers(client: FastF1, session: Any) -> dict[str, Any]:
     for change in _page(client, session, "driver_list"):
         drivers.take(change, snapshot=False, is_over=False)
         if drivers.entries({}):
-            drivers.stand({})
+            drivers.fix({})
     return {number: line for number, line in drivers.known.items() if "Tla" in line}
 
 

@@ -1,5 +1,5 @@
-"""Formula 1's live timing: from the wire, or a recording of it, to a stream of feed messages.
+"""Formula 1's live timing: messages of the live feed, or of a recording of it, as our records.
 
-``message`` is what both give; ``recording`` reads files, ``client`` speaks with the feed, ``recorder`` writes
-what it says to a file.
+``recording`` reads files and ``connection`` the live feed; both give ``message.FeedMessage``. ``parser`` makes our
+records from them: ``as_session`` of a whole recording, ``live_run`` while a session is on.
 """

@@ -1,4 +1,4 @@
-"""``f1stream live``: the official feed into the topics, and into a file, until the session ends."""
+"""``f1stream live``: publishes the official feed, and records it to a file, until the session ends."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from f1stream.sources.newer_runs import warn_of_newer_runs
 from f1stream.sources.publish import BATCH_BYTES, Outbox, RunCounts
 
 log = logging.getLogger(__name__)
-TELLS_EVERY_S = 60.0
+LOG_EVERY_S = 60.0
+"""Time (s) between two log lines with the counts so far."""
 
 
 async def follow(settings: Settings, record: Path | None = None, *, append: bool = False) -> RunCounts:
-    """Publish the session that is on; return when the feed says that it has ended, or at Ctrl-C or SIGTERM.
+    """Publish the session that is on; return when the feed sends its end, or at Ctrl-C or SIGTERM.
 
-    When the feed goes on to another session without saying so, that one is published, as a run of its own: a session
-    that was cancelled or broken off is the feed's state until 15 minutes before the next one.
+    When the feed goes on to another session without ending the first, the other is published as a run of its own: a
+    session that was cancelled or abandoned remains the feed's state until 15 minutes before the next one.
 
-    ``record``: a file for what the feed says, as it says it. Raises BrokerError and SourceError.
+    ``record``: a file for the feed's messages as received. Raises BrokerError and SourceError.
     """
     logs.configure("live", settings)
     live = FeedClient(settings)
@@ -75,25 +76,25 @@ async def _follow(
 ) -> None:
     outbox = Outbox(producer, counts)
     run = _run(settings, counts)
-    tells_at = 0.0
-    looking: dict[str, asyncio.Task[None]] = {}
+    log_at = 0.0
+    warnings: dict[str, asyncio.Task[None]] = {}
     async for message in messages:
         if recorder is not None:
             recorder.write(message)
-        waiting = deque([message])
-        while waiting:
-            for item in run.take(waiting.popleft()):
+        pending = deque([message])
+        while pending:
+            for item in run.take(pending.popleft()):
                 await outbox.put(item)
             if run.left:
-                waiting.extendleft(reversed(run.left))
+                pending.extendleft(reversed(run.left))
                 counts.epoch = max(time.time_ns() // 1_000_000, counts.epoch + 1)
                 run = _run(settings, counts)
-        if run.parser is not None and run.parser.info:
-            counts.session_key = key = run.parser.key
-            if key not in looking:
-                looking[key] = asyncio.create_task(warn_of_newer_runs(settings, [key], counts.epoch))
-        if time.monotonic() >= tells_at:
-            tells_at = time.monotonic() + TELLS_EVERY_S
+        if run.parser is not None and run.parser.state.info:
+            counts.session_key = key = run.parser.state.key
+            if key not in warnings:
+                warnings[key] = asyncio.create_task(warn_of_newer_runs(settings, [key], counts.epoch))
+        if time.monotonic() >= log_at:
+            log_at = time.monotonic() + LOG_EVERY_S
             log.info("Session %s: %s samples, %s laps, %s messages so far.", counts.session_key, counts.samples,
                      counts.laps, counts.messages, extra={"session": counts.session_key})  # fmt: skip
         if run.ended:

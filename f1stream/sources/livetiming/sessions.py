@@ -1,8 +1,8 @@
-"""Which messages of a feed are of which session.
+"""Which messages of a feed belong to which session.
 
 The feed goes on from one session to the next: some 15 minutes before a session starts it sends a ``SessionInfo`` with
-another ``Key``, and after it every other topic afresh (seen: 2024 Belgian qualifying, 2025 Dutch practice 2). The
-answer to subscribing has every topic's state at one time, in any order.
+another ``Key``, and then every other topic's state (seen: 2024 Belgian qualifying, 2025 Dutch practice 2). The answer
+to subscribing has every topic's state at one time, in any order.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from dataclasses import dataclass, field
 from f1stream.sources.livetiming.message import FeedMessage
 
 FIRST = {"SessionInfo": 0, "DriverList": 1, "SessionData": 2}
-"""Of one answer to subscribing: whose session it is, who drives, and what happened before. Then the rest."""
+"""The topics of an answer to subscribing that are read first: the session, its drivers, its history."""
 REST = len(FIRST)
+"""The place of all other topics."""
 
 
 @dataclass
 class SnapshotOrder:
-    """Puts the states of one answer to subscribing into the order in which they can be read.
+    """Sorts the states of an answer to subscribing so that each can be read when its turn comes.
 
-    It holds an answer back until the first message that is not part of it.
+    An answer is held back until the first message that is not part of it.
     """
 
     _held: list[FeedMessage] = field(default_factory=list)
 
     def take(self, message: FeedMessage) -> list[FeedMessage]:
-        """What can be read now that ``message`` has come."""
+        """The messages that can be read now that ``message`` was received."""
         if not message.snapshot:
             return [*self.rest(), message]
         ready = self.rest() if self._held and self._held[0].sent_ms != message.sent_ms else []
@@ -35,13 +36,13 @@ class SnapshotOrder:
         return ready
 
     def rest(self) -> list[FeedMessage]:
-        """What is still held back."""
+        """The messages that are still held back."""
         held, self._held = self._held, []
         return sorted(held, key=lambda message: FIRST.get(message.topic, REST))
 
 
 def in_snapshot_order(messages: Iterable[FeedMessage]) -> Iterator[FeedMessage]:
-    """The same messages, each answer to subscribing in the order in which it can be read."""
+    """The same messages, with each answer to subscribing sorted."""
     order = SnapshotOrder()
     for message in messages:
         yield from order.take(message)

@@ -1,6 +1,7 @@
--- Files on their way into a table; each is purged by the COPY that loads it.
+-- Files to load; the COPY that loads a file purges it.
 create stage if not exists RAW.LOADS;
--- What is loaded of each partition. The last record's timestamp and hash tell a topic that was created anew.
+-- The loaded offset of each partition. The last record's timestamp and hash reveal a topic that was deleted and
+-- created again.
 create table if not exists RAW.LOAD_OFFSETS (
   kafka_topic varchar, kafka_incarnation int, kafka_partition int, next_offset int,
   last_timestamp_ms int, last_hash varchar, loaded_at timestamp_ntz, loaded_by varchar

@@ -38,7 +38,7 @@ first_lap_ends as (
 
 ),
 
-{# The rule of models/session_start.py; a test holds this model's unit test against it. #}
+{# The rule of models/session_start.py; a test compares this model's unit test with it. #}
 aborted_starts as (
 
     select

@@ -6,7 +6,7 @@
     on_schema_change='fail'
 ) }}
 
-{# Samples within so far of a corner's point belong to it; positions are in 1/10 m. #}
+{# Samples within this radius of a corner belong to it, 1/10 m. #}
 {% set radius_dm = 500 %}
 
 with changed as (

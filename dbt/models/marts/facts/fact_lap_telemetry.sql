@@ -57,7 +57,7 @@ timed as (
 
 ),
 
-{# The lap in which a car retired or the session ended is no lap of the timing. #}
+{# The timing has no lap for the one in which a car retired or the session ended. #}
 known as (
 
     select timed.*

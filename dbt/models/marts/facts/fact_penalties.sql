@@ -1,4 +1,4 @@
-with told as (
+with notices as (
 
     select
         session_key,
@@ -28,7 +28,7 @@ served as (
         penalty_type,
         seconds,
         session_time_ms
-    from told
+    from notices
     where is_served_notice
 
 ),
@@ -36,29 +36,29 @@ served as (
 final as (
 
     select
-        {{ surrogate_key(['told.race_control_key']) }} as penalty_key,
-        {{ surrogate_key(['told.session_key', 'told.driver_number']) }} as entry_key,
-        told.race_control_key,
-        told.session_key,
-        told.driver_number,
-        told.penalty_type,
-        told.seconds,
-        told.reason,
-        told.lap_number as issued_lap,
-        told.session_time_ms as issued_ms,
+        {{ surrogate_key(['notices.race_control_key']) }} as penalty_key,
+        {{ surrogate_key(['notices.session_key', 'notices.driver_number']) }} as entry_key,
+        notices.race_control_key,
+        notices.session_key,
+        notices.driver_number,
+        notices.penalty_type,
+        notices.seconds,
+        notices.reason,
+        notices.lap_number as issued_lap,
+        notices.session_time_ms as issued_ms,
         min(served.session_time_ms) as served_ms
-    from told
+    from notices
     left outer join served
         on
-            told.session_key = served.session_key
-            and told.driver_number = served.driver_number
-            and told.penalty_type = served.penalty_type
-            and told.seconds is not distinct from served.seconds
-            and told.session_time_ms < served.session_time_ms
-    where not told.is_served_notice and told.driver_number is not null and told.penalty_type is not null
+            notices.session_key = served.session_key
+            and notices.driver_number = served.driver_number
+            and notices.penalty_type = served.penalty_type
+            and notices.seconds is not distinct from served.seconds
+            and notices.session_time_ms < served.session_time_ms
+    where not notices.is_served_notice and notices.driver_number is not null and notices.penalty_type is not null
     group by
-        told.race_control_key, told.session_key, told.driver_number, told.penalty_type, told.seconds, told.reason,
-        told.lap_number, told.session_time_ms
+        notices.race_control_key, notices.session_key, notices.driver_number, notices.penalty_type, notices.seconds,
+        notices.reason, notices.lap_number, notices.session_time_ms
 
 )
 

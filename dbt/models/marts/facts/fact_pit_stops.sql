@@ -94,7 +94,7 @@ final as (
         lane.pit_out_ms,
         lane.pit_out_ms - lane.pit_in_ms as lane_ms,
         stationary.stationary_ms,
-        {# The rule of f1stream/race/car.py: the feed may restart a set's age after a pass through the lane. #}
+        {# The rule of f1stream/race/car.py: the feed may restart a set's age after a drive through the lane. #}
         coalesce(tyre_changes.is_changed, false) and (
             coalesce(tyre_changes.compound <> lane.compound, false)
             or stationary.samples is null

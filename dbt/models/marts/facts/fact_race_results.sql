@@ -1,6 +1,6 @@
-{# The share of the winner's laps, rounded down, that makes a car classified (sporting regulations). #}
+{# A car is classified with this share of the winner's laps, rounded down (sporting regulations). #}
 {% set classified_share = 0.9 %}
-{# Ends of laps are stamped by the feed to within so much of the official times. #}
+{# The feed's lap ends differ from the official times by at most this much. #}
 {% set tolerance_ms = 100 %}
 
 with sessions as (
@@ -35,8 +35,8 @@ driven as (
 
 ),
 
-{# A car's first lap time counts from the lights, while the feed's "Started" comes a fraction of a second earlier or
-   later; each car's end of lap is stamped with an error of its own, so the median of all cars is taken. #}
+{# A car's first lap time counts from the lights; the feed's "Started" is a fraction of a second earlier or later. Each
+   car's lap end has an error of its own, so the median over all cars is used. #}
 lights as (
 
     select

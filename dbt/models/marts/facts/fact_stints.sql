@@ -33,10 +33,9 @@ clean as (
 
 ),
 
-final as (
+stints as (
 
     select
-        {{ surrogate_key(['entry_key', 'stint_number']) }} as stint_key,
         entry_key,
         session_key,
         driver_number,
@@ -54,6 +53,29 @@ final as (
         ) as degradation_ms_per_lap
     from clean
     group by entry_key, session_key, driver_number, stint_number
+
+),
+
+final as (
+
+    select
+        {{ surrogate_key(['stints.entry_key', 'stints.stint_number']) }} as stint_key,
+        stints.entry_key,
+        stints.session_key,
+        stints.driver_number,
+        entries.driver_code,
+        stints.stint_number,
+        stints.first_lap,
+        stints.last_lap,
+        stints.laps,
+        stints.compound,
+        stints.is_fresh_tyre,
+        stints.tyre_life_at_start,
+        stints.clean_laps,
+        stints.median_clean_lap_time_ms,
+        stints.degradation_ms_per_lap
+    from stints
+    left outer join {{ ref('dim_session_entry') }} as entries on stints.entry_key = entries.entry_key
 
 )
 

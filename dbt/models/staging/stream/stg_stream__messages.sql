@@ -21,7 +21,7 @@ final as (
         messages.driver_number,
         messages.session_time_ms,
         messages.payload,
-        {# The rule of models/session_type.py, for rows that were stored before it: the feed types a sprint Race. #}
+        {# The rule of models/session_type.py, for rows stored before it: the feed gives a sprint the type Race. #}
         case
             when messages.kind <> 'session_info' then null
             when

@@ -1,4 +1,4 @@
-"""The live feed: connected for as long as somebody listens, through losses and renewals."""
+"""The live feed, connected for as long as somebody listens, through lost connections and renewals."""
 
 from __future__ import annotations
 
@@ -9,37 +9,25 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any
 
 import orjson
-import tenacity
 
 from f1stream.settings import Settings
 from f1stream.sources.livetiming import metrics
-from f1stream.sources.livetiming.connection.handover import Handover, Rest
-from f1stream.sources.livetiming.connection.signalr import SILENT_SECONDS, AccessDenied, ConnectionLost, HubConnection
-from f1stream.sources.livetiming.connection.token import Tokens, ends_at
-from f1stream.sources.livetiming.message import (
-    KEPT_RAW_BYTES,
-    TOPICS,
-    BadMessage,
-    Damage,
-    FeedMessage,
-    checked,
-)
+from f1stream.sources.livetiming.connection.connector import PAUSE_SECONDS, Connector
+from f1stream.sources.livetiming.connection.handover import Handover, Remainder
+from f1stream.sources.livetiming.connection.signalr import SILENT_SECONDS, ConnectionLost, HubConnection
+from f1stream.sources.livetiming.message import TOPICS, BadMessage, Damage, FeedMessage, checked
 from f1stream.sources.livetiming.message_times import own_times
 
 log = logging.getLogger(__name__)
 AHEAD = 2_000
-"""Messages that may wait for the listener; then the feed has to. At its busiest it sends some 20 a second."""
+"""Messages that may wait for the listener; with more, the feed waits. At its busiest it sends some 20 a second."""
 OVERLAP_SECONDS = 30.0
-"""So long two connections may take to meet. Where the feed says too little for that, the old one has said everything
-when it said something more after this time, be it a ping."""
-KEPT_AHEAD = 20_000
-"""Messages of the new connection that may wait for the old one."""
-TOUCH_SECONDS = 5.0
-"""When the old one is lost meanwhile, so long may the new one take to show whether something is missing."""
-SHORT_SECONDS = 10.0
-"""Who loses connections as soon as they are made waits longer each time."""
-PAUSE_SECONDS = 0.5
-"""The first pause."""
+"""How long (s) a handover waits for the two connections to align. If the feed sends too little for that, the old
+connection has delivered everything once it received anything after this time, be it a ping."""
+BUFFERED_AHEAD = 20_000
+"""Messages of the new connection that are buffered during a handover; with more, it is not read."""
+RECEIVE_SECONDS = 5.0
+"""How long (s), after the old connection is lost, the new one may take to show whether messages are missing."""
 
 
 class FeedClient:
@@ -54,30 +42,23 @@ class FeedClient:
         overlap_s: float = OVERLAP_SECONDS,
         silent_s: float = SILENT_SECONDS,
     ) -> None:
-        """``damaged`` gets whatever comes and is no message; it is counted in the metrics too.
+        """``damaged`` is called with everything received that is not a message; it is counted in the metrics too.
 
-        Raises SourceError when a token is set that would go in plain text.
+        Raises SourceError when a token is set that would be sent in plain text.
         """
-        self._url, self._topics = settings.live_url, topics
-        self._renew_s = settings.live_renew_minutes * 60
-        self._longest_pause_s = settings.live_retry_seconds
-        self._tokens = Tokens(settings)
-        self._damaged = damaged
-        self._damages = 0
-        self._overlap_s, self._silent_s = overlap_s, silent_s
+        self._connector = Connector(settings, topics, damaged, silent_s)
+        self._renew_s, self._overlap_s = settings.live_renew_minutes * 60, overlap_s
         self._queue: asyncio.Queue[FeedMessage] = asyncio.Queue(AHEAD)
         self._last_ms = 0
-        """The newest time given out."""
-        self._short_lived = 0
-        """Connections in a row that were soon lost."""
+        """The latest time of a delivered message."""
         self._handover: Handover | None = None
 
     async def messages(self) -> AsyncGenerator[FeedMessage]:
-        """First each topic's state (``snapshot``), then what changes, as the feed sends it; it never ends.
+        """First each topic's state (``snapshot``), then the changes as the feed sends them; it never ends.
 
-        After a loss the states come again, because what was sent meanwhile is missing. States have the newest time
-        that they tell or that was given before; changes have the feed's own, which runs back by up to a second at
-        times. What is wrong with the connection is in the log and the metrics. For one listener, who closes the
+        After a lost connection the states are sent again, because changes are missing. States have the latest time
+        that they contain or that was delivered before; changes have the feed's own times, which run back by up to a
+        second at times. Problems of the connection are in the log and the metrics. For one listener, who closes the
         iterator (``contextlib.aclosing``).
         """
         self._queue = asyncio.Queue(AHEAD)
@@ -87,7 +68,7 @@ class FeedClient:
                 metrics.MESSAGES.labels(message.topic if message.topic in TOPICS else "other").inc()
                 yield message
         finally:
-            await _ended(running)
+            await _cancel(running)
             metrics.CONNECTED.set(0)
 
     async def _next(self, running: asyncio.Task[None]) -> FeedMessage | None:
@@ -97,171 +78,147 @@ class FeedClient:
         try:
             await asyncio.wait({getting, running}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            getting.cancel()  # does nothing to one that is done
+            getting.cancel()  # has no effect on a finished one
         if getting.done() and not getting.cancelled():
             return getting.result()
-        running.result()  # a mistake of ours: it raises
+        running.result()  # raises: only an error of ours ends it
         return None
 
     async def _run(self) -> None:
         """One connection after the other."""
         connection = await self._open()
-        handed: Rest | None = None
+        remainder: Remainder | None = None
         try:
-            await self._give_states(connection)
+            await self._deliver_states(connection)
             while True:
                 began = time.monotonic()
-                giving = asyncio.create_task(self._give(connection, handed))
+                delivering = asyncio.create_task(self._deliver(connection, remainder))
                 try:
-                    await asyncio.wait({giving}, timeout=self._renew_s)
-                    connection, handed = await self._renewed(connection, giving)
-                    self._short_lived = 0
+                    await asyncio.wait({delivering}, timeout=self._renew_s)
+                    connection, remainder = await self._renewed(connection, delivering)
+                    self._connector.renewed()
                 except ConnectionLost as lost:
                     metrics.CONNECTED.set(0)
                     log.warning("The connection to the live timing was lost: %s. Connecting again.", lost)
                     await connection.close()
-                    self._short_lived = self._short_lived + 1 if time.monotonic() - began < SHORT_SECONDS else 0
-                    connection, handed = await self._open(), None
+                    self._connector.ended(time.monotonic() - began)
+                    connection, remainder = await self._open(), None
                     metrics.RECONNECTS.inc()
-                    await self._give_states(connection)
+                    await self._deliver_states(connection)
                 finally:
-                    await _ended(giving)
+                    await _cancel(delivering)
         finally:
             await connection.close()
 
-    async def _renewed(self, old: HubConnection, giving: asyncio.Task[None]) -> tuple[HubConnection, Rest]:
+    async def _renewed(self, old: HubConnection, delivering: asyncio.Task[None]) -> tuple[HubConnection, Remainder]:
         """Replace ``old`` by a new connection and close it. Raises ConnectionLost if ``old`` is lost first."""
         while True:
-            if (lost := _lost(giving)) is not None:
+            if (lost := _lost(delivering)) is not None:
                 raise lost
             self._handover = handover = Handover()
             opening = asyncio.create_task(self._open())
-            keeping: asyncio.Task[None] | None = None
+            buffering: asyncio.Task[None] | None = None
             replaced = False
             try:
-                await _first(giving, opening)
+                await _first(delivering, opening)
                 if not opening.done():
                     metrics.CONNECTED.set(0)
                     await asyncio.wait({opening})  # it may be subscribed already: what is sent to it is not lost
                 new = opening.result()
-                keeping = asyncio.create_task(self._keep(new, handover))
-                await self._both(handover, old, giving, keeping)
-                lost = _lost(keeping)
-                if lost is None or giving.done():
-                    handed = await self._handed_over(handover, old, giving, new, keeping)
+                buffering = asyncio.create_task(self._buffer(new, handover))
+                await self._overlap(handover, old, delivering, buffering)
+                lost = _lost(buffering)
+                if lost is None or delivering.done():
+                    remainder = await self._hand_over(handover, old, delivering, new, buffering)
                     replaced = True
-                    return new, handed
+                    return new, remainder
                 log.warning("The connection that was to replace another was lost: %s.", lost)
-                await _first(giving, timeout=PAUSE_SECONDS)
+                await _first(delivering, timeout=PAUSE_SECONDS)
             finally:
                 self._handover = None
-                if keeping is not None:
-                    await _ended(keeping)
-                await _ended(opening)
+                if buffering is not None:
+                    await _cancel(buffering)
+                await _cancel(opening)
                 if not replaced and not opening.cancelled() and opening.exception() is None:
                     await opening.result().close()
 
-    async def _both(
-        self, handover: Handover, old: HubConnection, giving: asyncio.Task[None], keeping: asyncio.Task[None]
-    ) -> None:
-        """Return when the old connection is not needed any more, or one of the two is lost."""
-        await _first(giving, keeping, handover.met.wait(), timeout=self._overlap_s)
-        enough = old.taken + 2  # what is in hand, and one more; a listener who takes nothing for long delays both
-        while not (giving.done() or keeping.done() or handover.met.is_set() or old.taken >= enough):
-            await _first(giving, keeping, handover.met.wait(), timeout=0.05)
-
-    async def _handed_over(
+    async def _overlap(
         self,
         handover: Handover,
         old: HubConnection,
-        giving: asyncio.Task[None],
+        delivering: asyncio.Task[None],
+        buffering: asyncio.Task[None],
+    ) -> None:
+        """Return when the old connection is not needed any more, or one of the two is lost."""
+        await _first(delivering, buffering, handover.aligned.wait(), timeout=self._overlap_s)
+        enough = old.frames + 2  # the one being delivered, and one more; a slow listener delays both connections
+        while not (delivering.done() or buffering.done() or handover.aligned.is_set() or old.frames >= enough):
+            await _first(delivering, buffering, handover.aligned.wait(), timeout=0.05)
+
+    async def _hand_over(
+        self,
+        handover: Handover,
+        old: HubConnection,
+        delivering: asyncio.Task[None],
         new: HubConnection,
-        keeping: asyncio.Task[None],
-    ) -> Rest:
-        lost = _lost(giving)
-        if lost is not None and not handover.touched:
-            await _first(keeping, handover.came.wait(), timeout=TOUCH_SECONDS)
-        await _ended(giving)
-        await _ended(keeping)
+        buffering: asyncio.Task[None],
+    ) -> Remainder:
+        lost = _lost(delivering)
+        if lost is not None and not handover.overlaps:
+            await _first(buffering, handover.received.wait(), timeout=RECEIVE_SECONDS)
+        await _cancel(delivering)
+        await _cancel(buffering)
         await old.close()
-        if lost is not None and not handover.touched:
+        if lost is not None and not handover.overlaps:
             log.warning("The connection to the live timing was lost while another replaced it: %s.", lost)
             metrics.RECONNECTS.inc()
-            await self._give_states(new)
-            return Rest([], handover.kept)
+            await self._deliver_states(new)
+            return Remainder([], handover.buffered)
         metrics.RENEWALS.inc()
-        return handover.rest()
+        return handover.remainder()
 
-    async def _give(self, connection: HubConnection, handed: Rest | None) -> None:
-        """Everything that comes on a connection, to the listener. Ends by raising ConnectionLost."""
-        for message in handed.kept() if handed is not None else ():
+    async def _deliver(self, connection: HubConnection, remainder: Remainder | None) -> None:
+        """Deliver all messages of a connection to the listener. Ends by raising ConnectionLost."""
+        for message in remainder.buffered() if remainder is not None else ():
             await self._put(message)
         async for message in connection.messages():
-            if handed is None or handed.is_new(message):
+            if remainder is None or remainder.is_new(message):
                 await self._put(message)
 
-    async def _keep(self, connection: HubConnection, handover: Handover) -> None:
-        """Everything that comes on a connection, for later. Ends by raising ConnectionLost."""
+    async def _buffer(self, connection: HubConnection, handover: Handover) -> None:
+        """Buffer all messages of a connection. Ends by raising ConnectionLost."""
         async for message in connection.messages():
-            handover.new(message)
-            if len(handover.kept) >= KEPT_AHEAD:
-                await handover.met.wait()
+            handover.buffer(message)
+            if len(handover.buffered) >= BUFFERED_AHEAD:
+                await handover.aligned.wait()
 
     async def _put(self, message: FeedMessage) -> None:
         await self._queue.put(message)
         self._last_ms = max(self._last_ms, message.sent_ms)
         if self._handover is not None and not message.snapshot:
-            self._handover.old(message)
+            self._handover.deliver(message)
 
-    async def _give_states(self, connection: HubConnection) -> None:
-        """The answer to subscribing, as of the newest time that is told in it or was sent before."""
+    async def _deliver_states(self, connection: HubConnection) -> None:
+        """Deliver the answer to subscribing, at the latest time that it contains or that was delivered before."""
         metrics.CONNECTED.set(1)
-        told = [ms for topic, data in connection.snapshot.items() for ms in own_times(topic, data)]
-        as_of_ms = max([*told, self._last_ms]) or time.time_ns() // 1_000_000
+        times = [ms for topic, data in connection.snapshot.items() for ms in own_times(topic, data)]
+        as_of_ms = max([*times, self._last_ms]) or time.time_ns() // 1_000_000
         for topic, data in connection.snapshot.items():
             try:
                 await self._put(checked(topic, data, as_of_ms, snapshot=True))
             except BadMessage as bad:
-                self._tell(str(bad), orjson.dumps([topic, data]))
+                self._connector.report_damage(str(bad), orjson.dumps([topic, data]))
 
     async def _open(self) -> HubConnection:
-        """A new connection, however long it takes."""
-        if self._short_lived:
-            await asyncio.sleep(min(PAUSE_SECONDS * 2.0 ** min(self._short_lived, 20), self._longest_pause_s))
-        retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(ConnectionLost),
-            wait=tenacity.wait_exponential_jitter(multiplier=PAUSE_SECONDS, max=self._longest_pause_s, jitter=0.5),
-            before_sleep=self._tell_failure,
-        )
-        return await retrying(self._connect)
+        return await self._connector.open(self._start_handover)
 
-    async def _connect(self) -> HubConnection:
+    def _start_handover(self) -> None:
         if self._handover is not None:
-            self._handover.begin()
-        token = self._tokens.current()
-        metrics.TOKEN_ENDS.set(((ends_at(token) or 0) / 1000) if token is not None else 0)
-        try:
-            return await HubConnection.open(self._url, self._topics, token, self._tell, self._silent_s)
-        except AccessDenied:
-            if token is not None:
-                self._tokens.refuse(token)
-            raise
-
-    def _tell_failure(self, state: tenacity.RetryCallState) -> None:
-        metrics.FAILURES.inc()
-        log.warning(
-            "The live timing at %s cannot be reached: %s. Trying again; F1STREAM_LIVE_URL says where it is.",
-            self._url, state.outcome.exception() if state.outcome else "",
-        )  # fmt: skip
-
-    def _tell(self, reason: str, raw: bytes) -> None:
-        self._damages += 1
-        metrics.DAMAGED.labels(reason).inc()
-        self._damaged(Damage("live", self._damages, reason, raw[:KEPT_RAW_BYTES]))
+            self._handover.start()
 
 
 async def _first(*things: asyncio.Task[Any] | Coroutine[Any, Any, Any], timeout: float | None = None) -> None:
-    """Return when one of them is done, or it takes too long. Tasks go on, the others are stopped."""
+    """Return when one of them is done, or after ``timeout`` (s). Tasks go on; coroutines are cancelled."""
     waited = {thing if isinstance(thing, asyncio.Task) else asyncio.create_task(thing): thing for thing in things}
     try:
         await asyncio.wait(waited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -272,7 +229,7 @@ async def _first(*things: asyncio.Task[Any] | Coroutine[Any, Any, Any], timeout:
 
 
 def _lost(task: asyncio.Task[None]) -> ConnectionLost | None:
-    """Why a connection's task is over; None while it is not. What is no loss but a mistake of ours is raised."""
+    """Why a connection's task has ended; None while it runs. Raises any other error, which is one of ours."""
     if not task.done():
         return None
     error = task.exception()
@@ -281,9 +238,9 @@ def _lost(task: asyncio.Task[None]) -> ConnectionLost | None:
     return error
 
 
-async def _ended(task: asyncio.Task[Any]) -> None:
-    """Stop a task, whatever becomes of it."""
+async def _cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end, with whatever result."""
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled():
-        task.exception()  # looked at
+        task.exception()  # marks it as retrieved

@@ -1,8 +1,8 @@
-"""From a connection to the one that replaces it: nothing lost, nothing twice, in the order in which it was sent.
+"""Replacing one connection by another: nothing lost, nothing twice, in the order in which it was sent.
 
-While both are subscribed the old one's messages are given out and the new one's are kept. As soon as the old one has
-given out the first few that came on the new one, everything before them has come too, and everything after them comes
-on the new one: the old one is not needed any more.
+While both are subscribed, the old connection's messages are delivered and the new one's are buffered. Once the old
+one has delivered the first few messages that were received on the new one, all earlier messages have been delivered
+too and all later ones are on the new connection: the old one is not needed any more.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import orjson
 from f1stream.sources.livetiming.message import FeedMessage
 
 ALIKE = 3
-"""So many messages in a row are the same on both. One could be a message that the feed sends twice."""
+"""Consecutive messages that must be the same on both connections. A single one could be sent twice by the feed."""
 FORGET_MS = 60_000
-"""What both have sent is not looked for any more when the feed is so much further."""
+"""Messages of both connections are compared until the feed is this much further (ms of its clock)."""
 
 Key = tuple[str, int, bytes]
 
@@ -30,79 +30,79 @@ def key(message: FeedMessage) -> Key:
 
 
 class Handover:
-    """One renewal."""
+    """The replacement of one connection."""
 
     def __init__(self) -> None:
-        self._given: list[Key] = []
-        """What the old one has given out since."""
+        self._delivered: list[Key] = []
+        """Messages that the old connection has delivered since ``start``."""
         self._first: list[Key] = []
-        """What came first on the new one."""
-        self.kept: list[FeedMessage] = []
-        """What came on the new one."""
-        self.came = asyncio.Event()
-        """Something came on the new one."""
-        self.met = asyncio.Event()
-        """The old one has reached the new one's first messages."""
+        """The first messages of the new connection."""
+        self.buffered: list[FeedMessage] = []
+        """Messages of the new connection."""
+        self.received = asyncio.Event()
+        """Set when the new connection has received its first message."""
+        self.aligned = asyncio.Event()
+        """Set when the old connection has delivered the new one's first messages."""
 
-    def begin(self) -> None:
-        """The new connection is opened now, perhaps once more: nothing that was given out before comes on it."""
-        self._given.clear()
+    def start(self) -> None:
+        """The new connection is being opened, perhaps once more: it receives nothing that was delivered before."""
+        self._delivered.clear()
 
-    def old(self, message: FeedMessage) -> None:
-        """The old connection gives this out."""
-        self._given.append(key(message))
-        if len(self._first) == ALIKE and self._given[-ALIKE:] == self._first:
-            self.met.set()
+    def deliver(self, message: FeedMessage) -> None:
+        """Note a message that the old connection delivers."""
+        self._delivered.append(key(message))
+        if len(self._first) == ALIKE and self._delivered[-ALIKE:] == self._first:
+            self.aligned.set()
 
-    def new(self, message: FeedMessage) -> None:
-        """This came on the new one, and is kept."""
-        self.kept.append(message)
-        self.came.set()
+    def buffer(self, message: FeedMessage) -> None:
+        """Keep a message that was received on the new connection."""
+        self.buffered.append(message)
+        self.received.set()
         if len(self._first) < ALIKE:
             self._first.append(key(message))
             if len(self._first) == ALIKE and self._place() is not None:
-                self.met.set()
+                self.aligned.set()
 
     @property
-    def touched(self) -> bool:
-        """Whether the old one gave out the first message of the new one: nothing is missing between the two."""
-        return bool(self._first) and self._first[0] in self._given
+    def overlaps(self) -> bool:
+        """Whether the old connection has delivered the new one's first message: nothing between them is missing."""
+        return bool(self._first) and self._first[0] in self._delivered
 
-    def rest(self) -> Rest:
-        """What the new connection adds: first what was kept, then whatever still comes."""
-        return Rest(self._given[self._place() or 0 :], self.kept)
+    def remainder(self) -> Remainder:
+        """The new connection's messages that are still to be delivered."""
+        return Remainder(self._delivered[self._place() or 0 :], self.buffered)
 
     def _place(self) -> int | None:
-        """Where in what the old one gave out the new one's first messages are."""
+        """Where the new connection's first messages are among those delivered by the old one."""
         if len(self._first) < ALIKE:
             return None
-        places = range(len(self._given) - ALIKE, -1, -1)
-        return next((at for at in places if self._given[at : at + ALIKE] == self._first), None)
+        places = range(len(self._delivered) - ALIKE, -1, -1)
+        return next((at for at in places if self._delivered[at : at + ALIKE] == self._first), None)
 
 
-class Rest:
-    """The new connection's messages, without those that the old one gave out."""
+class Remainder:
+    """The new connection's messages without those that the old one delivered."""
 
-    def __init__(self, given: list[Key], kept: list[FeedMessage]) -> None:
-        self._given = Counter(given)
-        self._until_ms = max((sent_ms for _, sent_ms, _ in given), default=0) + FORGET_MS
-        self._kept = kept
+    def __init__(self, delivered: list[Key], buffered: list[FeedMessage]) -> None:
+        self._delivered = Counter(delivered)
+        self._until_ms = max((sent_ms for _, sent_ms, _ in delivered), default=0) + FORGET_MS
+        self._buffered = buffered
 
-    def kept(self) -> Iterator[FeedMessage]:
-        """Those that came during the handover; to be asked once."""
-        return (message for message in self._kept if self.is_new(message))
+    def buffered(self) -> Iterator[FeedMessage]:
+        """Those received during the handover. Call it once."""
+        return (message for message in self._buffered if self.is_new(message))
 
     def is_new(self, message: FeedMessage) -> bool:
-        """Whether the old one has not given this out; to be asked once for each message, in their order."""
-        if not self._given:
+        """Whether the old connection has not delivered this message. Call it once per message, in their order."""
+        if not self._delivered:
             return True
         if message.sent_ms > self._until_ms:
-            self._given.clear()
+            self._delivered.clear()
             return True
         this = key(message)
-        if this not in self._given:
+        if this not in self._delivered:
             return True
-        self._given[this] -= 1
-        if self._given[this] == 0:
-            del self._given[this]
+        self._delivered[this] -= 1
+        if self._delivered[this] == 0:
+            del self._delivered[this]
         return False

@@ -1,4 +1,4 @@
-"""Writing down what the feed says, one line per message, so that it can be played again."""
+"""Writes the feed's messages to a file, one line each, so that they can be replayed."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from f1stream.sources.timestamps import utc_text
 
 
 class Recorder:
-    """Appends ``[topic, data, utc]`` to a file: what ``open_recording`` and FastF1 read.
+    """Appends ``[topic, data, utc]`` to a file, a form that ``open_recording`` and FastF1 read.
 
-    A topic's whole state has a fourth part, "snapshot"; FastF1 passes such lines over, as it does with its own. Each
-    line goes to the system at once: a kill or a full disk can cut off the last one, which costs only itself and is
-    counted by readers. Not for several processes.
+    A topic's whole state has a fourth part, "snapshot"; FastF1 skips such lines, as it does its own. Each line is
+    written without buffering: a kill or a full disk can cut off only the last one, which readers count and skip. Not
+    for several processes.
     """
 
     def __init__(self, path: Path, *, append: bool = False) -> None:
-        """Open the file. Raises SourceError when it is there and not to be appended to, or cannot be made."""
+        """Open the file. Raises SourceError if it exists and is not to be appended to, or cannot be created."""
         self.path = path.expanduser()
         if self.path.exists() and not append:
-            raise SourceError(f"{path} is there already: take another name, or append to it.")
+            raise SourceError(f"{path} exists already: take another name, or append to it.")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab" if append else "xb", buffering=0)
             self._cut = append and _is_cut(self.path)
-            """The last line has no end."""
+            """Whether the last line has no end."""
         except OSError as error:
-            raise SourceError(f"{path} cannot be written ({error.strerror}): look at its folder.") from None
+            raise SourceError(f"{path} cannot be written ({error.strerror}): check its folder.") from None
 
     def write(self, message: FeedMessage) -> None:
-        """Note a message. Raises SourceError when it cannot be written."""
+        """Write a message. Raises SourceError when it cannot be written."""
         parts = [message.topic, message.data, utc_text(message.sent_ms), *([SNAPSHOT] if message.snapshot else [])]
-        # FastF1 takes every ' for a ", wherever it is
+        # FastF1 replaces every ' by a ", wherever it is
         line = (b"\n" if self._cut else b"") + orjson.dumps(parts).replace(b"'", b"\\u0027") + b"\n"
         try:
             written = self._file.write(line)
@@ -65,7 +65,7 @@ class Recorder:
 
 
 def _is_cut(path: Path) -> bool:
-    """Whether the last line has no end: it was being written when its writer was killed."""
+    """Whether the last line has no end, because its writer was killed while writing it."""
     with path.open("rb") as file:
         if file.seek(0, 2) == 0:
             return False

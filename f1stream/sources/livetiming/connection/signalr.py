@@ -1,7 +1,7 @@
 """One connection to an ASP.NET SignalR Core hub that has a method ``Subscribe`` and sends ``feed``.
 
 The protocol is small, and the libraries for it do not fit: pysignalr 1.3.3 reconnects by itself, without overlap,
-ends at a record that is no JSON, never notices a silent server, and has the token only after negotiating;
+ends at a record that is not JSON, never notices a silent server, and has the token only after negotiating;
 signalrcore 1.0.2 runs in threads. Source: the Hub Protocol and Transport Protocols in ``dotnet/aspnetcore``.
 """
 
@@ -26,29 +26,31 @@ END = "\x1e"
 """Ends each record."""
 INVOCATION, COMPLETION, PING, CLOSE = 1, 3, 6, 7
 OPEN_SECONDS = 15.0
-"""Longest wait for each step up to being subscribed."""
+"""Longest wait (s) for each step until subscribed; then the attempt has failed."""
 PING_SECONDS = 15.0
+"""Time (s) between our pings, as in Microsoft's clients."""
 SILENT_SECONDS = 30.0
-"""A server that says nothing for so long, not even that it is there, is lost. Both as in Microsoft's clients."""
+"""A server that sends nothing for this long (s), not even a ping, is lost. As in Microsoft's clients."""
 MAX_RECORD_BYTES = 16_000_000
-"""The answer to subscribing is the greatest; it had 0.1 MB in 2024."""
+"""With a longer record the connection is lost. The answer to subscribing is the longest; it had 0.1 MB in 2024."""
 MAX_NEGOTIATION_BYTES = 100_000
+"""With a longer answer the attempt to connect has failed."""
 
 ReportDamage = Callable[[str, bytes], None]
-"""Takes what is wrong with a record, and the record."""
+"""Takes a reason and the damaged record."""
 
 
 class ConnectionLost(Exception):
-    """There is no connection, or no longer; its text says why."""
+    """No connection could be made, or it was lost; the text says why."""
 
 
 class AccessDenied(ConnectionLost):
-    """The server does not let us in (401, 403)."""
+    """The server refuses us (401, 403)."""
 
 
 @dataclass
 class HubConnection:
-    """Connected and subscribed."""
+    """A connection that is subscribed."""
 
     http: aiohttp.ClientSession
     ws: aiohttp.ClientWebSocketResponse
@@ -56,13 +58,14 @@ class HubConnection:
     silent_s: float
     snapshot: dict[str, Any] = field(default_factory=dict)
     """The answer to subscribing: each topic's whole state."""
-    taken: int = 0
-    """Frames of which everything has been taken; pings are frames too."""
+    frames: int = 0
+    """Frames whose messages have all been taken; pings are frames too."""
     _waiting: list[FeedMessage] = field(default_factory=list)
-    """What was sent before that answer."""
-    _rest: str = ""
+    """Messages that were sent before that answer."""
+    _partial: str = ""
+    """The beginning of a record whose end is in a later frame."""
     _lost: ConnectionLost | None = None
-    """Why it is over: a server that said good-bye may still be there for a while."""
+    """Why it is over: after its close message, a server may keep the socket open for a while."""
     _pinging: asyncio.Task[None] | None = None
 
     @classmethod
@@ -76,7 +79,7 @@ class HubConnection:
     ) -> HubConnection:
         """Negotiate, connect, shake hands, subscribe. Raises ConnectionLost and AccessDenied.
 
-        Cookies of the negotiation go with the connection: the feed's load balancer needs them to find its server.
+        The connection sends the cookies of the negotiation: the feed's load balancer needs them to find its server.
         """
         headers = {"User-Agent": f"f1stream/{version('f1stream')}"}
         if token is not None:
@@ -93,28 +96,28 @@ class HubConnection:
                 await connection._begin(topics)
         except BaseException as error:
             await http.close()
-            raise _told(error) from None
+            raise _as_lost(error) from None
         connection._pinging = asyncio.create_task(connection._ping())
         return connection
 
     async def messages(self) -> AsyncIterator[FeedMessage]:
-        """What the feed sends. It ends by raising ConnectionLost, whenever it is asked again too."""
+        """The feed's messages. Ends by raising ConnectionLost, and does so again when called again."""
         for message in self._waiting:
             yield message
         self._waiting.clear()
         try:
             while self._lost is None:
                 for record in await self._records():
-                    if (fed := self._message(record)) is not None:
-                        yield fed
-                self.taken += 1
+                    if (message := self._message(record)) is not None:
+                        yield message
+                self.frames += 1
         except ConnectionLost as lost:
             self._lost = lost
             raise
         raise self._lost
 
     async def close(self) -> None:
-        """Leave; may be called often."""
+        """Close the connection; may be called repeatedly."""
         if self._pinging is not None:
             self._pinging.cancel()
         with suppress(aiohttp.ClientError, TimeoutError, OSError):
@@ -136,7 +139,7 @@ class HubConnection:
                 if record.get("type") == COMPLETION and record.get("invocationId") == "1":
                     if not isinstance(record.get("result"), dict):
                         raise ConnectionLost(
-                            f"it would not subscribe us ({record.get('error') or 'no state in its answer'})"
+                            f"it refused the subscription ({record.get('error') or 'its answer has no state'})"
                         )
                     self.snapshot = record["result"]
                     self._waiting += [m for later in records[at + 1 :] if (m := self._message(later)) is not None]
@@ -146,31 +149,31 @@ class HubConnection:
             records = await self._records()
 
     def _message(self, record: dict[str, Any]) -> FeedMessage | None:
-        """A record's, when it has one. Raises ConnectionLost when it says good-bye."""
+        """The message in a record; None without one. Raises ConnectionLost for a close message."""
         kind = record.get("type")
         if kind == CLOSE:
             raise ConnectionLost(f"the feed closed it ({record.get('error') or 'without a reason'})")
         if kind != INVOCATION or record.get("target") != "feed":
             return None
         try:
-            return _fed(record.get("arguments"))
+            return _feed_message(record.get("arguments"))
         except BadMessage as bad:
             self.damaged(str(bad), orjson.dumps(record))
             return None
 
     async def _records(self) -> list[dict[str, Any]]:
-        """The records of the next frame; one that is not whole waits for the next."""
+        """The records that end in the next frame."""
         try:
             frame = await self.ws.receive(timeout=self.silent_s)
         except TimeoutError:
-            raise ConnectionLost(f"nothing was heard for {self.silent_s:g} s") from None
+            raise ConnectionLost(f"nothing was received for {self.silent_s:g} s") from None
         if frame.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
             raise ConnectionLost(_why(frame, self.ws))
         text = frame.data if isinstance(frame.data, str) else frame.data.decode(errors="replace")
-        *whole, self._rest = (self._rest + text).split(END)
-        if len(self._rest) > MAX_RECORD_BYTES:
+        *complete, self._partial = (self._partial + text).split(END)
+        if len(self._partial) > MAX_RECORD_BYTES:
             raise ConnectionLost(f"a record is longer than {MAX_RECORD_BYTES:,} bytes")
-        return [record for text in whole if (record := self._record(text)) is not None]
+        return [record for text in complete if (record := self._record(text)) is not None]
 
     def _record(self, text: str) -> dict[str, Any] | None:
         try:
@@ -178,7 +181,7 @@ class HubConnection:
         except ValueError:
             record = None
         if not isinstance(record, dict):
-            self.damaged("it is no JSON object: cut off or garbled", text.encode(errors="replace"))
+            self.damaged("it is not a JSON object: cut off or garbled", text.encode(errors="replace"))
             return None
         return record
 
@@ -186,14 +189,14 @@ class HubConnection:
         await self.ws.send_str(orjson.dumps(record).decode() + END)
 
     async def _ping(self) -> None:
-        with suppress(aiohttp.ClientError, OSError):  # whoever receives is told
+        with suppress(aiohttp.ClientError, OSError):  # the receiving side notices the loss
             while True:
                 await asyncio.sleep(PING_SECONDS)
                 await self._send({"type": PING})
 
 
 async def _negotiated(http: aiohttp.ClientSession, url: URL) -> URL:
-    """The websocket's address."""
+    """The websocket's address, with the id that the server negotiated."""
     secure = url.scheme in ("wss", "https")
     address = (url / "negotiate").with_scheme("https" if secure else "http").update_query(negotiateVersion="1")
     async with http.post(address, allow_redirects=False) as answer:
@@ -202,10 +205,10 @@ async def _negotiated(http: aiohttp.ClientSession, url: URL) -> URL:
         if answer.status != 200:
             raise ConnectionLost(f"HTTP {answer.status} when negotiating")
         try:
-            told = orjson.loads(await _body(answer))
-            identity = told.get("connectionToken") or told["connectionId"]
+            negotiated = orjson.loads(await _body(answer))
+            identity = negotiated.get("connectionToken") or negotiated["connectionId"]
         except (ValueError, AttributeError, KeyError):
-            raise ConnectionLost("its answer to negotiating is none") from None
+            raise ConnectionLost("its answer to the negotiation is not valid") from None
     return url.with_scheme("wss" if secure else "ws").update_query(id=str(identity))
 
 
@@ -214,17 +217,17 @@ async def _body(answer: aiohttp.ClientResponse) -> bytes:
     async for part in answer.content.iter_any():
         body += part
         if len(body) > MAX_NEGOTIATION_BYTES:
-            raise ConnectionLost("its answer to negotiating does not end")
+            raise ConnectionLost("its answer to the negotiation is too long")
     return body
 
 
-def _fed(arguments: Any) -> FeedMessage:
+def _feed_message(arguments: Any) -> FeedMessage:
     if not isinstance(arguments, list) or len(arguments) != 3:
-        raise BadMessage("it has not three parts: topic, data, time")
+        raise BadMessage("it does not have three parts: topic, data, time")
     topic, data, utc = arguments
     sent_ms = utc_ms(utc)
     if sent_ms is None:
-        raise BadMessage("its time is none")
+        raise BadMessage("its time is not valid")
     return checked(topic, data, sent_ms)
 
 
@@ -234,8 +237,8 @@ def _why(frame: aiohttp.WSMessage, ws: aiohttp.ClientWebSocketResponse) -> str:
     return f"the feed closed it (code {ws.close_code})"
 
 
-def _told(error: BaseException) -> BaseException:
-    """What went wrong, as ConnectionLost; what is not about the connection as it is. Never with our headers."""
+def _as_lost(error: BaseException) -> BaseException:
+    """A connection's error as ConnectionLost, others unchanged. Its text never has our headers (the token)."""
     if isinstance(error, aiohttp.WSServerHandshakeError):
         return (AccessDenied if error.status in (401, 403) else ConnectionLost)(
             f"HTTP {error.status} when connecting"

@@ -1,4 +1,4 @@
-"""The F1TV token: whose it is and whether it is genuine is for the feed to tell; we look only at when it ends."""
+"""The F1TV token. The feed checks whose it is and whether it is genuine; we only read when it ends."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from f1stream.sources.session import SourceError
 
 log = logging.getLogger(__name__)
 MAX_TOKEN_BYTES = 64_000
+"""Bytes of a token file that are read."""
 
 
 def ends_at(token: SecretStr | str) -> int | None:
-    """The Unix ms at which a JWT ends, by its ``exp`` (RFC 7519), unverified; None when it does not tell."""
+    """The Unix ms at which a JWT ends, by its ``exp`` (RFC 7519), unverified; None without one."""
     parts = _text(token).split(".")
     if len(parts) != 3:
         return None
@@ -31,10 +32,10 @@ def ends_at(token: SecretStr | str) -> int | None:
 
 
 class Tokens:
-    """The token to connect with: what is set, or what its file holds by now."""
+    """The token to connect with: the file's present content, else the setting."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises SourceError when a token is set and would go to ``live_url`` in plain text."""
+        """Raises SourceError when a token is set and would be sent to ``live_url`` in plain text."""
         url = URL(settings.live_url)
         has_one = settings.f1tv_token_file is not None or settings.f1tv_token.get_secret_value()
         if has_one and url.scheme not in {"wss", "https"} and url.host not in LOOPBACK:
@@ -46,7 +47,7 @@ class Tokens:
         self._refused = ""
 
     def current(self) -> SecretStr | None:
-        """None without one, and (said in the log) when it has ended or was refused: what is public comes without."""
+        """None without a token, and for one that has ended or was refused (logged): public topics need none."""
         token = self._read()
         if not token:
             return None
@@ -55,30 +56,30 @@ class Tokens:
             return None
         if ends_ms is not None and ends_ms <= time.time() * 1000:
             log.warning(
-                "The F1TV token has ended: without car data and positions until there is a new one, which is taken "
+                "The F1TV token has ended: without car data and positions until there is a new one, which is used "
                 "at the next connection. Set F1STREAM_F1TV_TOKEN_FILE to change it while this runs."
             )
             return None
         return SecretStr(token)
 
     def refuse(self, token: SecretStr) -> None:
-        """The feed does not take this one: it is not sent again."""
+        """Note that the feed refused this token: it is not sent again."""
         self._refused = token.get_secret_value()
         log.warning("The feed refused the F1TV token: without car data and positions until there is another one.")
 
     def ends_s(self) -> float:
         """When it ends (Unix s), ended or not; 0 without one."""
-        return (ends_at(self._read(tells=False)) or 0) / 1000
+        return (ends_at(self._read(logs=False)) or 0) / 1000
 
-    def _read(self, *, tells: bool = True) -> str:
+    def _read(self, *, logs: bool = True) -> str:
         if self._file is None:
             return _text(self._set)
         try:
             with self._file.expanduser().open(encoding="utf-8") as file:
                 return _text(file.read(MAX_TOKEN_BYTES))
         except (OSError, UnicodeDecodeError) as error:
-            if tells:
-                why = getattr(error, "strerror", "no text")
+            if logs:
+                why = getattr(error, "strerror", "not text")
                 log.warning("%s with the F1TV token cannot be read (%s).", self._file, why)
             return ""
 

@@ -1,4 +1,4 @@
-"""Which lap a sample belongs to, and how far along it the car was."""
+"""Which lap each sample belongs to, and how far along the lap the car was."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from f1stream.sources.session import Columns
 from models import Lap
 
 MS_PER_HOUR = 3_600.0
-"""km/h to metres per ms, together with 1,000 m a km: m = km/h * ms / 3,600."""
+"""Speed (km/h) times time (ms) divided by this is metres."""
 
 
 def annotate_laps(columns: Columns, laps: list[Lap]) -> None:
     """Add lap, distance (m, speed integrated since the lap's start) and relative distance to one car's samples.
 
-    Samples outside of any lap are of lap 0. Source of the way to integrate: FastF1.
+    Samples outside of any lap have lap 0. Source of the integration rule: FastF1.
     """
     at, speed = columns["session_time_ms"], columns["speed"]
     numbers = np.zeros(len(at), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""``DriverList``: who takes part in the session."""
+"""``DriverList``: the drivers of the session."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from models import Entries, Entry, Lap, Message, Notice
 from models.bounds import MOST_CARS, MOST_CODE, MOST_NAME, MOST_NUMBER
 
 ENTRY_OF = "entry of car "
-"""What a notice of a late entrant is about, before the car's number."""
+"""Prefix of the ``about`` of a notice of a late entrant; the car's number follows."""
 MOST_RENAMED = 2
-"""Cars that get other drivers in one message: from so many on it is the list of another session."""
+"""A message that gives this many cars other drivers is the list of another session."""
 LAST = 1_000
-"""Sorts behind every car that has a place."""
+"""Sorts after every car that has a place."""
 
 
 @dataclass
 class Drivers:
-    """The session's drivers. Once it has started the list stands: drivers are added, none is replaced.
+    """The session's drivers. Once it has started the list is fixed: drivers are added, none is replaced.
 
     After the end the feed sends the drivers of the support race as changes of the same list, under the same numbers,
     minutes before a new ``SessionInfo`` or without one (2025 Italian practice 1, 2023 Hungarian practice 1).
@@ -29,17 +29,17 @@ class Drivers:
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By car number: its line so far."""
     _first_line: dict[str, int] = field(default_factory=dict)
-    """By car number: the place in which the feed listed it first. Later ones are the order of the session itself."""
+    """By car number: the first place that the feed gave it. Later places are the order of the session itself."""
     another_session: bool = False
     """Whether the feed has gone on to the drivers of another session."""
-    _standing: list[str] | None = None
-    """The cars of the list that stands, in its order, late ones at its end; None before the start."""
+    _fixed: list[str] | None = None
+    """The cars of the fixed list in its order, late ones at its end; None before the start."""
     _grid: dict[str, int] = field(default_factory=dict)
-    """Grid positions of the list that stands."""
+    """Grid positions of the fixed list."""
 
     def take(self, change: dict[str, Any], *, snapshot: bool, is_over: bool) -> int:
-        """Apply a ``DriverList``; returns how many of its lines were damaged. Each stands for itself."""
-        if self._standing is None:
+        """Apply a ``DriverList``; returns how many of its lines were damaged and skipped."""
+        if self._fixed is None:
             self.known = {} if snapshot else self.known
         else:
             self.another_session |= self._renamed(change) >= MOST_RENAMED
@@ -47,7 +47,7 @@ class Drivers:
                 return 0
         damaged = 0
         for number, line in change.items():
-            if number.startswith("_"):  # the feed's own signs
+            if number.startswith("_"):  # the feed's own markers
                 continue
             try:
                 self._take_line(number, line)
@@ -58,55 +58,55 @@ class Drivers:
     def _take_line(self, number: str, line: Any) -> None:
         if not isinstance(line, dict):
             raise TypeError("a driver is no object")
-        fixed = self._fixed(number)
+        fixed = self._fixed_fields(number)
         known = merge(self.known.get(number), {k: v for k, v in line.items() if k not in fixed})
         if _is_named(number, known):
-            _entry(number, known, None)  # a line that makes no entry is damaged
+            _entry(number, known, None)  # raises for a damaged line
         self.known[number] = known
         place = as_int(line.get("Line"))
         if place is not None:
             self._first_line.setdefault(number, place)
 
     def _renamed(self, change: dict[str, Any]) -> int:
-        """How many cars become other drivers'."""
+        """How many cars the message gives to other drivers."""
         names = self._names()
         return sum(
             isinstance(line, dict) and isinstance(line.get("Tla"), str) and line["Tla"] != names.get(number)
             for number, line in change.items() if number in names
         )  # fmt: skip
 
-    def _fixed(self, number: str) -> set[str]:
+    def _fixed_fields(self, number: str) -> set[str]:
         """Fields of a line that no longer change."""
-        if self._standing is None:
+        if self._fixed is None:
             return set()
         return {DELETED, "Tla"} if number in self._names() else {DELETED}
 
     @property
-    def stands(self) -> bool:
-        """Whether the list stands."""
-        return self._standing is not None
+    def is_fixed(self) -> bool:
+        """Whether the list is fixed."""
+        return self._fixed is not None
 
-    def stand(self, app_lines: Any) -> None:
-        """From now on the list stands, if it has any driver. ``app_lines``: those of ``TimingAppData``."""
+    def fix(self, app_lines: Any) -> None:
+        """Fix the list, if it has any driver. ``app_lines``: those of ``TimingAppData``."""
         entries = self.entries(app_lines)
-        if self._standing is None and entries:
-            self._standing = [entry.driver_number for entry in entries]
+        if self._fixed is None and entries:
+            self._fixed = [entry.driver_number for entry in entries]
             self._grid = {entry.driver_number: entry.grid_position for entry in entries if entry.grid_position}
 
     def late(self) -> list[str]:
-        """Numbers of drivers who have been listed since the list stands; they are in it from now on."""
-        if self._standing is None:
+        """Add the drivers who were listed after the list was fixed; returns their numbers."""
+        if self._fixed is None:
             return []
-        late = [number for number in self._names() if number not in self._standing]
-        late = late[: MOST_CARS - len(self._standing)]
-        self._standing += late
+        late = [number for number in self._names() if number not in self._fixed]
+        late = late[: MOST_CARS - len(self._fixed)]
+        self._fixed += late
         return late
 
     def entries(self, app_lines: Any) -> list[Entry]:
-        """Every driver with a name: in grid order where that is known, else as the feed listed them first."""
+        """Every driver with a name, in grid order where it is known, else as the feed first listed them."""
         names = self._names()
-        grid = self._grid if self._standing is not None else _grid(app_lines)
-        numbers = self._standing or sorted(
+        grid = self._grid if self._fixed is not None else _grid(app_lines)
+        numbers = self._fixed or sorted(
             names, key=lambda number: (grid.get(number) or LAST, self._first_line.get(number, LAST))
         )
         return [_entry(number, self.known[number], grid.get(number)) for number in numbers[:MOST_CARS]]
@@ -129,7 +129,7 @@ def _entry(number: str, line: dict[str, Any], grid: int | None) -> Entry:
 
 
 def _grid(app_lines: Any) -> dict[str, int]:
-    """Grid positions by car number: those that can be."""
+    """Grid positions by car number; impossible ones are left out."""
     found = {}
     for number, line in app_lines.items() if isinstance(app_lines, dict) else ():
         position = as_int(line.get("GridPos")) if isinstance(line, dict) else None
@@ -139,7 +139,7 @@ def _grid(app_lines: Any) -> dict[str, int]:
 
 
 def late_facts(late: list[str], entries: list[Entry], at_ms: int) -> list[Lap | Message]:
-    """What is published of drivers who were listed after the start: the whole list, and a notice each."""
+    """Facts about drivers who were listed after the start: the whole list, and a notice each."""
     notices = [
         Notice(
             session_time_ms=at_ms, about=f"{ENTRY_OF}{entry.driver_number}",

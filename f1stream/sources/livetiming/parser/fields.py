@@ -1,4 +1,4 @@
-"""The names that the feed is known to use, so that a new one does not go unnoticed."""
+"""The names that the feed is known to use, so that new ones are noticed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ SILENT = {
     "AudioStreams": "addresses of the broadcasters' sound",
     "ContentStreams": "addresses of the broadcasters' pictures and commentary",
 }
-"""Topics that are not read, and what is in them: nothing about the session."""
+"""Topics without a handler, and what they contain: nothing about the session."""
 OF_CARS = {"TimingData", "TimingAppData", "RaceControlMessages", "TeamRadio", "LapCount", "CarData.z", "Position.z"}
-"""Topics that are about the session's own cars."""
+"""Topics about the session's own cars."""
 _LAP_TIME = {"Value", "Status", "OverallFastest", "PersonalFastest", "Lap"}
 _PERSON = {"RacingNumber", "Tla", "BroadcastName", "FullName", "FirstName", "LastName", "Reference"}
 
@@ -59,7 +59,7 @@ KNOWN: dict[str, set[str]] = {
     "ExtrapolatedClock": {"Utc", "Remaining", "Extrapolating"},
     "TeamRadio": {"Captures", *_under("Captures.#", {"Utc", "RacingNumber", "Path"})},
 }  # fmt: skip
-"""By topic, as paths; ``#`` stands for an index or a car's number."""
+"""By topic: paths of names; ``#`` stands for an index or a car's number."""
 
 
 def names(data: Any) -> set[str]:
@@ -72,7 +72,7 @@ def _paths(data: Any, path: str) -> Iterator[str]:
         data.items() if isinstance(data, dict) else (("#", each) for each in data) if isinstance(data, list) else ()
     )
     for name, value in items:
-        if name.startswith("_"):  # the feed's own sign, such as _deleted
+        if name.startswith("_"):  # the feed's own markers, such as _deleted
             continue
         below = f"{path}.{'#' if name.isdecimal() else name}".lstrip(".")
         yield below

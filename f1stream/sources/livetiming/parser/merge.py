@@ -1,24 +1,24 @@
-"""How the feed's changes are put into the state that they change."""
+"""Merging the feed's changes into a topic's state."""
 
 from __future__ import annotations
 
 from typing import Any
 
 DELETED = "_deleted"
-"""A change's list of names that the state loses."""
+"""The member of a change that lists names to remove from the state."""
 
 
-class Misfit(ValueError):
-    """A change that does not fit the state: an object where a value was, or the other way round."""
+class MergeError(ValueError):
+    """A change of another kind than the state: an object for a value, or a value for an object."""
 
 
 def merge(state: Any, change: Any) -> Any:
-    """The state after ``change``, in a copy. Lists change by index, sent as a dict; values replace each other.
+    """A copy of the state with ``change`` applied. Lists change by index, sent as a dict; values are replaced.
 
-    Raises Misfit: a damaged change must not make the state one that good changes do not fit.
+    Raises MergeError, so that a damaged change cannot leave a state that later good changes do not fit.
     """
     if state is not None and isinstance(state, dict | list) != isinstance(change, dict | list):
-        raise Misfit("an object stands where a value was, or the other way round")
+        raise MergeError("an object stands where a value was, or the other way round")
     if not isinstance(change, dict):
         if isinstance(state, dict):
             return merge(state, {str(index): value for index, value in indexed(change)})
@@ -45,7 +45,7 @@ def _merge_list(state: list[Any], change: dict[str, Any]) -> list[Any]:
 
 
 def indexed(items: Any) -> list[tuple[int, Any]]:
-    """What a list holds or changes, by index: the feed sends either the list or a dict of indices."""
+    """The items of a list by index: the feed sends either the list or a dict with indices as names."""
     if isinstance(items, list):
         return list(enumerate(items))
     if isinstance(items, dict):

@@ -1,7 +1,7 @@
-"""A car's laps as they are when all that was told of them is put together. Plain functions.
+"""A car's laps with their times made consistent: lap times, sectors, and when each of them ended. Plain functions.
 
-The rules, and the order in which they are applied, are those of FastF1, so that a lap from the live feed is the lap
-that it would load a day later. docs/laps.md lists the exceptions.
+The rules, and the order in which they are applied, are FastF1's, so that a lap from the live feed is the lap that
+FastF1 would load a day later. docs/laps.md lists the exceptions.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from f1stream.sources.livetiming.parser.car_laps import LATE_MS, LapRow
 
 @dataclass(slots=True)
 class ReconciledLap:
-    """A lap with its times made to agree with each other. Session time and durations in ms."""
+    """A lap whose times agree with each other. Session time and durations in ms."""
 
     number: int
-    """From 1, among those that we know of."""
+    """From 1, among the rows of the car."""
     end_ms: int
     lap_time_ms: int | None
     sectors: list[int | None]
@@ -27,31 +27,31 @@ class ReconciledLap:
     start_ms: int | None = None
 
 
-def reconcile_laps(told: list[LapRow]) -> list[ReconciledLap]:
-    """The laps of a car: ``CarLaps.driven``."""
-    times = [row.lap_time_ms for row in told]
-    sectors = [list(row.sectors) for row in told]
-    _complete(told, times, sectors)
-    ends = _ends(told, sectors)
+def reconcile_laps(rows: list[LapRow]) -> list[ReconciledLap]:
+    """The laps of a car. ``rows``: ``CarLaps.driven``."""
+    times = [row.lap_time_ms for row in rows]
+    sectors = [list(row.sectors) for row in rows]
+    _complete(rows, times, sectors)
+    ends = _ends(rows, sectors)
     if ends and ends[-1] is None:  # driven into the pits, or not to its end
-        last = told[-1]
+        last = rows[-1]
         ends[-1] = last.pit_in_ms if last.pit_in_ms is not None and last.pit_in_ms > (last.pit_out_ms or 0) else None
         if ends[-1] is None:
             ends.pop()
-    at = [list(row.sectors_at) for row in told]
+    at = [list(row.sectors_at) for row in rows]
     _synchronise(ends, times, sectors, at)
     return [
         ReconciledLap(
-            n + 1, end, times[n], sectors[n], at[n], told[n].pit_in_ms, told[n].pit_out_ms, dict(told[n].speeds)
+            n + 1, end, times[n], sectors[n], at[n], rows[n].pit_in_ms, rows[n].pit_out_ms, dict(rows[n].speeds)
         )
         for n, end in enumerate(ends)
         if end is not None
     ]
 
 
-def _complete(told: list[LapRow], times: list[int | None], sectors: list[list[int | None]]) -> None:
-    """Fill what the feed leaves out because it is the same as on the lap before, and drop what cannot be."""
-    for n, row in enumerate(told):
+def _complete(rows: list[LapRow], times: list[int | None], sectors: list[list[int | None]]) -> None:
+    """Fill in times that the feed leaves out because they equal the lap before, and drop impossible ones."""
+    for n, row in enumerate(rows):
         known = [sector for sector in sectors[n] if sector is not None]
         total, is_whole = sum(known), len(known) == len(sectors[n])
         time = times[n]
@@ -70,9 +70,9 @@ def _complete(told: list[LapRow], times: list[int | None], sectors: list[list[in
 
 
 def _is_in_one_go(row: LapRow) -> bool:
-    """Whether the second and third sector were ended as long after the first as they took.
+    """Whether the third sector was sent as long after the first as sectors two and three took.
 
-    The third of a lap that is not driven to its end can be the one of the lap before, sent again.
+    On a lap that is not driven to its end, the third sector may be that of the lap before, sent again.
     """
     first, _, third = row.sectors_at
     if first is None or third is None:
@@ -80,10 +80,10 @@ def _is_in_one_go(row: LapRow) -> bool:
     return abs(third - first - sum(sector or 0 for sector in row.sectors[1:])) < LATE_MS
 
 
-def _ends(told: list[LapRow], sectors: list[list[int | None]]) -> list[int | None]:
-    """When each lap ended: of all that tells it, what came earliest, for nothing comes too early."""
-    ends = [row.ended_ms for row in told]
-    for n, row in enumerate(told):
+def _ends(rows: list[LapRow], sectors: list[list[int | None]]) -> list[int | None]:
+    """When each lap ended: the earliest of all values that imply it, since the feed may be late but never early."""
+    ends = [row.ended_ms for row in rows]
+    for n, row in enumerate(rows):
         end, rest = ends[n], 0
         for then, at in zip((0, sectors[n][2], sectors[n][1]), reversed(row.sectors_at), strict=True):
             if at is None:
@@ -102,7 +102,7 @@ def _ends(told: list[LapRow], sectors: list[list[int | None]]) -> list[int | Non
 def _synchronise(
     ends: list[int | None], times: list[int | None], sectors: list[list[int | None]], at: list[list[int | None]]
 ) -> None:
-    """Let laps tell each other's ends: once backwards, once forwards, with the sectors."""
+    """Derive ends from the neighbouring laps: once backwards, once forwards, there with the sectors' ends."""
     for n in range(len(ends) - 1, 0, -1):
         end, time, before = ends[n], times[n], ends[n - 1]
         if end is None or time is None or before is None or end - time >= before:
@@ -121,6 +121,6 @@ def _synchronise(
             if sector is None:
                 break
             so_far += sector
-            seen = at[n][nth]
-            if seen is not None and so_far < seen:
+            sent_ms = at[n][nth]
+            if sent_ms is not None and so_far < sent_ms:
                 at[n][nth] = so_far

@@ -1,7 +1,7 @@
-"""The status of the session and of the track, which the feed sends in several topics.
+"""The status of the session and of the track, each of which the feed sends in several topics.
 
 ``SessionStatus`` and ``TrackStatus`` are repeated in ``SessionData``, and the former in ``SessionInfo``. Recordings
-lack one or the other: FastF1's client before 3.5 and open-f1 do not subscribe to ``SessionStatus``.
+may lack any of them: FastF1's client before 3.5 and open-f1 do not subscribe to ``SessionStatus``.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from typing import Any
 from f1stream.sources.livetiming.parser.merge import indexed
 
 TRACK_CODES = {"AllClear": "1", "Yellow": "2", "SCDeployed": "4", "Red": "5", "VSCDeployed": "6", "VSCEnding": "7"}
-"""The ``Status`` of ``TrackStatus``, by the words that both topics have. Source: FastF1."""
+"""The ``Status`` of ``TrackStatus``, by the ``Message`` that both topics have. Source: FastF1."""
 OVER = {"Finalised", "Ends"}
-"""After these nothing of the session follows."""
+"""Statuses after which nothing of the session follows."""
 
 
 @dataclass
 class StatusSequence:
-    """One sequence of statuses, which several sources repeat, each with a delay of its own or with gaps."""
+    """One sequence of statuses, which several sources repeat, each with its own delay and its own gaps."""
 
     statuses: list[str] = field(default_factory=list)
     """As published."""
     _read: dict[str, int] = field(default_factory=dict)
-    """By source: how many of ``statuses`` it has repeated or passed over."""
+    """By source: how many of ``statuses`` it has repeated or skipped."""
     _last: dict[str, str] = field(default_factory=dict)
     """By source: its latest status."""
 
     @property
     def latest(self) -> str | None:
-        """The status now."""
+        """The present status."""
         return self.statuses[-1] if self.statuses else None
 
     def is_new(self, source: str, status: str, *, is_event: bool = True) -> bool:
-        """Take a source's next status. False when it only repeats what another source has said.
+        """Take a source's next status; returns False if it only repeats what another source has sent.
 
-        A source that says the same again means it (a start after an aborted one), unless what it said is no event but
-        its state (``is_event``).
+        The same status twice from one source is a new event (a start after an aborted one), unless the source sends
+        its state instead of events (``is_event``).
         """
         again = self._last.get(source) == status
         if again and not is_event:
@@ -56,7 +56,7 @@ class StatusSequence:
 
 
 def history(series: Iterable[tuple[int, Any]], name: str) -> list[tuple[Any, str]]:
-    """The (Utc text, status) of those in a ``StatusSeries`` that have a status called ``name``."""
+    """(Utc text, status) of every entry of a ``StatusSeries`` that has a status called ``name``."""
     return [
         (entry.get("Utc"), entry[name])
         for _, entry in series
@@ -65,6 +65,6 @@ def history(series: Iterable[tuple[int, Any]], name: str) -> list[tuple[Any, str
 
 
 def latest_part(data: dict[str, Any]) -> Any:
-    """The ``QualifyingPart`` that a ``SessionData`` message ends with; None without one."""
+    """The last ``QualifyingPart`` of a ``SessionData`` message; None without one."""
     parts = [entry.get("QualifyingPart") for _, entry in indexed(data.get("Series")) if isinstance(entry, dict)]
     return next((part for part in reversed(parts) if part is not None), None)

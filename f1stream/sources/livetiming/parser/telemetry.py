@@ -1,4 +1,4 @@
-"""``CarData.z`` and ``Position.z``: unpacked, and merged per car onto one clock."""
+"""``CarData.z`` and ``Position.z``: decompressed, and merged per car onto one clock."""
 
 from __future__ import annotations
 
@@ -18,52 +18,53 @@ from f1stream.sources.timestamps import utc_ms
 from models.bounds import LONGEST_MS, MOST_CODE, MOST_KMH
 
 CHANNELS = {"rpm": "0", "speed": "2", "gear": "3", "throttle": "4", "brake": "5", "drs": "45"}
+"""The feed's name of each channel."""
 NO_DATA = 104
-"""The feed's code for a value that was not measured, of throttle and brake."""
+"""The feed's code for throttle and brake values that were not measured."""
 OFF_TRACK = "OffTrack"
 LATEST_MS = LONGEST_MS // 2
-"""A sample that is further from when it was sent is not of this session, ms."""
+"""A sample whose instant differs by more (ms) from its time of sending is not of this session: it is damaged."""
 
 
 @dataclass
 class CarTrace:
-    """One car's samples as they came: columns by instant (Unix ms, UTC)."""
+    """One car's samples as received, by instant (Unix ms, UTC)."""
 
     car: list[tuple[int, float, float, int, float, bool, int | None]] = field(default_factory=list)
     """(utc, rpm, speed km/h, gear, throttle %, brake, drs)."""
     places: list[tuple[int, float, float, float, str | None]] = field(default_factory=list)
-    """(utc, x, y, z in 1/10 m, status); none where there was no fix."""
-    _given: set[int] = field(default_factory=set)
-    """Instants, of those still here to interpolate from, that were given out."""
+    """(utc, x, y, z in 1/10 m, status); instants without a position fix are left out."""
+    _drained: set[int] = field(default_factory=set)
+    """Instants that were returned already and are kept to interpolate from."""
 
-    def give(self, t0_utc_ms: int, until: int | None) -> Columns:
-        """The samples up to the instant ``until`` that were not given out; what is later may lie beyond them."""
+    def drain(self, t0_utc_ms: int, until: int | None) -> Columns:
+        """The samples up to the instant ``until`` that were not returned before."""
         car, places = _in_order(self.car), _in_order(self.places)
         known: set[int] = {sample[0] for sample in car} | {place[0] for place in places}
-        at = sorted(known - self._given)
+        at = sorted(known - self._drained)
         at = at if until is None else [instant for instant in at if instant <= until]
         columns = _between(np.array(at, dtype=np.int64), car, places, t0_utc_ms)
         self.car, self.places = _rest(car, until), _rest(places, until)
         kept: set[int] = {sample[0] for sample in self.car} | {place[0] for place in self.places}
-        self._given = kept if until is None else {instant for instant in kept if instant <= until}
+        self._drained = kept if until is None else {instant for instant in kept if instant <= until}
         return columns
 
 
 @dataclass
 class TelemetryBuffer:
-    """Every car's samples that were not given out yet."""
+    """Every car's samples that were not returned yet."""
 
     traces: defaultdict[str, CarTrace] = field(default_factory=lambda: defaultdict(CarTrace))
     damaged: int = 0
-    """Entries that had not what they should."""
+    """Entries that could not be read, and were skipped."""
     lag_ms: int | None = None
-    """By how much the feed's clock of sending is behind that of its samples: the least delay that was seen."""
+    """The smallest delay seen (ms) between a sample's instant and its time of sending."""
 
     def take_car_data(self, packed: Any, sent_ms: int) -> None:
         """A ``CarData.z`` message. Raises UnreadableData."""
         for at_ms, cars in self._entries(packed, "Entries", "Utc", "Cars", sent_ms):
-            for car, told in cars.items():
-                channels = told.get("Channels") if isinstance(told, dict) else None
+            for car, sent in cars.items():
+                channels = sent.get("Channels") if isinstance(sent, dict) else None
                 sample = _car_sample(at_ms, channels) if isinstance(channels, dict) else None
                 if sample is None:
                     self.damaged += 1
@@ -73,11 +74,11 @@ class TelemetryBuffer:
     def take_positions(self, packed: Any, sent_ms: int) -> None:
         """A ``Position.z`` message. Raises UnreadableData."""
         for at_ms, cars in self._entries(packed, "Position", "Timestamp", "Entries", sent_ms):
-            for car, told in cars.items():
-                place = _place(at_ms, told) if isinstance(told, dict) else None
+            for car, sent in cars.items():
+                place = _place(at_ms, sent) if isinstance(sent, dict) else None
                 if place is None:
                     self.damaged += 1
-                elif place[1:4] != (0, 0, 0):  # no fix
+                elif place[1:4] != (0, 0, 0):  # 0 in all three: no position fix
                     self.traces[car].places.append(place)
 
     def _entries(
@@ -100,15 +101,14 @@ class TelemetryBuffer:
             yield at_ms, entry[cars]
 
     def merged(self, cars: list[str], t0_utc_ms: int, until_ms: int | None = None) -> dict[str, Columns]:
-        """Give out what was not given out yet, by car, up to ``until_ms`` of session time; late samples among it.
+        """Columns by car, up to ``until_ms`` of session time, of all samples not returned before; late ones included.
 
-        Of ``cars`` without samples there are empty columns.
-
-        A sample at every instant of either topic, values between them interpolated. Session time in ms since
-        ``t0_utc_ms``. Of a car without positions x, y, z are 0, without car data the rest.
+        Cars of ``cars`` without samples have empty columns. There is a sample at every instant of either topic;
+        values of the other topic are interpolated. Session time is in ms since ``t0_utc_ms``. A car without positions
+        has 0 for x, y and z; one without car data has 0 or None for the rest.
         """
         until = None if until_ms is None else until_ms + t0_utc_ms
-        return {car: self.traces[car].give(t0_utc_ms, until) for car in dict.fromkeys([*cars, *self.traces])}
+        return {car: self.traces[car].drain(t0_utc_ms, until) for car in dict.fromkeys([*cars, *self.traces])}
 
 
 def _car_sample(
@@ -122,14 +122,14 @@ def _car_sample(
     return at_ms, rpm, speed, gear, throttle, 0 < brake < NO_DATA, drs
 
 
-def _place(at_ms: int, told: dict[str, Any]) -> tuple[int, float, float, float, str | None] | None:
-    x, y, z = (as_float(told.get(name)) for name in ("X", "Y", "Z"))
+def _place(at_ms: int, sent: dict[str, Any]) -> tuple[int, float, float, float, str | None] | None:
+    x, y, z = (as_float(sent.get(name)) for name in ("X", "Y", "Z"))
     if x is None or y is None or z is None:
         return None
-    status = told.get("Status")
+    status = sent.get("Status")
     if isinstance(status, str) and len(status) > MOST_CODE:
         return None
-    if isinstance(status, str) and status.isdecimal():  # as older feeds have it
+    if isinstance(status, str) and status.isdecimal():  # older feeds send 0 and 1
         status = OFF_TRACK if int(status) else "OnTrack"
     return at_ms, x, y, z, status if isinstance(status, str) else None
 
@@ -164,11 +164,11 @@ def _between(at: npt.NDArray[np.int64], car: list[Any], places: list[Any], t0_ut
 
 
 def _rest(samples: list[Any], until: int | None) -> list[Any]:
-    """What is still needed when everything up to ``until`` was given out: the last of it, and what is later."""
-    given = len(samples) if until is None else bisect_right(samples, until, key=lambda sample: sample[0])
-    return samples[max(given - 1, 0) :]
+    """The samples to keep after returning those up to ``until``: the last of these, and all later ones."""
+    done = len(samples) if until is None else bisect_right(samples, until, key=lambda sample: sample[0])
+    return samples[max(done - 1, 0) :]
 
 
 def _in_order(samples: list[Any]) -> list[Any]:
-    """By instant, the later of two at the same one."""
+    """Sorted by instant; of two samples at one instant, the one received later."""
     return list({sample[0]: sample for sample in sorted(samples, key=lambda sample: sample[0])}.values())

@@ -1,4 +1,4 @@
-"""``TimingData``: facts of the cars that have a time of their own, and what the feed's own timing shows."""
+"""``TimingData``: events of a car, its mini-sectors, the feed's own timing of it, and the parts of a qualifying."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ from models import Message, MiniSector, PartBest, PitIn, PitOut, Retirement, Sec
 from models.bounds import MOST_CARS, MOST_LAPS
 
 SHOWN = {"Position", "GapToLeader", "IntervalToPositionAhead", "Stats", "KnockedOut", "Stopped", "InPit"}
-"""Of a car's line, what makes its timing."""
+"""The fields of a car's line that its ``Timing`` is made from."""
 MARKS: dict[int, str] = {2048: "slower", 2049: "personal", 2051: "overall"}
-"""The feed's codes of colours. 2064 is the pit lane's; 2050 and 2052, some ten times a session, nobody explains."""
+"""The feed's codes of colours. 2064 is the pit lane's; 2050 and 2052, some ten times a session, are not known."""
 MOST_PARTS = 9
-"""Of a session; a qualifying has three."""
+"""Parts of a session; further ones are ignored. A qualifying has three."""
 MOST_MINI_SECTORS = 50
-"""Of a sector; circuits have up to 12."""
+"""Mini-sectors of a sector; further ones are ignored. Circuits have up to 12."""
 
 
 @dataclass
 class CarTiming:
-    """What the feed shows of one car."""
+    """The feed's line of one car, and what was published of it."""
 
     line: dict[str, Any] = field(default_factory=dict)
+    """All changes so far, merged."""
     in_pit: bool | None = None
     retired: bool = False
-    told: Timing | None = None
+    published: Timing | None = None
     bests: dict[int, PartBest] = field(default_factory=dict)
-    """By part, from 1, as last shown."""
+    """By part, from 1, as last sent."""
 
     def take(self, number: str, change: dict[str, Any], at_ms: int, laps: CarLaps, part: int) -> list[Message]:
-        """The facts in a change of its line; ``laps`` has taken it. ``part`` of a qualifying, from 1; else 0."""
+        """The facts in a change of its line, after ``laps`` took it. ``part``: of a qualifying, from 1; else 0."""
         self.line = merge(self.line, change)
         facts: list[Message] = list(_sectors(number, change, at_ms, laps))
         in_pit = change.get("InPit")
         if isinstance(in_pit, bool) and in_pit != self.in_pit:
-            if self.in_pit is not None or not in_pit:  # they begin in the pits
+            if self.in_pit is not None or not in_pit:  # all cars begin in the pits
                 kind = PitIn if in_pit else PitOut
                 facts.append(kind(session_time_ms=at_ms, driver_number=number, lap=laps.lap_number))
             self.in_pit = in_pit
@@ -49,24 +50,26 @@ class CarTiming:
             facts.append(Retirement(session_time_ms=at_ms, driver_number=number, revoked=not retired))
         bests = self._bests(change, part)
         if bests or change.keys() & SHOWN:
-            shown = self._shown(number, at_ms, part)
-            if bests or self.told is None or shown != self.told.model_copy(update={"session_time_ms": at_ms}):
-                self.told = shown
-                facts.append(shown.model_copy(update={"bests": bests}))
+            timing = self._timing(number, at_ms, part)
+            before = self.published
+            if bests or before is None or timing != before.model_copy(update={"session_time_ms": at_ms}):
+                self.published = timing
+                facts.append(timing.model_copy(update={"bests": bests}))
         return facts
 
     def _bests(self, change: dict[str, Any], part: int) -> list[PartBest]:
         """The best laps that a change of its line changes.
 
-        ``BestLapTimes`` has them by part; ``BestLapTime`` is that of the present part, emptied with every new one.
-        One that is emptied together with its lap's number gives way to the next part, a moment before that begins.
-        Laps are numbered right in the first part only, and only in the change: a lap taken back leaves its number.
+        ``BestLapTimes`` has them by part; ``BestLapTime`` is that of the present part, and is emptied when a part
+        begins. One that is emptied together with its lap's number was not deleted: the next part is about to begin.
+        Lap numbers are right in the first part only, and only in the change: a deleted lap's number stays in the
+        line.
         """
-        told = [(nth + 1, best) for nth, best in indexed(change.get("BestLapTimes")) if nth < MOST_PARTS]
-        if not told and "BestLapTimes" not in self.line:
-            told = [(max(part, 1), change.get("BestLapTime"))]
+        sent = [(nth + 1, best) for nth, best in indexed(change.get("BestLapTimes")) if nth < MOST_PARTS]
+        if not sent and "BestLapTimes" not in self.line:
+            sent = [(max(part, 1), change.get("BestLapTime"))]
         changed = []
-        for of_part, best in told:
+        for of_part, best in sent:
             if not isinstance(best, dict) or "Value" not in best or DELETED in best:
                 continue
             found = PartBest(
@@ -80,14 +83,16 @@ class CarTiming:
                 changed.append(found)
         return changed
 
-    def _shown(self, number: str, at_ms: int, part: int) -> Timing:
+    def _timing(self, number: str, at_ms: int, part: int) -> Timing:
         line = self.line
         interval = line.get("IntervalToPositionAhead")
         gap_text, interval_text = (
             line.get("GapToLeader"),
             interval.get("Value") if isinstance(interval, dict) else None,
         )
-        for of_part, stat in indexed(line.get("Stats")):  # a qualifying's; of a car that is out, its last ones
+        for of_part, stat in indexed(
+            line.get("Stats")
+        ):  # in a qualifying; of a knocked-out car, those of its last part
             if not isinstance(stat, dict):
                 continue
             is_shown = of_part + 1 == part if line.get("KnockedOut") is not True else stat.get("TimeDiffToFastest")
@@ -104,7 +109,7 @@ class CarTiming:
 
 
 def _position(value: Any) -> int | None:
-    """None for one that no car has: it stays in the car's line, and must not cost what comes with it or later."""
+    """None for an impossible position, which stays in the line and must not make its later changes unreadable."""
     place = as_int(value)
     return place if place is not None and 0 <= place <= MOST_CARS else None
 
@@ -121,24 +126,24 @@ def _sectors(number: str, change: dict[str, Any], at_ms: int, laps: CarLaps) -> 
             time_ms = duration_ms(sector.get("Value")) if isinstance(sector, dict) else None
             if time_ms is not None and nth < 3:
                 lap = laps.lap_number_at(at_ms, nth)
-                told = {"session_time_ms": at_ms, "driver_number": number, "lap": lap, "sector": nth + 1}
-                found.append(SectorTime.model_validate(told | {"time_ms": time_ms}))
+                values = {"session_time_ms": at_ms, "driver_number": number, "lap": lap, "sector": nth + 1}
+                found.append(SectorTime.model_validate(values | {"time_ms": time_ms}))
     return found
 
 
 def mini_sectors(
     number: str, before: dict[str, Any], after: dict[str, Any], at_ms: int, laps: CarLaps, *, snapshot: bool
 ) -> list[MiniSector]:
-    """What the feed colours otherwise ``after`` a change of a car's line: one that it ended, or an earlier one anew.
+    """Mini-sectors whose colour differs ``after`` a change of a car's line: passed now, or recoloured later.
 
     Some seconds into a lap the feed clears the lap before, from its second mini-sector on; the first one keeps its
-    colour, or has got its new one. Of a snapshot nobody knows when its mini-sectors were passed.
+    colour or has its new one already. When the mini-sectors of a snapshot were passed is not known.
     """
     was, now = _colours(before), _colours(after)
     last = max((place for place, colour in now.items() if colour), default=(0, -1))
     counts = tuple(1 + max((mini for nth, mini in now if nth == sector), default=-1) for sector in range(3))
 
-    def told(place: tuple[int, int], change: str) -> MiniSector:
+    def mini_sector(place: tuple[int, int], change: str) -> MiniSector:
         nth, mini = place
         return MiniSector.model_validate({
             "session_time_ms": at_ms, "driver_number": number, "lap": laps.lap_number_at(at_ms, nth),
@@ -153,18 +158,18 @@ def mini_sectors(
         if place > last:
             cleared = True
         else:
-            found.append(told(place, "recoloured" if was.get(place) or snapshot else "passed"))
-    return [*found, told(last, "cleared")] if cleared else found
+            found.append(mini_sector(place, "recoloured" if was.get(place) or snapshot else "passed"))
+    return [*found, mini_sector(last, "cleared")] if cleared else found
 
 
 def _colours(line: dict[str, Any]) -> dict[tuple[int, int], int | None]:
-    """By sector and mini-sector, counted from 0: the feed's code; 0 is none."""
+    """By (sector, mini-sector), from 0: the feed's code; 0 is no colour."""
     return {
-        (nth, mini): as_int(told.get("Status"))
+        (nth, mini): as_int(segment.get("Status"))
         for nth, sector in indexed(line.get("Sectors"))
         if isinstance(sector, dict) and nth < 3
-        for mini, told in indexed(sector.get("Segments"))
-        if isinstance(told, dict) and mini < MOST_MINI_SECTORS
+        for mini, segment in indexed(sector.get("Segments"))
+        if isinstance(segment, dict) and mini < MOST_MINI_SECTORS
     }
 
 
@@ -173,11 +178,12 @@ class QualifyingParts:
     """The parts of a qualifying."""
 
     entries: dict[int, int] = field(default_factory=dict)
-    """By part, counted from 0: how many cars take part."""
+    """By part, from 0: how many cars take part."""
     part: int = 0
+    """The present part, from 1; 0 before the first, and in other sessions."""
 
     def take(self, data: dict[str, Any], at_ms: int) -> list[Message]:
-        """The facts in a ``TimingData`` message about the session as a whole."""
+        """The parts that begin with a ``TimingData`` message."""
         for part, cars in indexed(data.get("NoEntries")):
             count = as_int(cars)
             if count is not None and 0 < count <= MOST_CARS and part < MOST_PARTS:
@@ -186,7 +192,7 @@ class QualifyingParts:
         if not now or now == before or not 0 < now <= MOST_PARTS:
             return []
         self.part = now
-        began = range(before + 1, now + 1) if now > before else [now]  # several when we join in a later one
+        began = range(before + 1, now + 1) if now > before else [now]  # several when we connect during a later one
         return [
             SessionPart(session_time_ms=at_ms, part=part, entries=self.entries.get(part - 1),
                         goes_on=self.entries.get(part))

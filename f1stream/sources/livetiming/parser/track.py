@@ -1,4 +1,4 @@
-"""The track's line, learned from a lap that was driven."""
+"""The track's outline, from a lap that a car drove."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from f1stream.sources.session import Columns
 from models import Lap
 
 SHORTEST_DM, LONGEST_DM = 25_000.0, 80_000.0
-"""Of a circuit, in 1/10 m: Monaco has 3.3 km, Spa 7.0."""
+"""Length of a circuit (1/10 m); a lap beyond these bounds gives no outline. Monaco has 3.3 km, Spa 7.0."""
 STEP_DM = 100.0
+"""Distance (1/10 m) between two points of an outline."""
 FARTHEST_APART_DM = 1_500.0
-"""A longer way between two samples is a hole."""
+"""Distance (1/10 m) between two samples; a lap with a greater one has a gap and gives no outline."""
 
 
 def outline(columns: Columns, lap: Lap) -> list[tuple[float, float]] | None:
-    """The line (X, Y in 1/10 m) of a lap, a point every 10 m; None where it was not driven at speed or has holes."""
+    """The line (X, Y in 1/10 m) of a lap, a point every 10 m; None if it was not driven at speed or has gaps."""
     at = columns["session_time_ms"]
     if not lap.is_accurate or lap.start_ms is None or len(at) == 0 or not np.any(columns["x"]):
         return None

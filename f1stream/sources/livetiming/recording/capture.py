@@ -1,4 +1,4 @@
-"""A text capture of the feed: a line per message or frame, and perhaps the answer to subscribing beside it."""
+"""A text capture of the feed: a line per message or frame, and perhaps a file with the answer to subscribing."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from f1stream.sources.livetiming.recording.streams import LATE, ReportIn
 
 LIVE = ("live.txt", "live.jsonl")
 SUBSCRIBE = ("subscribe.txt", "subscribe.json")
-"""Names in use for the two; each may be gzip."""
+"""Usual names of the two files; each may be gzip."""
 MAX_ANSWER_BYTES = 64_000_000
+"""The rest of a longer answer is reported and not read."""
 
 
 def beside(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The file of one of these names in a folder."""
+    """The file in a folder that has one of these names; None without one."""
     candidates = (folder / f"{name}{suffix}" for name in names for suffix in ("", ".gz"))
     return next((path for path in candidates if path.is_file()), None)
 
 
 def messages(live: Path | None, subscribe: Path | None, report: ReportIn) -> Iterator[FeedMessage]:
-    """The first state, then every message by time."""
+    """The answer to subscribing, then every message by time."""
     placed = reorder(_placed(live, report), lambda _: report(live.name if live else "", 0, LATE, b""))
     first = next(placed, None)
     if subscribe is not None:
         states = list(_answer(subscribe, report))
-        told = [ms for state in states for ms in own_times(state.topic, state.data)]
-        sent_ms = first.sent_ms if first is not None else max(told, default=0)
+        times = [ms for state in states for ms in own_times(state.topic, state.data)]
+        sent_ms = first.sent_ms if first is not None else max(times, default=0)
         yield from (dated(state, sent_ms) for state in states)
     if first is not None:
         yield from (item.message for item in chain([first], placed))
@@ -57,19 +58,19 @@ def _placed(path: Path | None, report: ReportIn) -> Iterator[PlacedMessage]:
 
 
 def _lines(path: Path, report: ReportIn) -> Iterator[FeedMessage]:
-    def tell(number: int, reason: str, raw: bytes) -> None:
+    def damaged(number: int, reason: str, raw: bytes) -> None:
         report(path.name, number, reason, raw)
 
-    for number, line in read_lines(path, tell):
+    for number, line in read_lines(path, damaged):
         for found in capture_line(line):
             if isinstance(found, BadMessage):
-                tell(number, str(found), line)
+                damaged(number, str(found), line)
             else:
                 yield found
 
 
 def _answer(path: Path, report: ReportIn) -> Iterator[FeedMessage]:
-    """The states in a file that holds one JSON object over many lines."""
+    """The states in a file with one JSON object over many lines."""
     text, size = [], 0
     for _, line in read_lines(path, lambda number, reason, raw: report(path.name, number, reason, raw)):
         size += len(line)

@@ -1,9 +1,9 @@
-"""Lines of recordings, in every form that is known; what is no message of the feed is a BadMessage.
+"""Lines of recordings in every known form. What is not a message of the feed becomes a BadMessage.
 
 ``.jsonStream`` files of Formula 1's own archive have an offset and the topic's JSON. A capture has one of:
 
-- ``{"C": …, "M": [message, …]}`` and ``{"R": {topic: state, …}, "I": …}``: frames of classic SignalR, as they came
-  over the wire, each with messages, or the answer to subscribing, or neither (they keep the connection);
+- ``{"C": …, "M": [message, …]}`` and ``{"R": {topic: state, …}, "I": …}``: frames of classic SignalR as received,
+  each with messages, or the answer to subscribing, or neither (they keep the connection alive);
 - ``{"type": 1, "target": "feed", "arguments": [topic, data, utc]}`` and ``{"type": 3, "result": {topic: state, …}}``:
   records of SignalR Core;
 - ``{"H": "Streaming", "M": "feed", "A": [topic, data, utc]}``: a message of a classic frame on its own;
@@ -30,21 +30,21 @@ from f1stream.sources.timestamps import utc_ms
 OFFSET = re.compile(rb"(\d\d):([0-5]\d):([0-5]\d)\.(\d{3})")
 OFFSET_BYTES = len("HH:MM:SS.mmm")
 MAX_LITERAL_BYTES = 1_000_000
-"""Python's parser takes some hundred times as much memory."""
+"""A longer line as Python writes it is refused: Python's parser takes some hundred times as much memory."""
 SNAPSHOT = "snapshot"
-"""The fourth part of a line of ours that holds a topic's whole state."""
+"""The fourth part of our lines that contain a topic's whole state."""
 UNDATED = -1
-"""``sent_ms`` of a snapshot whose line does not tell its time."""
+"""``sent_ms`` of a snapshot whose line has no time."""
 RECORD_END = b"\x1e"
 INVOCATION = 1
-"""The ``type`` of a record of SignalR Core that holds a message."""
+"""The ``type`` of a record of SignalR Core that contains a message."""
 FRAME = {"C", "S", "G", "I", "R", "type", "protocol"}
-"""Members of frames that hold no message: each has one of these, or none at all."""
-NO_MESSAGE = BadMessage("a frame holds something that is no message of the feed")
+"""Members of frames without a message: such a frame has one of these, or no member at all."""
+NO_MESSAGE = BadMessage("a frame contains something that is not a message of the feed")
 MEMBER = re.compile(r'\s*,?\s*"([^"\\]{1,100})"\s*:\s*')
 AFTER_MEMBER = re.compile(r"\s*[,}]")
 KNOWN_MEMBER = re.compile(rf'"(?:{"|".join(map(re.escape, TOPICS))})"\s*:\s*(?:[{{\[]|"[A-Za-z0-9+/]{{20}})')
-"""Where the state of a topic begins that is known; some topics' names are those of short texts within others."""
+"""Where the state of a known topic begins. Some topics' names are also names of short texts within other states."""
 
 
 def stream_line(topic: str, line: bytes) -> tuple[int, FeedMessage]:
@@ -64,7 +64,7 @@ def _offset_ms(line: bytes) -> int | None:
 
 
 def capture_line(line: bytes) -> Iterator[FeedMessage | BadMessage]:
-    """What a line of a capture holds: of all forms but frames that is one message."""
+    """The messages in a line of a capture: one, except in frames."""
     try:
         if line.startswith(b"{"):
             for record in line.split(RECORD_END):
@@ -94,7 +94,7 @@ def _object(found: dict[str, Any]) -> Iterator[FeedMessage | BadMessage]:
 
 
 def _invoked(method: Any, arguments: Any) -> FeedMessage | BadMessage:
-    """A message of a frame. It stands for itself."""
+    """A message of a frame; a damaged one does not affect the frame's others."""
     if method != "feed" or not isinstance(arguments, list):
         return NO_MESSAGE
     try:
@@ -116,13 +116,13 @@ def _list(line: bytes) -> list[Any]:
 def _message(parts: list[Any]) -> FeedMessage:
     snapshot = len(parts) == 4 and parts[3] == SNAPSHOT
     if len(parts) != 3 and not snapshot:
-        raise BadMessage("it has not three parts: topic, data, time")
+        raise BadMessage("it does not have three parts: topic, data, time")
     topic, data, utc = parts[:3]
     if utc == "":
         return checked(topic, _json(data.encode()) if isinstance(data, str) else data, UNDATED, snapshot=True)
     sent_ms = utc_ms(utc)
     if sent_ms is None:
-        raise BadMessage("its time is none")
+        raise BadMessage("its time is not valid")
     return checked(topic, data, sent_ms, snapshot=snapshot)
 
 
@@ -130,11 +130,11 @@ def _json(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except ValueError:
-        raise BadMessage("it is no JSON: cut off or garbled") from None
+        raise BadMessage("it is not JSON: cut off or garbled") from None
 
 
 def _literal(line: bytes) -> Any:
-    """A list as Python writes it; what JSON does not have is refused. Nothing is evaluated."""
+    """A list as Python writes it; values that JSON does not have are refused. No code is evaluated."""
     if len(line) > MAX_LITERAL_BYTES:
         raise BadMessage(f"longer than {MAX_LITERAL_BYTES:,} bytes, as Python writes it")
     try:
@@ -146,17 +146,17 @@ def _literal(line: bytes) -> Any:
 
 
 def subscribe_answer(text: str) -> Iterator[FeedMessage | BadMessage]:
-    """Every topic's state in a ``subscribe.txt``, undated; where it is damaged, the topics that are whole."""
+    """Every topic's state in a ``subscribe.txt``, without times; of a damaged file, the undamaged topics."""
     decoder = json.JSONDecoder()
     at = text.find("{") + 1
     while member := MEMBER.match(text, at):
         try:
             data, at = decoder.raw_decode(text, member.end())
-            whole = AFTER_MEMBER.match(text, at) is not None
+            is_complete = AFTER_MEMBER.match(text, at) is not None
         except (ValueError, RecursionError):
-            whole = False
-        if not whole:
-            yield BadMessage("a topic's state is no JSON: cut off or garbled")
+            is_complete = False
+        if not is_complete:
+            yield BadMessage("a topic's state is not JSON: cut off or garbled")
             later = KNOWN_MEMBER.search(text, member.end())
             if later is None:
                 return
@@ -178,5 +178,5 @@ def _state(topic: str, data: Any) -> FeedMessage | BadMessage:
 
 
 def dated(message: FeedMessage, sent_ms: int) -> FeedMessage:
-    """The same, sent at that time."""
+    """The same message, sent at ``sent_ms``."""
     return replace(message, sent_ms=sent_ms)

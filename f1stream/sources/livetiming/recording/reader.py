@@ -1,8 +1,7 @@
-"""``open_recording(path)``: a recorded session as the stream of messages that it was.
+"""``open_recording(path)``: a recorded session as the messages that the feed sent.
 
-What is known: a folder of ``.jsonStream`` files or one of them; ``live.txt`` with an optional ``subscribe.txt``, or
-the folder they are in; any file with a line per message in a form that ``formats`` has. Each plain or gzip, whole or
-cut off at any byte.
+Known forms: a folder of ``.jsonStream`` files or one of them; ``live.txt`` with an optional ``subscribe.txt``, or
+their folder; any file with a line per message in a form of ``formats``. Each may be gzip, and cut off at any byte.
 """
 
 from __future__ import annotations
@@ -25,20 +24,20 @@ FORMS = (
 
 @dataclass
 class ReadCounts:
-    """What one reading of a recording found."""
+    """The counts of one reading of a recording."""
 
     messages: Counter[str] = field(default_factory=Counter)
     """By topic."""
     damaged: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Lines that gave no message, by file and reason; a file that is cut off or unreadable further on counts once."""
+    """By file and reason: lines without a message. A file that is cut off or unreadable further on counts once."""
     late: Counter[str] = field(default_factory=Counter)
-    """Messages that were given a later time than their own, to keep the order; by file."""
+    """By file: messages that were given a later time than their own, to keep the order."""
     first: dict[tuple[str, str], int] = field(default_factory=dict)
-    """The first line (from 1) of each ``damaged``; 0 where there are no lines."""
+    """The first line (from 1) of each ``damaged``; 0 if the file has no lines."""
 
 
 class Recording:
-    """A recording. Each iteration reads it anew, and gives its messages by time."""
+    """A recording. Each iteration reads it again and returns its messages by time."""
 
     def __init__(
         self,
@@ -49,9 +48,9 @@ class Recording:
     ) -> None:
         self.path = path
         self.clock = clock
-        """Where a recording's times are from that has only offsets."""
+        """For a recording that has only offsets: what its times are derived from."""
         self.counts = ReadCounts()
-        """Of the latest iteration, as far as it has come."""
+        """Of the latest iteration, so far."""
         self._read, self._damaged = read, damaged
 
     def __iter__(self) -> Iterator[FeedMessage]:
@@ -71,21 +70,21 @@ class Recording:
                 yield message
         except OSError as error:
             raise SourceError(
-                f"{self.path} cannot be read ({error.strerror or error}): look at its rights and its disk."
+                f"{self.path} cannot be read ({error.strerror or error}): check its permissions and its disk."
             ) from None
 
 
 def open_recording(path: Path, damaged: Callable[[Damage], None] = lambda _: None) -> Recording:
-    """A recording of any known form. ``damaged`` is told of everything that gave no message, as it is read.
+    """A recording in any known form. ``damaged`` is called with everything that is not a message, as it is read.
 
-    Raises SourceError when there is none, or nothing in it can be read; iterating raises it when reading fails.
+    Raises SourceError if there is none, or nothing in it can be read; iterating raises it when reading fails.
     """
     path = path.expanduser()
     if not path.exists():
-        raise SourceError(f"{path} is not there: a recording is {FORMS}.")
+        raise SourceError(f"{path} does not exist: a recording is {FORMS}.")
     recording = _open(path, damaged)
     if next(_quietly(recording), None) is None:
-        raise SourceError(f"{path} holds no message of the live timing that can be read: a recording is {FORMS}.")
+        raise SourceError(f"{path} has no readable message of the live timing: a recording is {FORMS}.")
     return recording
 
 
@@ -96,12 +95,12 @@ def _open(path: Path, damaged: Callable[[Damage], None]) -> Recording:
                 return _of_streams(path, found, damaged)
             live, subscribe = capture.beside(path, capture.LIVE), capture.beside(path, capture.SUBSCRIBE)
             if live is None and subscribe is None:
-                raise SourceError(f"{path} holds no recording: that is {FORMS}.")
+                raise SourceError(f"{path} contains no recording: that is {FORMS}.")
             return Recording(path, lambda report: capture.messages(live, subscribe, report), None, damaged)
         if match := streams.NAME.fullmatch(path.name):
             return _of_streams(path, {match[1]: path}, damaged)
     except OSError as error:
-        raise SourceError(f"{path} cannot be read ({error.strerror or error}): look at its rights.") from None
+        raise SourceError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from None
     name = path.name.removesuffix(".gz")
     if name in capture.SUBSCRIBE:
         return Recording(path, lambda report: capture.messages(None, path, report), None, damaged)
@@ -115,5 +114,5 @@ def _of_streams(path: Path, found: dict[str, Path], damaged: Callable[[Damage], 
 
 
 def _quietly(recording: Recording) -> Iterator[FeedMessage]:
-    """The same recording, with nobody told of damage yet."""
+    """The same recording, without reporting damage."""
     return iter(Recording(recording.path, recording._read, recording.clock, lambda _: None))

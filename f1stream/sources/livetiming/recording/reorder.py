@@ -1,4 +1,4 @@
-"""Messages in the order of their times, though a few are not where they should be."""
+"""Messages in the order of their times, although a few are not in their place in the file."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.recording.formats import dated
 
 LOOK_AHEAD = 128
-"""Messages held back to put them in order. In the captures of 2024 none is more than 25 places away from its own."""
+"""Messages held back for sorting; one that is further from its place gets a later time. In the captures of 2024 no
+message is more than 25 places away."""
 
 
 class PlacedMessage(NamedTuple):
-    """A message with what orders it."""
+    """A message with its sort key."""
 
     sent_ms: int
     own_ms: int
-    """The time it tells itself, where several were sent at once; else the same."""
+    """The time that the message contains, for those sent at the same time; else ``sent_ms``."""
     place: int
     """Its place in the file."""
     message: FeedMessage
 
 
 def reorder(placed: Iterable[PlacedMessage], late: Callable[[PlacedMessage], None]) -> Iterator[PlacedMessage]:
-    """By time, those of the same time as they came.
+    """Sort by time; messages of the same time keep their order.
 
-    One that comes too late for that is told to ``late`` and given the time of the one before it: what it says is not
-    lost, and time never runs backwards. One whose time is far too great delays none but itself.
+    A message that is too late for that is passed to ``late`` and gets the time of the one before it: its content is
+    kept, and time never runs backwards. A message with a far later time delays only itself.
     """
     held: list[PlacedMessage] = []
     last = None

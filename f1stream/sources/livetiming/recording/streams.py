@@ -1,4 +1,4 @@
-"""A folder of ``.jsonStream`` files, one per topic, as Formula 1's archive has them: merged by time."""
+"""A folder of ``.jsonStream`` files, one per topic, as in Formula 1's archive: merged by time."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from f1stream.sources.timestamps import gmt_offset_ms, utc_ms
 
 NAME = re.compile(r"(.+)\.jsonStream(?:\.gz)?")
 CLOCKS = ("Heartbeat", "ExtrapolatedClock", "SessionData", "CarData.z", "Position.z", "RaceControlMessages")
-"""Topics whose messages tell the time, the best first."""
+"""Topics whose messages contain their time, the most reliable first."""
 CLOCK_LINES = 1_000
-"""So many lines of one tell enough: a session has some 400 heartbeats."""
+"""Lines of a topic that the clock is derived from: a session has some 400 heartbeats."""
 
 ReportIn = Callable[[str, int, str, bytes], None]
-"""Takes the file's name, and what ``files.Report`` takes."""
+"""Takes the file's name, and the arguments of ``lines.Report``."""
 
 
 class Clock(NamedTuple):
-    """What turns offsets into times."""
+    """The relation of a recording's offsets to times."""
 
     t0_ms: int
     """The Unix ms at which the recording began, offset 0."""
-    told_by: str
-    """The topic it is from; empty when none tells it, and times are offsets."""
+    source: str
+    """The topic that it is derived from; empty without one, and times are then offsets."""
 
 
 def find(folder: Path) -> dict[str, Path]:
-    """The streams of a folder by topic; of one that is there twice, the plain file."""
+    """The streams of a folder by topic; of a topic with two files, the one that is not gzip."""
     found = {
         match[1]: path for path in sorted(folder.iterdir(), reverse=True) if (match := NAME.fullmatch(path.name))
     }
@@ -45,21 +45,21 @@ def find(folder: Path) -> dict[str, Path]:
 
 
 def clock(streams: dict[str, Path]) -> Clock:
-    """Median of (time told - offset) of the best topic that tells times; else the session's start in its schedule.
+    """Median of (contained time - offset) of the most reliable topic; else the session's scheduled start.
 
-    Heartbeats are taken at their word, though they run about 2 s ahead of everything else (HEARTBEAT_LEAD_MS).
+    Heartbeats count with their own time, although it is about 2 s ahead of all others (HEARTBEAT_LEAD_MS).
     """
     for topic in CLOCKS:
         if topic not in streams:
             continue
         lead = HEARTBEAT_LEAD_MS if topic == "Heartbeat" else 0
-        told = [
+        offsets = [
             max(times) + lead - offset
             for offset, message in islice(_messages(topic, streams[topic]), CLOCK_LINES)
-            if offset > 0 and (times := list(own_times(topic, message.data)))  # at 0 it tells of earlier times
+            if offset > 0 and (times := list(own_times(topic, message.data)))  # at offset 0 it contains earlier times
         ]
-        if told:
-            return Clock(round(median(told)), topic)
+        if offsets:
+            return Clock(round(median(offsets)), topic)
     for _, message in _messages("SessionInfo", streams["SessionInfo"]) if "SessionInfo" in streams else ():
         if (start := _scheduled_ms(message)) is not None:
             return Clock(start, "SessionInfo")
@@ -75,7 +75,7 @@ def _scheduled_ms(info: FeedMessage) -> int | None:
 
 
 def merged(streams: dict[str, Path], t0_ms: int, report: ReportIn) -> Iterator[FeedMessage]:
-    """Every message of all files, by time; of those with one offset, what tells a later time itself comes later."""
+    """Every message of all files by time; messages of one offset by the time that they contain."""
     each = [_placed(topic, path, t0_ms, report) for topic, path in streams.items()]
     for item in heapq.merge(*each, key=lambda item: item[:2]):
         yield item.message
@@ -86,7 +86,7 @@ def _placed(topic: str, path: Path, t0_ms: int, report: ReportIn) -> Iterator[Pl
         before = PlacedMessage(-1, -1, -1, None)  # type: ignore[arg-type]
         for place, (offset, message) in enumerate(_messages(topic, path, report)):
             sent_ms = t0_ms + offset
-            # a recording that was flushed at its end has minutes under one offset
+            # a recording that was flushed at its end has minutes of messages under one offset
             own_ms = sent_ms if topic.endswith(".z") else max(own_times(topic, message.data), default=sent_ms)
             if before.sent_ms == sent_ms:
                 own_ms = max(own_ms, before.own_ms)
@@ -96,16 +96,16 @@ def _placed(topic: str, path: Path, t0_ms: int, report: ReportIn) -> Iterator[Pl
     return reorder(placed(), lambda late: report(path.name, 0, LATE, b""))
 
 
-LATE = "it comes after messages of later times, and was given theirs"
+LATE = "it comes after messages with later times and was given their time"
 
 
 def _messages(topic: str, path: Path, report: ReportIn | None = None) -> Iterator[tuple[int, FeedMessage]]:
-    def tell(number: int, reason: str, raw: bytes) -> None:
+    def damaged(number: int, reason: str, raw: bytes) -> None:
         if report is not None:
             report(path.name, number, reason, raw)
 
-    for number, line in read_lines(path, tell):
+    for number, line in read_lines(path, damaged):
         try:
             yield stream_line(topic, line)
         except BadMessage as bad:
-            tell(number, str(bad), line)
+            damaged(number, str(bad), line)

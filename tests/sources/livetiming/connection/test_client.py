@@ -141,14 +141,14 @@ async def test_records_are_read_wherever_frames_begin_and_end() -> None:
 
 
 GARBAGE = {
-    10: ("it is no JSON object: cut off or garbled", '{"type":1,"target":"feed","argu'),
-    11: ("it is no JSON object: cut off or garbled", "[1]"),
-    12: ("it has not three parts: topic, data, time", '{"type":1,"target":"feed","arguments":["LapCount",{}]}'),
-    13: ("it has not three parts: topic, data, time", '{"type":1,"target":"feed"}'),
-    14: ("its time is none", '{"type":1,"target":"feed","arguments":["LapCount",{},"now"]}'),
-    15: ("its topic is no name", '{"type":1,"target":"feed","arguments":[17,{},"2025-03-16T04:00:00Z"]}'),
+    10: ("it is not a JSON object: cut off or garbled", '{"type":1,"target":"feed","argu'),
+    11: ("it is not a JSON object: cut off or garbled", "[1]"),
+    12: ("it does not have three parts: topic, data, time", '{"type":1,"target":"feed","arguments":["LapCount",{}]}'),
+    13: ("it does not have three parts: topic, data, time", '{"type":1,"target":"feed"}'),
+    14: ("its time is not valid", '{"type":1,"target":"feed","arguments":["LapCount",{},"now"]}'),
+    15: ("its topic is not a name", '{"type":1,"target":"feed","arguments":[17,{},"2025-03-16T04:00:00Z"]}'),
     16: (
-        "its data is not packed text, as a .z topic's are",
+        "its data is not compressed text, as a .z topic has",
         '{"type":1,"target":"feed","arguments":["CarData.z",{},"2025-03-16T04:00:00Z"]}',
     ),
     17: (
@@ -228,7 +228,7 @@ async def test_nobody_is_asked_again_at_once_and_what_is_wrong_is_said(caplog: p
         "HTTP 401",
         "HTTP 404",
     ]
-    assert all("F1STREAM_LIVE_URL says where it is" in text for text in said)
+    assert all("F1STREAM_LIVE_URL sets its address" in text for text in said)
 
 
 async def test_no_server_is_said_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -25,49 +25,49 @@ def test_any_interleaving_of_the_two_gives_every_message_once_and_in_order(seed:
     feed = sent(sorted(n for n in range(40) for _ in range(dice.choice([1, 1, 2]))))
     begun, subscribed = sorted((dice.randrange(10), dice.randrange(10, 20)))
     given, handover = feed[:begun], Handover()
-    handover.begin()
+    handover.start()
     old, new = begun, subscribed
-    while not handover.met.is_set():
+    while not handover.aligned.is_set():
         if new == len(feed) or (old < len(feed) and dice.random() < 0.5):
             if old == len(feed):
                 break  # it took too long
             given.append(feed[old])
-            handover.old(feed[old])
+            handover.deliver(feed[old])
             old += 1
         else:
-            handover.new(feed[new])
+            handover.buffer(feed[new])
             new += 1
-    rest = handover.rest()
-    given += [*rest.kept(), *(message for message in feed[new:] if rest.is_new(message))]
+    rest = handover.remainder()
+    given += [*rest.buffered(), *(message for message in feed[new:] if rest.is_new(message))]
     assert numbers(given) == numbers(feed)
 
 
 def test_message_that_is_sent_twice_is_no_meeting() -> None:
     handover = Handover()
     for message in sent([1, 1]):
-        handover.old(message)
+        handover.deliver(message)
     for message in sent([1, 2, 3]):
-        handover.new(message)
-    assert not handover.met.is_set()
+        handover.buffer(message)
+    assert not handover.aligned.is_set()
     for message in sent([2, 3]):
-        handover.old(message)
-    assert handover.met.is_set()
-    assert numbers([*handover.rest().kept()]) == []
+        handover.deliver(message)
+    assert handover.aligned.is_set()
+    assert numbers([*handover.remainder().buffered()]) == []
 
 
 def test_nothing_is_missing_when_the_old_one_gave_out_the_new_one_s_first() -> None:
     handover = Handover()
-    assert not handover.touched
-    handover.new(sent([5])[0])
-    assert not handover.touched
-    handover.old(sent([5])[0])
-    assert handover.touched
-    assert not handover.met.is_set()
+    assert not handover.overlaps
+    handover.buffer(sent([5])[0])
+    assert not handover.overlaps
+    handover.deliver(sent([5])[0])
+    assert handover.overlaps
+    assert not handover.aligned.is_set()
 
 
 def test_what_was_given_out_is_forgotten_when_the_feed_is_far_ahead() -> None:
     handover = Handover()
-    handover.old(sent([1])[0])
-    rest = handover.rest()
+    handover.deliver(sent([1])[0])
+    rest = handover.remainder()
     assert rest.is_new(sent([FORGET_MS // 1000 + 2])[0])
     assert rest.is_new(sent([1])[0])

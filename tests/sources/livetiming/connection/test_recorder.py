@@ -52,7 +52,7 @@ def test_what_is_there_is_not_overwritten_and_may_be_appended_to(tmp_path: Path)
     path = tmp_path / "session.jsonl"
     with Recorder(path) as recorder:
         recorder.write(STATE)
-    with pytest.raises(SourceError, match="is there already"):
+    with pytest.raises(SourceError, match="exists already"):
         Recorder(path)
     with Recorder(path, append=True) as recorder:
         recorder.write(CHANGE)

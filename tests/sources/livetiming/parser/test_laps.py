@@ -8,7 +8,7 @@ import pytest
 
 from f1stream.sources.livetiming.parser.car_laps import CarLaps
 from f1stream.sources.livetiming.parser.laps import SessionLaps
-from f1stream.sources.livetiming.parser.merge import Misfit, merge
+from f1stream.sources.livetiming.parser.merge import MergeError, merge
 from f1stream.sources.livetiming.parser.reconcile_laps import reconcile_laps
 from f1stream.sources.livetiming.parser.values import as_float, as_int, gap
 from f1stream.sources.timestamps import duration_ms
@@ -59,9 +59,9 @@ def test_lists_change_by_index_and_empty_texts_clear() -> None:
 
 
 def test_a_change_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(Misfit):
+    with pytest.raises(MergeError):
         merge({"Lines": {"4": {}}}, {"Lines": "x"})
-    with pytest.raises(Misfit):
+    with pytest.raises(MergeError):
         merge({"Line": 4}, {"Line": {"x": 1}})
 
 
@@ -160,7 +160,7 @@ def practising() -> SessionLaps:
 def laps_at(book: SessionLaps, at_ms: int) -> dict[int, Lap]:
     """By number, as known by then."""
     book.due(at_ms)
-    return book.cars["4"].told
+    return book.cars["4"].published
 
 
 def take_laps(book: SessionLaps, *laps: tuple[int, int, str]) -> None:

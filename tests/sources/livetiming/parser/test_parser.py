@@ -258,9 +258,9 @@ def test_a_message_that_is_not_what_its_topic_has_costs_itself_only(
             whole += 1
             parser.take(message)
     parser.finish()
-    assert parser.counts.messages.total() == whole + spoiled
-    assert 0 < parser.counts.damaged.total() <= spoiled
-    told = {(number, lap) for number, car in parser.laps.cars.items() for lap in car.told}
+    assert parser.state.counts.messages.total() == whole + spoiled
+    assert 0 < parser.state.counts.damaged.total() <= spoiled
+    told = {(number, lap) for number, car in parser.state.laps.cars.items() for lap in car.published}
     assert len(told) > 290, "laps whose own messages came through are told"
 
 
@@ -282,5 +282,5 @@ def test_a_session_that_nobody_names_is_refused(mexico_feed: list[FeedMessage], 
     from f1stream.sources.session import SourceError
 
     unnamed = [message for message in mexico_feed if message.topic not in {"SessionInfo", "DriverList"}]
-    with pytest.raises(SourceError, match="does not tell which session it is"):
+    with pytest.raises(SourceError, match="does not contain which session it is"):
         as_session(unnamed, "recording:x")

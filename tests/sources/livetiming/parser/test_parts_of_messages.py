@@ -9,7 +9,8 @@ import pytest
 from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.live_run import LiveRun
 from f1stream.sources.livetiming.parser.counts import MOST_NAMES
-from f1stream.sources.livetiming.parser.parser import MOST_LINES, MOST_SEEN, Parser
+from f1stream.sources.livetiming.parser.parser import Parser
+from f1stream.sources.livetiming.parser.state import MOST_LINES, MOST_SEEN
 from models import (
     Entries,
     Lap,
@@ -53,7 +54,7 @@ def test_a_message_of_race_control_without_text_costs_itself(parser: Parser, bad
     other = {"Utc": "2025-10-09T08:55:00", "Category": "Other", "Message": "DRS ENABLED"}
     facts = taken(parser, "RaceControlMessages", {"Messages": [GOOD, bad, other]}, snapshot=snapshot)
     assert [fact.message for fact in facts if isinstance(fact, RaceControl)] == ["TRACK CLEAR", "DRS ENABLED"]
-    assert parser.counts.damaged == {"RaceControlMessages": 1}
+    assert parser.state.counts.damaged == {"RaceControlMessages": 1}
     again = taken(parser, "RaceControlMessages", {"Messages": [GOOD, other]}, snapshot=True)
     assert not [fact for fact in again if isinstance(fact, RaceControl)]
 
@@ -62,26 +63,26 @@ def test_a_radio_call_that_cannot_be_read_costs_itself(parser: Parser) -> None:
     calls = [{"Path": "a.mp3"}, "x", {"RacingNumber": "4", "Path": "b.mp3"}, {"RacingNumber": "81"}]
     facts = taken(parser, "TeamRadio", {"Captures": calls})
     assert [(fact.driver_number, fact.path) for fact in facts if isinstance(fact, TeamRadio)] == [("4", "b.mp3")]
-    assert parser.counts.damaged == {"TeamRadio": 3}
+    assert parser.state.counts.damaged == {"TeamRadio": 3}
 
 
 @pytest.mark.parametrize("bad", [7, None, [], "x"])
 def test_a_driver_who_is_none_costs_no_other(bad: Any) -> None:
     parser = Parser(T0_MS)
     parser.take(sent("DriverList", DRIVERS | {"16": bad}, 1, snapshot=True))
-    assert [entry.tla for entry in parser.entries()] == ["NOR", "PIA"]
-    assert parser.counts.damaged == {"DriverList": 1}
+    assert [entry.tla for entry in parser.state.entries()] == ["NOR", "PIA"]
+    assert parser.state.counts.damaged == {"DriverList": 1}
 
 
 def test_a_line_of_timing_that_cannot_be_read_costs_that_car_s(parser: Parser) -> None:
     for bad in (7, {"Sectors": 7, "InPit": "x", "Position": {"a": 1}}, None):
         out = {"InPit": False, "NumberOfLaps": 1, "Position": "1"}
         taken(parser, "TimingData", {"Lines": {"4": out}})
-        before = parser.counts.damaged["TimingData"]
-        lap = {"NumberOfLaps": parser.laps.cars["81"].laps.lap_number + 1, "InPit": False, "Position": "2"}
+        before = parser.state.counts.damaged["TimingData"]
+        lap = {"NumberOfLaps": parser.state.laps.cars["81"].laps.lap_number + 1, "InPit": False, "Position": "2"}
         taken(parser, "TimingData", {"Lines": {"4": bad, "81": lap}})
-        assert parser.timing["81"].line["Position"] == "2"
-        assert parser.counts.damaged["TimingData"] == before + 1
+        assert parser.state.timing["81"].line["Position"] == "2"
+        assert parser.state.counts.damaged["TimingData"] == before + 1
 
 
 def test_a_line_of_tyres_that_cannot_be_read_costs_that_car_s(parser: Parser) -> None:
@@ -90,17 +91,17 @@ def test_a_line_of_tyres_that_cannot_be_read_costs_that_car_s(parser: Parser) ->
     hard = soft | {"Compound": "HARD"}
     facts = taken(parser, "TimingAppData", {"Lines": {"4": {"Stints": 7}, "81": {"Stints": {"0": hard}}, "16": "x"}})
     assert [(fact.driver_number, fact.compound) for fact in facts if isinstance(fact, TyreChange)] == [("81", "HARD")]
-    assert parser.counts.damaged == {"TimingAppData": 2}
+    assert parser.state.counts.damaged == {"TimingAppData": 2}
 
 
 def test_a_driver_who_makes_no_entry_costs_no_other_and_no_later_message() -> None:
     parser = Parser(T0_MS)
     parser.take(sent("DriverList", DRIVERS | {"16": {"Tla": "LEC", "FullName": "\ud800"}}, 1, snapshot=True))
-    assert parser.counts.damaged == {"DriverList": 1}
+    assert parser.state.counts.damaged == {"DriverList": 1}
     parser.take(sent("SessionStatus", {"Status": "Started"}, 2))
     parser.take(sent("Heartbeat", {}, 3))
-    assert parser.drivers.stands
-    assert [entry.tla for entry in parser.entries()] == ["NOR", "PIA"]
+    assert parser.state.drivers.is_fixed
+    assert [entry.tla for entry in parser.state.entries()] == ["NOR", "PIA"]
 
 
 def test_a_number_of_cars_that_cannot_be_costs_itself() -> None:
@@ -121,7 +122,7 @@ def test_a_message_nested_deeper_than_can_be_read_costs_itself(parser: Parser, t
     for _ in range(5_000):
         line = {"a": line}
     taken(parser, topic, {"Lines": {"4": line}})
-    assert parser.counts.damaged[topic] > 0
+    assert parser.state.counts.damaged[topic] > 0
     assert taken(parser, "RaceControlMessages", {"Messages": [GOOD]})
 
 
@@ -184,8 +185,8 @@ def test_what_is_remembered_of_a_feed_is_bounded(parser: Parser) -> None:
     for nth in range(3):
         messages = {str(n): GOOD | {"Message": f"TEXT {nth} {n}"} for n in range(4_000)}
         assert len(taken(parser, "RaceControlMessages", {"Messages": messages})) == 4_000
-    assert len(parser.laps.cars) == MOST_LINES
-    assert len(parser._seen) == MOST_SEEN
-    assert len(parser.counts.unknown_fields) == MOST_NAMES
-    assert parser.counts.damaged["TimingData"] == 3 * 900 - MOST_LINES
+    assert len(parser.state.laps.cars) == MOST_LINES
+    assert len(parser.state._seen) == MOST_SEEN
+    assert len(parser.state.counts.unknown_fields) == MOST_NAMES
+    assert parser.state.counts.damaged["TimingData"] == 3 * 900 - MOST_LINES
     assert taken(parser, "TimingData", {"Lines": {"5": {"NumberOfLaps": 2}}}) == []

@@ -51,7 +51,7 @@ def test_the_first_lap_begins_with_the_start_that_was_not_aborted(messages: list
     told += [*parser.take(said(199, "Heartbeat", {})), *parser.finish()]
     laps = [fact for fact in told if isinstance(fact, Lap)]
     assert {lap.start_ms for lap in laps} == {start_ms}
-    assert parser.laps.started_ms == start_ms
+    assert parser.state.laps.started_ms == start_ms
 
 
 def test_a_race_whose_first_lap_is_over_cannot_have_its_start_aborted() -> None:
@@ -60,4 +60,4 @@ def test_a_race_whose_first_lap_is_over_cannot_have_its_start_aborted() -> None:
     parser.take(said(99, "TimingData", {"Lines": {"4": LAP}}))
     parser.take(aborted(150))
     parser.take(status(160, "Started"))
-    assert parser.laps.started_ms == 1_000
+    assert parser.state.laps.started_ms == 1_000

@@ -37,7 +37,7 @@ def take(
 
 def test_of_several_stints_in_one_message_laps_before_the_stop_take_the_first() -> None:
     tyres = CarTyres()
-    tyres.enters(1)
+    tyres.enter_pit_lane(1)
     take(tyres, [NEW_SOFT | {"TotalLaps": 1}, NEW_HARD])
     assert driven(tyres) == [("SOFT", 1, 0), ("HARD", 2, 0)]
 
@@ -47,7 +47,7 @@ def test_a_stint_announced_ahead_of_the_stop_waits_until_the_car_has_been_in() -
     take(tyres, {0: NEW_SOFT})
     take(tyres, {1: NEW_SOFT | {"TyresNotChanged": "1"}})
     assert driven(tyres) == [("SOFT", 1, 0)]
-    tyres.enters(12)
+    tyres.enter_pit_lane(12)
     assert driven(tyres) == [("SOFT", 1, 0)], "nothing was said of it since"
     take(tyres, {1: {"Compound": "HARD", "TyresNotChanged": "0", "TotalLaps": 0}})
     assert driven(tyres) == [("SOFT", 1, 0), ("HARD", 13, 0)]
@@ -57,7 +57,7 @@ def test_of_two_stints_announced_for_one_visit_the_second_waits() -> None:
     """COL, US sprint 2025: the feed counts on, and its laps stay with the first of them."""
     tyres = CarTyres()
     take(tyres, [NEW_SOFT, NEW_SOFT | {"TyresNotChanged": "1"}])
-    tyres.enters(1)
+    tyres.enter_pit_lane(1)
     take(tyres, {1: {"New": "false", "StartLaps": 6, "TotalLaps": 6, "TyresNotChanged": "0"}, 2: NEW_SOFT})
     assert driven(tyres) == [("SOFT", 1, 0), ("SOFT", 2, 6)]
 
@@ -68,9 +68,9 @@ def test_a_stint_counter_that_stays_ahead_of_the_visits_is_followed() -> None:
     take(tyres, {0: NEW_SOFT})
     take(tyres, {1: UNKNOWN})
     take(tyres, {2: NEW_SOFT | {"TyresNotChanged": "1"}})
-    tyres.enters(2)
+    tyres.enter_pit_lane(2)
     take(tyres, {3: NEW_SOFT | {"New": "false", "StartLaps": 2, "TotalLaps": 2, "TyresNotChanged": "1"}})
-    tyres.enters(30)
+    tyres.enter_pit_lane(30)
     take(tyres, {4: NEW_HARD})
     take(tyres, {2: {"StartLaps": 9, "TotalLaps": 9}})
     assert driven(tyres) == [("SOFT", 1, 0), ("SOFT", 3, 2), ("HARD", 31, 0)]
@@ -81,7 +81,7 @@ def test_a_set_that_the_feed_begins_under_the_number_of_the_one_before_is_anothe
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
     take(tyres, {0: {"TotalLaps": 20}})
-    tyres.enters(20)
+    tyres.enter_pit_lane(20)
     take(tyres, {0: NEW_HARD})
     assert driven(tyres) == [("SOFT", 1, 0), ("HARD", 21, 0)]
 
@@ -90,10 +90,10 @@ def test_a_correction_of_the_set_before_is_none_of_the_set_on_the_car() -> None:
     """SAI, British practice 1 2022: corrected 19 s after the car had come in."""
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
-    tyres.enters(5)
+    tyres.enter_pit_lane(5)
     take(tyres, {1: NEW_HARD})
     take(tyres, {1: {"TotalLaps": 1}})
-    tyres.enters(6)
+    tyres.enter_pit_lane(6)
     take(tyres, {1: {"Compound": "SOFT", "New": "false", "TyresNotChanged": "1", "TotalLaps": 6, "StartLaps": 5}})
     assert driven(tyres) == [("SOFT", 1, 0), ("SOFT", 6, 5)]
     assert [stint.is_changed for stint in tyres.stints()] == [True, False]
@@ -104,19 +104,19 @@ def test_a_set_that_was_not_changed_does_not_get_younger() -> None:
     for told in (NEW_SOFT | {"TyresNotChanged": "1"}, UNKNOWN):
         tyres = CarTyres()
         take(tyres, {0: NEW_SOFT | {"StartLaps": 3, "TotalLaps": 3}})
-        tyres.enters(5)
+        tyres.enter_pit_lane(5)
         take(tyres, {1: told})
         take(tyres, {1: {"Compound": "SOFT", "New": "true"}})
         assert driven(tyres) == [("SOFT", 1, 3), ("SOFT", 6, 8)]
-        assert [change.changed for change in tyres.news("1", 0)] == [True, False]
+        assert [change.changed for change in tyres.changes("1", 0)] == [True, False]
 
 
 def test_another_compound_is_a_change_whatever_the_feed_says() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_HARD})
-    tyres.enters(2)
+    tyres.enter_pit_lane(2)
     take(tyres, {1: {"Compound": "SOFT", "New": "false", "TyresNotChanged": "1", "StartLaps": 3, "TotalLaps": 3}})
-    assert [(told.compound, told.lap, told.changed) for told in tyres.news("1", 0)] == [
+    assert [(one.compound, one.lap, one.changed) for one in tyres.changes("1", 0)] == [
         ("HARD", 1, True), ("SOFT", 3, True),
     ]  # fmt: skip
 
@@ -124,12 +124,12 @@ def test_another_compound_is_a_change_whatever_the_feed_says() -> None:
 def test_every_correction_is_published_and_nothing_twice() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
-    assert len(tyres.news("1", 0)) == 1
+    assert len(tyres.changes("1", 0)) == 1
     take(tyres, {0: {"TotalLaps": 1}})
-    assert tyres.news("1", 10) == []
+    assert tyres.changes("1", 10) == []
     for change in ({"New": "false"}, {"StartLaps": 4}, {"Compound": "WET"}, {"Compound": "SOFT"}):
         take(tyres, {0: change})
-        (told,) = tyres.news("1", 20)
+        (told,) = tyres.changes("1", 20)
         assert (told.lap, told.session_time_ms) == (1, 20)
     assert (told.compound, told.fresh, told.tyre_life) == ("SOFT", False, 4)
 
@@ -137,18 +137,18 @@ def test_every_correction_is_published_and_nothing_twice() -> None:
 def test_an_unknown_compound_is_not_published() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
-    tyres.news("1", 0)
-    tyres.enters(8)
+    tyres.changes("1", 0)
+    tyres.enter_pit_lane(8)
     take(tyres, {1: UNKNOWN})
-    assert tyres.news("1", 10) == []
+    assert tyres.changes("1", 10) == []
     take(tyres, {1: {"Compound": "HARD", "StartLaps": 2, "TotalLaps": 2, "TyresNotChanged": "0"}})
-    assert [(told.compound, told.lap, told.tyre_life) for told in tyres.news("1", 15)] == [("HARD", 9, 2)]
+    assert [(one.compound, one.lap, one.tyre_life) for one in tyres.changes("1", 15)] == [("HARD", 9, 2)]
 
 
 def test_after_a_loss_of_the_connection_stints_belong_to_the_visits_that_were_missed() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
-    tyres.joins(30, 2, is_in=False, is_new=False)
+    tyres.join(30, 2, is_in=False, is_new=False)
     take(
         tyres,
         [NEW_SOFT | {"TotalLaps": 12}, NEW_HARD | {"TotalLaps": 10}, NEW_SOFT | {"TotalLaps": 8}],
@@ -162,7 +162,7 @@ def test_a_car_that_came_in_while_nothing_was_heard_gets_its_next_set_for_the_la
     """SAI, Dutch practice 2 of 2025: the feed does not count every visit of a practice."""
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
-    tyres.joins(8, counted, is_in=True, is_new=False, came_in=9)
+    tyres.join(8, counted, is_in=True, is_new=False, came_in=9)
     take(tyres, [NEW_SOFT | {"TotalLaps": 9}], snapshot=True)
     take(tyres, {1: NEW_HARD})
     assert driven(tyres) == [("SOFT", 1, 0), ("HARD", 10, 0)]
@@ -186,8 +186,8 @@ def test_a_reconnect_in_mid_race_does_not_move_the_car_at_the_start_of_the_recor
 def test_an_aborted_start_takes_the_visits_since_with_it() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
-    tyres.enters(1)
-    tyres.restarts()
+    tyres.enter_pit_lane(1)
+    tyres.restart()
     take(tyres, {1: NEW_SOFT})
     assert driven(tyres) == [("SOFT", 1, 0)]
 
@@ -197,9 +197,9 @@ def test_an_aborted_start_takes_the_visits_since_with_it() -> None:
 def test_a_damaged_value_costs_nothing_else(name: str, value: Any) -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
-    tyres.enters(3)
+    tyres.enter_pit_lane(3)
     take(tyres, {1: NEW_HARD | {name: value}})
-    told = tyres.news("1", 0)
+    told = tyres.changes("1", 0)
     assert (told[0].compound, told[0].lap, told[0].tyre_life) == ("SOFT", 1, 0)
 
 

@@ -45,7 +45,7 @@ def test_every_stream_of_mexico_has_as_many_messages_as_its_index_says(recording
     assert recording.counts.messages.total() == index["stats"]["messages"] == 20_552
     assert damage(recording) == 0
     assert recording.clock is not None
-    assert (utc_text(recording.clock.t0_ms), recording.clock.told_by) == ("2025-10-25T20:46:26.000Z", "Heartbeat")
+    assert (utc_text(recording.clock.t0_ms), recording.clock.source) == ("2025-10-25T20:46:26.000Z", "Heartbeat")
 
 
 def test_every_frozen_file_has_as_many_messages_as_its_index_says_it_has_lines(recordings: Path) -> None:
@@ -163,16 +163,16 @@ def test_offsets_become_times_by_whatever_tells_the_time(
             (tmp_path / path.name).symlink_to(path)
     messages, recording = read(tmp_path)
     assert recording.clock is not None
-    assert (utc_text(recording.clock.t0_ms), recording.clock.told_by) == (t0, clocks[0])
+    assert (utc_text(recording.clock.t0_ms), recording.clock.source) == (t0, clocks[0])
     assert [m.sent_ms - recording.clock.t0_ms for m in messages if m.topic == "TrackStatus"] == [0, 317_922, 472_904]
 
 
 BROKEN = {
-    "it has not three parts: topic, data, time": [2, 3, 5, 6, 11, 12, 14, 16, 17, 18, 24, 25, 30, 31, 32, 37, 38, 44,
-                                                  45, 50, 51],
+    "it does not have three parts: topic, data, time": [2, 3, 5, 6, 11, 12, 14, 16, 17, 18, 24, 25, 30, 31, 32, 37,
+                                                        38, 44, 45, 50, 51],
     "it is neither JSON nor a list as Python writes it: cut off or garbled": [10, 21, 29, 48],
     "it has none of the known forms": [7],
-    "its time is none": [27, 34, 40, 47],
+    "its time is not valid": [27, 34, 40, 47],
 }  # fmt: skip
 
 
@@ -260,7 +260,7 @@ def test_what_holds_no_recording_is_refused_in_a_sentence(tmp_path: Path, name: 
     elif content is not None:
         path.write_bytes(content)
     with pytest.raises(
-        SourceError, match=rf"{name} (is not there|holds no).*: a recording is|{name} holds no record"
+        SourceError, match=rf"{name} (does not exist|has no readable).*: a recording is|{name} contains no record"
     ):
         open_recording(path)
 

@@ -1,6 +1,7 @@
 {{ config(severity='warn') }}
 
--- What the API says: the classified cars of a race are 1 to n. In the 1950s drivers shared cars, and positions.
+-- Data of the API: the positions of a race's classified cars are 1 to n. In the 1950s drivers shared cars and
+-- positions.
 select
     results.event_key,
     count(*) as cars,

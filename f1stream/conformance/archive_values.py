@@ -1,4 +1,4 @@
-"""What an archive says of its session beside our rules: FastF1's laps and result."""
+"""The values of a session archive to compare with: FastF1's laps and result."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from f1stream.sources.session import Session
 from models import Entries, Lap
 
 
-def read_archive_account(folder: Path, session: Session) -> FeedState:
+def read_archive_values(folder: Path, session: Session) -> FeedState:
     """Laps, best laps and compounds of ``session``'s own lap records, and the order of its ``results.json``.
 
-    An archive without a result has no order to compare with. Of an order in mid-session archives say nothing.
+    An archive without a result has no order to compare with; no archive has an order in mid-session.
     """
     newest = {(lap.driver_number, lap.lap_number): lap for lap in session.laps}
     found = FeedState()
@@ -31,7 +31,7 @@ def _car(laps: list[Lap]) -> FeedCar:
     compounds = [lap.compound for lap in laps if lap.compound]
     changes = [one for n, one in enumerate(compounds) if n == 0 or compounds[n - 1] != one]
     last_ms = laps[-1].lap_time_ms if laps else None
-    number = max((lap.lap_number for lap in laps if not lap.generated), default=0)  # FastF1 makes up a last one
+    number = max((lap.lap_number for lap in laps if not lap.generated), default=0)  # FastF1 generates a last one
     bests = {1: min(times)} if times else {}
     return FeedCar(number, bests, bests, last_ms, 1, None, changes)
 

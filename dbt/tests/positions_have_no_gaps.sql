@@ -1,4 +1,4 @@
--- Our own rule: within a race, the order of all cars is 1 to n.
+-- Our rule: within a race, the order of all cars is 1 to n.
 select
     session_key,
     count(*) as cars,
