@@ -1,4 +1,4 @@
-"""What processes log can be read by machines, and says whose it is."""
+"""Logs are readable by machines, with session and driver."""
 
 from __future__ import annotations
 

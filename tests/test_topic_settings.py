@@ -1,4 +1,4 @@
-"""How topics are made, and what is said of those that are there and not as we need them."""
+"""Settings of new topics, and the sentences about existing ones with wrong settings."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_other_topics_may_have_any_number_of_partitions(settings: Settings) -> N
 
 
 def test_topics_of_runs_get_the_brokers_timestamps(settings: Settings) -> None:
-    """A source's clock that is wrong cannot shift the time with which its run's id is compared."""
+    """A source's wrong clock cannot shift the timestamp with which its run id is compared."""
     made = topic_configs(settings)
     stamped = {name for name in topics.ALL if made.get(name, {}).get("message.timestamp.type") == "LogAppendTime"}
     assert stamped == {topics.TELEMETRY, topics.LAPS, topics.MESSAGES}
@@ -87,7 +87,7 @@ def test_topics_that_keep_the_sources_time_are_named() -> None:
 
 
 class Admin:
-    """Topics of a broker; a request to alter one replaces all that is set on it, as Kafka does."""
+    """A broker's topics; altering a topic replaces all of its settings, as in Kafka."""
 
     def __init__(self, code: int = 0) -> None:
         self.own: dict[str, dict[str, str]] = {

@@ -1,4 +1,4 @@
-"""Bytes and headers: what goes in comes out, and what cannot be used says why."""
+"""Values and headers survive encoding and decoding; unusable ones have a reason."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_record_headers_survive_the_round_trip() -> None:
 
 
 def given(name: str, value: Any) -> list[tuple[str, Any]]:
-    """Good headers but for one."""
+    """Valid headers but for one."""
     return [(each, value if each == name else own) for each, own in RecordHeaders(1, 1, 1).encode()]
 
 

@@ -1,4 +1,4 @@
-"""A worker that would lose something ends at once, with a sentence that says why."""
+"""A worker that would lose records exits immediately, with a sentence that says why."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from f1stream.topics import SequenceGap
 
 
 class ExitedError(Exception):
-    """The process would have ended."""
+    """The process would have exited."""
 
 
 @pytest.fixture
 def reasons(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Why the process would have ended."""
+    """Why the process would have exited."""
     given: list[str] = []
     monkeypatch.setattr(exiting, "exit_process", given.append)
     return given
@@ -48,7 +48,7 @@ async def test_sequence_gap_exits_the_process(reasons: list[str]) -> None:
 
 
 async def test_any_error_exits_the_process(reasons: list[str]) -> None:
-    """Faust would skip the batch and go on."""
+    """Faust would skip the batch and continue."""
 
     @exit_on_error
     async def per_driver(_: object) -> None:

@@ -1,4 +1,4 @@
-"""Whether a worker is healthy: its input partitions grow, and records of them are acknowledged."""
+"""A worker is healthy if the records of its growing input partitions are acknowledged."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_growing_partition_of_which_nothing_is_acknowledged_is_unhealthy(
     assert worker_health.stuck() is None
     consumer.ends[INPUT] = 200
     at(STUCK_S - 1)
-    assert worker_health.stuck() is None, "not for so short a time"
+    assert worker_health.stuck() is None, "not after so short a time"
     at(STUCK_S + 1)
     assert "telemetry[3] has grown to 200" in (worker_health.stuck() or "")
     assert "telemetry[3] has grown to 200" in (worker_health.reason() or "")
@@ -137,7 +137,7 @@ def test_worker_in_a_rebalance_or_a_recovery_is_alive_and_not_healthy(
 
 
 def test_records_that_are_received_and_wait_for_others_are_not_stuck(consumer: Consumer, at: At) -> None:
-    """As all of a partition do behind a run whose source was killed: a new worker would get no further."""
+    """Like all records behind a run whose source was killed: restarting the worker would not help."""
     worker_health = WorkerHealth(worker(consumer), stalls=StallDetector("received"))
     acks = AckTracker(worker_health.received)
     for now in range(0, 3600, 10):
@@ -155,7 +155,7 @@ def record(offset: int) -> Any:
 
 
 def test_records_that_wait_for_a_flush_are_not_stuck(consumer: Consumer, at: At) -> None:
-    """Asked every ten seconds, as a supervisor does, over an hour of flushes every ten minutes."""
+    """Checked every ten seconds, as a supervisor does, over an hour of flushes every ten minutes."""
     flush_s = 600
     worker_health = WorkerHealth(worker(consumer), stalls=StallDetector("acknowledged", STUCK_S + flush_s))
     for now in range(0, 3600, 10):
@@ -194,7 +194,7 @@ def test_worker_that_waits_for_the_warehouse_is_not_restarted(
 def test_worker_with_changed_partitions_is_unhealthy_and_not_restarted(
     worker_health: WorkerHealth, consumer: Consumer, at: At
 ) -> None:
-    """A new one would refuse to start."""
+    """A restarted worker would refuse to start."""
     wrong: list[str] = []
     worker_health.wrong_topics = lambda: next(iter(wrong), None)
     assert (worker_health.reason(), worker_health.alive()) == (None, True)

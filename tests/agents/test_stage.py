@@ -1,4 +1,4 @@
-"""A stage on a stream: batches, rebalances, and what is due without a record."""
+"""A stage on a stream: batches, rebalances, and due work without a record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.harness import MemoryRecord
 
 @dataclass
 class Recorder:
-    """A stage that notes what it is asked."""
+    """A stage that records its calls."""
 
     acks: AckTracker = field(default_factory=AckTracker)
     happened: list[Any] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Recorder:
 
 
 class Stream:
-    """Gives what is put into it."""
+    """A stream of the batches in a queue."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[list[Any]] = asyncio.Queue()

@@ -1,4 +1,4 @@
-"""What the feed says of a session, read without the parser."""
+"""The feed's own values of a session, read without the parser."""
 
 from __future__ import annotations
 

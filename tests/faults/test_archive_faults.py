@@ -1,4 +1,4 @@
-"""The archive on Apache Kafka: a worker that dies or freezes, a topic that is created again.
+"""The archive worker on Apache Kafka: it dies or freezes, a topic is recreated.
 
 The steps themselves are proved in ``tests/warehouse``; here is shown that the real parts are connected. The long
 matrix of the same faults is in ``test_archive_matrix.py``.
@@ -85,7 +85,7 @@ async def test_a_recreated_topic_is_loaded_from_its_beginning(
 
 
 async def test_first_offsets_and_identity_of_kafkas_logs(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
-    """Where a log begins after retention, and whether it is the one that was loaded."""
+    """The first offset of a log after retention, and whether it is the log that was loaded."""
     log, of, unknown = KafkaTopicLog(rig.settings), Partition(topics.TELEMETRY, 1), Partition(topics.TELEMETRY, 0)
     await rig.publish(bytes_of(items))
     consumer = rig.reader()

@@ -1,4 +1,4 @@
-"""Somebody adds partitions to a topic while a race worker runs: it says so, and no other one starts."""
+"""Partitions are added to a topic while a race worker runs: it becomes unhealthy, and no other one starts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_the_running_worker_is_unhealthy_and_another_does_not_start(cluste
 
 
 async def until_own(admin: AIOKafkaAdminClient, expected: dict[str, str]) -> None:
-    """Return when the topic of laps has these settings of its own: a broker learns a change from the controller."""
+    """Wait until the topic of laps has these settings: a broker receives a change from the controller."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             settings = (await read_settings(admin, [topics.LAPS]))[topics.LAPS]

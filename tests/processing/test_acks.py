@@ -1,4 +1,4 @@
-"""What may be acknowledged."""
+"""Only the contiguous done prefix of a partition is acknowledged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def event(partition: int, offset: int) -> MemoryEvent:
 
 
 def acknowledged(tracker: AckTracker) -> list[tuple[int, int]]:
-    """(partition, offset) of what is acknowledged now."""
+    """(partition, offset) of the events acknowledged now."""
     done: list[tuple[int, int]] = []
 
     async def acknowledge(of: MemoryEvent) -> None:

@@ -1,4 +1,4 @@
-"""Whatever was refused, its dead letter can be sent, and says what it was."""
+"""The dead letter of any record can be published and describes the record."""
 
 from __future__ import annotations
 

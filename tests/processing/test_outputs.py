@@ -1,4 +1,4 @@
-"""Publishing: what is awaited, and what may fail."""
+"""Publishing awaits every delivery; only dead letters may be refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.harness import run
 
 @dataclass
 class Producer:
-    """Refuses values that say so, when they are sent or when the broker answers."""
+    """Refuses marked values, when they are sent or when the broker answers."""
 
     delivered: list[bytes] = field(default_factory=list)
 

@@ -1,4 +1,4 @@
-"""Whether a gap is in the log, or of our own reading."""
+"""A gap is in the log, or made by our own reading."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def record(offset: int) -> MemoryRecord:
 
 
 def reads(*offsets: int, committed: int | None = 5, end: int = 8, log: Collection[int] = range(100)) -> AssignedReads:
-    """A partition of which these were read; ``log``: the offsets that it has."""
+    """A partition of which these offsets were read. ``log``: the offsets that it has."""
 
     async def next_record(_: tuple[str, int], offset: int) -> int | None:
         return next((each for each in log if each >= offset), None)

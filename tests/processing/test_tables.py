@@ -1,4 +1,4 @@
-"""Stored values carry a version, and a recovery keeps the newest."""
+"""Stored values have a version, and recovery keeps the greatest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_value_is_read_without_its_version() -> None:
 def test_the_greatest_version_wins_at_any_position(
     first: tuple[int, int], second: tuple[int, int], split: bool
 ) -> None:
-    """A frozen worker delivers its write after the newer ones of the partition's new owner."""
+    """A frozen worker delivers its write after newer writes of the partition's new owner."""
     changes = [(b"key", with_version(*version, repr(version).encode())) for version in (first, second)]
     table: dict[bytes, bytes] = {}
     for stretch in [changes[:1], changes[1:]] if split else [changes]:

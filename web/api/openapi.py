@@ -1,4 +1,4 @@
-"""The API's description, ``web/openapi.yaml``: run ``python -m web.api.openapi`` after a change to a handler.
+"""The API's description, ``web/api/openapi.yaml``: run ``python -m web.api.openapi`` after a change to a handler.
 
 Paths, parameters and answers come from the handlers (``web.api.operation``), their schemas from the models. This
 module adds what all operations share: errors, headers, and the texts of the document.

@@ -13,7 +13,7 @@ from web.api.responses import API_PREFIX
 from web.feed import Feed
 
 Tag = Literal["session", "marts", "service"]
-Handler = TypeVar("Handler", bound=Callable[..., Awaitable[web.Response]])
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[web.StreamResponse]])
 
 SESSION_PATH = f"{API_PREFIX}sessions/{{key}}"
 BOUND = 10**15 - 1

@@ -14,7 +14,7 @@ from web.api.responses import API_PREFIX
 from web.feed import Feed
 from web.metrics import Metrics
 
-OPENAPI = Path(__file__).parents[1] / "openapi.yaml"
+OPENAPI = Path(__file__).with_name("openapi.yaml")
 """Written by ``python -m web.api.openapi``."""
 
 
@@ -94,6 +94,6 @@ class ServiceRoutes(Routes):
         answer="text/plain",
         returns="The text exposition format.",
     )
-    async def metrics(self, request: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
         """For Prometheus."""
         return await self._metrics(request)

@@ -1,4 +1,4 @@
-"""What a consumer delivers around an assignment: from the committed offset on, whatever the client fetched before."""
+"""After an assignment a consumer delivers from the committed offset on, whatever the client fetched before."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMITTED = 10
 
 @dataclass
 class Client:
-    """The client of one partition without end, at a position of its own."""
+    """A client of one endless partition, with its own position."""
 
     position: int = COMMITTED
     known: int | None = COMMITTED
@@ -49,7 +49,7 @@ class Client:
 
 @dataclass
 class App:
-    """What a consumer asks of its app."""
+    """The parts of an app that a consumer uses."""
 
     earlier: dict[TP, int] = field(default_factory=dict)
     tables: Any = field(default_factory=lambda: SimpleNamespace(recovery=SimpleNamespace(_generation_id=0)))
@@ -76,11 +76,11 @@ class Bench:
         await self.thread.on_partitions_assigned({PARTITION}, recovery._generation_id)
 
     async def fetch(self) -> None:
-        """Take records from the client."""
+        """Fetch records from the client."""
         self.fetched = await self.thread._fetch_records()
 
     async def deliver(self) -> list[int]:
-        """What of them reaches the streams."""
+        """The offsets that are delivered to the streams."""
         return [message.offset async for _, message in self.consumer.getmany(1.0)]
 
 
@@ -121,7 +121,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 async def test_records_wait_for_their_position_to_be_set(bench: Bench) -> None:
-    """Faust drops some of what it fetches before: what follows on them must not be delivered either."""
+    """Faust drops some records fetched before; the records after them must not be delivered either."""
     await bench.assign()
     await bench.fetch()  # dropped
     await bench.fetch()
@@ -193,7 +193,7 @@ async def test_nothing_is_committed_while_partitions_are_being_assigned(
 
 
 async def test_nothing_is_read_while_the_flow_is_stopped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faust would set positions then, perhaps those of partitions whose tables are still to be recovered."""
+    """Faust would set positions then, even of partitions whose tables are not recovered yet."""
 
     async def wait_next_records(*_: Any) -> Any:
         return [1], {PARTITION}
@@ -224,7 +224,7 @@ async def test_only_input_partitions_are_set_to_committed_offsets(
 
 
 def test_faust_does_not_check_for_stuck_partitions(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its check fails when a position is being set: the client has none then."""
+    """The check fails while a position is being set, because the client has none then."""
 
     def fails(*_: Any) -> None:
         raise AssertionError("the thread was asked")

@@ -14,7 +14,7 @@ TOPIC = "frames"
 
 
 class Client:
-    """An aiokafka producer and its client, whose metadata have the topic after some requests."""
+    """An aiokafka producer whose client knows the topic after some metadata requests."""
 
     def __init__(self, requests: int) -> None:
         self.client = self.cluster = self
@@ -33,7 +33,7 @@ class Client:
 
 @pytest.fixture
 def producer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Client], Any]:
-    """A producer with that client; what Faust's own is asked to do is in ``done``, with what was missing then."""
+    """A producer with that client; ``done`` has the calls of Faust's producer, with the topics unknown then."""
 
     def make(client: Client) -> Any:
         made: Any = Producer.__new__(Producer)

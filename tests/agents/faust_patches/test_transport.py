@@ -21,7 +21,7 @@ from f1stream.settings import Settings
 
 @pytest.mark.parametrize(("scheme", "found"), [(transport.SCHEME, Transport), (embedded.SCHEME, EmbeddedTransport)])
 def test_faust_finds_our_transports(scheme: str, found: Any) -> None:
-    """If not, the environment was installed before the entry points were there: `make setup`."""
+    """If this fails, the environment is older than the entry points: run `make setup`."""
     assert faust_transport.by_url(f"{scheme}://127.0.0.1:9092") is found
 
 

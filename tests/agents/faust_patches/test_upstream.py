@@ -106,7 +106,7 @@ READ: dict[str, str] = {
 
 
 def modules() -> Iterator[tuple[str, ModuleType]]:
-    """The modules of the package, by the file's name."""
+    """The package's modules by file name."""
     for found in pkgutil.iter_modules(faust_patches.__path__):
         yield f"{found.name}.py", importlib.import_module(f"{faust_patches.__name__}.{found.name}")
 
@@ -119,7 +119,7 @@ def function(member: Any) -> Any:
 
 
 def overridden() -> Iterator[tuple[str, str, str]]:
-    """Every upstream function that a class of ours overrides: our file, our name of it, upstream's."""
+    """Every upstream function that one of our classes overrides: our file, our name, upstream's name."""
     for file, module in modules():
         for ours in vars(module).values():
             if not inspect.isclass(ours) or ours.__module__ != module.__name__:
@@ -139,7 +139,7 @@ def reached(tree: ast.AST) -> set[str]:
 
 
 def defined(tree: ast.AST) -> set[str]:
-    """Private attributes that a module defines: methods, and what is set on ``self``."""
+    """Private attributes that a module defines: methods, and attributes set on ``self``."""
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)} | {
         node.attr
         for node in ast.walk(tree)
@@ -148,7 +148,7 @@ def defined(tree: ast.AST) -> set[str]:
 
 
 def needed() -> dict[str, str]:
-    """Every upstream function that must be read, and the file of ours for which."""
+    """Every upstream function that must be read, with the file of ours that depends on it."""
     trees = {file: ast.parse(inspect.getsource(module)) for file, module in modules()}
     ours = set().union(*map(defined, trees.values()))
     found = {upstream: file for file, _, upstream in overridden()}
@@ -162,7 +162,7 @@ def needed() -> dict[str, str]:
 
 
 def source_hash(name: str) -> str:
-    """Of an upstream function's source without its indentation and blank lines."""
+    """Hash of an upstream function's source without indentation and blank lines."""
     path = name.split(".")
     at = next(n for n in range(len(path) - 1, 0, -1) if _is_module(".".join(path[:n])))
     member = reduce(lambda owner, part: vars(owner)[part], path[at:], importlib.import_module(".".join(path[:at])))
@@ -204,7 +204,7 @@ def test_every_patch_is_in_the_table_with_a_test_that_exists() -> None:
 
 
 def test_nothing_else_of_ours_reaches_into_faust() -> None:
-    """Private attributes of Faust, mode and aiokafka are used in that package only, behind named functions."""
+    """Only that package uses private attributes of Faust, mode and aiokafka."""
     found = []
     for path in (path for folder in ("agents", "f1stream", "web") for path in (ROOT / folder).rglob("*.py")):
         text = path.read_text()

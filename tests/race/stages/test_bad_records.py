@@ -1,4 +1,4 @@
-"""Records that decoded and stopped the race worker for ever: each is a dead letter now, and the race goes on."""
+"""Records that once decoded and stopped the race worker for good: each is a dead letter, and the race continues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def changed(kind: str, text: Callable[[str], str] | None = None, **values: Any) -> list[Output]:
-    """A race in which the first record of a kind (or the fifth packet) is another one."""
+    """A race in which the first record of a kind (or the fifth packet) is replaced."""
     found = list(records(BAD))
     at = next(
         n for n, output in enumerate(found)
@@ -33,7 +33,7 @@ def changed(kind: str, text: Callable[[str], str] | None = None, **values: Any) 
 
 
 def raw(name: str, number: str) -> Callable[[str], str]:
-    """Write a number that Python's json does not write in the place of a field's marker."""
+    """Replace a field's marker with a number that Python's json does not write."""
     return lambda text: text.replace(f'"{name} here"', number)
 
 

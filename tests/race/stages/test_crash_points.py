@@ -1,4 +1,4 @@
-"""A worker that dies, or loses its partitions, at any step whatever: the same frames, and nothing is lost."""
+"""A worker dies or loses its partitions at every step: the frames are the same, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BATCH = 3
 SILENT_S = 60.0
 REPLAYED_MS = 20_000
 HALF = 35
-"""Records, of both cars and of the session."""
+"""Number of records, of both cars and of the session."""
 MISSING = (20, 30)
-"""Numbers of a packet and a message."""
+"""The numbers of a packet and of a message."""
 Scenario = Callable[[MemoryWorker], None]
-"""What a source publishes, and what a worker's clock does."""
+"""What a source publishes, and how the worker's clock advances."""
 
 
 @cache

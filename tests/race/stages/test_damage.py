@@ -1,4 +1,4 @@
-"""What costs a run costs that run alone: it is damaged, named, and healed when the session is published again."""
+"""A run that cannot be continued is damaged and reported; other runs are not affected; a newer run replaces it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from models import CarUpdate, DamagedRun, DamageNotice, DeadLetter, RaceControl,
 from tests.support.harness import MemoryEvent, MemoryKafka, MemoryWorker, encoded
 
 GOOD, BAD = 5, 4
-"""The seeds of two simulated races, and so their names: ``sim-5``, ``sim-4``."""
+"""Seeds of two simulated races, which are in their keys: ``sim-5``, ``sim-4``."""
 
 
 @cache
@@ -59,7 +59,7 @@ def published(kafka: MemoryKafka, topic: str, key: bytes) -> Iterator[Any]:
 
 
 def damaged(kafka: MemoryKafka, seed: int) -> list[DamageNotice]:
-    """What viewers are shown of a damaged run; a restart may repeat it."""
+    """Notices of a damaged run for viewers; a restart may repeat them."""
     found = [
         topics.decode_damaged(record.value)
         for record in published(kafka, topics.FRAMES, f"sim-{seed}".encode())
@@ -74,7 +74,7 @@ def dead_letter_of(kafka: MemoryKafka) -> DeadLetter:
 
 
 def without(outputs: tuple[Output, ...], topic: str, n: int) -> list[Output]:
-    """All but the nth of a topic."""
+    """All records but the nth of a topic."""
     own = [output for output in outputs if output.topic == topic]
     return [output for output in outputs if output is not own[n]]
 
@@ -104,7 +104,7 @@ def test_a_gap_in_the_log_damages_the_run_and_publishing_it_again_replaces_it(to
 
 @pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.MESSAGES])
 def test_a_gap_found_while_the_worker_runs_exits_it_once(topic: str) -> None:
-    """It may be a fault of our reading. If it is still there after the restart, it is in the log."""
+    """The worker may have missed the record. If the gap is still there after the restart, it is in the log."""
     broken = without(records(BAD), topic, 3)
     half = next(n for n, output in enumerate(broken) if output.topic == topic and seq_of(output) > 1)
     kafka = MemoryKafka(broken[:half])
@@ -123,7 +123,7 @@ def test_a_gap_found_while_the_worker_runs_exits_it_once(topic: str) -> None:
 
 
 def test_a_gap_made_by_our_reading_exits_the_worker_and_loses_nothing() -> None:
-    """Faust has left records out in a rebalance: the restarted worker reads them."""
+    """Faust skipped records in a rebalance; the restarted worker reads them."""
     kafka = MemoryKafka(records(BAD))
     worker = MemoryWorker(kafka)
     events = worker.poll(("messages",), 500)
@@ -152,7 +152,7 @@ def test_a_run_that_does_not_begin_with_its_first_record_is_refused_and_the_olde
 
 
 def break_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They fail at one message."""
+    """Make the rules fail at one message."""
     apply = session_race.apply_message
 
     def fails(race: Race, message: Any) -> None:
@@ -282,7 +282,7 @@ def test_values_too_large_for_a_record_damage_the_run(
 
 
 def test_samples_and_messages_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A car of which nothing comes holds all others up."""
+    """All cars wait for one without packets."""
     key = next(output.key for output in records(BAD) if output.topic == topics.TELEMETRY)
     silent = [output for output in records(BAD) if output.key != key]
     for name, most, what in [("MAX_BUFFERED_SAMPLES", 50, "samples"), ("MAX_BUFFERED_MESSAGES", 5, "messages")]:
@@ -389,7 +389,7 @@ def silent_for_long(worker: MemoryWorker) -> None:
 
 
 def test_a_silent_driver_whose_pending_records_fit_no_table_does_not_block_its_partition() -> None:
-    """201 packets name a lap that never comes."""
+    """201 packets name a lap that never arrives."""
     packet = next(output for output in records(BAD) if output.topic == topics.TELEMETRY)
     waiting = [
         replace(packet, key=b"evil:7", headers=RecordHeaders(1, n, 1_000 * n, laps=1).encode()) for n in range(201)
@@ -419,7 +419,7 @@ def test_a_silent_session_whose_pending_input_fits_no_checkpoint_does_not_block_
 
 
 def letter_or_notice(kafka: MemoryKafka, key: bytes) -> str:
-    """Why a run is damaged, as viewers are shown it."""
+    """The reason in the notice of a damaged run."""
     (record,) = (each for each in published(kafka, topics.FRAMES, key) if dict(each.headers)["kind"] == b"damaged")
     return topics.decode_damaged(record.value).reason
 

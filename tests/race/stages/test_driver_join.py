@@ -1,4 +1,4 @@
-"""One driver's packets and laps: what waits for what, and when a record is dealt with."""
+"""One driver's packets and laps: which records are pending, and when they are done."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_unreadable_lap_counts_as_received() -> None:
 
 
 def test_sample_before_the_end_of_an_earlier_packet_is_left_out() -> None:
-    """Received apart, its session would leave it out: so it must when both come as one run."""
+    """Received separately, the session stage would drop it; so it must be dropped in one update, too."""
     car = driver()
     car.take_packet(0, 1_000, 0, 0, packet(1_000, 800), "p0")
     car.take_packet(1, 2_000, 0, 0, packet(2_000, 900, 1_000, 1_001), "p1")
@@ -149,7 +149,7 @@ def test_duplicates_are_joined_once_and_each_is_done(again: str) -> None:
 
 
 def test_duplicate_is_not_done_before_its_original() -> None:
-    """Were it acknowledged, and the waiting first copy lost in a crash, the packet would be lost."""
+    """If it were acknowledged and the pending original lost in a crash, the packet would be lost."""
     car = driver()
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0 again")

@@ -21,7 +21,7 @@ from tests.support.hostile import fuzzed, hostile
 GOOD, VICTIM = b"sim-5", b"sim-4"
 MOST_RESTARTS = 200
 LARGEST = 900_000
-"""Bytes: a broker takes records of 1 MB by default."""
+"""Bytes. A broker accepts records of 1 MB by default."""
 
 
 @cache
@@ -39,7 +39,7 @@ def good_frames() -> dict[int, bytes]:
 
 
 def frames(kafka: MemoryKafka) -> dict[int, bytes]:
-    """Those of the good session by number."""
+    """The frames of the good session by number."""
     found: dict[int, bytes] = {}
     for record in all_records(kafka, topics.FRAMES):
         headers = dict(record.headers)
@@ -53,7 +53,7 @@ def all_records(kafka: MemoryKafka, *names: str) -> list[Any]:
 
 
 def run_whatever_comes(kafka: MemoryKafka, publish: list[Output], random: Random) -> tuple[MemoryWorker, int]:
-    """Publish in pieces while a worker runs, which is started again after a gap; returns how often it ended."""
+    """Publish in parts while a worker runs, and restart it after a gap; returns how often it exited."""
     worker, ends = MemoryWorker(kafka), 0
     for _ in range(MOST_RESTARTS):
         try:

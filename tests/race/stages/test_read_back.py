@@ -1,4 +1,4 @@
-"""Whatever admitted records say, what the stages publish and store of them can be read back."""
+"""The stages can decode what they publish and store, for any admitted records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _message: TypeAdapter[Any] = TypeAdapter(Message)
 
 
 def admitted(generated: dict[str, Any]) -> list[Any]:
-    """The message, where its fields go together."""
+    """The message, if its fields are consistent."""
     try:
         return [_message.validate_python(generated)]
     except ValidationError:

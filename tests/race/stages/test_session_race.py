@@ -71,7 +71,7 @@ def lap(number: int, emitted_ms: int, ms: int = 90_000) -> LapUpdate:
 
 
 def session(*numbers: str) -> SessionRace:
-    """A session whose info and entries have been seen: messages 0 and 1."""
+    """A session with info and entries received: messages 0 and 1."""
     race = SessionRace("s", 1)
     race.take_message(0, START_MS, INFO)
     race.take_message(1, START_MS, entries(*numbers))
@@ -288,7 +288,7 @@ def test_before_the_entries_are_known_the_number_of_cars_is_limited(monkeypatch:
 
 
 def test_message_about_a_car_that_is_not_entered_is_refused_once_the_entries_are_known() -> None:
-    """Not only once frames are made: whether they are depends on which record was read first."""
+    """Also before the first frame, because that depends on which record was read first."""
     out = Retirement(session_time_ms=1_200, driver_number="99")
     SessionRace("s", 1).admit(out)
     race = session("4")
@@ -318,7 +318,7 @@ def test_no_checkpoint_before_the_first_frame() -> None:
 
 
 def test_checkpoint_includes_nothing_beyond_its_frame() -> None:
-    """What lies beyond comes again: it is not acknowledged."""
+    """Later input is not acknowledged and is delivered again."""
     short, long = session("4"), session("4")
     for race in (short, long):
         race.take_update(update("4", (0, 0), 1_400, 1_300))
@@ -342,7 +342,7 @@ def test_restart_within_a_packet_continues_with_its_rest() -> None:
 
 
 def test_restart_between_track_and_checkpoint_keeps_the_track_of_the_checkpoint() -> None:
-    """What stands is written before the checkpoint: a crash in between finds a newer track with an older race."""
+    """The header is written before the checkpoint: after a crash in between it has a newer track than the race."""
     race = session("4")
     race.take_message(2, START_MS, oval(8_000))
     race.take_message(3, 1_600, oval(9_000))
@@ -361,7 +361,7 @@ def test_restart_between_track_and_checkpoint_keeps_the_track_of_the_checkpoint(
 
 
 def test_a_checkpoint_with_more_pending_input_has_the_greater_version() -> None:
-    """Whatever its session time: a frozen worker may deliver the smaller checkpoint last."""
+    """At any session time: a frozen worker may deliver the smaller checkpoint last."""
     race = session("4", "81")
     race.take_update(update("4", (0, 0), 9_000, named=4))
     assert race.checkpoint_pending(10**6)
@@ -376,7 +376,7 @@ def test_a_checkpoint_with_more_pending_input_has_the_greater_version() -> None:
 
 
 def test_a_checkpoint_with_pending_input_has_a_greater_version_than_any_stored_by_an_earlier_release() -> None:
-    """Their low word was the session time (ms) of the last pending record: less than 2^31 in any session."""
+    """Its low word was the session time (ms) of the last pending record, which is less than 2^31."""
     race = session("4")
     race.take_update(update("4", (0, 0), 9_000, named=4))
     assert race.checkpoint_pending(10**6)
@@ -384,7 +384,7 @@ def test_a_checkpoint_with_pending_input_has_a_greater_version_than_any_stored_b
 
 
 def test_info_and_entries_received_by_a_silent_run_are_stored_with_its_next_checkpoint() -> None:
-    """That checkpoint says that they were received: without them no frame would ever be made."""
+    """The checkpoint has them as received: without the header no frame would ever be made."""
     race = SessionRace("s", 1)
     race.take_update(update("4", (0, 0), 2_000, 1_500))
     assert race.checkpoint_pending(10**6)
@@ -472,7 +472,7 @@ def take(race: SessionRace, message: OutgoingRecord | None, new: CarUpdate | Non
 
 @pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.LAPS, topics.MESSAGES])
 def test_unreadable_record_costs_only_itself(topic: str) -> None:
-    """Every frame is made all the same, though later packets name what could not be read."""
+    """Every frame is made although later packets name the unreadable record."""
     of_topic = [item for item in simulated() if item.topic == topic]
     poisoned = of_topic[len(of_topic) // 2]
     spoiled = {(topic, poisoned.key, poisoned.headers.seq)}
@@ -557,7 +557,7 @@ def test_a_car_that_joins_does_so_after_a_restart_too(cuts: tuple[str, ...]) -> 
 
 
 def test_with_a_header_ahead_of_its_checkpoint_the_car_joins_again() -> None:
-    """The header is written first: a worker that dies between the two reads a list that its race does not have."""
+    """The header is written first: after a crash in between it has a list that the race does not have."""
     race = session("4")
     race.take_update(update("4", (0, 0), 1_400, 1_150, named=2))
     race.advance()
@@ -584,7 +584,7 @@ def test_packets_received_before_the_list_that_enters_their_car_are_buffered() -
 
 @pytest.mark.parametrize("first", ["messages", "packets"])
 def test_samples_from_before_a_car_joined_are_in_no_frame(first: str) -> None:
-    """However its records are batched: where frames were made in between, that part is dropped on arrival."""
+    """However its records are batched: if frames were made in between, that part is dropped on arrival."""
     packet = update("81", (0, 0), 2_000, 1_150, 1_350, 1_650, named=3, laps=[lap(1, 1_300), lap(2, 1_700)])
     race = session("4")
     race.take_update(update("4", (0, 0), 2_000, 1_150, named=3))

@@ -1,4 +1,4 @@
-"""The two stages: what they publish, and what they refuse."""
+"""The records that the two stages publish and refuse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def records() -> tuple[Output, ...]:
 
 
 def raced(*outputs: Output) -> MemoryKafka:
-    """All of them read by one worker."""
+    """The records, processed by one worker."""
     kafka = MemoryKafka(outputs)
     MemoryWorker(kafka).run_to_the_end(500)
     return kafka
@@ -83,7 +83,7 @@ def test_a_packet_of_another_car_than_its_key_is_a_dead_letter() -> None:
 def test_updates_of_a_session_are_one_record_a_batch_unless_they_are_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A record of ``updates`` must stay well under what a broker takes."""
+    """A record of ``updates`` must be well below a broker's limit."""
     whole = raced(*records())
     (log,) = (log for (topic, _), log in whole.logs.items() if topic == topics.UPDATES)
     assert len(log) == 1
@@ -122,12 +122,12 @@ def test_an_ended_session_leaves_memory_and_is_in_its_tables() -> None:
 
 
 def updates(kafka: MemoryKafka) -> int:
-    """How many records of ``updates`` there are."""
+    """The number of records of ``updates``."""
     return sum(len(log) for (topic, _), log in kafka.logs.items() if topic == topics.UPDATES)
 
 
 def test_after_a_rebalance_state_is_read_from_the_tables() -> None:
-    """Another worker may have had the partitions in between, and gone on."""
+    """Another worker may have had the partitions in between, and have continued."""
     kafka = MemoryKafka(records())
     worker = MemoryWorker(kafka)
     worker.driver_batch(5)

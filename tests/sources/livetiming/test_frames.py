@@ -57,7 +57,7 @@ def test_frames_contain_several_messages_and_the_states(tmp_path: Path) -> None:
 
 
 def test_an_answer_in_the_middle_has_the_time_of_what_follows(tmp_path: Path) -> None:
-    """After a loss of the connection a client subscribes again."""
+    """After a reconnect a client subscribes again."""
     lines = [{"R": STATES, "I": "1"}, classic(CHANGES[:3]), {"R": STATES, "I": "1"}, classic(CHANGES[3:])]
     messages, _ = read(written(tmp_path / "frames.txt", lines))
     again = [each for each in messages if each.snapshot][len(STATES) :]

@@ -55,7 +55,7 @@ def test_gaps_made_of_laps_are_the_official_ones(raced: Run) -> None:
 
 
 def test_between_the_finish_lines_gaps_are_measured_at_mini_sectors(raced: Run) -> None:
-    """Held against the feed's own at each moment when it told one, stops, flags and the safety car included."""
+    """Compared with the feed's own whenever it sent one, including stops, flags and the safety car."""
     apart = sorted(abs(error) for error in raced.gap_errors)
     middle, most = apart[len(apart) // 2], apart[len(apart) * 3 // 4]
     figures.append(
@@ -66,7 +66,7 @@ def test_between_the_finish_lines_gaps_are_measured_at_mini_sectors(raced: Run) 
 
 
 def test_mini_sectors_are_the_feeds_own_at_every_frame(recordings: Path, raced: Run) -> None:
-    """Held against the feed's segments, put together here anew."""
+    """Compared with the feed's segments, merged here separately."""
     marks = {0: "-", 2048: "y", 2049: "g", 2051: "p"}
     segments: dict[str, dict[tuple[int, int], int]] = {}
     shown: dict[str, str] = {}
@@ -84,11 +84,11 @@ def test_mini_sectors_are_the_feeds_own_at_every_frame(recordings: Path, raced: 
                 text = "".join(marks.get(code, "-") for _, code in of_car)
                 lit = max((n for n, (_, code) in enumerate(of_car, 1) if code), default=0)
                 shown[number] = text[:lit]
-        told = {n: car.mini_sectors for n, car in frame.cars.items() if "mini_sectors" in car.model_fields_set}
-        key = told if frame.kind == "key" else key
-        assert key | told == {number: shown.get(number, "") for number in key}, frame.t
+        sent = {n: car.mini_sectors for n, car in frame.cars.items() if "mini_sectors" in car.model_fields_set}
+        key = sent if frame.kind == "key" else key
+        assert key | sent == {number: shown.get(number, "") for number in key}, frame.t
         if frame.kind == "key":
-            colours.update("".join(told.values()))
+            colours.update("".join(sent.values()))
             assert (frame.race.mini_sectors, frame.race.mini_source) == ((9, 9, 8), "feed")
     assert colours["y"] > colours["g"] > colours["p"] > 20
     assert len(raced.frames) > 10_000

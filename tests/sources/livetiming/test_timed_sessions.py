@@ -1,4 +1,4 @@
-"""Practice and qualifying from the feed's messages to the order: heard whole or in part."""
+"""Practice and qualifying from the feed's messages to the order: received completely or in part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From one connection to the next: nothing lost, nothing twice, in order, wherever the two are."""
+"""From one connection to the next: nothing lost, nothing twice, in order, however the two are interleaved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written down is read again as it was, by us and by FastF1's rules, whenever the writer was killed."""
+"""Recordings are read as they were received, by us and by FastF1's rules, even if the writer was killed."""
 
 from __future__ import annotations
 

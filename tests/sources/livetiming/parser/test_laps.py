@@ -1,4 +1,4 @@
-"""What the feed says of a car's laps and tyres, and what it means."""
+"""A car's laps and tyres from the feed's changes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_change_that_does_not_fit_is_refused() -> None:
 
 
 def lap_line(at: int, count: int, lap_ms: str, sectors: tuple[str, str, str]) -> list[tuple[dict[str, Any], int]]:
-    """A lap as the feed tells it: two sectors on the way, the third and the time with the count."""
+    """A lap as the feed sends it: two sectors during the lap, the third and the time with the count."""
     return [
         ({"Sectors": {"0": {"Value": sectors[0]}}}, at - 50_000),
         ({"Sectors": {"1": {"Value": sectors[1]}}}, at - 20_000),

@@ -1,4 +1,4 @@
-"""What a message holds of several cars or several texts: each stands for itself, and a damaged one costs itself."""
+"""Messages with several cars or texts: only a damaged item is skipped."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_driver_without_a_valid_entry_affects_no_other_and_no_later_message() 
 
 
 def test_only_an_impossible_number_of_cars_is_skipped() -> None:
-    """SessionData alone has the part here: it is taken over with a later message, whatever that is."""
+    """Only SessionData has the part here: it is taken with a later message of any topic."""
     parser = Parser(T0_MS)
     parser.take(sent("TimingData", {"NoEntries": [-1, 15, 2**40]}, 1))
     parser.take(sent("SessionData", {"Series": [{"QualifyingPart": 2}]}, 2))

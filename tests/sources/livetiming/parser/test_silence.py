@@ -1,4 +1,4 @@
-"""What should speak while a session is on, and does not, is told once, and again when it speaks."""
+"""Topics that should be sent while a session is on, and are not, have one notice until they are received again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings that are cut off, and made worse at random: what is whole is read, and every other line is counted."""
+"""Recordings that are cut off or fuzzed: complete lines are read, and every other line is counted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def same(message: FeedMessage) -> tuple[str, str, int]:
 
 
 def read(path: Path) -> tuple[list[FeedMessage], Recording]:
-    """Nothing at all when nothing in it is whole."""
+    """Nothing if no line is complete."""
     try:
         recording = open_recording(path)
     except SourceError:
@@ -110,26 +110,26 @@ def test_an_answer_to_subscribing_cut_at_many_bytes_gives_its_complete_topics(
 ) -> None:
     folder = recordings / "mexico2025_qualifying" / "signalr_capture" / "2024_Silverstone_Practice_1"
     text = gzip.decompress((folder / "subscribe.txt.gz").read_bytes())
-    told = json.loads(text)
+    states = json.loads(text)
     path = tmp_path / "subscribe.txt"
     for at in range(1, len(text), len(text) // 97):
         path.write_bytes(text[:at])
         messages, recording = read(path)
-        assert {each.topic: each.data for each in messages} == dict(list(told.items())[: len(messages)])
+        assert {each.topic: each.data for each in messages} == dict(list(states.items())[: len(messages)])
         assert all(each.snapshot for each in messages)
         if messages:
             assert recording.counts.damaged.total() == 1
-    assert len(messages) == len(told) - 1
+    assert len(messages) == len(states) - 1
 
 
 def test_only_the_garbled_topic_of_an_answer_is_skipped(tmp_path: Path, recordings: Path) -> None:
     folder = recordings / "mexico2025_qualifying" / "signalr_capture" / "2024_Imola_Qualifying"
     text = gzip.decompress((folder / "subscribe.txt.gz").read_bytes())
-    told = json.loads(text)
+    states = json.loads(text)
     at = text.index(b"\n", text.index(b'"TimingStats"') + 400)
     (tmp_path / "subscribe.txt").write_bytes(text[:at] + b"}}]" + text[at:])
     messages, recording = read(tmp_path)
-    assert {each.topic: each.data for each in messages} == {k: v for k, v in told.items() if k != "TimingStats"}
+    assert {each.topic: each.data for each in messages} == {k: v for k, v in states.items() if k != "TimingStats"}
     assert recording.counts.damaged.total() == 1
 
 
@@ -172,7 +172,7 @@ def _wrong_type(dice: random.Random, lines: list[str], at: int) -> None:
         try:
             parts = list(map(json.dumps, json.loads(lines[at])))
         except ValueError:
-            return  # it is bad enough already
+            return  # it is damaged enough already
         parts[dice.randrange(len(parts))] = wrong
         lines[at] = f"[{', '.join(parts)}]"
     else:
@@ -180,7 +180,7 @@ def _wrong_type(dice: random.Random, lines: list[str], at: int) -> None:
 
 
 def _wrong_compression(dice: random.Random, lines: list[str], at: int) -> None:
-    """A packed text with bytes missing, which a reader of lines cannot see; of other topics, the line packed."""
+    """A compressed text with bytes missing, which a reader of lines cannot notice; else the line, compressed."""
     if '"7' in lines[at]:
         begin = lines[at].index('"7') + 1
         lines[at] = lines[at][:begin] + lines[at][begin + dice.randrange(1, 40) :]
@@ -217,8 +217,8 @@ def test_only_fuzzed_lines_are_skipped(tmp_path: Path, stretch: list[FeedMessage
 
 
 def _content(files: dict[str, list[str]], wholly: Counter[str]) -> Counter[tuple[str, str]]:
-    """What the untouched lines say."""
-    said: Counter[tuple[str, str]] = Counter()
+    """The content of the untouched lines."""
+    content: Counter[tuple[str, str]] = Counter()
     for name, lines in files.items():
         for line in lines:
             if line not in wholly:
@@ -226,8 +226,8 @@ def _content(files: dict[str, list[str]], wholly: Counter[str]) -> Counter[tuple
             topic, data = json.loads(line)[:2] if name == "capture.jsonl" else (
                 name.removesuffix(".jsonStream"), json.loads(line[12:])
             )  # fmt: skip
-            said[topic, json.dumps(data, sort_keys=True)] += 1
-    return said
+            content[topic, json.dumps(data, sort_keys=True)] += 1
+    return content
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -251,5 +251,5 @@ def test_damaged_gzip_is_read_up_to_the_damage(tmp_path: Path, stretch: list[Fee
 
 
 def _as_far(packed: bytes) -> list[bytes]:
-    """The whole lines before the damage."""
+    """The complete lines before the damage."""
     return zlib.decompressobj(wbits=31).decompress(packed).split(b"\n")[:-1]

@@ -12,8 +12,8 @@ from f1stream.sources.livetiming.recording.lines import CHUNK_BYTES, read_lines
 
 
 def read(path: Path) -> tuple[list[tuple[int, bytes]], list[tuple[int, str]]]:
-    told: list[tuple[int, str]] = []
-    return list(read_lines(path, lambda number, reason, _: told.append((number, reason)))), told
+    reported: list[tuple[int, str]] = []
+    return list(read_lines(path, lambda number, reason, _: reported.append((number, reason)))), reported
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -49,7 +49,7 @@ def test_a_cut_gzip_file_is_read_as_far_as_possible(tmp_path: Path) -> None:
     for at in range(18, len(packed)):
         path.write_bytes(packed[:at])
         unpacked = zlib.decompressobj(wbits=31).decompress(packed[:at])
-        got, told = read(path)
+        got, reported = read(path)
         assert [line for _, line in got] == unpacked.split(b"\n")[: len(got)]
         assert len(got) == unpacked.count(b"\n") + (not unpacked.endswith(b"\n") and bool(unpacked))
-        assert told == [(len(got) + unpacked.endswith(b"\n") + (not unpacked), "compressed data is cut off here")]
+        assert reported == [(len(got) + unpacked.endswith(b"\n") + (not unpacked), "compressed data is cut off here")]

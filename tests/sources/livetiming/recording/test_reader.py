@@ -1,4 +1,4 @@
-"""Recordings: every recorded file is read whole, in every form, and what is damaged is told and costs only itself."""
+"""Recordings: every recorded file is read completely, in every form; damaged lines are reported and skipped."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def test_both_text_captures_are_read_with_their_first_states(
     assert [message.snapshot for message in messages] == [True] * states + [False] * deltas
     assert damage(recording) == 0
     assert in_time(messages)
-    told = json.loads(gzip.decompress((folder / "subscribe.txt.gz").read_bytes()))
-    assert {message.topic: message.data for message in messages[:states]} == told
+    answer = json.loads(gzip.decompress((folder / "subscribe.txt.gz").read_bytes()))
+    assert {message.topic: message.data for message in messages[:states]} == answer
     assert list(map(same, open_recording(folder / "live.txt.gz"))) == list(map(same, messages))
 
 
@@ -178,12 +178,12 @@ BROKEN = {
 
 def test_a_broken_capture_is_read_and_every_damaged_line_is_reported(recordings: Path) -> None:
     path = recordings / FROZEN / "signalr_capture_with_errors_2021.txt"
-    told: list[Damage] = []
-    recording = open_recording(path, told.append)
+    damages: list[Damage] = []
+    recording = open_recording(path, damages.append)
     messages = list(recording)
-    assert len(messages) + len(told) == len(path.read_text().splitlines()) == 51
+    assert len(messages) + len(damages) == len(path.read_text().splitlines()) == 51
     by_reason: dict[str, list[int]] = {}
-    for each in told:
+    for each in damages:
         by_reason.setdefault(each.reason, []).append(each.line)
     assert by_reason == BROKEN
     assert recording.counts.damaged == {(path.name, reason): len(lines) for reason, lines in BROKEN.items()}
