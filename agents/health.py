@@ -1,7 +1,7 @@
-"""A Faust worker's health: ``/health``, ``/alive`` and ``/metrics`` on the worker's own web server.
+"""Whether a Faust worker does its work: ``/health``, ``/alive`` and ``/metrics`` on the worker's own web server.
 
-``/health`` (readiness) is for people, alerts and start-up; ``/alive`` (liveness) is for the service manager: it fails
-only if restarting the worker could help.
+``/health`` is for people, alerts and whoever waits for a start; ``/alive`` is for what replaces a worker: it fails
+only where a new one could get further.
 """
 
 from __future__ import annotations
@@ -11,34 +11,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
-from prometheus_client.aiohttp import make_aiohttp_handler
-
 from agents.faust_patches.positions import input_positions
+from f1stream.monitoring import monitoring_routes
 from f1stream.process_health import Lags, StallDetector, register_process_metrics
 from f1stream.processing.reads import PartitionOffsets
 
 
 @dataclass
 class WorkerHealth:
-    """The state behind ``/health`` and ``/alive``."""
+    """What ``/health`` answers from."""
 
     app: Any
     stalls: StallDetector = field(default_factory=lambda: StallDetector("acknowledged"))
     received: dict[Any, int] = field(default_factory=dict)
-    """Offset after the last received record, by partition; counts instead of the acknowledged one where present."""
+    """Offset after the last record received, of partitions whose records may wait long for others."""
     waits: str | None = None
-    """The unavailable service that the worker waits for (not Kafka), as a sentence."""
+    """For what else than Kafka the worker waits, as a sentence."""
     wrong_topics: Callable[[], str | None] = lambda: None
-    """What is wrong with the topics, as a sentence; None if nothing is."""
+    """What is wrong with the topics by now, as a sentence; None for nothing."""
 
     @property
     def positions(self) -> dict[Any, PartitionOffsets]:
-        """Offsets of the worker's input partitions."""
+        """How far the worker's own partitions are acknowledged: those that can be stuck or lag."""
         return input_positions(self.app)
 
     def reason(self) -> str | None:
-        """Why the worker is unhealthy, as a sentence; None if it is healthy."""
+        """Why the worker is not healthy, as a sentence; None when it is."""
         app = self.app
         if not app.assignor.assigned_actives():
             return "No partitions are assigned yet."
@@ -52,14 +50,14 @@ class WorkerHealth:
         return stuck and (self.waits or stuck)
 
     def alive(self) -> bool:
-        """False if restarting the worker could help."""
+        """False when a new worker in its place could get further."""
         app = self.app
-        busy = app.rebalancing or app.tables.recovery.in_recovery  # watch_rebalancing exits if it hangs
+        busy = app.rebalancing or app.tables.recovery.in_recovery  # a rebalance that does not end ends the process
         waits = self.waits is not None or self.wrong_topics() is not None
         return busy or waits or self.stuck() is None
 
     def stuck(self) -> str | None:
-        """The first partition that is stuck (see ``StallDetector``), as a sentence; None if there is none."""
+        """Which partition grows while nothing of it is done, as a sentence; None when there is none."""
         now = time.monotonic()
         sentences = [
             self.stalls.stuck(tp.topic, tp.partition, end, self.received.get(tp, committed), now)
@@ -68,7 +66,7 @@ class WorkerHealth:
         return next(filter(None, sentences), None)
 
     def lags(self) -> Lags:
-        """Unacknowledged records, by topic and partition."""
+        """Records that are not acknowledged yet, by topic and partition."""
         return {
             (tp.topic, tp.partition): max(end - (committed or 0), 0)
             for tp, (end, committed) in self.positions.items()
@@ -79,15 +77,12 @@ def serve_health(app: Any, worker: WorkerHealth) -> None:
     """Add the routes to the worker's web server."""
     register_process_metrics(lags=worker.lags, healthy=lambda: worker.reason() is None)
 
-    async def health(_: web.Request) -> web.Response:
+    def health() -> tuple[bool, dict[str, Any]]:
         reason = worker.reason()
-        answer = {"ready": reason is None, "reason": reason, "waits": worker.waits}
-        return web.json_response(answer, status=200 if reason is None else 503)
+        return reason is None, {"ready": reason is None, "reason": reason, "waits": worker.waits}
 
-    async def alive(_: web.Request) -> web.Response:
+    def alive() -> tuple[bool, dict[str, Any]]:
         well = worker.alive()
-        return web.json_response({"alive": well}, status=200 if well else 503)
+        return well, {"alive": well}
 
-    app.web.web_app.router.add_get("/health", health)
-    app.web.web_app.router.add_get("/alive", alive)
-    app.web.web_app.router.add_get("/metrics", make_aiohttp_handler())
+    app.web.web_app.add_routes(monitoring_routes(health, alive))
