@@ -35,8 +35,8 @@ def lines(form: str, level: str = "INFO") -> list[str]:
 def test_json_has_one_object_a_line_with_session_and_driver_and_the_error_that_ended_it() -> None:
     hidden, warning, end = (json.loads(line) for line in lines("json"))
     assert hidden["level"] == "INFO"
-    told = {name: warning[name] for name in ("level", "process", "logger", "message", "session", "driver")}
-    assert told == {
+    expected = {name: warning[name] for name in ("level", "process", "logger", "message", "session", "driver")}
+    assert expected == {
         "level": "WARNING", "process": "race", "logger": "f1stream", "message": "telemetry[3] at 90: no JSON, Pérez",
         "session": "9693", "driver": "11",
     }  # fmt: skip
@@ -47,7 +47,7 @@ def test_json_has_one_object_a_line_with_session_and_driver_and_the_error_that_e
     assert end["exception"].startswith("Traceback")
 
 
-def test_level_is_the_least_that_is_logged() -> None:
+def test_lower_levels_are_not_logged() -> None:
     assert [json.loads(line)["level"] for line in lines("json", "WARNING")] == ["WARNING", "CRITICAL"]
 
 
@@ -59,7 +59,7 @@ def test_text_is_for_people() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "told"),
+    ("key", "expected"),
     [
         (b"9693:4", {"session": "9693", "driver": "4"}),
         (b"9693", {"session": "9693"}),
@@ -67,5 +67,5 @@ def test_text_is_for_people() -> None:
         (b"\xff", {"session": "�"}),
     ],
 )
-def test_keys_say_whose_a_record_is(key: bytes | None, told: dict[str, str]) -> None:
-    assert key_fields(key) == told
+def test_a_record_s_key_becomes_session_and_driver_of_the_log(key: bytes | None, expected: dict[str, str]) -> None:
+    assert key_fields(key) == expected

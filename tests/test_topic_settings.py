@@ -54,7 +54,7 @@ def test_topics_of_others_may_have_any_partitions(settings: Settings) -> None:
     assert wrong_partitions(partitions(settings) | there, settings) is None
 
 
-def test_what_travels_as_a_run_is_stamped_by_the_broker(settings: Settings) -> None:
+def test_topics_of_runs_have_the_brokers_timestamps(settings: Settings) -> None:
     """A source's clock that is wrong cannot shift the time with which its run's id is compared."""
     made = topic_configs(settings)
     stamped = {name for name in topics.ALL if made.get(name, {}).get("message.timestamp.type") == "LogAppendTime"}
@@ -111,7 +111,7 @@ class Admin:
         return [SimpleNamespace(resources=[(self.code, "", 2, each.name) for each in asked])]
 
 
-async def test_topics_that_are_there_are_stamped_by_the_broker_and_keep_their_own_settings() -> None:
+async def test_existing_topics_get_the_brokers_timestamps_and_keep_their_other_settings() -> None:
     admin: Any = Admin()
     assert await use_broker_timestamps(admin) == []
     assert admin.own[topics.MESSAGES] == {"retention.ms": "99", "message.timestamp.type": "LogAppendTime"}
@@ -120,7 +120,7 @@ async def test_topics_that_are_there_are_stamped_by_the_broker_and_keep_their_ow
     assert admin.asked == 1, "nothing was left to change"
 
 
-async def test_a_setting_that_the_broker_refuses_is_said() -> None:
+async def test_a_setting_that_the_broker_refuses_is_reported() -> None:
     (refused,) = await use_broker_timestamps(Admin(code=29))  # type: ignore[arg-type]
     assert "Topic messages keeps its source's times" in refused
     assert "TopicAuthorizationFailedError" in refused

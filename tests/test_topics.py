@@ -20,7 +20,7 @@ PACKET = (
 )
 
 
-def test_every_record_of_a_session_comes_back_as_it_went() -> None:
+def test_every_record_of_a_session_survives_the_round_trip() -> None:
     decoders = {
         topics.TELEMETRY: topics.decode_packet,
         topics.LAPS: topics.decode_lap,
@@ -34,7 +34,7 @@ def test_every_record_of_a_session_comes_back_as_it_went() -> None:
     assert len(seen) > 10
 
 
-def test_frames_come_back_with_only_what_was_said() -> None:
+def test_frames_are_decoded_with_exactly_the_encoded_fields() -> None:
     made = run(simulate(2, cars=4, laps=2)).made
     value = topics.encode_frames(made[:200])
     assert topics.encode_frames(topics.decode_frames(value)) == value

@@ -1,4 +1,4 @@
-"""A local Jolpica: it answers with recorded answers, page by page as the API does, and fails when told to."""
+"""A local Jolpica: it answers with recorded answers, page by page as the API does, and fails on request."""
 
 from __future__ import annotations
 
@@ -221,5 +221,5 @@ def laps_answer(race: dict[str, Any], laps: list[tuple[int, str, int, str]]) -> 
     by_number: dict[int, list[Any]] = {}
     for number, driver_id, position, text in sorted(laps, key=lambda lap: lap[0]):
         by_number.setdefault(number, []).append({"driverId": driver_id, "position": str(position), "time": text})
-    told = [{"number": str(number), "Timings": timings} for number, timings in by_number.items()]
-    return {"RaceTable": {"Races": [race | {"Laps": told}]}}
+    laps_listed = [{"number": str(number), "Timings": timings} for number, timings in by_number.items()]
+    return {"RaceTable": {"Races": [race | {"Laps": laps_listed}]}}

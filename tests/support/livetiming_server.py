@@ -1,4 +1,4 @@
-"""A local live timing: it speaks the feed's protocol, plays a recording, breaks off when told to, and remembers.
+"""A local live timing: it speaks the feed's protocol, plays a recording, breaks off on request, and remembers.
 
 ASP.NET SignalR Core over websockets with JSON records: ``POST …/negotiate``, a cookie that goes with the connection,
 the handshake, ``Subscribe`` answered with each topic's whole state, then ``feed`` invocations.

@@ -19,7 +19,7 @@ GRID_SLOT_M = 10.0
 
 
 class Oval:
-    """Cars on their grid, in the order named; each stands until it is told to drive."""
+    """Cars on their grid, in the order named; each stands until it drives."""
 
     def __init__(self, *numbers: str, official: bool = True, pit_lane_start: tuple[str, ...] = ()) -> None:
         entries = [
@@ -70,7 +70,7 @@ class Oval:
     def ends_lap(
         self, number: str, lap: int, end_ms: int | None = None, ms: int | None = LAP_MS, deleted: bool = False
     ) -> None:
-        """The official record of a lap, told now."""
+        """The official record of a lap, published now."""
         apply_lap(self.race, 
             self.race.cars[number],
             LapUpdate(

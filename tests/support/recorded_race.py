@@ -39,23 +39,23 @@ def recorded(folder: Path) -> Feed:
 
 def records(key: str, made: list[SessionHeader | Frame]) -> list[FramesRecord]:
     """Heads and frames as records of topic ``frames``."""
-    told: list[FramesRecord] = []
+    done: list[FramesRecord] = []
     batch: list[Frame] = []
 
     def flush() -> None:
         if batch:
             keys = frozenset(frame.t // 200 for frame in batch if frame.kind == "key")
             value = topics.encode_frames(batch)
-            told.append(FramesRecord(key, "frames", EPOCH, batch[0].t // 200, keys, value, batch[-1].t))
+            done.append(FramesRecord(key, "frames", EPOCH, batch[0].t // 200, keys, value, batch[-1].t))
             batch.clear()
 
     for each in made:
         if isinstance(each, SessionHeader):
             flush()
-            told.append(FramesRecord(key, "head", EPOCH, each.t // 200, frozenset(), topics.encode_frames([each]), 0))
+            done.append(FramesRecord(key, "head", EPOCH, each.t // 200, frozenset(), topics.encode_frames([each]), 0))
         else:
             batch.append(each)
             if len(batch) == BATCH:
                 flush()
     flush()
-    return told
+    return done
