@@ -29,8 +29,11 @@ def monitoring_routes(health: Check, alive: Check, registry: CollectorRegistry =
 
 def _route(check: Check) -> Callable[[web.Request], Any]:
     async def answer(_: web.Request) -> web.Response:
-        passed, body = check()
-        headers = {"Cache-Control": "no-store"}
-        return web.json_response(body, status=200 if passed else 503, headers=headers)
+        return check_response(*check())
 
     return answer
+
+
+def check_response(passed: bool, body: Mapping[str, Any]) -> web.Response:
+    """The answer to a check, which no proxy may cache."""
+    return web.json_response(body, status=200 if passed else 503, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""What processes log can be read by machines, and says whose it is."""
+"""Logs are readable by machines, with session and driver."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def lines(form: str, level: str = "INFO") -> list[str]:
     return done.stderr.splitlines()
 
 
-def test_json_has_one_object_a_line_with_session_and_driver_and_the_error_that_ended_it() -> None:
+def test_json_logs_have_one_object_a_line_with_session_driver_and_error() -> None:
     hidden, warning, end = (json.loads(line) for line in lines("json"))
     assert hidden["level"] == "INFO"
-    expected = {name: warning[name] for name in ("level", "process", "logger", "message", "session", "driver")}
-    assert expected == {
+    fields = {name: warning[name] for name in ("level", "process", "logger", "message", "session", "driver")}
+    assert fields == {
         "level": "WARNING", "process": "race", "logger": "f1stream", "message": "telemetry[3] at 90: no JSON, Pérez",
         "session": "9693", "driver": "11",
     }  # fmt: skip
@@ -47,11 +47,11 @@ def test_json_has_one_object_a_line_with_session_and_driver_and_the_error_that_e
     assert end["exception"].startswith("Traceback")
 
 
-def test_lower_levels_are_not_logged() -> None:
+def test_level_is_the_least_that_is_logged() -> None:
     assert [json.loads(line)["level"] for line in lines("json", "WARNING")] == ["WARNING", "CRITICAL"]
 
 
-def test_text_is_for_people() -> None:
+def test_text_logs_have_time_level_and_message() -> None:
     first, warning, trace, *_ = lines("text")
     assert first.endswith("INFO hidden where only warnings are asked for")
     assert warning.endswith("WARNING telemetry[3] at 90: no JSON, Pérez")
@@ -59,7 +59,7 @@ def test_text_is_for_people() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "expected"),
+    ("key", "fields"),
     [
         (b"9693:4", {"session": "9693", "driver": "4"}),
         (b"9693", {"session": "9693"}),
@@ -67,5 +67,5 @@ def test_text_is_for_people() -> None:
         (b"\xff", {"session": "�"}),
     ],
 )
-def test_a_record_s_key_becomes_session_and_driver_of_the_log(key: bytes | None, expected: dict[str, str]) -> None:
-    assert key_fields(key) == expected
+def test_log_fields_of_a_record_key(key: bytes | None, fields: dict[str, str]) -> None:
+    assert key_fields(key) == fields

@@ -98,7 +98,7 @@ class ViewerCursor:
     def target(self, now: float, now_ms: int) -> int | None:
         """The frame to show now; None while there is none. A viewer that plays up to the live edge becomes live."""
         edge = self.edge(now_ms)
-        span = self.tape.range() if self.tape else None
+        span = self.tape.span() if self.tape else None
         if self.mode == "live" or edge is None or span is None:
             return edge
         if self.number is None:  # the clock starts with the first picture

@@ -58,7 +58,7 @@ class Chunk:
         return np.frombuffer(self.data, COLUMNS[place][1], self.samples, before)
 
 
-class _CarSamples:
+class _CarColumns:
     """One car's samples: sealed chunks, then the columns that still grow."""
 
     __slots__ = ("chunks", "last_ms", "open", "seq")
@@ -76,14 +76,14 @@ class SampleStore:
     def __init__(self) -> None:
         self.size = 0
         """Bytes of memory of the samples."""
-        self._cars: dict[str, _CarSamples] = {}
+        self._cars: dict[str, _CarColumns] = {}
 
     def __contains__(self, car: str) -> bool:
         return car in self._cars
 
     def append(self, packet: PacketColumns) -> int:
         """Add a packet; returns how many samples were new. Raises BadRecord when they lie before the last sample."""
-        car = self._cars.setdefault(packet.car, _CarSamples())
+        car = self._cars.setdefault(packet.car, _CarColumns())
         if packet.seq <= car.seq:
             return 0
         car.seq = packet.seq
@@ -100,7 +100,7 @@ class SampleStore:
         self.size += len(times) * SAMPLE_BYTES
         return len(times)
 
-    def _seal(self, car: _CarSamples) -> None:
+    def _seal(self, car: _CarColumns) -> None:
         times = car.open[0]
         data = b"".join(column.tobytes() for column in car.open)
         car.chunks.append(Chunk(times[0], times[-1], len(times), data))

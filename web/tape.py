@@ -72,7 +72,7 @@ class Tape:
         """Whether the newest frame is the run's last one."""
         return bool(self._newest.get("ended"))
 
-    def range(self) -> tuple[int, int] | None:
+    def span(self) -> tuple[int, int] | None:
         """Session time of the first and the last frame; None without frames."""
         if not self._groups:
             return None

@@ -164,7 +164,7 @@ class Viewer:
         age_ms = max(0, now_ms() - tape.arrived_ms) if tape and tape.arrived_ms else None
         ended = tape.ended if tape else False
         self._session_over = ended or (age_ms or 0) > SILENT_MS
-        span = tape.range() if tape else None
+        span = tape.span() if tape else None
         edge = self._cursor.edge(now_ms())
         behind = 0 if edge is None or number is None else max(0, edge - number)
         return {

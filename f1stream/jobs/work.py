@@ -165,7 +165,7 @@ async def _load(job: Job, settings: Settings, warehouse: Warehouse, result: JobR
 
 def _sessions(settings: Settings, warehouse: Warehouse) -> list[PlannedSession] | None:
     """The sessions of the landed calendar and of the feed's index; also if the API does not answer."""
-    seasons = plan.seasons_to_follow(datetime.now(UTC).date())
+    seasons = plan.active_seasons(datetime.now(UTC).date())
     landing = Landing(warehouse)
     events = [event for season in seasons for event in landed_events(landing, season)]
     return calendar.season(settings, events, seasons) or None

@@ -239,7 +239,7 @@ class ArchiveSink:
             rows = await self._loader.load(batches)
         except Fenced as fenced:
             metrics.FENCED.inc()
-            raise WarehouseError(f"Another worker has loaded records of this worker: {fenced}.") from fenced
+            raise WarehouseError(f"Another worker has loaded these records: {fenced}.") from fenced
         except DataRefused as refused:
             await self._load_in_parts(batches, str(refused))
             return

@@ -1,4 +1,4 @@
-"""One embedded warehouse for all tests that leave it running."""
+"""One embedded warehouse for all tests that do not stop it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def server(shared_server: Server) -> Iterator[Server]:
-    """One for all tests that leave it running, each with its own connections and without the others' table."""
+    """Shared by all tests that do not stop it; each has its own connections, and no table of another test."""
     shared_server.client().execute("drop table if exists RAW.T")
     yield shared_server
     while shared_server.clients:

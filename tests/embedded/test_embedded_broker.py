@@ -1,4 +1,4 @@
-"""Waiting for the embedded broker; what a user sees when it does not start is in tests/test_cli.py."""
+"""Waiting for the embedded broker. tests/test_cli.py has the errors when it does not start."""
 
 from __future__ import annotations
 

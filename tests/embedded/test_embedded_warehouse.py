@@ -1,4 +1,4 @@
-"""The embedded warehouse: what Snowflake does and fakesnow by itself does not."""
+"""The embedded warehouse: behaviour of Snowflake that fakesnow has only with our patches."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.support.ports import free_port
 from tests.support.warehouse_server import Server
 
 CONFLICT = 625
-"""Snowflake's error number where two transactions change the same rows."""
+"""Snowflake's error number when two transactions change the same rows."""
 PATIENCE_S = 30
 
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[Server]:
-    """For a test that kills it, or waits until it ends a transaction: after a second without a statement."""
+    """For a test that kills it, or waits for the end of an idle transaction (after 1 s here)."""
     server = Server(tmp_path, "--tx-idle", "1")
     try:
         yield server
@@ -79,7 +79,7 @@ def test_a_dead_clients_transaction_is_rolled_back(own_server: Server) -> None:
             time.sleep(0.2)
     with pytest.raises(snowflake.connector.Error):
         first.execute("update RAW.T set n = 5")
-    assert first.rows("select n from RAW.T") == [{"n": 4}], "after its session has ended a client begins a new one"
+    assert first.rows("select n from RAW.T") == [{"n": 4}], "a client whose session has ended opens a new one"
 
 
 def test_errors_about_values_are_distinguished_from_others(server: Server) -> None:

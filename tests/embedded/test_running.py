@@ -1,4 +1,4 @@
-"""A command that starts the embedded warehouse for itself takes it along, whatever ends the command."""
+"""An embedded warehouse that a command has started ends with the command, however that ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENDLESS = "select count(*) from range(1000000000) a, range(1000000000) b where a
 
 @pytest.fixture(autouse=True)
 def signals_are_not_ignored() -> Iterator[None]:
-    """A child inherits that one is, as under nohup or in the background; a handler of ours it does not."""
+    """A child inherits ignored signals, as under nohup or in the background, but no handlers."""
     numbers = (signal.SIGHUP, signal.SIGINT)
     before = [signal.signal(number, lambda *_: None) for number in numbers]
     yield
@@ -44,7 +44,7 @@ def test_the_warehouse_ends_with_the_command_that_started_it(number: signal.Sign
     code = command.wait(10)
     if number in {signal.SIGTERM, signal.SIGHUP}:
         assert code == 128 + number
-        assert not warehouse.is_running(), "it is waited for"
+        assert not warehouse.is_running(), "the command waits for it"
     until("the warehouse has ended", lambda: ended(warehouse))
     assert not listens(port)
 
@@ -72,13 +72,13 @@ def test_an_endless_query_ends_with_its_command(tmp_path: Path, number: signal.S
 
 
 def is_busy(command: psutil.Process) -> bool:
-    """Whether its warehouse runs a query: it takes a whole core, long after it has started."""
+    """Whether its warehouse runs a query: it uses a whole core for longer than its start."""
     return any(each.cpu_times().user > 3 for each in command.children())
 
 
 def test_signal_handlers_of_others_are_kept() -> None:
     def ours(*_: object) -> None:
-        """Somebody's."""
+        """A handler of another part of the program."""
 
     before = signal.signal(signal.SIGTERM, ours)
     try:

@@ -1,4 +1,4 @@
-"""Who gets into the embedded warehouse, and how far: with the real connector, on a real one."""
+"""Access control and file access of the embedded warehouse, with the real connector."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_no_statement_reads_or_writes_outside_the_folder(server: Server, tmp_pat
     client.execute("create table RAW.T (n varchar)")
     with pytest.raises(snowflake.connector.Error) as refused:
         client.execute(sql.format(outside=tmp_path, data=server.data))
-    assert isinstance(refused.value, snowflake.connector.ProgrammingError), "clients would ask again and again"
+    assert isinstance(refused.value, snowflake.connector.ProgrammingError), "other errors would be retried"
     assert list(tmp_path.iterdir()) == []
     client.execute("select 1")
 
@@ -114,7 +114,7 @@ def test_a_stage_whose_name_is_a_path_has_no_folder(server: Server, tmp_path: Pa
 
 
 def test_settings_of_duckdb_cannot_be_changed(server: Server) -> None:
-    """A SET is a variable of Snowflake's, and changes nothing of DuckDB."""
+    """A SET defines a variable of Snowflake and changes no setting of DuckDB."""
     client = server.client()
     for sql in ("set memory_limit = '1TB'", "set enable_external_access = true", "alter session set threads = 99"):
         client.execute(sql)

@@ -1,1 +1,1 @@
-"""The marts on a recorded race and recorded seasons: built once for all of these tests."""
+"""Tests of the marts, which are built once from a recorded race and recorded seasons."""

@@ -1,4 +1,4 @@
-"""The marts of a recorded race and two seasons, built once in a run of the tests: dbt takes a minute and a half."""
+"""The marts of a recorded race and two seasons, built once per test run: dbt takes a minute and a half."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.support.jolpica_server import JolpicaServer, season_2024, season_2025
 from tests.support.marts_rig import MartsRig
 from tests.support.ports import free_port
 
-REMEMBERS = ("config.materialized:incremental", "config.materialized:snapshot")
-"""Nodes that read what an earlier build left, with their tests; a second build of all others is the first again."""
+STATEFUL = ("config.materialized:incremental", "config.materialized:snapshot")
+"""Nodes that read the result of an earlier build, with their tests; others are the same in a second build."""
 NOW = datetime(2025, 12, 20, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
 def recorded_laps(archive_path: Path) -> pd.DataFrame:
-    """The laps of the recorded race, as the file has them."""
+    """The laps of the recorded race, from the file."""
     return pd.read_json(archive_path / "laps.jsonl", lines=True, dtype={"DriverNumber": str})
 
 
@@ -38,7 +38,7 @@ def recorded_laps(archive_path: Path) -> pd.DataFrame:
 def built_home(
     tmp_path_factory: pytest.TempPathFactory, worker_id: str, jolpica_data: Path, aus_session: Session
 ) -> Path:
-    """F1STREAM_HOME with the built marts; its warehouse does not run. Workers of pytest-xdist share it."""
+    """F1STREAM_HOME with the built marts, without a running warehouse. Workers of pytest-xdist share it."""
     base = tmp_path_factory.getbasetemp()
     folder = (base if worker_id == "master" else base.parent) / "built-marts"
     with FileLock(f"{folder}.lock"):
@@ -50,18 +50,18 @@ def built_home(
 
 
 def build(home: Path, jolpica_data: Path, session: Session) -> None:
-    """Build on empty tables, then on the race and two seasons; each time what is incremental is built again."""
+    """Build on empty tables, then on the race and two seasons; each time build the stateful nodes a second time."""
     settings = Settings(_env_file=None, home=home, embedded_warehouse_port=free_port())
     with embedded_warehouse(settings), JolpicaServer() as server, closing(Warehouse(settings)) as warehouse:
         server.answers = season_2024(jolpica_data) | season_2025(jolpica_data)
         list(create(warehouse, "F1STREAM"))
         with closing(MartsRig(settings)) as rig:
             assert rig.dbt("empty", "build")
-            assert rig.dbt("empty again", "build", "--select", *REMEMBERS)
+            assert rig.dbt("empty again", "build", "--select", *STATEFUL)
             rig.publish(session, epoch=1_000, source="archive:aus2025_race")
             rig.sync(server, [2024, 2025], NOW)
             assert rig.dbt("full", "build", "--exclude", "resource_type:unit_test")
-            assert rig.dbt("full again", "build", "--select", *REMEMBERS)
+            assert rig.dbt("full again", "build", "--select", *STATEFUL)
             (home / "builds.json").write_text(json.dumps([rig.offset, rig.builds]))
 
 

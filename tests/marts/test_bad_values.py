@@ -1,4 +1,4 @@
-"""Half points, and answers of the API with bad values, on their way into the marts."""
+"""Half points, and answers of the API with bad values, in the marts."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.support.ports import free_port
 
 pytestmark = pytest.mark.system
 WITHOUT = ("--indirect-selection", "cautious", "--exclude", "test_type:generic", "test_type:unit")
-"""Of dbt's tests only those of our own rules, and of those the ones of what is built here."""
+"""Options that leave out tests of upstream data, and tests of models that are not built here."""
 FACTS = (
     "+fact_events", "+fact_race_results", "+fact_sprint_results", "+fact_driver_standings", "points_exceptions",
     "stg_jolpica__pit_stops", "stg_jolpica__laps",
 )  # fmt: skip
-"""As much as is asked here, on tables that are empty but for one race."""
+"""The models that these tests query."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def marts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MartsRig]:
 
 @pytest.fixture(scope="module")
 def landed(marts: MartsRig, jolpica_data: Path) -> SyncReport:
-    """Bahrain as the only race of 2023: half points for all, and a bad value here and there."""
+    """Bahrain as the only race of 2023: half points for all cars, and some bad values."""
     answers = season_of(2023, 1, jolpica_data)
     race = answers["2023/1/results"]["RaceTable"]["Races"][0]
     standings = answers["2023/1/driverstandings"]["StandingsTable"]["StandingsLists"][0]["DriverStandings"]

@@ -14,7 +14,7 @@ RESULTS = """{"elapsed_time": 1.0, "results": [
 
 
 def dbt(home: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A shell script in dbt's place: a real build that fails takes minutes."""
+    """A shell script in place of dbt: a real build that fails takes minutes."""
     program = home / "dbt.sh"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o700)
@@ -44,7 +44,7 @@ def test_the_reason_why_dbt_did_not_begin_is_logged(
 
 
 def test_unit_tests_are_left_to_developers_and_ci(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their rows are fixed, so on one version of the project they always say the same: a third of a build's time."""
+    """Their rows are fixed: on one version of the project the result is fixed too. They take a third of a build."""
     target = tmp_path / "dbt" / "target"
     target.mkdir(parents=True)
     (tmp_path / "results").write_text('{"elapsed_time": 1.0, "results": []}')

@@ -1,4 +1,4 @@
-"""The marts, built on a recorded race and recorded seasons, beside what others computed."""
+"""The marts of a recorded race and recorded seasons, compared with independent computations."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from f1stream.sources.archive_samples import DECIMALS
 from f1stream.sources.session import Session
-from f1stream.sources.session_archive import DECIMALS
 from tests.support.jolpica_server import season_2024
 from tests.support.marts_rig import MartsRig
 
@@ -284,7 +284,7 @@ def test_penalties_are_those_of_race_control(marts: MartsRig) -> None:
 
 
 def test_where_the_stream_and_the_api_differ_is_listed(marts: MartsRig) -> None:
-    """Tests on what upstream says warn and list; here they agree."""
+    """Tests of upstream data warn and list their rows in a table; here the sources agree."""
     audit = marts.rows(
         "select lower(table_name) as t from information_schema.tables where table_name like 'SOURCES_AGREE%'"
     )
@@ -298,10 +298,10 @@ def test_freshness_of_the_sources_can_be_queried(marts: MartsRig) -> None:
 def test_the_same_session_again_and_a_live_run_change_nothing_but_the_chosen_run(
     marts: MartsRig, aus_session: Session, stretch: tuple[int, int]
 ) -> None:
-    """What dbt tests of the same rows has been tested: only what builds them runs again."""
+    """dbt's tests have run on the same rows: only the models are built again."""
     names = frozenset({"run_state", "epoch", "source"})
     before = marts.marts(names)
-    marts.publish(aus_session, epoch=3_000, source="live", to_ms=stretch[0])  # newer, and not whole
+    marts.publish(aus_session, epoch=3_000, source="live", to_ms=stretch[0])  # newer, and incomplete
     marts.publish(aus_session, epoch=2_000, source="archive:aus2025_race")
     assert marts.dbt("archive again", "build", "--exclude", "resource_type:test", "resource_type:unit_test")
     assert marts.marts(names) == before

@@ -1,4 +1,4 @@
-"""The dbt project itself: its layers, its documentation, and the profile that is made for it."""
+"""The dbt project: its layers, its documentation, and the generated profile."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ HADJAR = NORRIS | {"position": None, "position_text": "R", "driver_code": "HAD",
 
 
 class Tables:
-    """What the marts answer, by query."""
+    """A warehouse with fixed rows for each query."""
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         return {
@@ -93,7 +93,7 @@ async def test_records_that_a_dying_broker_has_not_accepted_are_an_error(
     rig = Rig(tmp_path)
 
     class Dying(list[SessionResult | Season]):
-        """After the first record there is no broker."""
+        """The broker is killed after the first record."""
 
         def __iter__(self) -> Iterator[SessionResult | Season]:
             yield Season(season=2024, built_ms=1, rounds=[])

@@ -1,4 +1,4 @@
-"""The Streamlit app on the marts of a recorded race: what it shows, beside what the files say."""
+"""The Streamlit app on the marts of a recorded race, compared with the recorded files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ VIEWS = {
     "Telemetry": ".js-plotly-plot .legendtext:text('lap 43')",
     "Standings": "[data-testid=stMarkdown]:has-text('Constructors')",
 }
-"""What is to be seen in each view, and in none before it."""
+"""An element of each view that no earlier view has."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,17 +56,17 @@ def local() -> ModuleType:
 
 
 class App:
-    """The app in a process of its own environment, without a browser."""
+    """The app in a process in its own environment, without a browser."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen([PYTHON, DRIVER], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def start(self, environment: dict[str, str]) -> None:
-        """Start the app as with this environment: nothing is chosen, and nothing known."""
+        """Restart the app with this environment, without choices and without cached results."""
         self._ask({"environment": environment, "choices": {}})
 
     def shows(self, **choices: str) -> dict[str, Any]:
-        """What is seen after these choices, each on top of those before; no error is."""
+        """What the app shows after these further choices; fails when it shows an error."""
         seen = self._ask({"choices": {label.replace("_", " "): option for label, option in choices.items()}})
         assert seen["errors"] == []
         return seen
@@ -95,7 +95,7 @@ def app(marts: MartsRig, local: ModuleType) -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def other_app() -> Iterator[App]:
-    """For tests that start it on another warehouse."""
+    """For tests that start it with another warehouse."""
     with closing(App()) as made:
         yield made
 
@@ -220,7 +220,7 @@ def test_the_time_between_two_laps_is_that_of_the_samples(
         top.append(float(own["Speed"].max()))
 
         def at(share: float, metres: Any = metres, seconds: Any = seconds) -> float:
-            """By hand: between the samples before and after."""
+            """Linear interpolation between the samples before and after."""
             wanted = share * metres[-1]
             after = min(int(np.argmax(metres >= wanted - 1e-9)), len(metres) - 1)
             if after == 0 or metres[after] == metres[after - 1]:
@@ -323,7 +323,7 @@ def test_a_warehouse_that_does_not_answer_is_a_sentence(local: ModuleType, other
 
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
-    """The address of the app as `make streamlit` starts it."""
+    """Address of the app, started as `make streamlit` does."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, APP / "local.py", "--server.port", str(port)],

@@ -1,4 +1,4 @@
-"""The Streamlit app without Streamlit: its computations, and what of it is uploaded to Snowflake."""
+"""The Streamlit app without Streamlit: its computations, and the files uploaded to Snowflake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.streamlit_app import APP, module_of_the_app
 def test_the_time_between_two_laps_goes_from_nothing_to_the_lap_times_difference(
     recorded_laps: pd.DataFrame, archive_path: Path, with_distance: bool
 ) -> None:
-    """FastF1 has made samples at the line; as a feed has them, some tenths off it, they give the same."""
+    """FastF1 adds samples at the line; without them, as in a feed, the result is the same."""
     laps = module_of_the_app("laps")
     samples = pd.read_parquet(archive_path / "telemetry.parquet").sort_values("session_time_ms")
     samples = samples.rename(columns={"Distance": "distance_m", "Speed": "speed_kmh", "Throttle": "throttle_percent",
@@ -54,11 +54,11 @@ def test_the_upload_to_snowflake_is_all_that_the_app_imports() -> None:
         if "streamlit=" in package
     ]
     assert pinned == ["streamlit=1.51.0"]
-    assert f"\n{pinned[0].replace('=', '==')} " in locked, "what runs there is what is tested here"
+    assert f"\n{pinned[0].replace('=', '==')} " in locked, "the tested version runs in Snowflake"
 
 
 def test_every_compound_has_the_same_letter_and_a_colour_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of 2018 too: on the page, in the warehouse and in the app."""
+    """On the page, in the warehouse and in the app, compounds of 2018 too."""
     monkeypatch.syspath_prepend(APP)
     page = (ROOT / "web" / "static" / "compounds.js").read_text()
     shown = {name: (letter, color) for name, letter, color in re.findall(

@@ -24,7 +24,7 @@ def points() -> TimingPoints:
 
 
 def at(metres: float, speed: float = 72.0, t: int = 0) -> Car:
-    """A car with the race ahead of it, so far from the finish line."""
+    """A car before the start, ``metres`` from the finish line."""
     found = Car("4", 0, progress=Progress(metres, t, speed), seen_ms=t)
     found.measured_line = int(metres // LINE_M)
     return found
@@ -63,7 +63,7 @@ def test_more_than_two_laps_of_crossings_are_kept(car: Car) -> None:
     assert car.time_at(LINES) is None
 
 
-def test_a_hole_longer_than_what_is_kept_is_no_trouble(car: Car) -> None:
+def test_a_gap_longer_than_the_kept_crossings_is_filled_as_far_as_they_reach(car: Car) -> None:
     car.cross(0, 0)
     car.cross(10 * LINES, 10 * LINES * 1_000)
     assert len(car.times) == CROSSINGS
@@ -144,7 +144,7 @@ def test_tyres_age_by_a_lap_each_lap(car: Car) -> None:
     assert car.tyre_age() == 7
 
 
-def test_the_age_of_a_set_nobody_told_is_unknown(car: Car) -> None:
+def test_the_age_of_an_unpublished_set_is_unknown(car: Car) -> None:
     car.update_tyres("MEDIUM", None, lap=10)
     assert car.compound == "MEDIUM"
     assert car.tyre_age() is None
@@ -202,7 +202,7 @@ def test_a_correction_is_of_the_set_first_driven_on_its_lap(car: Car) -> None:
     assert [stop.lap for stop in car.stops()] == [10]
 
 
-def test_a_change_that_was_none_is_taken_back_and_records_of_laps_do_not_bring_it_back(car: Car) -> None:
+def test_a_revoked_change_is_removed_and_lap_records_do_not_restore_it(car: Car) -> None:
     car.fit_tyres(fitted(1), racing=True)
     visit(car, 10, [])
     car.fit_tyres(fitted(11), racing=True)
@@ -220,10 +220,10 @@ def test_a_set_announced_after_the_flag_was_not_driven(car: Car) -> None:
     car.fit_tyres(fitted(22, "SOFT"), racing=True)
     assert (car.compound, car.stops()) == ("HARD", [])
     car.fit_tyres(fitted(1, "MEDIUM"), racing=True)
-    assert car.compound == "MEDIUM", "what it raced on may still be corrected"
+    assert car.compound == "MEDIUM", "a set that was driven may still be corrected"
 
 
-def test_sets_of_before_we_listened_are_stops_and_count_laps(car: Car) -> None:
+def test_sets_from_before_the_run_are_stops_and_count_laps(car: Car) -> None:
     for lap, compound in ((1, "SOFT"), (13, "HARD")):
         car.fit_tyres(fitted(lap, compound).model_copy(update={"on_lap": 21}), racing=True)
     assert (car.tyre_age(), car.stops(), car.stops_unseen()) == (8, [], 1)

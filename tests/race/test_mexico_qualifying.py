@@ -1,14 +1,12 @@
-"""The pit lane of a second circuit, in live timing as it was sent: Mexico City 2025, qualifying."""
+"""The pit lane of a second circuit, in recorded live timing: Mexico City 2025, qualifying."""
 
 from __future__ import annotations
-
-from statistics import median, quantiles
 
 import pytest
 
 from f1stream.race.timing_points import FINISH, PIT_FINISH
 from f1stream.sources.session import Session
-from tests.support.figures import figures
+from tests.support.figures import figures, median_and_p95
 from tests.support.pipeline import Run, run
 
 UNTIL_MS = 2_050_000
@@ -33,7 +31,7 @@ def test_in_laps_are_measured_as_well_as_others_from_the_first_car_on(
         if each.point == FINISH and entered_ms is not None and each.official_ms - entered_ms < STRAIGHT_MS:
             errors.append(abs(each.measured_ms - each.official_ms))
     assert len(errors) > 20
-    p50, p95 = median(errors), quantiles(errors, n=20)[-1]
+    p50, p95 = median_and_p95(errors)
     figures.append(
         f"Mexico City: in-laps measured {p50:.0f} ms (median) and {p95:.0f} ms (p95) off, {len(errors)} laps"
     )

@@ -27,7 +27,7 @@ def points() -> TimingPoints:
 
 
 def at(metres: float, speed: float = 72.0, t: int = 0) -> Car:
-    """A car with the race ahead of it, so far from the finish line."""
+    """A car before the start, ``metres`` from the finish line."""
     found = Car("4", 0, progress=Progress(metres, t, speed), seen_ms=t)
     found.measured_line = int(metres // LINE_M)
     return found
@@ -36,7 +36,7 @@ def at(metres: float, speed: float = 72.0, t: int = 0) -> Car:
 def passed(
     m0: float, t0: int, m1: float, t1: int, points: TimingPoints, *, in_pit: bool = False
 ) -> list[tuple[Passing, int | None]]:
-    """What a car at 20 m/s passes between two samples."""
+    """The points that a car at 20 m/s passes between two samples."""
     car = at(m0)
     car.in_pit = in_pit
     return points_passed(car, ProgressSample(m0, t0, 20.0), ProgressSample(m1, t1, 20.0), points)
@@ -73,7 +73,7 @@ def test_in_the_pit_lane_the_finish_line_is_where_the_pit_lane_crosses_it(points
 
 
 def test_a_slow_car_is_shown_less_far_when_it_is_at_a_line(points: TimingPoints) -> None:
-    """Samples are stamped earlier than official times: the faster a car, the further on it is shown."""
+    """Samples are stamped earlier than official times: a faster car is shown further on."""
     points.learn([Observation(FINISH, 0.0, 80.0)])
     slow, fast = at(LAP_M - 11.0), at(LAP_M - 11.0)
     early = 60.0 * AHEAD_S
@@ -88,7 +88,7 @@ def test_where_the_finish_line_is_shows_a_car_that_keeps_its_speed(points: Timin
     assert observed_finish(car, 0) is None, "it has not passed it"
     points_passed(car, ProgressSample(LAP_M - 1.0, 0, 20.0), ProgressSample(LAP_M + 1.0, 100, 20.0), points)
     assert observed_finish(car, 250) == Observation(FINISH, -5.0, 20.0)
-    assert observed_finish(car, LATEST_MS + 1) is None, "it may have stood in between"
+    assert observed_finish(car, LATEST_MS + 1) is None, "it may have stopped in between"
     slow = at(LAP_M - 1.0)
     since, now = ProgressSample(LAP_M - 1.0, 0, SLOW_MPS - 1), ProgressSample(LAP_M + 1.0, 500, SLOW_MPS - 1)
     points_passed(slow, since, now, points)

@@ -1,4 +1,4 @@
-"""Every message of race control in every recording at hand: understood, or on a list with a reason."""
+"""Every message of race control in every recording is read, or is on a list with a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.required import DATA, missing
 ABOUT = re.compile(
     "INCIDENT|INVESTIGAT|PENALT|STEWARD|WARNING|NOTED|NO FURTHER|REPRIMAND|CORRECTION|SERVED|BLACK AND WHITE|REVIEW"
 )
-"""What makes a message one that the stewards may have written."""
+"""Words that may make a message one of the stewards."""
 NOT_OF_A_CASE = {
     r"FIRST LAP INCIDENTS AT TURNS \d+ AND \d+ ALL NOTED": "it names no car",
     r"(FIA STEWARDS: )?LAP \d+ TURN \d+ INCIDENT (NOTED|REVIEWED NO FURTHER INVESTIGATION)": "it names no car",
@@ -30,7 +30,7 @@ NOT_OF_A_CASE = {
 
 
 def recordings_at_hand() -> list[Path]:
-    """A path for each recorded session; of those in streams only what race control said."""
+    """A path for each recorded session; for sessions in streams only race control's stream."""
     if not (DATA / "sessions").is_dir():
         return []
     named = {
@@ -51,7 +51,7 @@ def said(data: Any) -> Iterator[tuple[str, str]]:
 
 
 def texts(path: Path) -> list[str]:
-    """What race control said, each message once: a snapshot after a reconnect repeats all of them."""
+    """Race control's messages, each once: a snapshot after a reconnect repeats all of them."""
     topic = (message.data for message in open_recording(path) if message.topic == "RaceControlMessages")
     return [text for _, text in dict.fromkeys(row for data in topic for row in said(data))]
 
@@ -85,7 +85,7 @@ def test_every_recorded_message_of_the_stewards_is_understood_or_has_a_reason(
     assert {text for text in everything - about if read_message(text)} == set()
     assert {text for text in unknown if not any(re.fullmatch(known, text) for known in NOT_OF_A_CASE)} == set()
     unseen = [known for known in NOT_OF_A_CASE if not any(re.fullmatch(known, text) for text in unknown)]
-    assert unseen == [], "no reason is on the list for nothing"
+    assert unseen == [], "every reason on the list is used"
 
 
 def test_no_case_is_open_at_the_end_of_a_recorded_session(all_said: dict[Path, list[str]]) -> None:

@@ -34,7 +34,7 @@ def learned(point: int, *metres: float, speed: float = FAST) -> TimingPoints:
 
 
 def driven(ahead_s: float, pit_early_m: float, *, pit_passes: int = 20, noise_m: float = 2.0) -> TimingPoints:
-    """A session whose samples run ahead of official times."""
+    """Timing points learned from samples that are ahead of official times."""
     rng = random.Random(4)
     points = TimingPoints(LAP_M)
     seen = [

@@ -1,8 +1,8 @@
-"""Kafka and the warehouse in memory, and archive sinks between them that die, freeze and wake at any step.
+"""Kafka and a warehouse in memory, and archive sinks between them that crash, freeze and resume at any step.
 
-Every step that a sink takes outside itself passes a gate: ``Faults.at``. A test counts the gates of a run, and then
-repeats the run with a fault at each of them. Two invariants are checked whatever happens: nothing is acknowledged
-before it is loaded, and no offset without rows is loaded before its dead letter is in Kafka.
+Every call of a sink to Kafka or the warehouse passes a gate: ``Faults.at``. A test counts the gates of a run, and
+then repeats the run with a fault at each of them. Two invariants are always checked: no record is acknowledged before
+it is loaded, and no offset without rows is loaded before its dead letter is in Kafka.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LIMITS = FlushLimits(rows=4, size=1_000_000, age_s=10.0)
 
 
 class Died(BaseException):
-    """The process is gone, between two steps."""
+    """The process dies between two steps."""
 
 
 class Away(Exception):
@@ -67,11 +67,11 @@ def good(n: int) -> bytes:
 
 @dataclass
 class Faults:
-    """What happens at the gates, in the order in which they are passed."""
+    """The faults at the gates, which are numbered in the order in which a run passes them."""
 
     passed: list[str] = field(default_factory=list)
     plan: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
-    """What happens at the nth gate, from 0."""
+    """The fault at the nth gate, from 0."""
 
     async def at(self, gate: str) -> None:
         """Pass a gate; a fault may raise here, or wait."""
@@ -98,7 +98,7 @@ class MemoryKafka:
             records.append(None if value is None else Message(*partition, len(records), value))
 
     def trim(self, partition: Partition, offset: int) -> None:
-        """Retention deletes what is before ``offset``."""
+        """Retention deletes the records before ``offset``."""
         self.begins[partition] = offset
 
     def recreate(self, partition: Partition) -> None:
@@ -111,7 +111,7 @@ class MemoryKafka:
         found = []
         for partition, records in self.logs.items():
             for record in records if partition.topic == topics.DEAD_LETTERS else ():
-                with suppress(BadRecord):  # tests publish some that are none
+                with suppress(BadRecord):  # tests publish some that are invalid
                     found.append(topics.decode_dead_letter(record and record.value))
         return found
 
@@ -152,7 +152,7 @@ class MemoryLog:
         return record is not None and fingerprint(record.value) == loaded.last_hash
 
     async def send(self, output: Output) -> Awaitable[None]:
-        """See ``Outputs``: what is not waited for is in a buffer, and dies with the process."""
+        """See ``Outputs``: a record that is not awaited is in a buffer, and is lost with the process."""
         await self.faults.at("send:before")
         return Delivery(self, output)
 
@@ -184,7 +184,7 @@ class Transaction:
 
 
 class MemoryWarehouse:
-    """Offsets and rows; what a transaction has changed is there when it has committed."""
+    """Offsets and rows; a transaction's changes are visible after its commit."""
 
     def __init__(self, kafka: MemoryKafka) -> None:
         self.kafka = kafka
@@ -197,11 +197,11 @@ class MemoryWarehouse:
         self.transactions: list[Transaction] = []
 
     def newest(self) -> dict[Partition, LoadedOffset]:
-        """How far each partition is loaded, in its newest incarnation."""
+        """The loaded offset of each partition, in its newest incarnation."""
         return {partition: self.offsets[partition, n] for partition, n in sorted(self.offsets)}
 
     def end_sessions(self) -> None:
-        """As a server does with idle ones: what is not committed is rolled back, and the locks are free."""
+        """Close all sessions, as a server closes idle ones: roll back their transactions and release their locks."""
         for transaction in self.transactions:
             transaction.open = False
 
@@ -307,7 +307,7 @@ class Worker:
         self.name = f"worker-{next(self.names)}"
         self.now_s = 0.0
         self.waits: list[str | None] = []
-        """What the sink reported: for what it waits, or None."""
+        """What the sink reported: why it waits, or None."""
         log = MemoryLog(kafka, self.faults)
         retry = Retry((Away, WarehouseError, TimeoutError), 1.0, str, self.waits.append, sleep or _no_sleep)
         self.sink = ArchiveSink(
@@ -327,7 +327,7 @@ class Worker:
         self.positions = group | await self.sink.assigned(group)
 
     def revoke(self) -> None:
-        """The worker is told that its partitions are no longer its own."""
+        """Notify the worker that its partitions are revoked."""
         self.generation = -1
         self.positions = {}
 
@@ -372,7 +372,7 @@ class Worker:
         await self.sink.flush_if_due()
 
     async def run(self, most: int = 3) -> None:
-        """A worker's life: assigned, everything received, the rest flushed when it is old."""
+        """A worker's life: assignment, receiving everything, flushing the rest by age."""
         await self.assign()
         await self.drain(most)
 
@@ -382,7 +382,7 @@ async def _no_sleep(_: float) -> None:
 
 
 async def run_until_loaded(kafka: MemoryKafka, warehouse: MemoryWarehouse, *, most: int = 3) -> None:
-    """New workers, as a service manager starts them, until one has drained everything; gaps end one."""
+    """Start new workers, as a service manager does, until one has loaded everything; a gap ends a worker."""
     for _ in range(30):
         warehouse.end_sessions()  # of those that have died
         try:

@@ -27,7 +27,7 @@ from tests.support.ports import free_port
 from tests.support.rig import PATIENCE_S, STOPPED_AT_A_GAP, Rig, wait_healthy
 
 OFFSETS = "select loaded_by, loaded_at, kafka_topic, kafka_partition, next_offset from RAW.LOAD_OFFSETS order by 3, 4"
-"""Who loaded what, and when."""
+"""Which worker loaded which offsets, and when."""
 FAULTY = "tests.support.archive_with_a_fault"
 QUICK = {
     "F1STREAM_ARCHIVE_FLUSH_ROWS": "8000",
@@ -54,13 +54,13 @@ class ArchiveRig(Rig):
         await asyncio.to_thread(lambda: list(create(self.warehouse, self.settings.snowflake_database)))
 
     async def start_warehouse(self, *options: str) -> None:
-        """The warehouse, on the data it had."""
+        """Start the warehouse on its existing data."""
         port = self.settings.embedded_warehouse_port
         self.server = self._popen([*warehouse.command(self.home / "data", port), *options], "warehouse")
         await asyncio.to_thread(warehouse.wait_until_up, self.server, port)
 
     def kill_warehouse(self) -> None:
-        """SIGKILL it; what is committed is in its files."""
+        """SIGKILL the warehouse; committed data are in its files."""
         assert self.server is not None
         self.server.kill()
         self.server.wait()
@@ -75,12 +75,12 @@ class ArchiveRig(Rig):
         return process
 
     async def ready(self, process: subprocess.Popen[bytes]) -> None:
-        """Return when that worker is."""
+        """Return when that worker is ready."""
         port = next(port for known, port in self.archives if known is process)
         await wait_healthy(port, process)
 
     async def until_loaded(self, within_s: float = PATIENCE_S) -> None:
-        """Return when everything in the topics is loaded; a worker that stopped to be restarted is restarted."""
+        """Return when everything in the topics is loaded; restarts a worker that ended to be restarted."""
         loader = Loader(self.warehouse, "")
         async with asyncio.timeout(within_s):
             while True:
@@ -118,7 +118,7 @@ class ArchiveRig(Rig):
                 await asyncio.sleep(0.1)
 
     async def delete_topics(self, *names: str) -> None:
-        """Return when the broker has them no longer."""
+        """Return when the broker has deleted them."""
         admin = AIOKafkaAdminClient(**self.settings.kafka_client())
         await admin.start()
         try:
@@ -130,7 +130,7 @@ class ArchiveRig(Rig):
             await admin.close()
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Ask the warehouse."""
+        """Query the warehouse."""
         return self.warehouse.rows(sql)
 
     def assert_exact(self, items: Iterable[OutgoingRecord], *, letters: int = 0) -> None:

@@ -1,7 +1,7 @@
-"""An archive worker to which something happens. ``FAULT`` says what: ``step:when:nth:what``.
+"""An archive worker with a fault, given by variable ``FAULT`` as ``step:when:nth:what``.
 
-``step`` is one of the loader's (put, compare_and_set, copy, commit), ``when`` before or after it, ``nth`` the how
-manyth time (from 1), ``what`` the signal that it then sends to itself, or the file for which it then waits.
+``step`` is a step of the loader (put, compare_and_set, copy, commit), ``when`` before or after it, ``nth`` which
+execution of it (from 1), ``what`` the signal that the worker sends to itself, or the file for which it waits.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def faulty(*arguments: Any) -> Any:
 
 
 def fault() -> None:
-    """What happens."""
+    """Cause the fault."""
     if what.startswith("SIG"):
         os.kill(os.getpid(), getattr(signal, what))
     while not what.startswith("SIG") and not Path(what).exists():

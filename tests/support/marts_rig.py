@@ -1,4 +1,4 @@
-"""A warehouse with recorded sessions and seasons in it, and dbt on it."""
+"""A warehouse with recorded sessions and seasons, and dbt on it."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from tests.support.jolpica_server import JolpicaServer
 
 
 def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:
-    """dbt in a process of its own, as a job has it: in ours it would leave its handlers on every logger."""
+    """Run dbt in a child process, as a job does: in this process it would leave handlers on every logger."""
     command = [sys.executable, "-m", "f1stream.marts.project", *arguments]
     return subprocess.run(command, env={**os.environ, **settings.environment()}, check=False).returncode == 0
 
 
 @dataclass
 class MartsRig:
-    """The warehouse, what is loaded into it without Kafka, and dbt."""
+    """The warehouse, loading into it without Kafka, and dbt."""
 
     settings: Settings
     offset: int = 0
@@ -60,7 +60,7 @@ class MartsRig:
         return self.warehouse.rows(sql)
 
     def publish(self, session: Session, epoch: int, source: str, to_ms: int | None = None) -> None:
-        """A run of a session into the raw tables, as the archive worker would have loaded it."""
+        """Load a run of a session into the raw tables, as the archive worker does."""
         messages = [
             message.model_copy(update={"source": source}) if isinstance(message, SessionInfo) else message
             for message in session.messages
@@ -82,7 +82,7 @@ class MartsRig:
         self.offset += 1
 
     def sync(self, server: JolpicaServer, seasons: list[int], now: datetime) -> SyncReport:
-        """Seasons from a local API."""
+        """Sync seasons from a local API."""
 
         async def work() -> SyncReport:
             settings = self.settings.model_copy(update={"jolpica_url": server.url, "jolpica_retry_seconds": 0.05})
@@ -92,7 +92,7 @@ class MartsRig:
         return asyncio.run(work())
 
     def dbt(self, name: str, *arguments: str) -> bool:
-        """Run dbt and keep what it said under ``name``."""
+        """Run dbt and keep its results under ``name``."""
         began = time.monotonic()
         succeeded = run_dbt(self.settings, arguments)
         file = self.target / "run_results.json"
@@ -103,11 +103,11 @@ class MartsRig:
 
     @property
     def target(self) -> Path:
-        """Where dbt writes."""
+        """dbt's target folder."""
         return self.settings.home / "dbt" / "target"
 
     def marts(self, but: frozenset[str] = frozenset()) -> dict[str, list[dict[str, Any]]]:
-        """Every row of every mart but the samples, without the columns of ``but``."""
+        """The rows of all marts except ``telemetry``, without the columns of ``but``."""
         names = [row["t"] for row in self.rows(
             "select lower(table_name) as t from information_schema.tables where table_schema = 'MARTS'"
         )]  # fmt: skip

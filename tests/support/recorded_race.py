@@ -21,7 +21,7 @@ SHELF_BYTES = 2**28
 
 
 def recorded(folder: Path) -> Feed:
-    """Everything of a recorded session, as a server has it that has read all topics."""
+    """A recorded session as a server has it after reading all topics."""
     feed = Feed(TapeStore(SHELF_BYTES))
     feed.connected = feed.caught_up = True
     session = read_archive(folder)
@@ -39,23 +39,25 @@ def recorded(folder: Path) -> Feed:
 
 def records(key: str, made: list[SessionHeader | Frame]) -> list[FramesRecord]:
     """Heads and frames as records of topic ``frames``."""
-    done: list[FramesRecord] = []
+    found: list[FramesRecord] = []
     batch: list[Frame] = []
 
     def flush() -> None:
         if batch:
             keys = frozenset(frame.t // 200 for frame in batch if frame.kind == "key")
             value = topics.encode_frames(batch)
-            done.append(FramesRecord(key, "frames", EPOCH, batch[0].t // 200, keys, value, batch[-1].t))
+            found.append(FramesRecord(key, "frames", EPOCH, batch[0].t // 200, keys, value, batch[-1].t))
             batch.clear()
 
     for each in made:
         if isinstance(each, SessionHeader):
             flush()
-            done.append(FramesRecord(key, "head", EPOCH, each.t // 200, frozenset(), topics.encode_frames([each]), 0))
+            found.append(
+                FramesRecord(key, "head", EPOCH, each.t // 200, frozenset(), topics.encode_frames([each]), 0)
+            )
         else:
             batch.append(each)
             if len(batch) == BATCH:
                 flush()
     flush()
-    return done
+    return found

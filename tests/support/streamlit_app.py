@@ -1,4 +1,4 @@
-"""Modules of the Streamlit app: a folder that is uploaded to Snowflake, not a package."""
+"""Imports modules of the Streamlit app, whose folder is uploaded to Snowflake and is not a package."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Streamlit's AppTest on the app, for tests in another environment: requests are read and answers written by line.
+"""Runs Streamlit's AppTest on the app for tests in another environment; a request and an answer per line.
 
 A request is ``{"choices": {label of a selector: the option to take}}``; one with ``"environment": {name: value}``
-starts the app as a new process of that environment would, without its seconds of imports. The answer is what the app
-shows. Run in .venv-streamlit; it imports nothing of the project.
+restarts the app as a new process with that environment would, without the seconds of imports. The answer is what the
+app shows. It runs in .venv-streamlit and imports nothing of the project.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def shown(app: AppTest) -> dict[str, Any]:
 
 
 def choose(app: AppTest, label: str, option: str) -> None:
-    """As a click would."""
+    """Choose an option, as a click does."""
     if label == "view":
         app.radio[0].set_value(option).run()
         return
@@ -43,7 +43,7 @@ def choose(app: AppTest, label: str, option: str) -> None:
 
 
 def started(environment: dict[str, str]) -> AppTest:
-    """The app, without anything that it had cached."""
+    """The app without cached results."""
     os.environ.update(environment)
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -51,7 +51,7 @@ def started(environment: dict[str, str]) -> AppTest:
 
 
 def main() -> None:
-    """Until there are no more lines."""
+    """Answer requests until the input ends."""
     app = started({})
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,7 +1,7 @@
-"""The archive sink dies, or loses the warehouse or its partitions, at every one of its steps: each row once.
+"""A crash, a lost warehouse or a rebalance at every step of the archive sink: each row is loaded once.
 
-The steps are counted in an undisturbed run of several flushes, with a record that cannot be decoded and one that the
-warehouse refuses; then the run is repeated with a fault at each of them.
+A run without faults counts the steps of several flushes, with a record that cannot be decoded and one that the
+warehouse refuses. Then the run is repeated with a fault at each step.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.support.archive_harness import (
 
 FIRST, SECOND = Partition(topics.MESSAGES, 0), Partition(topics.MESSAGES, 1)
 ENDS_A_PROCESS = (Died, Away, WarehouseError, SequenceGap, asyncio.CancelledError)
-"""What ends a worker when it leaves the sink (see ``exit_on_error``)."""
+"""Exceptions that end a worker when they leave the sink (see ``exit_on_error``)."""
 
 
 def scene() -> tuple[MemoryKafka, MemoryWarehouse]:
@@ -45,16 +45,14 @@ def scene() -> tuple[MemoryKafka, MemoryWarehouse]:
     return kafka, warehouse
 
 
-async def undisturbed() -> list[str]:
+async def gates_without_faults() -> list[str]:
     worker = Worker(*scene())
-    with suppress(
-        Exception
-    ):  # then ``test_without_faults_every_row_is_loaded_once`` fails, and not the collection of tests
+    with suppress(Exception):  # fails in the test without faults, not at collection
         await worker.run()
     return worker.faults.passed
 
 
-GATES = asyncio.run(undisturbed())
+GATES = asyncio.run(gates_without_faults())
 EVERY_GATE = pytest.mark.parametrize("nth", range(len(GATES)), ids=lambda n: f"{n}-{GATES[n]}")
 OF_THE_WAREHOUSE = [
     n
@@ -82,7 +80,7 @@ async def die() -> None:
 
 
 async def lose_the_warehouse() -> None:
-    """Before a step: it is not done. After it: it is done, and its answer is lost."""
+    """Before a step: it is not done. After it: it is done, but its answer is lost."""
     raise Away("no answer")
 
 
@@ -116,7 +114,7 @@ async def test_the_worker_waits_for_a_warehouse_that_is_away(nth: int) -> None:
 
 
 async def until_frozen(worker: Worker, nth: int) -> tuple[asyncio.Task[None], asyncio.Event]:
-    """Start a worker; returns when it stands still at the nth gate, with what wakes it."""
+    """Start a worker that freezes at the nth gate; returns it with a function that wakes it."""
     frozen, wake = asyncio.Event(), asyncio.Event()
 
     async def freeze() -> None:
@@ -130,13 +128,13 @@ async def until_frozen(worker: Worker, nth: int) -> tuple[asyncio.Task[None], as
 
 
 @EVERY_GATE
-@pytest.mark.parametrize("session_ends", [True, False], ids=["its session has ended", "its session goes on"])
+@pytest.mark.parametrize("session_ends", [True, False], ids=["its session has ended", "its session continues"])
 @pytest.mark.parametrize("knows", [True, False], ids=["revoked", "frozen"])
 async def test_of_two_workers_one_loads_each_row(nth: int, *, session_ends: bool, knows: bool) -> None:
-    """The first one stops in mid-step while a second one takes its partitions over; then it goes on.
+    """The first worker freezes in mid-step while a second one takes over its partitions; then it resumes.
 
-    Revoked, it knows that the partitions are not its own. Frozen, it does not. Where its session goes on, it has
-    locked offsets, and wakes when the second one waits for them.
+    If revoked, it knows that it has lost the partitions; if frozen, it does not. If its session continues, it holds
+    locks on the offsets, and wakes when the second one waits for them.
     """
     kafka, warehouse = scene()
     first = Worker(kafka, warehouse)
@@ -157,7 +155,7 @@ async def test_of_two_workers_one_loads_each_row(nth: int, *, session_ends: bool
     wake.set()
     with suppress(*ENDS_A_PROCESS):
         await life
-    assert (warehouse.rows, warehouse.loaded_by, kafka.committed) == loaded, "the first one wrote when it woke"
+    assert (warehouse.rows, warehouse.loaded_by, kafka.committed) == loaded, "the first worker wrote after it woke"
     assert_exact(kafka, warehouse)
 
 
@@ -172,7 +170,7 @@ VALUES = st.lists(st.sampled_from(["good", "bad", "refused", "missing"]), min_si
 
 
 @settings(max_examples=150, deadline=None)
-@example(  # the first record after an assignment is left out
+@example(  # the first record after an assignment is skipped
     lives=[(0, "reassign", 1, 1), (48, "die", 2, 3), (6, "drop", 2, 1)],
     kinds=(["good", "missing", "refused"], ["good", "good", "bad"]),
 )
@@ -211,7 +209,7 @@ async def any_lives(lives: list[tuple[int, str, int, int]], kinds: tuple[list[st
         worker.faults.plan = {gate: fault}
         with suppress(*ENDS_A_PROCESS):
             await worker.run(most)
-            if worker.generation == -1:  # it is assigned the partitions again
+            if worker.generation == -1:  # a rebalance assigns the partitions again
                 await worker.run(most)
     await run_until_loaded(kafka, warehouse)
     assert_exact(kafka, warehouse)

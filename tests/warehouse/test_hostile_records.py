@@ -1,4 +1,4 @@
-"""Any record whatever: the archive loads it or writes its dead letter, in order, and nothing else is lost."""
+"""Fuzzed records: the archive loads each or writes its dead letter, in order, and loses no other record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loader against the embedded warehouse: offsets, gaps, fences, and a transaction that fails at any step."""
+"""The loader on the embedded warehouse: offsets, gaps, fencing, and a transaction that fails at any step."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.ports import free_port
 
 LAPS = Partition(topics.LAPS, 3)
 ODD = "it's a home [1] at 100%20 #*"
-"""A folder's name with everything that means something in SQL, in an address or in a pattern."""
+"""A folder name with characters that are special in SQL, URLs or glob patterns."""
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_a_table_gains_the_column_of_a_new_field(loader: Loader) -> None:
 def test_a_full_disk_is_an_error_and_loading_continues_when_there_is_space(
     loader: Loader, settings: Settings, lap_messages: list[Any]
 ) -> None:
-    """A file that may not grow stands for the disk: first the file for the stage has no room, then the database."""
+    """A limit on file sizes stands for a full disk: first for the file in the stage, then for the database."""
     loader.begin_at({LAPS: LoadedOffset(0, 0)})
     warehouse, folder = server_of(settings), settings.home / "warehouse"
     for limit, said in (
@@ -220,7 +220,7 @@ STEPS = ["_put", "_compare_and_set", "_copy", "_commit"]
 def test_a_session_that_ends_at_any_step_loads_all_or_nothing_and_the_next_attempt_the_rest(
     loader: Loader, settings: Settings, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch, step: str, when: str
 ) -> None:
-    """Another connection sees everything or nothing, and the same loader can go on, in a session of its own."""
+    """Another connection sees everything or nothing, and the same loader continues in a new session."""
     loader.begin_at({LAPS: LoadedOffset(0, 0)})
     loader.load([batch_of(lap_messages, 0, 2)])
     done = getattr(loader, step)
@@ -251,7 +251,7 @@ def test_a_session_that_ends_at_any_step_loads_all_or_nothing_and_the_next_attem
 def test_of_two_workers_in_a_transaction_one_loads_and_the_other_does_not(
     loader: Loader, settings: Settings, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first has compared and set the offset and then stands still; its session ends before it commits."""
+    """The first worker freezes after it has compared and set the offset; its session ends before it commits."""
     loader.begin_at({LAPS: LoadedOffset(0, 0)})
     copy = loader._copy
     with closing(Warehouse(settings)) as warehouse:
@@ -260,7 +260,7 @@ def test_of_two_workers_in_a_transaction_one_loads_and_the_other_does_not(
         def stand_still(*arguments: Any) -> None:
             frozen, loader.warehouse._connection = loader.warehouse._connection, None
             assert frozen is not None
-            frozen.close(retry=False)  # as the server does with one that is idle
+            frozen.close(retry=False)  # as the server closes an idle session
             assert second.load([batch_of(lap_messages, 0, 3)]) == {"LAPS": 3}
             copy(*arguments)
 

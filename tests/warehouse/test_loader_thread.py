@@ -1,4 +1,4 @@
-"""The loader's calls run in a thread, one at a time, also when nobody waits for one any more."""
+"""The loader's calls run in a thread, one at a time, also after their caller has given up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANYWHERE = Partition("laps", 0)
 
 
 class SlowLoader:
-    """Its ``load`` takes until it is let go, and counts how many calls run at once."""
+    """Its ``load`` blocks until it is released; counts concurrent calls."""
 
     def __init__(self) -> None:
         self.go_on = threading.Event()

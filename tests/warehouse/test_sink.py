@@ -1,4 +1,4 @@
-"""The archive sink: what it loads, refuses, acknowledges and waits for."""
+"""The archive sink: when it flushes, what it refuses and acknowledges, and how it waits for the warehouse."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ async def test_what_the_warehouse_refuses_is_a_dead_letter_and_the_others_are_lo
 
 
 async def test_a_refused_record_is_found_in_few_attempts(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
-    """Of 64 records: 6 halves that are refused, their other halves, and what is left."""
+    """For 64 records: six refused halves, their other halves, and the record itself."""
     kafka.produce(SECOND, *map(good, range(100, 164)))
     warehouse.refused = {good(140)}
     worker = Worker(kafka, warehouse, limits=FlushLimits(1_000, 1_000_000, 10.0))
@@ -153,7 +153,7 @@ async def test_a_dead_letter_that_is_not_delivered_ends_the_worker_before_its_of
     assert_exact(kafka, warehouse)
 
 
-# -- where it begins -----------------------------------------------------------------------------------------------
+# -- where reading starts --------------------------------------------------------------------------------------------
 
 
 async def test_a_committed_offset_that_is_ahead_is_rewound(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
@@ -189,7 +189,7 @@ async def test_a_new_partition_begins_where_its_log_does(kafka: MemoryKafka, war
     kafka.trim(FIRST, 2)
     await Worker(kafka, warehouse).run()
     assert warehouse.values(FIRST) == [good(n) for n in range(2, 6)]
-    assert not kafka.letters(), "nobody has promised what was deleted before"
+    assert not kafka.letters(), "records deleted before the first load are not counted as lost"
 
 
 async def test_a_recreated_topic_is_loaded_as_another_incarnation(
@@ -215,7 +215,7 @@ async def test_a_recreated_topic_that_is_shorter_is_another_incarnation(
     assert (warehouse.values(FIRST, 1), len(warehouse.values(FIRST, 0))) == ([good(0)], 6)
 
 
-# -- records that are missing --------------------------------------------------------------------------------------
+# -- missing records ----------------------------------------------------------------------------------------------
 
 
 async def test_records_deleted_before_they_were_loaded_are_a_dead_letter_and_the_others_are_loaded(
@@ -241,7 +241,7 @@ async def test_offsets_that_the_log_never_had_are_skipped(kafka: MemoryKafka, wa
 async def test_a_skipped_record_stops_the_worker_after_loading_the_earlier_ones(
     worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
-    """The restarted one begins at the gap; one that began again before it would stop again, for ever."""
+    """A restarted worker begins at the gap: one that begins before it would stop again and again."""
     await worker.poll(2)
     worker.positions[FIRST] = 3
     with pytest.raises(SequenceGap, match="continues at 3, not at 2"):
@@ -281,7 +281,7 @@ async def test_a_record_delivered_again_is_only_acknowledged(worker: Worker, war
 async def test_offsets_that_go_back_in_the_warehouse_stop_the_worker(
     worker: Worker, warehouse: MemoryWarehouse
 ) -> None:
-    """Somebody has restored a table: what was acknowledged is missing, and only a restart finds it."""
+    """After a table was restored, acknowledged rows are missing; only a restarted worker reads them again."""
     await worker.poll(4)
     warehouse.offsets[FIRST, 0] = LoadedOffset(0, 2)
     with pytest.raises(SequenceGap, match="is loaded to 2, and 4 was next"):
@@ -294,7 +294,7 @@ async def test_offsets_that_go_back_in_the_warehouse_stop_the_worker(
 async def test_while_the_warehouse_is_away_nothing_more_is_received(
     kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
-    """It waits inside of the batch, with backoff, and says for what; Kafka keeps the rest."""
+    """It waits in the middle of the batch, with backoff, and reports the reason; Kafka keeps the rest."""
     pauses: list[float] = []
     reads: list[int] = []
 
@@ -352,7 +352,7 @@ async def test_a_fenced_worker_loads_only_what_the_other_has_not_loaded(
     assert metrics.FENCED._value.get() == fenced + 1
     assert warehouse.values(FIRST) == [good(n) for n in range(6)]
     assert list(warehouse.loaded_by.values()) == [worker.name]
-    assert "Another worker has loaded records of ours" in str(worker.waits)
+    assert "Another worker has loaded these records" in str(worker.waits)
 
 
 async def test_records_of_revoked_partitions_are_neither_loaded_nor_acknowledged(
@@ -373,7 +373,7 @@ async def test_a_batch_of_an_earlier_assignment_is_dropped(worker: Worker, wareh
 
 
 async def test_a_record_of_an_earlier_assignment_makes_no_dead_letter(worker: Worker, kafka: MemoryKafka) -> None:
-    """The partition's new owner refuses it."""
+    """The partition's new owner rejects it."""
     await worker.deliver([Delivered(Message(*FIRST, 0, b"no JSON"))], generation=-7)
     assert not kafka.letters()
 
@@ -381,7 +381,7 @@ async def test_a_record_of_an_earlier_assignment_makes_no_dead_letter(worker: Wo
 async def test_reassigned_partitions_continue_after_what_the_other_worker_has_loaded(
     worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
-    """Nothing is left of the first assignment, in which two records were buffered."""
+    """The two records buffered in the first assignment are dropped."""
     await worker.poll(2)
     worker.revoke()
     await Worker(kafka, warehouse).run()
@@ -395,7 +395,7 @@ async def test_reassigned_partitions_continue_after_what_the_other_worker_has_lo
 async def test_records_received_during_a_flush_wait_for_its_end(
     worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
-    """The flush is one by age, in another task than the one that receives."""
+    """The flush is due by age and runs in another task than the one that receives."""
     go_on, flushing = asyncio.Event(), asyncio.Event()
 
     async def wait() -> None:

@@ -1,4 +1,4 @@
-"""Whether a log is still the one that was loaded, from the record at the last loaded offset."""
+"""Detection of a deleted and recreated topic by the record at the last loaded offset."""
 
 from __future__ import annotations
 

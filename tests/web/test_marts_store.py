@@ -6,7 +6,7 @@ from tests.support.page_marts import BUILT_MS, result, season
 from web.marts_store import MartsStore
 
 
-def test_what_was_kept_is_the_record_and_the_later_one_of_a_key_is_shown() -> None:
+def test_the_latest_record_of_a_key_is_stored_unchanged() -> None:
     results = MartsStore()
     results.put(result())
     results.put(season())
@@ -20,7 +20,7 @@ def test_what_was_kept_is_the_record_and_the_later_one_of_a_key_is_shown() -> No
     assert topics.decode_marts(kept.value) == revised
 
 
-def test_another_value_has_another_tag_and_the_same_one_the_same() -> None:
+def test_equal_values_have_equal_etags_and_others_differ() -> None:
     first, second = MartsStore(), MartsStore()
     for results, record in ((first, result()), (second, result()), (second, result(session="other", rows=[]))):
         results.put(record)
@@ -43,7 +43,7 @@ def test_the_version_changes_with_every_record_of_a_build_and_only_then() -> Non
     assert results.version == versions[-1]
 
 
-def test_only_so_many_keys_are_kept_and_the_longest_untold_goes() -> None:
+def test_keys_are_limited_and_the_least_recently_updated_is_dropped() -> None:
     results = MartsStore(sessions=2, seasons=2)
     for name in ("a", "b", "a", "c"):
         results.put(result(session=name))

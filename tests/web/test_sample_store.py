@@ -20,11 +20,11 @@ def read(**changes: object) -> bytes:
     return orjson.dumps({name: value for name, value in (BODY | changes).items() if value is not ...})
 
 
-def test_a_packet_is_kept_as_columns() -> None:
+def test_a_packet_is_stored_as_columns() -> None:
     found = decode_packet(KEY, HEADERS, read(drs=[None, 12]))
     assert (found.session_key, found.car, found.run_id, found.seq) == ("test_race", "4", 1, 3)
-    told = {name: list(column) for (name, _), column in zip(COLUMNS, found.columns, strict=True)}
-    assert told == {
+    columns = {name: list(column) for (name, _), column in zip(COLUMNS, found.columns, strict=True)}
+    assert columns == {
         "t": [200, 600], "x": [1.0, 2.0], "y": [3.5, 4.0], "speed": [100.25, 101.0], "throttle": [100, 104],
         "brake": [1, 0], "gear": [3, 4], "drs": [UNKNOWN_DRS, 12],
     }  # fmt: skip
@@ -34,7 +34,7 @@ def test_a_car_without_drs_has_none() -> None:
     assert list(decode_packet(KEY, HEADERS, read()).columns[-1]) == [UNKNOWN_DRS, UNKNOWN_DRS]
 
 
-def test_corrupt_car_data_becomes_the_nearest_that_a_byte_holds() -> None:
+def test_corrupt_car_data_is_clipped_to_a_byte() -> None:
     found = decode_packet(KEY, HEADERS, read(gear=[-1, 300], throttle=[-3.0, 900.0]))
     assert (list(found.columns[6]), list(found.columns[4])) == ([0, 255], [0, 255])
 
@@ -52,12 +52,12 @@ def test_corrupt_car_data_becomes_the_nearest_that_a_byte_holds() -> None:
         (read(session_time_ms=[1, 2**40]), "has an invalid value"),
     ],
 )
-def test_a_packet_that_is_none_is_refused_with_the_reason(value: bytes | None, reason: str) -> None:
+def test_an_invalid_packet_is_refused_with_the_reason(value: bytes | None, reason: str) -> None:
     with pytest.raises(BadRecord, match=reason):
         decode_packet(KEY, HEADERS, value)
 
 
-def test_a_lap_is_the_stretch_of_samples_between_two_times_also_across_chunks() -> None:
+def test_a_lap_is_the_samples_between_two_times_also_across_chunks() -> None:
     telemetry, at = SampleStore(), 0
     for seq in range(30):
         telemetry.append(packet("4", seq, at, 500))
@@ -79,12 +79,12 @@ def test_repeats_are_dropped_and_samples_out_of_order_refused() -> None:
     assert telemetry.append(packet("4", 0, 0, 10)) == 10
     assert telemetry.append(packet("4", 0, 0, 10)) == 0
     assert telemetry.append(packet("4", 1, 5_000, 0)) == 0, "a silent car's packet"
-    with pytest.raises(BadRecord, match="before the car's last one at 1800 ms"):
+    with pytest.raises(BadRecord, match="before the car's last sample at 1800 ms"):
         telemetry.append(packet("4", 2, 1_000, 3))
     assert len(telemetry.lap("4", 0, 9_999).t) == 10
 
 
-def test_looking_at_samples_does_not_stop_them_from_growing() -> None:
+def test_reading_samples_does_not_stop_their_columns_from_growing() -> None:
     telemetry = SampleStore()
     telemetry.append(packet("4", 0, 0, 10))
     seen = telemetry.lap("4", 0, 9_999)

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from aiohttp import web
+from pydantic import Field
 
 from models.frame import FRAME_MS
+from web.api.operation import INTEGER, SESSION_PATH, Parameter, Routes, Schema, get
 from web.api.requests import SessionQuery, integer_parameter, parse_head, session_query
 from web.api.responses import bad_request, json_response
-from web.feed import Feed
 from web.gap_columns import GAPS, PLACES, UNKNOWN, GapColumns
-from web.tape import KeyframeGroup
+from web.keyframe_group import KeyframeGroup
 
 STEP_MS = 1_000
 POINTS = 2_000
@@ -22,16 +23,41 @@ POINTS = 2_000
 COLUMNS = GAPS + PLACES
 
 
-class GapRoutes:
+class CarGapsSchema(Schema):
+    """Columns of a car."""
+
+    gap: list[int | None]
+    interval: list[int | None]
+    laps_down: list[int | None]
+    position: list[int | None]
+
+
+class GapsSchema(Schema):
+    """Columns by car, each as long as `t`."""
+
+    step_ms: int = Field(ge=FRAME_MS)
+    t: list[int] = Field(max_length=POINTS)
+    cars: dict[str, CarGapsSchema]
+    """By driver number."""
+
+
+class GapRoutes(Routes):
     """``gaps?from=&to=&step=``."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes."""
-        return [web.get("/api/sessions/{key}/gaps", self.gaps)]
-
+    @get(
+        f"{SESSION_PATH}/gaps",
+        tag="session",
+        summary="Gap, interval, laps down and position over time",
+        description=f"From the pictures every `step` ms between `from` and `to`, at most {POINTS:,} of them: 400 for "
+        "more. Times after `at` or outside the tape are left out.",
+        parameters=(
+            Parameter("from", INTEGER, "Session ms; the first picture by default. At most `to`."),
+            Parameter("to", INTEGER, "Session ms; the last picture by default."),
+            Parameter("step", INTEGER | {"minimum": FRAME_MS, "default": STEP_MS}, "Session ms between two points."),
+        ),
+        answer=GapsSchema,
+        returns="Columns by car, each as long as `t`.",
+    )
     async def gaps(self, request: web.Request) -> web.Response:
         """Gap, interval, laps down and position of every car, every ``step`` ms of session time."""
         query = session_query(self._feed, request)
@@ -73,7 +99,7 @@ def _answer(step: int, blocks: list[Block]) -> web.Response:
 
 
 def _times(query: SessionQuery, request: web.Request) -> range:
-    span = query.tape.range()
+    span = query.tape.span()
     assert span is not None  # noqa: S101 - there is a picture
     unit = "milliseconds of session time"
     first, last, step = (integer_parameter(request, name, unit) for name in ("from", "to", "step"))

@@ -9,31 +9,34 @@ from aiohttp import web
 
 from models import Season, SessionInfo, SessionResult
 from models.session_type import is_grand_prix, is_race
+from web.api.marts_schemas import (
+    ChampionshipSchema,
+    ResultSchema,
+    SeasonAroundSchema,
+    SeasonSchema,
+    SeasonsSchema,
+    SeasonSummarySchema,
+)
+from web.api.operation import SESSION_PATH, Routes, get
 from web.api.requests import SessionQuery, session_query
-from web.api.responses import bad_request, json_response, not_found
-from web.feed import Feed
+from web.api.responses import API_PREFIX, bad_request, json_response, model_response, not_found
 from web.marts_store import EncodedRecord
 from web.season import championship_at, day_of, season_at
 
 YEAR = re.compile(r"[1-9][0-9]{3}", re.ASCII)
 
 
-class MartRoutes:
+class MartRoutes(Routes):
     """``result`` of a session, the ``season`` around it, its ``championship``, and ``/api/seasons``."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes."""
-        return [
-            web.get("/api/sessions/{key}/result", self.result),
-            web.get("/api/sessions/{key}/season", self.around),
-            web.get("/api/sessions/{key}/championship", self.championship),
-            web.get("/api/seasons", self.seasons),
-            web.get("/api/seasons/{year}", self.season),
-        ]
-
+    @get(
+        f"{SESSION_PATH}/result",
+        tag="marts",
+        summary="The result of a session that has ended",
+        description="404 when it had not ended at `at`, and until the marts have been built with it.",
+        answer=ResultSchema,
+        returns="The result.",
+    )
     async def result(self, request: web.Request) -> web.Response:
         """The result of a session that has ended (``models.SessionResult``), once the marts have it."""
         key = request.match_info["key"]
@@ -46,6 +49,18 @@ class MartRoutes:
             raise not_found(f"the marts have no result of session {key!r}; they are built after a session")
         return encoded_response(record)
 
+    @get(
+        f"{SESSION_PATH}/season",
+        tag="marts",
+        summary="The season around a session",
+        operation_id="seasonAround",
+        description="The standings before the session's event, and the results of the rounds before it. The event "
+        "itself and later ones have only their calendar entry; the event's own result and the standings with it come "
+        "when the session is its race and had ended at `at`. 404 for a simulated session, and when the marts do not "
+        "have the season.",
+        answer=SeasonAroundSchema,
+        returns="The season.",
+    )
     async def around(self, request: web.Request) -> web.Response:
         """The season around a session, without spoilers."""
         query = session_query(self._feed, request)
@@ -54,6 +69,16 @@ class MartRoutes:
         result = self._feed.marts.session(query.tape.session_key) if over else None
         return json_response(season_at(season, info, _result(result.value) if result else None, over))
 
+    @get(
+        f"{SESSION_PATH}/championship",
+        tag="marts",
+        summary="The championships if the session ended in its current order",
+        description="The standings before the session's event, and the points for the order of the cars at `at`, "
+        "with the penalties that were not served yet. For races and sprints; 404 for other and for simulated "
+        "sessions, and when the marts do not have the season.",
+        answer=ChampionshipSchema,
+        returns="Drivers and constructors.",
+    )
     async def championship(self, request: web.Request) -> web.Response:
         """The championships if a race or sprint ended in its current order."""
         query = session_query(self._feed, request)
@@ -76,16 +101,33 @@ class MartRoutes:
             raise not_found(f"the marts have no season {year} yet; /api/seasons lists those they have")
         return info, _season(record.value)
 
+    @get(
+        f"{API_PREFIX}seasons",
+        tag="marts",
+        summary="Every season of the marts, the newest first",
+        answer=SeasonsSchema,
+        returns="The seasons.",
+    )
     async def seasons(self, _: web.Request) -> web.Response:
         """Every season of the marts, the newest first."""
-        return json_response(
-            {
-                "seasons": [
-                    {"season": year, "built_ms": record.built_ms} for year, record in self._feed.marts.seasons()
+        return model_response(
+            SeasonsSchema(
+                seasons=[
+                    SeasonSummarySchema(season=year, built_ms=record.built_ms)
+                    for year, record in self._feed.marts.seasons()
                 ]
-            }
+            )
         )
 
+    @get(
+        f"{API_PREFIX}seasons/{{year}}",
+        tag="marts",
+        summary="A whole season, with the result of every race and the standings after it",
+        description="As the marts have it today. A client that follows a session at its own time requests the "
+        "session's `season` instead.",
+        answer=SeasonSchema,
+        returns="The season.",
+    )
     async def season(self, request: web.Request) -> web.Response:
         """A season by rounds, with the standings after each (``models.Season``)."""
         if not YEAR.fullmatch(request.match_info["year"]):

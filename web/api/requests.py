@@ -57,7 +57,7 @@ class SessionQuery:
 
     def picture(self) -> dict[str, Any]:
         """The whole picture at that time. Raises ApiError before the first picture."""
-        span = self.tape.range()
+        span = self.tape.span()
         if span is None:
             raise not_found(f"session {self.tape.session_key!r} has no picture yet")
         picture = self.tape.state_at(self.until)

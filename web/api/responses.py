@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from aiohttp import ETag, web
+from pydantic import BaseModel
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,11 @@ def bad_request(sentence: str) -> ApiError:
 def json_response(body: Any, status: int = 200) -> web.Response:
     """A JSON response."""
     return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+def model_response(body: BaseModel, status: int = 200) -> web.Response:
+    """A JSON response from a model; for large answers use ``json_response``."""
+    return json_response(body.model_dump(), status)
 
 
 def json_list(name: str, entries: list[bytes], **fields: Any) -> web.Response:

@@ -16,7 +16,7 @@ from web.api.telemetry import TelemetryRoutes
 from web.feed import Feed
 from web.metrics import Metrics
 
-PARTS = (
+FROM_FEED = (
     SessionRoutes,
     LapRoutes,
     StintRoutes,
@@ -26,14 +26,15 @@ PARTS = (
     MessageRoutes,
     MartRoutes,
 )
-"""Each takes a feed and lists its routes."""
+"""Handlers that need a feed only, in the order of the API's description."""
+ALL = (*FROM_FEED, ServiceRoutes)
 
 
 class Api:
     """The API's handlers. Answers are JSON, errors ``{"error": "a sentence"}``."""
 
     def __init__(self, feed: Feed, metrics: Metrics) -> None:
-        self._parts = [*(part(feed) for part in PARTS), ServiceRoutes(feed, metrics)]
+        self._parts = [*(part(feed) for part in FROM_FEED), ServiceRoutes(feed, metrics)]
 
     def routes(self) -> list[web.RouteDef]:
         """Every route. They need ``web.api.responses.api_middleware``."""

@@ -8,23 +8,48 @@ import numpy as np
 from aiohttp import web
 
 from f1stream.race.compare import Driven, Samples
+from web.api.operation import INTEGER, SESSION_PATH, Parameter, Routes, Schema, get
 from web.api.requests import SessionQuery, integer_parameter, required, session_query
 from web.api.responses import json_response, not_found
-from web.feed import Feed
 from web.history import Entry
 from web.sample_store import UNKNOWN_DRS
 
 
-class TelemetryRoutes:
+class TelemetrySchema(Schema):
+    """The samples of a lap, column by column."""
+
+    car: str
+    lap: int
+    start_ms: int
+    end_ms: int
+    t: list[int]
+    x: list[int]
+    y: list[int]
+    speed: list[float]
+    throttle: list[int | None]
+    """Per cent."""
+    brake: list[bool]
+    gear: list[int]
+    """As recorded; corrupt car data has other values than 0 to 8."""
+    drs: list[int | None]
+    """The feed's codes: 10, 12 and 14 are open."""
+
+
+class TelemetryRoutes(Routes):
     """``telemetry?car=&lap=``."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-
-    def routes(self) -> list[web.RouteDef]:
-        """The routes."""
-        return [web.get("/api/sessions/{key}/telemetry", self.telemetry)]
-
+    @get(
+        f"{SESSION_PATH}/telemetry",
+        tag="session",
+        summary="A car's samples of a lap",
+        description="Only of a lap that was known at `at`. Columns are empty when there are no samples.",
+        parameters=(
+            Parameter("car", {"type": "string", "minLength": 1}, "Driver number.", "4", required=True),
+            Parameter("lap", INTEGER, example=23, required=True),
+        ),
+        answer=TelemetrySchema,
+        returns="The samples, column by column.",
+    )
     async def telemetry(self, request: web.Request) -> web.Response:
         """The samples from the start of a lap to its end, column by column."""
         query = session_query(self._feed, request)

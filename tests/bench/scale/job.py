@@ -37,7 +37,7 @@ class Car:
 
     @classmethod
     def restore(cls, key: bytes, kept: bytes | None) -> Car:
-        """From what ``dump`` gave; None begins anew."""
+        """From the value of ``dump``; None for a new driver."""
         number = topics.session_of(key)[1]
         if kept is None:
             return cls(DriverJoin(number))
