@@ -136,7 +136,7 @@ def check_run_id(run_id: int, published_s: float) -> None:
 
 
 MOST = MOST_INT64
-"""Later than any session time."""
+"""Greatest number of a record or header; later than any session time."""
 MAX_AHEAD_MS = 3_600_000
 """A run id (Unix ms) this long after its record's Kafka timestamp is refused."""
 _MOST = {"emitted_ms": LONGEST_MS, "seq": MOST_SEQ, "laps": MOST_SEQ, "messages": MOST_SEQ}
