@@ -100,8 +100,8 @@ def needles(value: str) -> Iterator[bytes]:
             continue
         yield begin
         for shift in range(3):  # where it begins within three bytes
-            told = base64.b64encode(b"\0" * shift + begin)
-            yield told[4 if shift else 0 : len(begin) // 3 * 4]
+            encoded = base64.b64encode(b"\0" * shift + begin)
+            yield encoded[4 if shift else 0 : len(begin) // 3 * 4]
 
 
 def without(environment: dict[str, str], *names: str) -> dict[str, str]:
@@ -115,7 +115,13 @@ class Witness:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+<<<<<<< /tmp/tmpqfzmjn8d
+        self.outputs: dict[str, bytes] = {}
+||||||| /tmp/tmpwle5dbt2
         self.told: dict[str, bytes] = {}
+=======
+        self.seen: dict[str, bytes] = {}
+>>>>>>> /tmp/tmp947vc5jn
         """What was printed and answered, by what it is."""
         self.command_lines: set[str] = set()
         self.aws = {f"AWS_{name}": secrets.token_hex(20) for name in ("SECRET_ACCESS_KEY", "SESSION_TOKEN")}
@@ -172,8 +178,16 @@ class Witness:
                 then(given)
         finally:
             stop(process, within_s=20)
+<<<<<<< /tmp/tmpqfzmjn8d
+        self.outputs[name] = log.read_bytes()
+        assert self.outputs[name], f"{name} printed nothing"
+||||||| /tmp/tmpwle5dbt2
         self.told[name] = log.read_bytes()
         assert self.told[name], f"{name} said nothing"
+=======
+        self.seen[name] = log.read_bytes()
+        assert self.seen[name], f"{name} said nothing"
+>>>>>>> /tmp/tmp947vc5jn
         return log.read_text(errors="replace")
 
     def get(self, url: str) -> str:
@@ -183,14 +197,34 @@ class Witness:
         except urllib.error.HTTPError as refused:
             answer = refused
         with answer:
+<<<<<<< /tmp/tmpqfzmjn8d
+            self.outputs[url] = str(answer.headers).encode() + answer.read()
+        return self.outputs[url].decode(errors="replace")
+||||||| /tmp/tmpwle5dbt2
             self.told[url] = str(answer.headers).encode() + answer.read()
         return self.told[url].decode(errors="replace")
+=======
+            self.seen[url] = str(answer.headers).encode() + answer.read()
+        return self.seen[url].decode(errors="replace")
+>>>>>>> /tmp/tmp947vc5jn
 
     def leaks(self) -> list[str]:
         """Which secret is in what."""
+<<<<<<< /tmp/tmpqfzmjn8d
+        seen = {**self.outputs, **{f"the command line {line[:60]}": line.encode() for line in self.command_lines}}
+||||||| /tmp/tmpwle5dbt2
         seen = {**self.told, **{f"the command line {line[:60]}": line.encode() for line in self.command_lines}}
+=======
+        seen = {**self.seen, **{f"the command line {line[:60]}": line.encode() for line in self.command_lines}}
+>>>>>>> /tmp/tmp947vc5jn
         files = {str(path.relative_to(self.folder)): path for path in self.folder.rglob("*") if path.is_file()}
+<<<<<<< /tmp/tmpqfzmjn8d
+        assert files or self.outputs
+||||||| /tmp/tmpwle5dbt2
         assert files or self.told
+=======
+        assert files or self.seen
+>>>>>>> /tmp/tmp947vc5jn
         seen |= {name: path.read_bytes() for name, path in files.items()}
         pattern = re.compile(b"|".join(map(re.escape, self._secret)))
         return sorted({f"{self._secret[found]} in {where}" for where, text in seen.items()
@@ -462,8 +496,16 @@ def test_what_is_refused_is_not_shown(
         formats = itertools.cycle(("json", "text"))
 
         def run(environment: dict[str, str], *command: str, **how: Any) -> Callable[[], Any]:
+<<<<<<< /tmp/tmpqfzmjn8d
+            variables = environment | {"F1STREAM_LOG_FORMAT": next(formats)}
+            return lambda: witness.run(*command, **how, **variables)
+||||||| /tmp/tmpwle5dbt2
             told = environment | {"F1STREAM_LOG_FORMAT": next(formats)}
             return lambda: witness.run(*command, **how, **told)
+=======
+            given = environment | {"F1STREAM_LOG_FORMAT": next(formats)}
+            return lambda: witness.run(*command, **how, **given)
+>>>>>>> /tmp/tmp947vc5jn
 
         all_at_once(
             run(without(right, *ONLY["password"]), "dbt", "debug", ends_with=1),
@@ -490,21 +532,31 @@ def test_what_is_refused_is_not_shown(
 UNCAUGHT = """
 from f1stream import logs
 from f1stream.settings import Settings
+<<<<<<< /tmp/tmpqfzmjn8d
+settings = Settings(_env_file=None)
+logs.configure("test", settings)
+kafka, warehouse = settings.kafka_client(), settings.warehouse_client()
+raise RuntimeError(f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}")
+||||||| /tmp/tmpwle5dbt2
 told = Settings(_env_file=None)
 logs.configure("test", told)
 kafka, warehouse = told.kafka_client(), told.warehouse_client()
 raise RuntimeError(f"{told!r} {told} {told.model_dump()} {told.model_dump_json()}")
+=======
+own = Settings(_env_file=None)
+logs.configure("test", own)
+kafka, warehouse = own.kafka_client(), own.warehouse_client()
+raise RuntimeError(f"{own!r} {own} {own.model_dump()} {own.model_dump_json()}")
+>>>>>>> /tmp/tmp947vc5jn
 """
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_an_error_that_nobody_caught_shows_the_settings_without_their_secrets(
-    witness: Witness, log_format: str
-) -> None:
+def test_an_uncaught_error_shows_the_settings_without_their_secrets(witness: Witness, log_format: str) -> None:
     given = witness.keep_secret(marked()) | {"F1STREAM_LOG_FORMAT": log_format}
     given |= SNOWFLAKE | {"F1STREAM_BROKER_SECURITY": "SASL_PLAINTEXT", "F1STREAM_BROKER_USER": "lando"}
-    told = witness.run("-c", UNCAUGHT, ends_with=1, **given)
-    assert "RuntimeError" in told and "Traceback" in told and "lando" in told
+    output = witness.run("-c", UNCAUGHT, ends_with=1, **given)
+    assert "RuntimeError" in output and "Traceback" in output and "lando" in output
     assert witness.leaks() == []
 
 
@@ -512,8 +564,8 @@ def test_a_wrong_setting_is_named_and_no_value_is_shown(witness: Witness) -> Non
     """Neither the secrets beside it, nor the wrong value: it may be a secret under a wrong name."""
     given = witness.keep_secret(marked())
     misplaced = witness.keep_secret({"broker_security": secrets.token_hex(20), "web_port": secrets.token_hex(20)})
-    told = witness.run("topics", ends_with=UNAVAILABLE, **given, **misplaced)
-    assert "F1STREAM_BROKER_SECURITY" in told and "F1STREAM_WEB_PORT" in told
+    output = witness.run("topics", ends_with=UNAVAILABLE, **given, **misplaced)
+    assert "F1STREAM_BROKER_SECURITY" in output and "F1STREAM_WEB_PORT" in output
     assert witness.leaks() == []
 
 
@@ -521,8 +573,20 @@ def test_help_shows_no_setting(witness: Witness, monkeypatch: pytest.MonkeyPatch
     for name, value in witness.keep_secret(marked()).items():
         monkeypatch.setenv(name, value)
     for command in commands():
+<<<<<<< /tmp/tmpqfzmjn8d
+        result = CliRunner().invoke(cli.app, [*command.split(), "--help"], env={"COLUMNS": "200"})
+        assert result.exit_code == 0, command
+        witness.outputs[command] = result.output.encode()
+    assert "Usage" in result.output
+||||||| /tmp/tmpwle5dbt2
         told = CliRunner().invoke(cli.app, [*command.split(), "--help"], env={"COLUMNS": "200"})
         assert told.exit_code == 0, command
         witness.told[command] = told.output.encode()
     assert "Usage" in told.output
+=======
+        shown = CliRunner().invoke(cli.app, [*command.split(), "--help"], env={"COLUMNS": "200"})
+        assert shown.exit_code == 0, command
+        witness.seen[command] = shown.output.encode()
+    assert "Usage" in shown.output
+>>>>>>> /tmp/tmp947vc5jn
     assert witness.leaks() == []
