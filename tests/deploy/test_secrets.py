@@ -115,13 +115,7 @@ class Witness:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-<<<<<<< /tmp/tmpqfzmjn8d
         self.outputs: dict[str, bytes] = {}
-||||||| /tmp/tmpwle5dbt2
-        self.told: dict[str, bytes] = {}
-=======
-        self.seen: dict[str, bytes] = {}
->>>>>>> /tmp/tmp947vc5jn
         """What was printed and answered, by what it is."""
         self.command_lines: set[str] = set()
         self.aws = {f"AWS_{name}": secrets.token_hex(20) for name in ("SECRET_ACCESS_KEY", "SESSION_TOKEN")}
@@ -178,16 +172,8 @@ class Witness:
                 then(given)
         finally:
             stop(process, within_s=20)
-<<<<<<< /tmp/tmpqfzmjn8d
         self.outputs[name] = log.read_bytes()
         assert self.outputs[name], f"{name} printed nothing"
-||||||| /tmp/tmpwle5dbt2
-        self.told[name] = log.read_bytes()
-        assert self.told[name], f"{name} said nothing"
-=======
-        self.seen[name] = log.read_bytes()
-        assert self.seen[name], f"{name} said nothing"
->>>>>>> /tmp/tmp947vc5jn
         return log.read_text(errors="replace")
 
     def get(self, url: str) -> str:
@@ -197,34 +183,14 @@ class Witness:
         except urllib.error.HTTPError as refused:
             answer = refused
         with answer:
-<<<<<<< /tmp/tmpqfzmjn8d
             self.outputs[url] = str(answer.headers).encode() + answer.read()
         return self.outputs[url].decode(errors="replace")
-||||||| /tmp/tmpwle5dbt2
-            self.told[url] = str(answer.headers).encode() + answer.read()
-        return self.told[url].decode(errors="replace")
-=======
-            self.seen[url] = str(answer.headers).encode() + answer.read()
-        return self.seen[url].decode(errors="replace")
->>>>>>> /tmp/tmp947vc5jn
 
     def leaks(self) -> list[str]:
         """Which secret is in what."""
-<<<<<<< /tmp/tmpqfzmjn8d
         seen = {**self.outputs, **{f"the command line {line[:60]}": line.encode() for line in self.command_lines}}
-||||||| /tmp/tmpwle5dbt2
-        seen = {**self.told, **{f"the command line {line[:60]}": line.encode() for line in self.command_lines}}
-=======
-        seen = {**self.seen, **{f"the command line {line[:60]}": line.encode() for line in self.command_lines}}
->>>>>>> /tmp/tmp947vc5jn
         files = {str(path.relative_to(self.folder)): path for path in self.folder.rglob("*") if path.is_file()}
-<<<<<<< /tmp/tmpqfzmjn8d
         assert files or self.outputs
-||||||| /tmp/tmpwle5dbt2
-        assert files or self.told
-=======
-        assert files or self.seen
->>>>>>> /tmp/tmp947vc5jn
         seen |= {name: path.read_bytes() for name, path in files.items()}
         pattern = re.compile(b"|".join(map(re.escape, self._secret)))
         return sorted({f"{self._secret[found]} in {where}" for where, text in seen.items()
@@ -496,16 +462,8 @@ def test_what_is_refused_is_not_shown(
         formats = itertools.cycle(("json", "text"))
 
         def run(environment: dict[str, str], *command: str, **how: Any) -> Callable[[], Any]:
-<<<<<<< /tmp/tmpqfzmjn8d
             variables = environment | {"F1STREAM_LOG_FORMAT": next(formats)}
             return lambda: witness.run(*command, **how, **variables)
-||||||| /tmp/tmpwle5dbt2
-            told = environment | {"F1STREAM_LOG_FORMAT": next(formats)}
-            return lambda: witness.run(*command, **how, **told)
-=======
-            given = environment | {"F1STREAM_LOG_FORMAT": next(formats)}
-            return lambda: witness.run(*command, **how, **given)
->>>>>>> /tmp/tmp947vc5jn
 
         all_at_once(
             run(without(right, *ONLY["password"]), "dbt", "debug", ends_with=1),
@@ -532,22 +490,10 @@ def test_what_is_refused_is_not_shown(
 UNCAUGHT = """
 from f1stream import logs
 from f1stream.settings import Settings
-<<<<<<< /tmp/tmpqfzmjn8d
 settings = Settings(_env_file=None)
 logs.configure("test", settings)
 kafka, warehouse = settings.kafka_client(), settings.warehouse_client()
 raise RuntimeError(f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}")
-||||||| /tmp/tmpwle5dbt2
-told = Settings(_env_file=None)
-logs.configure("test", told)
-kafka, warehouse = told.kafka_client(), told.warehouse_client()
-raise RuntimeError(f"{told!r} {told} {told.model_dump()} {told.model_dump_json()}")
-=======
-own = Settings(_env_file=None)
-logs.configure("test", own)
-kafka, warehouse = own.kafka_client(), own.warehouse_client()
-raise RuntimeError(f"{own!r} {own} {own.model_dump()} {own.model_dump_json()}")
->>>>>>> /tmp/tmp947vc5jn
 """
 
 
@@ -573,20 +519,8 @@ def test_help_shows_no_setting(witness: Witness, monkeypatch: pytest.MonkeyPatch
     for name, value in witness.keep_secret(marked()).items():
         monkeypatch.setenv(name, value)
     for command in commands():
-<<<<<<< /tmp/tmpqfzmjn8d
         result = CliRunner().invoke(cli.app, [*command.split(), "--help"], env={"COLUMNS": "200"})
         assert result.exit_code == 0, command
         witness.outputs[command] = result.output.encode()
     assert "Usage" in result.output
-||||||| /tmp/tmpwle5dbt2
-        told = CliRunner().invoke(cli.app, [*command.split(), "--help"], env={"COLUMNS": "200"})
-        assert told.exit_code == 0, command
-        witness.told[command] = told.output.encode()
-    assert "Usage" in told.output
-=======
-        shown = CliRunner().invoke(cli.app, [*command.split(), "--help"], env={"COLUMNS": "200"})
-        assert shown.exit_code == 0, command
-        witness.seen[command] = shown.output.encode()
-    assert "Usage" in shown.output
->>>>>>> /tmp/tmp947vc5jn
     assert witness.leaks() == []

@@ -24,13 +24,7 @@ from models import DeadLetter
 from tests.support.ports import free_port
 
 PATIENCE_S = 180
-<<<<<<< /tmp/tmp04s1yb5m
 EXITED_AT_A_GAP = 70
-||||||| /tmp/tmpjy0co8no
-STOPPED_AT_A_HOLE = 70
-=======
-STOPPED_AT_A_GAP = 70
->>>>>>> /tmp/tmpchqdjryy
 
 
 class WorkerStoppedError(Exception):
@@ -43,13 +37,7 @@ def bytes_of(items: Iterable[OutgoingRecord]) -> list[tuple[OutgoingRecord, byte
 
 
 class Rig:
-<<<<<<< /tmp/tmp04s1yb5m
     """A broker, its own (embedded) or the one configured by ``broker`` (environment), and any number of workers."""
-||||||| /tmp/tmpjy0co8no
-    """A broker, its own (embedded) or the one that ``broker`` (environment) tells, and any number of workers."""
-=======
-    """A broker, its own (embedded) or the one of ``broker`` (environment), and any number of workers."""
->>>>>>> /tmp/tmpchqdjryy
 
     def __init__(self, home: Path, partitions: int = 24, broker: dict[str, str] | None = None) -> None:
         self._environment = {
@@ -64,7 +52,7 @@ class Rig:
         self.settings = Settings(_env_file=None, **names)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.logs: dict[int, Path] = {}
-        """The log of each process, by its id."""
+        """What each process (by id) says."""
         self.workers: list[tuple[subprocess.Popen[bytes], int]] = []
         self.race_command = [sys.executable, "-m", "f1stream", "race"]
         self.home = home
@@ -89,7 +77,7 @@ class Rig:
         return process
 
     def environment(self) -> dict[str, str]:
-        """The environment of a child."""
+        """What a child must know."""
         return dict(self._environment)
 
     async def worker(self) -> subprocess.Popen[bytes]:
@@ -109,38 +97,16 @@ class Rig:
         self.workers.append((self._popen(self.race_command, "race", F1STREAM_RACE_PORT=str(port)), port))
 
     def restart_stopped(self) -> None:
-<<<<<<< /tmp/tmp04s1yb5m
         """Restart workers like a service manager: one that found a sequence gap has exited."""
-||||||| /tmp/tmpjy0co8no
-        """As a service manager would: a worker that met a hole has stopped, and goes on when started again."""
-=======
-        """As a service manager would: a worker that stopped at a sequence gap continues when it is restarted."""
->>>>>>> /tmp/tmpchqdjryy
         for place, (process, port) in enumerate(self.workers):
-<<<<<<< /tmp/tmp04s1yb5m
             if process.poll() == EXITED_AT_A_GAP:
-||||||| /tmp/tmpjy0co8no
-            if process.poll() == STOPPED_AT_A_HOLE:
-=======
-            if process.poll() == STOPPED_AT_A_GAP:
->>>>>>> /tmp/tmpchqdjryy
                 del self.workers[place]
                 self._worker(port)
                 return
 
-<<<<<<< /tmp/tmp04s1yb5m
     def sequence_gaps(self) -> int:
         """The number of workers that exited at a sequence gap."""
         return sum(process.poll() == EXITED_AT_A_GAP for process in self.processes)
-||||||| /tmp/tmpjy0co8no
-    def holes(self) -> int:
-        """How often a worker has met a hole."""
-        return sum(process.poll() == STOPPED_AT_A_HOLE for process in self.processes)
-=======
-    def gaps(self) -> int:
-        """How often a worker has met a sequence gap."""
-        return sum(process.poll() == STOPPED_AT_A_GAP for process in self.processes)
->>>>>>> /tmp/tmpchqdjryy
 
     def web(self, port: int) -> subprocess.Popen[bytes]:
         """A page server."""
@@ -234,13 +200,7 @@ async def wait_healthy(port: int, process: subprocess.Popen[bytes]) -> None:
     """Return when the worker on ``port`` is ready."""
 
     def check() -> None:
-<<<<<<< /tmp/tmp04s1yb5m
         if process.poll() == EXITED_AT_A_GAP:
-||||||| /tmp/tmpjy0co8no
-        if process.poll() == STOPPED_AT_A_HOLE:
-=======
-        if process.poll() == STOPPED_AT_A_GAP:
->>>>>>> /tmp/tmpchqdjryy
             raise WorkerStoppedError
         assert process.poll() is None, f"the worker ended with code {process.returncode}"
 
