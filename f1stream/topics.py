@@ -275,9 +275,9 @@ def decode_damaged(value: bytes) -> DamageNotice:
     return _decode(_damaged, value)
 
 
-def head_headers(run_id: int, head: SessionHeader) -> list[tuple[str, bytes]]:
-    """Headers of a session header; ``seq`` is the first frame that it is valid for."""
-    return [("kind", b"head"), ("epoch", b"%d" % run_id), ("seq", b"%d" % (head.t // FRAME_MS))]
+def session_headers(run_id: int, header: SessionHeader) -> list[tuple[str, bytes]]:
+    """Kafka headers of a session header; ``seq`` is the first frame that it is valid for."""
+    return [("kind", b"head"), ("epoch", b"%d" % run_id), ("seq", b"%d" % (header.t // FRAME_MS))]
 
 
 def decode_frames(value: bytes) -> list[SessionHeader | Frame]:
