@@ -61,7 +61,7 @@ async def test_it_ends_when_the_archive_worker_cannot_load(archive: Any) -> None
     assert failed.value.code != 0
 
 
-async def test_where_somebody_watches_it_waits_until_there_is_room(archive: Any) -> None:
+async def test_without_exit_when_done_it_waits_until_there_is_space(archive: Any) -> None:
     waiting = asyncio.create_task(plan(archive.settings, exit_when_done=False)._loaded([]))
     for _ in range(20):
         await asyncio.sleep(0.001)
@@ -71,7 +71,7 @@ async def test_where_somebody_watches_it_waits_until_there_is_room(archive: Any)
     assert (await waiting).total() == 6
 
 
-async def test_what_fails_on_a_full_disk_says_which_and_what_to_do(
+async def test_a_failure_on_a_full_disk_names_the_disk_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fails(_: Demo) -> int:

@@ -34,8 +34,8 @@ def prepared(source: str | None) -> str:
 
 def test_a_race_is_simulated_when_there_is_no_network(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepared(None) == "sim:"
-    told = " ".join(capsys.readouterr().out.split())
-    assert "2025 Australian Grand Prix, Race, cannot be had (there is no network); a simulated race instead" in told
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "2025 Australian Grand Prix, Race, cannot be had (there is no network); a simulated race instead" in shown
 
 
 def test_race_that_was_fetched_before_is_shown_without_asking(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,13 +24,13 @@ def usual_mask() -> object:
     os.umask(before)
 
 
-def test_what_is_made_is_the_owners_only(tmp_path: Path) -> None:
+def test_a_new_folder_is_the_owners_only(tmp_path: Path) -> None:
     made = private_folder(tmp_path / "a" / "b" / "home")
     assert mode(made) == 0o700
     assert mode(tmp_path / "a") == 0o755
 
 
-def test_one_that_is_open_is_closed(tmp_path: Path) -> None:
+def test_an_open_folder_is_closed(tmp_path: Path) -> None:
     for was in (0o755, 0o770, 0o777, 0o701):
         tmp_path.chmod(was)
         assert mode(private_folder(tmp_path)) == 0o700
@@ -38,7 +38,7 @@ def test_one_that_is_open_is_closed(tmp_path: Path) -> None:
     assert mode(private_folder(tmp_path)) == 0o500
 
 
-def test_what_is_not_ours_alone_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shared_folder_stays_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o1777)
     private_folder(tmp_path)
     assert mode(tmp_path) == 0o1777

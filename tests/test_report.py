@@ -25,7 +25,7 @@ LAST = Frame(
 )  # fmt: skip
 
 
-async def test_of_the_dead_letters_those_count_with_which_the_race_refused_a_record_of_this_run(
+async def test_only_the_race_workers_dead_letters_of_this_run_count(
     tmp_path: Path,
 ) -> None:
     """Ten laps were published: nine are in the race, which rejected one. The archive rejected it as well."""

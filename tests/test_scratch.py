@@ -48,7 +48,7 @@ def test_a_folder_is_ours_alone_and_gone_afterwards(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_what_a_killed_process_left_is_swept_by_the_next_start_and_what_is_in_use_is_not(temporary: Path) -> None:
+def test_folders_of_killed_processes_are_removed_at_the_next_start_and_used_ones_are_not(temporary: Path) -> None:
     (killed, left), (running, used) = holder(), holder()
     try:
         killed.kill()

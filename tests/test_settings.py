@@ -54,7 +54,7 @@ def test_plain_text_has_no_tls(security: str) -> None:
 
 
 @pytest.mark.parametrize("security", ["SASL_SSL", "SASL_PLAINTEXT"])
-def test_sasl_says_who_and_how(security: str) -> None:
+def test_sasl_sends_user_password_and_mechanism(security: str) -> None:
     client = made(
         broker="a:9093", broker_security=security, broker_sasl_mechanism="SCRAM-SHA-512", broker_user="lando",
         broker_password="papaya",
@@ -76,7 +76,7 @@ def test_password_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"broker_security": "TLS"}, {"topic_partitions": 0}, {"topic_replication": 0}])
-def test_setting_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_impossible_setting_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         made(**wrong)
 
@@ -86,7 +86,7 @@ PORTS = [name for name in Settings.model_fields if name.endswith("_port")]
 
 @pytest.mark.parametrize("name", PORTS)
 @pytest.mark.parametrize("port", [-1, 0, 65_536])
-def test_a_port_that_cannot_be_is_refused(name: str, port: int) -> None:
+def test_an_impossible_port_is_refused(name: str, port: int) -> None:
     with pytest.raises(ValueError, match=name):
         made(**{name: port})
 

@@ -98,7 +98,7 @@ def test_failing_child_stops_everything_and_its_log_is_shown(tmp_path: Path) -> 
     assert "no more tyres" in said
 
 
-def test_a_child_that_writes_without_end_fills_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_of_a_child_that_writes_endlessly_is_rotated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOG_BYTES", 1_000)
     children = Children(tmp_path, lambda _: dict(os.environ))
     supervisor = Supervisor(children, Console(quiet=True))

@@ -40,15 +40,15 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 def test_sessions_at_once_are_accounted_for(environment: dict[str, str], tmp_path: Path) -> None:
     """The one whole run of `make test`: every process is started, and all that is published comes to its end."""
-    told = tmp_path / "report.json"
+    file = tmp_path / "report.json"
     ended = run_demo(
         environment, "--source", "sim:cars=4,laps=1,sessions=2", "--speed", "max", "--exit-when-done",
-        "--report", str(told),
+        "--report", str(file),
     )  # fmt: skip
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "SIMULATED" in ended.stdout
     assert "Marts built" in ended.stdout
-    report = json.loads(told.read_text())
+    report = json.loads(file.read_text())
     assert report["session_key"] == "sim-1,sim-2"
     assert report["warehouse"] == {
         "telemetry": report["samples"], "laps": report["laps"], "messages": report["messages"], "dead_letters": 0,
@@ -98,7 +98,7 @@ def read_to_the_end(terminal: int) -> bytes:
 def test_whole_australian_grand_prix_is_accounted_for(
     environment: dict[str, str], archive_path: Path, tmp_path: Path
 ) -> None:
-    told = tmp_path / "report.json"
+    file = tmp_path / "report.json"
     ended = run_demo(
         environment,
         "--source",
@@ -107,11 +107,11 @@ def test_whole_australian_grand_prix_is_accounted_for(
         "max",
         "--exit-when-done",
         "--report",
-        str(told),
+        str(file),
         "--keep",
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    report = json.loads(told.read_text())
+    report = json.loads(file.read_text())
     assert_telemetry_is_the_archives(environment, archive_path)
     assert_laps_are_the_archives(environment, archive_path)
     expected = json.loads((archive_path / "expected.json").read_text())
@@ -188,20 +188,20 @@ def assert_laps_are_the_archives(environment: dict[str, str], archive: Path) -> 
     })  # fmt: skip
     with embedded_warehouse(settings):
         warehouse = Warehouse(settings)
-        told = warehouse.rows("select * from RAW.LAPS order by emitted_ms")
+        loaded = warehouse.rows("select * from RAW.LAPS order by emitted_ms")
         warehouse.close()
     lines = [json.loads(line) for line in (archive / "laps.jsonl").read_text().splitlines()]
-    assert len(told) == len(lines) + DELETED_LATER
-    rows = {(row["driver_number"], row["lap_number"]): row for row in told}
+    assert len(loaded) == len(lines) + DELETED_LATER
+    rows = {(row["driver_number"], row["lap_number"]): row for row in loaded}
     assert len(rows) == len(lines)
     for line in lines:
         row = rows[line["DriverNumber"], line["LapNumber"]]
         named = NAMED_BY_RACE_CONTROL.get((line["DriverNumber"], line["LapNumber"]), {})
         for name, field in Lap.model_fields.items():
-            told = named.get(name, line[str(field.validation_alias)])
-            if name == "start_utc" and told is not None:
-                told = datetime.fromisoformat(told).astimezone(UTC).replace(tzinfo=None)
-            assert row[name] == told, (name, line)
+            value = named.get(name, line[str(field.validation_alias)])
+            if name == "start_utc" and value is not None:
+                value = datetime.fromisoformat(value).astimezone(UTC).replace(tzinfo=None)
+            assert row[name] == value, (name, line)
 
 
 @pytest.mark.system
@@ -225,9 +225,9 @@ def test_result_and_standings_are_on_the_page_after_the_session(
     assert truth is not None
     assert [row["driver_number"] for row in result["rows"]] == truth.order
     assert {row["source"] for row in result["rows"]} == {"stream"}
-    for number, told in (each.split("/")[1:] for each in server.answers if each.endswith("driverstandings")):
+    for number, kind in (each.split("/")[1:] for each in server.answers if each.endswith("driverstandings")):
         if int(number) <= 2:
-            (listed,) = server.answers[f"{year}/{number}/{told}"]["StandingsTable"]["StandingsLists"]
+            (listed,) = server.answers[f"{year}/{number}/{kind}"]["StandingsTable"]["StandingsLists"]
             shown = season["rounds"][int(number) - 1]["drivers"]
             assert [(row["code"], row["points"]) for row in shown[:10]] == [
                 (row["Driver"]["code"], float(row["points"])) for row in listed["DriverStandings"][:10]

@@ -69,7 +69,7 @@ async def everything(rig: Rig) -> list[tuple[str, bytes, Any, Any]]:
     return found
 
 
-async def test_all_that_the_feed_says_is_in_the_topics_and_in_the_recording(
+async def test_every_message_of_the_feed_is_in_the_topics_and_in_the_recording(
     stretch: list[FeedMessage], tmp_path: Path
 ) -> None:
     rig = Rig(tmp_path / "home", partitions=4)
@@ -80,30 +80,30 @@ async def test_all_that_the_feed_says_is_in_the_topics_and_in_the_recording(
             live = started(rig, server, record)
             out, errors = await asyncio.to_thread(live.communicate, None, 120)
         assert live.returncode == 0, errors
-        told = await everything(rig)
+        received = await everything(rig)
     finally:
         await asyncio.to_thread(rig.stop)
     replayed, _ = as_session(open_recording(record), "recording:record")
     whole, _ = as_session(stretch, "recording:stretch")
-    packets = [record for topic, _, _, record in told if topic == topics.TELEMETRY]
+    packets = [record for topic, _, _, record in received if topic == topics.TELEMETRY]
     samples = sum(len(packet.session_time_ms) for packet in packets if isinstance(packet, Packet))
     assert f"{samples:,} samples" in out
     assert samples == whole.samples() == replayed.samples()
-    laps = {(lap.driver_number, lap.lap_number): lap.lap_time_ms for *_, lap in told if isinstance(lap, Lap)}
+    laps = {(lap.driver_number, lap.lap_number): lap.lap_time_ms for *_, lap in received if isinstance(lap, Lap)}
     assert laps == {(lap.driver_number, lap.lap_number): lap.lap_time_ms for lap in whole.laps}
     assert len(laps) > 20
-    infos = [record for *_, record in told if isinstance(record, SessionInfo)]
+    infos = [record for *_, record in received if isinstance(record, SessionInfo)]
     assert [(info.name, info.source) for info in infos] == [("Qualifying", "live:f1")]
-    assert sum(isinstance(record, SessionEnd) for *_, record in told) == 1
+    assert sum(isinstance(record, SessionEnd) for *_, record in received) == 1
     by_key: dict[tuple[str, bytes], list[int]] = {}
-    for topic, key, headers, _ in told:
+    for topic, key, headers, _ in received:
         by_key.setdefault((topic, key), []).append(headers.seq)
     assert all(seqs == list(range(len(seqs))) for seqs in by_key.values()), (
         "no record is missing, none is there twice"
     )
 
 
-async def test_ctrl_c_ends_it_at_once_and_what_was_said_is_kept(stretch: list[FeedMessage], tmp_path: Path) -> None:
+async def test_ctrl_c_ends_it_at_once_and_keeps_the_recording(stretch: list[FeedMessage], tmp_path: Path) -> None:
     rig = Rig(tmp_path / "home", partitions=4)
     try:
         await rig.start()
@@ -118,7 +118,7 @@ async def test_ctrl_c_ends_it_at_once_and_what_was_said_is_kept(stretch: list[Fe
         assert live.returncode == 0, errors
         kept = list(open_recording(record))
         assert len(kept) > 100
-        told = await everything(rig)
-        assert not any(isinstance(record, SessionEnd) for *_, record in told), "the session has not ended"
+        received = await everything(rig)
+        assert not any(isinstance(record, SessionEnd) for *_, record in received), "the session has not ended"
     finally:
         await asyncio.to_thread(rig.stop)

@@ -1,4 +1,4 @@
-"""A command as a child of the scheduler: what it wrote, how it ended, and that it ends with what started it."""
+"""A command as a child of the scheduler: its output, its exit code, and that it ends with its parent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_run_is_a_command_of_ours(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("shell")
-def test_what_it_writes_reaches_our_stderr_and_its_log_which_a_later_run_goes_on_with(
+def test_output_goes_to_our_stderr_and_to_a_log_that_later_runs_append_to(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     followed = CommandRunner(settings, "live")
@@ -56,7 +56,7 @@ def test_a_run_that_wrote_nothing_has_no_last_words(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("shell")
-def test_a_large_log_is_put_aside(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_log_is_rotated(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "LOG_BYTES", 10)
     folder = settings.home / "logs"
     folder.mkdir()
@@ -71,9 +71,7 @@ def test_a_large_log_is_put_aside(settings: Settings, monkeypatch: pytest.Monkey
 
 @pytest.mark.usefixtures("shell")
 @pytest.mark.parametrize("command", ["exec sleep 600", "trap '' TERM; while :; do sleep 0.05; done"])
-def test_nothing_of_it_is_left_when_it_is_stopped(
-    settings: Settings, command: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_process_is_left_after_a_stop(settings: Settings, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "STOPS_WITHIN_S", 0.2)
     followed, codes = CommandRunner(settings, "live"), list[int | None]()
     thread = threading.Thread(target=lambda: codes.append(followed.run(f"echo begun; {command}")))

@@ -71,8 +71,8 @@ def until(what: str, holds: Callable[[], object], process: subprocess.Popen[byte
 def health(settings: Settings) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{settings.schedule_port}/health", timeout=5) as answer:
-            told: dict[str, Any] = json.loads(answer.read())
-            return told
+            state: dict[str, Any] = json.loads(answer.read())
+            return state
     except OSError:
         return {"status": "not there yet", "running": [], "last": {}}
 
@@ -104,7 +104,9 @@ def marts(settings: Settings) -> dict[str, list[str]]:
         }
 
 
-def test_killed_while_it_asks_and_while_it_builds_nothing_is_half_done(server: JolpicaServer, tmp_path: Path) -> None:
+def test_killed_during_requests_and_during_a_build_no_answer_is_half_loaded(
+    server: JolpicaServer, tmp_path: Path
+) -> None:
     undisturbed, disturbed = settings_in(tmp_path / "a", server), settings_in(tmp_path / "b", server)
     with embedded_warehouse(undisturbed):
         with scheduler(undisturbed) as process:
@@ -133,8 +135,8 @@ def test_killed_while_it_asks_and_while_it_builds_nothing_is_half_done(server: J
         assert runs(disturbed) == [("first", 1, "interrupted"), ("first", 2, None)]
         with scheduler(disturbed) as process:
             until("the run is complete", lambda: health(disturbed)["last"].get("first"), process)
-            told = health(disturbed)
-            assert (told["status"], told["failing"], told["running"]) == ("ok", {}, [])
+            state = health(disturbed)
+            assert (state["status"], state["failing"], state["running"]) == ("ok", {}, [])
             listed = subprocess.run(
                 [sys.executable, "-m", "f1stream", "jobs"], capture_output=True, text=True, check=True,
                 env={**os.environ, **disturbed.environment(), "COLUMNS": "200"},

@@ -70,7 +70,7 @@ def following(rig: Rig, server: LiveTimingServer, **more: object) -> Settings:
 
 
 @pytest.mark.system
-async def test_a_session_of_the_calendar_is_followed_and_recorded_until_the_feed_says_that_it_has_ended(
+async def test_a_session_of_the_calendar_is_followed_and_recorded_until_the_feed_ends_it(
     rig: Rig, stretch: list[FeedMessage], jolpica_data: Path, nothing_built: None
 ) -> None:
     start = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=10)
@@ -83,11 +83,11 @@ async def test_a_session_of_the_calendar_is_followed_and_recorded_until_the_feed
                 jobs.start()
                 await asyncio.to_thread(until, "the live client runs", lambda: "live" in jobs.running())
                 await asyncio.to_thread(until, "the live client has ended", lambda: "live" in jobs.last)
-                told = await asyncio.to_thread(health, jobs)
+                state = await asyncio.to_thread(health, jobs)
             finally:
                 jobs.stop()
-    assert told["last"]["live"]["outcome"] == "complete"
-    assert "live" not in told["failing"]
+    assert state["last"]["live"]["outcome"] == "complete"
+    assert "live" not in state["failing"]
     recording = settings.home / "recordings" / f"{start:%Y-%m-%dT%H%MZ}.jsonl"
     said = [(message.topic, message.data) for message in open_recording(recording) if not message.snapshot]
     assert len(said) > 500
@@ -101,7 +101,7 @@ async def test_a_session_of_the_calendar_is_followed_and_recorded_until_the_feed
 
 
 @pytest.mark.system
-async def test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_recording(
+async def test_a_killed_client_is_restarted_and_appends_to_the_recording(
     rig: Rig, stretch: list[FeedMessage]
 ) -> None:
 
@@ -120,8 +120,8 @@ async def test_a_client_that_was_killed_is_started_again_and_goes_on_with_the_re
         await asyncio.to_thread(thread.join, PATIENCE_S)
     assert ended == [Ended.COMPLETE]
     assert followed.error == ""
-    told = [(message.topic, message.snapshot) for message in open_recording(recording)]
-    assert ("SessionInfo", True) in told[10:], "in the middle, the second client was told the state"
+    recorded = [(message.topic, message.snapshot) for message in open_recording(recording)]
+    assert ("SessionInfo", True) in recorded[10:], "the second client received the state in the middle"
 
 
 class Runs:
@@ -143,7 +143,7 @@ def offline(home: Path) -> Settings:
     return Settings(_env_file=None, home=home, embedded_broker_port=free_port(), live_retry_seconds=0.001)
 
 
-def test_a_client_that_fails_is_started_again_with_the_same_recording(
+def test_a_failed_client_is_restarted_with_the_same_recording(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs, start = Runs(monkeypatch, [-9, 2, 0]), datetime(2024, 3, 1, 11, 30, tzinfo=UTC)
@@ -154,7 +154,7 @@ def test_a_client_that_fails_is_started_again_with_the_same_recording(
     assert followed.error == ""
 
 
-def test_without_a_broker_the_reason_is_shown_and_it_is_tried_again_until_the_session_is_over(
+def test_without_a_broker_the_reason_is_shown_and_it_is_retried_until_the_session_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = Runs(monkeypatch, [2] * 3, "No Kafka broker answers")
@@ -166,7 +166,7 @@ def test_without_a_broker_the_reason_is_shown_and_it_is_tried_again_until_the_se
     assert len(runs.arguments) == 3
 
 
-def test_where_there_is_no_broker_at_all_nothing_is_followed(tmp_path: Path) -> None:
+def test_with_no_broker_configured_nothing_is_followed(tmp_path: Path) -> None:
     """Facts and marts are kept without one too: that is no failure."""
     jobs = JobScheduler(Settings(_env_file=None, home=tmp_path, embedded_broker_port=free_port()))
     jobs._scheduler.start(paused=True)
@@ -177,7 +177,7 @@ def test_where_there_is_no_broker_at_all_nothing_is_followed(tmp_path: Path) -> 
     assert (jobs.counts, jobs.failing()) == ({}, {})
 
 
-def test_nothing_of_it_is_left_when_it_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_is_left_after_a_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(child, "COMMAND", ["/bin/sh", "-c", "echo begun; exec sleep 600"])
     followed, ended = LiveClient(offline(tmp_path)), list[Ended]()
     thread = threading.Thread(target=lambda: ended.append(followed.follow(lambda: datetime.now(UTC))))

@@ -84,7 +84,7 @@ class Weekend:
     jobs: JobScheduler
     clock: Traveller
     planned: list[PlannedSession]
-    """What the next look at the calendars finds."""
+    """What the next check of the calendars finds."""
     held: dict[str, datetime]
     """When each session was really held: followed before its end, it is followed to its end."""
     followed: list[datetime] = field(default_factory=list)
@@ -100,7 +100,7 @@ class Weekend:
         return Ended.INCOMPLETE
 
     def publish(self, *arguments: str) -> int:
-        """It can be had three hours after it was held."""
+        """It is published three hours after it was held."""
         now, name = datetime.now(UTC), arguments[-1]
         self.published.append((now, name))
         return 0 if now >= self.held[name] + timedelta(hours=3) else 1
@@ -125,7 +125,7 @@ def begins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
             running.append(weekend := Weekend(JobScheduler(settings), clock, planned, held))
             monkeypatch.setattr(LiveClient, "follow", lambda live, on: weekend.follow(live, on))  # noqa: PLW0108
             monkeypatch.setattr(CommandRunner, "run", lambda _, *arguments: weekend.publish(*arguments))
-            monkeypatch.setattr(CommandRunner, "last_words", lambda _: "it is not to be had yet")
+            monkeypatch.setattr(CommandRunner, "last_words", lambda _: "it is not published yet")
             monkeypatch.setattr("f1stream.jobs.sessions.has_broker", lambda _: True)
             monkeypatch.setattr(scheduler, "run_job", lambda *_, **__: JobResult(sessions=weekend.planned))
             weekend.jobs.start()
@@ -147,7 +147,7 @@ def test_a_session_that_was_moved_earlier_is_followed_when_it_is_held_and_publis
     assert weekend.published == [(FP1 + REPUBLISH_AFTER, "Practice 1"), (RACE + REPUBLISH_AFTER, "Race")]
 
 
-def test_a_session_that_moves_while_the_calendar_is_looked_at_every_hour_is_followed(
+def test_a_session_that_moves_between_two_checks_of_the_calendar_is_followed(
     begins: Callable[..., Weekend],
 ) -> None:
     """What is due at once, because the session has begun meanwhile, is done at once."""
@@ -159,7 +159,7 @@ def test_a_session_that_moves_while_the_calendar_is_looked_at_every_hour_is_foll
     assert weekend.followed == [FP1.replace(minute=0) - timedelta(hours=3)], "at the next full hour"
 
 
-def test_a_session_that_is_put_off_to_the_next_day_is_followed_and_published_then(
+def test_a_session_that_is_postponed_to_the_next_day_is_followed_and_published_then(
     begins: Callable[..., Weekend],
 ) -> None:
     """São Paulo 2024: after Saturday's start the index has it on Sunday, and the calendar still on Saturday."""
@@ -187,16 +187,16 @@ def test_a_publication_is_not_given_up_while_the_weekend_lasts(begins: Callable[
     assert len(weekend.published) == attempts, "it is published once"
 
 
-def test_a_publication_that_is_never_to_be_had_is_given_up_after_the_weekend(begins: Callable[..., Weekend]) -> None:
+def test_a_session_that_is_never_published_is_given_up_after_the_weekend(begins: Callable[..., Weekend]) -> None:
     planned = [PlannedSession("São Paulo Grand Prix", "Qualifying", (SATURDAY,))]
     weekend = begins(SATURDAY - timedelta(hours=6), planned, {"Qualifying": SATURDAY + timedelta(days=99)})
     weekend.until(SATURDAY + timedelta(days=20))
     last = weekend.published[-1][0]
     assert SATURDAY + WEEKEND <= last <= SATURDAY + WEEKEND + timedelta(hours=6)
-    assert weekend.jobs.failing()[REPUBLISH] == "it is not to be had yet"
+    assert weekend.jobs.failing()[REPUBLISH] == "it is not published yet"
 
 
-def test_a_session_that_is_owed_is_not_forgotten_for_the_next_one(begins: Callable[..., Weekend]) -> None:
+def test_a_pending_session_is_still_published_after_a_later_one(begins: Callable[..., Weekend]) -> None:
     """The streams of FP1 come late, after those of the race."""
     planned = merged([event()], [])
     weekend = begins(FP1 - timedelta(hours=1), planned, {"Practice 1": RACE, "Race": RACE})
@@ -221,8 +221,8 @@ def test_every_session_that_came_due_in_a_sleep_is_published(begins: Callable[..
     assert [name for _, name in weekend.published] == ["Qualifying", "Practice 2", "Practice 1"]
 
 
-def test_what_an_older_version_kept_on_file_is_read(settings: Settings, begins: Callable[..., Weekend]) -> None:
-    """Triggers had no names of sessions, and what was owed had one place."""
+def test_a_schedule_file_of_an_older_version_is_read(settings: Settings, begins: Callable[..., Weekend]) -> None:
+    """Its triggers have no names of sessions, and there is one pending publication at most."""
     weekend = begins(FP1 - timedelta(days=1), [], {f"{FP1:%Y-%m-%dT%H:%M:%S}": FP1 - timedelta(days=2)})
     until("the calendar is known", lambda: "first" in weekend.jobs.last and not weekend.jobs.running())
     old = weekend.jobs._scheduler.get_job(LIVE)

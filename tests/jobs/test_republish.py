@@ -1,4 +1,4 @@
-"""After each session the scheduler publishes it once more, from what is published of it: holes are filled."""
+"""After each session the scheduler publishes it again, complete, from its archive."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.rig import Rig
 MEXICO = "2025/2025-10-26_Mexico_City_Grand_Prix/2025-10-25_Qualifying/"
 QUALIFYING = datetime(2025, 10, 25, 21, tzinfo=UTC)
 PLANNED = PlannedSession("Mexico City Grand Prix", "Qualifying", (QUALIFYING,))
-OWED = f"{REPUBLISH_RETRY}:2025 Mexico City Grand Prix, Qualifying"
+PENDING = f"{REPUBLISH_RETRY}:2025 Mexico City Grand Prix, Qualifying"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_session_is_found_by_when_it_starts(servers: FastF1Servers, tmp_path: 
         starting_at(settings, QUALIFYING + timedelta(hours=2))
 
 
-def test_the_latest_session_that_is_over_is_meant() -> None:
+def test_the_latest_session_that_is_over_is_published() -> None:
     practice = QUALIFYING - timedelta(hours=4)
     starts = [QUALIFYING, practice]
     assert latest(starts, REPUBLISH_AFTER, QUALIFYING) == practice
@@ -65,10 +65,10 @@ def test_the_latest_session_that_is_over_is_meant() -> None:
 
 
 @pytest.mark.system
-async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_again_after_a_restart(
+async def test_a_republished_session_is_in_the_topics_and_a_failure_is_retried_after_a_restart(
     rig: Rig, servers: FastF1Servers, recordings: Path, tmp_path: Path
 ) -> None:
-    """First it is not published yet: that is told, and owed. Then it is, and a scheduler that starts publishes it."""
+    """First it is not published yet: an error, and pending. Then it is, and the next scheduler publishes it."""
     settings = with_fastf1(rig.settings, servers, tmp_path)
     jobs = JobScheduler(settings)
     jobs._scheduler.start(paused=True)
@@ -76,10 +76,10 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
     await asyncio.to_thread(jobs.sessions.publish)
     assert jobs.counts == {(REPUBLISH, "failed"): 1}
     assert "Mexico City Grand Prix" in jobs.failing()[REPUBLISH]
-    owed = jobs._scheduler.get_job(OWED)
-    assert owed.args[1] == 2
-    assert owed.args[3] == QUALIFYING
-    assert timedelta(minutes=25) < owed.next_run_time - datetime.now(UTC) < timedelta(minutes=35)
+    pending = jobs._scheduler.get_job(PENDING)
+    assert pending.args[1] == 2
+    assert pending.args[3] == QUALIFYING
+    assert timedelta(minutes=25) < pending.next_run_time - datetime.now(UTC) < timedelta(minutes=35)
     jobs.stop()
 
     servers.serve_streams(MEXICO, recordings / "mexico2025_qualifying" / "raw", {"4", "27"})
@@ -91,19 +91,19 @@ async def test_what_is_published_comes_into_the_topics_and_what_failed_is_tried_
         await asyncio.to_thread(until, "it is published", lambda: REPUBLISH in jobs.last)
         assert jobs.counts[REPUBLISH, "complete"] == 1
         assert REPUBLISH not in jobs.failing()
-        assert jobs._scheduler.get_job(OWED) is None
+        assert jobs._scheduler.get_job(PENDING) is None
     finally:
         jobs.stop()
-    told = []
+    decoded = []
     async with asyncio.timeout(60), rig.reader(topics.MESSAGES) as reader:
-        while not any(isinstance(message, SessionEnd) for message in told):
+        while not any(isinstance(message, SessionEnd) for message in decoded):
             for batch in (await reader.getmany(timeout_ms=500)).values():
-                told += [topics.decode_message(each.value) for each in batch]
-    infos = [message for message in told if isinstance(message, SessionInfo)]
+                decoded += [topics.decode_message(each.value) for each in batch]
+    infos = [message for message in decoded if isinstance(message, SessionInfo)]
     assert [(info.meeting, info.name) for info in infos] == [("Mexico City Grand Prix", "Qualifying")]
 
 
-def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_client(
+def test_republishing_is_given_up_after_some_attempts_and_off_with_the_live_client(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(CommandRunner, "run", lambda *_: 2)
@@ -113,13 +113,13 @@ def test_it_is_given_up_after_some_attempts_and_switched_off_with_the_live_clien
     jobs._scheduler.start(paused=True)
     jobs._follow([PLANNED], since=datetime.now(UTC))
     jobs.sessions.publish(9)
-    assert jobs._scheduler.get_job(OWED) is not None
+    assert jobs._scheduler.get_job(PENDING) is not None
     assert "No Kafka broker answers" in jobs.failing()[REPUBLISH]
     jobs.sessions.publish(10, QUALIFYING, PLANNED.event, PLANNED.name)
-    owed = jobs._scheduler.get_job(OWED)
-    assert owed.next_run_time > datetime.now(UTC) + FAR_FUTURE / 2, "it is not tried any more"
+    pending = jobs._scheduler.get_job(PENDING)
+    assert pending.next_run_time > datetime.now(UTC) + FAR_FUTURE / 2, "it is not retried any more"
     jobs.stop()
-    assert "No Kafka broker answers" in on_file(settings)[1][REPUBLISH], "and still told"
+    assert "No Kafka broker answers" in on_file(settings)[1][REPUBLISH], "and it is still shown"
     jobs = JobScheduler(settings.model_copy(update={"schedule_live": False}))
     jobs._scheduler.start(paused=True)
     jobs._follow([PLANNED])

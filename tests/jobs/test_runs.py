@@ -1,4 +1,4 @@
-"""What is on record of runs that did not come to their end."""
+"""The records of runs that did not end."""
 
 from __future__ import annotations
 
@@ -34,28 +34,26 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         yield settings
 
 
-def test_a_run_that_a_container_began_which_is_gone_is_interrupted_when_no_run_takes_so_long(
+def test_an_unfinished_run_of_another_host_is_interrupted_after_the_longest_run(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def begin(host: str, at: datetime) -> None:
         monkeypatch.setattr(runs.socket, "gethostname", lambda: host)
         with time_machine.travel(at, tick=False):
-            told.begin("season", 1)
+            recorded.begin("season", 1)
 
     with closing(Warehouse(settings)) as warehouse:
-        told = JobRuns(warehouse)
+        recorded = JobRuns(warehouse)
         begin("first", NOON)
         begin("second", NOON + LONGEST - timedelta(hours=1))
-        assert [run["outcome"] for run in told.latest(2)] == [None, None], "by hand, elsewhere: it may be on"
+        assert [run["outcome"] for run in recorded.latest(2)] == [None, None], "by hand, elsewhere: it may be on"
         begin("third", NOON + LONGEST + timedelta(hours=1))
-        assert [run["outcome"] for run in told.latest(3)] == [None, None, "interrupted"]
+        assert [run["outcome"] for run in recorded.latest(3)] == [None, None, "interrupted"]
         begin("third", NOON + LONGEST + timedelta(hours=2))
-        assert [run["outcome"] for run in told.latest(4)] == [None, "interrupted", None, "interrupted"]
+        assert [run["outcome"] for run in recorded.latest(4)] == [None, "interrupted", None, "interrupted"]
 
 
-def test_an_error_that_nobody_foresaw_ends_the_run_as_failed(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unexpected_error_ends_the_run_as_failed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(_: Settings) -> None:
         raise RuntimeError("no such thing")
 

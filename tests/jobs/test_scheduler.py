@@ -36,19 +36,19 @@ IMOLA = 7
 
 @dataclass
 class Runs:
-    """In place of the jobs' work: every run is noted and finds the calendar; it ends as the test says."""
+    """Replaces the jobs' work: every run is recorded and finds the calendar; it ends as the test says."""
 
     calendar: dict[str, list[datetime]]
     """The starts of a race's sessions."""
     ends: Callable[[], JobResult] = JobResult
     done: list[tuple[str, int, datetime]] = field(default_factory=list)
     """Job, attempt, when."""
-    owed: list[bool] = field(default_factory=list)
-    """Of each run, whether a build was owed to it."""
+    build_pending: list[bool] = field(default_factory=list)
+    """For each run, whether a build was pending."""
 
     def __call__(self, job: Job, _: Settings, attempt: int = 1, *, build_pending: bool = True) -> JobResult:
         self.done.append((job.name, attempt, datetime.now(UTC)))
-        self.owed.append(build_pending)
+        self.build_pending.append(build_pending)
         done = self.ends()
         done.sessions = [
             PlannedSession(race, f"Session {number}", (start,))
@@ -133,7 +133,7 @@ def more(before: dict[str, list[datetime]], after: dict[str, list[datetime]]) ->
     return {name: len(ran) - len(before[name]) for name, ran in after.items()}
 
 
-def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
+def test_a_failed_job_is_retried_with_growing_pauses_and_shown_until_it_is_complete(
     starting: Callable[[datetime], FakedTime], runs: Runs, settings: Settings
 ) -> None:
     begin = datetime(2024, 3, 20, 12, tzinfo=UTC)
@@ -145,7 +145,7 @@ def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
     assert on_file(settings)[0]["first"] == begin + timedelta(minutes=30)
     jobs.until(begin + timedelta(hours=2))
     assert [attempt for _, attempt, _ in runs.done] == [1, 2, 3]
-    assert runs.owed == [True, False, False], "it owes what the run before left undone"
+    assert runs.build_pending == [True, False, False], "a retry does what the run before left undone"
 
     runs.ends = JobResult
     again = starting(begin + timedelta(hours=2))  # a restart does not wait
@@ -153,7 +153,7 @@ def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
     assert again.jobs.failing() == {}
     assert health(again.jobs)["status"] == "ok"
     again.until(begin + timedelta(hours=9))
-    assert runs.done[-1] == ("first", 4, begin + timedelta(hours=2)), "nothing more is owed"
+    assert runs.done[-1] == ("first", 4, begin + timedelta(hours=2)), "nothing more is pending"
 
     runs.ends = lambda: JobResult(Ended.FAILED, errors=["fact_laps failed."], build_pending=True)
     again.until(datetime(2024, 3, 21, 0, 2, 30, tzinfo=UTC))
@@ -162,13 +162,13 @@ def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
         ("season", 1, 0),
         ("season", 2, 1),
     ]
-    assert runs.owed[-1], "the build"
+    assert runs.build_pending[-1], "the build"
 
 
 @pytest.mark.parametrize(
     ("error", "reason"), [(Busy("A backfill is on."), "A backfill is on."), (ValueError("odd"), "ValueError: odd")]
 )
-def test_a_run_that_raises_has_failed_and_is_tried_again(
+def test_a_run_that_raises_has_failed_and_is_retried(
     starting: Callable[[datetime], FakedTime], runs: Runs, error: Exception, reason: str
 ) -> None:
     def raises() -> JobResult:

@@ -144,7 +144,7 @@ def test_a_cancelled_race_and_those_renumbered_after_it_keep_their_keys(
     compare_with_files(settings, server)
 
 
-def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
+def test_a_failed_job_is_retried_with_growing_pauses_and_shown_until_it_is_complete(
     starting: Callable[[datetime], FakedTime], server: JolpicaServer, settings: Settings, builds: list[datetime],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -167,7 +167,7 @@ def test_what_failed_is_tried_again_ever_later_and_is_seen_until_it_is_complete(
     assert runs(settings)[-1]["outcome"] == "complete"
     assert len(builds) == 1
     again.until(begin + timedelta(hours=9))
-    assert runs(settings)[-1]["attempt"] == 4, "nothing more is owed"
+    assert runs(settings)[-1]["attempt"] == 4, "nothing more is pending"
 
     def fails(_: Settings) -> Build:
         raise BuildFailed("dbt build ended with code 1; failed: fact_laps.")
@@ -190,14 +190,14 @@ def events(settings: Settings) -> dict[str, tuple[str, int, str]]:
 
 def compare_with_files(settings: Settings, server: JolpicaServer) -> None:
     """The marts' standings after every round are what the server says now."""
-    told = set()
+    expected = set()
     for path, answer in server.answers.items():
         if path.endswith("/driverstandings"):
             number = int(path.split("/")[1])
             for row in answer["StandingsTable"]["StandingsLists"][0]["DriverStandings"]:
-                told.add((number, row["Driver"]["driverId"], float(row["points"])))
+                expected.add((number, row["Driver"]["driverId"], float(row["points"])))
     warehouse = Warehouse(settings)
     rows = warehouse.rows("select round, driver_id, points from MARTS.FACT_DRIVER_STANDINGS")
     warehouse.close()
-    assert {(row["round"], row["driver_id"], float(row["points"])) for row in rows} == told
-    assert len(rows) == len(told)
+    assert {(row["round"], row["driver_id"], float(row["points"])) for row in rows} == expected
+    assert len(rows) == len(expected)

@@ -1,4 +1,4 @@
-"""The scheduler's process ends in good order whatever asks it to: its jobs and its warehouse end with it."""
+"""The scheduler's process ends cleanly on every signal, with its jobs and its warehouse."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.ports import free_port
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_a_signal_or_a_closed_terminal_ends_the_scheduler_in_good_order(
+async def test_a_signal_or_a_closed_terminal_ends_the_scheduler_cleanly(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     up = asyncio.Event()

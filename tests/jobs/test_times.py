@@ -44,13 +44,13 @@ def test_results_are_due_four_hours_after_each_session_starts() -> None:
     assert next_at([SUNDAY, FRIDAY], PUBLISHED_AFTER, since=at("2024-03-03 19:00")) is None
 
 
-def test_a_session_that_was_moved_forward_is_not_passed_over() -> None:
-    """At 10:00 it is told that Friday's session was at 03:00: what was due at 07:00 is due at once."""
+def test_a_session_that_was_moved_forward_is_not_skipped() -> None:
+    """At 10:00 it becomes known that Friday's session was at 03:00: what was due at 07:00 is due at once."""
     trigger = AtSessions([at("2024-03-01 03:00")], since=at("2024-02-29 12:00"))
     assert trigger.get_next_fire_time(None, at("2024-03-01 10:00")) == at("2024-03-01 07:00")
 
 
-def test_a_trigger_on_file_knows_what_was_attended_to() -> None:
+def test_a_stored_trigger_knows_what_was_handled() -> None:
     trigger = AtSessions([FRIDAY, SUNDAY], since=at("2024-02-20 00:00"))
     first = trigger.get_next_fire_time(None, at("2024-02-20 00:00"))
     again = pickle.loads(pickle.dumps(trigger))
@@ -60,7 +60,7 @@ def test_a_trigger_on_file_knows_what_was_attended_to() -> None:
     assert last == at("2024-03-03 19:00") + FAR_FUTURE, "it stays on file when nothing is due"
 
 
-def test_the_calendar_is_looked_at_every_hour_of_race_days_and_at_midnight_before_them() -> None:
+def test_the_calendar_is_checked_every_hour_of_race_days_and_at_midnight_before_them() -> None:
     starts = [FRIDAY, SUNDAY]
     assert next_calendar_check(starts, at("2024-02-27 10:20")) == at("2024-03-01 00:00")
     assert next_calendar_check(starts, at("2024-03-01 00:00")) == at("2024-03-01 01:00")
@@ -80,7 +80,7 @@ def test_the_live_client_is_due_a_quarter_of_an_hour_before_each_session() -> No
 
 def test_a_session_is_on_from_before_its_start_until_long_after_it_and_the_later_one_counts() -> None:
     later = FRIDAY + timedelta(hours=3, minutes=30)
-    told = [session_on([FRIDAY, later], at(f"2024-03-01 {when}")) for when in ("11:14", "11:15", "14:44", "14:45")]
-    assert told == [None, FRIDAY, FRIDAY, later]
+    found = [session_on([FRIDAY, later], at(f"2024-03-01 {when}")) for when in ("11:14", "11:15", "14:44", "14:45")]
+    assert found == [None, FRIDAY, FRIDAY, later]
     assert session_on([FRIDAY], at("2024-03-01 15:29")) == FRIDAY
     assert session_on([FRIDAY], at("2024-03-01 15:30")) is None

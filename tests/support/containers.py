@@ -79,15 +79,15 @@ class Services:
 
     def environment(self, name: str) -> dict[str, str]:
         """What a container would have: what the image and the file set, and of ours what is passed on."""
-        told = environment_of(self.file[name])
-        passed = {key: os.environ.get(key) if value is None else filled_in(str(value)) for key, value in told.items()}
+        own = environment_of(self.file[name])
+        passed = {key: os.environ.get(key) if value is None else filled_in(str(value)) for key, value in own.items()}
         others = {key: value for key, value in os.environ.items() if not key.startswith("F1STREAM_")}
         home = self.folder / name
         home.mkdir(exist_ok=True)
         return {
             **others,
             **{key: value for key, value in passed.items() if value is not None},
-            **{key: value for key, value in self._instead.items() if key in told},
+            **{key: value for key, value in self._instead.items() if key in own},
             "F1STREAM_HOME": str(home),
             "F1STREAM_LOG_FORMAT": "json",
             "F1STREAM_EMBEDDED_WAREHOUSE_PORT": str(self.warehouse_port),

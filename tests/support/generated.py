@@ -46,10 +46,10 @@ def _of(schema: dict[str, Any], defs: dict[str, Any]) -> st.SearchStrategy[Any]:
                 *schema.get("required", ()),
                 *(name for name, each in schema["properties"].items() if "const" in each),
             }
-            told = {name: _of(each, defs) for name, each in schema["properties"].items()}
+            fields = {name: _of(each, defs) for name, each in schema["properties"].items()}
             return st.fixed_dictionaries(
-                {name: each for name, each in told.items() if name in needed},
-                optional={name: each for name, each in told.items() if name not in needed},
+                {name: each for name, each in fields.items() if name in needed},
+                optional={name: each for name, each in fields.items() if name not in needed},
             )
         case "object":
             return st.dictionaries(_text(schema["propertyNames"]), _of(schema["additionalProperties"], defs),

@@ -18,13 +18,13 @@ TEAMS = {"NOR": "McLaren F1", "PIA": "McLaren F1", "VER": "Red Bull"}
 
 
 def row(position: int | None, number: str, code: str, **named: Any) -> ResultRow:
-    told = {
+    values = {
         "position": position, "position_text": str(position or "R"), "driver_number": number, "driver_code": code,
         "driver_name": f"First {code.title()}", "team_name": TEAMS[code], "laps": 9, "time_ms": None, "points": 0.0,
         "grid_position": 2, "fastest_lap_ms": 61_000, "status": "Finished" if position else "Retired",
         "source": "stream",
     }  # fmt: skip
-    return ResultRow(**told | named)
+    return ResultRow(**values | named)
 
 
 def result(session: str = "test_race", built_ms: int = BUILT_MS, **named: Any) -> SessionResult:
@@ -34,8 +34,8 @@ def result(session: str = "test_race", built_ms: int = BUILT_MS, **named: Any) -
         row(2, "81", "PIA", time_ms=5_528_199, points=18.0, fastest_lap_ms=59_813),
         row(3, "1", "VER", laps=8, points=7.5, grid_position=1, fastest_lap_ms=None),
     ]
-    told = {"session_key": session, "built_ms": built_ms, "season": 2023, "round": THIS_ROUND, "rows": rows}
-    return SessionResult(**told | named)
+    values = {"session_key": session, "built_ms": built_ms, "season": 2023, "round": THIS_ROUND, "rows": rows}
+    return SessionResult(**values | named)
 
 
 def standing(position: int, code: str, points: float, wins: int = 0) -> StandingRow:

@@ -95,7 +95,7 @@ def frame(
         before = cars(key_t)
         states = {n: {f: v for f, v in s.items() if before[n].get(f) != v} for n, s in states.items()}
         states = {n: s for n, s in states.items() if s}
-    told = Frame(
+    values = Frame(
         kind="key" if t == key_t else "delta",
         t=t,
         key_t=key_t,
@@ -109,10 +109,10 @@ def frame(
         race=RaceState(**race),
     )
     if not estimated:
-        return told
+        return values
     unknown = [None] * len(CARS)
     along = [round(angle / (2 * math.pi) * 10_000) % 10_000 for angle in angles]
-    return told.model_copy(update={"x": unknown, "y": unknown, "speed": unknown, "age": unknown, "along": along})
+    return values.model_copy(update={"x": unknown, "y": unknown, "speed": unknown, "age": unknown, "along": along})
 
 
 def head_record(**named: Any) -> FramesRecord:
@@ -136,15 +136,15 @@ def frames_record(
 
 
 def lap(car: str, number: int, known_ms: int | None = None, seq: int | None = None, **named: Any) -> Fact:
-    """A lap at a car's pace, known when it ends unless told otherwise."""
+    """A lap at a car's pace, known when it ends unless given otherwise."""
     place, ms = [n for n, *_ in CARS].index(car), PACE_MS[car]
-    told: dict[str, Any] = dict.fromkeys(Lap.model_fields) | {
+    values: dict[str, Any] = dict.fromkeys(Lap.model_fields) | {
         "driver": CARS[place][1], "driver_number": car, "team": CARS[place][2], "lap_number": number,
         "start_ms": ms * (number - 1), "end_ms": ms * number, "lap_time_ms": ms, "sector1_ms": 20_000,
         "sector2_ms": 20_000, "sector3_ms": ms - 40_000, "stint": 1, "tyre_life": number, "position": place + 1,
         "compound": "SOFT", "fresh_tyre": True, "track_status": "1", "generated": False,
     }  # fmt: skip
-    record = Lap(**told | named)
+    record = Lap(**values | named)
     seq = number - 1 if seq is None else seq
     return Fact("test_race", 1, LAPS, car_key("test_race", car), seq, known_ms or record.end_ms, record)
 
@@ -155,15 +155,15 @@ def message(seq: int, record: Message, known_ms: int | None = None) -> Fact:
 
 def messages() -> list[Fact]:
     """What race control said, the weather and the radio, every 20 s of two minutes."""
-    told: list[Message] = [SessionStatus(session_time_ms=0, status="Started")]
+    values: list[Message] = [SessionStatus(session_time_ms=0, status="Started")]
     for t in range(1_000, 120_000, 20_000):
-        told += [
+        values += [
             RaceControl(session_time_ms=t, category="Other", message=f"CAR 4 AT {t}", driver_number="4", lap=1),
             Weather(session_time_ms=t, air_temp=20.5, track_temp=31.0, humidity=50.0, pressure=1013.2, rainfall=False,
                     wind_direction=90.0, wind_speed=1.5),
             TeamRadio(session_time_ms=t, driver_number="81", path=f"TeamRadio/{t}.mp3"),
         ]  # fmt: skip
-    return [message(seq, record) for seq, record in enumerate(told)]
+    return [message(seq, record) for seq, record in enumerate(values)]
 
 
 def packet(car: str, seq: int, first_ms: int, count: int, every_ms: int = 200, epoch: int = 1) -> PacketColumns:
