@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test test-all test-system environments coverage lint sqlfluff format types checks diagram faults fuzz bench bench-scale kafka streamlit streamlit-setup streamlit-deploy quix-setup lock clean
+.PHONY: help setup demo test test-all test-system environments coverage lint sqlfluff format types checks configuration diagram faults fuzz bench bench-scale kafka streamlit streamlit-setup streamlit-deploy quix-setup lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
@@ -12,7 +12,7 @@ help:
 	@echo "make test-all    all tests: Apache Kafka, Chromium, dbt, deployment too (Java 17, Maven, openssl, chromium, caddy, promtool)"
 	@echo "make setup   only prepare the environment in .venv"
 	@echo "make streamlit   past sessions and standings from the marts: http://localhost:8501"
-	@echo "make lint | sqlfluff | format | types | checks | diagram | coverage | faults | fuzz | bench | bench-scale | kafka | lock | clean"
+	@echo "make lint | sqlfluff | format | types | checks | configuration | diagram | coverage | faults | fuzz | bench | bench-scale | kafka | lock | clean"
 
 setup: .venv/.ready
 
@@ -98,6 +98,10 @@ streamlit-deploy: .venv-snow/.ready
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# docs/configuration.md and docs/commands.md, from the settings and the command line.
+configuration: setup
+	$(BIN)/python -m f1stream.reference
 
 # dbt/TABLES.md, from dbt's manifest.
 diagram: setup

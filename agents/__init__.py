@@ -1,1 +1,1 @@
-"""The Faust apps: each module is one kind of worker."""
+"""The Faust apps: ``race`` and ``archive`` are workers, the other modules are what both use. See docs/faust.md."""

@@ -1,4 +1,4 @@
-"""Faust apps, topics, tables and batches as our workers use them."""
+"""Creates Faust apps, topics and tables, and reads streams in batches. Why so: docs/faust.md."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from f1stream.settings import Settings
 from f1stream.topics import MAX_RECORD_BYTES
 
 REBALANCE_S = 60.0
-"""A rebalance that makes no progress for this long will not end: the process exits."""
+"""Seconds. After a rebalance without progress for this long, the process exits."""
 BATCH = 500
 """Most events in one batch."""
 WITHIN_S = 0.02
-"""``noack_take`` waits this long for a batch to fill; it is latency."""
+"""Seconds that ``noack_take`` waits for a batch to fill. Adds to the latency."""
 
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
-"""What the client and the broker say of a record that they never take."""
+"""Errors of the client and the broker for a record that no retry can deliver."""
 
 A = TypeVar("A", bound=PatchedApp)
 
 
 def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
-    """A worker's app; ``name`` is its consumer group, ``port`` that of its health and metrics."""
+    """Create a worker's app. ``name``: its consumer group. ``port``: of its health and metrics."""
     workers = settings.folder("workers")
     scheme = embedded.SCHEME if settings.embedded else transport.SCHEME
     app = kind(
@@ -46,20 +46,20 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         topic_partitions=settings.topic_partitions,
         topic_replication_factor=settings.topic_replication,
         consumer_auto_offset_reset="earliest",
-        consumer_metadata_max_age_ms=10_000,  # topics that were deleted and created again are found within that
-        # The embedded broker holds a join for half the session, and a killed member's session must end first.
+        consumer_metadata_max_age_ms=10_000,  # a recreated topic is noticed within 10 s
+        # The embedded broker delays a join by half the session timeout, and until a killed member's session ends.
         broker_session_timeout=6.0,
         broker_heartbeat_interval=1.0,
         broker_max_poll_interval=settings.broker_max_poll_seconds,
         broker_commit_interval=1.0,
-        stream_wait_empty=False,  # pending events are not acknowledged; waiting for them hangs on SIGTERM
+        stream_wait_empty=False,  # waiting for unacknowledged events hangs on SIGTERM
         producer_linger_ms=5,
         producer_max_batch_size=512 * 1024,
         producer_max_request_size=MAX_RECORD_BYTES,
         web_bind=settings.web_host,
-        web_host=f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host,  # for a URL
+        web_host=f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host,  # in a URL
         web_port=port,
-        web_tables_enabled=False,  # these two would show data
+        web_tables_enabled=False,  # these two pages would expose data
         web_router_enabled=False,
         worker_redirect_stdouts=False,
         Table=DurableTable,
@@ -87,10 +87,10 @@ def _credentials(settings: Settings) -> Any:
 
 
 async def watch_rebalancing(app: PatchedApp) -> None:
-    """Exit when a rebalance, or the recovery of tables in it, makes no progress.
+    """Exit when a rebalance, or the table recovery in it, makes no progress.
 
-    Faust, which has stopped polling, and the client then wait for each other. It happens to a worker that polled
-    nothing for longer than ``broker_max_poll_seconds``, and when the broker was away while tables were recovered.
+    Faust and the client can then wait for each other forever. Seen after a worker had not polled for
+    ``broker_max_poll_seconds``, and when the broker was unavailable during table recovery.
     """
     since, before = time.monotonic(), None
     while not app.should_stop:
@@ -103,7 +103,7 @@ async def watch_rebalancing(app: PatchedApp) -> None:
 
 
 def raw_topic(app: PatchedApp, *names: str) -> Any:
-    """Topics whose keys and values stay bytes: what cannot be decoded never meets Faust's own decoder."""
+    """Topics with undecoded keys and values: a record that Faust fails to decode would stall the stream."""
     return app.topic(
         *names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw",
         partitions=app.conf.topic_partitions,
@@ -111,7 +111,7 @@ def raw_topic(app: PatchedApp, *names: str) -> Any:
 
 
 def raw_table(app: PatchedApp, name: str, description: str) -> Any:
-    """A table of bytes; written from batches, so partitioned by the key alone."""
+    """A table of bytes, partitioned by key, so that it can be written outside of an event's context."""
     return app.Table(
         name, key_type=bytes, value_type=bytes, partitions=app.conf.topic_partitions, use_partitioner=True,
         help=description,
@@ -122,14 +122,14 @@ class FaustOutputs:
     """Publishes outputs through the app's producer (see ``Outputs``)."""
 
     def __init__(self, app: PatchedApp, *names: str) -> None:
-        """``names``: the topics that are published."""
+        """``names``: the topics it can publish to."""
         self._topics = {name: raw_topic(app, name) for name in names}
         self._partitions = app.conf.topic_partitions
 
     async def send(self, output: Output) -> Awaitable[Any]:
         """See ``Outputs``.
 
-        A dead letter goes to its record's partition, of which an input topic may have more than ``dead-letters``.
+        A dead letter's partition is taken modulo the partitions: an input topic may have more than ``dead-letters``.
         """
         partition = None if output.partition is None else output.partition % self._partitions
         try:
@@ -144,12 +144,12 @@ class FaustOutputs:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A record on its way to the broker."""
+    """The future delivery of a record."""
 
     future: Awaitable[Any]
 
     def __await__(self) -> Generator[Any, None, None]:
-        """Wait until the broker has it. Raises RecordRefused."""
+        """Wait until the broker has stored the record. Raises RecordRefused."""
         try:
             yield from self.future.__await__()
         except TOO_LARGE as error:
@@ -159,9 +159,9 @@ class Delivery:
 async def batches(
     app: PatchedApp, consumer: str, stream: Any, reset: Callable[[], None] = lambda: None
 ) -> AsyncIterator[Batch]:
-    """Batches of events of the present assignment; ``reset`` is called after each rebalance, before the next batch.
+    """Batches of events of the current assignment; ``reset`` is called after a rebalance, before its first batch.
 
-    Events of an earlier assignment are left out: they are delivered again, here or to another worker.
+    Events of an earlier assignment are dropped: Kafka redelivers them, here or to another worker.
     """
     generation = None
     async for events in stream.noack_take(BATCH, within=WITHIN_S):

@@ -1,10 +1,10 @@
-"""The archive worker: every record of the topics into the warehouse, exactly once.
+"""The archive worker: loads every record of the topics into the warehouse, exactly once.
 
     telemetry, laps, messages, dead-letters ──▶ archive ──▶ RAW tables
 
-Records wait in memory until there are enough for a flush, or the oldest is old enough. They are acknowledged when the
-warehouse has committed them; while it is away nothing more is read than fits, and Kafka keeps the rest. The protocol
-is in ``f1stream.warehouse.sink``.
+Records are buffered until a flush is due by their number, size or age, and acknowledged when the warehouse has
+committed them. While the warehouse is unavailable the buffer fills up, then reading pauses. The protocol is in
+``f1stream.warehouse.sink``.
 """
 
 from __future__ import annotations
@@ -37,34 +37,34 @@ from f1stream.warehouse.tables import BY_TOPIC
 from f1stream.warehouse.topic_log import KafkaTopicLog
 
 LOOK_EVERY_S = 0.25
-"""How often buffered records are looked at for their age."""
+"""Seconds between two checks of the buffered records' age."""
 TRANSIENT = (snowflake.connector.Error, WarehouseError, KafkaError, TimeoutError, OSError)
-"""The warehouse or the broker is away, or what a statement needs is missing there and can be restored."""
+"""Errors that are retried: the warehouse or broker is unavailable, or a missing object can be restored."""
 
 
 class ArchiveApp(PatchedApp):
-    """Begins where the warehouse says: it knows better than the consumer group."""
+    """Starts reading at the warehouse's offsets instead of the consumer group's."""
 
     async def earlier_positions(self, positions: Mapping[Any, int | None]) -> Mapping[Any, int]:
-        """Partitions of which Kafka has acknowledged more than is loaded are read again from there."""
+        """The loaded offset of each partition whose acknowledged offset is ahead of it."""
         ours = {Partition(tp.topic, tp.partition): tp for tp in positions if tp.topic in BY_TOPIC}
         back = await sink.assigned({partition: positions[tp] or 0 for partition, tp in ours.items()})
         return {ours[partition]: offset for partition, offset in back.items()}
 
 
 def waits_for(away: str | None) -> None:
-    """Report whether the warehouse is away, and why: no other worker would get further."""
+    """Report whether the warehouse is unavailable, and why: restarting the worker would not help."""
     health.waits = away
     metrics.WAREHOUSE_UP.set(away is None)
 
 
 def describe(error: BaseException) -> str:
-    """An error as a sentence."""
+    """Describe an error in a sentence."""
     return error_text(error) if isinstance(error, snowflake.connector.Error) else f"{type(error).__name__}: {error}"
 
 
 def create_sink() -> ArchiveSink:
-    """The sink as it is set."""
+    """Create the sink from the settings."""
     s = settings()
     return ArchiveSink(
         LoaderThread(Loader(Warehouse(s), f"{socket.gethostname()}:{os.getpid()}")),
@@ -77,7 +77,7 @@ def create_sink() -> ArchiveSink:
 
 app = create_app("f1stream-archive", settings(), settings().archive_port, ArchiveApp)
 records = raw_topic(app, *BY_TOPIC)
-# What is buffered is not acknowledged on purpose.
+# Buffered records are unacknowledged on purpose, for as long as a flush takes to become due.
 health = WorkerHealth(app, StallDetector("acknowledged", STUCK_S + settings().flush_seconds))
 serve_health(app, health)
 sink = create_sink()
@@ -86,7 +86,7 @@ sink = create_sink()
 @app.agent(records)
 @exit_on_error
 async def archive(stream: Any) -> None:
-    """Receive records; the sink flushes when there are enough."""
+    """Buffer records; the sink flushes when enough are buffered."""
     async for batch in batches(app, CONSUMER, stream):
         await sink.receive(batch, stream.ack)
 
@@ -94,7 +94,7 @@ async def archive(stream: Any) -> None:
 @app.task
 @exit_on_error
 async def flush_old_records() -> None:
-    """Flush records that none follow."""
+    """Flush records that are old enough, although no further record arrives."""
     while not app.should_stop:
         await asyncio.sleep(LOOK_EVERY_S)
         await sink.flush_if_due()

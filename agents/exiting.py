@@ -1,4 +1,4 @@
-"""Ending the process when going on would lose something."""
+"""Exits the process when continuing would lose records."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ EXIT_CODE = 70
 
 
 def exit_process(reason: str) -> None:
-    """End at once, without another write or acknowledgement; the service manager starts the worker again."""
+    """Exit immediately, without another write or acknowledgement; the service manager restarts the worker."""
     log.critical("%s The worker exits and must be restarted; it continues from the acknowledged offsets.", reason)
     logging.shutdown()
     os._exit(EXIT_CODE)
 
 
 def exit_on_error(agent: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """An agent (or task) that ends the process when it fails. Faust would skip the batch and go on."""
+    """Decorates an agent or task: an exception exits the process. Faust would skip the batch and continue."""
 
     @wraps(agent)
     async def guarded(*stream: Any) -> None:

@@ -11,10 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
 from agents.faust_patches.positions import input_positions
+from f1stream.monitoring import monitoring_routes
 from f1stream.process_health import Lags, StallDetector, register_process_metrics
 from f1stream.processing.reads import PartitionOffsets
 
@@ -79,18 +77,12 @@ def serve_health(app: Any, worker: WorkerHealth) -> None:
     """Add the routes to the worker's web server."""
     register_process_metrics(lags=worker.lags, healthy=lambda: worker.reason() is None)
 
-    async def health(_: web.Request) -> web.Response:
+    def health() -> tuple[bool, dict[str, Any]]:
         reason = worker.reason()
-        answer = {"ready": reason is None, "reason": reason, "waits": worker.waits}
-        return web.json_response(answer, status=200 if reason is None else 503)
+        return reason is None, {"ready": reason is None, "reason": reason, "waits": worker.waits}
 
-    async def alive(_: web.Request) -> web.Response:
+    def alive() -> tuple[bool, dict[str, Any]]:
         well = worker.alive()
-        return web.json_response({"alive": well}, status=200 if well else 503)
+        return well, {"alive": well}
 
-    async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    app.web.web_app.router.add_get("/health", health)
-    app.web.web_app.router.add_get("/alive", alive)
-    app.web.web_app.router.add_get("/metrics", metrics)
+    app.web.web_app.add_routes(monitoring_routes(health, alive))

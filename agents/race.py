@@ -1,4 +1,4 @@
-"""The race worker: per driver, packets and laps are joined; per session, they become the race and its frames.
+"""The race worker: joins packets and laps per driver, then cars and messages per session, and publishes frames.
 
     telemetry, laps ──▶ per_driver ──▶ updates ──▶ per_session ──▶ frames
                                       messages ──▶
@@ -30,9 +30,9 @@ app = create_app("f1stream-race", settings(), settings().race_port, PatchedApp)
 driver_input = raw_topic(app, topics.TELEMETRY, topics.LAPS)
 session_input = raw_topic(app, topics.UPDATES, topics.MESSAGES)
 outputs = FaustOutputs(app, topics.UPDATES, topics.FRAMES, topics.DEAD_LETTERS)
-cars = raw_table(app, "cars", "session:driver -> how far its packets and laps have been joined and sent")
-races = raw_table(app, "races", "session -> the race as of a frame, with all that the rules read")
-standing = raw_table(app, "standing", "session -> its header: info, entries and tracks")
+cars = raw_table(app, "cars", "session:driver -> how far its packets and laps are joined and published")
+races = raw_table(app, "races", "session -> the state of the race as of a frame")
+session_headers = raw_table(app, "standing", "session -> its header: info, entries and tracks")
 health = WorkerHealth(
     app, StallDetector("received"),
     wrong_topics=lambda: wrong_partitions(partition_counts(app, topics.ALL), settings()),
@@ -41,32 +41,36 @@ serve_health(app, health)
 
 
 drivers = StageRunner(app, CONSUMER, "driver", DriverStage(cars, AckTracker(health.received)), outputs)
-sessions = StageRunner(app, CONSUMER, "session", SessionStage(races, standing, AckTracker(health.received)), outputs)
+sessions = StageRunner(
+    app, CONSUMER, "session", SessionStage(races, session_headers, AckTracker(health.received)), outputs
+)
 
 
 @app.agent(driver_input)
 @exit_on_error
 async def per_driver(stream: Any) -> None:
-    """Join each driver's packets and laps and send them to its session."""
-    await drivers.consume(stream)
+    """Join each driver's packets and laps, and publish them as updates of its session."""
+    async for batch in drivers.batches(stream):
+        await drivers.process(batch)
 
 
 @app.agent(session_input)
 @exit_on_error
 async def per_session(stream: Any) -> None:
     """Join each session's cars and messages, and publish its frames."""
-    await sessions.consume(stream)
+    async for batch in sessions.batches(stream):
+        await sessions.process(batch)
 
 
 @app.task
 @exit_on_error
 async def drivers_due() -> None:
-    """Store what a run that has gone silent has pending."""
+    """Checkpoint the pending records of silent runs."""
     await drivers.process_due()
 
 
 @app.task
 @exit_on_error
 async def sessions_due() -> None:
-    """Make the frames that one batch could not, and store what a run that has gone silent has pending."""
+    """Make the frames that one batch could not make, and checkpoint the pending input of silent runs."""
     await sessions.process_due()

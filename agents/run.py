@@ -21,9 +21,9 @@ def run_worker(module: str) -> None:
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     with scratch_folder(name) as folder:
-        tempfile.tempdir = str(folder)  # Snowflake's connector makes a folder for each file that it puts
+        tempfile.tempdir = str(folder)  # Snowflake's connector creates a folder for each uploaded file
         app = importlib.import_module(module).app
-        # Packets and frames are many small, short-lived, acyclic objects: looking for cycles often is wasted.
+        # Packets and frames are small, short-lived, acyclic objects: frequent cycle collection is a waste of time.
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         worker = faust.Worker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)

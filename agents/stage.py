@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -21,23 +22,26 @@ from f1stream.settings import settings
 log = logging.getLogger("f1stream")
 
 DUE_EVERY_S = 0.05
-"""How often a stage is asked whether it has something to do without a record."""
+"""Seconds between two checks whether the stage has work without new records."""
 
 
 async def next_record(partition: tuple[str, int], offset: int) -> int | None:
-    """The offset of the first record that a log has at or after ``offset``; None when the broker does not say."""
+    """The offset of the first record at or after ``offset``; None if the broker does not answer."""
     try:
         return await kafka.next_record(settings(), *partition, offset)
     except (KafkaError, OSError) as error:
-        log.warning("%s[%d] cannot be read from %d on: %s.", *partition, offset, error)
+        log.warning("Cannot read %s[%d] from offset %d: %s.", *partition, offset, error)
         return None
 
 
 class StageRunner:
-    """Gives a stage the batches of its stream, and empty ones when it has something to do without a record."""
+    """Runs a stage on the batches of a stream, and on empty batches when it has work without new records.
+
+    The lock keeps the two apart: a stage processes one batch at a time.
+    """
 
     def __init__(self, app: PatchedApp, consumer: str, name: str, stage: Stage, outputs: Outputs) -> None:
-        """``consumer``: who refuses records, in dead letters. ``name``: the stage's label in metrics."""
+        """``consumer``: the worker's name in dead letters. ``name``: the stage's label in metrics."""
         self._app, self._consumer, self._name = app, consumer, name
         self._stage, self._outputs = stage, outputs
         self._reads = AssignedReads(lambda: input_positions(app), next_record)
@@ -46,23 +50,26 @@ class StageRunner:
         self._acknowledge: Any = None
         self._reassigned = False
 
-    async def consume(self, stream: Any) -> None:
-        """Process every batch of the stream."""
+    def batches(self, stream: Any) -> AsyncIterator[Batch]:
+        """The stream in batches, each to be passed to ``process``."""
         self._acknowledge = stream.ack
-        async for batch in batches(self._app, self._consumer, stream, self._partitions_changed):
-            async with self._lock:
-                if self._reassigned:
-                    self._reassigned = False
-                    self._stage.reset()
-                    self._reads.reset()
-                for event in batch.events:
-                    await self._reads.add(event.message)
-                batch.is_reread = self._reads.is_reread
-                self._newest = batch
-                await self._process(batch)
+        return batches(self._app, self._consumer, stream, self._partitions_changed)
+
+    async def process(self, batch: Batch) -> None:
+        """Process a batch: see ``process_batch``."""
+        async with self._lock:
+            if self._reassigned:
+                self._reassigned = False
+                self._stage.reset()
+                self._reads.reset()
+            for event in batch.events:
+                await self._reads.add(event.message)
+            batch.is_reread = self._reads.is_reread
+            self._newest = batch
+            await self._process(batch)
 
     async def process_due(self) -> None:
-        """Process what is due without a record, until the app stops."""
+        """Process empty batches whenever the stage has work without new records, until the app stops."""
         while not self._app.should_stop:
             await asyncio.sleep(DUE_EVERY_S)
             async with self._lock:
@@ -70,7 +77,7 @@ class StageRunner:
                     await self._process(Batch(self._consumer, [], is_current=self._newest.is_current))
 
     def _partitions_changed(self) -> None:
-        self._reassigned = True  # the stage may be in the middle of a batch
+        self._reassigned = True  # not here: the stage may be in the middle of a batch
 
     async def _process(self, batch: Batch) -> None:
         await process_batch(self._stage, batch, self._outputs, self._acknowledge)

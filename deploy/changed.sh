@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# What has changed, by git:
-#   deploy/changed.sh image|marts|streamlit SINCE   true or false; true where SINCE is empty or unknown, as at a first push
-#   deploy/changed.sh image|marts|streamlit         the commit that changed it last; the image has it as its tag
+# What has changed, according to git:
+#   deploy/changed.sh image|marts|streamlit SINCE   true or false; true if SINCE is empty or unknown, as at a first push
+#   deploy/changed.sh image|marts|streamlit         the commit that changed it last, which is the image's tag
 set -euo pipefail
 cd "$(dirname "$0")/.."
 fail() { echo "changed.sh: $1" >&2; exit 2; }
 
 case "${1:-}" in
-  image)  # what its Dockerfile copies from here, and what is beside it
+  image)  # what the Dockerfile copies from the repository, and the Dockerfile's folder
     mapfile -t inputs < <(awk '$1 == "COPY" && !/ --from=/ { for (n = 2; n < NF; n++) if ($n !~ /^--/) print $n }' deploy/docker/Dockerfile)
-    [ ${#inputs[@]} -gt 0 ] || fail "deploy/docker/Dockerfile copies nothing from here."
+    [ ${#inputs[@]} -gt 0 ] || fail "deploy/docker/Dockerfile copies nothing from the repository."
     inputs+=(deploy/docker) ;;
   marts) inputs=(dbt f1stream/marts deploy/locks/runtime.txt) ;;
   streamlit) inputs=(deploy/streamlit) ;;
-  *) fail "Say what: image, marts or streamlit." ;;
+  *) fail "The first argument must be image, marts or streamlit." ;;
 esac
 
 if [ $# -lt 2 ]; then
-  [ "$(git rev-parse --is-shallow-repository)" = false ] || fail "The history is cut off; fetch all of it (fetch-depth: 0)."
+  [ "$(git rev-parse --is-shallow-repository)" = false ] || fail "The git history is shallow; fetch all of it (fetch-depth: 0)."
   git log -1 --format=%H -- "${inputs[@]}"
 elif ! git cat-file -e "$2^{commit}" 2>/dev/null; then
   echo true

@@ -1,4 +1,4 @@
-"""What a child process is given: the settings of its parent, and of the secrets only those that it needs."""
+"""The environment of a child process: its parent's settings, and only the secrets that the child uses."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "race": BROKER,
     "schedule": BROKER | WAREHOUSE | F1TV,
     "source": BROKER,
-    "streamlit": frozenset(),  # its connection is in a variable of its own
+    "streamlit": frozenset(),  # its connection has its own variable
     "warehouse": EMBEDDED_WAREHOUSE,
     "web": BROKER,
     "whole": BROKER,
 }
-"""By child: which secrets it uses, where they are in use at all."""
+"""The secrets that each child uses, if they are in use at all."""
 SYSTEM = re.compile(r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|SYSTEMROOT|PYTHON\w+|NO_COLOR|RUST_LOG)")
-"""Variables for the programs of others, the embedded broker and warehouse: they get no other."""
+"""The only variables that foreign programs get: the embedded broker and warehouse."""
 
 
 def environment_for(settings: Settings, child: str) -> dict[str, str]:
-    """The environment of a child of that name; secrets included, so never to be shown."""
+    """The environment of a child. It contains secrets: never log it."""
     system = {name: value for name, value in os.environ.items() if SYSTEM.fullmatch(name)}
     if child == "broker":
         return system
     given = {**(system if child == "warehouse" else os.environ), **settings.environment()}
     withheld = SECRETS - (NEEDS[child] & _in_use(settings))
-    return given | {f"F1STREAM_{name.upper()}": "" for name in withheld}  # empty, or a .env would give them
+    return given | {f"F1STREAM_{name.upper()}": "" for name in withheld}  # or it would read them from .env
 
 
 def _in_use(settings: Settings) -> frozenset[str]:

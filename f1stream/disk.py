@@ -1,4 +1,4 @@
-"""What to say of disks: which is almost full, and which file cannot be written."""
+"""Errors of disks for the user: which one is almost full, and which file cannot be written."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import tempfile
 from pathlib import Path
 
 NEEDS_BYTES = 20_000_000
-"""With less free than this, a disk may be too full for a file, which then is taken back: it need not be at zero."""
+"""A disk with less free space counts as full: a write that failed may have freed its space again."""
 
 
 def low_disk_space(*folders: Path) -> str:
-    """Which of these folders are on a disk that is almost full, as a sentence; empty when none is."""
+    """A sentence about those of the folders whose disk is almost full; empty if there are none."""
     found = {}
     for folder in folders:
         there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
@@ -21,12 +21,12 @@ def low_disk_space(*folders: Path) -> str:
             found[str(there)] = f"{free / 1e6:.1f} MB"
     if not found:
         return ""
-    said = " and ".join(f"{free} are left in {folder}" for folder, free in found.items())
-    return f"Only {said}: make room, or set F1STREAM_HOME and TMPDIR to folders on another disk."
+    spaces = " and ".join(f"{free} are left in {folder}" for folder, free in found.items())
+    return f"Only {spaces}: make room, or set F1STREAM_HOME and TMPDIR to folders on another disk."
 
 
 def explain(error: OSError, home: Path) -> str | None:
-    """What the user can do about a file that cannot be read or written; None for an error of another kind."""
+    """What the user can do about a file that cannot be read or written; None for other errors."""
     if error.filename is None and error.errno not in {errno.ENOSPC, errno.EDQUOT}:
         return None
     what = error.filename or "A file"

@@ -1,4 +1,4 @@
-"""``f1stream doctor``: is everything there that the workers need, and if not, what to do."""
+"""``f1stream doctor``: checks of what the workers need, each with what to do if it fails."""
 
 from __future__ import annotations
 
@@ -30,35 +30,34 @@ from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import status
 
-PATIENCE_S = 10.0
-CLOCK_PATIENCE_S = 3.0
+BROKER_TIMEOUT_S = 10.0
+CLOCK_TIMEOUT_S = 3.0
 CLOCK_OFF_S = 3.0
-"""A ``Date`` header is told in whole seconds."""
+"""Larger differences are a warning. The ``Date`` header that the clock is compared with has whole seconds."""
 TOKEN_ENDS_SOON = timedelta(days=2)
-"""Two days hold a race weekend's last sessions."""
+"""A token that ends sooner is a warning: qualifying and race of a weekend are on two days."""
 NEEDS_RIGHTS = {
     "to move the offsets of what is loaded": "update RAW.LOAD_OFFSETS set next_offset = next_offset where 1 = 0",
     "to load rows": "insert into RAW.MESSAGES select * from RAW.MESSAGES where 1 = 0",
     "to note runs of jobs": "delete from OPS.JOB_RUNS where 1 = 0",
 }
-"""Statements that touch no row, by what they show."""
+"""Statements that need a right and change no row, by what the right is for."""
 
-
-logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what fails is told as a finding
+logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a failure is reported as a finding
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """The result of a check."""
 
     about: str
     level: Literal["ok", "warning", "problem"]
     text: str
-    """A sentence; for what is not ok, with what to do."""
+    """A sentence; for a warning or a problem, with what to do."""
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Every check, one after the other; each takes some seconds at most. Nothing is changed."""
+    """Run every check; each takes some seconds at most and changes nothing."""
     yield from configuration(settings)
     yield from asyncio.run(broker(settings))
     yield from warehouse(settings)
@@ -67,13 +66,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def configuration(settings: Settings) -> Iterator[Finding]:
-    """Names in the environment that are no settings, and the folder for data."""
+    """Misspelt settings in the environment, and the folder for data."""
     known = {f"F1STREAM_{name.upper()}" for name in type(settings).model_fields}
     for name in sorted(name for name in os.environ if name.upper().startswith("F1STREAM_")):
         if name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), known, 1)
             hint = f" Do you mean {near[0]}?" if near else ""
-            yield Finding("configuration", "warning", f"{name} is set, and is no setting.{hint}")
+            yield Finding("configuration", "warning", f"{name} is set, but is no setting.{hint}")
     home = settings.home.expanduser()
     there = next(folder for folder in (home, *home.parents) if folder.exists())
     if there.is_dir() and os.access(there, os.W_OK):
@@ -83,16 +82,16 @@ def configuration(settings: Settings) -> Iterator[Finding]:
 
 
 async def broker(settings: Settings) -> list[Finding]:
-    """Whether a broker answers, and has our topics with the partitions and settings that we need."""
+    """Whether a broker answers, and has the topics with the right partitions and settings."""
     try:
         client = settings.kafka_client()
     except WrongSetting as error:
         return [Finding("broker", "problem", str(error))]
-    admin = AIOKafkaAdminClient(**client, request_timeout_ms=round(PATIENCE_S * 1000))
+    admin = AIOKafkaAdminClient(**client, request_timeout_ms=round(BROKER_TIMEOUT_S * 1000))
     try:
         await admin.start()
         there = {each["topic"]: len(each["partitions"]) for each in await admin.describe_topics()}
-        # The embedded broker reports what a topic was made with, whether it holds to it or not; it takes any size.
+        # The embedded broker reports a topic's settings without applying them; it takes records of any size.
         ours = [name for name in there if name in topics.ALL or name.startswith("f1stream-")]
         configured = {} if settings.embedded else await read_settings(admin, ours)
     except (KafkaError, OSError) as error:
@@ -110,7 +109,7 @@ async def broker(settings: Settings) -> list[Finding]:
 
 
 def warehouse(settings: Settings) -> Iterator[Finding]:
-    """Whether it answers, has the tables, and lets us do what the workers do."""
+    """Whether it answers, has the tables, and grants the rights that the workers need."""
     host, port = settings.embedded_warehouse_host, settings.embedded_warehouse_port
     if settings.embedded_warehouse and host == EMBEDDED_HOST and not listens(port):
         text = "The embedded one, started by what needs it; F1STREAM_SNOWFLAKE_ACCOUNT makes it Snowflake."
@@ -145,9 +144,9 @@ def warehouse(settings: Settings) -> Iterator[Finding]:
 
 
 async def clock(settings: Settings) -> Finding:
-    """This machine's clock against that of the Jolpica API's server."""
+    """This machine's clock, compared with that of the Jolpica API's server."""
     try:
-        limit = aiohttp.ClientTimeout(CLOCK_PATIENCE_S)
+        limit = aiohttp.ClientTimeout(CLOCK_TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=limit) as http, http.head(settings.jolpica_url) as answer:
             theirs = parsedate_to_datetime(answer.headers["Date"])
     except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
@@ -160,7 +159,7 @@ async def clock(settings: Settings) -> Finding:
 
 
 def token(settings: Settings) -> Finding:
-    """Whether there is an F1TV token, and until when it holds."""
+    """Whether there is an F1TV token, and until when it is valid."""
     if settings.f1tv_token_file is None and not settings.f1tv_token.get_secret_value():
         text = "No F1TV token: `f1stream live` has timing, and neither car data nor positions."
         return Finding("token", "ok", text)
@@ -168,13 +167,13 @@ def token(settings: Settings) -> Finding:
         current = Tokens(settings).current()
     except SourceError as plain:
         return Finding("token", "problem", str(plain))
-    mend = "Set F1STREAM_F1TV_TOKEN, or F1STREAM_F1TV_TOKEN_FILE to change it while the client runs."
+    advice = "Set F1STREAM_F1TV_TOKEN, or F1STREAM_F1TV_TOKEN_FILE to change it while the client runs."
     if current is None:
-        return Finding("token", "problem", f"The F1TV token has ended, or its file cannot be read. {mend}")
+        return Finding("token", "problem", f"The F1TV token has ended, or its file cannot be read. {advice}")
     ends_ms = ends_at(current)
     if ends_ms is None:
-        return Finding("token", "warning", f"The F1TV token does not tell when it ends: is it a whole one? {mend}")
+        return Finding("token", "warning", f"The F1TV token does not say when it ends: is it complete? {advice}")
     at = datetime.fromtimestamp(ends_ms / 1000, UTC)
     soon = ends_ms / 1000 - time.time() < TOKEN_ENDS_SOON.total_seconds()
-    text = f"The F1TV token holds until {at:%Y-%m-%d %H:%M} UTC."
-    return Finding("token", "warning" if soon else "ok", f"{text} {mend}" if soon else text)
+    text = f"The F1TV token is valid until {at:%Y-%m-%d %H:%M} UTC."
+    return Finding("token", "warning" if soon else "ok", f"{text} {advice}" if soon else text)

@@ -1,4 +1,4 @@
-"""The ``.env`` of the folder that a command is started in, and when it is not trusted."""
+"""The ``.env`` of the folder that a command is started in, and when it must not be read."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LIVE_URL, TOKEN, TOKEN_FILE = (f"F1STREAM_{name}" for name in ("LIVE_URL", "F1TV
 
 
 def reason_to_refuse(file: Path, environment: Mapping[str, str]) -> str:
-    """Why ``file`` must not be read, in a sentence; empty when it may be, or is not there.
+    """Why ``file`` must not be read, as a sentence; empty if it may be read, or does not exist.
 
-    A folder may come from elsewhere: its file cannot redirect a token that it does not hold itself.
+    The folder may come from another person: its file cannot redirect a token that it does not contain itself.
     """
     try:
         owners, mode = {file.lstat().st_uid, file.stat().st_uid}, file.stat().st_mode

@@ -1,4 +1,4 @@
-"""The broker, apart from what travels through it: is it there, and does it have our topics."""
+"""Administration of the broker: whether it is reachable, its topics, offsets at the end of logs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BrokerError(UserError):
 
 
 def unreachable(settings: Settings, error: object) -> BrokerError:
-    """What to say when no broker answers."""
+    """The error for a broker that does not answer."""
     where = ",".join(settings.bootstrap)
     hint = (
         "Start the embedded broker with `f1stream broker`, or set F1STREAM_BROKER."
@@ -35,12 +35,12 @@ def unreachable(settings: Settings, error: object) -> BrokerError:
 
 
 def has_broker(settings: Settings) -> bool:
-    """Whether there is one to talk to: facts and marts are kept without, but one that was named must be there."""
+    """Whether a broker is expected: an embedded one only if it listens, a configured one always."""
     return not settings.embedded or listens(settings.embedded_broker_port)
 
 
 def producer_for(settings: Settings, **more: Any) -> AIOKafkaProducer:
-    """A producer that loses nothing and writes nothing twice, where the broker can tell."""
+    """An idempotent producer; the embedded broker does not support idempotence."""
     return AIOKafkaProducer(
         **settings.kafka_client(), enable_idempotence=not settings.embedded,
         max_request_size=topics.MAX_RECORD_BYTES, **more,
@@ -48,10 +48,10 @@ def producer_for(settings: Settings, **more: Any) -> AIOKafkaProducer:
 
 
 async def create_topics(settings: Settings) -> list[str]:
-    """Create the topics that do not exist yet, and say which. Raises BrokerError.
+    """Create the missing topics; returns their names. Raises BrokerError.
 
-    A broker left to itself makes them with partitions of its own choosing, and the per-driver and per-session
-    streams would no longer meet.
+    A broker's automatic topics have its default number of partitions: the records of one car or session would no
+    longer be in partitions of the same number.
     """
     configs = topic_configs(settings)
     wanted = [
@@ -76,7 +76,7 @@ async def create_topics(settings: Settings) -> list[str]:
 
 
 async def require_equal_partitions(settings: Settings) -> None:
-    """Raises BrokerError when the race worker's topics, its tables' too, have not the partitions that it needs."""
+    """Raises BrokerError when the race worker's topics or changelogs differ in their number of partitions."""
     admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=10_000)
     try:
         await admin.start()
@@ -90,8 +90,8 @@ async def require_equal_partitions(settings: Settings) -> None:
 
 
 async def configure_topics(settings: Settings) -> None:
-    """Correct the settings of topics that exist, where ours must hold. Raises BrokerError when it cannot be done."""
-    if settings.embedded:  # which cannot change them, and forgets them when it stops
+    """Set the required settings on existing topics. Raises BrokerError when the broker refuses."""
+    if settings.embedded:  # it cannot change settings, and forgets topics when it stops
         return
     admin = AIOKafkaAdminClient(**settings.kafka_client(), request_timeout_ms=10_000)
     try:
@@ -106,10 +106,10 @@ async def configure_topics(settings: Settings) -> None:
 
 
 async def end_offsets(settings: Settings, partitions: Iterable[Any]) -> dict[Any, int]:
-    """The offset after the last record of each partition (anything with ``topic`` and ``partition``).
+    """The offset after the last record of each partition (any object with ``topic`` and ``partition``).
 
-    What a broker reports as the end is asked again by a fetch there: the embedded one takes its last batch for one
-    record. Raises BrokerError, and TimeoutError when the broker does not answer within 10 s.
+    The reported end is checked by a fetch, because the embedded broker counts its last batch as one record. Raises
+    BrokerError, and TimeoutError when the broker does not answer within 10 s.
     """
     asked = {TopicPartition(tp.topic, tp.partition): tp for tp in partitions}
     consumer = AIOKafkaConsumer(**settings.kafka_client(), enable_auto_commit=False, fetch_max_wait_ms=20)
@@ -134,11 +134,11 @@ async def end_offsets(settings: Settings, partitions: Iterable[Any]) -> dict[Any
 
 
 NEXT_RECORD_WITHIN_S = 20.0
-"""A broker that does not answer within this time is away: TimeoutError."""
+"""Seconds to wait for the record; then TimeoutError is raised."""
 
 
 async def next_record(settings: Settings, topic: str, partition: int, offset: int) -> int:
-    """The offset of the first record that a log has at or after ``offset``; waits for one.
+    """The offset of the first record at or after ``offset``; waits for one.
 
     Raises KafkaError, OSError or TimeoutError.
     """

@@ -1,4 +1,4 @@
-"""What a process says while it runs: as text for people, or as one JSON object a line for whatever collects them."""
+"""Logging: text lines for people, or one JSON object a line for a log collector."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from f1stream.settings import Settings
 
 TEXT = "%(asctime)s %(levelname)s %(message)s"
 FIELDS = {"levelname": "level", "name": "logger", "exc_info": "exception"}
-"""Fields of the JSON, by the attribute of a record each comes from; ``time`` (UTC) and ``message`` beside them."""
+"""JSON field by attribute of the log record; ``time`` (UTC) and ``message`` are added."""
 LIBRARIES = {
     "aiokafka": "WARNING",
-    "agents": "WARNING",  # where Faust's services are that we extend; our own loggers there are "f1stream"
+    "agents": "WARNING",  # Faust services that we extend; our own loggers are "f1stream"
     "apscheduler": "ERROR",
-    "botocore": "WARNING",  # Snowflake's connector asks AWS who we are; at DEBUG the role's token is in the log
+    "botocore": "WARNING",  # Snowflake's connector uses it; at DEBUG it logs the AWS role's token
     "faust": "WARNING",
     "mode": "WARNING",
     "snowflake": "ERROR",
 }
-"""They say more than anybody reads, some a line for each message."""
+"""Levels of noisy libraries: some log a line for each message."""
 
 LOG_BYTES = 10_000_000
-"""Bytes. A longer log file is rotated; one older file of each is kept."""
+"""Bytes. A larger log file is rotated; one older file is kept."""
 
 
 def rotate_log(log: Path) -> None:
-    """Empty a log file that is too long, once what it says is in ``NAME.old.log``; call it again and again.
+    """Copy a log file larger than ``LOG_BYTES`` to ``NAME.old.log`` and truncate it. Call periodically.
 
-    The file stays the same one, so that a process whose output it is goes on in it: it must write by appending. What
-    is written while this copies may be lost. Raises OSError where the disk takes no more.
+    The file is truncated in place because it may be another process's output, which must be opened for appending.
+    Lines written during the copy may be lost. Raises OSError when the disk is full.
     """
     if log.stat().st_size > LOG_BYTES:
         shutil.copyfile(log, log.with_suffix(".old.log"))
@@ -43,7 +43,7 @@ def rotate_log(log: Path) -> None:
 
 
 def configure(process: str, settings: Settings) -> None:
-    """From now on this process logs to stderr; ``process`` is its name in the JSON."""
+    """Log to stderr, as ``settings`` say; ``process`` is this process's name in the JSON."""
     handler = logging.StreamHandler()
     if settings.log_format == "json":
         handler.setFormatter(
@@ -61,7 +61,7 @@ def configure(process: str, settings: Settings) -> None:
 
 
 def key_fields(key: bytes | None) -> dict[str, str]:
-    """A Kafka record's key as fields of a log record: ``session``, and ``driver`` where it is a car's.
+    """The session and car of a Kafka record's key, as fields of a log record: ``session``, ``driver``.
 
     >>> log.warning("…", extra=key_fields(message.key))
     """

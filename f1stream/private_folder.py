@@ -1,4 +1,4 @@
-"""Folders that only their owner can enter: recordings, logs and the warehouse's data are nobody else's."""
+"""Folders that only their owner can enter, for recordings, logs and the warehouse's data."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ OWNER_ONLY = 0o700
 
 
 def private_folder(folder: Path) -> Path:
-    """Make ``folder``, and what it lies in; one that is there and the user's own is closed to others.
+    """Create ``folder`` and its parents. An existing folder of the user is closed to others.
 
-    Not one that is meant for all, as /tmp. Raises OSError where it cannot be made.
+    A folder that is shared on purpose, such as /tmp, stays open. Raises OSError if it cannot be created.
     """
     try:
         folder.mkdir(mode=OWNER_ONLY)
@@ -25,6 +25,6 @@ def private_folder(folder: Path) -> Path:
             raise
     found = folder.stat()
     if found.st_uid == os.getuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
-        with suppress(OSError):  # some file systems have no such rights: then there is nothing to close
+        with suppress(OSError):  # some file systems have no such rights
             folder.chmod(stat.S_IMODE(found.st_mode) & OWNER_ONLY)
     return folder

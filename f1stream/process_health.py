@@ -1,4 +1,4 @@
-"""What every process tells Prometheus of itself, whatever it does."""
+"""Metrics that every process exports, and the detection of partitions that are stuck."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 Lags = Mapping[tuple[str, int], int]
-"""Records that are not done yet, by topic and partition."""
-
+"""Unprocessed records, by topic and partition."""
 
 STUCK_S = 30.0
-"""A partition that grew for so long while nothing of it was done is stuck."""
+"""Seconds. A partition that grows for longer while none of its records is processed is stuck."""
 
 
 @dataclass(slots=True)
 class LastMove:
-    """One partition, as last seen to move."""
+    """A partition when its processed offset last changed."""
 
     end: int
+    """Offset after the last record of the log."""
     done: int | None
+    """Offset after the last processed record; None before the first."""
     since: float
+    """Monotonic clock, seconds."""
 
 
 @dataclass(slots=True)
 class StallDetector:
-    """Compares what is done of each partition with the end of its log, as it grows."""
+    """Compares the processed offset of each partition with the growing end of its log."""
 
     verb: str
-    """What is done with records: acknowledged, received, read."""
+    """What processing means, for the sentence: acknowledged, received, read."""
     patience_s: float = STUCK_S
-    """Longer where records wait on purpose."""
+    """Seconds before a partition is stuck; longer for a process that buffers records."""
     _seen: dict[tuple[str, int], LastMove] = field(default_factory=dict)
 
     def stuck(self, topic: str, partition: int, end: int, done: int | None, now: float) -> str | None:
-        """A sentence when nothing moves though there is something to do; ``now`` is a monotonic clock (s)."""
+        """Why the partition is stuck, as a sentence; None if it is not. ``now``: monotonic clock, seconds."""
         seen = self._seen.get((topic, partition))
         if seen is None or done != seen.done or (done or 0) >= end:
             self._seen[topic, partition] = LastMove(end, done, now)
@@ -52,15 +54,15 @@ class StallDetector:
 
 
 class LagCollector(Collector):
-    """How far this process is behind each partition that it reads, asked whenever somebody looks."""
+    """Exports this process's lag by partition, computed at each scrape."""
 
     def __init__(self, lags: Callable[[], Lags]) -> None:
         self._lags = lags
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """As Prometheus asks."""
+        """Called by Prometheus's client at each scrape."""
         gauge = GaugeMetricFamily(
-            "f1stream_lag_records", "Records in Kafka that this process has not done with.",
+            "f1stream_lag_records", "Records in Kafka that this process has not processed.",
             labels=["topic", "partition"],
         )  # fmt: skip
         for (topic, partition), lag in sorted(self._lags().items()):
@@ -73,9 +75,9 @@ def register_process_metrics(
     lags: Callable[[], Lags] | None = None,
     healthy: Callable[[], bool] | None = None,
 ) -> None:
-    """The version that runs, the process's memory and time, how far it is behind and whether it is well."""
-    Info("f1stream_build", "What runs.", registry=registry).info({"version": version("f1stream")})
-    if registry is not REGISTRY:  # which has them already
+    """Export the version, the process's memory and CPU time, its lag and whether it is healthy."""
+    Info("f1stream_build", "The running version.", registry=registry).info({"version": version("f1stream")})
+    if registry is not REGISTRY:  # the default registry has them already
         ProcessCollector(registry=registry)
     if lags is not None:
         registry.register(LagCollector(lags))

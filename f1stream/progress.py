@@ -12,13 +12,13 @@ from models import SessionInfo
 
 
 class SessionBars:
-    """One bar a session."""
+    """One progress bar per session."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
     def follow(self, session: Session, from_ms: int | None, to_ms: int | None) -> Callable[[int], None]:
-        """A bar for ``session``; call what is returned with the session time (ms) reached."""
+        """Add a bar for ``session``; the returned function takes the session time (ms) reached."""
         info = next(message for message in session.messages if isinstance(message, SessionInfo))
         begin, end = from_ms or info.start_ms, to_ms or session.end_ms
         task = self._progress.add_task(f"{info.meeting} {info.name}", total=end - begin)
@@ -27,7 +27,7 @@ class SessionBars:
 
 @contextmanager
 def session_progress() -> Iterator[SessionBars]:
-    """Bars on the terminal, nothing where there is none."""
+    """Progress bars on the terminal; none without a terminal."""
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(), TimeRemainingColumn(),

@@ -1,4 +1,4 @@
-"""What became of published runs: read back from the topics and held against what was published."""
+"""The report of ``f1stream demo``: compares published runs with their frames, dead letters and warehouse rows."""
 
 from __future__ import annotations
 
@@ -25,65 +25,66 @@ from models import DeadLetter, Frame, SessionHeader
 from models.frame import Tally
 
 QUIET_S = 1.0
-"""Dead letters are in when so long none has come after the last frame."""
+"""Dead letters are complete when none has come for this long after the last frame."""
 
 
 @dataclass
 class RunOutcome:
-    """What the topics hold of one run."""
+    """The frames and dead letters of one run."""
 
     published: RunCounts
     frames: set[int] = field(default_factory=set)
     head: SessionHeader | None = None
     tally: Tally | None = None
-    """With the last frame: the run is complete."""
+    """From the last frame; then the run is complete."""
     damaged: str | None = None
-    """Why no frame follows; None unless the race worker gave the run up."""
+    """The reason why the race worker has stopped the run; None if it has not."""
     positions: dict[str, int] = field(default_factory=dict)
-    """By driver number, as of the last frame that was looked at."""
-    letters: dict[tuple[str, str, int, int], DeadLetter] = field(default_factory=dict)
-    """Dead letters of the run, by their identity."""
+    """By driver number, from the last decoded frame."""
+    dead_letters: dict[tuple[str, str, int, int], DeadLetter] = field(default_factory=dict)
+    """By consumer, topic, partition and offset."""
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more is expected of the run."""
+        """Whether no more frames are expected."""
         return self.tally is not None or self.damaged is not None
 
     def final_order(self) -> list[str]:
-        """Three-letter abbreviations, first to last."""
+        """Three-letter abbreviations in the final order."""
         names = {car.driver_number: car.tla for car in self.head.cars} if self.head else {}
         return [names.get(number, number) for number in sorted(self.positions, key=self.positions.__getitem__)]
 
-    def dead(self, consumer: str) -> Counter[str]:
-        """How many records ``consumer`` refused, by topic: what one cannot use another may."""
-        return Counter(letter.topic for letter in self.letters.values() if letter.consumer == consumer)
+    def rejected_by(self, consumer: str) -> Counter[str]:
+        """Records that ``consumer`` rejected, by topic. Another consumer may have accepted them."""
+        return Counter(letter.topic for letter in self.dead_letters.values() if letter.consumer == consumer)
 
     def differences(self) -> list[str]:
-        """Everything that is not accounted for, as sentences."""
-        said = []
+        """A sentence for each count that does not match."""
+        sentences = []
         if self.damaged is not None:
             return [f"Session {self.published.session_key}: the run is damaged: {self.damaged}."]
         if self.tally is None:
-            return [f"Session {self.published.session_key}: the last frame has not come."]
+            return [f"Session {self.published.session_key}: the last frame is missing."]
         missing = max(self.frames) - min(self.frames) + 1 - len(self.frames)
         if missing:
-            said.append(f"{missing} frames are missing.")
-        dead = self.dead("race")
-        if self.tally.samples != self.published.samples and not dead[topics.TELEMETRY]:
-            said.append(f"{self.published.samples:,} samples were published, {self.tally.samples:,} are in the race.")
+            sentences.append(f"{missing} frames are missing.")
+        rejected = self.rejected_by("race")
+        if self.tally.samples != self.published.samples and not rejected[topics.TELEMETRY]:
+            sentences.append(
+                f"{self.published.samples:,} samples were published, {self.tally.samples:,} are in the race."
+            )
         for what, topic in (("laps", topics.LAPS), ("messages", topics.MESSAGES)):
             published, seen = getattr(self.published, what), getattr(self.tally, what)
-            if seen + dead[topic] != published:
-                said.append(
-                    f"{published:,} {what} were published, {seen:,} are in the race and {dead[topic]:,} dead letters."
-                )
-        return [f"Session {self.published.session_key}: {sentence}" for sentence in said]
+            if seen + rejected[topic] != published:
+                lost = f"{rejected[topic]:,} dead letters"
+                sentences.append(f"{published:,} {what} were published, {seen:,} are in the race and {lost}.")
+        return [f"Session {self.published.session_key}: {sentence}" for sentence in sentences]
 
 
 async def collect(settings: Settings, runs: list[RunCounts], progress: Callable[[], None]) -> list[RunOutcome]:
-    """Read the frames and the dead letters until every run has ended. ``progress`` is called now and then.
+    """Read the frames and dead letters until every run has ended. ``progress`` is called after each poll.
 
-    Records of other publishers that cannot be read are left out.
+    Invalid records of other publishers are skipped.
     """
     outcomes: dict[tuple[bytes, int | None], RunOutcome] = {
         (run.session_key.encode(), run.epoch): RunOutcome(run) for run in runs
@@ -102,7 +103,7 @@ async def collect(settings: Settings, runs: list[RunCounts], progress: Callable[
                 outcome = outcomes.get(_run_of(message))
                 if outcome is not None:
                     with suppress(BadRecord, KeyError, ValueError):
-                        _see(outcome, message)
+                        _add(outcome, message)
             quiet = 0.0 if batch else quiet + asyncio.get_running_loop().time() - began
             progress()
     finally:
@@ -115,19 +116,19 @@ def _number(message: Any, header: str) -> int:
 
 
 def _run_of(message: Any) -> tuple[bytes, int | None]:
-    """Session key and epoch. A dead letter has both from the record that was refused.
+    """Session key and run id. A dead letter has those of the rejected record.
 
-    One of an unreadable epoch is none of ours: what we publish has its stamp, whatever is in its body.
+    A record without a valid run id is not ours: everything published here has valid headers, whatever its body.
     """
     epoch = dict(message.headers).get("epoch") or b""
     return (message.key or b"").partition(b":")[0], int(epoch) if epoch.isdigit() else None
 
 
-def _see(outcome: RunOutcome, message: Any) -> None:
-    """Raises BadRecord, KeyError or ValueError for a record that is none of a worker's."""
+def _add(outcome: RunOutcome, message: Any) -> None:
+    """Add a record to its outcome. Raises BadRecord, KeyError or ValueError for one that no worker has written."""
     if message.topic == topics.DEAD_LETTERS:
         letter = topics.decode_dead_letter(message.value)
-        outcome.letters[letter.consumer, letter.topic, letter.partition, letter.offset] = letter
+        outcome.dead_letters[letter.consumer, letter.topic, letter.partition, letter.offset] = letter
         return
     if dict(message.headers)["kind"] == b"damaged":
         outcome.damaged = topics.decode_damaged(message.value).reason
@@ -141,10 +142,10 @@ def _see(outcome: RunOutcome, message: Any) -> None:
     if dict(message.headers)["keys"] or b'"ended":true' in message.value:
         for frame in topics.decode_frames(message.value):
             if isinstance(frame, Frame):
-                _remember(outcome, frame)
+                _add_frame(outcome, frame)
 
 
-def _remember(outcome: RunOutcome, frame: Frame) -> None:
+def _add_frame(outcome: RunOutcome, frame: Frame) -> None:
     if frame.kind == "key":
         outcome.positions = {}
     for number, car in frame.cars.items():
@@ -156,23 +157,23 @@ def _remember(outcome: RunOutcome, frame: Frame) -> None:
 
 @dataclass(frozen=True)
 class WarehouseRows:
-    """What the warehouse has of the published runs, by table."""
+    """The number of the runs' rows in each warehouse table."""
 
     telemetry: int
     laps: int
     messages: int
     dead_letters: int
     duplicates: int
-    """Rows with the identity of another one."""
+    """Rows with the Kafka position of another row."""
 
     def total(self) -> int:
-        """All rows."""
+        """The number of all rows."""
         return self.telemetry + self.laps + self.messages + self.dead_letters
 
     def differences(self, outcomes: list[RunOutcome]) -> list[str]:
-        """Everything that is not accounted for, as sentences."""
-        dead = sum((outcome.dead("archive") for outcome in outcomes), Counter[str]())
-        said = []
+        """A sentence for each count that does not match."""
+        dead = sum((outcome.rejected_by("archive") for outcome in outcomes), Counter[str]())
+        sentences = []
         for what, topic, rows in (
             ("samples", topics.TELEMETRY, self.telemetry),
             ("laps", topics.LAPS, self.laps),
@@ -180,22 +181,22 @@ class WarehouseRows:
         ):
             published = sum(getattr(outcome.published, what) for outcome in outcomes)
             if rows + dead[topic] != published and not (dead[topic] and what == "samples"):
-                said.append(f"Warehouse: {published:,} {what} were published, {rows:,} are loaded.")
+                sentences.append(f"Warehouse: {published:,} {what} were published, {rows:,} are loaded.")
         if self.duplicates:
-            said.append(f"Warehouse: {self.duplicates:,} rows are there more than once.")
-        return said
+            sentences.append(f"Warehouse: {self.duplicates:,} rows are duplicates.")
+        return sentences
 
 
 async def loaded(settings: Settings, runs: list[RunCounts], progress: Callable[[], None]) -> WarehouseRows:
-    """Wait until everything that is in the topics now is loaded, and count the rows of the runs."""
+    """Wait until all records that are now in the topics are loaded, and count the rows of the runs."""
     warehouse, loader = Warehouse(settings), Loader(Warehouse(settings), "")
     ends = await end_offsets(
         settings, [Partition(table.topic, n) for table in tables.ALL for n in range(settings.topic_partitions)]
     )
     try:
         while True:
-            places = await asyncio.to_thread(loader.offsets)
-            if all(end == 0 or (of in places and places[of].next_offset >= end) for of, end in ends.items()):
+            offsets = await asyncio.to_thread(loader.offsets)
+            if all(end == 0 or (of in offsets and offsets[of].next_offset >= end) for of, end in ends.items()):
                 break
             progress()
             await asyncio.sleep(0.2)
@@ -206,7 +207,7 @@ async def loaded(settings: Settings, runs: list[RunCounts], progress: Callable[[
 
 
 def count_rows(warehouse: Warehouse, runs: list[RunCounts]) -> WarehouseRows:
-    """Rows of the runs, by table; those without a run (dead letters) are all counted."""
+    """Count the rows of the runs by table, including all rows without a run id (dead letters)."""
     which = json.dumps([{"session": run.session_key, "epoch": run.epoch} for run in runs])
     counts: dict[str, int] = {}
     duplicates = 0
@@ -226,14 +227,14 @@ def count_rows(warehouse: Warehouse, runs: list[RunCounts]) -> WarehouseRows:
 def as_json(
     outcomes: list[RunOutcome], rows: WarehouseRows, seconds: dict[str, float], rss: dict[str, int]
 ) -> dict[str, Any]:
-    """The report of one or several runs: sums over them, the order of the first."""
+    """The report of one or more runs: sums over the runs, and the final order of the first."""
     return {
         "session_key": ",".join(outcome.published.session_key for outcome in outcomes),
         "samples": sum(outcome.tally.samples for outcome in outcomes if outcome.tally),
         "laps": sum(outcome.tally.laps for outcome in outcomes if outcome.tally),
         "messages": sum(outcome.tally.messages for outcome in outcomes if outcome.tally),
         "frames": sum(len(outcome.frames) for outcome in outcomes),
-        "dead_letters": sum(len(outcome.letters) for outcome in outcomes),
+        "dead_letters": sum(len(outcome.dead_letters) for outcome in outcomes),
         "warehouse": asdict(rows),
         "final_order": outcomes[0].final_order(),
         "seconds": {name: round(value, 2) for name, value in seconds.items()},

@@ -1,7 +1,7 @@
-"""Folders for what need not outlive its process, all in one: ``f1stream-UID`` among the temporary files.
+"""Temporary folders of processes, all in ``f1stream-UID`` under the system's folder for temporary files.
 
-Each is locked as long as its process lives, whatever ends that: what is not locked was left behind by one that was
-killed, and the next that wants a folder removes it.
+Each is locked until its process ends, however it ends. An unlocked folder was left by a killed process; the next
+process that needs a folder removes it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from f1stream.errors import UserError
 
 
 class ScratchFailed(UserError):
-    """There can be no folder for temporary files; the text is one sentence for the user."""
+    """No temporary folder can be created; the text is one sentence for the user."""
 
 
 @contextmanager
 def scratch_folder(name: str) -> Iterator[Path]:
-    """An empty folder of this process, gone afterwards; those of killed processes are removed first.
+    """An empty folder, removed afterwards. Folders of killed processes are removed first.
 
-    Raises ScratchFailed when none can be made, or somebody else's is where ours should be.
+    Raises ScratchFailed if none can be created, or if another user owns the parent folder.
     """
     folder, lock = _own(name)
     try:
@@ -37,7 +37,7 @@ def scratch_folder(name: str) -> Iterator[Path]:
 
 
 def _own(name: str) -> tuple[Path, int]:
-    """A new folder, and the descriptor that holds its lock. Programs that we start do not inherit it."""
+    """A new folder and the descriptor that holds its lock. Child processes do not inherit the descriptor."""
     try:
         parent = Path(tempfile.gettempdir(), f"f1stream-{os.getuid()}")
         parent.mkdir(mode=0o700, exist_ok=True)
@@ -53,7 +53,7 @@ def _own(name: str) -> tuple[Path, int]:
             raise ScratchFailed(
                 f"{parent} is open to others: remove it, or set TMPDIR to a folder of yours for temporary files."
             )
-        fcntl.flock(entrance, fcntl.LOCK_EX)  # nobody sweeps between a folder's making and its lock
+        fcntl.flock(entrance, fcntl.LOCK_EX)  # no other process sweeps between creating a folder and locking it
         _sweep(parent)
         folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
         lock = _opened(folder)
@@ -70,11 +70,11 @@ def _opened(folder: Path) -> int:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the folders that nobody holds."""
+    """Remove the folders that no process has locked."""
     for folder in parent.iterdir():
         try:
             lock = _opened(folder)
-        except OSError:  # no folder, or just gone
+        except OSError:  # not a folder, or removed meanwhile
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Every setting, once. Read from ``F1STREAM_*`` in the environment, then from ``.env``."""
+"""Every setting. Values come from ``F1STREAM_*`` in the environment, then from ``.env``."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ EMBEDDED_HOST = "127.0.0.1"
 _BROKER = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 Port = Annotated[int, Field(ge=1, le=65_535)]
 LOOPBACK = {EMBEDDED_HOST, "localhost", "::1"}
-"""Names of this machine, which nobody else can reach."""
+"""Host names that only this machine reaches."""
 
 
 class WrongSetting(UserError):
-    """A setting cannot be what it is set to; the text names it in one sentence, without the value."""
+    """A setting has an impossible value; the text names the setting, and not the value."""
 
 
 def _with_ports(brokers: str) -> str:
@@ -39,144 +39,153 @@ def _with_ports(brokers: str) -> str:
 
 
 class Settings(BaseSettings):
-    """What a user can set. Field names are the environment's names without the prefix."""
+    """What a user can set. A field's docstring is its description in docs/configuration.md.
+
+    Field names are the environment's names in lower case, without the prefix.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="F1STREAM_", env_file=ENV_FILE, extra="ignore",
+        env_prefix="F1STREAM_", env_file=ENV_FILE, extra="ignore", use_attribute_docstrings=True,
         hide_input_in_errors=True,  # a wrong value may be a secret under a wrong name
     )  # fmt: skip
 
-    home: Path = Field(Path("~/.f1stream").expanduser(), description="Folder for data that is kept.")
-    log_format: Literal["text", "json"] = Field(
-        "text", description="What processes log: for people, or for machines."
-    )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged.")
+    home: Path = Path("~/.f1stream").expanduser()
+    """Folder for data that is kept: archives, recordings, logs (two files of 10 MB for each process), the schedule,
+    the embedded warehouse's data and password. Only its owner can enter it. Temporary files are in `f1stream-UID`
+    under `TMPDIR`; those of killed processes are removed at the next start."""
+    log_format: Literal["text", "json"] = "text"
+    """Format of logs: text for people, or one JSON object a line, with `session` and `driver` where they apply."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Lowest level that is logged."""
 
-    broker: Annotated[str, AfterValidator(_with_ports)] = Field(
-        "", description="Kafka as host:port,host:port. Empty: the embedded broker."
-    )
+    broker: Annotated[str, AfterValidator(_with_ports)] = ""
+    """Kafka brokers as `host:port,host:port`; empty is the embedded broker, which keeps everything in memory."""
     broker_security: Literal["PLAINTEXT", "SSL", "SASL_SSL", "SASL_PLAINTEXT"] = "PLAINTEXT"
+    """Protocol to the brokers."""
     broker_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """Mechanism of a SASL login."""
     broker_user: str = ""
+    """User of a SASL login."""
     broker_password: SecretStr = SecretStr("")
+    """Password of a SASL login."""
     broker_ca_file: Path | None = None
-    """Certificate authority of the brokers; the system's own when empty."""
-    broker_max_poll_seconds: float = Field(
-        7 * 24 * 3600.0, gt=0, description="A worker that takes nothing for so long leaves its group."
-    )
-    """Long, because an archive worker whose warehouse is away takes nothing; death is told by the session."""
-    embedded_broker_port: Port = Field(19092, description="Loopback port of the embedded broker.")
+    """File with the brokers' certificate authority (PEM); by default the system's authorities."""
+    broker_max_poll_seconds: float = Field(7 * 24 * 3600.0, gt=0)
+    """A worker that takes no record for this long leaves its consumer group. The default is a week, because an
+    archive worker takes none while the warehouse is away; a dead worker is noticed by its session, within 6 s."""
+    embedded_broker_port: Port = 19092
+    """Loopback port of the embedded broker."""
 
-    topic_partitions: int = Field(24, ge=1, description="Partitions of every topic, fixed at creation.")
-    topic_replication: int = Field(1, ge=1, description="Copies of every topic; 3 on a cluster.")
-    frames_retention_hours: int = Field(24 * 7, ge=1, description="How long the tape is kept in Kafka.")
+    topic_partitions: int = Field(24, ge=1)
+    """Partitions of every topic, fixed when the topics are created."""
+    topic_replication: int = Field(1, ge=1)
+    """Copies of every topic, fixed when the topics are created; 3 on a cluster."""
+    frames_retention_hours: int = Field(24 * 7, ge=1)
+    """How long Kafka keeps the frames, which the page shows and rewinds."""
 
-    snowflake_account: str = Field("", description="Snowflake account. Empty: the embedded warehouse.")
+    snowflake_account: str = ""
+    """Snowflake account; empty is the embedded warehouse."""
     snowflake_user: str = ""
+    """Snowflake user."""
     snowflake_password: SecretStr = SecretStr("")
+    """Password, if neither a key pair nor a token is set."""
     snowflake_private_key_file: Path | None = None
-    """A key pair's private half (PEM, PKCS 8): instead of a password."""
+    """File with the private key of a key pair (PEM, PKCS 8)."""
     snowflake_private_key: SecretStr = SecretStr("")
-    """The same, itself instead of its file: for secret stores that give variables and no files."""
+    """The private key itself instead of its file, for secret stores that provide variables."""
     snowflake_private_key_passphrase: SecretStr = SecretStr("")
+    """Passphrase of the private key."""
     snowflake_oauth_token: SecretStr = SecretStr("")
-    """Instead of all of them."""
+    """OAuth token; it takes precedence over key pair and password."""
     snowflake_role: str = ""
+    """Role; by default the user's."""
     snowflake_warehouse: str = ""
+    """Snowflake warehouse that runs the statements; by default the user's."""
     snowflake_database: str = Field("F1STREAM", pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$")
-    embedded_warehouse_host: str = Field(
-        EMBEDDED_HOST, description="Where `f1stream warehouse serve` runs; on this machine it is started when needed."
-    )
-    embedded_warehouse_port: Port = Field(18085, description="Port of the embedded warehouse.")
+    """Database, also in the embedded warehouse."""
+    embedded_warehouse_host: str = EMBEDDED_HOST
+    """Host of `f1stream warehouse serve`; on this machine the warehouse is started when it is needed."""
+    embedded_warehouse_port: Port = 18085
+    """Port of the embedded warehouse; the demo takes another one if it is in use."""
     embedded_warehouse_password: SecretStr = SecretStr("")
-    """Where others than this machine ask; by default one that is made at the first start and kept in home."""
-    embedded_warehouse_memory_mb: int = Field(
-        2_000, ge=256, description="Memory (MB) that the embedded warehouse's DuckDB uses; more goes to its folder."
-    )
+    """Password of the embedded warehouse; by default one that is created at the first start and kept in the home
+    folder. Set it on both sides for a warehouse that listens beyond this machine."""
+    embedded_warehouse_memory_mb: int = Field(2_000, ge=256)
+    """Memory (MB) of the embedded warehouse's DuckDB; queries that need more use its folder."""
 
-    archive_flush_rows: int = Field(100_000, ge=1, description="Rows that make a flush to the warehouse.")
-    archive_flush_bytes: int = Field(64_000_000, ge=1, description="Bytes of Kafka values that make a flush.")
-    archive_flush_seconds: float | None = Field(
-        None, gt=0, description="Age of the oldest waiting row that makes a flush; by default 60, 2 when embedded."
-    )
-    """What is not flushed is safe in Kafka; these decide how late the warehouse is, and what it costs. A Snowflake
-    warehouse bills at least 60 s each time it resumes: with up to about two minutes here it never suspends while a
-    session runs; with 600 it is billed for about a tenth of the time (60 s of every 10 min), and the tables are up
-    to 10 min late. At full speed rows come first: 100,000 rows of telemetry are a file of some 4 MB."""
-    archive_retry_seconds: float = Field(30.0, gt=0, description="Longest pause between attempts to reach Snowflake.")
+    archive_flush_rows: int = Field(100_000, ge=1)
+    """Rows after which the archive worker flushes to the warehouse; 100,000 rows of telemetry are a file of 4 MB."""
+    archive_flush_bytes: int = Field(64_000_000, ge=1)
+    """Bytes of Kafka values after which it flushes."""
+    archive_flush_seconds: float | None = Field(None, gt=0)
+    """Age of the oldest pending row (s) after which it flushes; by default 60, or 2 with the embedded warehouse. What
+    is not flushed is safe in Kafka. A Snowflake warehouse is billed at least 60 s each time it resumes: up to about
+    120 it never suspends during a session; with 600 it is billed for a tenth of the time, and tables are up to 10 min
+    late."""
+    archive_retry_seconds: float = Field(30.0, gt=0)
+    """Longest pause (s) between attempts to reach the warehouse."""
 
-    jolpica_url: str = Field(
-        "https://api.jolpi.ca/ergast/f1",
-        pattern=r"^https?://[^/\s]+\S*$",
-        description="The Jolpica API, or a mirror of it.",
-    )
-    jolpica_requests_per_hour: int = Field(
-        500, ge=1, description="Requests an hour that the API allows; shared by all processes of a user."
-    )
-    jolpica_timeout_seconds: float = Field(30.0, gt=0, description="Longest wait for one answer.")
-    jolpica_retry_seconds: float = Field(
-        60.0, gt=0, description="Longest pause between attempts, unless the API asks for a longer one."
-    )
+    jolpica_url: str = Field("https://api.jolpi.ca/ergast/f1", pattern=r"^https?://[^/\s]+\S*$")
+    """The Jolpica API, or a mirror of it."""
+    jolpica_requests_per_hour: int = Field(500, ge=1)
+    """Requests an hour that the API allows; all processes of a user share them."""
+    jolpica_timeout_seconds: float = Field(30.0, gt=0)
+    """Longest wait (s) for one answer."""
+    jolpica_retry_seconds: float = Field(60.0, gt=0)
+    """Longest pause (s) between attempts, unless the API asks for a longer one."""
 
-    fastf1_cache: Path = Field(
-        Path(user_cache_dir("f1stream", appauthor=False)) / "fastf1",
-        description="Folder for what FastF1 has downloaded.",
-    )
-    fastf1_url: str = Field(
-        "",
-        pattern=r"^(https?://[^/\s]+\S*)?$",
-        description="A mirror to ask instead of the servers FastF1 knows; see README.",
-    )
+    fastf1_cache: Path = Path(user_cache_dir("f1stream", appauthor=False)) / "fastf1"
+    """Folder for FastF1's downloads; it can be deleted at any time."""
+    fastf1_url: str = Field("", pattern=r"^(https?://[^/\s]+\S*)?$")
+    """Mirror for FastF1's requests: `https://HOST/PATH` is then requested as `URL/HOST/PATH`."""
 
-    dbt_target: Literal["", "dev", "pr", "staging", "prod"] = Field(
-        "", description="Where dbt builds; by default prod on the embedded warehouse, dev on Snowflake."
-    )
-    dbt_schema: str = Field(
-        "", pattern=r"^[A-Za-z_0-9]*$", description="Schema of dev, pr and staging, as PR_12; prod has its own."
-    )
+    dbt_target: Literal["", "dev", "pr", "staging", "prod"] = ""
+    """Target of dbt; by default `prod` on the embedded warehouse and `dev` on Snowflake. The scheduler on Snowflake
+    needs `prod`."""
+    dbt_schema: str = Field("", pattern=r"^[A-Za-z_0-9]*$")
+    """Schema of the targets `dev`, `pr` and `staging`, such as `PR_12`; by default one for each target."""
 
-    web_host: str = Field("127.0.0.1", description="Address the page listens on.")
-    web_port: Port = Field(8000, description="Port the page listens on.")
-    web_viewers: int = Field(5000, ge=1, description="Open pages that one server takes.")
-    web_viewers_per_address: int = Field(
-        50, ge=1, description="Open pages from one address; more where a proxy stands in front."
-    )
-    web_requests_per_minute: int = Field(
-        600, ge=1, description="Questions to the API that one address may ask; a third of it at once."
-    )
-    web_hosts: str = Field(
-        "",
-        pattern=r"^(\*|[A-Za-z0-9._-]+)?( *, *[A-Za-z0-9._-]+)*$",
-        description="Names by which the page is reached, a,b; localhost and addresses are answered always, * is any.",
-    )
-    web_trusted_proxies: str = Field(
-        "", description="Networks of proxies whose X-Forwarded-For, -Host and -Proto are believed, 10.0.0.0/8,…"
-    )
-    race_port: Port = Field(6066, description="Port of the race worker's health and metrics, on web_host.")
+    web_host: str = "127.0.0.1"
+    """Address that the page listens on, and health and metrics of all processes; IPv6 such as `::1` too."""
+    web_port: Port = 8000
+    """Port of the page."""
+    web_viewers: int = Field(5000, ge=1)
+    """Open websockets of one server; it accepts 1,000 more connections for other requests."""
+    web_viewers_per_address: int = Field(50, ge=1)
+    """Open websockets from one address, and twice as many connections and 50 more. Behind a proxy that is not in
+    `F1STREAM_WEB_TRUSTED_PROXIES`, all viewers have one address."""
+    web_requests_per_minute: int = Field(600, ge=1)
+    """API requests a minute from one address, a third of them at once; more get status 429 with `Retry-After`."""
+    web_hosts: str = Field("", pattern=r"^(\*|[A-Za-z0-9._-]+)?( *, *[A-Za-z0-9._-]+)*$")
+    """Host names of the page, `a.example,b.example`; `localhost` and addresses always work, `*` is any name. Requests
+    for other names are refused with 421: another site's name could be made to resolve to this server."""
+    web_trusted_proxies: str = ""
+    """Networks of proxies, `10.0.0.0/8,…`, whose `X-Forwarded-For`, `-Host` and `-Proto` are used."""
+    race_port: Port = 6066
+    """Port of the race worker's health and metrics."""
+    archive_port: Port = 6067
+    """Port of the archive worker's health and metrics."""
+    schedule_port: Port = 6068
+    """Port of the scheduler's health and metrics."""
+    schedule_live: bool = True
+    """Whether the scheduler runs the live client during sessions and republishes each session after its end."""
+    schedule_file: Path | None = None
+    """File of the schedule; by default `schedule.sqlite` in the home folder."""
 
-    archive_port: Port = Field(6067, description="Port of the archive worker's health and metrics, on web_host.")
-    schedule_port: Port = Field(6068, description="Port of the scheduler's health and metrics, on web_host.")
-    schedule_live: bool = Field(True, description="Whether the scheduler starts the live client before each session.")
-    schedule_file: Path | None = Field(None, description="When jobs are due, kept there; by default in home.")
-
-    live_url: str = Field(
-        "wss://livetiming.formula1.com/signalrcore", pattern=r"^(wss?|https?)://[^/\s]+\S*$",
-        description="The live timing's SignalR Core hub.",
-    )  # fmt: skip
-    live_renew_minutes: float = Field(
-        110.0, gt=0, description="Age at which a connection is replaced, overlapping; the feed cuts it after 120."
-    )
-    live_port: Port = Field(6069, description="Port of the live client's metrics, on web_host.")
-    live_hold_back_seconds: float = Field(
-        3.0,
-        ge=0,
-        description="So much later than they come frames are made: stragglers are raced, not only archived.",
-    )
-    live_retry_seconds: float = Field(30.0, gt=0, description="Longest pause between attempts to connect.")
+    live_url: str = Field("wss://livetiming.formula1.com/signalrcore", pattern=r"^(wss?|https?)://[^/\s]+\S*$")
+    """SignalR Core hub of the live timing. With a token only `wss` or `https`, except on this machine."""
+    live_renew_minutes: float = Field(110.0, gt=0)
+    """Age (min) at which a connection is replaced while it still works; the feed cuts it after 120."""
+    live_port: Port = 6069
+    """Port of the live client's metrics."""
+    live_hold_back_seconds: float = Field(3.0, ge=0)
+    """Delay (s) of frames behind the feed: records that come later than this are archived, but not in the race."""
+    live_retry_seconds: float = Field(30.0, gt=0)
+    """Longest pause (s) between attempts to connect."""
     f1tv_token: SecretStr = SecretStr("")
-    """An F1TV subscription's token (a JWT): without it there are no car data and positions."""
+    """Token of an F1TV subscription (a JWT); without it the feed sends neither car data nor positions."""
     f1tv_token_file: Path | None = None
-    """A file that holds it, read again at each connection: for a token that is changed while this runs."""
+    """File with the token, read again at each connection: the token can be replaced while the client runs."""
 
     @field_validator("web_trusted_proxies")
     @classmethod
@@ -189,7 +198,7 @@ class Settings(BaseSettings):
 
     @property
     def web_names(self) -> set[str]:
-        """Names by which the page is reached, in lower case."""
+        """Host names of the page, in lower case."""
         return {part.lower() for part in (*_parts(self.web_hosts), self.web_host)}
 
     @property
@@ -198,7 +207,7 @@ class Settings(BaseSettings):
         return [ip_network(part) for part in _parts(self.web_trusted_proxies)]
 
     def environment(self) -> dict[str, str]:
-        """What a child process needs to have the same settings; secrets included, so never to be shown."""
+        """The environment of a child with the same settings. It contains secrets: never log it."""
         values = {name: getattr(self, name) for name in self.model_fields_set}
         return {
             f"F1STREAM_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
@@ -207,15 +216,15 @@ class Settings(BaseSettings):
         }
 
     def folder(self, *names: str) -> Path:
-        """A folder in ``home``, made where it is missing; others than its owner cannot enter ``home``."""
+        """A folder in ``home``, created if it is missing; only its owner can enter ``home``."""
         folder = private_folder(self.home.expanduser()).joinpath(*names)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def embedded_password(self) -> str:
-        """The embedded warehouse's: as set, or the one that ``home`` keeps for a warehouse on this machine.
+        """The embedded warehouse's password: as set, or the one in ``home`` for a warehouse on this machine.
 
-        Empty for one elsewhere whose password is not set: the answer to the login names the setting.
+        Empty for a warehouse elsewhere without a set password; the error of the login then names the setting.
         """
         if given := self.embedded_warehouse_password.get_secret_value():
             return given
@@ -228,11 +237,11 @@ class Settings(BaseSettings):
 
     @property
     def flush_seconds(self) -> float:
-        """``archive_flush_seconds``, or what suits the warehouse: the embedded one bills nothing."""
+        """``archive_flush_seconds``, or the default of the warehouse: the embedded one is not billed."""
         return self.archive_flush_seconds or (2.0 if self.embedded_warehouse else 60.0)
 
     def warehouse_client(self) -> dict[str, Any]:
-        """Arguments of the Snowflake connector: where, and as whom."""
+        """Arguments of the Snowflake connector: address and login."""
         if self.embedded_warehouse:
             host = self.embedded_warehouse_host
             return {
@@ -243,7 +252,7 @@ class Settings(BaseSettings):
         if self.snowflake_oauth_token.get_secret_value():
             client |= {"authenticator": "oauth", "token": self.snowflake_oauth_token.get_secret_value()}
         elif pem := self.snowflake_private_key.get_secret_value():
-            # The connector, and dbt, take what is between PEM's first and last line.
+            # The connector and dbt take the lines between PEM's first and last one.
             key = "".join(line.strip() for line in pem.splitlines() if not line.startswith("-----"))
             client |= {"authenticator": "SNOWFLAKE_JWT", "private_key": key}
             passphrase = self.snowflake_private_key_passphrase.get_secret_value()
@@ -265,13 +274,13 @@ class Settings(BaseSettings):
 
     @property
     def bootstrap(self) -> list[str]:
-        """Brokers to ask first."""
+        """Addresses of the brokers to connect to first."""
         if self.embedded:
             return [f"{EMBEDDED_HOST}:{self.embedded_broker_port}"]
         return _parts(self.broker)
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """TLS towards the brokers; None without it. Raises WrongSetting when the file of its authority is none."""
+        """TLS settings for the brokers; None without TLS. Raises WrongSetting for an unusable authority file."""
         if "SSL" not in self.broker_security.split("_"):
             return None
         try:

@@ -1,4 +1,4 @@
-"""Work with child processes, run until it is done, a child fails, or a signal ends it; no child outlives it."""
+"""Runs work that needs child processes until it is done, a child fails, or a signal arrives; then stops them all."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from f1stream.errors import UserError
 from f1stream.processes import Child, Children
 
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a request to end, and a closed terminal."""
+"""Ctrl-C, a request to stop, and a closed terminal."""
 POLL_S = 0.2
-"""Seconds between two looks at the children."""
+"""Seconds between two checks of the children."""
 
 
 class ChildFailed(UserError):
-    """A process that must run has ended, or never came up; ``code`` is the exit code of the whole."""
+    """A required process has ended, or did not become ready; ``code`` is our exit code."""
 
     def __init__(self, text: str, code: int = 1) -> None:
         super().__init__(text)
@@ -30,17 +30,17 @@ class ChildFailed(UserError):
 
 @dataclass
 class Supervisor:
-    """The children of one command, and the terminal that they share."""
+    """Watches the children of a command and handles signals for all of them."""
 
     children: Children
     console: Console
     interrupted: int = 0
-    """Exit code when a signal ends the work."""
+    """Exit code after a signal."""
 
     async def run(self, work: Coroutine[Any, Any, int]) -> int:
-        """Run ``work`` to its exit code, or to that of a failed child or a signal; then stop every child.
+        """Run ``work`` and return its exit code, or that of a failed child or a signal; then stop every child.
 
-        Exceptions other than ChildFailed pass on, once the children have been stopped.
+        Exceptions other than ChildFailed are raised after the children have been stopped.
         """
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
@@ -51,28 +51,28 @@ class Supervisor:
         try:
             return await task
         except asyncio.CancelledError:
-            with suppress(OSError):  # the terminal may be what has gone
+            with suppress(OSError):  # the terminal may be gone
                 self.console.print("\nStopping.")
             return self.interrupted
         except ChildFailed as failure:
             self.console.print(f"\n{failure}", style="red", markup=False, soft_wrap=True)
             return failure.code
         finally:
-            for number in STOPPED_BY:  # a second Ctrl-C must not leave anything behind
+            for number in STOPPED_BY:  # a second Ctrl-C must not interrupt the stop
                 loop.add_signal_handler(number, lambda: None)
             self.children.stop()
-            with suppress(OSError):  # a child's progress bar hides the cursor, and a killed child leaves it hidden
+            with suppress(OSError):  # a killed child's progress bar leaves it hidden
                 self.console.show_cursor()
 
     async def until_ended(self, child: Child | None = None) -> None:
-        """Return when ``child`` has ended well (None: never). Raises ChildFailed when any child fails."""
+        """Return when ``child`` has succeeded (None: never). Raises ChildFailed if any child fails."""
         while child is None or child.process.poll() is None:
             self.check()
             await asyncio.sleep(POLL_S)
         self.check()
 
     def check(self) -> None:
-        """Raise ChildFailed when a child has ended with an error; measures memory, and keeps logs short."""
+        """Raise ChildFailed if a child has failed; also measures memory and rotates logs."""
         for child in self.children.children:
             child.measure()
             child.keep_log_short()

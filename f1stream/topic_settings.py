@@ -1,4 +1,4 @@
-"""How the topics are made and what must be true of those that exist: partitions, retention, times, sizes."""
+"""Settings of new topics, and checks of existing ones: partitions, retention, timestamps, record size."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ HOUR_MS = 3_600_000
 TIMES = "message.timestamp.type"
 BY_THE_BROKER = "LogAppendTime"
 BROKER_TIMED = (topics.TELEMETRY, topics.LAPS, topics.MESSAGES)
-"""Their records have the broker's time, not the source's: a run's id is compared with it, and a clock can be wrong.
+"""Topics whose records get the broker's timestamp. Run ids are compared with it, and a source's clock can be wrong.
 
-The embedded broker keeps the source's; it runs on the source's own machine.
+The embedded broker keeps the source's timestamp; it runs on the source's own machine.
 """
 SIZE = "max.message.bytes"
 SET_ON_TOPIC = 1
-"""Kafka's code for a setting that the topic itself has, and not the broker's or Kafka's own."""
+"""Kafka's code for a setting of the topic itself, not a default of the broker or of Kafka."""
 CHANGELOG = re.compile(r"f1stream-race-.*-changelog")
-"""How the topics of the race worker's tables are named."""
+"""Names of the changelogs of the race worker's tables."""
 
 
 def partitions(settings: Settings) -> dict[str, int]:
-    """How many each topic has."""
+    """The number of partitions of each topic."""
     return {name: 1 if name == topics.MARTS else settings.topic_partitions for name in topics.ALL}
 
 
 def topic_configs(settings: Settings) -> dict[str, dict[str, str]]:
-    """The settings with which each topic is made, where they are not the broker's own."""
+    """The settings of each new topic that differ from the broker's defaults."""
     retention = {
         topics.FRAMES: settings.frames_retention_hours,
         topics.UPDATES: 24,
         topics.DEAD_LETTERS: 24 * 30,
     }
     made = {name: {"retention.ms": str(hours * HOUR_MS)} for name, hours in retention.items()}
-    made[topics.MARTS] = {"cleanup.policy": "compact"}  # the newest of each key is all there is to know
+    made[topics.MARTS] = {"cleanup.policy": "compact"}  # only the latest record of each key matters
     return made | {name: {TIMES: BY_THE_BROKER} for name in BROKER_TIMED}
 
 
 def wrong_partitions(there: Mapping[str, int], settings: Settings) -> str | None:
-    """Which topics of the race worker have other numbers of partitions than it needs, as a sentence; None for none.
+    """The race worker's topics with a wrong number of partitions, as a sentence; None if there are none.
 
-    ``there``: how many each topic has; topics that do not exist are left out. Records of one car, and of one
-    session, meet in the worker that has the partitions of one number: of each topic, and of each table's changelog.
+    ``there``: partitions by existing topic. Records of one car, and of one session, are processed by the worker that
+    has the partitions of the same number of every topic and every changelog.
     """
     wanted = settings.topic_partitions
     must_agree = {
@@ -80,7 +80,7 @@ class Setting:
 
 
 async def read_settings(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, dict[str, Setting]]:
-    """All settings of each topic that exists, by topic and name. Raises KafkaError."""
+    """All settings of each existing topic, by topic and name. Raises KafkaError."""
     asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     answers = await admin.describe_configs(asked) if asked else []
     return {
@@ -92,7 +92,7 @@ async def read_settings(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dic
 
 
 def wrong_settings(found: Mapping[str, Mapping[str, Setting]]) -> Iterator[str]:
-    """What is wrong with the settings of topics, as sentences. A setting that a broker does not report is right."""
+    """Wrong settings of topics, as sentences. A setting that the broker does not report counts as right."""
     unstamped = [
         name for name in BROKER_TIMED if (now := found.get(name, {}).get(TIMES)) and now.value != BY_THE_BROKER
     ]
@@ -115,9 +115,9 @@ def wrong_settings(found: Mapping[str, Mapping[str, Setting]]) -> Iterator[str]:
 
 
 async def use_broker_timestamps(admin: AIOKafkaAdminClient) -> list[str]:
-    """Let the broker stamp the records of topics that were made before we did; returns what is wrong, as sentences.
+    """Switch existing topics to the broker's timestamps; returns the failures as sentences.
 
-    Of a topic's own settings Kafka keeps only those that are named in the request.
+    The request repeats a topic's other settings, because Kafka resets those that it does not name.
     """
     found = await read_settings(admin, BROKER_TIMED)
     wrong = {name: now for name, now in found.items() if TIMES in now and now[TIMES].value != BY_THE_BROKER}

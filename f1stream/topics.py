@@ -1,4 +1,4 @@
-"""Topic names, keys, headers, and how a model becomes bytes and comes back. Nowhere else does."""
+"""Topics: names, keys, record headers, encoding and decoding of values, and the errors of records."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ MARTS = "marts"
 ALL = (TELEMETRY, LAPS, MESSAGES, UPDATES, FRAMES, DEAD_LETTERS, MARTS)
 
 MAX_VALUE_BYTES = 1_000_000
-"""A larger value is not read, only dead-lettered."""
+"""Largest value that is decoded; a larger one becomes a dead letter."""
 MAX_RECORD_BYTES = MAX_VALUE_BYTES + 10_000
-"""Nothing larger is sent: key, value, headers and the batch around them. Kafka's default is 1,048,588."""
+"""Largest record that is published: key, value, headers and the batch around them. Kafka's default limit is
+1,048,588 bytes."""
 
 T = TypeVar("T")
 Headers = Sequence[tuple[str, bytes]]
@@ -54,18 +55,18 @@ _marts: TypeAdapter[SessionResult | Season] = TypeAdapter(Marts)
 
 
 class BadRecord(ValueError):
-    """A record that cannot be used, with the reason as a sentence."""
+    """A record is unusable; the text says why, as a sentence."""
 
 
 class SequenceGap(RuntimeError):
-    """A record is missing between two others. Nothing may go on: re-read from the last acknowledged one."""
+    """A record is missing between two others. The process must exit and read again from the acknowledged offset."""
 
 
 class RunDamaged(Exception):
-    """A run cannot be continued, with the reason as a sentence's end. It costs that run alone."""
+    """A run cannot be continued; the text says why, as the end of a sentence. Other runs are not affected."""
 
     def __init__(self, reason: str, message_seq: int | None = None) -> None:
-        """``message_seq``: the number of the message that is at fault, where one is."""
+        """``message_seq``: the number of the message that caused it, if one did."""
         super().__init__(reason)
         self.message_seq = message_seq
 
@@ -77,17 +78,17 @@ class RecordHeaders:
     run_id: int
     """Header ``epoch``: the source's start time, Unix ms. A greater run id supersedes the smaller."""
     seq: int
-    """0, 1, 2, … for each key and topic."""
+    """0, 1, 2, … for each topic and key."""
     emitted_ms: int
-    """Session time at which the record became known; never falls within a run."""
+    """Session time at which the record became known; never decreases within a run."""
     laps: int = 0
-    """Packets only: how many laps of this car were published before."""
+    """Packets only: the number of laps of this car published before."""
     messages: int = 0
-    """Packets only: how many messages of this session were published before."""
+    """Packets only: the number of messages of this session published before."""
     t0_utc_ms: int = 0
     """The UTC instant (Unix ms) of session time 0."""
     source: str = ""
-    """Where the run came from: ``archive:aus2025_race``, ``sim:seed=1``, …"""
+    """The source of the run: ``archive:aus2025_race``, ``sim:seed=1``, …"""
 
     def encode(self) -> list[tuple[str, bytes]]:
         """As Kafka headers; numbers are decimal."""
@@ -96,10 +97,10 @@ class RecordHeaders:
 
     @classmethod
     def decode(cls, headers: Headers | None, published_s: float) -> RecordHeaders:
-        """From the headers of a record that Kafka says was published at ``published_s`` (Unix seconds).
+        """Decode the headers of a record with the Kafka timestamp ``published_s`` (Unix seconds).
 
-        Raises BadRecord when one is missing, there twice, of another type or out of bounds, and for a run id that
-        lies in the future: such a run, of a source whose clock is ahead, would supersede every run until then.
+        Raises BadRecord if one is missing, duplicated, malformed or out of bounds, and for a run id in the future:
+        the run of a source whose clock is ahead would supersede every run until that time.
         """
         given = headers or ()
         found = dict(given)
@@ -110,7 +111,7 @@ class RecordHeaders:
         if len(found) < len(given):
             for name in _NAMES:
                 if sum(header[0] == name for header in given) > 1:
-                    raise BadRecord(f"header {name!r} is there more than once")
+                    raise BadRecord(f"header {name!r} appears more than once")
         if None in values:
             raise BadRecord("a header is null")
         numbers = {_NUMBERS[name]: _number(name, found[name]) for name in _NUMBERS}
@@ -125,7 +126,7 @@ class RecordHeaders:
 
 
 def check_run_id(run_id: int, published_s: float) -> None:
-    """Raises BadRecord for one that lies too far after the record was published (``published_s``, Unix seconds)."""
+    """Raises BadRecord for a run id more than ``MAX_AHEAD_MS`` after ``published_s`` (Unix seconds)."""
     ahead_ms = run_id - published_s * 1000
     if ahead_ms > MAX_AHEAD_MS:
         raise BadRecord(
@@ -135,12 +136,13 @@ def check_run_id(run_id: int, published_s: float) -> None:
 
 
 MOST = MOST_INT64
+"""Greatest number of a record or header; later than any session time."""
 MAX_AHEAD_MS = 3_600_000
-"""A run id (Unix ms) that lies further after its record's own timestamp is refused."""
+"""A run id (Unix ms) this long after its record's Kafka timestamp is refused."""
 _MOST = {"emitted_ms": LONGEST_MS, "seq": MOST_SEQ, "laps": MOST_SEQ, "messages": MOST_SEQ}
-"""Of a number in a header, where it is less than 64 bits have."""
+"""Greatest number of a header, where it is less than 2**63 - 1."""
 _DIGITS = 20
-"""As many as 2**63 has, and a sign."""
+"""Most digits of a header's number: those of 2**63, and a sign."""
 
 
 def _number(name: str, value: bytes) -> int:
@@ -160,7 +162,7 @@ _NUMBERS = {
     "epoch": "run_id", "seq": "seq", "emitted_ms": "emitted_ms", "laps": "laps", "messages": "messages",
     "t0_utc_ms": "t0_utc_ms",
 }  # fmt: skip
-"""Fields that are numbers, by header."""
+"""Field by header, of the headers with a number."""
 _NAMES = (*_NUMBERS, "source")
 
 
@@ -170,7 +172,7 @@ def car_key(session_key: str, driver_number: str) -> bytes:
 
 
 def session_key_of(key: bytes | None) -> str:
-    """Session key of a session's key. Raises BadRecord when it is none."""
+    """The session key in a session's record key. Raises BadRecord."""
     if not key:
         raise BadRecord(f"the key is {'null' if key is None else 'empty'}")
     if len(key) > MOST_KEY_BYTES:
@@ -182,7 +184,7 @@ def session_key_of(key: bytes | None) -> str:
 
 
 def session_of(key: bytes | None) -> tuple[str, str]:
-    """Session key and driver number of a car's key. Raises BadRecord when it is not one."""
+    """The session key and driver number in a car's record key. Raises BadRecord."""
     session_key, _, driver_number = session_key_of(key).rpartition(":")
     if not session_key or not driver_number:
         raise BadRecord("the key is not session_key:driver_number")
@@ -192,32 +194,32 @@ def session_of(key: bytes | None) -> tuple[str, str]:
 
 
 def encode(record: BaseModel) -> bytes:
-    """A record as the bytes of a topic's value."""
+    """Encode a record as a topic's value."""
     return record.model_dump_json().encode()
 
 
 def decode_packet(value: bytes | None) -> Packet:
-    """A value of ``telemetry``. Raises BadRecord."""
+    """Decode a value of ``telemetry``. Raises BadRecord."""
     return _decode(_packet, value)
 
 
 def decode_lap(value: bytes | None) -> Lap:
-    """A value of ``laps``. Raises BadRecord."""
+    """Decode a value of ``laps``. Raises BadRecord."""
     return _decode(_lap, value)
 
 
 def decode_message(value: bytes | None) -> Message:
-    """A value of ``messages``. Raises BadRecord."""
+    """Decode a value of ``messages``. Raises BadRecord."""
     return _decode(_message, value)
 
 
 def decode_updates(value: bytes | None) -> Updates:
-    """A value of ``updates``. Raises BadRecord."""
+    """Decode a value of ``updates``. Raises BadRecord."""
     return _decode(_updates, value)
 
 
 def decode_dead_letter(value: bytes | None) -> DeadLetter:
-    """A value of ``dead-letters``. Raises BadRecord."""
+    """Decode a value of ``dead-letters``. Raises BadRecord."""
     return _decode(_dead_letter, value)
 
 
@@ -228,12 +230,12 @@ def marts_key(record: SessionResult | Season) -> bytes:
 
 
 def decode_marts(value: bytes | None) -> SessionResult | Season:
-    """A value of ``marts``. Raises BadRecord."""
+    """Decode a value of ``marts``. Raises BadRecord."""
     return _decode(_marts, value)
 
 
 def parts(values: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
-    """Consecutive values in groups of at most ``most`` bytes; a larger one is a group of its own."""
+    """Split values into consecutive groups of at most ``most`` bytes; a larger value is a group of its own."""
     group: list[bytes] = []
     size = 0
     for value in values:
@@ -247,12 +249,12 @@ def parts(values: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
 
 
 def encode_frames(frames: Iterable[SessionHeader | Frame]) -> bytes:
-    """Consecutive frames (or one head) as a value of ``frames``: one JSON document a line."""
+    """Encode consecutive frames, or one session header, as a value of ``frames``: one JSON document a line."""
     return b"\n".join(frame.model_dump_json(exclude_unset=isinstance(frame, Frame)).encode() for frame in frames)
 
 
 def frame_headers(run_id: int, frames: Sequence[Frame]) -> list[tuple[str, bytes]]:
-    """What a reader must know of consecutive frames without decoding them: numbers, and which are keyframes."""
+    """Headers of consecutive frames, for readers that do not decode them: their numbers and keyframes."""
     keys = ",".join(str(frame.t // FRAME_MS) for frame in frames if frame.kind == "key")
     return [
         ("kind", b"frames"),
@@ -264,22 +266,22 @@ def frame_headers(run_id: int, frames: Sequence[Frame]) -> list[tuple[str, bytes
 
 
 def damaged_headers(run_id: int) -> list[tuple[str, bytes]]:
-    """The same for a damaged run."""
+    """Headers of the notice that a run is damaged."""
     return [("kind", b"damaged"), ("epoch", b"%d" % run_id), ("seq", b"0")]
 
 
 def decode_damaged(value: bytes) -> DamageNotice:
-    """A record of ``frames`` of kind ``damaged``. Raises BadRecord."""
+    """Decode a value of ``frames`` of kind ``damaged``. Raises BadRecord."""
     return _decode(_damaged, value)
 
 
 def head_headers(run_id: int, head: SessionHeader) -> list[tuple[str, bytes]]:
-    """The same for a head: the number of the first frame that it holds for."""
+    """Headers of a session header; ``seq`` is the first frame that it is valid for."""
     return [("kind", b"head"), ("epoch", b"%d" % run_id), ("seq", b"%d" % (head.t // FRAME_MS))]
 
 
 def decode_frames(value: bytes) -> list[SessionHeader | Frame]:
-    """A value of ``frames``. Raises BadRecord."""
+    """Decode a value of ``frames``. Raises BadRecord."""
     return [_decode(_frame, line) for line in value.split(b"\n")]
 
 

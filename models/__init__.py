@@ -1,7 +1,7 @@
-"""What travels: pydantic records for the topics, the browser and the warehouse, each defined once.
+"""Pydantic records of the topics, the page and the warehouse, each defined once.
 
-Units, everywhere: times are integer milliseconds on the session clock (``*_ms``), distances metres,
-X, Y and Z tenths of a metre as the feed has them, speeds km/h.
+Units: times are integer milliseconds on the session clock (``*_ms``), distances metres, X, Y and Z tenths of a metre
+as in the feed, speeds km/h.
 """
 
 from models.dead_letter import DeadLetter

@@ -1,4 +1,4 @@
-"""The common ground of every record."""
+"""The base class of all records."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """A value on a topic. Unknown fields are refused: a producer that speaks another version is told so.
+    """A value on a topic. Unknown fields are refused: the record is of another version of the producer.
 
-    So are NaN and Infinity, which JSON does not have: written as null, they could not be read back.
-    ``models.bounds`` has how large values may be.
+    NaN and Infinity are refused too: JSON does not have them, and written as null they could not be read back.
+    ``models.bounds`` limits how large values may be.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -1,7 +1,7 @@
 """Topic ``frames``: the race as the page shows it, five times a second of session time.
 
-A keyframe stands alone; a delta holds the fast columns and what has changed since the last keyframe, so that
-a keyframe and any one delta after it make the whole picture. An absent field is unchanged; a null is unknown.
+A keyframe is complete. A delta has the fast columns and what has changed since the last keyframe, so that a keyframe
+and any one of its deltas make the complete picture. An absent field is unchanged; null is unknown.
 """
 
 from __future__ import annotations
@@ -43,17 +43,19 @@ from models.bounds import (
 from models.message import Entry, MiniSectorCount, RaceControl, SessionInfo
 
 FRAME_MS = 200
-"""A frame's number is its session time divided by this."""
+"""ms between two frames. A frame's number is its session time divided by this."""
 KEYFRAME_MS = 10_000
+"""ms between two keyframes."""
 MOST_STINTS = 100
-"""Of one car; the race keeps fewer."""
+"""Stints of one car in a frame; the race keeps fewer (``f1stream.race.limits``)."""
 MOST_PENALTIES = 200
-"""Of one car; the race keeps fewer."""
+"""Penalties and incidents of one car in a frame; the race keeps fewer."""
 MOST_NOTICES = 20
+"""Notices in a frame."""
 MOST_MESSAGES = 20
-"""Of race control."""
+"""Messages of race control in a frame."""
 CARS = Field(max_length=MOST_CARS)
-"""Of a column."""
+"""A column: one value for each car."""
 
 CarStatus = Literal["grid", "running", "pit", "retired", "finished", "eliminated"]
 Mark = Literal["personal", "overall"]
@@ -63,7 +65,7 @@ PenaltyState = Literal["noted", "investigated", "after_race", "given", "served"]
 
 
 class Sector(Record):
-    """The latest time of one sector and whether it was a best."""
+    """The latest time of one sector, and whether it was a best one."""
 
     ms: SpanMs | None
     mark: Mark | None
@@ -78,34 +80,34 @@ class Stop(Record):
 
 
 class Stint(Record):
-    """A stretch on one set of tyres, as far as it has been driven."""
+    """The laps driven so far on one set of tyres."""
 
     compound: Compound
     first_lap: Laps
     laps: Laps
-    """Completed on it in this session."""
+    """Laps completed on the set in this session."""
     tyre_life_before: Laps | None
     """Laps on the set when the stint began."""
     fresh: bool | None
-    """It had not been used before; None where nobody told."""
+    """Whether the set was new; None if unknown."""
 
 
 class Penalty(Record):
-    """What the stewards look at, or what they gave. An incident without consequences is not told any more."""
+    """An incident that the stewards investigate, or a penalty. Incidents that are closed without one are removed."""
 
     kind: PenaltyKind
     state: PenaltyState
-    """``given``: not served yet, as far as they told."""
+    """``given``: race control has not reported it as served."""
     seconds: Small | None
-    """Of a time penalty, or to stand still."""
+    """Seconds of a time penalty, or of a stop-and-go."""
     reason: Reason
-    """In the stewards' words, empty where they gave none."""
+    """In the stewards' words; empty if they gave none."""
     lap: LapNumber | None
-    """On which it was first told: the incident, or the penalty."""
+    """The lap on which the incident, or the penalty, was first published."""
 
 
 class CarState(Record):
-    """What changes now and then about a car."""
+    """Values of a car that change seldom."""
 
     position: Position = 0
     status: CarStatus = "grid"
@@ -120,28 +122,28 @@ class CarState(Record):
     best_lap_ms: SpanMs | None = None
     sectors: tuple[Sector | None, Sector | None, Sector | None] = (None, None, None)
     compound: Compound | None = None
-    """``SOFT``, ``MEDIUM``, ``HARD``, ``INTERMEDIATE``, ``WET``; of 2018 and before also ``SUPERSOFT`` and others."""
+    """``SOFT``, ``MEDIUM``, ``HARD``, ``INTERMEDIATE``, ``WET``; up to 2018 also ``SUPERSOFT`` and others."""
     tyre_age: Laps | None = None
     """Laps completed on the set."""
     stints: tuple[Stint, ...] = Field(default=(), max_length=MOST_STINTS)
-    """All of them, the present one last."""
+    """All stints, the present one last."""
     stops: Small = 0
-    """Pit stops that changed tyres, suspensions not counted."""
+    """Pit stops with a tyre change, those under a red flag not counted."""
     pit_stops: tuple[Stop, ...] = Field(default=(), max_length=MOST_STINTS)
     speed_trap: WholeKmh | None = None
     """The car's highest speed at the trap."""
     mini_sectors: Annotated[str, Field(max_length=300)] = ""
-    """How the mini-sectors were that the car has behind it on its lap, a character each: ``p`` the best of all so
-    far, ``g`` its own best, ``y`` slower, ``-`` not known. After a lap's end they stay until the next one's first."""
+    """A character for each mini-sector of the lap that the car has ended: ``p`` the best of all so far, ``g`` its own
+    best, ``y`` slower, ``-`` unknown. After a lap's end they stay until the first one of the next lap."""
     official_gap_ms: SpanMs | None = None
-    """Behind the leader as the feed's own timing has it, where it has; likewise below."""
+    """Gap to the leader in the feed's own timing, if it has one; likewise below."""
     official_gap_laps: Laps | None = None
     official_interval_ms: SpanMs | None = None
     official_interval_laps: Laps | None = None
     penalties: tuple[Penalty, ...] = Field(default=(), max_length=MOST_PENALTIES)
     """Oldest first."""
     position_with_penalties: Position | None = None
-    """In the order if unserved time penalties were added now; None while no car of the race has any."""
+    """Position if unserved time penalties were added now; None while no car has any."""
 
 
 class YellowSector(Record):
@@ -160,17 +162,17 @@ class FastestLap(Record):
 
 
 class PitLoss(Record):
-    """What a pit stop costs against staying out: the median of the race's stops so far under one condition."""
+    """The time that a pit stop costs: the median of the race's stops so far under one condition."""
 
     condition: PitCondition
-    """Track status when the car came in: neither of the others, virtual safety car, safety car."""
+    """Track status at the pit entry: ``vsc`` virtual safety car, ``sc`` safety car, else ``green``."""
     loss_ms: SpanMs
     stops: Small
-    """How many it is the median of."""
+    """Number of stops that it is the median of."""
 
 
 class Tally(Record):
-    """What a run consisted of, as the race has seen it: to be held against what was published."""
+    """Number of records of a run that the race has applied, to be compared with those published."""
 
     samples: Count = 0
     laps: Count = 0
@@ -178,61 +180,61 @@ class Tally(Record):
 
 
 class RaceState(Record):
-    """What changes now and then about the session."""
+    """Values of the session that change seldom."""
 
     status: Code = "Inactive"
     suspended: bool = False
     started_ms: SessionMs | None = None
-    """Session time of the start, None before it; an aborted start is none. See ``models.session_start``."""
+    """Session time of the start; None before it, and after an aborted one. See ``models.session_start``."""
     track_status: Code = "1"
     track_message: Name = "AllClear"
     lap: Laps = 0
     """The lap the leader is on; 0 before the start."""
     total_laps: LapNumber | None = None
     part: Small | None = None
-    """Of a practice or qualifying, counted from 1; None in a race. The order is by best lap, and so are the gaps."""
+    """The part of a practice or qualifying, from 1; None in a race. In parts, order and gaps are by best lap."""
     goes_on: Small | None = None
-    """How many cars of this part go on to the next."""
+    """Number of cars that advance from this part to the next."""
     clock_ms: SpanMs | None = None
-    """What was left of the session at ``clock_at_ms``, as the feed counts it."""
+    """Time left at ``clock_at_ms``, by the feed's clock."""
     clock_at_ms: SessionMs | None = None
     clock_runs: bool = False
     overtaking_aid: Literal["DRS", "OVERTAKE"] | None = None
-    """What race control enables and disables for all: DRS, from 2026 the overtake mode."""
+    """The overtaking aid that race control enables and disables: DRS, from 2026 the overtake mode."""
     overtaking_enabled: bool | None = None
     notices: tuple[Sentence, ...] = Field(default=(), max_length=MOST_NOTICES)
-    """What is amiss with the source, as sentences."""
+    """Problems of the source, as sentences."""
     fastest_lap: FastestLap | None = None
     pit_loss: tuple[PitLoss, ...] = Field(default=(), max_length=3)
-    """Where stops of this race tell."""
+    """By condition, where the race had stops."""
     air_temp: Measure | None = None
     track_temp: Measure | None = None
     rainfall: bool | None = None
     race_control: tuple[RaceControl, ...] = Field(default=(), max_length=MOST_MESSAGES)
     """The latest messages, oldest first."""
     yellow_sectors: tuple[YellowSector, ...] = Field(default=(), max_length=MOST_MARKS)
-    """By number; none under a red flag, which holds everywhere."""
+    """Ordered by number; empty under a red flag, which holds everywhere."""
     sector_lines: tuple[Metres | None, Metres | None] = (None, None)
     """Metres along the reference line at which sectors 1 and 2 end, as learned so far."""
     pit_lane: tuple[tuple[WholeDm, WholeDm], ...] = Field(default=(), max_length=MOST_MARKS)
-    """X, Y (1/10 m) from the entry line to the exit line, as a car drove it; empty until one has."""
+    """X, Y (1/10 m) from the entry line to the exit line, as the first car drove it; empty before."""
     mini_sectors: tuple[MiniSectorCount, MiniSectorCount, MiniSectorCount] | None = None
-    """How many each sector has; None until there are any."""
+    """Number of mini-sectors of each sector; None until there are any."""
     mini_source: Literal["feed", "lines"] | None = None
-    """Whose mini-sectors they are: the feed's own, or stretches between our timing lines."""
+    """``feed``: the feed's own mini-sectors; ``lines``: sections between our timing lines."""
     ended: bool = False
-    """This is the last frame of the run."""
+    """Whether this is the run's last frame."""
     tally: Tally | None = None
-    """Told with the last frame."""
+    """Only in the last frame."""
 
 
 class Frame(Record):
-    """The race at session time ``t``: exactly what was known by then. Columns are in the head's car order."""
+    """The race at session time ``t``: exactly what was known by then. Columns are in the header's car order."""
 
     kind: Literal["key", "delta"]
     t: EmittedMs
     key_t: EmittedMs
-    """The keyframe that a delta builds on; ``t`` itself for a keyframe."""
+    """Session time of the keyframe that a delta belongs to; ``t`` in a keyframe."""
     x: list[WholeDm | None] = CARS
     y: list[WholeDm | None] = CARS
     speed: list[WholeKmh | None] = CARS
@@ -244,36 +246,36 @@ class Frame(Record):
     """Milliseconds behind the car ahead at the last timing line crossed."""
     cars: dict[CarNumber, CarState] = CARS
     race: RaceState
-    # No default_factory: of one, model_construct reads the signature each time, which takes longer than all else.
+    # No default_factory: model_construct would read its signature each time, which takes longer than the rest.
     along: list[Small | None] = Field(default=[], max_length=MOST_CARS)
-    """Only where there is no reference line: how much of a lap's time a car has behind it, in 1/10,000, as estimated
-    from the mini-sectors that it passed; null for one in the pits or out."""
+    """Without a reference line only: the completed share of a car's lap in 1/10,000, estimated from the mini-sectors
+    that it passed; null for a car in the pits or out."""
     drs: list[Open | None] = Field(default=[], max_length=MOST_CARS)
-    """1 open, 0 closed, null unknown; left out until a car tells."""
+    """1 open, 0 closed, null unknown; absent until it is known of any car."""
 
 
 class DamageNotice(Record):
-    """A run that the race worker cannot continue: no frame follows. Viewers see the reason as a notice."""
+    """A run that the race worker cannot continue: no frame follows, and viewers see the reason as a notice."""
 
     kind: Literal["damaged"] = "damaged"
     session_key: Key
     epoch: Epoch
     reason: CutText
-    """A sentence's end."""
+    """The end of the sentence ``This run is damaged: …``."""
 
 
 class SessionHeader(Record):
-    """What stands before a run's frames: the session, its cars in column order, its track."""
+    """Precedes the frames of a run: the session, its cars in column order, its track."""
 
     kind: Literal["head"] = "head"
     session_key: Key
     epoch: Epoch
     t: EmittedMs
-    """It holds from the frame at this session time on."""
+    """Valid from the frame at this session time on."""
     info: SessionInfo
     cars: list[Entry] = CARS
     outline: list[tuple[WholeDm, WholeDm]] | None = Field(max_length=MOST_POINTS)
-    """The track's reference line from the finish line on, 1/10 m; null until it is known."""
+    """The track's reference line from the finish line on, 1/10 m; null until known."""
     corners: tuple[tuple[Code, Dm, Dm], ...] = Field(default=(), max_length=MOST_MARKS)
     rotation: Degrees | None = None
     """Degrees by which the official map is turned, counterclockwise."""

@@ -25,7 +25,7 @@ from models.bounds import (
 
 
 class Lap(Record):
-    """A completed lap. Revisions are sent as the same lap again: the last one written wins."""
+    """A completed lap. A revision is the same lap again: the last one wins."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -64,8 +64,8 @@ class Lap(Record):
     is_personal_best: Annotated[bool | None, Field(validation_alias="IsPersonalBest")]
     fresh_tyre: Annotated[bool | None, Field(validation_alias="FreshTyre")]
     deleted: Annotated[bool | None, Field(validation_alias="Deleted")]
-    """The lap time was deleted by the stewards; a later revision can reinstate it."""
+    """The stewards deleted the lap time; a later revision can reinstate it."""
     deleted_reason: Annotated[Text | None, Field(validation_alias="DeletedReason")]
     generated: Annotated[bool, Field(validation_alias="FastF1Generated")]
-    """FastF1 made this lap up (a car that retired on it): its end is not an official time."""
+    """FastF1 added this lap for a car that retired on it: its end is not an official time."""
     is_accurate: Annotated[bool | None, Field(validation_alias="IsAccurate")]

@@ -1,4 +1,4 @@
-"""Topic ``messages``: facts of the session, and facts of a car that have a time of their own."""
+"""Topic ``messages``: facts of the session and of single cars, each with its session time."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from models.bounds import (
 from models.session_type import session_type
 
 SHORTEST_M, LONGEST_M = 500, 100_000
-"""Metres of a track's line."""
+"""m, bounds of the length of a track's line."""
 NARROWEST_M = 100
-"""Metres from corner to corner of the rectangle around it: less is a knot, on which places cannot be told apart."""
+"""m, least diagonal of the rectangle around a track's line: on a smaller one, positions cannot be distinguished."""
 
 
 class _Fact(Record):
@@ -48,7 +48,7 @@ class _Fact(Record):
 
 
 class SessionInfo(_Fact):
-    """What is being raced, where and when. The first message of a run."""
+    """The session: what, where and when. The first message of a run."""
 
     kind: Literal["session_info"] = "session_info"
     name: Name
@@ -66,9 +66,9 @@ class SessionInfo(_Fact):
     source: Source
     simulated: bool = False
     gmt_offset_ms: SpanMs | None = None
-    """The track's local time is so much ahead of UTC; None where nobody says."""
+    """How far the track's local time is ahead of UTC; None if unknown."""
     path: Path | None = None
-    """Where Formula 1 keeps the session's files, below https://livetiming.formula1.com/static/; ends with ``/``."""
+    """Folder of the session's files below https://livetiming.formula1.com/static/; ends with ``/``."""
 
     @field_validator("type")
     @classmethod
@@ -90,7 +90,7 @@ class Entry(Record):
 
 
 class Entries(_Fact):
-    """Every car of the session, in grid order. No frame is made before it is known."""
+    """Every car of the session, in grid order. No frame is made before the first one."""
 
     kind: Literal["entries"] = "entries"
     entries: Annotated[list[Entry], Field(min_length=1, max_length=MOST_CARS)]
@@ -114,7 +114,7 @@ class Track(_Fact):
     corners: Annotated[tuple[tuple[Code, TrackDm, TrackDm], ...], Field(max_length=MOST_MARKS)] = ()
     """Name, X, Y."""
     rotation: Degrees | None = None
-    """Degrees by which the official map is turned, counterclockwise; None where nobody says."""
+    """Degrees by which the official map is turned, counterclockwise; None if unknown."""
     marshal_sectors: Annotated[tuple[tuple[Small, TrackDm, TrackDm], ...], Field(max_length=MOST_MARKS)] = ()
     """Number, and X, Y where it begins."""
 
@@ -199,7 +199,7 @@ class PitOut(_Fact):
 class TyreChange(_Fact):
     """A car's set from ``lap`` on: at the start, and at every stop that changes tyres.
 
-    Another one of the same ``lap`` corrects it.
+    Another change of the same ``lap`` corrects it.
     """
 
     kind: Literal["tyre_change"] = "tyre_change"
@@ -208,12 +208,12 @@ class TyreChange(_Fact):
     """The first lap driven on it."""
     compound: Compound
     tyre_life: TyreLife | None
-    """Laps driven on the set before this lap, where that is known."""
+    """Laps driven on the set before ``lap``; None if unknown."""
     fresh: bool | None
     changed: bool = True
-    """False: the car left the pit lane on the set that it came with, whatever was published of ``lap`` before."""
+    """False: the car left the pit lane on the same set; revokes an earlier change of the same ``lap``."""
     on_lap: LapNumber | None = None
-    """The lap that the car is on, where its earlier laps were not heard: a session joined late."""
+    """The lap that the car is on, in a run that began after the session; else None."""
 
 
 class SectorTime(_Fact):
@@ -224,28 +224,28 @@ class SectorTime(_Fact):
     lap: LapNumber
     sector: Literal[1, 2, 3]
     time_ms: SpanMs | None
-    """How long it took, where the feed says so."""
+    """The sector's time; None if the feed has none."""
 
 
 MiniSectorCount = Annotated[int, Field(ge=1, le=99)]
 
 
 class MiniSector(_Fact):
-    """The feed's timing colours a mini-sector that a car ended, or changes what it has coloured."""
+    """The feed's timing colours a mini-sector that a car ended, or changes a colour."""
 
     kind: Literal["mini_sector"] = "mini_sector"
     driver_number: CarNumber
     lap: LapNumber
     sector: Literal[1, 2, 3]
     mini_sector: Annotated[int, Field(ge=0, le=99)]
-    """Counted from 1 within the sector; 0 only for what was cleared as a whole."""
+    """Counted from 1 within the sector; 0 where all of them were cleared."""
     mark: Literal["overall", "personal", "slower"] | None = None
-    """None for a colour that means none of these, as in the pits."""
+    """None for any other colour, as in the pits."""
     change: Literal["passed", "recoloured", "cleared"] = "passed"
-    """``passed``: the car ended it now. ``recoloured``: another car was better since, or somebody looked again.
-    ``cleared``: the colours of the lap before, which stood after this one, are gone."""
+    """``passed``: the car ended it now. ``recoloured``: another car was better since, or the feed corrected it.
+    ``cleared``: the colours of the previous lap from here on are removed."""
     counts: tuple[MiniSectorCount, MiniSectorCount, MiniSectorCount] | None = None
-    """How many mini-sectors each sector has."""
+    """Number of mini-sectors of each sector."""
 
 
 class Retirement(_Fact):
@@ -254,7 +254,7 @@ class Retirement(_Fact):
     kind: Literal["retirement"] = "retirement"
     driver_number: CarNumber
     revoked: bool = False
-    """It is not out after all."""
+    """True: the retirement was an error."""
 
 
 class SessionPart(_Fact):
@@ -263,9 +263,9 @@ class SessionPart(_Fact):
     kind: Literal["session_part"] = "session_part"
     part: Annotated[int, Field(ge=0, le=9)]
     entries: Small | None = None
-    """How many cars take part in it."""
+    """Number of cars in it."""
     goes_on: Small | None = None
-    """How many of them go on to the next part; None in the last one."""
+    """Number of cars that advance to the next part; None in the last one."""
 
 
 class PartBest(Record):
@@ -274,13 +274,13 @@ class PartBest(Record):
     part: Annotated[int, Field(ge=1, le=9)]
     """From 1; a practice is one part."""
     ms: Annotated[int, Field(ge=1, le=7 * LONGEST_MS)] | None = None
-    """None: it has none, or none any more."""
+    """None: the car has none, or it was withdrawn."""
     lap: LapNumber | None = None
-    """Where the feed says it."""
+    """None if the feed does not have it."""
 
 
 class Timing(_Fact):
-    """What the feed's own timing shows of a car now. Gaps are to the leader and to the car ahead."""
+    """The feed's own timing of a car. Gaps are to the leader, intervals to the car ahead."""
 
     kind: Literal["timing"] = "timing"
     driver_number: CarNumber
@@ -291,17 +291,17 @@ class Timing(_Fact):
     interval_ms: SpanMs | None = None
     interval_laps: Laps | None = None
     knocked_out: bool = False
-    """It takes no part any more in this qualifying."""
+    """It is out of this qualifying."""
     stopped: bool = False
     in_pit: bool | None = None
     laps: LapNumber | None = None
-    """The feed's count of laps: in a race those completed, else the one that the car is on or was on last."""
+    """The feed's lap count: in a race the laps completed, else the lap that the car is on or was on last."""
     bests: list[PartBest] = Field(default=[], max_length=9)
-    """Best laps that this message changes; the others are as before."""
+    """Best laps that this message changes."""
 
 
 class SessionClock(_Fact):
-    """How much of the session is left."""
+    """The time left in the session."""
 
     kind: Literal["clock"] = "clock"
     remaining_ms: SpanMs
@@ -318,12 +318,12 @@ class TeamRadio(_Fact):
 
 
 class Notice(_Fact):
-    """Something that viewers should know of the source itself, such as a topic that is silent."""
+    """A problem of the source that viewers should know, such as a silent topic."""
 
     kind: Literal["notice"] = "notice"
     about: Code
     text: Sentence | None
-    """One sentence; None when it is well again."""
+    """One sentence; None: the problem is over."""
 
 
 class SessionEnd(_Fact):
@@ -338,4 +338,4 @@ Message = Annotated[
     | TeamRadio | Notice | SessionEnd,
     Field(discriminator="kind"),
 ]  # fmt: skip
-"""Every kind of message, told apart by ``kind``."""
+"""Every kind of message, distinguished by ``kind``."""

@@ -1,4 +1,4 @@
-"""Topic ``telemetry``: one packet is a stretch of one car's samples, column by column."""
+"""Topic ``telemetry``: a packet has consecutive samples of one car, column by column."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from models.base import Record
 from models.bounds import LONGEST_MS, MOST_SAMPLES, CarNumber, Code, Dm, Int64, Kmh, Laps, Measure, SessionMs, TimeMs
 
 SAMPLES = Field(max_length=MOST_SAMPLES)
-"""Of every column."""
+"""A column: one value for each sample."""
 OPEN_DRS = frozenset({10, 12, 14})
 """Source: FastF1's ``car_data``; in Mexico 2025 cars at over 300 km/h had 8 or one of these, never 0 or 1."""
 
 
 class Packet(Record):
-    """0..n samples of one car in time order, and the promise that it has no other sample up to ``until_ms``.
+    """0..n samples of one car in time order; the car has no other sample up to ``until_ms``.
 
-    A silent car sends empty packets: silence is told, never guessed. The columns are as FastF1's merged
-    telemetry has them (car data and positions on one clock, values in between interpolated); columns that a
-    source does not have are null as a whole. A sample's UTC instant lies its session time after the stamp's
-    ``t0_utc_ms``.
+    A car without samples has empty packets, so that silence is explicit. The columns are those of FastF1's merged
+    telemetry (car data and positions on one clock, values in between interpolated); a column that a source does not
+    have is null. A sample's UTC time is the header ``t0_utc_ms`` plus its session time.
     """
 
     driver_number: CarNumber
@@ -38,12 +37,12 @@ class Packet(Record):
     gear: Annotated[list[Int64], SAMPLES]
     """As recorded: corrupt car data has gears up to 128."""
     drs: Annotated[list[Int64 | None] | None, SAMPLES] = None
-    """The feed's codes: ``OPEN_DRS`` is open; 8 allowed to; 0 and 1 closed. From 2026 cars have none."""
+    """The feed's codes: ``OPEN_DRS`` open; 8 may be opened; 0 and 1 closed. Cars have none from 2026 on."""
     status: Annotated[list[Code] | None, SAMPLES] = None
-    """``OnTrack`` or ``OffTrack``, where the feed says so."""
+    """``OnTrack`` or ``OffTrack``."""
     lap: Annotated[list[Laps] | None, SAMPLES] = None
     distance: Annotated[list[Measure] | None, SAMPLES] = None
-    """Metres since the start of the lap; slightly negative where it was interpolated."""
+    """Metres since the start of the lap; slightly negative where interpolated."""
     relative_distance: Annotated[list[Measure | None] | None, SAMPLES] = None
     driver_ahead: Annotated[list[CarNumber | None] | None, SAMPLES] = None
     distance_to_driver_ahead: Annotated[list[Measure | None] | None, SAMPLES] = None
@@ -67,4 +66,4 @@ class Packet(Record):
 
 
 COLUMNS = tuple(name for name in Packet.model_fields if name not in {"driver_number", "until_ms"})
-"""The names of a packet's columns, ``session_time_ms`` first."""
+"""Names of a packet's columns, ``session_time_ms`` first."""

@@ -1,6 +1,6 @@
-"""When a session started. One rule for sources and the race; ``dim_session.sql`` has it for stored messages.
+"""When a session started: one rule for sources and the race; ``dim_session.sql`` applies it to stored messages.
 
-A test holds the two together: tests/models/test_session_start.py reads the cases of the dbt unit test.
+tests/models/test_session_start.py runs the cases of the dbt unit test, so that both stay the same.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from models.message import RaceControl, SessionStatus
 
 ABORTED_START = "ABORTED START"
-"""What race control's message begins with."""
+"""Beginning of race control's message."""
 
 
 def start_after(started_ms: int | None, fact: SessionStatus | RaceControl, first_lap_over: bool) -> int | None:
-    """Session time (ms) of the start as known after ``fact``; None before it. ``started_ms``: as known before.
+    """Session time (ms) of the start after ``fact``; None without one. ``started_ms``: the same before ``fact``.
 
-    The first ``Started`` is the start, and stays it through red flags. A start that race control aborts is none, and
-    the next ``Started`` is the start; once a car has completed a lap there is no start left to abort.
+    The first ``Started`` is the start, also after red flags. If race control aborts the start, the next ``Started``
+    is the start; once a car has completed a lap, the start cannot be aborted.
     """
     if isinstance(fact, SessionStatus):
         return fact.session_time_ms if started_ms is None and fact.status == "Started" else started_ms

@@ -1,4 +1,4 @@
-"""Topic ``updates`` (internal): from the per-driver agent to the per-session one."""
+"""Topic ``updates`` (internal): from the per-driver stage to the per-session stage."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ from models.bounds import (
 )
 
 SAMPLES = Field(max_length=MOST_UPDATE_SAMPLES)
+"""A column: one value for each sample."""
 MOST_UPDATES = 1_000
-"""Cars in one record: there are at most as many as events in a batch."""
+"""Entries of one record: at most one for each event of a batch."""
 
 
 class LapUpdate(Record):
-    """What the race needs of a lap, and when it became known."""
+    """The fields of a lap that the race needs, and when it became known."""
 
     emitted_ms: EmittedMs
     lap_number: LapNumber
@@ -45,16 +46,15 @@ class LapUpdate(Record):
     speed_st: WholeKmh | None
     deleted: bool
     official: bool
-    """False for a lap that was made up: its end is nobody's time."""
+    """False for an estimated lap that the feed did not send: ``end_ms`` is then an estimate."""
     in_or_out_lap: bool = False
-    """It began or ended in the pit lane."""
+    """The lap began or ended in the pit lane."""
 
 
 class CarUpdate(Record):
-    """A run of one car's packets, ``first_seq`` to ``last_seq``, with its laps in between.
+    """One car's packets ``first_seq`` to ``last_seq``, with the laps that they name.
 
-    Its identity is (epoch, car, seq), never the record's: after a failure the same packets can come back
-    in other runs.
+    Packets are identified by (epoch, car, seq), not by the record: after a failure they can be grouped differently.
     """
 
     epoch: Epoch
@@ -63,13 +63,13 @@ class CarUpdate(Record):
     last_seq: Seq
     until_ms: EmittedMs
     messages: Seq
-    """How many messages of the session were published before the last packet."""
+    """Number of messages of the session published before the last packet."""
     t: Annotated[list[TimeMs], SAMPLES]
     x: Annotated[list[Dm], SAMPLES]
     y: Annotated[list[Dm], SAMPLES]
     speed: Annotated[list[Kmh], SAMPLES]
     drs: list[Open | None] = Field(default=[], max_length=MOST_UPDATE_SAMPLES)
-    """1 open, 0 closed, null unknown; empty when no packet of the run has it."""
+    """1 open, 0 closed, null unknown; empty if no packet has it."""
     laps: Annotated[list[LapUpdate], Field(max_length=MOST_LAPS)]
 
     @model_validator(mode="after")
@@ -92,13 +92,13 @@ class DamagedRun(Record):
     epoch: Epoch
     driver_number: CarNumber
     reason: CutText
-    """A sentence's end."""
+    """The end of the sentence ``This run is damaged: …``."""
     refused: bool = False
-    """The stage does not know the run's beginning: it matters only to a session that follows the run already."""
+    """The run's first record is missing: only a session that already follows the run is damaged."""
 
 
 class Updates(Record):
-    """All that one batch of the per-driver agent made of one session."""
+    """The updates of one session from one batch of the per-driver stage."""
 
     entries: Annotated[list[CarUpdate], Field(max_length=MOST_UPDATES)]
     damaged: list[DamagedRun] = Field(default=[], max_length=MOST_UPDATES)

@@ -67,7 +67,7 @@ def test_the_programs_of_others_get_nothing_but_the_system(monkeypatch: pytest.M
 
 
 def test_every_child_of_the_demo_is_known() -> None:
-    text = (ROOT / "f1stream" / "demo.py").read_text()
-    names = set(re.findall(r'(?:_start|_children\.start)\("(\w+)"', text))
+    text = "".join((ROOT / "f1stream" / name).read_text() for name in ("demo.py", "stack.py"))
+    names = set(re.findall(r'(?:_stack|children)\.start\("(\w+)"', text))
     assert {"broker", "race", "web", "archive", "schedule", "warehouse", "source", "marts"} <= names
     assert names <= NEEDS.keys() | {"broker"}

@@ -10,7 +10,7 @@ CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_records_are_read_however_they_are_compressed(codec: str) -> None:
+def test_records_are_read_with_any_compression(codec: str) -> None:
     builder = DefaultRecordBatchBuilder(2, CODECS[codec], 0, -1, -1, 0, 100_000)
     builder.append(0, 0, b"key", b"value" * 100, [("name", b"x")])
     (record,) = MemoryRecords(bytes(builder.build())).next_batch()

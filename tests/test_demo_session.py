@@ -48,5 +48,5 @@ def test_race_that_was_fetched_before_is_shown_without_asking(home: Path, capsys
 
 def test_what_was_asked_for_is_shown_or_nothing(home: Path) -> None:
     assert prepared("sim:laps=3") == "sim:laps=3"
-    with pytest.raises(SourceError, match="cannot be had"):
+    with pytest.raises(SourceError, match="is not available"):
         prepared("fastf1:2025/Australia/R")

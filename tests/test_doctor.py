@@ -31,7 +31,7 @@ def levels(findings: list[Finding]) -> dict[str, str]:
     return {finding.about: finding.level for finding in findings}
 
 
-def told(findings: list[Finding], about: str) -> str:
+def text_about(findings: list[Finding], about: str) -> str:
     return next(finding.text for finding in findings if finding.about == about)
 
 
@@ -41,7 +41,7 @@ def jwt(ends_in_s: float) -> SecretStr:
 
 
 @pytest.mark.system
-async def test_where_all_is_well_nothing_is_to_be_mended(rig: Rig) -> None:
+async def test_where_all_is_well_nothing_has_to_be_fixed(rig: Rig) -> None:
     with embedded_warehouse(rig.settings):
         with closing(Warehouse(rig.settings)) as warehouse:
             list(create(warehouse, rig.settings.snowflake_database))
@@ -62,14 +62,14 @@ async def test_where_all_is_well_nothing_is_to_be_mended(rig: Rig) -> None:
 async def test_topics_with_other_numbers_of_partitions_are_named(rig: Rig) -> None:
     found = await doctor.broker(rig.settings.model_copy(update={"topic_partitions": 24}))
     assert levels(found) == {"broker": "ok", "topics": "problem"}
-    assert "telemetry (3)" in told(found, "topics")
-    assert "marts" not in told(found, "topics"), "it has one partition always"
+    assert "telemetry (3)" in text_about(found, "topics")
+    assert "marts" not in text_about(found, "topics"), "it has one partition always"
 
 
 async def test_without_a_broker_it_is_said_how_to_start_one() -> None:
     found = await doctor.broker(Settings(_env_file=None, embedded_broker_port=free_port()))
     assert levels(found) == {"broker": "problem"}
-    assert "`f1stream broker`" in told(found, "broker")
+    assert "`f1stream broker`" in text_about(found, "broker")
 
 
 @pytest.mark.system
@@ -79,7 +79,7 @@ def test_a_warehouse_without_tables_is_to_be_made_ready(tmp_path: Path) -> None:
     with embedded_warehouse(settings):
         found = list(doctor.warehouse(settings))
     assert levels(found) == {"warehouse": "ok", "tables": "problem"}
-    assert "`f1stream warehouse init`" in told(found, "tables")
+    assert "`f1stream warehouse init`" in text_about(found, "tables")
 
 
 @pytest.mark.system
@@ -91,18 +91,18 @@ def test_a_right_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Mo
             list(create(warehouse, settings.snowflake_database))
         found = list(doctor.warehouse(settings))
     assert levels(found)["rights"] == "problem"
-    assert "to look into the vault" in told(found, "rights")
-    assert "to load rows" not in told(found, "rights")
+    assert "to look into the vault" in text_about(found, "rights")
+    assert "to load rows" not in text_about(found, "rights")
 
 
-def test_a_misspelt_setting_and_a_home_that_cannot_be_written_are_told(
+def test_a_misspelt_setting_and_a_home_that_cannot_be_written_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("F1STREAM_BROKRE", "kafka:9092")
     monkeypatch.setattr("os.access", lambda *_: False)
     found = list(doctor.configuration(Settings(_env_file=None, home=tmp_path / "not" / "there")))
     assert [finding.level for finding in found] == ["warning", "problem"]
-    assert "F1STREAM_BROKRE is set, and is no setting. Do you mean F1STREAM_BROKER?" in found[0].text
+    assert "F1STREAM_BROKRE is set, but is no setting. Do you mean F1STREAM_BROKER?" in found[0].text
     assert "kafka:9092" not in found[0].text, "a value may be a secret"
 
 
@@ -117,7 +117,7 @@ async def test_a_file_that_is_no_authority_of_certificates_is_a_finding(tmp_path
     settings = Settings(_env_file=None, broker="a:9093", broker_security="SSL", broker_ca_file=tmp_path / "none")
     found = await doctor.broker(settings)
     assert levels(found) == {"broker": "problem"}
-    assert "F1STREAM_BROKER_CA_FILE" in told(found, "broker")
+    assert "F1STREAM_BROKER_CA_FILE" in text_about(found, "broker")
 
 
 @pytest.mark.parametrize("content", [None, "no key"], ids=["no file", "none in it"])
@@ -131,14 +131,15 @@ def test_a_file_that_is_no_private_key_is_a_finding(tmp_path: Path, content: str
         )
     )
     assert levels(found) == {"warehouse": "problem"}
-    assert f"F1STREAM_SNOWFLAKE_PRIVATE_KEY_FILE: no private key can be read from {file}" in told(found, "warehouse")
+    said = text_about(found, "warehouse")
+    assert f"F1STREAM_SNOWFLAKE_PRIVATE_KEY_FILE: no private key can be read from {file}" in said
 
 
 @pytest.mark.parametrize(
     ("ends_in_s", "level", "text"),
-    [(-HOUR_S, "problem", "has ended"), (HOUR_S, "warning", "holds until"), (99 * HOUR_S, "ok", "holds until")],
+    [(-HOUR_S, "problem", "has ended"), (HOUR_S, "warning", "is valid until"), (99 * HOUR_S, "ok", "is valid until")],
 )
-def test_it_is_told_when_the_token_ends(ends_in_s: float, level: str, text: str) -> None:
+def test_the_end_of_the_token_is_reported(ends_in_s: float, level: str, text: str) -> None:
     secret = jwt(ends_in_s)
     found = doctor.token(Settings(_env_file=None, f1tv_token=secret))
     assert found.level == level
@@ -146,7 +147,7 @@ def test_it_is_told_when_the_token_ends(ends_in_s: float, level: str, text: str)
     assert secret.get_secret_value() not in found.text
 
 
-def test_without_a_token_it_is_told_what_is_missing_and_a_file_that_is_not_there_is_a_problem(tmp_path: Path) -> None:
+def test_without_a_token_the_finding_says_what_is_missing_and_a_missing_file_is_a_problem(tmp_path: Path) -> None:
     assert doctor.token(Settings(_env_file=None)).level == "ok"
     assert "neither car data nor positions" in doctor.token(Settings(_env_file=None)).text
     assert doctor.token(Settings(_env_file=None, f1tv_token_file=tmp_path / "none")).level == "problem"
@@ -160,7 +161,7 @@ def test_a_token_that_would_go_out_in_plain_text_is_a_problem() -> None:
 
 
 @pytest.mark.parametrize(("off_s", "level"), [(0, "ok"), (-90, "warning"), (90, "warning")])
-async def test_a_clock_that_is_off_is_told(off_s: int, level: str) -> None:
+async def test_a_clock_that_is_off_is_reported(off_s: int, level: str) -> None:
     async def answer(_: web.Request) -> web.Response:
         at = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + off_s))
         return web.Response(headers={"Date": at})

@@ -1,4 +1,4 @@
-"""What processes log can be read by machines, and says whose it is."""
+"""Logs are readable by machines, with session and driver."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def lines(form: str, level: str = "INFO") -> list[str]:
     return done.stderr.splitlines()
 
 
-def test_json_has_one_object_a_line_with_session_and_driver_and_the_error_that_ended_it() -> None:
+def test_json_logs_have_one_object_a_line_with_session_driver_and_error() -> None:
     hidden, warning, end = (json.loads(line) for line in lines("json"))
     assert hidden["level"] == "INFO"
-    told = {name: warning[name] for name in ("level", "process", "logger", "message", "session", "driver")}
-    assert told == {
+    fields = {name: warning[name] for name in ("level", "process", "logger", "message", "session", "driver")}
+    assert fields == {
         "level": "WARNING", "process": "race", "logger": "f1stream", "message": "telemetry[3] at 90: no JSON, Pérez",
         "session": "9693", "driver": "11",
     }  # fmt: skip
@@ -51,7 +51,7 @@ def test_level_is_the_least_that_is_logged() -> None:
     assert [json.loads(line)["level"] for line in lines("json", "WARNING")] == ["WARNING", "CRITICAL"]
 
 
-def test_text_is_for_people() -> None:
+def test_text_logs_have_time_level_and_message() -> None:
     first, warning, trace, *_ = lines("text")
     assert first.endswith("INFO hidden where only warnings are asked for")
     assert warning.endswith("WARNING telemetry[3] at 90: no JSON, Pérez")
@@ -59,7 +59,7 @@ def test_text_is_for_people() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "told"),
+    ("key", "fields"),
     [
         (b"9693:4", {"session": "9693", "driver": "4"}),
         (b"9693", {"session": "9693"}),
@@ -67,5 +67,5 @@ def test_text_is_for_people() -> None:
         (b"\xff", {"session": "�"}),
     ],
 )
-def test_keys_say_whose_a_record_is(key: bytes | None, told: dict[str, str]) -> None:
-    assert key_fields(key) == told
+def test_log_fields_of_a_record_key(key: bytes | None, fields: dict[str, str]) -> None:
+    assert key_fields(key) == fields

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from f1stream.jobs.lock import one_at_a_time
+from f1stream.lock import one_at_a_time
 from f1stream.private_folder import private_folder
 from f1stream.settings import Settings
 

@@ -1,4 +1,4 @@
-"""What is said of a run whose records were not all usable."""
+"""The report of a run with rejected records."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LAST = Frame(
 async def test_of_the_dead_letters_those_count_with_which_the_race_refused_a_record_of_this_run(
     tmp_path: Path,
 ) -> None:
-    """Ten laps were published: nine are in the race, which refused one. The archive refused it as well."""
+    """Ten laps were published: nine are in the race, which rejected one. The archive rejected it as well."""
     rig = Rig(tmp_path, partitions=1)
     letters = [
         (2, LETTER),
@@ -60,4 +60,8 @@ async def test_of_the_dead_letters_those_count_with_which_the_race_refused_a_rec
         rig.stop()
     assert damaged.differences() == ["Session imola: the run is damaged: message 3 came after 1."]
     assert outcome.differences() == []
-    assert [(letter.consumer, letter.offset) for letter in outcome.letters.values()] == [("race", 0), ("archive", 0)]
+    letters = outcome.dead_letters.values()
+    assert [(letter.consumer, letter.offset) for letter in letters] == [
+        ("race", 0),
+        ("archive", 0),
+    ]

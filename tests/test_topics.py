@@ -1,4 +1,4 @@
-"""Bytes and headers: what goes in comes out, and what cannot be used says why."""
+"""Values and headers survive encoding and decoding; unusable ones have a reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKET = (
 )
 
 
-def test_every_record_of_a_session_comes_back_as_it_went() -> None:
+def test_every_record_of_a_session_is_decoded_as_it_was_encoded() -> None:
     decoders = {
         topics.TELEMETRY: topics.decode_packet,
         topics.LAPS: topics.decode_lap,
@@ -34,7 +34,7 @@ def test_every_record_of_a_session_comes_back_as_it_went() -> None:
     assert len(seen) > 10
 
 
-def test_frames_come_back_with_only_what_was_said() -> None:
+def test_frames_are_decoded_with_only_the_fields_that_were_set() -> None:
     made = run(simulate(2, cars=4, laps=2)).made
     value = topics.encode_frames(made[:200])
     assert topics.encode_frames(topics.decode_frames(value)) == value
@@ -46,8 +46,8 @@ def test_record_headers_survive_the_round_trip() -> None:
 
 
 def given(name: str, value: Any) -> list[tuple[str, Any]]:
-    """Good headers but for one."""
-    return [(each, value if each == name else told) for each, told in RecordHeaders(1, 1, 1).encode()]
+    """Valid headers but for one."""
+    return [(each, value if each == name else own) for each, own in RecordHeaders(1, 1, 1).encode()]
 
 
 def test_unknown_headers_are_ignored() -> None:
@@ -66,10 +66,10 @@ def test_unknown_headers_are_ignored() -> None:
         (given("t0_utc_ms", b"9" * 5_000), "'t0_utc_ms' has 5000 bytes"),
         (given("source", b"x" * 201), "'source' has 201 characters"),
         (given("source", b"\xff"), "'source' is not text"),
-        ([*RecordHeaders(1, 1, 1).encode(), ("epoch", b"2")], "'epoch' is there more than once"),
+        ([*RecordHeaders(1, 1, 1).encode(), ("epoch", b"2")], "'epoch' appears more than once"),
         (
             [*RecordHeaders(1, 1, 1).encode(), *[("other", b"")] * 10_000, ("source", b"me")],
-            "'source' is there more than",
+            "'source' appears more than",
         ),
         (RecordHeaders(1, 2**31, 1).encode(), "'seq' is 2147483648"),
         (RecordHeaders(1, 1, 86_400_001).encode(), "'emitted_ms' is 86400001"),
@@ -80,7 +80,7 @@ def test_unknown_headers_are_ignored() -> None:
         (RecordHeaders(1, 1, 8 * 86_400_000).encode(), "'emitted_ms'"),
     ],
 )
-def test_bad_headers_say_which(headers: Any, reason: str) -> None:
+def test_bad_headers_are_named(headers: Any, reason: str) -> None:
     with pytest.raises(BadRecord, match=reason):
         RecordHeaders.decode(headers, 2**60)
 
@@ -110,7 +110,7 @@ def test_corrupt_but_recorded_values_are_accepted() -> None:
         (PACKET.replace(b"[900]", b"[900,800]"), "column"),
     ],
 )
-def test_a_packet_that_cannot_be_used_says_why(value: bytes | None, reason: str) -> None:
+def test_an_unusable_packet_has_a_reason(value: bytes | None, reason: str) -> None:
     with pytest.raises(BadRecord, match=reason):
         topics.decode_packet(value)
 

@@ -15,7 +15,7 @@ from web.api import Api
 from web.api.responses import api_middleware
 from web.connections import Connections
 from web.feed import Feed
-from web.hosts import AllowedHosts
+from web.hosts import AllowedHosts, TrustedProxies
 from web.limits import LongAnswerLimit, RateLimit
 from web.metrics import Metrics
 from web.reader import StreamReader
@@ -27,17 +27,17 @@ from web.viewers import Viewers
 STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 TAPE_BYTES = 256 * 2**20
-"""Memory for the tapes: a race of two and a half hours takes query 70 MB, its columns with it."""
+"""Memory for the tapes. A race of two and a half hours takes about 70 MB with its columns."""
 TAPE_DISK_BYTES = 8 * 2**30
-"""Disk for what memory has no room for: more than a hundred races."""
+"""Disk for frames that do not fit into memory: more than a hundred races."""
 MORE_CONNECTIONS = 1000
-"""Than websockets: for the requests of those who open the page."""
+"""Connections beyond the limit of websockets, for the requests of clients that open the page."""
 MORE_FROM_ADDRESS = 50
-"""Likewise, than two for each websocket."""
+"""Connections from one address beyond two for each websocket."""
 
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; "
-    # The charts' library fills a style element, empty at first, rule by rule: the hash is that of nothing.
+    # Plotly adds rules to a style element that is empty at first: this is the hash of an empty string.
     "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; img-src 'self' data:; base-uri 'none'; "
     "object-src 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -54,11 +54,12 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     metrics = Metrics()
     viewers = Viewers(source, metrics, settings.web_viewers, settings.web_viewers_per_address)
     metrics.watch(source, lambda: len(viewers), settings.web_viewers)
+    proxies = TrustedProxies(settings.web_proxies)
     connections = Connections(
         metrics,
         settings.web_viewers + MORE_CONNECTIONS,
         settings.web_viewers_per_address * 2 + MORE_FROM_ADDRESS,
-        settings.web_proxies,
+        proxies,
     )
     metrics.watch_connections(lambda: len(connections))
 
@@ -72,15 +73,18 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     async def close_viewers(_: web.Application) -> None:
         await viewers.close()
 
-    hosts = AllowedHosts(settings.web_names, settings.web_proxies)
-    limits = RateLimit(settings.web_requests_per_minute)
-    app = web.Application(
-        client_max_size=16_384, middlewares=[hosts.check, limits.limit, api_middleware, LongAnswerLimit().wait]
-    )
+    middlewares = [
+        proxies.apply,
+        AllowedHosts(settings.web_names).check,
+        RateLimit(settings.web_requests_per_minute).limit,
+        api_middleware,
+        LongAnswerLimit().wait,
+    ]
+    app = web.Application(client_max_size=16_384, middlewares=middlewares)
     app.add_routes([*_pages(), web.get("/ws", viewers.handle), *Api(source, metrics).routes()])
     app[CONNECTIONS] = connections
-    app.on_response_prepare.append(connections.answer_begins)
-    app.on_response_prepare.append(_secure)
+    app.on_response_prepare.append(connections.response_started)
+    app.on_response_prepare.append(_add_headers)
     app.on_shutdown.append(close_viewers)
     app.cleanup_ctx.append(run)
     return app
@@ -88,14 +92,14 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
 
 async def serve(settings: Settings) -> None:
     """Serve the page on ``web_host``:``web_port`` until SIGTERM. Raises OSError when the port is taken."""
-    told_to_stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told_to_stop.set)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with serving(create_app(settings), settings.web_host, settings.web_port):
-        await told_to_stop.wait()
+        await stop.wait()
 
 
 def _pages() -> list[web.RouteDef]:
-    """The page, its files, and the charts' library from the package that is installed."""
+    """The page, its files, and the charts' library from the installed package."""
     static, library = StaticFiles(STATIC), StaticFiles(PLOTLY.parent)
 
     async def page(request: web.Request) -> web.StreamResponse:
@@ -111,8 +115,8 @@ def _pages() -> list[web.RouteDef]:
     ]
 
 
-async def _secure(request: web.Request, response: web.StreamResponse) -> None:
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(SECURITY)
     if "Cache-Control" not in response.headers:
-        # StaticFiles are revalidated by their ETag: an updated page must not run with yesterday's modules.
+        # Files are revalidated by ETag: an updated page must not run with cached modules of the old one.
         response.headers["Cache-Control"] = "no-cache"

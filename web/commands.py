@@ -1,4 +1,4 @@
-"""What a viewer may ask for: the commands of their remote control, as they come over the websocket."""
+"""The playback commands of viewers, as they arrive on the websocket."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 SLOWEST, FASTEST = 0.25, 16.0
+"""Bounds of the speed, as multiples of the session's pace."""
 LONGEST_DELAY_MS = 600_000
 LATEST_MS = 7 * 24 * 3_600_000
-"""No session's clock comes so far."""
+"""Bound of a session time, beyond any session's clock."""
 
 
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("true and false are no numbers")  # noqa: TRY004 - pydantic wants it so
+        raise ValueError("true and false are not numbers")  # noqa: TRY004 - pydantic reports ValueErrors only
     return value
 
 
@@ -25,42 +26,42 @@ Speed = Annotated[float, Field(ge=SLOWEST, le=FASTEST)]
 class _Command(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: int = Field(ge=0, le=2**53)
-    """Comes back with the answer: what was sent before it belongs to an earlier place."""
+    """Returned in the answer: messages sent before that answer belong to the earlier position."""
 
 
 class GoLive(_Command):
-    """What comes, as it comes, or always ``delay_ms`` of wall time later, to match a TV picture."""
+    """Follow new frames as they arrive, or ``delay_ms`` of wall time later to match a TV picture."""
 
     do: Literal["live"]
     delay_ms: Annotated[int, Field(ge=0, le=LONGEST_DELAY_MS)] = 0
 
 
 class Play(_Command):
-    """Go on from session time ``t`` (None: from here), at so many times the session's pace."""
+    """Play from session time ``t`` (None: the current position) at ``speed`` times the session's pace."""
 
     do: Literal["play"]
     t: At | None = None
     speed: Speed = 1.0
     delay_ms: Annotated[int, Field(ge=0, le=LONGEST_DELAY_MS)] = 0
-    """Of the live picture that it may catch up with."""
+    """Delay of the live picture, which playing may catch up with."""
 
 
 class Pause(_Command):
-    """Stand still at session time ``t`` (None: here)."""
+    """Stop at session time ``t`` (None: the current position)."""
 
     do: Literal["pause"]
     t: At | None = None
 
 
 class GoToLap(_Command):
-    """Go to the moment at which the leader begins a lap, playing or standing still as now."""
+    """Go to the moment at which the leader begins a lap; playing or pausing continues."""
 
     do: Literal["lap"]
     lap: Annotated[int, Field(ge=1, le=200)]
 
 
 class Reveal(_Command):
-    """Tell (or do not) what happened later than the picture shown."""
+    """Show, or hide again, entries of the log that are later than the picture."""
 
     do: Literal["reveal"]
     on: bool
@@ -70,32 +71,33 @@ Command = Annotated[GoLive | Play | Pause | GoToLap | Reveal, Field(discriminato
 _command: TypeAdapter[Command] = TypeAdapter(Command)
 
 
-def enqueue(pressed: list[Command], command: Command) -> list[Command]:
-    """What is left to be done when ``command`` comes behind those that wait: at most four.
+def enqueue(queue: list[Command], command: Command) -> list[Command]:
+    """The queue after ``command`` arrives: at most four commands.
 
-    One that names a place leaves nothing of those that moved the cursor before; else the later of two alike counts.
+    A command with a position replaces all earlier moves; otherwise the later of two commands of a kind replaces the
+    earlier one.
     """
-    return [*(each for each in pressed if not _overtakes(command, each)), command]
+    return [*(each for each in queue if not _replaces(command, each)), command]
 
 
-def _overtakes(later: Command, earlier: Command) -> bool:
+def _replaces(later: Command, earlier: Command) -> bool:
     if isinstance(later, Reveal) or isinstance(earlier, Reveal):
         return isinstance(later, Reveal) and isinstance(earlier, Reveal)
     if isinstance(later, GoToLap) or isinstance(earlier, GoToLap):
-        return isinstance(later, GoToLap) == isinstance(earlier, GoToLap) or _names_a_place(later)
-    return _names_a_place(later) or not _names_a_place(earlier)
+        return isinstance(later, GoToLap) == isinstance(earlier, GoToLap) or _has_position(later)
+    return _has_position(later) or not _has_position(earlier)
 
 
-def _names_a_place(command: Command) -> bool:
+def _has_position(command: Command) -> bool:
     return isinstance(command, GoLive) or (isinstance(command, Play | Pause) and command.t is not None)
 
 
 class BadCommand(ValueError):
-    """Nothing that a viewer may ask for; the text is a sentence."""
+    """A message that is not a valid command; the text is a sentence."""
 
 
 def parse_command(text: str) -> Command:
-    """A command from its JSON. Raises BadCommand."""
+    """A command from JSON. Raises BadCommand."""
     try:
         return _command.validate_json(text)
     except ValidationError as error:
@@ -103,9 +105,9 @@ def parse_command(text: str) -> Command:
 
 
 def initial_command(query: dict[str, str]) -> Command:
-    """The mode that a viewer begins with, from the address of the websocket. Raises BadCommand.
+    """The mode in which a viewer starts, from the query of the websocket's address. Raises BadCommand.
 
-    ``at`` (session ms) begins there, standing still, or going on with ``speed``; ``delay_ms`` delays.
+    ``at`` (session ms) starts paused at that time, or playing if ``speed`` is given; ``delay_ms`` delays.
     """
     wanted: dict[str, str | int] = {"id": 0, "do": "live"}
     if "at" in query:
@@ -121,6 +123,6 @@ def initial_command(query: dict[str, str]) -> Command:
 
 
 def _sentence(error: ValidationError) -> str:
-    told = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in told["loc"])
-    return f"{where or 'the message'}: {told['msg']}"
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where or 'the message'}: {first['msg']}"

@@ -1,8 +1,8 @@
-"""Every open connection of the page's server, from its first byte until it is really gone.
+"""Every open connection of the page's server, from its first byte until it is closed.
 
-aiohttp ends connections that are idle, or whose headers do not come, after its ``keepalive_timeout``; a websocket's
-heartbeat ends silent ones. What neither sees is ended here: clients who do not read what they asked for, and who are
-too many. Who sends without a pause is read at a limited rate.
+aiohttp closes connections that are idle or whose headers do not arrive (``keepalive_timeout``), and a websocket's
+heartbeat closes silent ones. This module closes the others: clients that do not read their answers, and connections
+above the limits. A client that sends without a pause is read at a limited rate.
 """
 
 from __future__ import annotations
@@ -14,52 +14,51 @@ import socket
 import struct
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from aiohttp import web
 
+from web.hosts import TrustedProxies
 from web.log_throttle import LogThrottle
 from web.metrics import Metrics
 from web.token_bucket import TokenBucket
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 5.0
+CHECK_S = 5.0
+"""Seconds between two checks of all connections."""
 STALL_S = 60.0
-"""A client may read nothing for this long while something waits for them …"""
+"""A connection is closed when its client has read nothing for this long while data waits …"""
 ANSWER_S = 120.0
-"""… and an answer may take this long altogether: the page's largest file at 11 kB/s or more."""
+"""… or when one answer takes longer than this: the page's largest file at less than 11 kB/s."""
 RECEIVE_BYTES = 2048
-"""Read at once: what one client sends is parsed in small pieces, between those of the others."""
+"""Bytes parsed at a time, so that one client's data does not delay the others."""
 HTTP_BYTES = 32_768, 65_536
-"""Of requests are read in a second on average, and at once: the page's, with a browser's largest cookies."""
+"""Bytes per second read from a client on average, and at once: the page's requests with the largest cookies."""
 WEBSOCKET_BYTES = 4_096, 8_192
-"""Likewise from a websocket; a command has some 50 bytes."""
+"""The same for a websocket; a command has about 50 bytes."""
 FULL, ADDRESS_FULL, STALLED, TOO_LONG = REASONS = (
     "all places taken", "address has too many", "reads nothing", "takes too long to read",
 )  # fmt: skip
-"""Why one is ended."""
-_DROP = struct.pack("ii", 1, 0)
-"""For SO_LINGER: the kernel forgets what was not read yet."""
+"""Why a connection was closed: labels of a metric."""
+_DISCARD = struct.pack("ii", 1, 0)
+"""SO_LINGER that makes the kernel discard unread data."""
 
 
 class Connections:
-    """All of them: ``most`` at once, ``per_address`` from one address unless it is one of ``proxies``."""
+    """All open connections: at most ``limit``, and ``per_address`` from one address unless it is a trusted proxy."""
 
-    def __init__(
-        self, metrics: Metrics, most: int, per_address: int, proxies: Sequence[IPv4Network | IPv6Network] = ()
-    ) -> None:
-        self.most = most
+    def __init__(self, metrics: Metrics, limit: int, per_address: int, proxies: TrustedProxies | None = None) -> None:
+        self.limit = limit
         self._metrics = metrics
         self._per_address = per_address
-        self._proxies = proxies
+        self._proxies = proxies or TrustedProxies()
         self._open: set[ClientConnection] = set()
         self._addresses: Counter[str] = Counter()
         self._throttle = LogThrottle()
-        for why in REASONS:
-            metrics.ended.labels(why)
+        for reason in REASONS:
+            metrics.ended.labels(reason)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -67,87 +66,84 @@ class Connections:
     def __iter__(self) -> Iterator[ClientConnection]:
         return iter(self._open)
 
-    def connection(self, made: Callable[[], asyncio.Protocol]) -> ClientConnection:
-        """The protocol of a new one; ``made`` makes the one inside that speaks HTTP."""
-        return ClientConnection(self, made)
+    def connection(self, http_protocol: Callable[[], asyncio.Protocol]) -> ClientConnection:
+        """The protocol of a new connection, around one from ``http_protocol``."""
+        return ClientConnection(self, http_protocol)
 
     def add(self, connection: ClientConnection) -> bool:
-        """Count it until ``remove``. False when there are too many."""
-        if len(self._open) >= self.most:
+        """Count a connection until ``remove``. False when a limit is reached."""
+        if len(self._open) >= self.limit:
             self._report(connection, FULL)
             return False
-        if self._addresses[connection.address] >= self._per_address and not self._of_proxy(connection.address):
+        if self._addresses[connection.address] >= self._per_address and not self._proxies.trusts(connection.address):
             self._report(connection, ADDRESS_FULL)
             return False
         self._open.add(connection)
         self._addresses[connection.address] += 1
         return True
 
-    def _of_proxy(self, address: str) -> bool:
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return False
-        return any(found in network for network in self._proxies)
-
     def remove(self, connection: ClientConnection) -> None:
-        """It is gone."""
+        """Stop counting a connection; it is closed."""
         if connection in self._open:
             self._open.remove(connection)
             self._addresses[connection.address] -= 1
             if not self._addresses[connection.address]:
                 del self._addresses[connection.address]
 
-    def _report(self, connection: ClientConnection, why: str) -> None:
-        self._metrics.ended.labels(why).inc()
-        more = self._throttle.allow()
-        if more is not None:
-            log.warning("a connection from %s was ended: %s%s", connection.address, why, more)
+    def _report(self, connection: ClientConnection, reason: str) -> None:
+        self._metrics.ended.labels(reason).inc()
+        suppressed = self._throttle.allow()
+        if suppressed is not None:
+            log.warning("a connection from %s was ended: %s%s", connection.address, reason, suppressed)
 
-    def look(self, now: float) -> None:
-        """End those that are to be ended; ``now`` in monotonic seconds."""
+    def check(self, now: float) -> None:
+        """Close the connections that exceed a time limit; ``now`` in monotonic seconds."""
         for connection in list(self._open):
-            why = connection.fault(now)
-            if why is not None and connection.end():
-                self._report(connection, why)
+            reason = connection.fault(now)
+            if reason is not None and connection.end():
+                self._report(connection, reason)
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled."""
+        """Check every ``CHECK_S`` seconds, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_S)
-            self.look(time.monotonic())
+            await asyncio.sleep(CHECK_S)
+            self.check(time.monotonic())
 
-    async def answer_begins(self, request: web.Request, response: web.StreamResponse) -> None:
+    async def response_started(self, request: web.Request, response: web.StreamResponse) -> None:
         """For ``on_response_prepare``."""
         connection = request.transport.get_protocol() if request.transport else None
         if isinstance(connection, ClientConnection):
-            connection.answers(websocket=isinstance(response, web.WebSocketResponse))
+            connection.response_started(websocket=isinstance(response, web.WebSocketResponse))
 
 
 class ClientConnection(asyncio.BufferedProtocol):
-    """One of them, around the protocol that speaks HTTP; ``made`` makes that."""
+    """One connection: asyncio's callbacks around the protocol that speaks HTTP."""
 
-    def __init__(self, connections: Connections, made: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, connections: Connections, http_protocol: Callable[[], asyncio.Protocol]) -> None:
         self.address = ""
-        self._answer_began = math.inf
-        """When the latest answer did, in monotonic seconds: the next one comes soon or the connection is closed."""
-        self._connections = connections
-        self._made = made
-        self._http: asyncio.Protocol | None = None
         self.transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
         self.received = 0
-        """Bytes so far."""
-        self._hearing = TokenBucket(*HTTP_BYTES, time.monotonic())
+        """Bytes received."""
+        self._connections = connections
+        self._http_protocol = http_protocol
+        self._http: asyncio.Protocol | None = None
+        self._buffer = bytearray()
+        self._receive_rate = TokenBucket(*HTTP_BYTES, time.monotonic())
+        self._response_started = math.inf
+        """When the latest answer started, in monotonic seconds. A keep-alive connection without a next request is
+        closed by aiohttp before ``ANSWER_S``."""
         self._paused = False
-        self._least = math.inf
-        """The least that has waited for them since they stopped reading, in bytes …"""
-        self._moved_at = time.monotonic()
-        """… and since when it has been that."""
+        """Whether the send buffer is full."""
+        self._least_buffered = math.inf
+        """Fewest bytes in the send buffer since it filled up …"""
+        self._progress_at = time.monotonic()
+        """… and since when."""
         self._ended = False
 
+    # -- asyncio's callbacks ----------------------------------------------------------------------------
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take it, if there is room."""
+        """Accept the connection, or abort it at a limit."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a socket's
         self.address = (transport.get_extra_info("peername") or ("",))[0]
         if not self._connections.add(self):
@@ -158,77 +154,79 @@ class ClientConnection(asyncio.BufferedProtocol):
             with suppress(OSError):
                 connection = transport.get_extra_info("socket")
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(STALL_S * 1000))
-        self._http = self._made()
+        self._http = self._http_protocol()
         self._http.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone."""
+        """The connection is closed."""
         self._connections.remove(self)
         if self._http:
             self._http.connection_lost(exc)
 
     def get_buffer(self, sizehint: int) -> bytearray:
-        """Room for what comes next."""
+        """A buffer for the next data."""
         self._buffer = bytearray(RECEIVE_BYTES)
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """It has come."""
+        """Pass received data on, and stop reading for a while above the rate limit."""
         assert self._http is not None  # noqa: S101
         assert self.transport is not None  # noqa: S101
         self.received += nbytes
         self._http.data_received(bytes(memoryview(self._buffer)[:nbytes]))
         now = time.monotonic()
-        self._hearing.spend(nbytes)
-        if self._hearing.tokens(now) < 1 and self.transport.is_reading():
+        self._receive_rate.spend(nbytes)
+        if self._receive_rate.tokens(now) < 1 and self.transport.is_reading():
             self.transport.pause_reading()
-            asyncio.get_running_loop().call_later(self._hearing.wait(now), self.transport.resume_reading)
+            asyncio.get_running_loop().call_later(self._receive_rate.wait(now), self.transport.resume_reading)
 
     def eof_received(self) -> bool | None:
-        """They send nothing more."""
+        """The client sends nothing more."""
         return self._http.eof_received() if self._http else None
 
     def pause_writing(self) -> None:
-        """Much waits for them."""
+        """The send buffer is full."""
         self._paused = True
         if self._http:
             self._http.pause_writing()
 
     def resume_writing(self) -> None:
-        """They have read most of it."""
+        """The send buffer has room again."""
         self._paused = False
         if self._http:
             self._http.resume_writing()
 
-    def answers(self, *, websocket: bool) -> None:
-        """The server begins to answer a request, or to speak with a websocket."""
+    # -- limits -----------------------------------------------------------------------------------------
+
+    def response_started(self, *, websocket: bool) -> None:
+        """The server starts an answer, or has opened a websocket, which has no time limit."""
         now = time.monotonic()
-        self._answer_began = math.inf if websocket else now
+        self._response_started = math.inf if websocket else now
         if websocket:
-            self._hearing = TokenBucket(*WEBSOCKET_BYTES, now)
+            self._receive_rate = TokenBucket(*WEBSOCKET_BYTES, now)
 
     def fault(self, now: float) -> str | None:
-        """Why it is to be ended, if it is; asked every ``LOOK_S`` seconds."""
+        """Why the connection is to be closed, if it is; called every ``CHECK_S`` seconds."""
         assert self.transport is not None  # noqa: S101
         stuck = self._paused or self.transport.is_closing()
-        waiting = self.transport.get_write_buffer_size()
-        if not stuck or waiting < self._least:
-            self._least, self._moved_at = waiting if stuck else math.inf, now
-        if now - self._moved_at > STALL_S:
+        buffered = self.transport.get_write_buffer_size()
+        if not stuck or buffered < self._least_buffered:
+            self._least_buffered, self._progress_at = buffered if stuck else math.inf, now
+        if now - self._progress_at > STALL_S:
             return STALLED
-        if now - self._answer_began > ANSWER_S:
+        if now - self._response_started > ANSWER_S:
             return TOO_LONG
         return None
 
     def end(self) -> bool:
-        """End it, whatever is waiting to be sent. False when this was tried before."""
+        """Close the connection and discard what waits to be sent. False when this was tried before."""
         assert self.transport is not None  # noqa: S101
         first, self._ended = not self._ended, True
         if first:
-            # Not the transport's abort(): a file that is being sent would wait for ever on a descriptor that is gone.
+            # Not transport.abort(): a file that is being sent would wait forever on a closed descriptor.
             connection = self.transport.get_extra_info("socket")
             with suppress(OSError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DISCARD)
                 connection.shutdown(socket.SHUT_RDWR)
         else:
             self.transport.abort()

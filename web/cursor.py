@@ -1,4 +1,4 @@
-"""Where a viewer is on a tape, what is due, and what they have been sent. No I/O, and the clock is an argument."""
+"""A viewer's position on a tape: what is due and what has been sent. No I/O; the clock is an argument."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from web.commands import BadCommand, Command, GoLive, GoToLap, Pause, Play, Reve
 from web.tape import Tape
 
 LOG_ENTRIES = 500
-"""In one message."""
-EVERYTHING = 1 << 62
+"""Entries in one ``log`` message; more are split."""
+FOREVER_MS = 1 << 62
 
 
 class ViewerCursor:
-    """A place on a tape that moves with the tape's end, at a pace of its own, or not at all."""
+    """A position that follows the end of a tape, plays at its own speed, or is paused."""
 
     def __init__(self) -> None:
         self.tape: Tape | None = None
@@ -23,33 +23,38 @@ class ViewerCursor:
         self.speed = 1.0
         self.delay_ms = 0
         self.reveal = False
+        """Whether entries of the log that are later than the picture are sent."""
         self.number: int | None = None
-        """The last frame sent."""
+        """The last frame sent; None after a jump."""
         self.skipped = 0
+        """Frames that were not sent."""
         self._from_ms = 0
-        """Where playing or the pause begins, in session time …"""
+        """Session time at which playing or the pause starts …"""
         self._since = 0.0
-        """… and when playing began, in seconds of the monotonic clock."""
+        """… and when playing started, in seconds of the monotonic clock."""
         self._key: int | None = None
+        """The last keyframe sent."""
         self._head: bytes | None = None
-        self._told_ms = -EVERYTHING
-        """Everything that was known by then has been told."""
-        self._arrivals = 0
+        """The last head sent."""
+        self._log_sent_ms = -FOREVER_MS
+        """Every entry of the log known by this session time has been sent."""
+        self._log_arrivals = 0
+        """How many entries of the history have been looked at."""
 
     def follow(self, tape: Tape | None) -> None:
-        """Go to a tape; on another one than before everything is sent anew."""
+        """Move to a tape; on another one than before everything is sent again."""
         if tape is not self.tape:
             self.tape, self._head = tape, None
-            self._told_ms, self._arrivals = -EVERYTHING, 0
+            self._log_sent_ms, self._log_arrivals = -FOREVER_MS, 0
             self._jump()
 
     def _jump(self) -> None:
         self.number = self._key = None
 
-    # -- the remote control ----------------------------------------------------------------------------
+    # -- commands --------------------------------------------------------------------------------------
 
     def apply(self, command: Command) -> None:
-        """Do what the viewer wants. Raises BadCommand when it cannot be done."""
+        """Change mode or position. Raises BadCommand when that is not possible."""
         here = self.t
         match command:
             case GoLive():
@@ -57,32 +62,32 @@ class ViewerCursor:
                 self._jump()
             case Play():
                 self.mode, self.speed, self.delay_ms = "play", command.speed, command.delay_ms
-                self._begin(here if command.t is None else command.t)
+                self._start_at(here if command.t is None else command.t)
             case Pause():
                 self.mode = "pause"
-                self._begin(here if command.t is None else command.t)
+                self._start_at(here if command.t is None else command.t)
             case GoToLap():
                 at = self.tape.lap_at(command.lap) if self.tape else None
                 if at is None:
-                    raise BadCommand(f"lap {command.lap} has not begun yet, as far as is known here")
+                    raise BadCommand(f"lap {command.lap} has not begun yet, or is not known here")
                 self.mode = "pause" if self.mode == "pause" else "play"
-                self._begin(at)
+                self._start_at(at)
             case Reveal():
                 self.reveal = command.on
 
-    def _begin(self, t: int) -> None:
+    def _start_at(self, t: int) -> None:
         self._from_ms = t
         self._jump()
 
     @property
     def t(self) -> int:
-        """Session time of the last frame sent; before the first, where it is to be."""
+        """Session time of the last frame sent; after a jump the session time of its target."""
         return self._from_ms if self.number is None else self.number * FRAME_MS
 
     # -- what is due -----------------------------------------------------------------------------------
 
     def edge(self, now_ms: int) -> int | None:
-        """The newest frame that this viewer may see live."""
+        """The newest frame that this viewer may see live, given the delay."""
         if self.tape is None or self.tape.latest is None:
             return None
         if not self.delay_ms:
@@ -91,9 +96,9 @@ class ViewerCursor:
         return None if arrived is None else min(arrived, self.tape.latest)
 
     def target(self, now: float, now_ms: int) -> int | None:
-        """The frame to be shown now; None while there is none. Who plays on to the live picture is live."""
+        """The frame to show now; None while there is none. A viewer that plays up to the live edge becomes live."""
         edge = self.edge(now_ms)
-        span = self.tape.range() if self.tape else None
+        span = self.tape.span() if self.tape else None
         if self.mode == "live" or edge is None or span is None:
             return edge
         if self.number is None:  # the clock starts with the first picture
@@ -105,7 +110,7 @@ class ViewerCursor:
         return min(number, edge if self.mode == "play" else span[1] // FRAME_MS)
 
     def due_in(self, now: float, now_ms: int) -> float | None:
-        """Seconds until the next frame is due; None when that is not for the clock to say."""
+        """Seconds until the next frame is due; None when it is due on arrival."""
         if self.mode == "play" and self.number is not None:
             next_ms = (self.number + 1) * FRAME_MS - self._from_ms
             return max(0.0, self._since + next_ms / 1000 / self.speed - now)
@@ -117,13 +122,13 @@ class ViewerCursor:
     # -- what is sent ----------------------------------------------------------------------------------
 
     def behind(self, target: int | None) -> int:
-        """How many frames before ``target`` have not been sent."""
+        """How many frames up to ``target`` have not been sent."""
         return 0 if target is None else target - (-1 if self.number is None else self.number)
 
     def advance(self, target: int | None, budget: int) -> Iterator[bytes]:
-        """The messages to send next: every frame up to ``target`` if at most ``budget`` are left, else that one.
+        """The next messages: every frame up to ``target`` if ``budget`` allows, else only the frame ``target``.
 
-        A head goes before the first frame that it holds for, a keyframe before the first delta that needs it.
+        A head precedes the first frame that it holds for, a keyframe the first delta that builds on it.
         """
         if self.tape is None:
             return
@@ -153,27 +158,27 @@ class ViewerCursor:
             yield head
 
     def log(self) -> Iterator[bytes]:
-        """What became known up to the last frame sent and has not been told: messages of kind ``log``."""
+        """``log`` messages with the entries that became known up to the last frame sent and were not sent yet."""
         if self.tape is None or self.number is None:
             return
-        history, until = self.tape.history, EVERYTHING if self.reveal else self.number * FRAME_MS
-        entries = history.late(self._arrivals, min(self._told_ms, until))
-        self._arrivals = history.arrivals
-        if until > self._told_ms:
-            entries += history.between(self._told_ms, until)
-            # What is revealed has no end: what is still to come arrives late.
-            self._told_ms = until
+        history, until = self.tape.history, FOREVER_MS if self.reveal else self.number * FRAME_MS
+        entries = history.late(self._log_arrivals, min(self._log_sent_ms, until))
+        self._log_arrivals = history.arrivals
+        if until > self._log_sent_ms:
+            entries += history.between(self._log_sent_ms, until)
+            # With ``reveal`` there is no upper bound: every further entry is a late one.
+            self._log_sent_ms = until
         for first in range(0, len(entries), LOG_ENTRIES):
             yield b'{"kind":"log","entries":[' + b",".join(entries[first : first + LOG_ENTRIES]) + b"]}"
 
     def moved(self, command_id: int | None) -> dict[str, Any]:
-        """The mode as told to the viewer; ``command_id`` None: it changed by itself.
+        """The ``moved`` message; ``command_id`` None: the mode changed by itself.
 
-        ``jump``: what comes next is no continuation of what was sent. Unless all is revealed, the viewer forgets what
-        was told of later times: it will be told again.
+        ``jump``: the next frames do not continue the previous ones. Unless everything is revealed, the viewer then
+        discards log entries later than ``t``: they are sent again.
         """
         if not self.reveal:
-            self._told_ms = min(self._told_ms, self.t)
+            self._log_sent_ms = min(self._log_sent_ms, self.t)
         return {
             "kind": "moved", "id": command_id, "mode": self.mode, "t": self.t, "speed": self.speed,
             "delay_ms": self.delay_ms, "reveal": self.reveal, "jump": self.number is None,

@@ -1,4 +1,4 @@
-"""What the page's server knows of a session's topics and ``marts``, and the bell that wakes those who wait."""
+"""Everything the page's server knows of its topics, and the event that wakes tasks that wait for news."""
 
 from __future__ import annotations
 
@@ -14,73 +14,73 @@ from web.tape_store import FramesRecord, TapeStore
 
 
 class Feed:
-    """Tapes and results, the truth about the connection that fills them, and a bell. Kafka's part is a subclass."""
+    """Tapes and marts, and the state of the connection that fills them; ``web.reader`` fills it from Kafka."""
 
     def __init__(self, tapes: TapeStore) -> None:
         self.tapes = tapes
         self.marts = MartsStore()
         self.connected = False
-        """Whether the broker answered lately."""
+        """Whether the broker answers."""
         self.caught_up = False
-        """Whether everything that was in the topics at the start has been read."""
+        """Whether every record that the topics had at the start has been read."""
         self.lags: Lags = {}
-        """Records known to be in the topics and not read yet, by topic and partition."""
+        """Records not read yet, by topic and partition."""
         self.stuck: str | None = None
-        """What keeps growing and is not read, as a sentence."""
+        """Which partition grows without being read, as a sentence."""
         self.bad_records = 0
-        """Records that could not be used."""
+        """Records that could not be decoded."""
         self._changed = asyncio.Event()
 
     @property
     def well(self) -> bool:
-        """Whether the broker answers and what comes is read."""
+        """Whether the broker answers and its records are read."""
         return self.connected and self.stuck is None
 
     @property
     def lag(self) -> int:
-        """All of ``lags``."""
+        """The sum of ``lags``."""
         return sum(self.lags.values())
 
     @property
     def changed(self) -> asyncio.Event:
-        """The event of the next ring. Take it before looking at the tapes, or a ring may be missed."""
+        """The event that the next ``notify`` sets. Take it before looking at the tapes, or a change may be missed."""
         return self._changed
 
     def notify(self) -> None:
-        """Wake everybody who waits, once."""
+        """Wake every task that waits on ``changed``, once."""
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
     def add_frames(self, records: list[FramesRecord]) -> None:
-        """Put records on the tapes and tell those who wait."""
+        """Append records to the tapes and notify if any was new. Raises BadRecord."""
         if sum(self.tapes.append(record) for record in records):
             self.notify()
 
     def add_facts(self, facts: list[Fact]) -> None:
-        """Put laps and messages into the histories of their runs and tell those who wait."""
+        """Add laps and messages to the histories of their runs and notify if any was new."""
         new = 0
         for fact in facts:
-            run = self.tapes.run(fact.session_key, fact.epoch)
-            new += run is not None and run.history.keep(fact)
+            tape = self.tapes.of_run(fact.session_key, fact.run_id)
+            new += tape is not None and tape.history.add(fact)
         if new:
             self.notify()
 
     def add_packet(self, packet: PacketColumns) -> None:
-        """Keep a car's samples. Nobody waits for them. Raises BadRecord when they are out of order."""
-        run = self.tapes.run(packet.session_key, packet.epoch)
-        if run is not None:
-            run.telemetry.append(packet)
+        """Add a car's samples; nothing waits for them. Raises BadRecord when they are out of order."""
+        tape = self.tapes.of_run(packet.session_key, packet.run_id)
+        if tape is not None:
+            tape.samples.append(packet)
 
     def add_marts(self, records: list[SessionResult | Season]) -> None:
-        """Keep what the marts say. Nobody is woken for it: the next status tells."""
+        """Store records of the marts. Viewers learn of them from the next status message."""
         for record in records:
-            self.marts.keep(record)
+            self.marts.put(record)
 
     async def start(self) -> None:
-        """Begin to fill the tapes."""
+        """Start filling the feed."""
 
     async def stop(self) -> None:
-        """End it."""
+        """Stop filling it."""
 
 
 def now_ms() -> int:

@@ -1,6 +1,6 @@
-"""Gaps and places by frame, as numbers: an answer about two hours of a race slices them and decodes no frame.
+"""Gaps and positions of every frame as integers, so that an answer over two hours slices arrays and decodes nothing.
 
-A frame is decoded once, when it comes, and what cannot be shown later is refused then.
+A frame is decoded once, when it arrives; one that could not be shown later is rejected then.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from f1stream.topics import BadRecord
 from models.frame import FRAME_MS
 
 GAPS = ("gap", "interval")
-"""GapColumns of a frame, in the order of the head's cars."""
+"""Columns of a frame, in the order of the head's cars; ms."""
 PLACES = ("laps_down", "position")
 """Fields of a car's state."""
 UNKNOWN = -(2**31)
-"""Stands for null."""
+"""Represents null."""
 
 
 class GapColumns:
-    """The rows of one group, one a frame: ``GAPS`` by place in the head, then ``PLACES`` by car of the keyframe."""
+    """One row per frame of a keyframe group: ``GAPS`` by car of the head, then ``PLACES`` by car of the keyframe."""
 
     __slots__ = ("_first", "_places_at", "_values", "cars", "row_bytes", "width")
 
     def __init__(self, keyframe: dict[str, Any]) -> None:
-        """``keyframe`` as ``read_frame`` gives it; its own row comes by ``append``. Raises BadRecord without cars."""
+        """``keyframe`` from ``read_frame``; ``append`` adds its row too. Raises BadRecord for one without cars."""
         if not keyframe["gap"] or not keyframe["cars"]:
             raise BadRecord(f"the keyframe at {keyframe['t']} ms has no cars")
         self.width = len(keyframe["gap"])
@@ -39,24 +39,24 @@ class GapColumns:
         self._places_at = {car: place for place, car in enumerate(self.cars)}
 
     def append(self, frame: dict[str, Any]) -> None:
-        """Add the next frame's row. Raises BadRecord when the frame is not of this keyframe."""
-        assert self._values is not None  # noqa: S101 - only complete keyframe groups are forgotten
+        """Add the next frame's row. Raises BadRecord when its cars are not the keyframe's."""
+        assert self._values is not None  # noqa: S101 - only complete groups are released
         gaps = frame["gap"] + frame["interval"]
         if len(gaps) != 2 * self.width or len(frame["gap"]) != self.width:
-            raise BadRecord(f"the frame at {frame['t']} ms has not the {self.width} cars of its keyframe")
+            raise BadRecord(f"the frame at {frame['t']} ms does not have the {self.width} cars of its keyframe")
         try:
             row = array("i", [UNKNOWN if value is None else value for value in gaps])
             row += self._places(frame["cars"])
         except KeyError as car:
-            raise BadRecord(f"the frame at {frame['t']} ms has car {car}, which its keyframe has not") from None
+            raise BadRecord(f"the frame at {frame['t']} ms has car {car}, which its keyframe does not have") from None
         except (TypeError, OverflowError, AttributeError) as error:
-            raise BadRecord(f"the frame at {frame['t']} ms has a gap or place that is none: {error}") from None
+            raise BadRecord(f"the frame at {frame['t']} ms has an invalid gap or position: {error}") from None
         if not self._values:
             self._first = row[2 * self.width :]
         self._values += row
 
     def _places(self, cars: dict[str, Any]) -> array[int]:
-        """What the keyframe says, and a frame's changes over it."""
+        """The keyframe's values with a frame's changes applied."""
         places = self._first[:]
         for car, state in cars.items():
             at = self._places_at[car]
@@ -67,17 +67,17 @@ class GapColumns:
                 at += len(self.cars)
         return places
 
-    def forget(self) -> None:
-        """Keep the rows no longer: they are elsewhere, and ``rows`` is given them."""
+    def release(self) -> None:
+        """Free the rows: they are on disk, and ``rows`` receives them from now on."""
         self._values = None
 
-    def rows(self, kept: bytes = b"") -> Any:
-        """The rows as a matrix; ``kept``: those that were forgotten here."""
-        values = np.frombuffer(kept, "i4") if self._values is None else np.array(self._values, "i4")
+    def rows(self, spilled: bytes = b"") -> Any:
+        """The rows as a matrix; ``spilled``: their bytes after ``release``."""
+        values = np.frombuffer(spilled, "i4") if self._values is None else np.array(self._values, "i4")
         return values.reshape(-1, self.row_bytes // 4)
 
     def column(self, rows: Any, name: str, car: str, place: int) -> Any:
-        """Of some of the rows the column ``name`` of a car, the head's number ``place``; None: it has none."""
+        """Column ``name`` of a car in ``rows``; ``place``: its index in the head. None if the rows lack it."""
         if name in GAPS:
             return rows[:, GAPS.index(name) * self.width + place] if place < self.width else None
         if car not in self.cars:
@@ -87,9 +87,9 @@ class GapColumns:
 
 
 def read_frame(number: int, value: bytes, key: int | None) -> dict[str, Any]:
-    """A frame as a dict, ``number`` its own and ``key`` its keyframe's (None: it is one itself).
+    """A decoded frame; ``key`` is its keyframe's number, None for a keyframe.
 
-    Raises BadRecord where it is not what every reader here relies on.
+    Raises BadRecord unless it has the fields that this package relies on.
     """
     try:
         frame = orjson.loads(value)
@@ -104,8 +104,8 @@ def read_frame(number: int, value: bytes, key: int | None) -> dict[str, Any]:
         fits = isinstance(race.get("lap") or 0, int) and isinstance(started_ms or 0, int)
         fits = fits and isinstance(frame["gap"], list) and isinstance(frame["interval"], list)
         if not fits or not set(map(type, states)) <= {dict}:
-            raise BadRecord(f"frame {number} has cars, gaps or a lap that are none")
+            raise BadRecord(f"frame {number} has invalid cars, gaps or lap")
     except (KeyError, TypeError, AttributeError) as error:
-        raise BadRecord(f"frame {number} is no frame: {type(error).__name__} {error}") from None
+        raise BadRecord(f"frame {number} is not a frame: {type(error).__name__} {error}") from None
     result: dict[str, Any] = frame
     return result

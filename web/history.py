@@ -1,7 +1,7 @@
-"""What was told of a session besides its frames: laps and messages, each with the time at which it became known.
+"""Laps and messages of a session, each with the session time at which it became known. No Kafka, no I/O.
 
-Entries are kept as the bytes that viewers are sent. Laps come from other partitions than messages, so an entry can
-arrive after others that became known later. No Kafka, no I/O.
+Entries are stored as the JSON bytes that viewers receive. Laps and messages come from different partitions, so an
+entry may arrive after others that became known later.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ KINDS = frozenset({
     "session_status", "track_status", "race_control", "weather", "lap_count", "pit_in", "pit_out", "tyre_change",
     "team_radio", "retirement", "session_part", "notice",
 })  # fmt: skip
-"""The messages that are kept; the others are in the frames, or too many."""
+"""Messages that are stored; the others are in the frames or too many."""
 ENTRY_BYTES = 33 + 8 * 5 + 16
-"""What CPython keeps for an entry beyond its length: the object, its places in lists, its number among those seen."""
+"""Memory of an entry beyond its length in CPython: the object, its list slots, its number in a set."""
 LAP_BYTES = 400
-"""And of a lap, for finding it by car and number."""
+"""Further memory of a lap: its index by car and number."""
 Entry = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A record of topic ``laps`` or ``messages``. Its identity is its topic, key, epoch and seq."""
+    """A record of topic ``laps`` or ``messages``. Topic, key, run id and seq identify it."""
 
     session_key: str
-    epoch: int
+    run_id: int
     topic: str
     key: bytes
     seq: int
@@ -42,7 +42,7 @@ class Fact:
 
 
 class History:
-    """The entries of one run of a session, in the order of the time ``t`` at which they became known."""
+    """The entries of one run, ordered by the time ``t`` at which they became known."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -51,18 +51,18 @@ class History:
         self._by_kind: dict[str, _Timeline] = defaultdict(_Timeline)
         self._laps: dict[str, dict[int, _Timeline]] = {}
         """By car and number."""
-        self._arrived: list[tuple[int, bytes]] = []
+        self._arrivals: list[tuple[int, bytes]] = []
         self._seen: dict[tuple[str, bytes], set[int]] = defaultdict(set)
 
     @property
     def arrivals(self) -> int:
-        """How many entries have ever arrived."""
-        return len(self._arrived)
+        """How many entries have arrived."""
+        return len(self._arrivals)
 
-    def keep(self, fact: Fact) -> bool:
-        """Keep a lap or a message of ``KINDS``. False for another message, and for one that was kept before."""
+    def add(self, fact: Fact) -> bool:
+        """Add a lap or a message of ``KINDS``. False for another message and for a repeat."""
         seen = self._seen[fact.topic, fact.key]
-        if fact.seq in seen or not is_kept(fact.record):
+        if fact.seq in seen or not is_stored(fact.record):
             return False
         seen.add(fact.seq)
         entry = entry_of(fact.record, fact.known_ms)
@@ -73,41 +73,41 @@ class History:
             laps = self._laps.setdefault(fact.record.driver_number, {})
             laps.setdefault(fact.record.lap_number, _Timeline()).add(fact.known_ms, value)
             self.size += LAP_BYTES
-        self._arrived.append((fact.known_ms, value))
+        self._arrivals.append((fact.known_ms, value))
         self.size += len(value) + ENTRY_BYTES
         return True
 
     def between(self, after_ms: int, until_ms: int) -> list[bytes]:
-        """The entries that became known after ``after_ms`` and not later than ``until_ms``, in that order."""
+        """The entries that became known after ``after_ms`` and by ``until_ms``, in that order."""
         return self._in_order.between(after_ms, until_ms)
 
     def late(self, since: int, until_ms: int) -> list[bytes]:
-        """Of the entries that arrived as number ``since`` or later, those known by ``until_ms``, in order of time."""
-        known = [entry for entry in self._arrived[since:] if entry[0] <= until_ms]
+        """The entries known by ``until_ms`` that arrived as number ``since`` or later, in order of time."""
+        known = [entry for entry in self._arrivals[since:] if entry[0] <= until_ms]
         return [value for _, value in sorted(known, key=lambda entry: entry[0])]
 
     def messages(self, kind: str, at: int | None = None) -> list[bytes]:
-        """The messages of a kind known at ``at`` (None: all)."""
+        """The messages of a kind known by ``at`` (None: all)."""
         return self._by_kind[kind].until(at) if kind in self._by_kind else []
 
     def laps(self, at: int | None = None) -> dict[str, dict[int, bytes]]:
-        """The laps known at ``at`` by car and number, each as its last revision of then."""
+        """The laps known by ``at``, by car and number, each in its last revision at that time."""
         known = {
-            car: {number: value for number, told in laps.items() if (value := told.last(at)) is not None}
+            car: {number: value for number, revisions in laps.items() if (value := revisions.last(at)) is not None}
             for car, laps in self._laps.items()
         }
         return {car: laps for car, laps in known.items() if laps}
 
     def lap(self, car: str, number: int, at: int | None = None) -> Entry | None:
-        """One of them, decoded; None when it was not known."""
-        told = self._laps.get(car, {}).get(number)
-        value = None if told is None else told.last(at)
+        """One lap, decoded; None when it was not known by ``at``."""
+        revisions = self._laps.get(car, {}).get(number)
+        value = None if revisions is None else revisions.last(at)
         lap: Entry | None = None if value is None else orjson.loads(value)
         return lap
 
 
 class _Timeline:
-    """Entries in the order of their times; of equal times the one that came first is first."""
+    """Entries ordered by time; entries of equal time stay in the order of their arrival."""
 
     __slots__ = ("_times", "_values")
 
@@ -131,13 +131,13 @@ class _Timeline:
         return self._values[place - 1] if place else None
 
 
-def is_kept(record: Lap | Message) -> bool:
-    """Whether a history keeps such a record."""
+def is_stored(record: Lap | Message) -> bool:
+    """Whether a history stores the record."""
     return isinstance(record, Lap) or record.kind in KINDS
 
 
 def entry_of(record: Lap | Message, known_ms: int) -> Entry:
-    """A record as viewers get it, with the time ``t`` at which it became known."""
+    """A record as viewers receive it, with the time ``t`` at which it became known."""
     if isinstance(record, Lap):
         return _lap_entry(record, known_ms)
     return {"t": known_ms, **record.model_dump(mode="json", exclude_none=True)}

@@ -1,4 +1,4 @@
-"""How much is answered: so many questions a minute from one address, and so many long ones at once."""
+"""Limits of the API: requests per minute from one address, and long answers at once."""
 
 from __future__ import annotations
 
@@ -11,58 +11,60 @@ from ipaddress import ip_address, ip_network
 from aiohttp import web
 
 from web.api.responses import API_PREFIX, ApiError, Handler, error_response
+from web.token_bucket import TokenBucket
 
 BURST_S = 20.0
-"""Seconds. An address that has sent no request for this long may send at once as many as in this time."""
+"""Seconds. An address may send as many requests at once as its rate allows in this time."""
 ADDRESSES = 20_000
-"""That are remembered: some 4 MB. Beyond them the one that asked least recently is forgotten."""
+"""Addresses remembered, about 4 MB; above it the one that was seen least recently is forgotten."""
 SITE_BITS = 64
-"""An IPv6 address has so many bits of its network's: a machine has all addresses below them."""
+"""Bits of an IPv6 address that name the network: one machine owns all addresses below them."""
 AT_ONCE = 2
+"""Long answers computed at the same time."""
 WAITING = 40
-"""So many more may wait for their turn."""
+"""Further requests that wait; more are answered with 503."""
 AGAIN_S = 2
+"""Seconds, in the Retry-After of that 503."""
 LONG = {"gaps", "telemetry", "compare"}
-"""Answers about a session that are some hundred kB, or some thousand numbers to compute."""
+"""Answers of some hundred kB, or that take some thousand numbers to compute."""
 
 
 class RateLimit:
-    """A middleware: at most ``per_minute`` questions to the API from one address."""
+    """A middleware: at most ``per_minute`` API requests from one address."""
 
     def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = per_minute / 60
-        self._most = max(1.0, self._rate * BURST_S)
+        self._burst = max(1.0, self._rate * BURST_S)
         self._clock = clock
-        self._asked: dict[str, tuple[float, float]] = {}
-        """By address how many they had left, and when that was; who asked last is last."""
+        self._buckets: dict[str, TokenBucket] = {}
+        """By address; the least recently seen one is first."""
 
     @web.middleware
     async def limit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """429 with Retry-After for who asks too much."""
+        """Answer 429 with Retry-After above the limit."""
         wait = self.wait(request.remote or "") if request.path.startswith(API_PREFIX) else 0.0
         if wait <= 0:
             return await handler(request)
         seconds = math.ceil(wait)
         response = error_response(
-            429, f"{self._rate * 60:.0f} requests a minute are answered to one address; try again in {seconds} s"
+            429, f"one address may send {self._rate * 60:.0f} requests a minute; try again in {seconds} s"
         )
         response.headers["Retry-After"] = str(seconds)
         response.headers["Cache-Control"] = "no-store"
         return response
 
     def wait(self, address: str) -> float:
-        """Count a question. 0 where it may be answered, else the seconds until one may."""
+        """Count a request. Returns 0 when it may be answered, else the seconds until one may."""
         site, now = site_of(address), self._clock()
-        left, since = self._asked.pop(site, (self._most, now))
-        left = min(self._most, left + (now - since) * self._rate)
-        self._asked[site] = (left - 1 if left >= 1 else left, now)
-        if len(self._asked) > ADDRESSES:
-            del self._asked[next(iter(self._asked))]
-        return 0.0 if left >= 1 else (1 - left) / self._rate
+        bucket = self._buckets.pop(site, None) or TokenBucket(self._rate, self._burst, now)
+        self._buckets[site] = bucket
+        if len(self._buckets) > ADDRESSES:
+            del self._buckets[next(iter(self._buckets))]
+        return 0.0 if bucket.take(now) else bucket.wait(now)
 
 
 def site_of(address: str) -> str:
-    """What is counted as one address: of IPv6 the network."""
+    """The key under which an address is counted: of IPv6 its network."""
     try:
         found = ip_address(address)
     except ValueError:
@@ -71,23 +73,23 @@ def site_of(address: str) -> str:
 
 
 class LongAnswerLimit:
-    """A middleware: ``at_once`` long answers are made side by side, and ``waiting`` more requests wait at most."""
+    """A middleware: computes ``at_once`` long answers at a time while at most ``waiting`` more requests wait."""
 
     def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
-        self._free = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
         self._most = at_once + waiting
-        self._here = 0
+        self._pending = 0
 
     @web.middleware
     async def wait(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer when it is their turn. Raises ApiError (503) where too many wait."""
+        """Answer when a slot is free. Raises ApiError (503) when too many requests wait."""
         if not (request.path.startswith(API_PREFIX) and request.path.rpartition("/")[2] in LONG):
             return await handler(request)
-        if self._here >= self._most:
-            raise ApiError(503, "too many long answers are waiting to be made; try again soon", AGAIN_S)
-        self._here += 1
+        if self._pending >= self._most:
+            raise ApiError(503, "too many long answers are waiting; try again soon", AGAIN_S)
+        self._pending += 1
         try:
-            async with self._free:
+            async with self._slots:
                 return await handler(request)
         finally:
-            self._here -= 1
+            self._pending -= 1

@@ -1,4 +1,4 @@
-"""What strangers cause is a line in the log now and then: no tracebacks, and no flood of lines."""
+"""Errors that clients cause are logged at a limited rate and without tracebacks."""
 
 from __future__ import annotations
 
@@ -12,45 +12,47 @@ from aiohttp.http import HttpProcessingError
 
 log = logging.getLogger(__name__)
 requests = logging.getLogger("web.requests")
-"""What aiohttp's server logs."""
+"""The logger of aiohttp's server."""
 
 EVERY_S = 10.0
+"""Seconds between two lines of one throttle."""
 REASON_CHARS = 200
-"""Of what a stranger sent."""
+"""Characters logged of what a client sent."""
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of ``accept`` that last until the system has resources again."""
 
 
 class LogThrottle:
-    """Lets one line through in ``EVERY_S`` seconds, and counts the others."""
+    """Allows one line every ``EVERY_S`` seconds and counts the others."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
-        self._left_out = 0
+        self._suppressed = 0
 
     def allow(self) -> str | None:
-        """None: not now. Else what belongs behind the line: how many were left out since the last one, or nothing."""
+        """None to suppress the line, else its suffix: how many were suppressed since the last one, or nothing."""
         now = time.monotonic()
         if now < self._next_at:
-            self._left_out += 1
+            self._suppressed += 1
             return None
-        left_out, self._left_out = self._left_out, 0
+        suppressed, self._suppressed = self._suppressed, 0
         self._next_at = now + EVERY_S
-        return f" ({left_out} more like it were not logged)" if left_out else ""
+        return f" ({suppressed} more like it were not logged)" if suppressed else ""
 
 
 class ClientErrorFilter(logging.Filter):
-    """A request that is no HTTP, or whose connection was lost, is a line; other errors keep their traceback."""
+    """Reduces malformed requests and lost connections to a throttled line; other errors keep their traceback."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.begin()
+        self.reset()
 
-    def begin(self) -> None:
-        """The next one is logged."""
+    def reset(self) -> None:
+        """Log the next error."""
         self._throttle = LogThrottle()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is logged."""
+        """Whether the record is logged."""
         error = record.exc_info[1] if record.exc_info else None
         if not isinstance(error, HttpProcessingError | OSError):
             return True
@@ -68,7 +70,7 @@ requests.addFilter(ClientErrorFilter())
 
 
 def limit_accept_errors(loop: asyncio.AbstractEventLoop) -> None:
-    """From now on connections that cannot be taken are a line, not a traceback each, several hundred a second."""
+    """Log failing ``accept`` calls as throttled lines. asyncio logs a traceback each, several hundred a second."""
     throttle = LogThrottle()
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

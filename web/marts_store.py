@@ -1,6 +1,6 @@
-"""What the marts say here: the newest result of each session and the newest state of each season.
+"""Records of the marts: the newest result of each session and the newest state of each season. No Kafka, no I/O.
 
-EncodedRecord as the bytes that are sent: a record is encoded once, however many viewers ask for it. No Kafka, no I/O.
+They are stored as the bytes that are sent: a record is encoded once, however many viewers request it.
 """
 
 from __future__ import annotations
@@ -15,44 +15,44 @@ from models import Season, SessionResult
 
 SESSIONS = 400
 SEASONS = 100
-"""More than have been raced. A result takes about 5 KB, a season 100 KB."""
+"""Stored at most, more than the sport has had. A result takes about 5 KB, a season 100 KB."""
 
 Key = TypeVar("Key")
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRecord:
-    """A record, ready to be sent."""
+    """A record as it is sent."""
 
     built_ms: int
     """When the marts were built, Unix ms."""
     value: bytes
     etag: str
-    """Another one for another value."""
+    """Hash of ``value``."""
 
 
 class MartsStore:
-    """The newest record of each key. Beyond ``sessions`` and ``seasons`` of them the longest untold goes first."""
+    """The newest record of each key. Above ``sessions`` or ``seasons`` the key not updated for longest is dropped."""
 
     def __init__(self, sessions: int = SESSIONS, seasons: int = SEASONS) -> None:
         self._limits = (sessions, seasons)
         self._sessions: dict[str, EncodedRecord] = {}
         self._seasons: dict[int, EncodedRecord] = {}
         self.version: str | None = None
-        """Another one whenever something of a build has come; None before the first.
+        """Changes with every record of a new build; None before the first record.
 
-        It is the latest build's time and how many of its records are here: a build comes record by record, and
-        who asked in the middle of one must hear of the rest.
+        It is the latest build's time and the number of its records here. A build arrives record by record, and a
+        viewer that read part of it must learn of the rest.
         """
 
-    def keep(self, record: SessionResult | Season) -> None:
-        """Keep a record in the place of an earlier one of its key: what is later in the topic is newer."""
+    def put(self, record: SessionResult | Season) -> None:
+        """Store a record in place of an earlier one of its key: later in the topic is newer."""
         value = topics.encode(record)
-        kept = EncodedRecord(record.built_ms, value, hashlib.sha256(value).hexdigest()[:32])
+        encoded = EncodedRecord(record.built_ms, value, hashlib.sha256(value).hexdigest()[:32])
         if isinstance(record, SessionResult):
-            _put(self._sessions, record.session_key, kept, self._limits[0])
+            _put(self._sessions, record.session_key, encoded, self._limits[0])
         else:
-            _put(self._seasons, record.season, kept, self._limits[1])
+            _put(self._seasons, record.season, encoded, self._limits[1])
         times = [each.built_ms for each in (*self._sessions.values(), *self._seasons.values())]
         self.version = f"{max(times)}-{times.count(max(times))}"
 
@@ -69,8 +69,8 @@ class MartsStore:
         return ((year, self._seasons[year]) for year in sorted(self._seasons, reverse=True))
 
 
-def _put(places: dict[Key, EncodedRecord], key: Key, kept: EncodedRecord, limit: int) -> None:
-    places.pop(key, None)  # the latest told is the last in the order
-    places[key] = kept
-    while len(places) > limit:
-        del places[next(iter(places))]
+def _put(records: dict[Key, EncodedRecord], key: Key, record: EncodedRecord, limit: int) -> None:
+    records.pop(key, None)  # the latest update is last in the order
+    records[key] = record
+    while len(records) > limit:
+        del records[next(iter(records))]

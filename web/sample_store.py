@@ -1,6 +1,6 @@
-"""A run's telemetry by car: samples as compact columns, so that a lap's group of them can be looked at.
+"""Telemetry of a run by car, as compact columns from which the samples of a lap are sliced.
 
-A packet is read without its model: there are some 30,000 of them in a race, decoded in the server's process.
+A packet is decoded without its pydantic model: a race has some 30,000, and the server's event loop decodes them.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from f1stream.race.compare import Samples
 from f1stream.topics import BadRecord
 
 CHUNK = 4096
-"""Samples of a sealed chunk: some nine minutes of a car."""
+"""Samples of a sealed chunk: about nine minutes of a car."""
 COLUMNS = (("t", "<i4"), ("x", "<f4"), ("y", "<f4"), ("speed", "<f4"), ("throttle", "u1"), ("brake", "u1"),
            ("gear", "u1"), ("drs", "u1"))  # fmt: skip
-"""Names and types of the columns, in the order in which a chunk has them."""
+"""Names and types of the columns, in the order of a chunk."""
 SAMPLE_BYTES = sum(np.dtype(kind).itemsize for _, kind in COLUMNS)
 UNKNOWN_DRS = 255
 FARTHEST = 1e9
-"""The greatest position (1/10 m) or speed (km/h) that is kept."""
+"""A packet with a greater position (1/10 m) or speed (km/h) is rejected."""
 _ARRAYS = {"<i4": "i", "<f4": "f", "u1": "B"}
 
 
 @dataclass(frozen=True, slots=True)
 class PacketColumns:
-    """What is kept of a record of topic ``telemetry``."""
+    """The stored part of a record of topic ``telemetry``."""
 
     session_key: str
     car: str
-    epoch: int
+    run_id: int
     seq: int
     columns: tuple[array[Any], ...]
     """In the order of ``COLUMNS``."""
@@ -45,7 +45,7 @@ class PacketColumns:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """So many samples of a car that no more are added: the columns one after the other."""
+    """``CHUNK`` or more samples of a car, sealed: the columns one after the other in one ``bytes``."""
 
     first_ms: int
     last_ms: int
@@ -53,13 +53,13 @@ class Chunk:
     data: bytes
 
     def column(self, place: int) -> Any:
-        """A column as numbers, without a copy; ``place`` as in ``COLUMNS``."""
+        """A column as an array, without a copy; ``place``: its index in ``COLUMNS``."""
         before = sum(np.dtype(kind).itemsize for _, kind in COLUMNS[:place]) * self.samples
         return np.frombuffer(self.data, COLUMNS[place][1], self.samples, before)
 
 
-class _CarSamples:
-    """One car's samples: sealed chunks, and the open columns behind them."""
+class _CarColumns:
+    """One car's samples: sealed chunks, then the columns that still grow."""
 
     __slots__ = ("chunks", "last_ms", "open", "seq")
 
@@ -71,19 +71,19 @@ class _CarSamples:
 
 
 class SampleStore:
-    """The samples of one run of a session. Packets of a car come in their order; repeats are dropped."""
+    """The samples of one run. A car's packets arrive in order; repeats are dropped."""
 
     def __init__(self) -> None:
         self.size = 0
-        """Bytes of memory, as the samples take it."""
-        self._cars: dict[str, _CarSamples] = {}
+        """Bytes of memory of the samples."""
+        self._cars: dict[str, _CarColumns] = {}
 
     def __contains__(self, car: str) -> bool:
         return car in self._cars
 
     def append(self, packet: PacketColumns) -> int:
-        """Keep a packet; returns how many samples were new. Raises BadRecord when they lie before those here."""
-        car = self._cars.setdefault(packet.car, _CarSamples())
+        """Add a packet; returns how many samples were new. Raises BadRecord when they lie before the last sample."""
+        car = self._cars.setdefault(packet.car, _CarColumns())
         if packet.seq <= car.seq:
             return 0
         car.seq = packet.seq
@@ -91,7 +91,7 @@ class SampleStore:
         if not times:
             return 0
         if times[0] < car.last_ms:
-            raise BadRecord(f"its samples begin at {times[0]} ms, before the car's last one at {car.last_ms} ms")
+            raise BadRecord(f"its samples start at {times[0]} ms, before the car's last sample at {car.last_ms} ms")
         car.last_ms = times[-1]
         for column, new in zip(car.open, packet.columns, strict=True):
             column.extend(new)
@@ -100,21 +100,21 @@ class SampleStore:
         self.size += len(times) * SAMPLE_BYTES
         return len(times)
 
-    def _seal(self, car: _CarSamples) -> None:
+    def _seal(self, car: _CarColumns) -> None:
         times = car.open[0]
         data = b"".join(column.tobytes() for column in car.open)
         car.chunks.append(Chunk(times[0], times[-1], len(times), data))
         car.open = _columns()
 
     def lap(self, car: str, start_ms: int, end_ms: int) -> Samples:
-        """A car's samples from ``start_ms`` to ``end_ms``, both included; none for a car that is not known."""
+        """A car's samples from ``start_ms`` to ``end_ms``, both included; none for an unknown car."""
         found = self._cars.get(car)
         parts: list[list[Any]] = []
         if found is not None:
             first = bisect_left(found.chunks, start_ms, key=attrgetter("last_ms"))
             last = bisect_right(found.chunks, end_ms, key=attrgetter("first_ms"))
             parts = [[chunk.column(place) for place in range(len(COLUMNS))] for chunk in found.chunks[first:last]]
-            # Copied: a column that is looked at cannot grow.
+            # Copied: an array cannot grow while numpy has a view of it.
             parts.append([np.array(column, kind) for column, (_, kind) in zip(found.open, COLUMNS, strict=True)])
         parts = parts or [[np.empty(0, kind) for _, kind in COLUMNS]]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -127,13 +127,13 @@ def _columns() -> tuple[array[Any], ...]:
     return tuple(array(_ARRAYS[kind]) for _, kind in COLUMNS)
 
 
-def read_packet(key: bytes, headers: topics.RecordHeaders, value: bytes | None) -> PacketColumns:
-    """A record of topic ``telemetry``, as far as it is kept. Raises BadRecord with the reason as a sentence."""
+def decode_packet(key: bytes, headers: topics.RecordHeaders, value: bytes | None) -> PacketColumns:
+    """The stored part of a record of topic ``telemetry``. Raises BadRecord with the reason as a sentence."""
     session_key, car = topics.session_of(key)
     try:
         body = orjson.loads(value or b"")
         times = array("i", body["session_time_ms"])
-        # Ordered already: the columns' lengths and order are all that appending relies on.
+        # ``append`` relies on the order of times and on the lengths of columns, and on nothing else.
         if times.tolist() != sorted(times):
             raise BadRecord("samples are not in time order")
         drs = body.get("drs")
@@ -149,17 +149,17 @@ def read_packet(key: bytes, headers: topics.RecordHeaders, value: bytes | None) 
     except (TypeError, AttributeError, OverflowError, ValueError) as error:
         if isinstance(error, BadRecord):
             raise
-        raise BadRecord(f"a column has a value that is none of a sample: {error}") from None
+        raise BadRecord(f"a column has an invalid value: {error}") from None
     for (name, _), column in zip(COLUMNS, columns, strict=True):
         if len(column) != len(times):
             raise BadRecord(f"column {name} has {len(column)} values, session_time_ms has {len(times)}")
     if times and not all(np.abs(column).max() <= FARTHEST for column in columns[1:4]):
-        raise BadRecord("a position or speed is no number of a circuit")
+        raise BadRecord("a position or speed is out of bounds")
     return PacketColumns(session_key, car, headers.run_id, headers.seq, columns)
 
 
 def _small(values: Iterable[int], again: Iterable[float] | None = None) -> array[int]:
-    """Numbers as bytes. Corrupt car data has others than a byte holds: they become the nearest."""
+    """Numbers as bytes. Corrupt car data has numbers that a byte cannot hold: they are clipped."""
     try:
         return array("B", bytes(values))
     except ValueError:

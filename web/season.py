@@ -1,7 +1,7 @@
-"""The season around a session, as it may be known at a viewer's time. No I/O.
+"""The season around a session as it was known at a viewer's time: no spoilers. No I/O.
 
-The marts know a whole season, the session itself included. What is told of its own event and of later ones is only
-what the calendar says, until the session has ended as that event's race.
+The marts have the whole season, including the session itself. Of the session's own event and of later ones only the
+calendar is shown, until the session is that event's race and has ended.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PODIUM = 3
 
 @dataclass(frozen=True, slots=True)
 class Standings:
-    """Which round's standings are shown, what stands above them, and instead of them when there are none."""
+    """The round whose standings are shown, their heading, and the note shown instead when there are none."""
 
     round: Round | None
     label: str
@@ -29,15 +29,15 @@ class Standings:
 
 
 def day_of(info: SessionInfo) -> datetime:
-    """When a session's run begins, UTC."""
+    """When a session starts, UTC."""
     return datetime.fromtimestamp((info.t0_utc_ms + info.start_ms) / 1000, UTC)
 
 
 def event_of(season: Season, info: SessionInfo, result: SessionResult | None) -> int:
     """The round of the calendar that a session belongs to; ``AFTER_THE_LAST`` after the last.
 
-    The result knows it. Before the flag, when it may not be asked, the date tells: an event's sessions end with its
-    race, whose date may be the local one and so a day earlier.
+    ``result`` has it, but is not used before the flag. The date decides then: an event's sessions end with its race,
+    whose date may be the local one and so a day earlier.
     """
     if result is not None and result.round is not None and result.season == season.season:
         return result.round
@@ -47,15 +47,15 @@ def event_of(season: Season, info: SessionInfo, result: SessionResult | None) ->
 
 
 def standings_at(season: Season, event: int, over: bool) -> Standings:
-    """The standings to show with round ``event`` before it, or after it when it is ``over``."""
-    told = [each for each in season.rounds if each.drivers]
-    here = next((each for each in told if over and each.round == event), None)
+    """The standings before round ``event``, or after it when it is ``over``."""
+    published = [each for each in season.rounds if each.drivers]
+    here = next((each for each in published if over and each.round == event), None)
     if here is not None:
         return Standings(here, f"After this race, round {here.round}", "")
-    before = next((each for each in reversed(told) if each.round < event), None)
+    before = next((each for each in reversed(published) if each.round < event), None)
     if before is not None:
         label = "Not yet with this race: after" if over else "Before this event: after"
-        return Standings(before, f"{label} {_named(before)}", "")
+        return Standings(before, f"{label} {_round_name(before)}", "")
     if any(each.round < event and each.status == "held" for each in season.rounds):
         return Standings(None, "", "The standings before this event are not known yet.")
     if over:
@@ -64,7 +64,7 @@ def standings_at(season: Season, event: int, over: bool) -> Standings:
 
 
 def season_at(season: Season, info: SessionInfo, result: SessionResult | None, over: bool) -> dict[str, Any]:
-    """The season around a session. ``over``: it is its event's race and has ended; only then ``result`` is used."""
+    """The season around a session. ``over``: it is its event's race and has ended; ``result`` is used only then."""
     event = event_of(season, info, result if over else None)
     shown = standings_at(season, event, over)
     standings = shown.round and {
@@ -81,10 +81,10 @@ def season_at(season: Season, info: SessionInfo, result: SessionResult | None, o
 
 
 def championship_at(season: Season, info: SessionInfo, picture: dict[str, Any], cars: list[Any]) -> dict[str, Any]:
-    """The championships if the session ended as it is in ``picture``; ``cars`` are the head's.
+    """The championships if the session ended in the order of ``picture``; ``cars`` are the head's.
 
-    The order is the one with the penalties that are not served yet; retired cars score nothing. In the first round
-    everybody starts at 0. Raises ValueError when the standings before or the season's points are not known.
+    Penalties not served yet count for the order; retired cars score nothing. In the first round all start at 0.
+    Raises ValueError when the standings before the event or the season's points are not known.
     """
     event = event_of(season, info, None)
     before = standings_at(season, event, over=False).round
@@ -105,7 +105,7 @@ def championship_at(season: Season, info: SessionInfo, picture: dict[str, Any], 
         sprint=not is_grand_prix(info.type),
         fastest_lap=codes.get(fastest.get("driver_number", "")),
     )
-    since = f"standings after {_named(before)}" if before else "no standings before this event"
+    since = f"standings after {_round_name(before)}" if before else "no standings before this event"
     return {
         "season": season.season,
         "t": picture["t"],
@@ -121,14 +121,14 @@ def _place(state: dict[str, Any]) -> int:
 
 
 def _round(each: Round, event: int, over: bool) -> dict[str, Any]:
-    """A round; what has become of it, only for those before the event, and for the event itself when it is over."""
+    """A round with its outcome, which is left out for later rounds, and for the event itself until it is over."""
     calendar = {"round": each.round, "event_name": each.event_name, "race_date": each.race_date}
     if each.round > event or (each.round == event and not over):
         return {**calendar, "status": "scheduled"}
     podium = [row.model_dump() for row in each.results if row.position is not None and row.position <= PODIUM]
-    told = {"winner": podium[0], "podium": podium} if podium else {}
-    return {**calendar, "status": each.status, **told}
+    outcome = {"winner": podium[0], "podium": podium} if podium else {}
+    return {**calendar, "status": each.status, **outcome}
 
 
-def _named(each: Round) -> str:
+def _round_name(each: Round) -> str:
     return f"round\u00a0{each.round}, {each.event_name}"

@@ -1,4 +1,4 @@
-"""Serving an application: a socket that listens, limits around it, and an end to it."""
+"""Serves an application on a socket: connection limits, file descriptors, shutdown."""
 
 from __future__ import annotations
 
@@ -18,29 +18,31 @@ log = logging.getLogger(__name__)
 
 CONNECTIONS = web.AppKey("connections", Connections)
 IDLE_S = 75.0
-"""A connection without a request, or with one whose headers do not come, ends after this long. Proxies keep theirs
-for 60 s, and must be the ones who close them."""
+"""A connection without a request, or without its headers, is closed after this long. Longer than the 60 s of common
+proxies: the proxy must be the side that closes."""
 STOP_S = 2.0
 """How long open requests may take when the server stops."""
 BACKLOG = 512
+"""Connections that wait in the kernel to be accepted."""
 MOST_DESCRIPTORS = 2**20
+"""The limit of open files is raised up to this."""
 OTHER_DESCRIPTORS = 256
-"""For Kafka, files and the rest."""
+"""Open files for Kafka and everything else but clients."""
 
 
 @asynccontextmanager
 async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve ``app``, which has ``CONNECTIONS``; yields the port. Raises OSError when it is taken."""
+    """Serve ``app``, which has ``CONNECTIONS``; yields the port. Raises OSError when the port is taken."""
     loop = asyncio.get_running_loop()
     limit_accept_errors(loop)
     connections = app[CONNECTIONS]
     room = descriptors() - OTHER_DESCRIPTORS
-    if room < connections.most:
+    if room < connections.limit:
         log.warning(
-            "open files are limited to %d, so that %d connections can be taken and not %d; raise `ulimit -n`",
-            room + OTHER_DESCRIPTORS, max(room, 1), connections.most,
+            "open files are limited to %d, which allows %d connections instead of %d; raise `ulimit -n`",
+            room + OTHER_DESCRIPTORS, max(room, 1), connections.limit,
         )  # fmt: skip
-        connections.most = max(room, 1)
+        connections.limit = max(room, 1)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_S, keepalive_timeout=IDLE_S, logger=requests)
     try:
         await runner.setup()
@@ -50,7 +52,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
         watching = asyncio.create_task(connections.watch(), name="connections-watch")
         try:
             gc.collect()
-            gc.freeze()  # what is here now stays: looking through it again and again would hold everybody up
+            gc.freeze()  # these objects stay: collecting through them repeatedly would delay all viewers
             yield server.sockets[0].getsockname()[1]
         finally:
             server.close()
@@ -60,13 +62,13 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
 
 
 def descriptors() -> int:
-    """How many files this process may have open, after raising that as far as it may raise it."""
+    """The limit of open files, after raising it as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(MOST_DESCRIPTORS, MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else hard)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (ValueError, OSError):  # macOS has a limit of its own below the hard one
+    except (ValueError, OSError):  # macOS has another limit below the hard one
         return soft
     return wanted

@@ -1,40 +1,38 @@
-"""A file for what does not fit into memory. It has no name: whatever ends the process ends the file too."""
+"""A temporary file for frames that do not fit into memory."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+from typing import IO
 
 
 class SpillFile:
-    """Bytes in the order in which they came. Made on the first use; raises OSError when the disk is full."""
+    """Append-only bytes on disk, in a file without a name: it is gone when the process ends, however it ends."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """``folder``: None is the system's own for temporary files."""
+        """``folder``: None is the system's folder for temporary files."""
         self._folder = folder
-        self._file: int | None = None
+        self._file: IO[bytes] | None = None
         self.size = 0
-        """Bytes of disk that it takes."""
+        """Bytes on disk."""
 
     def put(self, value: bytes) -> int:
-        """Keep ``value``; returns where."""
+        """Append ``value`` and return its offset. Raises OSError, with ``size`` unchanged, when the disk is full."""
         if self._file is None:
-            file, name = tempfile.mkstemp(prefix="f1stream-tape-", dir=self._folder)
-            Path(name).unlink()
-            self._file = file
-        at, written = self.size, 0
+            self._file = tempfile.TemporaryFile(buffering=0, prefix="f1stream-tape-", dir=self._folder)  # noqa: SIM115
+        offset, written = self.size, 0
         while written < len(value):
-            written += os.pwrite(self._file, value[written:], at + written)
+            written += os.pwrite(self._file.fileno(), value[written:], offset + written)
         self.size += len(value)
-        return at
+        return offset
 
-    def get(self, at: int, length: int) -> bytes:
-        """So many bytes from ``at`` on. A page of a file that was written lately comes from memory."""
+    def get(self, offset: int, length: int) -> bytes:
+        """``length`` bytes from ``offset`` on; recently written pages come from the system's cache."""
         assert self._file is not None  # noqa: S101
-        return os.pread(self._file, length, at)
+        return os.pread(self._file.fileno(), length, offset)
 
     def __del__(self) -> None:
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            self._file.close()

@@ -1,6 +1,6 @@
-"""The page's files, from memory: read and compressed once, revalidated by their tag.
+"""The page's files, served from memory: read and compressed once, revalidated by ETag.
 
-What is not in the folder when the server starts is not there: no name is ever looked up on disk.
+Only files that are in the folder at start are served: no name from a request is looked up on disk.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from pathlib import Path
 from aiohttp import web
 
 CHUNK = 64 * 1024
-"""So much is given to a connection at a time: who reads slowly takes no more memory than this."""
+"""Bytes written to a connection at a time: a slow reader takes no more memory than this."""
 LEVEL = 6
+"""zlib's compression level."""
 LEAST_SAVED = 0.9
-"""A file that compression makes hardly smaller (a picture) is sent as it is."""
+"""A file that compresses to more than this share of its size (an image) is sent uncompressed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A file as it was at ``version``, and compressed where that makes it smaller."""
+    """A file as it was at ``version``, and compressed if that makes it smaller."""
 
     version: tuple[int, int]
-    """When it was changed (ns), and its bytes."""
+    """Modification time (ns) and size (bytes)."""
     tag: str
     plain: bytes
     packed: bytes | None
 
 
 class StaticFiles:
-    """The files below a folder by their path in it; ``read`` answers for one of them."""
+    """The files below a folder, by their relative path."""
 
     def __init__(self, folder: Path) -> None:
         self._paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-        self._kept: dict[str, Content] = {}
+        self._contents: dict[str, Content] = {}
         self._reading = asyncio.Lock()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -45,20 +46,20 @@ class StaticFiles:
         return await self.send(request, request.match_info["name"])
 
     async def send(self, request: web.Request, name: str, *, cache: str | None = None) -> web.StreamResponse:
-        """A file, or 304 to who has it. Raises HTTPNotFound for a name that is none; ``cache`` is Cache-Control."""
+        """A file, or 304 when the client has it; ``cache`` is Cache-Control. Raises HTTPNotFound."""
         path = self._paths.get(name)
         if path is None:
             raise web.HTTPNotFound(text="There is no such file.")
         content = await self._content(name, path)
         packed = content.packed if "gzip" in request.headers.get("Accept-Encoding", "").lower() else None
         body = content.plain if packed is None else packed
-        has = {tag.value for tag in request.if_none_match or ()} & {content.tag, "*"}
-        response = web.StreamResponse(status=304 if has else 200)
+        fresh = {tag.value for tag in request.if_none_match or ()} & {content.tag, "*"}
+        response = web.StreamResponse(status=304 if fresh else 200)
         response.headers["ETag"] = f'W/"{content.tag}"'
         response.headers["Vary"] = "Accept-Encoding"
         if cache is not None:
             response.headers["Cache-Control"] = cache
-        if has:
+        if fresh:
             await response.prepare(request)
             return response
         response.content_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -74,17 +75,17 @@ class StaticFiles:
 
     async def _content(self, name: str, path: Path) -> Content:
         try:
-            stat = path.stat()  # noqa: ASYNC240 - one that exists, on the disk we run from
+            stat = path.stat()  # noqa: ASYNC240 - a known file on the disk we run from
         except OSError:
-            raise web.HTTPNotFound(text="The file is there no more.") from None
+            raise web.HTTPNotFound(text="The file has been removed.") from None
         version = (stat.st_mtime_ns, stat.st_size)
-        kept = self._kept.get(name)
-        if kept is None or kept.version != version:
+        content = self._contents.get(name)
+        if content is None or content.version != version:
             async with self._reading:
-                kept = self._kept.get(name)
-                if kept is None or kept.version != version:
-                    kept = self._kept[name] = await asyncio.to_thread(_read, path, version)
-        return kept
+                content = self._contents.get(name)
+                if content is None or content.version != version:
+                    content = self._contents[name] = await asyncio.to_thread(_read, path, version)
+        return content
 
 
 def _read(path: Path, version: tuple[int, int]) -> Content:

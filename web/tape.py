@@ -1,8 +1,7 @@
-"""The tape of one run of one session: its encoded frames, ready to be sent as they are.
+"""The tape of one run of a session: its encoded frames, sent to viewers as they are. No Kafka, no asyncio.
 
-No Kafka, no asyncio. A frame is decoded when it comes, for the columns that answers are made of, and again when a
-merged picture is asked for. Frames are named by their number, ``t // FRAME_MS``; the functions that take ``t`` take
-session milliseconds. The newest keyframe groups are in memory, older ones where there is no room for them on disk.
+A frame's number is ``t // FRAME_MS``; parameters named ``t`` are session milliseconds. A frame is decoded once when
+it arrives, for the columns of ``web.gap_columns``, and again only for a merged picture.
 """
 
 from __future__ import annotations
@@ -10,127 +9,79 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from itertools import accumulate
 from typing import Any
 
 import orjson
 
 from models.frame import FRAME_MS
-from web.gap_columns import GapColumns, read_frame
+from web.gap_columns import read_frame
 from web.history import History
+from web.keyframe_group import OBJECT_BYTES, KeyframeGroup
 from web.lap_starts import LapStarts
 from web.sample_store import SampleStore
 from web.spill_file import SpillFile
 
-NOTED = ("lap", "started_ms", "ended")
-"""What is kept of the newest frame's race."""
-OBJECT_BYTES = 41
-"""What CPython keeps for a ``bytes`` object and its place in a list, beyond its length."""
-
-
-class KeyframeGroup:
-    """A keyframe and the deltas that build on it, numbered on from ``start`` without a hole."""
-
-    __slots__ = ("_at", "_columns_at", "_ends", "_frames", "_spill_file", "columns", "size", "start")
-
-    def __init__(self, start: int, keyframe: dict[str, Any]) -> None:
-        self.start = start
-        self.columns = GapColumns(keyframe)
-        self.size = 0
-        """Bytes of memory that its frames and columns take."""
-        self._frames: list[bytes] = []
-        self._spill_file: SpillFile | None = None
-        self._at = self._columns_at = 0
-        self._ends = array("I")
-        """On disk: where each frame ends, from ``_at`` on."""
-
-    def __len__(self) -> int:
-        return len(self._ends) if self._spill_file else len(self._frames)
-
-    @property
-    def last(self) -> int:
-        """The number of its last frame."""
-        return self.start + len(self) - 1
-
-    def append(self, frame: bytes, decoded: dict[str, Any]) -> int:
-        """Add the next frame; returns the memory that it takes. Raises BadRecord when it is not of this keyframe."""
-        assert self._spill_file is None  # noqa: S101 - only complete keyframe groups go to disk
-        self.columns.append(decoded)
-        self._frames.append(frame)
-        taken = len(frame) + OBJECT_BYTES + self.columns.row_bytes
-        self.size += taken
-        return taken
-
-    def rows(self) -> Any:
-        """The columns' rows, one a frame, from memory or disk."""
-        if self._spill_file is None:
-            return self.columns.rows()
-        return self.columns.rows(self._spill_file.get(self._columns_at, len(self) * self.columns.row_bytes))
-
-    def frame(self, number: int) -> bytes:
-        """The encoded frame of a number between ``start`` and ``last``."""
-        i = number - self.start
-        if self._spill_file is None:
-            return self._frames[i]
-        begin = self._ends[i - 1] if i else 0
-        return self._spill_file.get(self._at + begin, self._ends[i] - begin)
-
-    def spill(self, spill_file: SpillFile) -> int:
-        """Move the frames to disk; returns the memory that this frees."""
-        self._at = spill_file.put(b"".join(self._frames))
-        self._columns_at = spill_file.put(self.columns.rows().tobytes())
-        self.columns.forget()
-        self._ends = array("I", accumulate(len(frame) for frame in self._frames))
-        self._spill_file, self._frames = spill_file, []
-        freed, self.size = self.size, 0
-        return freed
+RACE_FIELDS = ("lap", "started_ms", "ended")
+"""Fields of the newest frame's race that are kept decoded."""
 
 
 class Tape:
-    """What one run (epoch) of a session has shown so far, from the first keyframe that was found."""
+    """The frames of a run from the first keyframe on that Kafka still had, with its history and samples.
 
-    def __init__(self, session_key: str, epoch: int) -> None:
+    The newest keyframe groups are in memory. ``TapeStore`` moves older ones to ``spill_file``, then drops them.
+    """
+
+    def __init__(self, session_key: str, run_id: int) -> None:
         self.session_key = session_key
-        self.epoch = epoch
+        self.run_id = run_id
         self.arrived_ms = 0
-        """When its latest frame arrived, Unix ms."""
+        """When the newest frame arrived, Unix ms."""
         self.damaged: str | None = None
-        """Why no frame follows; None unless the race worker gave the run up."""
+        """Why no further frame follows: the race worker gave the run up. None for a sound run."""
         self.size = 0
-        """Bytes of memory that its frames and heads take."""
+        """Bytes of memory of the frames and heads."""
         self.spill_file = SpillFile()
         self.history = History()
-        self.telemetry = SampleStore()
+        self.samples = SampleStore()
         self._groups: list[KeyframeGroup] = []
         self._spilled = 0
-        """How many of the keyframe groups are on disk: the oldest ones."""
-        self._arrived = (array("q"), array("q"))
+        """How many groups are on disk: the oldest ones."""
+        self._arrivals = (array("q"), array("q"))
         """By batch: the number of its last frame, and when it arrived (Unix ms)."""
         self._heads: list[tuple[int, bytes]] = []
         self._seen = -1
-        self._laps = LapStarts()
+        """The greatest frame number received, stored or not."""
+        self._lap_starts = LapStarts()
         self._newest: dict[str, Any] = {}
-        """``NOTED`` of the newest frame."""
-        self._noted_key: dict[str, Any] = {}
-        """``NOTED`` of its keyframe."""
+        """``RACE_FIELDS`` of the newest frame, merged with its keyframe's."""
+        self._newest_key: dict[str, Any] = {}
+        """``RACE_FIELDS`` of its keyframe."""
 
     @property
     def head(self) -> bytes | None:
-        """The newest head, encoded; None when none has come yet."""
+        """The newest head, encoded; None before the first."""
         return self._heads[-1][1] if self._heads else None
 
     @property
     def latest(self) -> int | None:
-        """The number of the newest frame that can be shown."""
+        """The number of the newest stored frame."""
         return self._groups[-1].last if self._groups else None
 
     @property
     def ended(self) -> bool:
-        """Whether the newest frame is the last of the run."""
+        """Whether the newest frame is the run's last one."""
         return bool(self._newest.get("ended"))
 
+    def span(self) -> tuple[int, int] | None:
+        """Session time of the first and the last frame; None without frames."""
+        if not self._groups:
+            return None
+        return self._groups[0].start * FRAME_MS, self._groups[-1].last * FRAME_MS
+
+    # -- what arrives -----------------------------------------------------------------------------------
+
     def append_head(self, seq: int, value: bytes) -> bool:
-        """Keep a head that holds from frame ``seq``. False when it is an old one again."""
+        """Add a head that holds from frame ``seq`` on. False for a repeat."""
         if self._heads and (seq <= self._heads[-1][0] or value == self._heads[-1][1]):
             return False
         self._heads.append((seq, value))
@@ -138,11 +89,11 @@ class Tape:
         return True
 
     def append(self, seq: int, frames: Sequence[bytes], keys: Collection[int], arrived_ms: int) -> int:
-        """Keep consecutive frames from number ``seq`` on; ``keys`` are the numbers of the keyframes.
+        """Add consecutive frames from number ``seq`` on; ``keys`` are the numbers of the keyframes.
 
-        Returns how many were new. Frames seen before are dropped, and so are deltas whose keyframe is missing:
-        at the beginning (Kafka has forgotten it) or behind a hole, until the next keyframe. Raises BadRecord at a
-        frame that cannot be read: those before it are kept, and it is a hole.
+        Returns how many were new. Repeats are dropped, and so are deltas without their keyframe: at the start of
+        the tape (Kafka has deleted it) or behind a hole, until the next keyframe. Raises BadRecord at a frame that
+        cannot be decoded: the frames before it are kept and it becomes a hole.
         """
         new = 0
         try:
@@ -152,12 +103,12 @@ class Tape:
         finally:
             if new:
                 self.arrived_ms = max(arrived_ms, self.arrived_ms)
-                self._arrived[0].append(self._seen)
-                self._arrived[1].append(self.arrived_ms)
+                self._arrivals[0].append(self._seen)
+                self._arrivals[1].append(self.arrived_ms)
         return new
 
     def _append(self, number: int, frame: bytes, key: bool) -> int:
-        """Keep the next frame; returns how many that were, one or none."""
+        """Add the next frame; returns 1, or 0 for a delta without its keyframe."""
         hole = number != self._seen + 1
         if not key and (hole or not self._groups or number != self._groups[-1].last + 1):
             self._seen = number
@@ -168,42 +119,15 @@ class Tape:
         if key:
             self._groups.append(group)
         self._seen = number
-        noted = {name: decoded["race"][name] for name in NOTED if name in decoded["race"]}
+        race = {name: decoded["race"][name] for name in RACE_FIELDS if name in decoded["race"]}
         if key:
-            self._noted_key = noted
-        self._newest = self._noted_key | noted
-        self._laps.note(number, self._newest.get("lap") or 0)
+            self._newest_key = race
+        self._newest = self._newest_key | race
+        self._lap_starts.note(number, self._newest.get("lap") or 0)
         return 1
 
-    def shown(self, times: range) -> Iterator[tuple[KeyframeGroup, list[int]]]:
-        """By group which of its frames, counted from 0, are the latest at the times, which rise; each once."""
-        rows: list[int] = []
-        place = max(0, bisect_right(self._groups, times.start // FRAME_MS, key=lambda each: each.start) - 1)
-        for t in times:
-            number = t // FRAME_MS
-            while place + 1 < len(self._groups) and self._groups[place + 1].start <= number:
-                if rows:
-                    yield self._groups[place], rows
-                    rows = []
-                place += 1
-            row = min(number, self._groups[place].last) - self._groups[place].start
-            if row >= 0 and rows[-1:] != [row]:
-                rows.append(row)
-        if rows:
-            yield self._groups[place], rows
-
-    def arrived_by(self, unix_ms: int) -> int | None:
-        """The number of the newest frame that had arrived at an instant; None when none had."""
-        index = bisect_right(self._arrived[1], unix_ms) - 1
-        return self._arrived[0][index] if index >= 0 else None
-
-    def next_arrival(self, unix_ms: int) -> int | None:
-        """When the first batch after an instant arrived, Unix ms; None when none has yet."""
-        index = bisect_right(self._arrived[1], unix_ms)
-        return self._arrived[1][index] if index < len(self._arrived[1]) else None
-
     def spill_oldest(self) -> bool:
-        """Move the oldest group that is in memory to disk; False when only the newest one is."""
+        """Move the oldest group in memory to disk; False when only the newest one is left. Raises OSError."""
         if self._spilled >= len(self._groups) - 1:
             return False
         self.size -= self._groups[self._spilled].spill(self.spill_file)
@@ -211,18 +135,14 @@ class Tape:
         return True
 
     def drop_oldest(self) -> bool:
-        """Forget the oldest keyframe and its deltas; False when only one is left."""
+        """Drop the oldest group; False when only one is left."""
         if len(self._groups) < 2:
             return False
         self.size -= self._groups.pop(0).size
         self._spilled = max(0, self._spilled - 1)
         return True
 
-    def range(self) -> tuple[int, int] | None:
-        """Session time of the first and the last frame; None while there is none."""
-        if not self._groups:
-            return None
-        return self._groups[0].start * FRAME_MS, self._groups[-1].last * FRAME_MS
+    # -- queries ----------------------------------------------------------------------------------------
 
     def group_of(self, number: int) -> KeyframeGroup | None:
         """The group with the latest keyframe at or before a frame number."""
@@ -230,53 +150,64 @@ class Tape:
         return self._groups[index] if index >= 0 else None
 
     def head_of(self, number: int) -> bytes | None:
-        """The head that holds at a frame number; the first one for frames before it."""
+        """The head that holds at a frame number; the first head for earlier frames."""
         index = bisect_right(self._heads, number, key=lambda head: head[0]) - 1
         return self._heads[max(index, 0)][1] if self._heads else None
 
-    def keyframe_at(self, t: int) -> bytes | None:
-        """The latest keyframe at or before ``t``, encoded."""
-        group = self.group_of(t // FRAME_MS)
-        return group.frame(group.start) if group else None
+    def rows_at(self, times: range) -> Iterator[tuple[KeyframeGroup, list[int]]]:
+        """By group the rows of the latest frames at rising ``times`` (session ms); a row is not repeated."""
+        rows: list[int] = []
+        index = max(0, bisect_right(self._groups, times.start // FRAME_MS, key=lambda group: group.start) - 1)
+        for t in times:
+            number = t // FRAME_MS
+            while index + 1 < len(self._groups) and self._groups[index + 1].start <= number:
+                if rows:
+                    yield self._groups[index], rows
+                    rows = []
+                index += 1
+            row = min(number, self._groups[index].last) - self._groups[index].start
+            if row >= 0 and rows[-1:] != [row]:
+                rows.append(row)
+        if rows:
+            yield self._groups[index], rows
 
-    def frame_at(self, t: int) -> bytes | None:
-        """The latest frame at or before ``t``, encoded."""
-        number = t // FRAME_MS
-        group = self.group_of(number)
-        return group.frame(min(number, group.last)) if group else None
+    def arrived_by(self, unix_ms: int) -> int | None:
+        """The number of the newest frame that had arrived by an instant; None when none had."""
+        index = bisect_right(self._arrivals[1], unix_ms) - 1
+        return self._arrivals[0][index] if index >= 0 else None
+
+    def next_arrival(self, unix_ms: int) -> int | None:
+        """When the first batch after an instant arrived, Unix ms; None when none has yet."""
+        index = bisect_right(self._arrivals[1], unix_ms)
+        return self._arrivals[1][index] if index < len(self._arrivals[1]) else None
 
     def state_at(self, t: int) -> dict[str, Any] | None:
-        """The whole picture at ``t`` as a keyframe of its own; None when ``t`` lies before the tape."""
-        return self._merge(t // FRAME_MS)
-
-    def lap_at(self, lap: int) -> int | None:
-        """Session time of the first frame in which the leader is on ``lap``; None when there is none yet.
-
-        Before an aborted start the leader was on lap 1 too, for a while: that lap begins with the start that counts.
-        """
-        if not self._groups:
-            return None
-        if lap == 1 and "started_ms" in self._newest:
-            return self._start(self._newest)
-        number = self._laps.first(lap)
-        return None if number is None else max(number, self._groups[0].start) * FRAME_MS
-
-    def _start(self, race: dict[str, Any]) -> int | None:
-        """Session time of the first frame since the start; None before it, and where laps are not counted."""
-        if race["started_ms"] is None or not race.get("lap"):
-            return None
-        return max(-(-int(race["started_ms"]) // FRAME_MS), self._groups[0].start) * FRAME_MS
-
-    def _merge(self, number: int) -> dict[str, Any] | None:
+        """The whole picture at ``t``, merged into one keyframe; None when ``t`` lies before the tape."""
+        number = t // FRAME_MS
         group = self.group_of(number)
         if group is None:
             return None
         number = min(number, group.last)
         picture: dict[str, Any] = orjson.loads(group.frame(group.start))
-        if number == group.start:
-            return picture
-        delta = orjson.loads(group.frame(number))
-        return merged(picture, delta)
+        return picture if number == group.start else merged(picture, orjson.loads(group.frame(number)))
+
+    def lap_at(self, lap: int) -> int | None:
+        """Session time of the first frame with the leader on ``lap``; None when there is none yet.
+
+        Before an aborted start the leader was on lap 1 for a while too: lap 1 begins with the start that counts.
+        """
+        if not self._groups:
+            return None
+        if lap == 1 and "started_ms" in self._newest:
+            return self._race_start()
+        number = self._lap_starts.first(lap)
+        return None if number is None else max(number, self._groups[0].start) * FRAME_MS
+
+    def _race_start(self) -> int | None:
+        """Session time of the first frame since the start; None before it and where laps are not counted."""
+        if self._newest["started_ms"] is None or not self._newest.get("lap"):
+            return None
+        return max(-(-int(self._newest["started_ms"]) // FRAME_MS), self._groups[0].start) * FRAME_MS
 
 
 def merged(keyframe: dict[str, Any], delta: dict[str, Any]) -> dict[str, Any]:

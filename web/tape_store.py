@@ -1,4 +1,4 @@
-"""Every session's tape, the newest run of each, within limits of memory and disk."""
+"""The tapes of all sessions, the newest run of each, within limits of memory and disk."""
 
 from __future__ import annotations
 
@@ -13,45 +13,52 @@ from web.tape import Tape
 log = logging.getLogger(__name__)
 
 SESSIONS = 200
-"""Most sessions at once; for one more the one whose latest frame is the oldest is dropped."""
+"""Tapes at once; one more drops the tape whose latest frame is the oldest."""
 DROPPED = 1_000
-"""Dropped sessions whose late records are left out; those of earlier ones begin a tape again."""
+"""Dropped sessions that are remembered. Late records of a session beyond them would start a new tape."""
 SILENT_MS = 600_000
-"""A tape that got nothing for this much longer than the newest one counts as finished when room is needed."""
+"""A tape without a frame for this much longer than the newest one counts as finished when room is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class FramesRecord:
-    """A record of topic ``frames``: its key and headers read, its value as it came."""
+    """A record of topic ``frames`` with its key and headers decoded; the value is still encoded."""
 
     session_key: str
     kind: Literal["head", "frames", "damaged"]
-    epoch: int
+    run_id: int
     seq: int
+    """Number of the first frame; of a head the first frame that it holds for."""
     keys: frozenset[int]
+    """Numbers of the keyframes."""
     value: bytes
     arrived_ms: int
-    """When it became known here, Unix ms."""
+    """When this server received it, Unix ms; for records from before its start Kafka's timestamp."""
 
 
 class TapeStore:
-    """The tapes by session. ``limit`` is in bytes of memory, ``disk_limit`` of disk, over all of them."""
+    """The tapes by session. ``limit`` is in bytes of memory and ``disk_limit`` in bytes of disk, over all tapes."""
 
     def __init__(self, limit: int, disk_limit: int = 0) -> None:
         self.limit = limit
         self.disk_limit = disk_limit
         self._tapes: dict[str, Tape] = {}
         self._dropped: dict[str, int] = {}
-        """The run of a session that was dropped: what is read of it later, from another topic, is not kept."""
+        """Run id by dropped session: late records of that run from another topic are ignored."""
 
     def __iter__(self) -> Iterator[Tape]:
-        """The tapes that can be shown (a head has come), in the order in which their sessions appeared."""
+        """The tapes that can be shown (their head has arrived), in the order in which their sessions appeared."""
         return (tape for tape in self._tapes.values() if tape.head is not None)
 
     @property
     def size(self) -> int:
-        """Bytes of memory that all tapes take, with what was told of their sessions besides frames."""
-        return sum(tape.size + tape.history.size + tape.telemetry.size for tape in self._tapes.values())
+        """Bytes of memory of all tapes with their histories and samples."""
+        return sum(tape.size + tape.history.size + tape.samples.size for tape in self._tapes.values())
+
+    @property
+    def disk_size(self) -> int:
+        """Bytes of disk of all tapes."""
+        return sum(tape.spill_file.size for tape in self._tapes.values())
 
     def get(self, session_key: str) -> Tape | None:
         """The tape of a session; None when there is none to show."""
@@ -59,42 +66,23 @@ class TapeStore:
         return tape if tape is not None and tape.head is not None else None
 
     def newest(self) -> Tape | None:
-        """The tape with the greatest epoch, the earliest seen of equal ones."""
-        return max(self, key=lambda tape: tape.epoch, default=None)
+        """The tape with the greatest run id; of equal ones the session that appeared first."""
+        return max(self, key=lambda tape: tape.run_id, default=None)
 
-    def run(self, session_key: str, epoch: int) -> Tape | None:
-        """The tape of a run, a new one when its epoch is the greatest of the session; None for an older run's."""
-        tape = self._run(session_key, epoch)
+    def of_run(self, session_key: str, run_id: int) -> Tape | None:
+        """The tape of a run, created for a run newer than the session's current one; None for a superseded run."""
+        tape = self._find_or_create(session_key, run_id)
         if tape is not None:
             self._put(tape)
         return tape
 
-    def _put(self, tape: Tape) -> None:
-        if tape.session_key not in self._tapes and len(self._tapes) >= SESSIONS:
-            self._drop(min(self._tapes.values(), key=_told_ms))
-        self._tapes[tape.session_key] = tape
-
-    def _drop(self, tape: Tape) -> None:
-        del self._tapes[tape.session_key]
-        self._dropped[tape.session_key] = tape.epoch
-        if len(self._dropped) > DROPPED:
-            del self._dropped[next(iter(self._dropped))]
-
-    def _run(self, session_key: str, epoch: int) -> Tape | None:
-        """The same; a new one is not in the store yet."""
-        tape = self._tapes.get(session_key)
-        if tape is not None and tape.epoch == epoch:
-            return tape
-        newer = epoch > max(self._dropped.get(session_key, -1), tape.epoch if tape else -1)
-        return Tape(session_key, epoch) if newer else None
-
     def append(self, record: FramesRecord) -> int:
-        """Keep a record; returns how many facts, heads and frames in it were new.
+        """Add a record; returns how many heads, frames and damage notices were new.
 
-        A greater epoch of a session takes the place of the smaller, whose late frames are dropped. Raises BadRecord
-        for what cannot be read; it takes nobody's place.
+        A greater run id supersedes the session's smaller one, whose late frames are dropped. Raises BadRecord for
+        a record that cannot be decoded; it supersedes nothing.
         """
-        tape = self._run(record.session_key, record.epoch)
+        tape = self._find_or_create(record.session_key, record.run_id)
         if tape is None:
             return 0
         if record.kind == "damaged":
@@ -110,18 +98,32 @@ class TapeStore:
             self.make_room()
         return new
 
-    @property
-    def disk_size(self) -> int:
-        """Bytes of disk that all tapes take."""
-        return sum(tape.spill_file.size for tape in self._tapes.values())
+    def _find_or_create(self, session_key: str, run_id: int) -> Tape | None:
+        """As ``of_run``, but a new tape is not stored yet: its first record may turn out to be bad."""
+        tape = self._tapes.get(session_key)
+        if tape is not None and tape.run_id == run_id:
+            return tape
+        newer = run_id > max(self._dropped.get(session_key, -1), tape.run_id if tape else -1)
+        return Tape(session_key, run_id) if newer else None
+
+    def _put(self, tape: Tape) -> None:
+        if tape.session_key not in self._tapes and len(self._tapes) >= SESSIONS:
+            self._drop(min(self._tapes.values(), key=_updated_ms))
+        self._tapes[tape.session_key] = tape
+
+    def _drop(self, tape: Tape) -> None:
+        del self._tapes[tape.session_key]
+        self._dropped[tape.session_key] = tape.run_id
+        if len(self._dropped) > DROPPED:
+            del self._dropped[next(iter(self._dropped))]
 
     def make_room(self) -> None:
-        """What memory has no room for goes to disk, the oldest session first; what disk has none for is forgotten."""
+        """Keep within the limits: spill to disk, the oldest session first, and drop what the disk has no room for."""
         size = self.size
         while size > self.limit:
-            by_age = sorted(self._tapes.values(), key=_told_ms)
+            by_age = sorted(self._tapes.values(), key=_updated_ms)
             room = self.disk_size < self.disk_limit
-            if not ((room and self._spill(by_age)) or self._forget(by_age)):
+            if not ((room and self._spill(by_age)) or self._drop_oldest(by_age)):
                 return
             size = self.size
 
@@ -129,20 +131,20 @@ class TapeStore:
         try:
             return any(tape.spill_oldest() for tape in by_age)
         except OSError as error:
-            log.warning("the disk takes no more of the tapes (%s); the oldest are forgotten", error)
+            log.warning("the spill file cannot grow (%s); the oldest frames are dropped", error)
             self.disk_limit = self.disk_size
             return False
 
-    def _forget(self, by_age: list[Tape]) -> bool:
-        """Finished sessions, the oldest first, then the oldest keyframe groups of the longest tape."""
-        newest_ms = _told_ms(by_age[-1])
+    def _drop_oldest(self, by_age: list[Tape]) -> bool:
+        """Drop the oldest finished session, else the oldest keyframe group of the longest tape."""
+        newest_ms = _updated_ms(by_age[-1])
         for tape in by_age:
-            if _told_ms(tape) < newest_ms and (tape.ended or _told_ms(tape) < newest_ms - SILENT_MS):
+            if _updated_ms(tape) < newest_ms and (tape.ended or _updated_ms(tape) < newest_ms - SILENT_MS):
                 self._drop(tape)
                 return True
         return max(by_age, key=lambda tape: tape.size).drop_oldest()
 
 
-def _told_ms(tape: Tape) -> int:
-    """When its latest frame arrived; of a run of which none has come yet, when the run began (Unix ms)."""
-    return tape.arrived_ms if tape.latest is not None else tape.epoch
+def _updated_ms(tape: Tape) -> int:
+    """When its latest frame arrived, Unix ms; for a run without frames when the run began."""
+    return tape.arrived_ms if tape.latest is not None else tape.run_id

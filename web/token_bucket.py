@@ -1,10 +1,10 @@
-"""A token bucket: so many in a second on average, and so many at once. No clock of its own."""
+"""A token bucket: a rate limit with a burst. The clock is an argument."""
 
 from __future__ import annotations
 
 
 class TokenBucket:
-    """``rate`` tokens a second flow in, up to ``burst``; it begins full. ``now`` is in monotonic seconds."""
+    """Gains ``rate`` tokens per second up to ``burst`` and starts full. ``now`` is in monotonic seconds."""
 
     __slots__ = ("_at", "_burst", "_rate", "_tokens")
 
@@ -15,22 +15,22 @@ class TokenBucket:
         self._at = now
 
     def tokens(self, now: float) -> float:
-        """How many are in it."""
+        """The tokens available."""
         self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
         self._at = now
         return self._tokens
 
     def take(self, now: float) -> bool:
-        """Take one; False when there is none."""
+        """Take one token; False when there is none."""
         if self.tokens(now) < 1:
             return False
         self._tokens -= 1
         return True
 
     def spend(self, tokens: float) -> None:
-        """Take some without looking: there may be fewer than none left."""
+        """Take tokens unconditionally; the balance may become negative."""
         self._tokens -= tokens
 
     def wait(self, now: float) -> float:
-        """Seconds until there is one."""
+        """Seconds until one token is available."""
         return max(0.0, (1 - self.tokens(now)) / self._rate)

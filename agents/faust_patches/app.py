@@ -1,4 +1,4 @@
-"""A Faust app with our flow control; its broker's URL selects our transport."""
+"""A Faust app with our flow control."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from agents.faust_patches.flow_control import PatchedFlowControl
 
 
 class PatchedApp(faust.App):
-    """What our consumer asks of an app, and our flow control."""
+    """Adds the hook ``earlier_positions`` for our consumer, and our flow control."""
 
     async def earlier_positions(self, positions: Mapping[Any, int | None]) -> Mapping[Any, int]:
-        """Where partitions just assigned must be read from, when that is before ``positions``, the group's."""
+        """Start offsets of assigned partitions that must be read from before ``positions``, the committed ones."""
         return {}
 
     @cached_property

@@ -1,4 +1,4 @@
-"""A consumer that delivers from the committed offset on after a rebalance, and commits nothing in one."""
+"""A consumer that reads from the committed offsets after a rebalance, and does not commit during one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from agents.faust_patches.coroutines import cancel, resume
 
 
 class Consumer(driver.Consumer):
-    """See the table in the package's docstring."""
+    """See the table of patches in docs/faust.md."""
 
     thread_type: type[ConsumerThread] = ConsumerThread
 
@@ -23,9 +23,9 @@ class Consumer(driver.Consumer):
         return self.thread_type(self, loop=self.loop, beacon=self.beacon)
 
     async def perform_seek(self) -> None:
-        """Set all positions at once: to what is committed, to the beginning, or further back where the app says so.
+        """Set all positions at once: to the committed offset, the beginning, or an earlier offset of the app.
 
-        Faust leaves a partition of which nothing is committed at the client's own position.
+        Faust leaves a partition without a committed offset at the client's own position.
         """
         generation = self.app.tables.recovery._generation_id  # the assignment for which tables were recovered
         committed = await self._thread.committed_offsets()
@@ -35,33 +35,33 @@ class Consumer(driver.Consumer):
             self._read_offset[tp] = self._committed_offset[tp] = offset or None
 
     def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
-        """Commit nothing of partitions that are being assigned.
+        """Do not commit offsets of partitions that are being assigned.
 
-        A table write behind an acknowledgement after the revocation may be stored only after the new owner has
-        recovered the table. The client commits the offset as a member of the new generation, and the broker accepts
-        it: records would be missing for the new owner.
+        If an event is acknowledged after the revocation, its table write may be stored only after the new owner has
+        recovered the table. The client would commit the offset as a member of the new generation and the broker would
+        accept it: the new owner would miss records.
         """
         assigned = [tp for tp in tps if tp in self._thread.position_versions]
         committable: dict[Any, int] = super()._filter_committable_offsets(assigned)
         return committable
 
     async def _wait_next_records(self, timeout: float) -> Any:
-        """Return nothing while partitions are being assigned: ``getmany`` would set their positions."""
+        """Return no records while partitions are being assigned: ``getmany`` would set their positions."""
         records, active = await super()._wait_next_records(timeout)
         return (records if self.flow_active else None), active
 
     def verify_event_path(self, now: float, tp: Any) -> None:
-        """Skip Faust's check for stuck partitions: it ends the worker if a position is being set at that moment.
+        """Disable Faust's check for stuck partitions: it stops the worker if a position is being set meanwhile.
 
-        ``agents.health`` checks for them, and only reports.
+        ``agents.health`` detects stuck partitions and only reports them.
         """
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
-        """Deliver no record that was fetched before its partition's position was set.
+        """Drop records that were fetched before their partition's position was set.
 
-        Faust sets positions last in a rebalance, when it may have begun to deliver records from the client's own
-        position; and it reads the generation after it has waited for records, so those of the previous position look
-        like the new one's. Delivering either skips the records in between.
+        Faust sets positions last in a rebalance, when it may already be delivering records from the client's own
+        position. It also reads the generation after waiting for records, so that records of the previous position
+        look like those of the new one. Delivering either would skip the records in between.
         """
         thread = self._thread
         async for tp, message in super().getmany(timeout):
@@ -77,9 +77,9 @@ class Consumer(driver.Consumer):
             yield tp, message
 
     async def wait_first(self, *waitables: Any, timeout: Any = None) -> WaitResults:
-        """Run a first coroutine that need not wait (a queue with room) without a task.
+        """Run the first coroutine without a task if it need not wait (a queue with room).
 
-        Faust starts four tasks for each message, which is most of what a message costs.
+        Faust starts four tasks for each message, which is most of a message's cost.
         """
         first, *others = waitables
         if not inspect.iscoroutine(first) or self.suspend_flow.is_set():

@@ -1,4 +1,4 @@
-"""The thread that reads from the broker."""
+"""The thread that fetches from the broker."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from faust.types import TP
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Remembers at which position of a partition records were fetched, and sets positions without a pause."""
+    """Records which position of a partition was in effect at each fetch, and sets all positions in one step."""
 
     position_versions: dict[Any, int]
     """Per partition, a counter that changes whenever its position is set; cleared on rebalance."""
     fetched_versions: dict[Any, int]
-    """``position_versions`` as of the latest fetch."""
+    """``position_versions`` at the latest fetch."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -25,28 +25,28 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self.fetched_versions = {}
         self._next_version = count()
         self._generation: Any = None
-        """Of the assignment; None while partitions are being assigned."""
+        """Generation of the assignment; None while partitions are being assigned."""
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
-        """No position is valid until partitions are assigned and their positions set."""
+        """Invalidate all positions until partitions are assigned and their positions set."""
         self._generation = None
         self.position_versions.clear()
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
-        """No position is valid until it is set for this assignment."""
+        """Invalidate all positions until they are set for this assignment."""
         self._generation = generation_id
         self.position_versions.clear()
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
-        """Take records from the client, and remember the positions they belong to."""
+        """Fetch records from the client, and record the positions they belong to."""
         records = await super()._fetch_records(*args, **kwargs)
         self.fetched_versions = self.position_versions.copy()
         return records
 
     async def committed_offsets(self) -> dict[Any, int | None]:
-        """The group's committed offsets, by input partition (None: nothing is committed)."""
+        """The group's committed offset of each input partition; None without one."""
         offsets: dict[Any, int | None] = await self.call_thread(self._committed_offsets)
         return offsets
 
@@ -56,9 +56,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return {tp: await client.committed(tp) for tp in tps}
 
     async def set_positions(self, positions: Mapping[Any, int | None], generation: Any) -> None:
-        """Set partitions' positions (None: the beginning).
+        """Set the position of each partition; None is the beginning.
 
-        Raises IllegalStateError when ``generation`` is not that of the present assignment.
+        Raises IllegalStateError if ``generation`` is not that of the current assignment.
         """
         await self.call_thread(self._set_positions, positions, generation)
 
@@ -72,7 +72,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             self.position_versions[tp] = next(self._next_version)
 
     async def _seek_wait(self, consumer: Any, partitions: Mapping[Any, int]) -> None:
-        """Set positions for a recovery. Faust's own sets all of them before its first await."""
+        """Set positions for table recovery; Faust sets all of them before its first await."""
         for tp in partitions:
             self.position_versions[tp] = next(self._next_version)
         await super()._seek_wait(consumer, partitions)

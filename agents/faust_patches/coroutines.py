@@ -1,4 +1,4 @@
-"""Running coroutines without a task."""
+"""Runs coroutines without a task."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 async def resume(coroutine: Coroutine[Any, Any, Any], future: Any) -> Any:
-    """The rest of a coroutine whose first ``send`` has returned ``future``, to be run as a task."""
+    """The rest of a coroutine whose first ``send`` returned ``future``; may be run as a task."""
     return await _resume(coroutine, future)  # type: ignore[misc]  # awaitable by its decorator
 
 
@@ -29,7 +29,7 @@ def _resume(coroutine: Coroutine[Any, Any, Any], future: Any) -> Generator[Any, 
 
 
 def cancel(waitable: Any) -> None:
-    """End a coroutine that was not started, or a future; an event stays as it is."""
+    """Close an unstarted coroutine or cancel a future; leave an event alone."""
     if inspect.iscoroutine(waitable):
         waitable.close()
     elif asyncio.isfuture(waitable):

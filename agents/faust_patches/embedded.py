@@ -1,4 +1,4 @@
-"""Towards the embedded broker: no idempotent producers, and two differences from Kafka that break Faust."""
+"""Transport for the embedded broker: no idempotent producers, and workarounds for two differences from Kafka."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from f1stream.kafka import end_offsets
 from f1stream.settings import settings
 
 SCHEME = "f1stream-embedded"
-"""Of URLs of the embedded broker."""
+"""URL scheme of the embedded broker."""
 FETCH_WAIT_MS = 20
-"""The embedded broker answers a fetch at the end of a log after half of this; Faust's 1,500 ms would be a delay."""
+"""Milliseconds. At the end of a log the embedded broker answers a fetch after half of this; Faust uses 1,500."""
 FETCH_BYTES = 64 * 1024
-"""Least bytes of a fetch. The broker scans a partition from its beginning for each: rather few, large ones."""
+"""Minimum bytes of a fetch. The broker scans the partition from its beginning each time: fetch few, large ones."""
 
 
 class EmbeddedConsumerThread(ConsumerThread):
-    """Fetches as suits that broker, and asks it for the ends of logs in a way that it answers correctly."""
+    """Sets the fetch parameters, and asks for the end of a log so that the broker answers correctly."""
 
     def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
-        """Faust hard-codes how long a fetch waits."""
+        """Change how long a fetch waits, which Faust hard-codes."""
         client = super()._create_worker_consumer(transport)
         client._fetch_max_wait_ms = FETCH_WAIT_MS
         client._fetch_min_bytes = FETCH_BYTES
         return client
 
     async def _highwaters(self, partitions: list[Any]) -> Mapping[Any, int]:
-        """The broker counts the last batch as one record: a table's recovery would stop before its end."""
+        """Ends of logs. The broker counts the last batch as one record, so that table recovery would stop short."""
         ends: Mapping[Any, int] = await end_offsets(settings(), partitions)
         return ends
 
 
 class EmbeddedConsumer(Consumer):
-    """Reads by that thread."""
+    """Fetches in ``EmbeddedConsumerThread``."""
 
     thread_type = EmbeddedConsumerThread
 
 
 class EmbeddedTransport(driver.Transport):
-    """A producer that is not idempotent, and that consumer."""
+    """Uses a producer that is not idempotent, and ``EmbeddedConsumer``."""
 
     Producer = Producer
     Consumer = EmbeddedConsumer

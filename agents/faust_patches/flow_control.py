@@ -1,4 +1,4 @@
-"""Resuming the flow of events without losing any."""
+"""Resumes the flow of events without losing any."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from mode.utils.queues import FlowControlEvent
 
 
 class PatchedFlowControl(FlowControlEvent):
-    """Faust resumes partitions, then this flow, and resuming clears the queues of what was fetched in between."""
+    """Does not clear the queues on every resume.
+
+    Faust resumes partitions first and the flow second; clearing then loses the events fetched in between.
+    """
 
     def resume(self) -> None:
-        """Clear the queues only when the flow was suspended."""
+        """Resume; clear the queues only if the flow was suspended."""
         suspended = self._suspend.is_set()
         self._suspend.clear()
         self._resume.set()

@@ -1,7 +1,4 @@
-"""What a worker's clients know of partitions: how far its input is acknowledged, and how many each topic has.
-
-Faust has no public way to ask for either.
-"""
+"""Offsets and partition counts that a worker's Kafka clients know; Faust has no public API for either."""
 
 from __future__ import annotations
 
@@ -14,9 +11,9 @@ from f1stream.processing.reads import PartitionOffsets
 
 
 def input_positions(app: Any) -> dict[Any, PartitionOffsets]:
-    """The positions of the assigned partitions whose records the app acknowledges, by partition.
+    """Offsets of the assigned input partitions, by partition.
 
-    A table's changelog stays assigned after its recovery, and the client fetches from it; nothing acknowledges it.
+    Changelogs are left out: they stay assigned and fetched after recovery, but nothing acknowledges them.
     """
     consumer = app._consumer
     try:
@@ -31,9 +28,9 @@ def input_positions(app: Any) -> dict[Any, PartitionOffsets]:
 
 
 def partition_counts(app: Any, names: Iterable[str]) -> dict[str, int]:
-    """How many partitions each topic has, and each table's changelog, as far as the app's clients know them by now.
+    """Number of partitions of each topic and changelog that the app's clients know by now.
 
-    The consumer knows the topics that it reads, changelogs too, and the producer those that are written.
+    The consumer knows the topics that it reads, including changelogs; the producer knows those that it writes.
     """
     consumer, producer = app._consumer, app.producer
     if consumer is None:

@@ -1,4 +1,4 @@
-"""A producer that knows a topic's partitions before it uses them, and writes a retried batch once."""
+"""Producers that wait for a topic's partitions to be known; the one for Apache Kafka is idempotent."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from faust.transport.drivers import aiokafka as driver
 
 
 class Producer(driver.Producer):
-    """Towards a broker without idempotent producers."""
+    """For a broker without idempotent producers."""
 
     async def create_topic(self, topic: str, *args: Any, **kwargs: Any) -> None:
-        """Create a topic; returns when its partitions are known, and they stay known.
+        """Create a topic; returns when the client knows its partitions, and keeps them known.
 
-        A table asks for a key's partition without waiting. A broker may not know yet what it has just created, and
-        once the client follows one topic it forgets those that it does not follow: a new topic's first worker ended.
+        A broker may not know a topic right after creating it, and a client that follows some topics forgets the
+        others. The first worker on a new topic failed because of it.
         """
         await super().create_topic(topic, *args, **kwargs)
         producer = self._ensure_producer()
@@ -25,9 +25,9 @@ class Producer(driver.Producer):
             await producer.partitions_for(topic)
 
     async def send(self, topic: str, *args: Any, **kwargs: Any) -> Any:
-        """Send a record once its topic's partitions are known.
+        """Send a record once the client knows its topic's partitions.
 
-        Of two requests for metadata the older can be answered last; then the client has forgotten the newer topic.
+        If the older of two metadata requests is answered last, the client forgets the newer topic.
         """
         producer = self._ensure_producer()
         while producer.client.cluster.partitions_for_topic(topic) is None:
@@ -35,7 +35,7 @@ class Producer(driver.Producer):
         return await super().send(topic, *args, **kwargs)
 
     def partition_count(self, topic: str) -> int | None:
-        """How many partitions a topic has; None while the client does not know it or has not started."""
+        """A topic's number of partitions; None if the client does not know it or has not started."""
         try:
             known = self._ensure_producer().client.cluster.partitions_for_topic(topic)
         except NotReady:
@@ -44,7 +44,7 @@ class Producer(driver.Producer):
 
 
 class IdempotentProducer(Producer):
-    """Faust asks for idempotence only in transactions."""
+    """Idempotent outside of transactions too, where Faust does not request it."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
         return {"acks": "all", "enable_idempotence": True}

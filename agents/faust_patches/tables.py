@@ -14,7 +14,7 @@ _partitioner = DefaultPartitioner()
 
 
 class DurableTable(Table):
-    """A table of bytes (see ``KeyValueStore``) whose writes can be awaited, and whose values never go back."""
+    """A ``KeyValueStore`` on a Faust table: writes can be awaited, and recovery keeps the greatest version."""
 
     _writes: list[Awaitable[Any]]
 
@@ -27,23 +27,23 @@ class DurableTable(Table):
         self[key] = with_version(run_id, progress, value)
 
     async def flush(self) -> None:
-        """See ``KeyValueStore``. Faust's own flush before a commit gives up early."""
+        """See ``KeyValueStore``. Faust's own flush before a commit can give up early."""
         writes, self._writes = self.__dict__.get("_writes", []), []
         for write in writes:
             await write
 
     def partition_for_key(self, key: bytes) -> int:
-        """The key's partition, by the producer's own rule.
+        """The key's partition, computed like the producer does.
 
-        Faust asks the producer for it without waiting, and its client may not know the topic at that moment: of two
-        requests for metadata the older can be answered last.
+        Faust asks the producer without waiting, and its client may not know the topic at that moment (see
+        ``Producer.send``).
         """
         partitions = list(range(self.partitions))
         partition: int = _partitioner(key, partitions, partitions)
         return partition
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
-        """Recover from part of the changelog: of each key the value with the greatest version."""
+        """Apply part of the changelog during recovery: the greatest version of each key."""
         events = list(batch)
         values = newest(self.data, [(event.key, event.value) for event in events])
         for event in events:
@@ -51,7 +51,7 @@ class DurableTable(Table):
         super().apply_changelog_batch(events)
 
     def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
-        """Write to the changelog, and keep the future of its delivery."""
+        """Write to the changelog, and keep the future of the delivery for ``flush``."""
         write = super().send_changelog(*args, **kwargs)
         self.__dict__.setdefault("_writes", []).append(write)
         return write

@@ -1,6 +1,6 @@
-"""Towards Apache Kafka. Faust finds the transport of a broker's URL by its scheme, in ``faust.transports``.
+"""Transport for Apache Kafka. Faust finds a transport by the scheme of the broker's URL.
 
-The entry points are in ``pyproject.toml``; see ``agents.faust_patches.embedded`` for the other one.
+The entry points (group ``faust.transports``) are in ``pyproject.toml``. ``embedded`` has the other transport.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from agents.faust_patches.consumer import Consumer
 from agents.faust_patches.producer import IdempotentProducer
 
 SCHEME = "f1stream"
-"""Of URLs of Kafka brokers."""
+"""URL scheme of Apache Kafka brokers."""
 
 
 class Transport(driver.Transport):
-    """Idempotent producers, and our consumer."""
+    """Uses ``IdempotentProducer`` and our ``Consumer``."""
 
     Producer = IdempotentProducer
     Consumer = Consumer

@@ -1,16 +1,16 @@
-# What there is, and how it hangs together. Every F1STREAM_* here is a setting (f1stream/settings.py).
+# All modules and how they are connected. Every F1STREAM_* here is a setting (f1stream/settings.py).
 
 locals {
   home         = "/var/lib/f1stream"
   ports        = { race = 6066, archive = 6067, schedule = 6068, web = 8000 }
-  live_port    = 6069 # the live client's metrics, in the scheduler's task while there is a session
+  live_port    = 6069 # the live client's metrics, in the scheduler's task during a session
   broker_ports = distinct([for address in split(",", var.broker) : tonumber(split(":", address)[1])])
 
   settings = {
     HOME                           = local.home
     F1STREAM_HOME                  = local.home
     F1STREAM_LOG_FORMAT            = "json"
-    F1STREAM_WEB_HOST              = "0.0.0.0" # within the task; who may reach it is for the security groups
+    F1STREAM_WEB_HOST              = "0.0.0.0" # within the task; security groups limit access
     F1STREAM_BROKER                = var.broker
     F1STREAM_BROKER_SECURITY       = "SASL_SSL"
     F1STREAM_BROKER_SASL_MECHANISM = var.broker_sasl_mechanism
@@ -29,8 +29,8 @@ locals {
     }
   }
 
-  # What each process has of its own. Workers are replaced one by one, of the scheduler the old one is stopped first, and pages
-  # may be more for a while.
+  # Settings of each process. Workers are replaced one by one; the old scheduler stops before the new one starts; during a
+  # deployment there may be more page servers than usual.
   processes = {
     race = {
       environment = { F1STREAM_RACE_PORT = tostring(local.ports.race) }
@@ -48,8 +48,8 @@ locals {
     web = {
       environment = {
         F1STREAM_WEB_PORT  = tostring(local.ports.web)
-        F1STREAM_WEB_HOSTS = join(",", concat(var.page_names, ["web.${var.name}.internal"])) # the latter is Prometheus's
-        # The load balancer says who asks, and that it was over TLS; nobody else reaches the tasks.
+        F1STREAM_WEB_HOSTS = join(",", concat(var.page_names, ["web.${var.name}.internal"])) # the latter for Prometheus
+        # The load balancer sets the client's address and scheme; nothing else reaches the tasks.
         F1STREAM_WEB_TRUSTED_PROXIES = var.vpc_cidr
       }
       secrets = {}

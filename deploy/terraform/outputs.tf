@@ -1,10 +1,10 @@
 output "page" {
-  description = "Where the page's name is to point to (CNAME)."
+  description = "Target of the CNAME of the page's name."
   value       = module.balancer.address
 }
 
 output "registry" {
-  description = "Where images are pushed to."
+  description = "URL to push images to."
   value       = module.registry.url
 }
 
@@ -19,12 +19,12 @@ output "secrets" {
 }
 
 output "nat_addresses" {
-  description = "Public addresses from which brokers and Snowflake are reached."
+  description = "Public addresses of connections to brokers and Snowflake."
   value       = module.network.nat_addresses
 }
 
 output "network" {
-  description = "For peering with the brokers' network: this one, its private route tables, and the services' groups."
+  description = "For peering with the brokers' network: this network, its private route tables, and the services' security groups."
   value = {
     vpc_id          = module.network.vpc_id
     route_tables    = module.network.private_route_tables
@@ -33,7 +33,7 @@ output "network" {
 }
 
 output "metrics" {
-  description = "Where a Prometheus in this network finds the processes, and the group it has to be in."
+  description = "Addresses of the processes for a Prometheus in this network, and the security group that it needs."
   value = {
     targets = merge(
       { for name, port in local.ports : name => "${name}.${module.cluster.namespace}:${port}" },
@@ -44,7 +44,7 @@ output "metrics" {
 }
 
 output "log_groups" {
-  description = "Logs of each process."
+  description = "Log group of each process."
   value       = { for name, service in module.service : name => service.log_group }
 }
 

@@ -1,5 +1,5 @@
-# Neither provider is told a secret here: AWS takes its usual environment, Snowflake SNOWFLAKE_USER, SNOWFLAKE_AUTHENTICATOR and
-# SNOWFLAKE_PRIVATE_KEY.
+# No secrets here: the AWS provider reads its usual environment variables, Snowflake's reads SNOWFLAKE_USER,
+# SNOWFLAKE_AUTHENTICATOR and SNOWFLAKE_PRIVATE_KEY.
 
 provider "aws" {
   region = var.region

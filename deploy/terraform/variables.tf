@@ -1,5 +1,5 @@
 variable "name" {
-  description = "Name of the environment; everything is called by it."
+  description = "Name of the environment, and prefix of all resource names."
   type        = string
 
   validation {
@@ -9,17 +9,17 @@ variable "name" {
 }
 
 variable "region" {
-  description = "Region of AWS; Snowflake's account should be in the same."
+  description = "AWS region; Snowflake's account should be in the same one."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "A region is written as us-east-1."
+    error_message = "Give a region such as us-east-1."
   }
 }
 
 variable "vpc_cidr" {
-  description = "Addresses of the network; not those of a network it is to be peered with."
+  description = "Address range of the network; must not overlap with a network that it is peered with."
   type        = string
   default     = "10.64.0.0/20"
 
@@ -30,17 +30,17 @@ variable "vpc_cidr" {
 }
 
 variable "zones" {
-  description = "Availability zones that are used, as us-east-1a: two or three."
+  description = "Availability zones, such as us-east-1a: two or three."
   type        = list(string)
 
   validation {
     condition     = contains([2, 3], length(distinct(var.zones)))
-    error_message = "The load balancer needs 2 zones; more than 3 are of no use."
+    error_message = "The load balancer needs 2 zones; more than 3 have no benefit."
   }
 }
 
 variable "nat_gateways" {
-  description = "NAT gateways: 1, or as many as zones, so that the loss of one zone does not cut off the others."
+  description = "NAT gateways: 1, or one per zone, so that the loss of one zone does not disconnect the others."
   type        = number
   default     = 1
 
@@ -51,7 +51,7 @@ variable "nat_gateways" {
 }
 
 variable "allowed_cidrs" {
-  description = "Who may open the page. There is no default: to open it to everybody one has to say so."
+  description = "Networks that may open the page. No default: opening it to everybody must be explicit."
   type        = list(string)
 
   validation {
@@ -61,7 +61,7 @@ variable "allowed_cidrs" {
 }
 
 variable "certificate_arn" {
-  description = "Certificate (ACM, same region) of the page's name."
+  description = "Certificate (ACM, same region) for the page's names."
   type        = string
 
   validation {
@@ -71,7 +71,7 @@ variable "certificate_arn" {
 }
 
 variable "page_names" {
-  description = "Names of the page, as in the certificate: it answers for these only."
+  description = "Names of the page, as in the certificate; requests for other names are rejected."
   type        = list(string)
 
   validation {
@@ -81,7 +81,7 @@ variable "page_names" {
 }
 
 variable "access_logs_bucket" {
-  description = "Bucket for the load balancer's access logs; empty: none are written."
+  description = "Bucket for the load balancer's access logs; empty: no access logs."
   type        = string
   default     = ""
 
@@ -92,7 +92,7 @@ variable "access_logs_bucket" {
 }
 
 variable "deletion_protection" {
-  description = "Whether the load balancer is protected from being deleted."
+  description = "Whether the load balancer is protected from deletion."
   type        = bool
   default     = true
 
@@ -103,23 +103,23 @@ variable "deletion_protection" {
 }
 
 variable "image_tag" {
-  description = "Tag of the image that runs. Tags are never moved: a new image has a new one, such as its commit."
+  description = "Tag of the image to run. Tags are immutable: a new image needs a new one, such as its commit."
   type        = string
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag)) && var.image_tag != "latest"
-    error_message = "Give a tag that names one image, as a commit's hash; latest names none."
+    error_message = "Give the tag of one image, such as a commit's hash; latest is not allowed."
   }
 }
 
 variable "keep_images" {
-  description = "Images that the registry keeps: as far as one may go back."
+  description = "Number of images that the registry keeps for rollbacks."
   type        = number
   default     = 20
 
   validation {
     condition     = var.keep_images >= 2
-    error_message = "Keep 2 images at least: the one that runs and the one before."
+    error_message = "Keep at least 2 images: the running one and the previous one."
   }
 }
 
@@ -130,12 +130,12 @@ variable "container_user" {
 
   validation {
     condition     = var.container_user > 0
-    error_message = "Not root."
+    error_message = "Must not be root (0)."
   }
 }
 
 variable "running" {
-  description = "Whether the services' tasks run: false until secrets, topics, tables and an image are there."
+  description = "Whether the services' tasks run: false until secrets, topics, tables and an image exist."
   type        = bool
   default     = true
 
@@ -146,7 +146,7 @@ variable "running" {
 }
 
 variable "sizes" {
-  description = "Tasks of race, archive and web, and of each the processor units (1024 make a core) and memory in MiB; of schedule there is one."
+  description = "Number of tasks of race, archive and web (schedule has one), and their CPU units (1024 are one core) and memory in MiB."
   type = map(object({
     count  = number
     cpu    = number
@@ -166,12 +166,12 @@ variable "sizes" {
 
   validation {
     condition     = alltrue([for name, size in var.sizes : name == "schedule" ? size.count == 1 : size.count >= 2])
-    error_message = "Of schedule there is exactly 1 task; of the others at least 2, so that they can be replaced one by one."
+    error_message = "schedule needs exactly 1 task, the others at least 2, so that they can be replaced one by one."
   }
 }
 
 variable "log_retention_days" {
-  description = "Days for which logs are kept."
+  description = "Days that logs are kept."
   type        = number
   default     = 30
 
@@ -182,7 +182,7 @@ variable "log_retention_days" {
 }
 
 variable "broker" {
-  description = "Kafka's bootstrap addresses, as F1STREAM_BROKER: Confluent Cloud's, or MSK's for SASL/SCRAM (port 9096)."
+  description = "Kafka's bootstrap addresses, as in F1STREAM_BROKER: Confluent Cloud's, or MSK's for SASL/SCRAM (port 9096)."
   type        = string
 
   validation {
@@ -192,7 +192,7 @@ variable "broker" {
 }
 
 variable "broker_cidrs" {
-  description = "Addresses that brokers have; only these are let out to, at the brokers' ports: MSK's subnets, those of a PrivateLink, or 0.0.0.0/0 for a public cluster of Confluent Cloud, whose addresses are not fixed."
+  description = "Networks of the brokers; tasks may connect only to these, at the brokers' ports: MSK's subnets, those of a PrivateLink, or 0.0.0.0/0 for a public cluster of Confluent Cloud, whose addresses are not fixed."
   type        = list(string)
 
   validation {
@@ -202,7 +202,7 @@ variable "broker_cidrs" {
 }
 
 variable "broker_sasl_mechanism" {
-  description = "As F1STREAM_BROKER_SASL_MECHANISM: PLAIN for Confluent Cloud, SCRAM-SHA-512 for MSK. It is always over TLS."
+  description = "As in F1STREAM_BROKER_SASL_MECHANISM: PLAIN for Confluent Cloud, SCRAM-SHA-512 for MSK. Always over TLS."
   type        = string
   default     = "PLAIN"
 
@@ -213,7 +213,7 @@ variable "broker_sasl_mechanism" {
 }
 
 variable "broker_user" {
-  description = "User, or Confluent Cloud's API key; its password is secret broker-password."
+  description = "Kafka user, or Confluent Cloud's API key; its password is secret broker-password."
   type        = string
 
   validation {
@@ -223,7 +223,7 @@ variable "broker_user" {
 }
 
 variable "topic_partitions" {
-  description = "Partitions of every topic, as they were made."
+  description = "Number of partitions that every topic was created with."
   type        = number
   default     = 24
 
@@ -234,18 +234,18 @@ variable "topic_partitions" {
 }
 
 variable "topic_replication" {
-  description = "Copies of every topic."
+  description = "Replication factor of every topic."
   type        = number
   default     = 3
 
   validation {
     condition     = var.topic_replication >= 1
-    error_message = "At least 1; 3 on a cluster that may lose a broker."
+    error_message = "At least 1; 3 to tolerate the loss of a broker."
   }
 }
 
 variable "archive_flush_seconds" {
-  description = "Age of the oldest waiting row that makes a flush: 600 keeps Snowflake's warehouse asleep for most of the time."
+  description = "Age in seconds of the oldest buffered row that triggers a flush; with 600 Snowflake's warehouse is suspended most of the time."
   type        = number
   default     = 600
 
@@ -256,7 +256,7 @@ variable "archive_flush_seconds" {
 }
 
 variable "f1tv_token" {
-  description = "Whether the live client is given secret f1tv-token, which then must have a value."
+  description = "Whether the live client uses secret f1tv-token, which then needs a value."
   type        = bool
   default     = false
 
@@ -277,7 +277,7 @@ variable "snowflake_organization" {
 }
 
 variable "snowflake_account" {
-  description = "Account within it."
+  description = "Account within the organization."
   type        = string
 
   validation {
@@ -287,7 +287,7 @@ variable "snowflake_account" {
 }
 
 variable "snowflake_database" {
-  description = "Name of the database, as F1STREAM_SNOWFLAKE_DATABASE."
+  description = "Name of the database, as in F1STREAM_SNOWFLAKE_DATABASE."
   type        = string
   default     = "F1STREAM"
 
@@ -298,7 +298,7 @@ variable "snowflake_database" {
 }
 
 variable "snowflake_prefix" {
-  description = "What roles, warehouses and users begin with, where a second environment is in the same account: STAGING_."
+  description = "Prefix of roles, warehouses and users, such as STAGING_ for a second environment in the same account."
   type        = string
   default     = ""
 
@@ -320,7 +320,7 @@ variable "snowflake_warehouse_size" {
 }
 
 variable "snowflake_monthly_credits" {
-  description = "Credits a month after which the warehouses are suspended."
+  description = "Monthly credits after which the warehouses are suspended."
   type        = number
   default     = 60
 
@@ -342,7 +342,7 @@ variable "snowflake_retention_days" {
 }
 
 variable "snowflake_pull_request_schemas" {
-  description = "Whether TRANSFORMER may make schemas: true for staging, whose releases build in PREPROD and pull requests in PR_<number>, by a user that is made if it has a key; false for production."
+  description = "Whether TRANSFORMER may create schemas: true for staging, where releases build in PREPROD and pull requests in PR_<number>, with a user that is created if it has a key; false for production."
   type        = bool
   default     = false
 
@@ -353,7 +353,7 @@ variable "snowflake_pull_request_schemas" {
 }
 
 variable "snowflake_public_keys" {
-  description = "Public keys of the service users, without PEM's first and last line; *_next are the next ones while keys are replaced."
+  description = "Public keys of the service users, without PEM's first and last line; *_next are the new ones during a rotation."
   type = object({
     archive       = string
     archive_next  = optional(string, "")
@@ -370,6 +370,6 @@ variable "snowflake_public_keys" {
 
   validation {
     condition     = alltrue([for key in values(var.snowflake_public_keys) : !strcontains(key, "-----")])
-    error_message = "Leave PEM's first and last line away; and never give a private key."
+    error_message = "Omit PEM's first and last line, and never give a private key."
   }
 }

@@ -42,7 +42,7 @@ def topics() -> None:
 def dbt(context: typer.Context) -> None:
     """dbt on the project of the marts, with a profile made from the settings: build, test, docs generate, …"""
     from f1stream.embedded.running import embedded_warehouse
-    from f1stream.jobs.lock import one_at_a_time
+    from f1stream.lock import one_at_a_time
     from f1stream.marts.project import run_dbt
     from f1stream.settings import settings
 

@@ -1,1 +1,1 @@
-"""Scheduled work: Jolpica, then dbt, then a signal for readers; each run on record."""
+"""Scheduled jobs: load Jolpica, build the marts with dbt, publish them; each run is recorded."""

@@ -1,7 +1,7 @@
-"""When the season's sessions start: as the Jolpica API and the feed's own index of the season have it.
+"""When the season's sessions start, according to the Jolpica API and to the feed's own index of the season.
 
-A session is moved hours before it starts, and one of the two knows first. Which one is not known beforehand, so a
-session that they have at different times is looked for at both.
+A session can be moved hours before it starts, and either source may be updated first. A session for which they have
+different times is therefore tried at both.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ class PlannedSession:
     name: str
     """``Practice 1``, ``Race``."""
     starts: tuple[datetime, ...]
-    """Every time that a source has for it (UTC), ascending; at least one."""
+    """The times (UTC) that the sources have for it, ascending; at least one."""
 
     @property
     def title(self) -> str:
-        """What it is known by when it is moved: ``2026 Miami Grand Prix, Race``."""
+        """Its identity, which stays when the session is moved: ``2026 Miami Grand Prix, Race``."""
         return f"{self.starts[0]:%Y} {self.event}, {self.name}"
 
 
 def season(settings: Settings, events: Iterable[CalendarEvent], years: Iterable[int]) -> list[PlannedSession]:
-    """The sessions of ``years``: of ``events``, as Jolpica has them, and of the feed's index. By start."""
+    """The sessions of ``years``, from Jolpica's ``events`` and from the feed's index, by start."""
     listed: list[ListedSession] = []
     for year in years:
         try:
@@ -55,7 +55,7 @@ def season(settings: Settings, events: Iterable[CalendarEvent], years: Iterable[
 
 
 def merged(events: Iterable[CalendarEvent], listed: list[ListedSession]) -> list[PlannedSession]:
-    """Sessions of races with the times of both sources; those of the index alone where Jolpica has no race at all."""
+    """Jolpica's sessions with the times of both sources; if Jolpica has no race at all, the index's sessions."""
     planned = [
         PlannedSession(event.race.name, NAMES[key], _starts(event.race.name, NAMES[key], start, listed))
         for event in events

@@ -12,22 +12,22 @@ from f1stream.settings import Settings
 
 
 class LiveClient:
-    """One at a time. What the feed says is also recorded: a file a session, in ``F1STREAM_HOME/recordings``."""
+    """One live client at a time. It also records the feed: a file per session in ``F1STREAM_HOME/recordings``."""
 
     def __init__(self, settings: Settings) -> None:
         self.on = False
         self.error = ""
-        """Why it could not follow the last session; empty when it could."""
+        """Why the last session could not be followed; empty if it was."""
         self.start: datetime | None = None
-        """When the session that it followed last was to start (UTC)."""
+        """The planned start (UTC) of the last session that was followed."""
         self._settings = settings
         self._child = CommandRunner(settings, "live")
 
     def follow(self, session: Callable[[], datetime | None]) -> Ended:
-        """Follow the feed until it says that its session has ended, or no ``session`` is on any more.
+        """Follow the feed until its session has ended, or until ``session`` returns None.
 
-        ``session``: the start (UTC) of the one that is on, or is about to. A client that fails is started again, and
-        goes on with the same recording; so is one after a restart of ours.
+        ``session`` returns the start (UTC) of the session that is on or about to start. A client that fails is
+        restarted and appends to the same recording, also after a restart of the scheduler.
         """
         self.on = True
         try:
@@ -49,7 +49,7 @@ class LiveClient:
             self.on = False
 
     def stop(self) -> None:
-        """End it, as Ctrl-C would; from any thread."""
+        """End the client as Ctrl-C would; from any thread."""
         self._child.stopped.set()
 
 

@@ -1,4 +1,4 @@
-"""``OPS.JOB_RUNS``: every run of a job, when it began and ended, and what became of it."""
+"""``OPS.JOB_RUNS``: every run of a job, with its start, end, outcome and error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from f1stream.warehouse.connection import Warehouse
 
 LONGEST = timedelta(hours=12)
-"""No run is on for so long."""
+"""A run from another host that has not ended after this time is recorded as interrupted."""
 
 
 class Ended(StrEnum):
@@ -20,10 +20,10 @@ class Ended(StrEnum):
 
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
-    """All was done that could be; something that is due was not there yet, or could not be used."""
+    """Done as far as possible: something that is due is not published yet, or could not be used."""
     FAILED = "failed"
     INTERRUPTED = "interrupted"
-    """Its process died in it."""
+    """Its process died during the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class JobRuns:
     warehouse: Warehouse
 
     def begin(self, job: str, attempt: int) -> str:
-        """Note that a run begins; returns its id. Call it with the lock held: no other run of this host can be on.
+        """Record that a run begins; returns its id. Call it with the lock held.
 
-        A container's host is a new one each time, and on another one a run by hand may be on: what began elsewhere
-        is taken for interrupted when it is old.
+        The lock excludes other runs of this host: an unfinished run of this host was interrupted. Each container is
+        a new host, and a run by hand may be active on another one: theirs count as interrupted when they are old.
         """
         host, now, run_id = socket.gethostname(), _text(datetime.now(UTC)), uuid.uuid4().hex
         self.warehouse.execute(
@@ -52,7 +52,7 @@ class JobRuns:
         return run_id
 
     def end(self, run_id: str, ended: Ended, rows: int, error: str | None) -> None:
-        """Note how it ended. ``rows`` is how many came or changed."""
+        """Record how a run ended. ``rows`` is the number of new, changed and removed rows."""
         self.warehouse.execute(
             "update OPS.JOB_RUNS set ended_at = cast(? as timestamp_ntz), outcome = ?, row_count = cast(? as int),"
             " error = ? where run_id = ?",

@@ -1,8 +1,13 @@
-"""APScheduler, kept in a file: jobs survive a restart, never run two at once, and are tried until they succeed."""
+"""When jobs run: APScheduler with its schedule in a file.
+
+Jobs survive a restart, never run two at once, and are retried until they succeed. The file refers to this module's
+``_run``, to ``sessions._follow`` and ``_publish``, and to the triggers in ``times`` by name: they keep their names.
+"""
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +16,20 @@ from pathlib import Path
 from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.job import Job as Due
+from apscheduler.job import Job as StoredJob
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.schedulers.base import STATE_RUNNING
 from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import URL
 
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.jobs import times
 from f1stream.jobs.calendar import PlannedSession
-from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.sessions import INTERRUPTED, LIVE, REPUBLISH, SessionJobs
 from f1stream.jobs.times import FAR_FUTURE, AtSessions, OnRaceDays
 from f1stream.jobs.work import JOBS, JobResult, run_job
+from f1stream.lock import Busy
 from f1stream.settings import Settings
 from f1stream.warehouse.errors import WarehouseError
 
@@ -34,11 +38,12 @@ logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 CRON = {"season": "0 0 */2 * *", "weekly": "0 4 * * mon"}
 RETRY = "again"
-"""The next attempt at what was not complete. There is one: a run does what a lesser one left undone."""
-MAX_WAIT_S = 30.0
-"""So often the wall clock is looked at: a job that came due while the machine slept runs within this time."""
+"""Stored id of the next attempt at an incomplete run. There is only one: a larger job covers a smaller one."""
 GUARD = "guard:"
-"""Before the name of a job that is due, queued or running: what is found at a start was interrupted."""
+"""Prefix of the stored id of a job that is queued or running. One that is found at a start was interrupted."""
+MAX_WAIT_S = 30.0
+"""Seconds between two checks of the wall clock. APScheduler waits on a clock that stops while the machine sleeps: a
+job that came due in the meantime starts within this time."""
 
 
 @dataclass(slots=True)
@@ -51,25 +56,30 @@ class LastRun:
 
 
 class JobScheduler:
-    """The one of this process. Jobs run one after the other, in a thread of their own."""
+    """The scheduler of this process. Jobs run one after the other, in one thread."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         settings.folder()
         self.last: dict[str, LastRun] = {}
         self.counts: dict[tuple[str, str], int] = {}
-        """Runs by job and how they ended."""
-        self._scheduler = _Scheduler(
+        """Number of runs, by job and how they ended."""
+        self._stopped = threading.Event()
+        self._scheduler = BackgroundScheduler(
             jobstores={"default": SQLAlchemyJobStore(url=URL.create("sqlite", database=str(file_of(settings))))},
-            executors={"default": _Guarded(self), LIVE: ThreadPoolExecutor(1), REPUBLISH: ThreadPoolExecutor(1)},
+            executors={
+                "default": _GuardedExecutor(self),
+                LIVE: ThreadPoolExecutor(1),
+                REPUBLISH: ThreadPoolExecutor(1),
+            },
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
             timezone=UTC,
         )
         self.sessions = SessionJobs(settings, self._scheduler, self._note)
 
     def start(self) -> None:
-        """Begin: what came due meanwhile is run once, what had failed or was interrupted is tried again."""
-        global _here  # noqa: PLW0603 - jobs on file are a function's name and arguments; it finds us there
+        """Start: what came due in the meantime runs once, what failed or was interrupted is retried now."""
+        global _here  # noqa: PLW0603 - stored jobs are a function's name and arguments; the function finds us here
         _here = self
         self._scheduler.start(paused=True)
         now = datetime.now(UTC)
@@ -88,16 +98,25 @@ class JobScheduler:
             self._put("first", "date", run_date=now)
         self.sessions.start()
         self._scheduler.resume()
+        threading.Thread(target=self._watch_clock, name="scheduler-clock", daemon=True).start()
+
+    def _watch_clock(self) -> None:
+        while not self._stopped.wait(MAX_WAIT_S):
+            self._scheduler.wakeup()
 
     def stop(self) -> None:
-        """Start nothing more; a run that is on is not waited for, and what is done of a session is ended."""
+        """Start no more jobs. A running job is not waited for; a live client or republication is ended."""
+        self._stopped.set()
         self.sessions.stop()
+        # shutdown alone checks for due jobs once more, cannot run them, and removes them from the file
+        self._scheduler.pause()
+        self._scheduler.remove_jobstore("default")
         self._scheduler.shutdown(wait=False)
 
     @property
     def alive(self) -> bool:
-        """Whether jobs are still started when they are due."""
-        thread = self._scheduler._thread
+        """Whether due jobs are still started."""
+        thread = self._scheduler._thread  # APScheduler has no public check: ``running`` stays True when it died
         return bool(self._scheduler.running and thread is not None and thread.is_alive())
 
     def next_runs(self) -> dict[str, datetime]:
@@ -110,12 +129,12 @@ class JobScheduler:
         return found
 
     def running(self) -> list[str]:
-        """Jobs that run, or wait for the one that does."""
+        """Jobs that run or are queued."""
         runs = [due.args[0] for due in self._scheduler.get_jobs() if due.id.startswith(GUARD)]
         return [*runs, *([LIVE] if self.sessions.live.on else [])]
 
     def failing(self) -> dict[str, str]:
-        """Jobs whose last run was not complete, and why; from the file, so that a restart does not hide them."""
+        """Jobs whose last run was not complete, with the error; from the file, so a restart keeps them."""
         failing = {
             due.args[0]: due.args[2]
             for due in self._scheduler.get_jobs()
@@ -123,34 +142,33 @@ class JobScheduler:
         }
         return failing | self.sessions.failing()
 
-    def guard(self, due: Due) -> None:
-        """Note on file that a run begins, before APScheduler takes it off."""
+    def guard(self, due: StoredJob) -> None:
+        """Store that a run begins, before APScheduler removes its job from the file."""
         self._put(GUARD + due.args[0], "date", due.args, run_date=datetime.now(UTC) + FAR_FUTURE)
 
     def run(self, name: str, attempt: int, *, build_pending: bool) -> None:
-        """One run of a job, and what follows from it for the times of the next ones."""
+        """Run a job, then schedule what follows from its result."""
         began = time.monotonic()
         try:
-            done = run_job(JOBS[name], self.settings, attempt, build_pending=build_pending)
+            result = run_job(JOBS[name], self.settings, attempt, build_pending=build_pending)
         except (WarehouseError, WarehouseFailed, Busy) as error:
-            done = JobResult(Ended.FAILED, errors=[str(error)], build_pending=build_pending)
-        except Exception as error:  # whatever it is, it must be seen and tried again
+            result = JobResult(Ended.FAILED, errors=[str(error)], build_pending=build_pending)
+        except Exception as error:  # any failure is shown and retried
             log.exception("job %s failed", name)
-            done = JobResult(Ended.FAILED, errors=[f"{type(error).__name__}: {error}"], build_pending=build_pending)
-        last = self._note(name, done.ended, began)
-        if done.sessions is not None:
-            self._follow(done.sessions)
-        if done.ended is not Ended.COMPLETE:
-            at = last.at + times.pause(attempt, failed=done.ended is Ended.FAILED)
-            self._schedule_retry(
-                name, attempt + 1, done.error or str(done.ended), build_pending=done.build_pending, at=at
-            )
+            result = JobResult(Ended.FAILED, errors=[f"{type(error).__name__}: {error}"], build_pending=build_pending)
+        last = self._note(name, result.ended, began)
+        if result.sessions is not None:
+            self._follow(result.sessions)
+        if result.ended is not Ended.COMPLETE:
+            at = last.at + times.pause(attempt, failed=result.ended is Ended.FAILED)
+            error_text = result.error or str(result.ended)
+            self._schedule_retry(name, attempt + 1, error_text, build_pending=result.build_pending, at=at)
         elif self._replaces_retry(name):
             self._forget(RETRY)
         self._forget(GUARD + name)
-        level = logging.INFO if done.ended is Ended.COMPLETE else logging.WARNING
-        said = " ".join(done.sentences + done.errors)
-        log.log(level, "%s, attempt %d: %s in %.0f s. %s", name, attempt, done.ended, last.seconds, said)
+        level = logging.INFO if result.ended is Ended.COMPLETE else logging.WARNING
+        text = " ".join(result.sentences + result.errors)
+        log.log(level, "%s, attempt %d: %s in %.0f s. %s", name, attempt, result.ended, last.seconds, text)
 
     def _note(self, name: str, ended: Ended, began: float) -> LastRun:
         last = self.last[name] = LastRun(ended, datetime.now(UTC), time.monotonic() - began)
@@ -158,11 +176,11 @@ class JobScheduler:
         return last
 
     def _follow(self, planned: list[PlannedSession], since: datetime | None = None) -> None:
-        """Place what depends on the calendar. What was attended to before stays so."""
+        """Reschedule the jobs that depend on the calendar. Sessions that are done stay done."""
         starts = [each.starts[-1] for each in planned]
         known = self._scheduler.get_job("session")
-        attended = since or (known.trigger.since if known else datetime.now(UTC))
-        self._put("session", AtSessions(starts, attended))
+        done_until = since or (known.trigger.since if known else datetime.now(UTC))
+        self._put("session", AtSessions(starts, done_until))
         self._put("calendar", OnRaceDays([start for each in planned for start in each.starts]))
         self.sessions.place(planned)
 
@@ -184,27 +202,18 @@ class JobScheduler:
             due.remove()
 
 
-class _Scheduler(BackgroundScheduler):  # type: ignore[misc]
-    """APScheduler's own looks for due jobs once more while it stops, and takes them off the file without a run.
+class _GuardedExecutor(ThreadPoolExecutor):  # type: ignore[misc]
+    """One thread. It stores each run before it accepts it: APScheduler counts an accepted job as done.
 
-    It also waits until the next job is due by a clock that stands still while the machine sleeps.
+    A listener would be too late: it is called after the job was removed from the file, and a process killed in
+    between would lose the run. ``_do_submit_job`` is what APScheduler documents for executors to define.
     """
-
-    def _process_jobs(self) -> float | None:
-        if self.state != STATE_RUNNING:
-            return None
-        wait: float | None = super()._process_jobs()
-        return MAX_WAIT_S if wait is None else min(wait, MAX_WAIT_S)
-
-
-class _Guarded(ThreadPoolExecutor):  # type: ignore[misc]
-    """One thread. What it is given is noted first: APScheduler counts a job as done when it is handed over."""
 
     def __init__(self, scheduler: JobScheduler) -> None:
         super().__init__(1)
         self._jobs = scheduler
 
-    def _do_submit_job(self, job: Due, run_times: list[datetime]) -> None:
+    def _do_submit_job(self, job: StoredJob, run_times: list[datetime]) -> None:
         self._jobs.guard(job)
         super()._do_submit_job(job, run_times)
 
@@ -218,12 +227,12 @@ def _run(name: str, attempt: int, _error: str, build_pending: bool) -> None:
 
 
 def file_of(settings: Settings) -> Path:
-    """Where it is kept when jobs are due."""
+    """The file of the schedule."""
     return settings.schedule_file or settings.home / "schedule.sqlite"
 
 
 def on_file(settings: Settings) -> tuple[dict[str, datetime], dict[str, str]]:
-    """When each job runs next (UTC), and which have to be tried again and why; whether or not a scheduler runs."""
+    """When each job runs next (UTC), and the errors of those to be retried; whether or not a scheduler runs."""
     if not file_of(settings).is_file():
         return {}, {}
     scheduler = JobScheduler(settings)

@@ -1,4 +1,4 @@
-"""``f1stream schedule``: the scheduler, with its health and metrics, until it is told to stop."""
+"""``f1stream schedule``: the scheduler with its health and metrics, until it is stopped."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from f1stream import logs
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs.scheduler import JobScheduler
+from f1stream.monitoring import monitoring_routes
 from f1stream.process_health import register_process_metrics
 from f1stream.settings import Settings
 from f1stream.sources.livetiming.connection.token import Tokens
 
 
 def health(jobs: JobScheduler) -> dict[str, Any]:
-    """What ``/health`` says. It is answered from this process and its file: the warehouse is left asleep."""
+    """The body of ``/health``, from this process and its file: a suspended Snowflake warehouse stays suspended."""
     failing = jobs.failing()
     return {
         "status": "dead" if not jobs.alive else "failing" if failing else "ok",
@@ -40,14 +41,14 @@ def health(jobs: JobScheduler) -> dict[str, Any]:
 
 
 class JobMetrics(Collector):
-    """The same for Prometheus."""
+    """The jobs' metrics, computed when Prometheus scrapes them."""
 
     def __init__(self, jobs: JobScheduler) -> None:
         self._jobs = jobs
         self._tokens = Tokens(jobs.settings)
 
     def collect(self) -> Iterator[Metric]:
-        """As Prometheus asks."""
+        """The metric families."""
         runs = CounterMetricFamily("f1stream_job_runs", "Runs of jobs, by how they ended.", labels=["job", "outcome"])
         for (name, outcome), count in self._jobs.counts.items():
             runs.add_metric([name, outcome], count)
@@ -57,7 +58,7 @@ class JobMetrics(Collector):
         for metric, text, values in (
             ("failing", "1 while a job's last run was not complete.",
              dict.fromkeys(last, 0.0) | dict.fromkeys(failing, 1.0)),
-            ("running", "1 while a job runs, or waits for the one that does.",
+            ("running", "1 while a job runs or is queued.",
              dict.fromkeys(last, 0.0) | dict.fromkeys(self._jobs.running(), 1.0)),
             ("last_end_timestamp_seconds", "When a job's last run ended.",
              {name: each.at.timestamp() for name, each in last.items()}),
@@ -69,7 +70,7 @@ class JobMetrics(Collector):
             for name, value in values.items():
                 gauge.add_metric([name], value)
             yield gauge
-        # The live client tells it as well, but runs only while there is a session: too late for a new token.
+        # The live client exports it too, but runs only during a session: too late to get a new token.
         yield GaugeMetricFamily(
             "f1stream_live_token_ends_seconds", "When the F1TV token ends (Unix s); 0 without one.",
             value=self._tokens.ends_s(),
@@ -77,20 +78,16 @@ class JobMetrics(Collector):
 
 
 def create_app(jobs: JobScheduler) -> web.Application:
-    """Its routes. A job that fails does not make the process ill: a restart would not mend it."""
+    """Health and metrics. A failing job leaves the process healthy: a restart would not fix it."""
     registry = CollectorRegistry()
     register_process_metrics(registry, healthy=lambda: jobs.alive)
     registry.register(JobMetrics(jobs))
 
-    async def answer_health(_: web.Request) -> web.Response:
-        return web.json_response(health(jobs), status=200 if jobs.alive else 503)
-
-    async def answer_metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    def check() -> tuple[bool, dict[str, Any]]:
+        return jobs.alive, health(jobs)
 
     app = web.Application()
-    app.add_routes([web.get(path, answer_health) for path in ("/health", "/alive")])
-    app.add_routes([web.get("/metrics", answer_metrics)])
+    app.add_routes(monitoring_routes(check, check, registry))
     return app
 
 
@@ -109,7 +106,7 @@ async def _serve(settings: Settings, jobs: JobScheduler) -> None:
 def schedule(settings: Settings) -> None:
     """Run until SIGTERM, Ctrl-C or a closed terminal, then end the process at once.
 
-    A run that is on is not waited for: what it landed is whole, and it is tried again at the next start.
+    A running job is not waited for: what it has landed is consistent, and it is retried at the next start.
     """
     logs.configure("schedule", settings)
     with embedded_warehouse(settings):

@@ -1,4 +1,8 @@
-"""What is done at the times of sessions, beside the jobs: followed live, and published once more when it is whole."""
+"""Jobs at the times of sessions: follow a session live, and republish it completely after its end.
+
+``_follow`` and ``_publish`` are stored in the schedule's file by name, as are the ids ``live``, ``whole`` and
+``whole-owed:…``: they keep their names.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from apscheduler.job import Job as Due
+from apscheduler.job import Job as StoredJob
 from apscheduler.schedulers.base import BaseScheduler
 
 from f1stream.jobs import times
@@ -25,32 +29,34 @@ from f1stream.sources.fastf1.season_index import WEEKEND
 log = logging.getLogger(__name__)
 
 LIVE = "live"
-"""It follows a session for hours, and leaves nothing to be tried again."""
+"""Stored id, executor and metric label of the live client. It runs for hours and is not retried afterwards."""
 REPUBLISH = "whole"
-"""The session once more, as published after its end: with what the feed did not send or a loss cost. A new run."""
+"""Stored id, executor, metric label and child command of republishing. The session becomes a new run, with what the
+live feed did not send and what was lost on the way."""
 REPUBLISH_RETRY = "whole-owed"
-"""Before the title of a session whose publication is on, has to be tried again, or was given up."""
+"""Prefix of a stored id, before the session's title: its publication runs, has to be retried, or was given up."""
 ATTEMPTS = 10
-"""After so many a publication is given up, but not while the weekend lasts (``WEEKEND`` from its start): a session
-that was put off is published a day later. It is shown as failing until a later session is published, and tried again
-after a restart."""
+"""After this many attempts a publication is given up, but not before ``WEEKEND`` has passed since the session's
+start: a postponed session is published a day later. It is shown as failing until a later session is published, and
+retried after a restart."""
 INTERRUPTED = "The process ended in the run."
+"""The error of a run that is found unfinished at a start."""
 
 
 class SessionJobs:
-    """The two, each in a thread of its own. ``note``: told of each run's job, how it ended, and when it began."""
+    """Both jobs, each in its own thread. ``note`` is called with each run's job, outcome and start (monotonic s)."""
 
     def __init__(
         self, settings: Settings, scheduler: BaseScheduler, note: Callable[[str, Ended, float], object]
     ) -> None:
         self.live = LiveClient(settings)
-        self._whole = CommandRunner(settings, "whole")
+        self._republish = CommandRunner(settings, REPUBLISH)
         self._settings, self._scheduler, self._note = settings, scheduler, note
         self._placing = threading.Lock()
 
     def start(self) -> None:
-        """A session that is on is followed, and what is pending published, whatever the last process did of it."""
-        global _here  # noqa: PLW0603 - jobs on file are a function's name and arguments; it finds us there
+        """Follow the session that is on and retry pending publications, whatever the last process did of them."""
+        global _here  # noqa: PLW0603 - stored jobs are a function's name and arguments; the function finds us here
         _here = self
         for pending in self._pending():
             pending.modify(next_run_time=datetime.now(UTC))
@@ -61,41 +67,44 @@ class SessionJobs:
             self.place(planned, done)
 
     def stop(self) -> None:
-        """End what is on."""
+        """End what runs."""
         self.live.stop()
-        self._whole.stopped.set()
+        self._republish.stopped.set()
 
     def place(self, planned: list[PlannedSession], done: frozenset[str] = frozenset()) -> None:
-        """The calendar has these. What was attended to before stays so; ``done``: titles that were followed.
+        """Reschedule both jobs for a new calendar. Sessions that are done stay done; ``done`` are titles to add.
 
-        A session that sources have at several times is looked for at each, until it has been followed to its end. It
-        is published after the last of them.
+        A session for which the sources have several times is tried at each, until it has been followed to its end.
+        It is published after the last of them.
         """
         with self._placing:
-            live, whole = self._scheduler.get_job(LIVE), self._scheduler.get_job(REPUBLISH)
+            live, republish = self._scheduler.get_job(LIVE), self._scheduler.get_job(REPUBLISH)
             if not self._settings.schedule_live:
-                for due in [*filter(None, (live, whole)), *self._pending()]:
+                for due in [*filter(None, (live, republish)), *self._pending()]:
                     due.remove()
                 return
             now = datetime.now(UTC)
-            followed = live.trigger.since if live else now - LIVE_AT_MOST - LIVE_BEFORE
-            published = whole.trigger.since if whole else now
+            followed_until = live.trigger.since if live else now - LIVE_AT_MOST - LIVE_BEFORE
+            published_until = republish.trigger.since if republish else now
             titles = {each.title for each in planned}
             done = (done | (live.trigger.done if live else frozenset())) & titles
-            whole_done = (whole.trigger.done if whole else frozenset()) & titles
+            published = (republish.trigger.done if republish else frozenset()) & titles
             to_follow = [at for each in planned if each.title not in done for at in each.starts]
-            to_publish = [each.starts[-1] for each in planned if each.title not in whole_done]
+            to_publish = [each.starts[-1] for each in planned if each.title not in published]
             for id_, function, trigger in (
-                (LIVE, _follow, AtSessions(to_follow, followed, -LIVE_BEFORE, tuple(planned), done)),
-                (REPUBLISH, _publish, AtSessions(to_publish, published, REPUBLISH_AFTER, tuple(planned), whole_done)),
-            ):
+                (LIVE, _follow, AtSessions(to_follow, followed_until, -LIVE_BEFORE, tuple(planned), done)),
+                (
+                    REPUBLISH, _publish,
+                    AtSessions(to_publish, published_until, REPUBLISH_AFTER, tuple(planned), published),
+                ),
+            ):  # fmt: skip
                 self._scheduler.add_job(
                     function, trigger, [id_], id=id_, replace_existing=True, executor=id_,
-                    coalesce=id_ == LIVE,  # each session that came due in a sleep is published
+                    coalesce=id_ == LIVE,  # after a sleep, each session that came due is published
                 )  # fmt: skip
 
     def failing(self) -> dict[str, str]:
-        """What could not be done, and why; of sessions that are pending from the file, the latest."""
+        """Failed jobs with their error; of pending publications, from the file, that of the latest session."""
         errors = [pending.args[2] for pending in self._pending() if pending.args[1] > 1]
         failing = {LIVE: self.live.error, REPUBLISH: errors[-1] if errors else ""}
         return {name: error for name, error in failing.items() if error}
@@ -106,7 +115,7 @@ class SessionJobs:
             return
         began = time.monotonic()
         log.info("%s: following the live timing.", LIVE)
-        ended = self.live.follow(self._on)
+        ended = self.live.follow(self._current_start)
         self._note(LIVE, ended, began)
         level = logging.WARNING if self.live.error else logging.INFO
         log.log(level, "%s: %s. %s", LIVE, ended, self.live.error)
@@ -114,9 +123,9 @@ class SessionJobs:
             self._mark_done(LIVE, session)
 
     def publish(self, attempt: int = 1, start: datetime | None = None, event: str = "", name: str = "") -> None:
-        """Publish a session as it is published, by default the latest one that is neither published nor pending.
+        """Publish a session from its archive, by default the latest that is neither published nor pending.
 
-        ``start`` is when it was to start; its ``event`` and ``name`` find it when it was moved.
+        ``start`` is its planned start; ``event`` and ``name`` find it if it was moved.
         """
         due = self._scheduler.get_job(REPUBLISH)
         if start is None and due is not None:
@@ -128,16 +137,16 @@ class SessionJobs:
         began = time.monotonic()
         self._store_pending(attempt, INTERRUPTED, start, event, name, datetime.now(UTC) + FAR_FUTURE)
         named = ("--event", event, "--session", name) if name else ()
-        code = self._whole.run("whole", f"{start:%Y-%m-%dT%H:%M:%S}", *named)
-        if code is None:  # we are being stopped: it is tried again at the next start
+        code = self._republish.run(REPUBLISH, f"{start:%Y-%m-%dT%H:%M:%S}", *named)
+        if code is None:  # we are being stopped; retried at the next start
             return
-        said = self._whole.last_words()
+        text = self._republish.last_words()
         self._note(REPUBLISH, Ended.COMPLETE if code == 0 else Ended.FAILED, began)
-        log.log(logging.WARNING if code else logging.INFO, "%s, attempt %d: %s", REPUBLISH, attempt, said)
+        log.log(logging.WARNING if code else logging.INFO, "%s, attempt %d: %s", REPUBLISH, attempt, text)
         if code:
             given_up = attempt >= ATTEMPTS and datetime.now(UTC) >= start + WEEKEND
             pause = FAR_FUTURE if given_up else times.pause(attempt, failed=False)
-            self._store_pending(attempt + 1, said, start, event, name, datetime.now(UTC) + pause)
+            self._store_pending(attempt + 1, text, start, event, name, datetime.now(UTC) + pause)
             return
         for pending in self._pending():
             given_up = pending.next_run_time > datetime.now(UTC) + FAR_FUTURE / 2
@@ -147,8 +156,8 @@ class SessionJobs:
             if (session.event, session.name) == (event, name):
                 self._mark_done(REPUBLISH, session)
 
-    def _latest(self, due: Due) -> datetime | None:
-        """Of those that came due in a sleep of weeks only the latest, and its weekend's."""
+    def _latest(self, due: StoredJob) -> datetime | None:
+        """The start of the latest session to publish. After weeks of sleep only the last weekend's are published."""
         now, pending = datetime.now(UTC), {each.args[3] for each in self._pending()}
         newest = times.latest([each.starts[-1] for each in _planned(due)], REPUBLISH_AFTER, now)
         left = [at for at in due.trigger.starts if at not in pending and (at == newest or at + WEEKEND > now)]
@@ -160,12 +169,13 @@ class SessionJobs:
             replace_existing=True, executor=REPUBLISH, run_date=at,
         )  # fmt: skip
 
-    def _pending(self) -> list[Due]:
-        """By start."""
+    def _pending(self) -> list[StoredJob]:
+        """Publications that are not complete, by start."""
         pending = (due for due in self._scheduler.get_jobs() if due.id.startswith(REPUBLISH_RETRY))
         return sorted(pending, key=lambda due: due.args[3])
 
-    def _on(self) -> datetime | None:
+    def _current_start(self) -> datetime | None:
+        """The start of the session that is on; None if there is none."""
         due = self._scheduler.get_job(LIVE)
         return times.session_on(due.trigger.starts, datetime.now(UTC)) if due else None
 
@@ -174,7 +184,7 @@ class SessionJobs:
         return next((each for each in _planned(due) if each.name and start in each.starts), None) if due else None
 
     def _mark_done(self, job: str, session: PlannedSession) -> None:
-        """It has been followed to its end, or published: not again at another time that a source has for it."""
+        """Do not run the job for this session again, at none of the times that the sources have for it."""
         with self._placing:
             due = self._scheduler.get_job(job)
             if due is None:
@@ -184,8 +194,8 @@ class SessionJobs:
             due.reschedule(replace(due.trigger, starts=starts, done=done))
 
 
-def _planned(due: Due) -> list[PlannedSession]:
-    """What a job on file was placed with; before 2026-12 it had no names."""
+def _planned(due: StoredJob) -> list[PlannedSession]:
+    """The sessions of a stored job. Files from before 2026-12 have starts without names."""
     return list(due.trigger.sessions) or [PlannedSession("", "", (at,)) for at in due.trigger.starts]
 
 

@@ -1,4 +1,4 @@
-"""Asking the Jolpica API: page by page, no faster than it allows, and again when it could not answer."""
+"""The client of the Jolpica API: reads all pages of an answer within the rate limits, with retries."""
 
 from __future__ import annotations
 
@@ -8,42 +8,43 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import tenacity
 from pydantic import ValidationError
-from pyrate_limiter import Duration, Limiter, Rate, SingleBucketFactory, SQLiteBucket
+from pyrate_limiter import Limiter, Rate, SingleBucketFactory, SQLiteBucket
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from f1stream.errors import UserError
 from f1stream.jolpica.models import Page
+from f1stream.jolpica.rate_limit import rate_limits, shared_bucket
 from f1stream.jolpica.repair import Flaw, changed_shape, repaired
 from f1stream.jolpica.resources import Query, Row
-from f1stream.private_folder import private_folder
 from f1stream.settings import Settings
 
 PAGE_ROWS = 100
-"""The API's own limit; a greater one is cut to it."""
-A_SECOND = Rate(4, 1_250)
-"""The API allows 4 a second. A second is counted a quarter longer, because what leaves evenly does not arrive so."""
+"""Rows per page; the API reduces a greater limit to this one."""
 MAX_BODY_BYTES = 8_000_000
-KEPT_BODY_CHARACTERS = 64_000
+"""A longer body is an error and is retried."""
+QUARANTINED_BODY_CHARACTERS = 64_000
+"""A bad answer is stored cut to this length."""
 ATTEMPTS = 6
 ATTEMPTS_OFFLINE = 3
-"""Whether there is a network is soon known."""
+"""Attempts per page; fewer without a connection, since waiting does not help then."""
 LONGEST_RETRY_AFTER_S = 3_600.0
+"""A longer ``Retry-After`` is cut to this."""
 
 
 class Unreachable(UserError):
-    """The API did not answer, or not usably, however often it was asked; the text is one sentence for the user."""
+    """The API gave no usable answer after all attempts; the text is one sentence for the user."""
 
 
 @dataclass
 class BadAnswer(Exception):
-    """An answer that has not the shape it should have: for the quarantine."""
+    """An answer of unexpected shape, to be quarantined."""
 
     url: str
     reason: str
@@ -55,16 +56,16 @@ class BadAnswer(Exception):
 
 @dataclass
 class ApiAnswer:
-    """An answer with all its pages."""
+    """All pages of an answer."""
 
     rows: list[Row] = field(default_factory=list)
-    """In the API's order, without what could not be used."""
+    """In the API's order, without what is invalid."""
     flaws: list[Flaw] = field(default_factory=list)
-    """What could not be used."""
+    """The invalid values."""
     url: str = ""
     """The page of the first flaw."""
     body: str = ""
-    """Its first characters."""
+    """That page's first QUARANTINED_BODY_CHARACTERS."""
 
     @property
     def complete(self) -> bool:
@@ -73,7 +74,7 @@ class ApiAnswer:
 
 
 class _Retryable(Exception):
-    """Ask again; ``after_s`` as the API wishes."""
+    """A failed attempt; ``after_s`` is the API's own ``Retry-After``."""
 
     def __init__(self, reason: str, after_s: float | None = None, *, offline: bool = False) -> None:
         super().__init__(reason)
@@ -81,118 +82,105 @@ class _Retryable(Exception):
 
 
 class _InvalidJson(_Retryable):
-    """An answer that is no JSON: cut off, or a page of some proxy. Asked again first."""
+    """A body that is not JSON: truncated, or a proxy's page. It is retried before it is quarantined."""
 
     def __init__(self, bad: BadAnswer) -> None:
         super().__init__(bad.reason)
         self.bad = bad
 
 
-def rates(settings: Settings) -> tuple[Rate, ...]:
-    """What is asked at most: in a second, and in an hour (``jolpica_requests_per_hour``)."""
-    return A_SECOND, Rate(settings.jolpica_requests_per_hour, Duration.HOUR)
-
-
-def shared_bucket(home: Path, rates: tuple[Rate, ...]) -> SQLiteBucket:
-    """What was asked lately, in a file: every process of this user asks out of one allowance, restarts included."""
-    private_folder(home)
-    bucket: SQLiteBucket = SQLiteBucket.init_from_file(
-        list(rates), table="jolpica", db_path=str(home / "jolpica-requests.sqlite"), use_file_lock=True
-    )
-    bucket.leak(bucket.now())  # type: ignore[no-untyped-call]
-    return bucket
-
-
 class JolpicaClient:
-    """The API."""
+    """Reads answers of the API."""
 
     def __init__(self, settings: Settings, http: aiohttp.ClientSession, bucket: SQLiteBucket) -> None:
         self._base = settings.jolpica_url.rstrip("/")
         self._longest_pause_s = settings.jolpica_retry_seconds
         self._http = http
-        # Old requests are forgotten when the file is opened: the limiter's own thread would outlive this.
+        # ``shared_bucket`` drops old requests: the limiter's own thread for that would outlive this client.
         self._limiter = Limiter(SingleBucketFactory(bucket, schedule_leak=False))
         self._not_before = 0.0
         self.requests = 0
-        """How many were sent."""
+        """Number of requests sent."""
 
     async def rows(self, query: Query) -> list[Row]:
         """The rows of ``read``."""
         return (await self.read(query)).rows
 
     async def read(self, query: Query) -> ApiAnswer:
-        """An answer, all pages of it. Raises Unreachable, and BadAnswer for one of another shape."""
-        answered = ApiAnswer()
+        """Read all pages of an answer. Raises Unreachable, and BadAnswer for one of unexpected shape."""
+        answer = ApiAnswer()
         count = offset = 0
         total: int | None = None
         while total is None or offset < total:
             url = f"{self._base}/{query.path}.json?limit={PAGE_ROWS}&offset={offset}"
-            data, body = await self._answer(url)
+            data, body = await self._get(url)
             page, found = _page(query, url, data, body)
             count += len(found)
             if page.offset != offset or (total is not None and page.total != total):
                 reason = f"offset {page.offset} of {page.total} where offset {offset} of {total} was due"
                 raise BadAnswer(url, reason, body)
             total = page.total
-            _add(answered, query, found, url, body)
+            _add(answer, query, found, url, body)
             offset += page.limit
         if count != total:
             raise BadAnswer(url, f"{count} rows where total says {total}", body)
-        if answered.flaws and (why := changed_shape(answered.flaws, count, count - len(answered.rows))):
-            raise BadAnswer(answered.url, why, answered.body)
-        return answered
+        if answer.flaws and (why := changed_shape(answer.flaws, count, count - len(answer.rows))):
+            raise BadAnswer(answer.url, why, answer.body)
+        return answer
 
-    async def _answer(self, url: str) -> tuple[Any, str]:
+    async def _get(self, url: str) -> tuple[Any, str]:
+        """A page's JSON and its text, with retries."""
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception_type(_Retryable), stop=_enough, wait=self._pause, reraise=True
+            retry=tenacity.retry_if_exception_type(_Retryable), stop=_last_attempt, wait=self._pause, reraise=True
         )
         try:
             async for attempt in retrying:
                 with attempt:
-                    return await self._ask(url)
-        except _InvalidJson as garbled:
-            raise garbled.bad from None
-        except _Retryable as later:
+                    return await self._attempt(url)
+        except _InvalidJson as error:
+            raise error.bad from None
+        except _Retryable as error:
             raise Unreachable(
-                f"{url} gave no answer: {later}. Try again later, or set F1STREAM_JOLPICA_URL to a mirror."
+                f"{url} gave no answer: {error}. Try again later, or set F1STREAM_JOLPICA_URL to a mirror."
             ) from None
         raise AssertionError
 
     def _pause(self, state: tenacity.RetryCallState) -> float:
-        """As long as the API wishes, else longer every time; an API that is busy is left alone by all tasks."""
-        later = state.outcome.exception() if state.outcome else None
-        if isinstance(later, _Retryable) and later.after_s is not None:
-            return min(later.after_s, LONGEST_RETRY_AFTER_S)
+        """Seconds until the next attempt: the API's ``Retry-After``, else exponential backoff."""
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, _Retryable) and error.after_s is not None:
+            return error.after_s
         return tenacity.wait_exponential_jitter(multiplier=0.5, max=self._longest_pause_s, jitter=0.5)(state)
 
-    async def _ask(self, url: str) -> tuple[Any, str]:
+    async def _attempt(self, url: str) -> tuple[Any, str]:
+        """One request. A ``Retry-After`` pauses all tasks of this client."""
         while (wait := self._not_before - time.monotonic()) > 0:  # noqa: ASYNC110 - another answer may prolong it
             await asyncio.sleep(wait)
         await self._limiter.try_acquire_async("jolpica")
         self.requests += 1
         try:
-            async with self._http.get(url) as answer:
-                body = (await _read(answer.content)).decode(answer.get_encoding(), errors="replace")
-                status, headers = answer.status, answer.headers
+            async with self._http.get(url) as response:
+                body = (await _read(response.content)).decode(response.get_encoding(), errors="replace")
+                status, headers = response.status, response.headers
         except aiohttp.ClientConnectorError as error:
             raise _Retryable(f"no connection ({error.os_error or error})", offline=True) from None
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _Retryable(str(error) or "it took too long") from None
-        if status in {429, 503} or status >= 500 or status == 408:
+        if status in {408, 429} or status >= 500:
             after_s = _retry_after(headers.get("Retry-After"))
             if after_s is not None:
-                self._not_before = max(self._not_before, time.monotonic() + min(after_s, LONGEST_RETRY_AFTER_S))
+                self._not_before = max(self._not_before, time.monotonic() + after_s)
             raise _Retryable(f"HTTP {status}", after_s)
         if status != 200:
-            raise BadAnswer(url, f"HTTP {status}", body[:KEPT_BODY_CHARACTERS])
+            raise BadAnswer(url, f"HTTP {status}", body[:QUARANTINED_BODY_CHARACTERS])
         try:
-            return json.loads(body), body[:KEPT_BODY_CHARACTERS]
+            return json.loads(body), body[:QUARANTINED_BODY_CHARACTERS]
         except ValueError as error:
-            raise _InvalidJson(BadAnswer(url, f"no JSON: {error}", body[:KEPT_BODY_CHARACTERS])) from None
+            raise _InvalidJson(BadAnswer(url, f"no JSON: {error}", body[:QUARANTINED_BODY_CHARACTERS])) from None
 
 
 async def _read(stream: aiohttp.StreamReader) -> bytes:
-    """All of a body, as long as that is not too much."""
+    """Read a body of at most MAX_BODY_BYTES."""
     parts, size = [], 0
     async for part in stream.iter_any():
         size += len(part)
@@ -202,27 +190,22 @@ async def _read(stream: aiohttp.StreamReader) -> bytes:
     return b"".join(parts)
 
 
-def _enough(state: tenacity.RetryCallState) -> bool:
-    later = state.outcome.exception() if state.outcome else None
-    offline = isinstance(later, _Retryable) and later.offline
+def _last_attempt(state: tenacity.RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    offline = isinstance(error, _Retryable) and error.offline
     return state.attempt_number >= (ATTEMPTS_OFFLINE if offline else ATTEMPTS)
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds, from a header that has them or a date."""
-    if value is None:
-        return None
+    """Seconds until the time that a ``Retry-After`` header names; None without a valid one."""
     try:
-        return max(float(value), 0.0)
-    except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except ValueError:
+        return None if value is None else min(Retry().parse_retry_after(value), LONGEST_RETRY_AFTER_S)
+    except InvalidHeader:
         return None
 
 
 def _page(query: Query, url: str, data: Any, body: str) -> tuple[Page, list[Row]]:
+    """The frame of one page and its rows."""
     resource = query.resource
     try:
         page = Page.model_validate(data["MRData"])
@@ -235,26 +218,26 @@ def _page(query: Query, url: str, data: Any, body: str) -> tuple[Page, list[Row]
         raise BadAnswer(url, f"not the shape of {resource.name}: {type(error).__name__} {error}", body) from None
 
 
-def _add(answered: ApiAnswer, query: Query, found: list[Row], url: str, body: str) -> None:
-    """The rows of one page, without what cannot be used."""
+def _add(answer: ApiAnswer, query: Query, found: list[Row], url: str, body: str) -> None:
+    """Add the rows of one page, without what is invalid."""
     resource = query.resource
     for row in found:
         try:
             name = resource.identity(row)
         except (KeyError, TypeError):
-            name = f"row {len(answered.rows) + 1}"
+            name = f"row {len(answer.rows) + 1}"
         kept, flaws = repaired(resource.model, row, name)
-        if flaws and not answered.flaws:
-            answered.url, answered.body = url, body
-        answered.flaws += flaws
+        if flaws and not answer.flaws:
+            answer.url, answer.body = url, body
+        answer.flaws += flaws
         if kept is not None:
-            answered.rows.append(kept)
+            answer.rows.append(kept)
 
 
 @asynccontextmanager
-async def open_jolpica(settings: Settings, at_most: tuple[Rate, ...] | None = None) -> AsyncIterator[JolpicaClient]:
-    """The API, for as long as it is needed; ``at_most`` is asked of it, by default as the settings say."""
-    bucket = shared_bucket(settings.home, at_most or rates(settings))
+async def open_jolpica(settings: Settings, limits: tuple[Rate, ...] | None = None) -> AsyncIterator[JolpicaClient]:
+    """A client of the API; ``limits`` replace those of the settings."""
+    bucket = shared_bucket(settings.home, limits or rate_limits(settings))
     headers = {"User-Agent": f"f1stream/{version('f1stream')}", "Accept": "application/json"}
     timeout = aiohttp.ClientTimeout(total=settings.jolpica_timeout_seconds)
     try:

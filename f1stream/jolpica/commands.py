@@ -1,4 +1,4 @@
-"""What ``f1stream jolpica`` runs and prints: the season's facts into the warehouse."""
+"""What ``f1stream jolpica`` runs and prints: loads season data into the warehouse."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from datetime import timedelta
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.jobs.lock import one_at_a_time
 from f1stream.jolpica import plan
-from f1stream.jolpica.client import open_jolpica, rates, shared_bucket
+from f1stream.jolpica.client import open_jolpica
 from f1stream.jolpica.landing import Landing
+from f1stream.jolpica.rate_limit import rate_limits, shared_bucket
 from f1stream.jolpica.resources import Query
 from f1stream.jolpica.sync import Sync, SyncReport
+from f1stream.lock import one_at_a_time
 from f1stream.settings import settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
 
 
 def load(work: Callable[[Sync], Awaitable[SyncReport]]) -> None:
-    """Run a sync or a backfill and print its outcome. Exit code 1 if it is not complete."""
+    """Run a sync or a backfill and print its report. Exit code 1 if it is not complete."""
     with one_at_a_time(settings()), embedded_warehouse(settings()):
         warehouse = Warehouse(settings())
         list(create(warehouse, settings().snowflake_database))
         with _progress() as progress:
             outcome = asyncio.run(_with_api(warehouse, work, progress))
         warehouse.close()
-    for told in outcome.sentences():
-        print(told)  # noqa: T201
+    for sentence in outcome.sentences():
+        print(sentence)  # noqa: T201
     if not outcome.complete:
         raise SystemExit(1)
 
@@ -44,8 +45,8 @@ async def _with_api(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[Query | None, int], None]]:
-    """A bar in requests, with an estimate that knows the hourly limit."""
-    bucket, hourly = shared_bucket(settings().home, rates(settings())), settings().jolpica_requests_per_hour
+    """A progress bar in requests, whose estimate includes the hourly limit."""
+    bucket, hourly = shared_bucket(settings().home, rate_limits(settings())), settings().jolpica_requests_per_hour
     columns = (
         TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TextColumn("requests"),
         TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
@@ -53,7 +54,7 @@ def _progress() -> Iterator[Callable[[Query | None, int], None]]:
     with Progress(*columns) as bars:
         task = bars.add_task("Jolpica", total=0, left="")
 
-        def told(query: Query | None, more: int) -> None:
+        def update(query: Query | None, more: int) -> None:
             bar = bars.tasks[0]
             total, done = (bar.total or 0) + max(more, 0), bar.completed + max(-more, 0)
             bucket.leak(bucket.now())  # type: ignore[no-untyped-call]
@@ -62,6 +63,6 @@ def _progress() -> Iterator[Callable[[Query | None, int], None]]:
             bars.update(task, total=total, completed=done, left=about, description=str(query or bar.description))
 
         try:
-            yield told
+            yield update
         finally:
             bucket.close()  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
-"""Landing answers in the warehouse: one row per entity and round, as it is said now; what was said before is kept.
+"""Stores answers in the warehouse, one row per entity and round.
 
-``RAW.JOLPICA_<RESOURCE>`` holds what the API says, ``RAW.JOLPICA_HISTORY`` what it said before, and
-``OPS.JOLPICA_ANSWERS`` when each thing was asked for and what came. One answer is one transaction.
+``RAW.JOLPICA_<RESOURCE>`` holds the present content, ``RAW.JOLPICA_HISTORY`` all earlier contents, and
+``OPS.JOLPICA_ANSWERS`` the last answer to each query. One answer is one transaction.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from f1stream.jolpica.resources import RACES, Query, Row
 from f1stream.warehouse.connection import Warehouse
 
 LISTED_FLAWS = 50
-"""Values of one answer that are named in the quarantine; of more the first."""
+"""Invalid values of one answer that the quarantine lists; further ones are only counted."""
 
 
 class AnswerStatus(StrEnum):
-    """What became of a query."""
+    """How a query ended; the value is stored in ``OPS.JOLPICA_ANSWERS.OUTCOME``."""
 
     COMPLETE = "complete"
     EMPTY = "empty"
-    """Nothing came where something is due: to be asked for again."""
+    """No rows where some are due: the query is repeated."""
     QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, slots=True)
 class LastAnswer:
-    """How an ask ended, the last time."""
+    """The last answer to a query."""
 
     outcome: AnswerStatus
     answered_at: datetime
@@ -42,7 +42,7 @@ class LastAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RowChanges:
-    """What one answer changed, in rows."""
+    """The number of rows that one answer changed."""
 
     new: int = 0
     changed: int = 0
@@ -57,7 +57,7 @@ class RowChanges:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """An answer beside what was landed before, by entity."""
+    """The entities in which an answer differs from the stored rows."""
 
     new: list[str]
     changed: list[str]
@@ -65,7 +65,7 @@ class Difference:
 
 
 def difference(before: dict[str, str], now: dict[str, str]) -> Difference:
-    """Of content hashes by entity; ``before`` without what was gone already."""
+    """Compare content hashes by entity; ``before`` is without the entities that are already gone."""
     return Difference(
         [entity for entity in now if entity not in before],
         [entity for entity, content in now.items() if before.get(entity, content) != content],
@@ -74,13 +74,13 @@ def difference(before: dict[str, str], now: dict[str, str]) -> Difference:
 
 
 def content_hash(row: Row) -> str:
-    """The same for the same content, in whatever order its fields come."""
+    """A hash of the content that does not depend on the order of the fields."""
     canonical = json.dumps(row, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
 def by_entity(query: Query, rows: list[Row]) -> dict[str, Row]:
-    """Rows by what they are about. Who shared two cars in one race, as in the 1950s, is there twice: ``fangio#2``."""
+    """Rows by entity. A driver who shared two cars in one race, as in the 1950s, has two: ``fangio#2``."""
     seen: Counter[str] = Counter()
     entities = {}
     for row in rows:
@@ -91,13 +91,13 @@ def by_entity(query: Query, rows: list[Row]) -> dict[str, Row]:
 
 
 class Landing:
-    """The tables of Jolpica's answers. Not for several threads at once."""
+    """The tables of Jolpica's answers. Not thread-safe."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
 
     def answers(self) -> dict[Query, LastAnswer]:
-        """The last answer to everything ever asked for."""
+        """The last answer to every query ever made."""
         return {
             Query(row["season"], row["round"], row["resource"]): LastAnswer(
                 AnswerStatus(row["outcome"]), row["answered_at"].replace(tzinfo=UTC)
@@ -108,7 +108,7 @@ class Landing:
         }
 
     def races(self, season: int) -> list[tuple[Row, datetime]]:
-        """The calendar as landed: races, and since when (UTC) each is as it is."""
+        """The stored calendar: races, and the UTC time since which each has this content."""
         rows = self._warehouse.rows(
             f"select payload, first_seen from {RACES.table} where season = ? and gone_at is null",  # noqa: S608
             [season],
@@ -116,9 +116,10 @@ class Landing:
         return [(json.loads(row["payload"]), row["first_seen"].replace(tzinfo=UTC)) for row in rows]
 
     def land(self, query: Query, rows: list[Row], now: datetime, *, complete: bool = True) -> RowChanges:
-        """One answer that is not empty, all of it or nothing. Raises snowflake.connector.Error.
+        """Store an answer with rows, in one transaction. Raises snowflake.connector.Error.
 
-        Of one that is not ``complete`` rows are left out: what is not in it is not gone, and it is asked for again.
+        With ``complete=False`` invalid rows are missing: entities that it lacks are not marked gone, and the query is
+        repeated.
         """
         entities = by_entity(query, rows)
         hashes = {entity: content_hash(row) for entity, row in entities.items()}
@@ -157,7 +158,7 @@ class Landing:
                     " and entity in (select cast(value as varchar) from table(flatten(input => parse_json(?))))",
                     [*place, json.dumps(found.new + found.changed)],
                 )
-                told = [
+                rows_to_insert = [
                     {"entity": entity, "payload": entities[entity], "content_hash": hashes[entity]}
                     for entity in found.new + found.changed
                 ]
@@ -167,47 +168,47 @@ class Landing:
                     " select cast(? as int), cast(? as int), cast(value:entity as varchar), value:payload,"
                     " cast(value:content_hash as varchar), cast(? as timestamp_ntz), cast(? as timestamp_ntz)"
                     " from table(flatten(input => parse_json(?)))",
-                    [*place, at, at, json.dumps(told)],
+                    [*place, at, at, json.dumps(rows_to_insert)],
                 )
             execute(
                 f"update {table} set last_seen = cast(? as timestamp_ntz) where {here} and gone_at is null",  # noqa: S608
                 [at, *place],
             )
-            self._answered(
+            self._set_answer(
                 execute, query, AnswerStatus.COMPLETE if complete else AnswerStatus.QUARANTINED, len(rows), now
             )
             execute("commit")
         same = len(entities) - len(found.new) - len(found.changed)
         return RowChanges(len(found.new), len(found.changed), len(found.gone), same)
 
-    def nothing_came(self, query: Query, now: datetime, *, taken_for_true: bool) -> None:
-        """An empty answer. What was landed before stays."""
+    def record_empty(self, query: Query, now: datetime, *, final: bool) -> None:
+        """Record an answer without rows; a ``final`` one is not repeated. Stored rows stay."""
         with self._warehouse.transaction() as execute:
-            self._answered(execute, query, AnswerStatus.COMPLETE if taken_for_true else AnswerStatus.EMPTY, 0, now)
+            self._set_answer(execute, query, AnswerStatus.COMPLETE if final else AnswerStatus.EMPTY, 0, now)
             execute("commit")
 
     def quarantine(self, query: Query, bad: BadAnswer, now: datetime) -> None:
-        """An answer that cannot be landed, kept to be looked at. What was landed before stays."""
+        """Store an answer of unexpected shape for inspection. Stored rows stay."""
         with self._warehouse.transaction() as execute:
-            self._quarantined(execute, query, bad, now)
-            self._answered(execute, query, AnswerStatus.QUARANTINED, 0, now)
+            self._insert_quarantine(execute, query, bad, now)
+            self._set_answer(execute, query, AnswerStatus.QUARANTINED, 0, now)
             execute("commit")
 
-    def list_flaws(self, query: Query, answered: ApiAnswer, now: datetime) -> None:
-        """The values of an answer that could not be used, kept to be looked at; the answer is landed without them."""
-        reason = f"{len(answered.flaws)} values: {'; '.join(map(str, answered.flaws[:LISTED_FLAWS]))}"
+    def quarantine_flaws(self, query: Query, answer: ApiAnswer, now: datetime) -> None:
+        """Store the list of an answer's invalid values for inspection; ``land`` stores the answer without them."""
+        reason = f"{len(answer.flaws)} values: {'; '.join(map(str, answer.flaws[:LISTED_FLAWS]))}"
         with self._warehouse.transaction() as execute:
-            self._quarantined(execute, query, BadAnswer(answered.url, reason, answered.body), now)
+            self._insert_quarantine(execute, query, BadAnswer(answer.url, reason, answer.body), now)
             execute("commit")
 
-    def _quarantined(self, execute: Any, query: Query, bad: BadAnswer, now: datetime) -> None:
+    def _insert_quarantine(self, execute: Any, query: Query, bad: BadAnswer, now: datetime) -> None:
         execute(
             "insert into RAW.JOLPICA_QUARANTINE (resource, season, round, url, reason, body, seen_at)"
             " select ?, cast(? as int), cast(? as int), ?, ?, ?, cast(? as timestamp_ntz)",
             [query.name, query.season, query.round, bad.url, bad.reason, bad.body, _text(now)],
         )
 
-    def _answered(self, execute: Any, query: Query, outcome: AnswerStatus, rows: int, now: datetime) -> None:
+    def _set_answer(self, execute: Any, query: Query, outcome: AnswerStatus, rows: int, now: datetime) -> None:
         place = [query.name, query.season, query.round]
         execute(
             "delete from OPS.JOLPICA_ANSWERS where resource = ? and season = ? and round is not distinct from ?",

@@ -1,7 +1,7 @@
-"""What the Jolpica API answers, as far as we rely on it: every value is a string, and further fields are kept.
+"""The fields of the Jolpica API's answers that f1stream uses. Every value is a string; other fields are kept.
 
-The warehouse stores a row as the API sent it, without the values that these models refuse: the marts could not be
-built from them. A row needs what it is known by; everything else may be missing.
+The warehouse stores a row as sent, without the values that these models reject, because the marts could not be built
+from them. Fields that identify a row are required, all others may be missing.
 Source: the API's documentation and recorded answers from 1979 to 2026.
 """
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Degrees = Annotated[str, Field(pattern=r"^-?[0-9]{1,3}(\.[0-9]{1,15})?$")]
 """Latitude or longitude as text."""
 Whole = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
-"""A count, place or number of ms as text."""
+"""A count, position or number of ms as text."""
 Points = Annotated[str, Field(pattern=r"^[0-9]{1,4}(\.[0-9]{1,4})?$")]
 """Half points are given for shortened races: ``12.5``."""
 Identifier = Annotated[str, Field(min_length=1)]
@@ -23,11 +23,11 @@ _TIME = r"^([0-9]{1,3}:)?[0-9]?[0-9]:[0-9][0-9]\.[0-9]{1,9}$|^[0-9]{1,5}\.[0-9]{
 LapTime = Annotated[str, Field(pattern=_TIME)]
 """``1:23.456``, ``1:02:03.456`` or ``23.456``."""
 QualifyingTime = Annotated[str, Field(pattern=f"^$|{_TIME}")]
-"""Likewise; empty for a car without a time."""
+"""As LapTime; empty for a car without a time."""
 ClockTime = Annotated[
     str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?(Z|[+-][0-9][0-9]:[0-9][0-9])?$")
 ]
-"""``13:00:00Z``; of a pit stop the track's own time, without a zone."""
+"""``13:00:00Z``; pit stops have local time without a zone."""
 
 
 class _Row(BaseModel):
@@ -35,7 +35,7 @@ class _Row(BaseModel):
 
 
 class JolpicaPlace(_Row):
-    """Where a circuit is."""
+    """The location of a circuit."""
 
     locality: str
     country: str
@@ -52,7 +52,7 @@ class JolpicaCircuit(_Row):
 
 
 class JolpicaDriver(_Row):
-    """A row of ``drivers``. ``permanentNumber`` is today's, not the season's: a result has the race's own."""
+    """A row of ``drivers``. ``permanentNumber`` is the present one, not the season's; a result has the race's."""
 
     driver_id: Annotated[Identifier, Field(alias="driverId")]
     given_name: Annotated[str, Field(alias="givenName")]
@@ -72,14 +72,14 @@ class Constructor(_Row):
 
 
 class SessionStart(_Row):
-    """When a session starts (UTC); older seasons have no times."""
+    """The start of a session (UTC); older seasons have no times."""
 
     date: Date
     time: ClockTime | None = None
 
 
 class JolpicaRace(_Row):
-    """A row of ``races``: an event. Sessions that it does not have are left out."""
+    """A row of ``races``: an event. Sessions that it does not have are missing."""
 
     season: Whole
     round: Whole
@@ -97,7 +97,7 @@ class JolpicaRace(_Row):
 
 
 class RaceTime(_Row):
-    """The winner's time; of the others, their gap. On a lapped car the text is the gap modulo whole laps."""
+    """The winner's time, or the gap of another car. The text of a lapped car is its gap modulo whole laps."""
 
     millis: Whole | None = None
     time: str | None = None
@@ -118,7 +118,7 @@ class JolpicaFastestLap(_Row):
 
 
 class Result(_Row):
-    """A row of ``results`` and ``sprint``; ``positionText`` and ``status`` tell retirements, not ``position``."""
+    """A row of ``results`` and ``sprint``; retirements show in ``positionText`` and ``status`` only."""
 
     number: str | None = None
     position: Whole | None
@@ -165,7 +165,7 @@ class PitStop(_Row):
 
 
 class DriverStanding(_Row):
-    """A row of ``driverstandings``: a driver, with every team that they scored or drove for in the season."""
+    """A row of ``driverstandings``: a driver with all teams that they scored or drove for in the season."""
 
     position: Whole | None = None
     points: Points | None
@@ -184,7 +184,7 @@ class ConstructorStanding(_Row):
 
 
 class Status(_Row):
-    """A row of ``status``: how many cars of the season ended their races so."""
+    """A row of ``status``: the number of cars of the season with this finishing status."""
 
     status_id: Annotated[Identifier, Field(alias="statusId")]
     status: str
@@ -192,10 +192,10 @@ class Status(_Row):
 
 
 class Page(BaseModel):
-    """What every answer has around its rows."""
+    """The frame around the rows of every answer."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
     limit: Annotated[int, Field(ge=1)]
     offset: Annotated[int, Field(ge=0)]
     total: Annotated[int, Field(ge=0)]
-    """Rows in all, not races."""
+    """Number of rows, not of races."""

@@ -1,4 +1,4 @@
-"""What to ask for, and when: plain functions of the calendar, the clock and what was answered before."""
+"""Which queries are due: pure functions of the calendar, the clock and the last answers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from f1stream.jolpica.client import A_SECOND
 from f1stream.jolpica.landing import AnswerStatus, LastAnswer
 from f1stream.jolpica.models import JolpicaRace, SessionStart
+from f1stream.jolpica.rate_limit import PER_SECOND
 from f1stream.jolpica.resources import ALL, RACES, Query
 
 PUBLISHED_AFTER = timedelta(hours=4)
-"""After a session's start its results are due: the longest race takes three hours, the API about one."""
-EMPTY_IS_TRUE_AFTER = timedelta(days=14)
-"""What is empty so long after its session is empty: a race without pit stops, a season without lap times."""
+"""A session's results are due this long after its start: the longest race takes three hours, the API about one."""
+EMPTY_IS_FINAL_AFTER = timedelta(days=14)
+"""An answer that is still empty this long after it was due is final: some races have no pit stops or lap times."""
 LATEST_ROUNDS = 2
+"""The newest rounds whose queries every sync repeats."""
 SESSIONS = {
     "FirstPractice": "first_practice", "SecondPractice": "second_practice", "ThirdPractice": "third_practice",
     "SprintShootout": "sprint_shootout", "SprintQualifying": "sprint_qualifying", "Sprint": "sprint",
@@ -25,11 +26,11 @@ SESSIONS = {
 
 @dataclass(frozen=True, slots=True)
 class CalendarEvent:
-    """A race of the calendar."""
+    """A race weekend of the calendar."""
 
     race: JolpicaRace
     since: datetime
-    """Since when (UTC) the calendar says so."""
+    """Since when (UTC) the stored calendar has this content."""
 
     @property
     def season(self) -> int:
@@ -38,17 +39,17 @@ class CalendarEvent:
 
     @property
     def round(self) -> int:
-        """Today's number of it; they change."""
+        """The present round number; rounds are renumbered."""
         return int(self.race.round)
 
     def sessions(self) -> dict[str, datetime]:
-        """When each starts (UTC). Midday where the API has no time."""
+        """The start of each session (UTC); 12:00 where the API has no time."""
         starts = {name: getattr(self.race, field) for name, field in SESSIONS.items()}
         starts["Race"] = SessionStart(date=self.race.date, time=self.race.time)
         return {name: _starts(start) for name, start in starts.items() if start is not None}
 
     def due(self, query: Query) -> datetime | None:
-        """When there should be an answer (UTC); None if there is nothing of the kind."""
+        """When an answer is due (UTC); None if the season or weekend has no such resource."""
         if query.season < query.resource.since:
             return None
         session = self.sessions().get(query.resource.session)
@@ -63,26 +64,26 @@ def _starts(start: SessionStart) -> datetime:
 
 
 def of_season(season: int) -> list[Query]:
-    """What a season has once, besides its calendar."""
+    """The queries of a season, except that of its calendar."""
     return [Query(season, None, resource.name) for resource in ALL if not resource.of_round and resource is not RACES]
 
 
 def of_round(event: CalendarEvent) -> list[Query]:
-    """What is asked for of a race."""
+    """The queries of a race."""
     return [Query(event.season, event.round, resource.name) for resource in ALL if resource.of_round]
 
 
-def seasons_to_follow(today: date) -> list[int]:
-    """The running season; until March the last one too, which ended in December and may still be revised."""
+def active_seasons(today: date) -> list[int]:
+    """The current season; before March also the last one, which ended in December and may still be revised."""
     return [today.year - 1, today.year] if today.month < 3 else [today.year]
 
 
 def to_sync(
     events: Iterable[CalendarEvent], answers: Mapping[Query, LastAnswer], now: datetime, *, whole_season: bool = False
 ) -> list[Query]:
-    """What can have changed since it was asked for: new rounds, the last two, races that moved or were renumbered.
+    """The queries whose answers can have changed: new rounds, the latest two, races that moved or were renumbered.
 
-    ``whole_season`` asks for every round that was held: results are revised months later.
+    ``whole_season`` includes every round that was held: results are revised months later.
     """
     events = sorted(events, key=lambda event: event.sessions()["Race"])
     held = [event for event in events if event.sessions()["Race"] + PUBLISHED_AFTER <= now]
@@ -105,8 +106,8 @@ def to_sync(
     return queries
 
 
-def to_fill(events: Iterable[CalendarEvent], answers: Mapping[Query, LastAnswer], now: datetime) -> list[Query]:
-    """What was never answered, of races that were held."""
+def to_backfill(events: Iterable[CalendarEvent], answers: Mapping[Query, LastAnswer], now: datetime) -> list[Query]:
+    """The queries of held races that have no complete answer."""
     return [
         query
         for event in sorted(events, key=lambda event: event.sessions()["Race"])
@@ -116,17 +117,17 @@ def to_fill(events: Iterable[CalendarEvent], answers: Mapping[Query, LastAnswer]
 
 
 def is_complete(answers: Mapping[Query, LastAnswer], query: Query) -> bool:
-    """Whether it was answered, the last time it was asked for."""
+    """Whether the last answer to a query is complete."""
     answer = answers.get(query)
     return answer is not None and answer.outcome is AnswerStatus.COMPLETE
 
 
 def seconds_for(requests: int, asked_this_hour: int, hourly: int) -> float:
-    """How long so many requests take, given how many of the ``hourly`` ones are used already.
+    """Estimate how long ``requests`` take when ``asked_this_hour`` of the ``hourly`` limit are used.
 
-    The allowance is taken to return an hour after it was used up, which is the worst case.
+    Assumes the worst case, that the limit is free again an hour after it was used up.
     """
-    a_second = A_SECOND.limit / A_SECOND.interval * 1000
+    a_second = PER_SECOND.limit / PER_SECOND.interval * 1000
     at_once = max(hourly - asked_this_hour, 0)
     if requests <= at_once:
         return requests / a_second

@@ -1,7 +1,7 @@
-"""One bad value of an answer is left out and listed; the rest of the answer is used.
+"""Removes and lists the invalid values of an answer, so that the rest can be used.
 
-The API has no schema: a position is ``-``, a duration empty, a time negative. What a model refuses is removed from
-the row, so that it is null in the marts; where the row cannot be without it, the row is left out.
+The API has no schema: a position is ``-``, a duration empty, a time negative. A value that the model rejects is
+removed from its row and is null in the marts; a row without a required value is left out.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from pydantic import BaseModel, ValidationError
 
 Row = dict[str, Any]
 Path = tuple[int | str, ...]
-"""Names and indexes down to a value."""
+"""Field names and list indexes that lead to a value."""
 MOST_REMOVED = 50
-"""Of one row; with more it is left out."""
+"""A row with more invalid values is left out."""
 NOTHING = ("", "-", "\\N")
-"""What the API sends for no value, however often."""
+"""The API's values for \"none\": many of them do not mean that the shape has changed."""
 SHOWN_CHARACTERS = 60
+"""A value is listed cut to this length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A value that could not be used."""
+    """An invalid value."""
 
     row: str
-    """What the row is about, such as ``albon:17``; its number in the answer where that is not known."""
+    """The row's entity, such as ``albon:17``, or its number in the answer."""
     field: str
     """``Time.millis``."""
     value: str
-    """As it was sent, cut."""
+    """As sent, cut."""
     reason: str
     row_left_out: bool = False
 
@@ -44,9 +45,9 @@ class Flaw:
 
 
 def repaired(model: type[BaseModel], row: Any, name: str) -> tuple[Row | None, list[Flaw]]:
-    """``row`` without the values that ``model`` refuses, and those; None if it cannot be without one.
+    """``row`` without the values that ``model`` rejects, and these; None if one of them is required.
 
-    ``name`` is what the row is called in the flaws.
+    ``name`` is the row's name in the flaws.
     """
     if not isinstance(row, dict):
         return None, [Flaw(name, "", _short(row), "it is no object", row_left_out=True)]
@@ -59,17 +60,17 @@ def repaired(model: type[BaseModel], row: Any, name: str) -> tuple[Row | None, l
             path, value = wrong["loc"], wrong["input"] if wrong["type"] != "missing" else "missing"
             if path not in nulls:
                 flaws.append(Flaw(name, ".".join(map(str, path)), _short(value), wrong["msg"]))
-            if not _take_out(row, path, nulls):
+            if not _remove(row, path, nulls):
                 return None, [*flaws[:-1], replace(flaws[-1], row_left_out=True)]
         else:
             for path in nulls:
-                _forget(row, path)
+                _drop_null(row, path)
             return row, flaws
     return None, [Flaw(name, "", "", f"more than {MOST_REMOVED} values are wrong", row_left_out=True)]
 
 
-def _take_out(row: Any, path: Path, nulls: list[Path]) -> bool:
-    """Make a value null, or what cannot be without it when it is null already; False if that is the row."""
+def _remove(row: Any, path: Path, nulls: list[Path]) -> bool:
+    """Set a value to null or, where it is already null, the object that requires it; False if that is the row."""
     while path in nulls:
         path = path[:-1]
     if not path:
@@ -84,8 +85,8 @@ def _take_out(row: Any, path: Path, nulls: list[Path]) -> bool:
     return True
 
 
-def _forget(row: Any, path: Path) -> None:
-    """A value that is missing is null in SQL, whatever the warehouse makes of a JSON null."""
+def _drop_null(row: Any, path: Path) -> None:
+    """Delete a null field: a missing field is NULL in SQL, a JSON null is not."""
     holder = _at(row, path[:-1])
     if isinstance(holder, dict):
         holder.pop(path[-1], None)
@@ -98,9 +99,9 @@ def _at(row: Any, path: Path) -> Any:
 
 
 def changed_shape(flaws: Iterable[Flaw], rows: int, left_out: int) -> str | None:
-    """Why an answer of ``rows`` is no answer with some bad values; None if it is.
+    """The reason why an answer of ``rows`` has another shape, rather than some invalid values; None without one.
 
-    A field that is wrong in most rows has changed its form: nulls must not take the place of what is known.
+    A field that is invalid in most rows has changed its format: nulls must not replace known values.
     """
     flaws = list(flaws)
     if left_out == rows:

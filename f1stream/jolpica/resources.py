@@ -1,4 +1,4 @@
-"""The resources of the Jolpica API: where each is, where its rows stand in an answer, and what identifies a row."""
+"""The resources of the Jolpica API: the path of each, its rows in an answer, and what identifies a row."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from pydantic import BaseModel
 from f1stream.jolpica import models
 
 Row = dict[str, Any]
-"""A row as the API sent it."""
+"""A row as sent by the API."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind of answer; ``RAW.JOLPICA_<NAME>`` holds its rows."""
+    """A kind of answer; ``RAW.JOLPICA_<NAME>`` holds its rows."""
 
     name: str
     model: type[BaseModel]
     rows: Callable[[dict[str, Any]], Iterator[Row]]
-    """The rows of an answer's ``MRData``. Raises KeyError, TypeError or AttributeError when they are not there."""
+    """Extract the rows from an answer's ``MRData``. Raises KeyError, TypeError or AttributeError without them."""
     identity: Callable[[Row], str]
-    """What the row is about, within its season and round."""
+    """The row's entity within its season and round."""
     of_round: bool = True
-    """Asked for by round, and not by season."""
+    """Whether it is queried by round; else by season."""
     since: int = 1950
-    """The first season that has any."""
+    """The first season with data."""
     session: str = "Race"
-    """The session after which there is one."""
+    """The session after which it is published."""
     pages: int = 1
-    """How many pages an answer usually has."""
+    """The usual number of pages of an answer."""
 
     @property
     def table(self) -> str:
-        """With its schema."""
+        """The qualified table name."""
         return f"RAW.JOLPICA_{self.name.upper()}"
 
     def path(self, season: int, round_: int | None) -> str:
-        """Under the API's address."""
+        """The path below the API's base URL."""
         return f"{season}/{round_}/{self.name}" if self.of_round else f"{season}/{self.name}"
 
 
@@ -48,7 +48,7 @@ def _listed(table: str, rows: str) -> Callable[[dict[str, Any]], Iterator[Row]]:
 
 
 def _of_race(rows: str) -> Callable[[dict[str, Any]], Iterator[Row]]:
-    """Rows of the race they belong to, each told which it is: rounds are renumbered, the race's name stays."""
+    """Rows of a race, each with the race's name and date: rounds are renumbered, these stay."""
 
     def found(data: dict[str, Any]) -> Iterator[Row]:
         for race in data["RaceTable"]["Races"]:
@@ -99,27 +99,27 @@ ALL = (
              since=2011),
     Resource("laps", models.LapTiming, _timings, lambda row: f"{row['driverId']}:{row['lap']}", since=1996, pages=12),
 )  # fmt: skip
-"""In the order in which they are asked for: the many laps last."""
+"""In the order of the queries; laps, which have the most pages, come last."""
 BY_NAME = {resource.name: resource for resource in ALL}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Query:
-    """One thing to ask the API for."""
+    """A query: one answer of the API, of one or more pages."""
 
     season: int
     round: int | None
-    """None for what a season has once."""
+    """None for a resource of the season."""
     name: str
 
     @property
     def resource(self) -> Resource:
-        """What is asked for."""
+        """The resource."""
         return BY_NAME[self.name]
 
     @property
     def path(self) -> str:
-        """Under the API's address."""
+        """The path below the API's base URL."""
         return self.resource.path(self.season, self.round)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Asking for what is due and landing what comes. What cannot be had is told and asked for again next time."""
+"""Runs of ``f1stream jolpica``: read what is due, store it, and report what is missing. The next run repeats that."""
 
 from __future__ import annotations
 
@@ -21,50 +21,52 @@ from f1stream.warehouse.connection import error_text
 from f1stream.warehouse.errors import WarehouseError
 
 AT_ONCE = 4
-"""Asks under way together: an answer takes longer than the limiter's pause."""
+"""Concurrent queries: an answer takes longer than the limiter's pause."""
 GIVE_UP_AFTER = 3
-"""Asks in a row that the API did not answer: it is away, and the rest waits for the next time."""
+"""After so many unanswered queries in a row the API counts as down, and the run makes no further ones."""
 
 
 @dataclass
 class SyncReport:
-    """What a run did."""
+    """The result of a run."""
 
     answered: int = 0
     requests: int = 0
     landed: RowChanges = field(default_factory=RowChanges)
     waiting: list[str] = field(default_factory=list)
-    """Due and empty."""
+    """Queries whose answer is due but empty."""
     quarantined: list[str] = field(default_factory=list)
+    """Queries with an answer of unexpected shape or with rows left out."""
     flaws: list[str] = field(default_factory=list)
-    """Values that could not be used, of answers that were landed without them."""
+    """Invalid values of answers that are stored without them."""
     unanswered: list[str] = field(default_factory=list)
+    """A sentence for each query without an answer."""
     not_asked: int = 0
-    """Left out because the API had stopped answering."""
+    """Queries not made because the API was down."""
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was due is there."""
+        """Whether everything that was due is stored."""
         return not (self.waiting or self.quarantined or self.unanswered or self.not_asked)
 
     def sentences(self) -> list[str]:
-        """For the user."""
-        told = [
+        """The report for the user."""
+        sentences = [
             f"{self.answered:,} answers from {self.requests:,} requests: {self.landed.new:,} rows new, "
-            f"{self.landed.changed:,} changed, {self.landed.gone:,} gone, {self.landed.same:,} as they were."
+            f"{self.landed.changed:,} changed, {self.landed.gone:,} gone, {self.landed.same:,} unchanged."
         ]
         if self.waiting:
-            told.append(f"Due, but not published yet: {_some(self.waiting)}. They are asked for again next time.")
+            sentences.append(f"Due, but not published yet: {_some(self.waiting)}. The next run asks again.")
         if self.quarantined:
-            told.append(f"Of unexpected shape, kept in RAW.JOLPICA_QUARANTINE: {_some(self.quarantined)}.")
+            sentences.append(f"Of unexpected shape, stored in RAW.JOLPICA_QUARANTINE: {_some(self.quarantined)}.")
         if self.flaws:
-            told.append(
-                f"{len(self.flaws):,} values could not be used (in RAW.JOLPICA_QUARANTINE): {_some(self.flaws)}."
+            sentences.append(
+                f"{len(self.flaws):,} invalid values, listed in RAW.JOLPICA_QUARANTINE: {_some(self.flaws)}."
             )
-        told += self.unanswered[:GIVE_UP_AFTER]
+        sentences += self.unanswered[:GIVE_UP_AFTER]
         if self.not_asked:
-            told.append(f"{self.not_asked:,} were not asked for. Run the command again: what is there is kept.")
-        return told
+            sentences.append(f"{self.not_asked:,} queries were not made. Run the command again to make them.")
+        return sentences
 
 
 def _some(names: list[str]) -> str:
@@ -72,7 +74,7 @@ def _some(names: list[str]) -> str:
 
 
 def landed_events(landing: Landing, season: int) -> list[CalendarEvent]:
-    """A season's calendar as landed, also by an older version, which refused less."""
+    """A season's stored calendar. It is validated again, since an older version may have stored it."""
     kept = [(repaired(JolpicaRace, row, "race")[0], since) for row, since in landing.races(season)]
     return [CalendarEvent(JolpicaRace.model_validate(row), since) for row, since in kept if row is not None]
 
@@ -85,7 +87,7 @@ class Sync:
     landing: Landing
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     progress: Callable[[Query | None, int], None] = lambda _done, _more: None
-    """Told of each ask that is done, and of how many requests more are to come."""
+    """Called with each query that is done, and with the number of requests that come in addition."""
 
     def __post_init__(self) -> None:
         self.outcome = SyncReport()
@@ -94,41 +96,41 @@ class Sync:
         self._calendar: dict[tuple[int, int], CalendarEvent] = {}
 
     async def sync(self, seasons: Iterable[int] | None = None, *, whole_season: bool = False) -> SyncReport:
-        """What can have changed in the running season. Raises Unreachable when there is no API at all."""
-        seasons = plan.seasons_to_follow(self.now().date()) if seasons is None else list(seasons)
-        await self._ask([Query(season, None, "races") for season in seasons], must=True)
+        """Load what can have changed in the current season. Raises Unreachable when the calendar cannot be read."""
+        seasons = plan.active_seasons(self.now().date()) if seasons is None else list(seasons)
+        await self._query_all([Query(season, None, "races") for season in seasons], must=True)
         queries = [query for season in seasons for query in plan.of_season(season)]
         events = [event for season in seasons for event in self._events(season)]
         queries += plan.to_sync(events, self._answers(), self.now(), whole_season=whole_season)
-        await self._ask(queries)
-        return self._ended()
+        await self._query_all(queries)
+        return self._finished()
 
     async def calendar(self) -> SyncReport:
-        """Only when and where the running season's races are."""
-        await self._ask(
-            [Query(season, None, "races") for season in plan.seasons_to_follow(self.now().date())], must=True
+        """Load only the calendar of the current season."""
+        await self._query_all(
+            [Query(season, None, "races") for season in plan.active_seasons(self.now().date())], must=True
         )
-        return self._ended()
+        return self._finished()
 
     async def backfill(
         self, seasons: Iterable[int], rounds: set[int] | None = None, *, again: bool = False
     ) -> SyncReport:
-        """Everything of ``seasons``; what was answered before is not asked for again unless ``again``."""
+        """Load all of ``seasons``; ``again`` repeats queries that have a complete answer."""
         answers = {} if again else self._answers()
-        running = set(plan.seasons_to_follow(self.now().date()))
+        active = set(plan.active_seasons(self.now().date()))
         seasons = list(seasons)
         calendars = [Query(season, None, "races") for season in seasons]
-        await self._ask(
-            [query for query in calendars if query.season in running or not plan.is_complete(answers, query)],
+        await self._query_all(
+            [query for query in calendars if query.season in active or not plan.is_complete(answers, query)],
             must=True,
         )
         queries = []
         for season in seasons:
             events = [event for event in self._events(season) if rounds is None or event.round in rounds]
             queries += [query for query in plan.of_season(season) if not plan.is_complete(answers, query)]
-            queries += plan.to_fill(events, answers, self.now())
-        await self._ask(queries)
-        return self._ended()
+            queries += plan.to_backfill(events, answers, self.now())
+        await self._query_all(queries)
+        return self._finished()
 
     def _events(self, season: int) -> list[CalendarEvent]:
         events = landed_events(self.landing, season)
@@ -138,12 +140,12 @@ class Sync:
     def _answers(self) -> dict[Query, LastAnswer]:
         return self.landing.answers()
 
-    def _ended(self) -> SyncReport:
+    def _finished(self) -> SyncReport:
         self.outcome.requests = self.api.requests
         return self.outcome
 
-    async def _ask(self, queries: list[Query], *, must: bool = False) -> None:
-        """All of ``asks``, a few at a time. With ``must``, nothing goes on without an answer."""
+    async def _query_all(self, queries: list[Query], *, must: bool = False) -> None:
+        """Make ``queries``, a few at a time. With ``must``, a query without an answer raises Unreachable."""
         waiting = iter(queries)
         to_come = sum(query.resource.pages for query in queries)
         self.progress(None, to_come)
@@ -153,7 +155,7 @@ class Sync:
                 if self._failures >= GIVE_UP_AFTER:
                     self.outcome.not_asked += 1
                     continue
-                await self._one(query, must=must)
+                await self._query(query, must=must)
 
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -162,9 +164,9 @@ class Sync:
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
-    async def _one(self, query: Query, *, must: bool) -> None:
+    async def _query(self, query: Query, *, must: bool) -> None:
         try:
-            answered = await self.api.read(query)
+            answer = await self.api.read(query)
         except BadAnswer as bad:
             self.outcome.quarantined.append(str(query))
             await self._write(partial(self.landing.quarantine, query, bad, self.now()))
@@ -176,42 +178,42 @@ class Sync:
             return
         else:
             self._failures = 0
-            if answered.rows:
-                await self._land(query, answered)
+            if answer.rows:
+                await self._land(query, answer)
             else:
-                await self._nothing(query)
+                await self._record_empty(query)
         self.progress(query, -query.resource.pages)
 
-    async def _land(self, query: Query, answered: ApiAnswer) -> None:
-        """What can be used of an answer; the rest is listed."""
-        if answered.flaws:
-            self.outcome.flaws += [f"{query} {flaw}" for flaw in answered.flaws]
-            await self._write(lambda: self.landing.list_flaws(query, answered, self.now()))
+    async def _land(self, query: Query, answer: ApiAnswer) -> None:
+        """Store the valid part of an answer, and list the rest."""
+        if answer.flaws:
+            self.outcome.flaws += [f"{query} {flaw}" for flaw in answer.flaws]
+            await self._write(lambda: self.landing.quarantine_flaws(query, answer, self.now()))
         landed = await self._write(
-            lambda: self.landing.land(query, answered.rows, self.now(), complete=answered.complete)
+            lambda: self.landing.land(query, answer.rows, self.now(), complete=answer.complete)
         )
-        self.outcome.landed += landed  # not "+= await": others add meanwhile
-        if answered.complete:
+        self.outcome.landed += landed  # not "+= await": other tasks add meanwhile
+        if answer.complete:
             self.outcome.answered += 1
         else:
             self.outcome.quarantined.append(str(query))
 
-    async def _nothing(self, query: Query) -> None:
-        """An empty answer: true for what is long past, else to be asked for again."""
+    async def _record_empty(self, query: Query) -> None:
+        """Record an empty answer: final if it was due long ago, else the query is repeated."""
         now = self.now()
         if query.round is None:
-            true = query.season < now.year - 1
+            final = query.season < now.year - 1
         else:
             due = self._calendar[query.season, query.round].due(query)
-            true = due is not None and now > due + plan.EMPTY_IS_TRUE_AFTER
-        if true:
+            final = due is not None and now > due + plan.EMPTY_IS_FINAL_AFTER
+        if final:
             self.outcome.answered += 1
         else:
             self.outcome.waiting.append(str(query))
-        await self._write(lambda: self.landing.nothing_came(query, now, taken_for_true=true))
+        await self._write(lambda: self.landing.record_empty(query, now, final=final))
 
     async def _write(self, work: Callable[[], RowChanges | None]) -> RowChanges:
-        """One at a time, beside the event loop."""
+        """Run ``work`` in a thread, one at a time."""
         async with self._writing:
             try:
                 return await asyncio.to_thread(work) or RowChanges()

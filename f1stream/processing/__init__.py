@@ -1,1 +1,1 @@
-"""What every stage is made of: records in, outputs and tables out, acknowledgements. No Kafka client, no Faust."""
+"""Building blocks of a stage: batches, outputs, tables, acknowledgements. No Kafka client and no Faust in here."""

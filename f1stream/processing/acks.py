@@ -1,4 +1,4 @@
-"""Which records were received, which of them are done, and which may be acknowledged."""
+"""Tracks received events and acknowledges those that are fully processed."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class PendingAck:
 
     event: KafkaEvent
     done: bool = False
-    """Everything that comes of it is delivered and stored: it need not be read again."""
+    """Its outputs are delivered and its effects stored: it need not be read again."""
 
 
 @dataclass(slots=True)
 class AckTracker:
     """Acknowledges, for each partition, the contiguous prefix of done events.
 
-    An offset acknowledges everything before it, so an event that is not done holds back those after it. Faust
-    commits past an unacknowledged event in some cases (its issue 606): it is never given a gap.
+    An offset acknowledges everything before it, so an event that is not done holds back those after it. Faust can
+    commit past an unacknowledged event (its issue 606), so it is never given a gap.
     """
 
     received: dict[Partition, int] = field(default_factory=dict)
-    """By partition, the offset after the last record received. Survives ``reset``: it is for health checks."""
+    """By partition, the offset after the last record received. For health checks; ``reset`` does not clear it."""
     _pending: dict[Partition, deque[PendingAck]] = field(default_factory=dict)
 
     def take(self, event: KafkaEvent) -> PendingAck:
@@ -45,15 +45,15 @@ class AckTracker:
         return pending
 
     async def acknowledge(self, acknowledge: Acknowledge) -> None:
-        """Acknowledge what may be."""
+        """Acknowledge the done events at the front of each partition."""
         for pending in self._pending.values():
             while pending and pending[0].done:
                 await acknowledge(pending.popleft().event)
 
     def reset(self) -> None:
-        """After a rebalance: what was not acknowledged is delivered again, here or to another worker."""
+        """Forget pending events after a rebalance: Kafka redelivers them, here or to another worker."""
         self._pending.clear()
 
     def __len__(self) -> int:
-        """How many events are pending."""
+        """The number of pending events."""
         return sum(len(pending) for pending in self._pending.values())

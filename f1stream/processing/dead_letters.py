@@ -1,4 +1,4 @@
-"""Records that cannot be used, as records of topic ``dead-letters``."""
+"""Unusable records as records of topic ``dead-letters``."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from models.dead_letter import BODY_LIMIT
 log = logging.getLogger("f1stream")
 
 MOST_HEADERS = 20
-"""Headers of the refused record that its dead letter has; ours are seven."""
+"""Most headers of the refused record that its dead letter copies; our records have seven."""
 MOST_HEADER_BYTES = 200
-"""Of a header's name, and of its value."""
+"""Most bytes of a copied header's name, and of its value. Longer ones are truncated."""
 LEFT_OUT = "f1stream-left-out"
-"""A header of dead letters: how many of the refused record's they do not have."""
+"""Header of a dead letter: the number of headers that were not copied, and their SHA-256."""
 
 
 def reject(consumer: str, record: KafkaRecord, reason: str) -> Output:
-    """Count and log a record that ``consumer`` cannot use, and return its dead letter."""
+    """Count and log a record that ``consumer`` cannot use; returns its dead letter."""
     DEAD_LETTERS.labels(consumer, record.topic).inc()
     log.warning("%s[%d] at %d cannot be used: %s.", record.topic, record.partition, record.offset, _text(reason),
                 extra=key_fields(_cut(record.key, MOST_KEY_BYTES)))  # fmt: skip
@@ -36,9 +36,9 @@ def reject(consumer: str, record: KafkaRecord, reason: str) -> Output:
 def dead_letter(consumer: str, record: KafkaRecord, reason: str) -> Output:
     """The dead letter of a record that ``consumer`` cannot use, with the record's own key and headers.
 
-    It goes to the partition of the record's own number, key or not: a copy that is sent again meets the first.
-    Whatever the record was, it has less than 200 kB: the value is cut to 64 kB, a key or header that is too long to
-    its beginning, its length and its SHA-256, the headers to the first ``MOST_HEADERS``.
+    It is published to the partition with the record's partition number, so that duplicates are in one partition.
+    It has less than 200 kB whatever the record was: the value is truncated to 64 kB, a long key or header to its
+    beginning, its length and its SHA-256, and the headers to the first ``MOST_HEADERS``.
     """
     body = record.value
     key = _cut(record.key, MOST_KEY_BYTES)
@@ -58,23 +58,23 @@ def dead_letter(consumer: str, record: KafkaRecord, reason: str) -> Output:
 
 
 def _text(reason: str) -> str:
-    """A reason can quote the record, which may be long."""
+    """The reason, truncated: it can quote the record."""
     return reason if len(reason) <= MOST_TEXT else f"{reason[: MOST_TEXT - 1]}…"
 
 
 def _headers(record: KafkaRecord) -> list[tuple[str, bytes]]:
     headers = list(record.headers or ())
-    kept = [(name[:MOST_HEADER_BYTES], _cut(value, MOST_HEADER_BYTES)) for name, value in headers[:MOST_HEADERS]]
+    copied = [(name[:MOST_HEADER_BYTES], _cut(value, MOST_HEADER_BYTES)) for name, value in headers[:MOST_HEADERS]]
     if len(headers) > MOST_HEADERS:
         digest = hashlib.sha256()
         for name, value in headers:
             digest.update(b"%d %d " % (len(name), len(value or b"")) + name.encode() + (value or b""))
-        kept.append((LEFT_OUT, b"%d, sha256=%s" % (len(headers) - MOST_HEADERS, digest.hexdigest().encode())))
-    return kept  # type: ignore[return-value]  # a null stays null
+        copied.append((LEFT_OUT, b"%d, sha256=%s" % (len(headers) - MOST_HEADERS, digest.hexdigest().encode())))
+    return copied  # type: ignore[return-value]  # a null stays null
 
 
 def _cut(value: bytes | None, most: int) -> bytes | None:
-    """``value``, or in as many bytes: its beginning, its length and its SHA-256."""
+    """``value``, or ``most`` bytes with its beginning, its length and its SHA-256."""
     if value is None or len(value) <= most:
         return value
     end = b"... (%d bytes, sha256=%s)" % (len(value), hashlib.sha256(value).hexdigest().encode())

@@ -1,4 +1,4 @@
-"""Records that are ignored on purpose, because their run does not count: counted, and logged once a run."""
+"""Records that are ignored because of their run: each is counted, the first of a run is logged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger("f1stream")
 
 Reason = Literal["older run", "damaged run", "refused run"]
 REMEMBERED = 1_000
-"""Runs of which it is known that they were logged; of more, the oldest are logged again."""
+"""Runs whose logging is remembered. With more, the oldest is forgotten, and logged again if it returns."""
 
 
 class IgnoredRecords:
@@ -24,7 +24,7 @@ class IgnoredRecords:
         self._logged: OrderedDict[tuple[bytes, int, Reason], None] = OrderedDict()
 
     def add(self, key: bytes, run_id: int, reason: Reason, why: str) -> bool:
-        """Count one record. ``why`` is a sentence's end for the log. True for the first one of its run."""
+        """Count one record; ``why`` ends the log's sentence. True for the first record of its run."""
         IGNORED_RECORDS.labels(self._consumer, reason).inc()
         if (key, run_id, reason) in self._logged:
             return False

@@ -1,4 +1,4 @@
-"""What a stage publishes, and waiting until the broker has it."""
+"""Publishes a stage's records and waits until the broker has stored them."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Output:
 
 
 class RecordRefused(Exception):
-    """This record cannot be published, whenever it is tried: it is too large."""
+    """The record is too large to be published; retrying does not help."""
 
 
 class Outputs(Protocol):
-    """A producer. Both steps raise RecordRefused for a record that is too large."""
+    """A producer. Sending and awaiting both raise RecordRefused for a record that is too large."""
 
     async def send(self, output: Output) -> Awaitable[Any]:
-        """Hand a record over; what is returned can be awaited, and ends when the broker has the record."""
+        """Enqueue a record; the result can be awaited until the broker has stored the record."""
 
 
 async def deliver(outputs: Outputs, records: Iterable[Output]) -> None:
-    """Publish records, in their order; returns when the broker has all of them.
+    """Publish records in order; returns when the broker has stored all of them.
 
-    A dead letter that is refused is logged and counted. Raises RecordRefused for any other record.
+    A refused dead letter is logged and counted. Raises RecordRefused for any other record.
     """
     deliveries = []
     for record in records:

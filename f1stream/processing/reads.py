@@ -1,4 +1,4 @@
-"""Whether a record that does not follow its predecessor is at fault, or our reading."""
+"""Decides whether a record missing in its sequence is missing in the log, or was missed by this process."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ class _Read:
     end: int
     """Of the log, when reading began."""
     complete: bool
-    """Every record since the acknowledged one was delivered."""
+    """Whether every record since the acknowledged one was delivered."""
 
 
 @dataclass(slots=True)
 class AssignedReads:
-    """What this process has read of its partitions since they were assigned to it.
+    """How far this process has read its partitions since they were assigned.
 
-    Tables are recovered with an assignment, and records are delivered from the acknowledged offset on. If a record is
-    missing in its sequence among those that were in the log by then, and no record was left out, the log lacks it.
-    A gap behind them may be a fault of this process, which has gone on for long: it exits, and the restarted one
-    meets the gap among the records that are in the log.
+    On assignment the tables are recovered and records are delivered from the acknowledged offset on. If a record is
+    missing among those that were in the log at that time, and every offset was delivered, the log itself lacks it.
+    A gap in later records may be a fault of this process: it exits, and the restarted process finds the same gap
+    among records that are in the log.
     """
 
     positions: Callable[[], Mapping[Partition, PartitionOffsets]]
     next_record: Callable[[Partition, int], Awaitable[int | None]]
-    """The offset of the first record that the log has at or after an offset; None when it is not known. Retention
-    deletes records, and markers of transactions have offsets."""
+    """The first offset at or after the given one that has a record; None when unknown. Offsets without a record are
+    usual: retention deletes records, and transaction markers take offsets."""
     _reads: dict[Partition, _Read] = field(default_factory=dict)
 
     def reset(self) -> None:
-        """After a rebalance."""
+        """Forget all partitions after a rebalance."""
         self._reads.clear()
 
     async def add(self, record: KafkaRecord) -> None:
-        """A record was delivered."""
+        """Note a delivered record."""
         partition = record.topic, record.partition
         read = self._reads.get(partition)
         if read is None:
@@ -63,6 +63,6 @@ class AssignedReads:
         read.next_offset = max(read.next_offset, record.offset + 1)
 
     def is_reread(self, record: KafkaRecord) -> bool:
-        """Whether the record was in the log when reading began, and everything before it was delivered."""
+        """Whether the record was in the log when reading began, and every record before it was delivered."""
         read = self._reads.get((record.topic, record.partition))
         return read is not None and read.complete and record.offset < read.end

@@ -1,4 +1,4 @@
-"""What a stage reads: Kafka records, in events that can be acknowledged."""
+"""The input of a stage: Kafka records, in events that can be acknowledged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class KafkaRecord(Protocol):
 
 
 class KafkaEvent(Protocol):
-    """A record that was delivered and must be acknowledged. Faust's ``Event`` is one."""
+    """A delivered record that must be acknowledged. Faust's ``Event`` is one."""
 
     @property
     def message(self) -> KafkaRecord:

@@ -1,4 +1,4 @@
-"""Tables of bytes that survive a restart: values with a version, and waiting until they are stored."""
+"""Key-value tables that survive a restart: versioned values, and writes that can be awaited."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 _VERSION = struct.Struct(">QQ")
-"""Run id and progress, before each stored value; as bytes they compare as the numbers do."""
+"""Run id and progress, prefixed to each stored value. Big-endian, so the bytes compare like the numbers."""
 
 
 class KeyValueStore(Protocol):
-    """A table of a worker. Faust's tables, as we extend them, are such stores."""
+    """A table of a worker; ``DurableTable`` implements it on Faust."""
 
     def read(self, key: bytes) -> bytes | None:
         """The value of ``key``; None when there is none."""
 
     def write(self, key: bytes, run_id: int, progress: int, value: bytes) -> None:
-        """Set the value of ``key``. Of one key the version (``run_id``, ``progress``) never decreases."""
+        """Set the value of ``key``. The version (``run_id``, ``progress``) of a key must never decrease."""
 
     async def flush(self) -> None:
-        """Return when every write so far is stored: a restarted worker reads it."""
+        """Wait until every write so far is stored, so that a restarted worker reads it."""
 
 
 def with_version(run_id: int, progress: int, value: bytes) -> bytes:
-    """A value as it is stored."""
+    """The stored form of a value."""
     return _VERSION.pack(run_id, progress) + value
 
 
 def without_version(stored: bytes | None) -> bytes | None:
-    """The value of what is stored."""
+    """The value of a stored form."""
     return None if stored is None else stored[_VERSION.size :]
 
 
 def newest(stored: Mapping[bytes, bytes], changes: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """What ``changes`` (key, stored value) of a changelog make of a table, for the keys that occur in them.
+    """Apply ``changes`` (key, stored value) of a changelog to a table; returns the keys that occur in them.
 
-    Of two values of a key the one with the greater version counts, wherever it stands: a worker that was frozen with
-    a write in its producer delivers it when it wakes, after the newer ones of the partition's new owner.
+    The greatest version of a key wins, not the last one: a worker that was frozen with a write in its producer
+    delivers it when it wakes, after the newer writes of the partition's new owner.
     """
     found: dict[bytes, bytes] = {}
     for key, value in changes:

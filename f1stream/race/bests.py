@@ -13,12 +13,12 @@ from models.frame import Mark, Sector
 PERSONAL: Mark = "personal"
 OVERALL: Mark = "overall"
 DELETION_LAG_MS = 120_000
-"""ms. The feed's order follows a deletion by race control within this time: 14 to 50 s were seen."""
+"""ms. The feed's own best follows a deletion by race control within this time: 14 to 50 s were seen."""
 
 
 @dataclass(slots=True)
 class Bests:
-    """The session's bests. Lap times are kept one by one: a deleted or corrected lap gives way to the next."""
+    """The session's bests. All lap times are kept: when a lap is deleted or corrected, the next one counts."""
 
     laps: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By car: (ms, lap number) of its best valid lap."""
@@ -27,7 +27,7 @@ class Bests:
     """Session time at which each part of the session began; a lap belongs to the part in which it ended."""
 
     def begin_part(self, cars: list[Car], at_ms: int) -> None:
-        """Another part begins: bests start from nothing."""
+        """Begin the next part of the session: its bests start empty."""
         self.began_ms.append(at_ms)
         self.laps.clear()
         self.sectors = [None] * 3
@@ -38,8 +38,8 @@ class Bests:
     def best(self, car: Car, part: int) -> tuple[int, int] | None:
         """(ms, lap number) of the car's best valid lap of a part, counted from 0.
 
-        The feed's own best stands for all laps that had ended when it was shown: it knows laps that were driven
-        before we listened, and those taken back without a message.
+        The feed's own best replaces all laps that had ended when it was shown: it includes laps before the run began,
+        and leaves out laps that were withdrawn without a message.
         """
         laps = self._laps(car, part)
         shown = car.feed_bests.get(part)
@@ -51,7 +51,7 @@ class Bests:
         return min(newer, default=None)
 
     def own_best(self, car: Car, part: int) -> tuple[int, int] | None:
-        """The same by the lap records alone, without what the feed shows."""
+        """The same by the lap records alone, without the feed's own best."""
         return min(self._laps(car, part), default=None)
 
     def _laps(self, car: Car, part: int) -> list[tuple[int, int]]:
@@ -68,7 +68,7 @@ class Bests:
         ]
 
     def lap(self, car: Car, lap_number: int, ms: int | None, most: int = MOST_LAPS) -> None:
-        """``car`` did (or did after all, or did not: None) ``lap_number`` in ``ms``.
+        """Set the time of a lap of ``car``; None: the lap has no valid time, or no longer one.
 
         Of more than ``most`` valid laps of a car the slowest are dropped.
         """
@@ -83,19 +83,19 @@ class Bests:
         self._update(car)
 
     def show(self, car: Car, best: PartBest, at_ms: int) -> None:
-        """The feed shows another best lap of a car from ``at_ms`` on."""
+        """Apply that the feed shows another best lap of ``car`` from session time ``at_ms`` on."""
         known = [number for ms, number in self._laps(car, best.part - 1) if ms == best.ms]
         car.feed_bests[best.part - 1] = FeedBest(best.ms, max(known, default=best.lap), at_ms)
         self._update(car)
 
     def delete(self, car: Car, ms: int, at_ms: int | None) -> None:
-        """Race control deleted a lap time of a car at ``at_ms`` (None: reinstated it)."""
+        """Note that race control deleted a lap time of ``car`` at ``at_ms``; None: reinstated it."""
         for shown in car.feed_bests.values():
             if shown.ms == ms and (at_ms is None or shown.deleted_ms is None):
                 shown.deleted_ms = at_ms
 
     def drop_deleted(self, car: Car, now: int) -> bool:
-        """Believe race control where the feed goes on showing a deleted lap; see DELETION_LAG_MS."""
+        """Drop bests that the feed still shows ``DELETION_LAG_MS`` after their deletion. True if there were any."""
         late = [
             part
             for part, shown in car.feed_bests.items()
@@ -115,14 +115,14 @@ class Bests:
             self.laps.pop(car.number, None)
 
     def fastest(self) -> tuple[str, int, int] | None:
-        """(car, lap number, ms) of the fastest lap, the earlier one where two are equal."""
+        """(car, lap number, ms) of the fastest lap; of equal ones the earlier."""
         if not self.laps:
             return None
         ms, lap_number, car = min((ms, lap_number, car) for car, (ms, lap_number) in self.laps.items())
         return car, lap_number, ms
 
     def mark(self, car: Car) -> Mark | None:
-        """Whether the car's last lap is its best, or the best of all."""
+        """Whether the car's last lap is its best, or the best of all cars."""
         if car.last_lap is None:
             return None
         number, ms = car.last_lap
@@ -131,7 +131,7 @@ class Bests:
         return OVERALL if self.fastest() == (car.number, number, ms) else PERSONAL
 
     def sector(self, car: Car, sector: int, ms: int | None) -> None:
-        """``car`` ended sector 1, 2 or 3, after ``ms`` where that is known."""
+        """Apply the end of sector 1, 2 or 3; ``ms``: its time, None if unknown."""
         mark: Mark | None = None
         if ms is not None:
             own, overall = car.sector_bests[sector - 1], self.sectors[sector - 1]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import AliasChoices, Field
 
-from f1stream.race.limits import AWAITED
-from f1stream.race.progress import KMH, SILENCE_MS, Progress
-from f1stream.race.timing_points import FINISH, PIT_FINISH, SECTOR_1, SECTOR_2, Observation, Passing, TimingPoints
-from f1stream.race.tyres import TyreSet, after_lap, driven, put_on
+from f1stream.race.progress import Progress
+from f1stream.race.timing_points import Observation, TimingPoints
+from f1stream.race.tyres import TyreSet, after_lap, driven, fit
 from models import Timing, TyreChange
 from models.frame import Sector
 
@@ -20,36 +19,14 @@ LINES = 60
 """Timing lines a lap, equally spaced; line 0 of a lap is the finish line."""
 CROSSINGS = 140
 """Crossing times kept, two laps and a third: a car about to be lapped twice is compared with the leader's of then."""
-COAST_MS = 600
-"""ms. A car whose samples end less than this before a line counts as across it: recordings end at the flag."""
 STATIONARY_KMH = 2.0
 """km/h. A car in the pit lane is stationary up to this speed."""
 CHANGE_MS = 1_700
 """ms. No tyre change takes less: the quickest stop took 1.80 s (Qatar 2023)."""
 STOOD_MS = 1_000
 """ms. Samples show at least so much of any tyre change: they are at most 0.3 s apart when none is lost."""
-SLOW_MPS = 5.0
-"""m/s. A slower car does not show where the finish line is."""
-LATEST_MS = 2_000
-"""ms. Nor does a car that was measured there this much earlier or later than officially."""
-MOVED_M = 10.0
-"""m. A sector line learned to be earlier may lie up to this far behind a car that has not passed it."""
 NEXT_UNKNOWN = -1e9
 """For ``Car.next_m``: the points ahead of the car must be looked up again."""
-
-
-class ProgressSample(NamedTuple):
-    """A sample on the car's progress: metres, session time (ms), m/s."""
-
-    m: float
-    t: int
-    speed: float
-
-    def passed_ms(self, later: ProgressSample, at0: float, at1: float) -> int:
-        """When the car passed a point that is at ``at0`` (m) for this sample's speed, at ``at1`` for ``later``'s."""
-        off0, off1 = self.m - at0, later.m - at1
-        share = off0 / (off0 - off1) if off1 > off0 else 1.0
-        return round(self.t + (later.t - self.t) * min(max(share, 0.0), 1.0))
 
 
 @dataclass(slots=True)
@@ -103,7 +80,7 @@ class Car:
 
     number: str
     grid: int
-    """Passing in the list of entries, from 0."""
+    """Index in the list of entries, from 0."""
     progress: Progress = field(default_factory=Progress)
     line: int = -1
     """The last timing line crossed, counted from the start: lap n ends at line 60 n."""
@@ -131,7 +108,7 @@ class Car:
     ] = None
     """Session time from which it has not moved, in the pit lane."""
     coasted: bool = False
-    """``coast`` was applied since the latest sample."""
+    """``coast_to_lines`` was applied since the latest sample."""
     in_pit: bool = False
     waits: bool = False
     """It starts from the pit lane and has not left it."""
@@ -214,45 +191,6 @@ class Car:
         back = self.line - line
         return self.times[-1 - back] if 0 <= back < len(self.times) else None
 
-    def points_passed(
-        self, since: ProgressSample, now: ProgressSample, points: TimingPoints
-    ) -> list[tuple[Passing, int | None]]:
-        """Points between two samples: timing lines with their number, sector lines with None."""
-        passed: list[tuple[Passing, int | None]] = []
-        lap = self.measured_line // LINES + 1
-        begin = (lap - 1) * points.length_m
-        ahead: list[float] = []
-        for sector in (SECTOR_1, SECTOR_2):
-            was, is_now = points.position(sector, since.speed), points.position(sector, now.speed)
-            if was is None or is_now is None:
-                continue
-            at0, at1 = begin + was, begin + is_now
-            if now.m < at1:
-                ahead.append(at1 - points.varies_m)
-            elif since.m < at0 or (since.m < at0 + MOVED_M and not self._measured(sector, lap)):
-                passed.append((Passing(sector, lap, since.passed_ms(now, at0, at1)), None))
-        while (at1 := self._line_at(self.measured_line + 1, now.speed, points)) <= now.m:
-            self.measured_line += 1
-            at0 = self._line_at(self.measured_line, since.speed, points)
-            time_ms = since.passed_ms(now, at0, at1)
-            passed.append((Passing(FINISH, self.measured_line // LINES, time_ms), self.measured_line))
-            if self.measured_line % LINES == 0:
-                point = PIT_FINISH if self.in_pit else FINISH
-                self.passed_finish = Observation(point, at1 - self.measured_line * points.length_m / LINES, now.speed)
-        ahead.append(at1 - points.varies_m if (self.measured_line + 1) % LINES == 0 else at1)
-        self.next_m = min(ahead)
-        return passed
-
-    def _measured(self, sector: int, lap: int) -> bool:
-        known = self.measured_at[sector]
-        return known is not None and known[0] == lap
-
-    def _line_at(self, line: int, speed: float, points: TimingPoints) -> float:
-        at = line * points.length_m / LINES
-        if line % LINES == 0:
-            at += points.position(PIT_FINISH if self.in_pit else FINISH, speed) or 0.0
-        return at
-
     def cross(self, line: int, time_ms: int) -> bool:
         """Record that ``line`` was crossed at ``time_ms``; lines missed before it are spaced evenly in time.
 
@@ -280,38 +218,6 @@ class Car:
             self.lap_end_ms = time_ms
         return True
 
-    def observe(self, since: ProgressSample, now: ProgressSample, points: TimingPoints) -> None:
-        """Note where the car was at the official times between two samples."""
-        for point, lap, time_ms in self.awaited:
-            if since.t <= time_ms <= now.t:
-                share = (time_ms - since.t) / (now.t - since.t)
-                metres = since.m + (now.m - since.m) * share - (lap - 1) * points.length_m
-                self.seen_at.append(Observation(point, metres, since.speed + (now.speed - since.speed) * share))
-        del self.seen_at[:-AWAITED]
-        self.awaited = [awaited for awaited in self.awaited if awaited[2] > now.t]
-
-    def observed_finish(self, late_ms: int) -> Observation | None:
-        """Where the car was at its official time at the finish line, which it was measured to pass ``late_ms`` later.
-
-        None when its speed may have changed in between.
-        """
-        if self.passed_finish is None or self.passed_finish.speed < SLOW_MPS or abs(late_ms) > LATEST_MS:
-            return None
-        point, metres, speed = self.passed_finish
-        return Observation(point, metres - speed * late_ms / 1_000, speed)
-
-    def coast(self, now: int, points: TimingPoints) -> list[tuple[Passing, int | None]]:
-        """Points that a car now silent must have passed: its last sample was less than ``COAST_MS`` before them."""
-        at = self.progress
-        if self.coasted or at.m is None or self.seen_ms is None or now - self.seen_ms < SILENCE_MS:
-            return []
-        self.coasted = True
-        if at.speed <= STATIONARY_KMH:
-            return []
-        since = ProgressSample(at.m, at.t, at.speed / KMH)
-        later = ProgressSample(at.m + since.speed * COAST_MS / 1_000, at.t + COAST_MS, since.speed)
-        return self.points_passed(since, later, points)
-
     def update_visit(self, t: int, speed: float) -> None:
         """Apply a sample from the pit lane: the visit's longest time in one place, and without a sample."""
         visit = self.visits[-1] if self.visits else None
@@ -336,7 +242,7 @@ class Car:
         if not racing and first_lap == 1:
             self.sets.clear()
         self.joined_on = max(change.on_lap or 1, self.joined_on)
-        put_on(self.sets, TyreSet(change.compound, first_lap, change.tyre_life, change.fresh), changed=change.changed)
+        fit(self.sets, TyreSet(change.compound, first_lap, change.tyre_life, change.fresh), changed=change.changed)
         visit = next((visit for visit in reversed(self.visits) if visit.lap == first_lap - 1), None)
         if visit is not None:
             visit.changed, visit.kept = change.changed, not change.changed

@@ -1,4 +1,4 @@
-"""What changes with every sample, by car: the columns of a frame."""
+"""The columns of a frame: values of each car that change with every sample."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Columns:
-    """What changes all the time, by car in grid order: a frame's columns are copies of these."""
+    """Values by car in grid order; a frame's columns are copies of them."""
 
     x: list[int | None] = field(default_factory=list)
     y: list[int | None] = field(default_factory=list)
@@ -19,19 +19,19 @@ class Columns:
 
     @classmethod
     def of(cls, cars: int) -> Columns:
-        """Nothing known of so many cars."""
+        """Columns of ``cars`` cars, all values unknown."""
         unknown: list[int | None] = [None] * cars
         return cls(*(unknown.copy() for _ in range(7)))
 
     def add(self) -> None:
-        """A car more, of which nothing is known."""
+        """Add a car, all values unknown."""
         for column in (self.x, self.y, self.speed, self.seen_ms, self.gap, self.interval, self.drs):
             column.append(None)
 
     def put(self, car: int, x: int | None, y: int | None, speed: int, t: int, drs: int | None) -> None:
-        """A sample at session time ``t``."""
+        """Set the values of a sample at session time ``t``: 1/10 m, km/h, ms."""
         self.x[car], self.y[car], self.speed[car], self.seen_ms[car], self.drs[car] = x, y, speed, t, drs
 
-    def apart(self, car: int, gap: int | None, interval: int | None) -> None:
-        """Behind the leader and behind the car ahead, ms."""
+    def put_gaps(self, car: int, gap: int | None, interval: int | None) -> None:
+        """Set the gaps to the leader and to the car ahead, ms."""
         self.gap[car], self.interval[car] = gap, interval

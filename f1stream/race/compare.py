@@ -1,7 +1,7 @@
-"""Laps on a common axis of distance: where along the lap one car gains on another.
+"""Two laps on a common axis of distance: where along the lap one car gains on another.
 
-Timing and positions come from clocks of their own, some tenths apart. So a lap's samples are fitted to what is
-official: it begins and ends at the line at its official times.
+Official times and positions come from different clocks, some tenths of a second apart. A lap's samples are therefore
+shifted so that the car is at the finish line at the lap's official start and end.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from f1stream.race.line import ReferenceLine
 Floats = npt.NDArray[np.float64]
 
 STEP_M = 5.0
+"""m between two points of the axis."""
 CLOCK_M = 60.0
-"""A position at the line that is further off it is no matter of clocks: the car started from the grid."""
+"""m. A larger shift at the finish line is not due to the clocks: the car started from the grid."""
 ASTRAY_M = 400.0
-"""A position so far from where its speed has taken the car is not of this lap."""
+"""m. A position further than this from the integrated speed is not of this lap, and is left out."""
 LONGEST_M = 15_000.0
-"""Twice the longest circuit."""
+"""m, twice the longest circuit. A longer lap is refused."""
 FEWEST = 20
-"""Samples that a lap must have: two seconds and a half of them."""
+"""Samples that a lap must have at least: two and a half seconds of them."""
 
 
 class Samples(NamedTuple):
@@ -48,7 +49,7 @@ class Samples(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """A lap to compare: its samples from a little before to a little after, and its official times (session ms)."""
+    """A lap to compare: its samples, some before and after it included, and its official times (session ms)."""
 
     samples: Samples
     start_ms: int
@@ -57,7 +58,7 @@ class Driven:
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """A lap at every place of the common axis."""
+    """A lap at every point of the common axis."""
 
     time_ms: Floats
     """Since the start of the lap."""
@@ -71,7 +72,7 @@ class Resampled:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two laps, place by place."""
+    """Two laps, point by point."""
 
     distance_m: Floats
     a: Resampled
@@ -85,29 +86,29 @@ class TooFewSamplesError(ValueError):
 
 
 def compare(a: Driven, b: Driven, line: ReferenceLine | None, step_m: float = STEP_M) -> Comparison:
-    """Two laps every ``step_m`` or so. Without a line the axis is as long as the cars' speeds make their laps.
+    """Compare two laps every ``step_m`` or so. Without a reference line, speeds give the length of the axis.
 
     Raises TooFewSamplesError.
     """
     length = line.length_m if line else (speed_length(a) + speed_length(b)) / 2
     if not 0 < length <= LONGEST_M:
-        raise TooFewSamplesError(f"the speeds make a lap of {length:.0f} m, which no circuit has")
+        raise TooFewSamplesError(f"the speeds give a lap of {length:.0f} m, longer than any circuit")
     axis = np.linspace(0.0, length, round(length / step_m) + 1)
     first, second = (resample(lap, axis, line) for lap in (a, b))
     return Comparison(axis, first, second, second.time_ms - first.time_ms)
 
 
 def speed_length(lap: Driven) -> float:
-    """Metres from the start to the end of a lap, as its speeds say."""
+    """Length of a lap in metres by its integrated speed."""
     along = _driven(lap.samples)
     start, end = np.interp([lap.start_ms, lap.end_ms], lap.samples.t, along) if len(along) else (0.0, 0.0)
     return float(end - start)
 
 
 def resample(lap: Driven, axis: Floats, line: ReferenceLine | None) -> Resampled:
-    """A lap at every place of an axis that ends at the finish line. Raises TooFewSamplesError."""
-    at, along = places(lap, float(axis[-1]), line)
-    # Where a car stands, several times have one place: the last of them is when it left.
+    """A lap at every point of an axis that ends at the finish line. Raises TooFewSamplesError."""
+    at, along = distances(lap, float(axis[-1]), line)
+    # A stationary car has several times at one distance: the last one counts, when it left.
     time = np.interp(axis, along, at)
     time[0] = lap.start_ms
     columns = lap.samples
@@ -122,7 +123,7 @@ def resample(lap: Driven, axis: Floats, line: ReferenceLine | None) -> Resampled
     )  # fmt: skip
 
 
-def places(lap: Driven, length: float, line: ReferenceLine | None) -> tuple[Floats, Floats]:
+def distances(lap: Driven, length: float, line: ReferenceLine | None) -> tuple[Floats, Floats]:
     """Times (session ms) within a lap, its start and end among them, and metres along it, never falling.
 
     Raises TooFewSamplesError.
@@ -130,7 +131,7 @@ def places(lap: Driven, length: float, line: ReferenceLine | None) -> tuple[Floa
     t = lap.samples.t.astype(np.float64)
     within = np.count_nonzero((t > lap.start_ms) & (t < lap.end_ms))
     if within < FEWEST:
-        raise TooFewSamplesError(f"only {within} samples are known of the lap")
+        raise TooFewSamplesError(f"the lap has only {within} samples")
     edges = np.array([lap.start_ms, lap.end_ms], dtype=np.float64)
     driven = _driven(lap.samples)
     begin, end = np.interp(edges, t, driven)
@@ -147,14 +148,14 @@ def places(lap: Driven, length: float, line: ReferenceLine | None) -> tuple[Floa
 
 
 def _driven(samples: Samples) -> Floats:
-    """Metres driven since the first sample, by speed."""
+    """Metres driven since the first sample, by integrated speed."""
     t, speed = samples.t.astype(np.float64), samples.speed.astype(np.float64) / 3.6
     steps = (speed[1:] + speed[:-1]) / 2 * np.diff(t) / 1_000
     return np.concatenate([np.zeros(min(len(t), 1)), np.cumsum(steps)])
 
 
 def _projected(t: Floats, expected: Floats, samples: Samples, line: ReferenceLine) -> tuple[Floats, Floats]:
-    """Metres along the lap by position, counted through the finish line; what cannot be of this lap is left out."""
+    """Metres along the lap by position, counted through the finish line; positions off the lap are left out."""
     at = line.project(samples.x.astype(np.float64), samples.y.astype(np.float64))
     off = (at - expected + line.length_m / 2) % line.length_m - line.length_m / 2
     here = np.abs(off) < ASTRAY_M
@@ -165,7 +166,7 @@ def _projected(t: Floats, expected: Floats, samples: Samples, line: ReferenceLin
 
 
 def _fitted(t: Floats, along: Floats, edges: Floats, length: float) -> Floats:
-    """So that the car is at the line at its official times: what the clocks differ by is spread over the lap."""
+    """Shift the distances so that the car is at the line at its official times; the shift is spread over the lap."""
     begin, end = np.interp(edges, t, along) - np.array([0.0, length])
     if abs(begin) > CLOCK_M:
         begin = end

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from f1stream.race.car import LINES, NEXT_UNKNOWN, Car, ProgressSample
+from f1stream.race.car import LINES, NEXT_UNKNOWN, Car
 from f1stream.race.limits import COMPARED, laps_of_car, trim
 from f1stream.race.mini_sector_colours import JUMP_M
+from f1stream.race.passings import ProgressSample, coast_to_lines, observe, observed_finish, points_passed
 from f1stream.race.progress import KMH, MS_PER_HOUR
 from f1stream.race.retirements import MOVING_KMH, OFTEN_MS, record_sign_of_life
 from f1stream.race.state import Race
@@ -45,9 +46,9 @@ def apply_sample(
     if is_passing or car.awaited:
         since, now = ProgressSample(m0, t0, speed0 / KMH), ProgressSample(m1, t, speed / KMH)
         if car.awaited:
-            car.observe(since, now, points)
+            observe(car, since, now, points)
         if is_passing:
-            for passing, line in car.points_passed(since, now, points):
+            for passing, line in points_passed(car, since, now, points):
                 _apply_measured_passing(race, car, passing, line)
 
 
@@ -75,11 +76,11 @@ def apply_mini_sector(race: Race, car: Car, message: MiniSector) -> None:
 
 
 def coast(race: Race, now: int) -> None:
-    """Apply the lines that cars crossed after their last sample: see ``Car.coast``."""
+    """Apply the lines that cars crossed after their last sample: see ``coast_to_lines``."""
     if race.timing_points is None or race.started_ms is None:
         return
     for car in race.cars.values():
-        for passing, line in car.coast(now, race.timing_points):
+        for passing, line in coast_to_lines(car, now, race.timing_points):
             _apply_measured_passing(race, car, passing, line)
 
 
@@ -172,7 +173,7 @@ def compare_with_official(race: Race, car: Car, point: int) -> None:
         return
     race.compared.append(MeasuredPassing(car.number, point, measured[0], measured[1], official[1]))
     del race.compared[:-COMPARED]
-    observed = car.observed_finish(measured[1] - official[1]) if point == FINISH else None
+    observed = observed_finish(car, measured[1] - official[1]) if point == FINISH else None
     if observed is not None and race.timing_points is not None:
         learn_points(race, race.timing_points, [observed])
 

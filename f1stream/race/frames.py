@@ -1,11 +1,11 @@
-"""The race as frames: keyframes that stand alone, and deltas against the last keyframe."""
+"""The race as frames: keyframes, which are complete, and deltas against the last keyframe."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 from f1stream.race.car import Car, PitVisit
-from f1stream.race.penalties import Case, of_car, order_with, unserved_ms
+from f1stream.race.penalties import Case, order_with_penalties, penalties_of_car, unserved_ms
 from f1stream.race.session_facts import apply_time
 from f1stream.race.state import Race
 from f1stream.race.tyres import stints
@@ -14,22 +14,24 @@ from models.frame import KEYFRAME_MS, CarStatus, FastestLap, Stop, Tally
 
 
 class FrameBuilder:
-    """Makes the frames of one race, one after the other."""
+    """Builds the frames of one race, one after the other."""
 
     def __init__(self, race: Race, keyframe: Frame | None = None) -> None:
-        """``keyframe``: the last one made, when the race goes on after a restart."""
+        """``keyframe``: the last one built, when the race was restored from a checkpoint."""
         self._race = race
         self.keyframe = keyframe
         self._placed: dict[str, tuple[int, int, int, int | None]] = {}
+        """By car: position, laps behind the leader and the car ahead, position with penalties."""
         self._cases: tuple[Case, ...] = ()
-        """As of which cars are placed."""
+        """The cases that ``_placed`` is computed with."""
         self._changed: dict[str, CarState] = {}
+        """By car: the fields that differ from the keyframe; likewise below for the session."""
         self._session: tuple[Any, ...] = ()
         self._session_changed = RaceState.model_construct()
         race.changed.update(race.cars)
 
     def frame(self, t: int, tally: Tally | None = None) -> Frame:
-        """The frame at ``t``; every fact known by then has been applied. ``tally``: it is the run's last."""
+        """The frame at session time ``t`` (ms); all facts known by then are applied. ``tally``: only in the last."""
         race = self._race
         if apply_time(race, t) or not self._placed or self._cases is not race.cases:
             self._place()
@@ -70,14 +72,14 @@ class FrameBuilder:
         return frame.model_copy(update=some) if some else frame
 
     def _along(self, t: int) -> list[int | None]:
-        """By car, as estimated: 1/10,000 of a lap's time; empty where cars are measured."""
+        """By car: the estimated share of its lap in 1/10,000; empty where positions are known."""
         race = self._race
         if race.timing_points is not None or not race.mini_sectors.ends:
             return []
         shares: list[int | None] = []
         for car in race.cars.values():
-            gone = car.in_pit or car.retired or car.eliminated
-            share = None if gone else race.mini_sectors.along(car.number, t)
+            is_off = car.in_pit or car.retired or car.eliminated
+            share = None if is_off else race.mini_sectors.along(car.number, t)
             shares.append(None if share is None else int(share * 10_000))
         return shares
 
@@ -93,17 +95,19 @@ class FrameBuilder:
                 race.changed.add(number)
 
     def _with_penalties(self) -> dict[str, int]:
-        """By car: its place if unserved time penalties were added; empty where there are none, or no race.
+        """By car: its position if unserved time penalties were added; empty without any, and outside a race.
 
-        Those of cars that the result has further down than their times were added by it.
+        The penalties of cars in ``put_back`` are not added: the result includes them.
         """
         race = self._race
-        owed = {} if race.parts is not None else unserved_ms(race.cases)
-        owed = {number: ms for number, ms in owed.items() if number not in race.put_back}
-        if owed.keys().isdisjoint(race.cars):
+        unserved = {} if race.parts is not None else unserved_ms(race.cases)
+        unserved = {number: ms for number, ms in unserved.items() if number not in race.put_back}
+        if unserved.keys().isdisjoint(race.cars):
             return {}
         retired = {car.number for car in race.cars.values() if car.retired}
-        return {number: n for n, number in enumerate(order_with(owed, race.order, race.gaps, retired), 1)}
+        return {
+            number: n for n, number in enumerate(order_with_penalties(unserved, race.order, race.gaps, retired), 1)
+        }
 
     def _car_changed(self, number: str) -> None:
         assert self.keyframe is not None  # noqa: S101
@@ -139,12 +143,12 @@ class FrameBuilder:
             official_gap_laps=timing.gap_laps if timing else None,
             official_interval_ms=timing.interval_ms if timing else None,
             official_interval_laps=timing.interval_laps if timing else None,
-            penalties=of_car(self._race.cases, car.number),
+            penalties=penalties_of_car(self._race.cases, car.number),
             position_with_penalties=with_penalties,
         )
 
     def _best(self, car: Car) -> tuple[int, int] | None:
-        """Its best lap; in a qualifying that of the last part in which it has one."""
+        """The car's best lap; in a qualifying that of the last part in which it has one."""
         bests = self._race.bests
         of_parts = (bests.best(car, part) for part in range(len(bests.began_ms) - 1, -1, -1))
         return bests.laps.get(car.number) or next((best for best in of_parts if best is not None), None)

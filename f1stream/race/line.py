@@ -10,26 +10,27 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 NODE_M = 5.0
-"""Spacing of the line's nodes; the chord of a 20 m hairpin is then off by 16 cm."""
+"""m between the line's nodes; the chord in a hairpin of 20 m radius is then off by 16 cm."""
 CELL_M = 10.0
+"""m, side of a cell of the lookup grid."""
 LONGEST_FINE_M = 10_000.0
-"""Of a longer line nodes and cells are larger in proportion, so that none costs more than a second to index."""
+"""m. On a longer line nodes and cells grow in proportion, so that indexing takes at most a second."""
 MARGIN_M = 150.0
-"""How far off the line a position is still looked up exactly: pit lanes and run-off areas lie within."""
+"""m off the line up to which positions are projected exactly: pit lanes and run-off areas lie within."""
 REACH = 6
-"""Nodes to either side of the looked-up one that are tried."""
+"""Nodes tried on either side of the one looked up."""
 
 
 class ReferenceLine:
-    """A closed line of one lap, beginning at the finish line, in driving direction.
+    """A closed line of one lap, from the finish line on, in driving direction.
 
-    Only elementwise arithmetic is used to project, so that a position gives the same bits alone or in a batch.
+    Projection uses elementwise arithmetic only: a position gives the same bits alone or in a batch.
     """
 
     def __init__(self, outline: Sequence[tuple[float, float]]) -> None:
         """``outline``: X, Y in 1/10 m; the last point joins the first."""
         points = np.array(outline, dtype=np.float64) / 10.0
-        # A recorded lap overlaps itself by a moment at the finish line: its last point may lie behind the first.
+        # A recorded lap may overlap itself at the finish line: its last point can lie past the first.
         points = np.vstack([points[:-1], points[:1]])
         chords = np.sqrt((np.diff(points, axis=0) ** 2).sum(axis=1))
         points = points[np.concatenate([[True], chords > 0])]

@@ -1,8 +1,8 @@
 """Mini-sectors in the colours of the sport: purple the best of all so far, green a car's own best, yellow slower.
 
-The feed has mini-sectors and colours of its own; where it tells them, they are shown as they are told. Else they are
-stretches between our timing lines, ``OF_SECTOR`` in each sector, and a car's time between two of them is compared
-with its own best and with the best of all. Slow laps need no rule: they are slow.
+The feed has mini-sectors and colours of its own; where it publishes them, they are shown unchanged. Otherwise
+mini-sectors are sections between our timing lines, ``OF_SECTOR`` in each sector, and a car's time in one is compared
+with its own best and with the best of all.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from f1stream.race.timing_points import SECTOR_1, SECTOR_2, TimingPoints
 from models import MiniSector
 
 OF_SECTOR = 8
-"""The feed has 6 to 11, each a little more than two of our lines."""
+"""Our mini-sectors in a sector, of two to three lines each. The feed has 6 to 11."""
 ENOUGH = 5
-"""So many observations of both sector lines, and mini-sectors end there; until then a sector is a third of a lap."""
+"""Observations of both sector lines after which sectors end there; before, each is a third of a lap."""
 JUMP_M = 10.0
-"""A car that was so far from where it was thought to be has no time for that mini-sector: a tenth of a second off, or
-more, and a best that never was would stand for good."""
+"""m. A larger correction of a car's progress voids its mini-sector: its time would be off by 0.1 s or more, and a
+wrong best would stand until the end."""
 OVERALL, PERSONAL, SLOWER, UNKNOWN = "p", "g", "y", "-"
 MARKS = {"overall": OVERALL, "personal": PERSONAL, "slower": SLOWER, None: UNKNOWN}
 
@@ -38,7 +38,7 @@ THIRDS = divided(LINES // 3, 2 * LINES // 3)
 
 @dataclass(slots=True)
 class MiniSectorColours:
-    """Of one session."""
+    """The mini-sectors of one session and their colours."""
 
     source: Literal["feed", "lines"] | None = None
     counts: tuple[int, int, int] | None = None
@@ -46,22 +46,22 @@ class MiniSectorColours:
     marks: Annotated[dict[str, str], Field(validation_alias=AliasChoices("marks", "told"))] = field(
         default_factory=dict
     )
-    """By car: a colour for each mini-sector of its lap that it has behind it."""
+    """By car: a character for each mini-sector of its lap that it has ended; see ``MARKS``."""
     ends: list[int] = field(default_factory=THIRDS.copy)
-    """Timing lines at which our own mini-sectors end, within the lap; the last is ``LINES``."""
+    """Timing lines of a lap at which our own mini-sectors end; the last is ``LINES``."""
     learned: bool = False
-    """``ends`` are at the sector lines, and stay."""
+    """``ends`` include the sector lines, and no longer change."""
     overall: list[tuple[int, str] | None] = field(default_factory=lambda: [None] * len(THIRDS))
-    """Of each of our own mini-sectors: the best time (ms) of all, and whose."""
+    """For each of our own mini-sectors: the best time (ms) of all cars, and the car."""
     personal: dict[str, list[int | None]] = field(default_factory=dict)
-    """By car, likewise its own best times."""
+    """The same by car: its own best times."""
     last: dict[str, int] = field(default_factory=dict)
-    """By car: the last end of a mini-sector, as a line counted from the start, that it was seen to cross on track."""
+    """By car: the last end of a mini-sector that it crossed on track, as a line counted from the start."""
 
-    # -- as the feed has them --------------------------------------------------------------------------
+    # -- the feed's own ---------------------------------------------------------------------------------
 
     def apply(self, message: MiniSector) -> None:
-        """What the feed shows now; without ``counts`` nobody knows which one it is."""
+        """Apply a colour of the feed. Without ``counts`` the mini-sector's place in the lap is unknown: ignored."""
         if message.counts is None:
             return
         if self.source != "feed":
@@ -76,13 +76,13 @@ class MiniSectorColours:
     # -- from our own lines ----------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Times are compared from here on: a part of the session begins, or mini-sectors end elsewhere."""
+        """Forget all times: a part of the session begins, or the ends of mini-sectors have changed."""
         self.overall = [None] * len(self.ends)
         self.personal.clear()
         self.last.clear()
 
     def learn(self, points: TimingPoints) -> bool:
-        """Let mini-sectors end at the sector lines, once these are known. True when they do from now on."""
+        """Let mini-sectors end at the sector lines, once these are known. True when the ends have changed."""
         if self.learned or self.source == "feed":
             return False
         first, second = points.usual(SECTOR_1), points.usual(SECTOR_2)
@@ -90,25 +90,25 @@ class MiniSectorColours:
             return False
         ends = divided(round(first / points.length_m * LINES), round(second / points.length_m * LINES))
         if len(set(ends)) < len(ends) or ends[0] == 0:
-            return False  # a sector of fewer lines than mini-sectors
+            return False  # a sector has fewer lines than mini-sectors
         self.ends, self.learned = ends, True
         self.marks.clear()
         self.begin()
         return True
 
     def reset_lines(self) -> None:
-        """There is a (new) reference line: where the sector lines are on it is to be learned."""
+        """Start with thirds of a lap again: the sector lines are unknown on a new reference line."""
         if self.source != "feed":
             self.ends, self.learned = THIRDS.copy(), False
             self.marks.clear()
             self.begin()
 
     def interrupt(self, car: str) -> None:
-        """The mini-sector that the car is in gets no colour: its samples have a hole, or it enters the pits."""
+        """Leave the car's current mini-sector without a colour: its samples have a gap, or it enters the pits."""
         self.last.pop(car, None)
 
     def cross(self, car: Car, since: int) -> list[str]:
-        """The car crossed its present line, and lines after ``since`` unseen: the cars whose colours that changes."""
+        """Apply that ``car`` crossed its present line; lines after ``since`` were missed. Returns changed cars."""
         if self.source == "feed":
             return []
         self.source, self.counts = "lines", (OF_SECTOR, OF_SECTOR, OF_SECTOR)
@@ -138,7 +138,7 @@ class MiniSectorColours:
         return changed
 
     def _compare(self, car: str, nth: int, ms: int) -> tuple[list[str], str]:
-        """Who has lost the best of all, and the colour of ``ms``."""
+        """The cars that lose the best of all, and the colour of ``ms``."""
         own, best = self.personal.setdefault(car, [None] * len(self.ends)), self.overall[nth]
         before = own[nth]
         if before is not None and ms >= before:

@@ -1,6 +1,6 @@
-"""Where cars are when nobody tells: estimated from the mini-sectors that the feed colours as cars pass them.
+"""Estimates where cars are without positions, from the mini-sectors that the feed colours as cars pass them.
 
-All in shares of a lap's time, so no map is needed: at 0.25 a quarter of a quick lap's time has gone by.
+All values are shares of a quick lap's time, so no map is needed: at 0.25 a quarter of that time has passed.
 """
 
 from __future__ import annotations
@@ -11,42 +11,42 @@ from statistics import median
 from f1stream.race.car import LINES
 
 KEPT = 9
-"""Observations per mini-sector; their median is where it ends."""
+"""Observations kept per mini-sector; their median is where it ends."""
 REMEMBERED = 60
-"""Passages kept by car: two laps and more, because a lap's time comes after the lap."""
+"""Mini-sectors kept of each car: more than two laps of them, because a lap's time comes after the lap."""
 ENOUGH = 5
-"""So many observations make a line."""
+"""Observations after which the end of a mini-sector counts as a timing line."""
 QUICK = 1.07
-"""Laps are learned from up to so many times the best one."""
+"""Laps are learned from if they took at most this multiple of the best one."""
 LATE_MS = 500
-"""The last mini-sector of a lap is told so long after the lap's end at most."""
+"""ms. A lap's last mini-sector is published at most this long after the lap's end."""
 SLOWEST = 3.0
-"""A car drives at most so many times a quick lap's time for a lap; a slower one waits for its next mini-sector."""
+"""Multiple of a quick lap's time: a car at a slower pace is held at its next mini-sector."""
 
 
 @dataclass(slots=True)
 class MiniSectors:
-    """Of one session. A mini-sector is told as ``sector.mini``, both from 1."""
+    """The mini-sectors of one session, each named ``sector.mini``, both counted from 1."""
 
     observed: dict[str, list[float]] = field(default_factory=dict)
-    """By mini-sector: where it was seen to end, 0 < share <= 1."""
+    """By mini-sector: where it was observed to end, 0 < share <= 1."""
     ends: dict[str, float] = field(default_factory=dict)
-    """Where it ends, by the median of these."""
+    """By mini-sector: where it ends, the median of the observations."""
     passed: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
-    """By car: its latest passages, (mini-sector, session time), oldest first."""
+    """By car: (mini-sector, session time) of those that it ended last, oldest first."""
     lap_ms: int | None = None
-    """The best lap so far."""
+    """Time of the best lap so far."""
     lines: dict[str, int] = field(default_factory=dict)
-    """The timing line that stands for the end of a mini-sector: the same for good, wherever that end is found."""
+    """The timing line at the end of a mini-sector. It stays the same when later laps move that end."""
 
     def record(self, car: str, mini: str, at_ms: int) -> None:
-        """A car ended a mini-sector."""
+        """Record that a car ended a mini-sector."""
         passed = self.passed.setdefault(car, [])
         passed.append((mini, at_ms))
         del passed[:-REMEMBERED]
 
     def learn(self, car: str, end_ms: int, lap_ms: int) -> None:
-        """A car completed a lap: if it was a quick one, it shows where mini-sectors end."""
+        """Learn from a completed lap, if it was a quick one, where mini-sectors end."""
         if lap_ms <= 0 or (self.lap_ms is not None and lap_ms > self.lap_ms * QUICK):
             return
         self.lap_ms = min(lap_ms, self.lap_ms or lap_ms)
@@ -61,9 +61,9 @@ class MiniSectors:
             self.lines = {mini: round(end * LINES) for mini, end in self.ends.items()}
 
     def along(self, car: str, now: int) -> float | None:
-        """How much of a lap the car has behind it at session time ``now``, 0 <= share < 1; None when unknown.
+        """The share of its lap that the car has completed at session time ``now``, 0 <= share < 1; None if unknown.
 
-        From its last mini-sector it goes on at the pace of that one, but never beyond the next that it has not ended.
+        From its last mini-sector on the car keeps the pace of that one, up to the end of the next.
         """
         known = [(self.ends[mini], at_ms) for mini, at_ms in self.passed.get(car, ())[-2:] if mini in self.ends]
         if self.lap_ms is None or not known:

@@ -1,4 +1,4 @@
-"""Who is ahead, and by how much."""
+"""Order and gaps of a race: who is ahead, and by how much."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from f1stream.race.car import LINES, Car
 
 
 class Distance(NamedTuple):
-    """Behind another car: whole laps, and milliseconds at the same place of the track."""
+    """How far behind another car: whole laps, and milliseconds at the same timing line; None: unknown."""
 
     laps: int
     ms: int | None
@@ -17,25 +17,24 @@ class Distance(NamedTuple):
 
 UNKNOWN = Distance(0, None)
 LEADER = Distance(0, 0)
-
-
 TIE_MS = 1_000
-"""A car that was later at a line than the one behind it, by more: their order has another reason than times."""
+"""ms. A car that crossed a line earlier than the car ahead of it, by more, has no gap: times do not explain their
+order."""
 
 
 def rank(cars: Iterable[Car]) -> list[Car]:
-    """First to last: race progress (line, then the time it was crossed), the grid where that is equal.
+    """First to last: by the last line crossed, then the time it was crossed, then the grid.
 
-    A car that starts from the pit lane comes after them until it has left it; retired cars come after all others,
-    the one that got farthest first.
+    A pit lane starter is behind all until it has left the pit lane. Retired cars are last, the one that drove
+    farthest first.
     """
     return sorted(cars, key=lambda car: (car.retired, car.waits, -car.line, car.line_ms, car.grid))
 
 
 def rank_by_feed(cars: Iterable[Car], *, is_result: bool) -> list[Car]:
-    """First to last as the feed has them; retired cars last, unless it is the result, which places them too.
+    """First to last by the feed's positions; retired cars last, except in the result, which places them too.
 
-    Cars of which the feed says nothing come after those that it places, as ``rank`` has them.
+    Cars without a position of the feed follow, in the order of ``rank``.
     """
     return sorted(rank(cars), key=lambda car: (car.retired and not is_result, _position(car)))
 
@@ -46,7 +45,7 @@ def _position(car: Car) -> float:
 
 
 def behind(car: Car, ahead: Car) -> Distance:
-    """How far ``car`` is behind ``ahead`` at the last line it crossed."""
+    """How far ``car`` is behind ``ahead`` at the last line that ``car`` crossed."""
     if car.line < 0:
         return UNKNOWN
     laps = max(ahead.line - car.line, 0) // LINES

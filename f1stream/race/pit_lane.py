@@ -1,4 +1,4 @@
-"""Where the pit lane is: nobody tells, so the first car that is seen driving through it shows."""
+"""The line of the pit lane: no source has it, so it is learned from the first car that drives through."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from itertools import pairwise
 from math import hypot
 
 STEP_DM = 150.0
-"""Between two points of the line, 1/10 m; a car that stands adds none."""
+"""1/10 m between two points of the line; a stationary car adds none."""
 MOST_POINTS = 80
+"""Points of the line; a longer path is thinned out."""
 APART_DM = 600.0
-"""A longer way between two samples is a hole: at the limit of 80 km/h a car does 22 m in a second."""
+"""1/10 m. A larger distance between two samples is a gap: at the limit of 80 km/h a car drives 22 m a second."""
 PUSHED_KMH = 10.0
-"""A slower car may be on its way into a garage."""
+"""km/h. A slower car may be pushed into its garage: its samples are left out."""
 SHORTEST_DM, LONGEST_DM = 1_500.0, 15_000.0
-"""From the entry line to the exit line; what is shorter or longer was no pass through it."""
+"""1/10 m from the entry line to the exit line; a shorter or longer path is not used."""
 LONGEST_PATH = int(LONGEST_DM / STEP_DM) + 1
-"""Points; a path of more is longer than any pit lane."""
+"""Points of a path; one of more is longer than any pit lane, and dropped."""
 MOST_CARS = 30
-"""Cars that are watched at a time: one of them is enough."""
+"""Cars whose paths are recorded at a time: one is enough."""
 
 
 @dataclass(slots=True)
 class PitLane:
-    """The pit lane's line (X, Y in 1/10 m), and what cars that are in it now have shown so far."""
+    """The pit lane's line (X, Y in 1/10 m), and the paths of cars that are in it now."""
 
     line: list[tuple[int, int]] = field(default_factory=list)
-    """Empty until known; then it stays."""
+    """Empty until learned; then it does not change."""
     paths: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
-    """By car in the pit lane: where it was since the entry line, every STEP_DM."""
+    """By car in the pit lane: its positions since the entry line, every ``STEP_DM``."""
 
     def enter(self, car: str) -> None:
-        """A car was told to be at the entry line."""
+        """Begin the path of a car at the entry line."""
         if not self.line and len(self.paths) < MOST_CARS:
             self.paths[car] = []
 
     def sample(self, car: str, x: float, y: float, speed: float) -> None:
-        """Where a car in the pits is. A visit with an unknown position (0, 0) or a hole shows nothing."""
+        """Add a position to a car's path. A path with an unknown position (0, 0) or a gap is dropped."""
         path = self.paths.get(car)
         if path is None or speed < PUSHED_KMH:
             return
@@ -49,7 +50,7 @@ class PitLane:
                 del self.paths[car]
 
     def leave(self, car: str) -> None:
-        """A car was told to be at the exit line: if its path is good, it is the line."""
+        """End the path of a car at the exit line: if its length is plausible, it becomes the line."""
         path = self.paths.pop(car, [])
         length = sum(_apart(one, other) for one, other in pairwise(path))
         if not self.line and SHORTEST_DM <= length <= LONGEST_DM:

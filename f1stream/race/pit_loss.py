@@ -1,4 +1,4 @@
-"""What a stop costs in this race, as the stops so far tell."""
+"""What a pit stop costs in this race, by its stops so far."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from models.frame import PitCondition, PitLoss
 
 Condition = PitCondition | Literal["red"]
 OF_STATUS: dict[str, Condition] = {"4": "sc", "5": "red", "6": "vsc", "7": "vsc"}
-"""By track status; under any other one races at full speed, but for the odd corner."""
+"""By track status; under any other status cars race at full speed, except in single sectors."""
 CONDITIONS: tuple[PitCondition, ...] = ("green", "vsc", "sc")
 
 
@@ -21,7 +21,7 @@ def pit_loss(cars: Iterable[Car], changes: Sequence[tuple[int, Condition]]) -> t
     ``changes``: (session time, condition from then on), in order; green before the first.
 
     A stop's loss is the time of the in and the out lap together, less the median of the same two laps of the cars
-    that were not in the pit lane then. Stops that would tell something else are left out: see ``_condition``.
+    that were not in the pit lane then. Stops that cannot be compared are left out: see ``_condition``.
     """
     running = list(cars)
     in_pits = {car.number: {visit.lap for visit in car.visits} for car in running}
@@ -45,7 +45,7 @@ def pit_loss(cars: Iterable[Car], changes: Sequence[tuple[int, Condition]]) -> t
 
 
 def _two_laps(car: Car, lap: int) -> int | None:
-    """The time of ``lap`` and the next one; None as long as it has not driven both."""
+    """The time of ``lap`` and the next one; None until both are driven."""
     begin, end = car.lap_ends.get(str(lap - 1)), car.lap_ends.get(str(lap + 1))
     return None if begin is None or end is None else end - begin
 
@@ -53,13 +53,12 @@ def _two_laps(car: Car, lap: int) -> int | None:
 def _condition(
     car: Car, stop: PitVisit, in_pits: set[int], changes: Sequence[tuple[int, Condition]]
 ) -> PitCondition | None:
-    """Under which the stop was made; None for one whose two laps do not tell what a stop costs.
+    """The condition of a stop; None for a stop whose two laps do not show what it cost.
 
-    These are: a stop on lap 1, which begins at standstill on different places of the grid; one that shares a lap with
-    another visit to the pit lane; one with a red flag in its two laps; one during which the condition changed
-    (what was lost is of both); and one under green with a safety car, real or virtual, before the out lap's end:
-    others had slowed down for it already, or not yet. Its coming before the pit entry, or its end after the exit,
-    costs all cars alike.
+    These are: a stop on lap 1, which begins at standstill at different distances from the line; one that shares a
+    lap with another pit visit; one with a red flag in its two laps; one during which the condition changed; and one
+    under green with a safety car, real or virtual, before the end of the out lap: other cars had slowed down for it
+    already, or not yet. A safety car that comes before the pit entry, or ends after the exit, costs all cars alike.
     """
     begin, end = car.lap_ends.get(str(stop.lap - 1)), car.lap_ends.get(str(stop.lap + 1))
     if begin is None or end is None or stop.out_ms is None:
@@ -80,5 +79,5 @@ def _at(ms: int, changes: Sequence[tuple[int, Condition]]) -> Condition:
 
 
 def _between(begin: int, end: int, changes: Sequence[tuple[int, Condition]]) -> set[Condition]:
-    """All that there were from ``begin`` to ``end``."""
+    """All conditions from ``begin`` to ``end``."""
     return {_at(begin, changes), *(condition for since, condition in changes if begin < since <= end)}

@@ -1,4 +1,4 @@
-"""Points, and the championship if the race ended as it stands.
+"""Points, and the championship if the race ended in its present order.
 
 Source of the tables: the FIA Formula One Sporting Regulations of each season, article "World Championship"
 (points) and, for sprints, their own article.
@@ -27,16 +27,16 @@ class Running(NamedTuple):
     code: str
     name: str
     team: str
-    """As the feed calls it."""
+    """The feed's name of it."""
 
 
 def points(position: int, *, sprint: bool, season: int, fastest_lap: bool = False) -> int:
-    """For a driver who is classified at ``position`` in a race over the whole distance.
+    """Points of a driver who is classified at ``position`` in a race over the full distance.
 
     2010 to 2018: 25, 18, 15, 12, 10, 8, 6, 4, 2, 1 (Sporting Regulations 2010). 2019 to 2024: one more for the
     fastest lap of the race, in the top ten and never in a sprint (introduced 2019, removed from those of 2025).
-    Sprints: 3, 2, 1 in 2021, and 8 to 1 since 2022. Not here: the double points of the last race of 2014, and the
-    smaller ones of races that were shortened.
+    Sprints: 3, 2, 1 in 2021, and 8 to 1 since 2022. Not included: the double points of the last race of 2014, and
+    the reduced ones of shortened races.
 
     Raises ValueError for a season before these tables.
     """
@@ -58,9 +58,9 @@ def championship(
     sprint: bool,
     fastest_lap: str | None = None,
 ) -> tuple[list[ChampionshipRow], list[ChampionshipRow]]:
-    """Drivers and constructors if the race ended now; ``running`` in race order, the standings from before it.
+    """Drivers and constructors if the race ended now: ``running`` in race order, the standings before it.
 
-    Whoever is in no standing starts at 0. Equal points: who was ahead before is, then who is ahead in the race.
+    A driver or team without a standing starts at 0. With equal points the standing before decides, then the race.
     ``fastest_lap``: the code of the driver who has it.
     """
     teams = _teams(drivers, constructors, running)
@@ -110,8 +110,9 @@ def _teams(
 ) -> dict[str, str]:
     """By the feed's name of a team: its name in the standings, or the feed's where it is in none.
 
-    Both call teams differently ("Racing Bulls", "RB F1 Team"), but have the same drivers. One who has changed teams
-    since speaks for the former one, so names decide between equals, and no two teams are the same.
+    The two name teams differently ("Racing Bulls", "RB F1 Team"), but have the same drivers, so teams are matched by
+    drivers. A driver who has changed teams points to the former one: between equals the more similar name is taken,
+    and no team is taken twice.
     """
     of_driver = {_key(row): row.team_name for row in drivers}
     votes = Counter((car.team, team) for car in running if (team := of_driver.get(_key(car))) is not None)

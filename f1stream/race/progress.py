@@ -1,4 +1,4 @@
-"""How far a car has come: its speed, integrated, kept in place by its positions.
+"""How far a car has driven: its integrated speed, corrected by its positions.
 
 Positions alone put a car at the finish line with a median gap error of 40 ms; with the speed in between it is
 under 30 ms, because a position's noise (GPS, the racing line, the feed's time stamps) lasts a sample and the
@@ -12,28 +12,28 @@ from dataclasses import dataclass
 GAIN = 0.1
 """Share of the difference between position and dead reckoning that one sample corrects."""
 MOST_M = 2.0
-"""m. A larger difference counts as this one. Positions are up to 20 m late or early for some seconds (the pit lane of
-Melbourne, the last corner of Mexico City); dead reckoning is then right, and must not be pulled after them."""
+"""m. A larger difference is capped at this. Positions can be 20 m late or early for some seconds (the pit lane of
+Melbourne, the last corner of Mexico City) while dead reckoning is right."""
 PIT_GAIN = 0.5
-"""The same in the pit lane, whatever the difference: the way into it is longer or shorter than the reference line
-(in Mexico City by some 10 m), so that dead reckoning is wrong as soon as the car has come in."""
+"""The same in the pit lane, without the cap: the way into it is longer or shorter than the reference line (in Mexico
+City by some 10 m), so that dead reckoning is wrong from the entry on."""
 GATE_M = 30.0
-"""A position further away is not believed: a car off the road, wheels that spin, a crossing of the track."""
+"""m. A position further off is ignored: a car off the road, spinning wheels, another part of the track nearby."""
 STRIKES = 8
-"""So many in a row, about a second, and the position is right after all."""
+"""After so many such positions in a row, about a second, the position is taken over."""
 SILENCE_MS = 2_000
-"""Without samples for so long, dead reckoning is worth nothing."""
+"""ms. After a longer time without samples the next position is taken over."""
 LONGEST_MS = 3_600_000
-"""Of silence that is driven through at all: after more, the laps are lost."""
+"""ms. Dead reckoning covers at most this much time without samples: after more, laps are lost."""
 MS_PER_HOUR = 3_600.0
 """km/h times ms, divided by this, is metres."""
 KMH = 3.6
-"""A metre a second in km/h."""
+"""km/h in one m/s."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """One car's distance in metres, unwrapped: it grows by the line's length each lap."""
+    """One car's distance in metres since the start: it grows by the reference line's length each lap."""
 
     m: float | None = None
     t: int = -1
@@ -41,9 +41,9 @@ class Progress:
     strikes: int = 0
 
     def sample(self, t: int, s: float | None, speed: float, length_m: float, in_pit: bool = False) -> float | None:
-        """Take the sample at session time ``t`` (ms), ``s`` metres along the lap (None: no position).
+        """Apply a sample at session time ``t`` (ms), ``s`` metres along the lap (None: no position), ``speed`` km/h.
 
-        Returns the new distance, or None as long as there is no position at all.
+        Returns the new distance; None before the first position.
         """
         elapsed = t - self.t
         if self.m is None:

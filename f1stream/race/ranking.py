@@ -10,15 +10,15 @@ from f1stream.race.state import OrderSource, Race
 from f1stream.race.timed import Parts, distances
 
 UNSEEN_MS = 10_000
-"""ms. A car that had no sample for longer is not measured."""
+"""ms. A car without a sample for longer does not count as measured."""
 BEHIND_LINES = 2
-"""A car whose samples are so far behind the lines that it officially crossed is not measured either: they do not
-show which lap it is on."""
+"""A car whose samples are more lines behind its official crossings does not either: its lap is uncertain."""
 MEASURED = 0.75
-"""Share of the cars that must be measured for the order to be that of their lines."""
+"""Share of the running cars that must be measured; with fewer, the feed's positions are the order."""
 SETTLED_MS = 5_000
-"""ms. This long after the last car finished, the feed has published its position too."""
+"""ms after the last car finished, until the feed has published all positions of the result."""
 OVER = {"Finalised", "Ends"}
+"""Session statuses after which the feed's positions are the result."""
 
 
 def update_ranking(race: Race) -> bool:
@@ -34,7 +34,7 @@ def update_ranking(race: Race) -> bool:
 
 
 def choose_source(race: Race, now: int) -> None:
-    """Decide what a race's order is by at session time ``now`` (ms); rank again where that changes."""
+    """Decide at session time ``now`` (ms) what the order is by: lines, feed or result. See ``OrderSource``."""
     source = _source(race, now)
     if source != race.order_by:
         race.order_by = source
@@ -42,9 +42,9 @@ def choose_source(race: Race, now: int) -> None:
 
 
 def _source(race: Race, now: int) -> OrderSource:
-    """Between the lines of a lap nobody knows better than the feed who is ahead, unless cars are measured.
+    """Without measured cars the feed knows best who is ahead within a lap.
 
-    Before its first change after the start the feed's positions are of another time.
+    Its positions count from its first change after the start: earlier ones are those of the grid.
     """
     if race.parts is not None or not race.official or race.started_ms is None or race.placed_ms < race.started_ms:
         return "lines"
@@ -82,7 +82,7 @@ def _by_progress(race: Race) -> None:
     before = dict(pairwise(reversed(race.order)))
     new_leader = ranked[0].number != race.order[0]
     race.order = [car.number for car in ranked]
-    if race.suspended:  # the clock runs on, the gaps do not
+    if race.suspended:  # gaps pause
         return
     for ahead, car in zip([None, *ranked], ranked, strict=False):
         if new_leader or car.number in race.needs_ranking or before.get(car.number) != (ahead and ahead.number):
@@ -110,4 +110,4 @@ def _measure(race: Race, car: Car, leader: Car, ahead: Car | None) -> None:
 
 def _write(race: Race, car: Car, gap: Distance, interval: Distance) -> None:
     race.gaps[car.number], race.intervals[car.number] = gap, interval
-    race.columns.apart(car.grid, gap.ms, interval.ms)
+    race.columns.put_gaps(car.grid, gap.ms, interval.ms)

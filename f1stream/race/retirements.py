@@ -1,7 +1,7 @@
-"""Which cars are out of a race: the feed says so, or nothing is heard of them any more.
+"""Which cars are out of a race: the feed retires them, or they give no sign of life any more.
 
-Signs of life are what only a car that moves can cause: a line or a mini-sector passed, a sector time, the ends of the
-pit lane, speed. Position and gap are none: they change as others go by.
+A sign of life is what only a moving car causes: a line or a mini-sector passed, a sector time, pit entry and exit,
+speed. Position and gap are none: they change when other cars pass.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from f1stream.race.car import Car
 from f1stream.race.state import Race
 
 SILENT_MS = 120_000
-"""ms. A car without a sign of life for longer, with the race on and others heard, is out until it gives one."""
+"""ms. A car silent for longer is retired until its next sign of life, if the race is on and others are heard."""
 STOPPED_MS = 20_000
-"""ms. The same where the feed says ``Stopped``. In 14 recordings it said so 21 to 166 s after the last sign of life
-of a car that stayed where it was, and up to 10 s after that of one that only drove slowly."""
+"""ms. The same for a car that the feed shows as ``Stopped``. In 14 recordings it did so 21 to 166 s after the last
+sign of life of a car that stayed where it was, and up to 10 s after that of a car that only drove slowly."""
 PAUSES = 1.5
-"""A silence of so many of the field's longest pauses is usual: of a feed with laps only, a pause is a lap."""
+"""Multiple of the field's longest pause between signs of life up to which silence is usual: with laps alone, a pause
+is a lap."""
 FEED_SILENT_MS = 30_000
-"""ms. Without a sign of life of any car for longer the feed was silent, and waits for all begin again."""
+"""ms. Without a sign of life of any car for longer, the feed was silent: cars' silences are counted from its end."""
 GARAGE_LAPS = 3
-"""The leader has completed so many laps since a car came in, and it is silent: it is in its garage. No stop takes so
-long."""
+"""Laps of the leader since a car entered the pits, after which a silent car is retired: it is in its garage."""
 MOVING_KMH = 30
-"""A slower car may be pushed, or lifted off the track."""
+"""km/h. Only a higher speed is a sign of life: a slower car may be pushed, or lifted off the track."""
 OFTEN_MS = 1_000
-"""Speed is a sign of life once in so many ms."""
+"""ms. Speed counts as a sign of life at most once in this time."""
 
 
 def record_sign_of_life(race: Race, car: Car, at: int) -> None:
-    """``car`` gave a sign of life at session time ``at`` (ms): what was believed of its silence is taken back."""
+    """Record a sign of life of ``car`` at session time ``at`` (ms). A retirement for its silence is revoked."""
     if race.started_ms is None:
         return
     since = race.started_ms if car.heard_ms is None else car.heard_ms
@@ -46,7 +46,7 @@ def record_sign_of_life(race: Race, car: Car, at: int) -> None:
 
 
 def retire_silent(race: Race, now: int) -> None:
-    """Retire the cars that are out at session time ``now`` without a retirement of the feed's."""
+    """Retire the cars that are silent at session time ``now`` (ms), without waiting for the feed to retire them."""
     if race.started_ms is None or race.parts is not None:
         return
     limit = max(SILENT_MS, _usual_pause(race))
@@ -61,12 +61,12 @@ def _is_out(race: Race, car: Car, started_ms: int, now: int, limit: int) -> bool
     heard = started_ms if car.heard_ms is None else car.heard_ms
     if car.timing is not None and car.timing.stopped and not (car.in_pit and race.suspended):
         return now - heard > STOPPED_MS
-    if race.suspended or race.heard_ms < started_ms:  # nobody was heard: the feed has no timing
+    if race.suspended or race.heard_ms < started_ms:  # no car was heard: the feed has no timing
         return False
     if car.in_pit and car.heard_ms is not None and race.flag_ms is None:
         return race.laps_led - car.led_at_pit_in >= GARAGE_LAPS and now - heard > STOPPED_MS
-    # Counted up to the last sign of life of anybody: where the feed is silent, nobody is out. After the flag the
-    # others have nothing left to show.
+    # Silence counts up to the last sign of life of any car: while the feed is silent, no car retires. After the flag
+    # other cars give none any more.
     until = race.heard_ms if race.flag_ms is None else now
     return until - max(heard, race.resumed_ms, race.flag_ms or 0) > limit
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from f1stream.race import crossings, retirements
 from f1stream.race.car_facts import apply_car_message, correct_missed_laps
 from f1stream.race.limits import CONDITIONS
-from f1stream.race.penalties import decided
+from f1stream.race.penalties import update_cases
 from f1stream.race.pit_loss import OF_STATUS, pit_loss
 from f1stream.race.ranking import choose_source, update_ranking
 from f1stream.race.state import Race
@@ -97,7 +97,7 @@ def _update_start(race: Race, message: SessionStatus | RaceControl) -> None:
 
 
 def _update_cases(race: Race, message: RaceControl) -> None:
-    before, race.cases = race.cases, decided(race.cases, message)
+    before, race.cases = race.cases, update_cases(race.cases, message)
     if race.cases is not before:
         concerned = {number for case in (*before, *race.cases) for number in case.cars}
         race.changed.update(concerned & race.cars.keys())

@@ -1,4 +1,4 @@
-"""Practice and qualifying: the order is by best lap, in a qualifying part by part."""
+"""Order and gaps of practice and qualifying: by best lap, in a qualifying part by part."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from models.bounds import MOST_CARS
 
 @dataclass(slots=True)
 class Parts:
-    """Q1, Q2 and Q3; a practice is one part in which all take part."""
+    """Q1, Q2 and Q3; a practice is one part with all cars."""
 
     entries: list[int | None] = field(default_factory=lambda: [None])
-    """How many cars take part in each; None is all."""
+    """How many cars take part in each; None: all."""
     goes_on: int | None = None
-    """How many cars of the present part go on to the next."""
+    """How many cars advance from the present part to the next."""
 
     def rank(self, cars: list[Car], bests: Bests) -> list[tuple[Car, int]]:
-        """First to last, each with the part (from 0) in which it was last.
+        """First to last, each with the last part (from 0) that it took part in.
 
-        Recomputed from the first part on whenever a lap time changes, so that a deleted or reinstated lap has all
-        its consequences. Cars without a time, and of equal times, are in the order in which the feed shows them;
-        where it shows none, in the order in which they came into the part.
+        Recomputed from the first part on whenever a lap time changes, so that a deleted or reinstated lap also
+        changes who advances. Cars with equal times or without one are in the order of the feed; without positions of
+        the feed, in the order in which they entered the part.
         """
         inside = sorted(cars, key=lambda car: car.grid)
         outside: list[tuple[Car, int]] = []
@@ -52,7 +52,7 @@ def _shown_position(car: Car) -> int:
 
 
 def distances(ranked: list[tuple[Car, int]], bests: Bests) -> dict[str, tuple[Distance, Distance]]:
-    """By car: how far its best lap is behind the best of the part in which it was last, and the car ahead's there."""
+    """By car: the gap of its best lap to the best of its last part, and to the car ahead in that part."""
     of_part = {
         part: sorted(best[0] for car, last in ranked if last >= part and (best := bests.best(car, part)) is not None)
         for part in {part for _, part in ranked}

@@ -1,13 +1,13 @@
-"""The places where official times are taken, and where along the lap they are.
+"""Timing points: the finish line and the sector lines, where official times are taken. Learns where they are.
 
-The finish line is near the beginning of the reference line. Where exactly, and where the sector lines are, is not
-published: it is learned from the positions that samples have at official times.
+The finish line is near the beginning of the reference line. Its exact position and those of the sector lines are not
+published: they are learned from the positions that samples have at official times.
 
-These depend on the speed. The feed stamps samples earlier than the times of the transponders: at the same line, a
-car at 80 m/s is shown some 13 m further on than one at the 22 m/s of the pit lane. The slope of that, metres over
-metres a second, is a time: 0.20 s in Melbourne (2025 race), 0.34 s in Mexico City (2025 qualifying, as sent live).
-Without it the pit lane's finish line seems to be 17 m and 19 m early, which the first cars into the pits (0.8 s off)
-must have shown before it is known, and a slow lap behind the safety car is up to 0.2 s off at the sector lines.
+These positions depend on the speed, because the feed stamps samples earlier than the transponders' times: at the same
+line, a car at 80 m/s is shown some 13 m further on than one at the 22 m/s of the pit lane. The slope, metres per m/s,
+is a time: 0.20 s in Melbourne (2025 race), 0.34 s in Mexico City (2025 qualifying, as sent live). Without it the pit
+lane's finish line would seem 17 m and 19 m early, the first cars into the pits would be 0.8 s off before that is
+learned, and a slow lap behind the safety car up to 0.2 s at the sector lines.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 FINISH, SECTOR_1, SECTOR_2, PIT_FINISH = range(4)
+"""``PIT_FINISH`` is where the pit lane crosses the finish line."""
 ON_TRACK = (FINISH, SECTOR_1, SECTOR_2)
-KEPT = 99
-"""Observations per place; their median is where it is."""
+OBSERVATIONS = 99
+"""Observations kept per point; their median is its position."""
 FARTHEST_FINISH_M = 60.0
-"""m. An official lap end further from the beginning of the reference line is not believed."""
+"""m. An official lap end further from the beginning of the reference line is ignored."""
 SHOWN_M = 10
-"""What is shown is rounded, so that it does not change with every lap."""
+"""m to which shown positions are rounded, so that they do not change with every lap."""
 AHEAD_S, AHEAD_SPREAD_S = 0.2, 0.1
-"""s. How far samples are ahead of official times before a session has shown it, and the spread of that."""
+"""s. How far samples are ahead of official times: the prior and its standard deviation."""
 PIT_EARLY_M, PIT_EARLY_SPREAD_M = 3.5, 2.5
-"""m. How much earlier, beyond the effect of the speed, cars in the pit lane are shown at the finish line, likewise
-before a session has shown it: 5 m at first and 3 m at the end in Melbourne, 2 m in Mexico City, none simulated."""
+"""m. How much earlier cars in the pit lane cross the finish line, beyond the effect of the speed: prior and standard
+deviation. Observed: 5 m at first and 3 m at the end in Melbourne, 2 m in Mexico City, none in simulated sessions."""
 LEAST_NOISE_M = 0.3
-"""m. Positions are rounded and interpolated: a place is not observed better than this."""
+"""m. The least standard deviation of an observation: positions are rounded and interpolated."""
 FASTEST = 110.0
 """m/s. No car is faster."""
 MAD = 1.4826
@@ -43,103 +44,103 @@ MAD = 1.4826
 
 
 class Passing(NamedTuple):
-    """A car was measured at a place of a lap at a session time."""
+    """A car passed a timing point on a lap at a session time."""
 
-    place: int
+    point: int
     lap: int
     time_ms: int
 
 
 class MeasuredPassing(NamedTuple):
-    """One car at one place of one lap: when it was measured there, and officially."""
+    """A car's passing of a timing point with both times, measured and official."""
 
     car: str
-    place: int
+    point: int
     lap: int
     measured_ms: int
     official_ms: int
 
 
 class Observation(NamedTuple):
-    """Where a car was when it was officially at a place: metres from the lap's start (finish: from its end), m/s."""
+    """Where a car was at its official time at a point: metres from the lap's start (finish: from its end), m/s."""
 
-    place: int
+    point: int
     metres: float
     speed: float = -1.0
-    """Negative in checkpoints of earlier releases, which had none."""
+    """Negative in checkpoints of earlier releases, which had no speed."""
 
 
 @dataclass(slots=True)
 class TimingPoints:
-    """What has been learned of one circuit."""
+    """What has been learned of the timing points of one circuit."""
 
     length_m: float
     observed: list[list[float]] = field(default_factory=lambda: [[], [], [], []])
-    """For each place the latest ``Observation.metres``, in order of arrival."""
+    """For each point the latest ``Observation.metres``, in order of arrival."""
     speeds: list[list[float]] = field(default_factory=lambda: [[], [], [], []])
-    """Likewise ``Observation.speed``."""
+    """The same: ``Observation.speed``."""
     ahead_s: float = AHEAD_S
     """How far samples are ahead of official times."""
     _at: list[float | None] = field(default_factory=lambda: [None] * 4)
-    """Where a car would be at each place with speed 0."""
+    """Position of each point for a car with speed 0."""
     _shown: tuple[int | None, int | None] = (None, None)
-    """``sector_lines``: every frame asks for them."""
+    """``sector_lines``, cached: every frame reads them."""
 
     def __post_init__(self) -> None:
-        for place, speeds in enumerate(self.speeds):
-            if len(speeds) != len(self.observed[place]):  # an older checkpoint
-                self.observed[place], self.speeds[place] = [], []
+        for point, speeds in enumerate(self.speeds):
+            if len(speeds) != len(self.observed[point]):  # a checkpoint of an earlier release
+                self.observed[point], self.speeds[point] = [], []
         self._locate()
 
     def learn(self, seen: Iterable[Observation]) -> None:
-        """Cars were officially at places."""
-        for place, metres, speed in seen:
-            finish = place in (FINISH, PIT_FINISH)
+        """Add observations and learn the positions again."""
+        for point, metres, speed in seen:
+            finish = point in (FINISH, PIT_FINISH)
             if speed >= 0 and (abs(metres) < FARTHEST_FINISH_M if finish else 0 < metres < self.length_m):
-                self.observed[place].append(metres)
-                self.speeds[place].append(speed)
-                del self.observed[place][:-KEPT], self.speeds[place][:-KEPT]
+                self.observed[point].append(metres)
+                self.speeds[point].append(speed)
+                del self.observed[point][:-OBSERVATIONS], self.speeds[point][:-OBSERVATIONS]
         self.ahead_s = self._slope()
         self._locate()
 
-    def position(self, place: int, speed: float) -> float | None:
-        """Where a car at ``speed`` (m/s) is at the place, metres from the lap's start (finish: from its end).
+    def position(self, point: int, speed: float) -> float | None:
+        """The position of a point for a car at ``speed`` (m/s): metres from the lap's start (finish: from its end).
 
-        None until learned; on the track, the finish line is then where the reference line begins.
+        None until learned; until then the finish line is taken to be where the reference line begins.
         """
-        at = self._at[place]
+        at = self._at[point]
         return None if at is None else at + self.ahead_s * speed
 
     @property
     def varies_m(self) -> float:
-        """How far apart the positions of a place are at the speeds that cars have, at most."""
+        """The largest distance between positions of a point at different speeds."""
         return abs(self.ahead_s) * FASTEST
 
-    def usual(self, place: int) -> float | None:
-        """The same at the usual speed there."""
-        return _median(np.array(self.observed[place])) if self.observed[place] else None
+    def usual(self, point: int) -> float | None:
+        """The position of a point at the usual speed there; None until observed."""
+        return _median(np.array(self.observed[point])) if self.observed[point] else None
 
     def sector_lines(self) -> tuple[int | None, int | None]:
-        """The ends of sectors 1 and 2, rounded to ``SHOWN_M``."""
+        """The ends of sectors 1 and 2 in metres, rounded to ``SHOWN_M``."""
         return self._shown
 
-    def _rounded(self, place: int) -> int | None:
-        usual = self.usual(place)
+    def _rounded(self, point: int) -> int | None:
+        usual = self.usual(point)
         return None if usual is None else round(usual / SHOWN_M) * SHOWN_M
 
-    def _rests(self, *places: int) -> list[_Rest]:
-        """What was observed at those of ``places`` that were, less the effect of the speed."""
+    def _rests(self, *points: int) -> list[_Rest]:
+        """The observations of ``points`` less the effect of the speed; points without observations are left out."""
         rests = []
-        for place in places:
-            if self.observed[place]:
-                speed = np.array(self.speeds[place])
-                rest = np.array(self.observed[place]) - self.ahead_s * speed
+        for point in points:
+            if self.observed[point]:
+                speed = np.array(self.speeds[point])
+                rest = np.array(self.observed[point]) - self.ahead_s * speed
                 middle = _median(rest)
-                rests.append(_Rest(place, middle, rest - middle, speed))
+                rests.append(_Rest(point, middle, rest - middle, speed))
         return rests
 
     def _slope(self) -> float:
-        """What metres over speed at the places on the track have in common: least squares, outliers weighted down."""
+        """The common slope of metres over speed at the points on track: least squares with outliers weighted down."""
         rests = self._rests(*ON_TRACK)
         noise = _noise(rests)
         precision, pull = AHEAD_SPREAD_S**-2, (AHEAD_S - self.ahead_s) * AHEAD_SPREAD_S**-2
@@ -153,8 +154,8 @@ class TimingPoints:
     def _locate(self) -> None:
         rests = self._rests(*ON_TRACK)
         self._at = [None] * 4
-        for place, middle, _, _ in rests:
-            self._at[place] = middle
+        for point, middle, _, _ in rests:
+            self._at[point] = middle
         self._shown = self._rounded(SECTOR_1), self._rounded(SECTOR_2)
         on_track = self._at[FINISH]
         if on_track is not None:
@@ -164,9 +165,9 @@ class TimingPoints:
 
 
 class _Rest(NamedTuple):
-    """Of a place: where a car with speed 0 would be (m), how far off that each observation is, and its speed."""
+    """Of a point: its position for a car with speed 0 (m), each observation's offset from it, and its speed."""
 
-    place: int
+    point: int
     middle: float
     off: Floats
     speed: Floats

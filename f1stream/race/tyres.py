@@ -1,4 +1,4 @@
-"""The sets of tyres that a car has driven on, one after the other: its stints."""
+"""A car's stints: the sets of tyres that it has driven on, one after the other."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from models.frame import Stint
 
 UNKNOWN = {"UNKNOWN", "TEST_UNKNOWN", ""}
-"""What sources say of a set whose compound they do not know."""
+"""Compounds that mean unknown."""
 
 
 @dataclass(slots=True)
 class TyreSet:
-    """A set on the car. A set put on at a stop is first driven on the lap after the one on which the car came in."""
+    """A set on the car. A set fitted at a stop is first driven on the lap after the one on which the car came in."""
 
     compound: str
     first_lap: int
@@ -21,10 +21,10 @@ class TyreSet:
     fresh: bool | None
 
 
-def put_on(sets: list[TyreSet], new: TyreSet, *, changed: bool) -> None:
-    """``new`` is on the car from its first lap on; what was known of that lap is corrected.
+def fit(sets: list[TyreSet], new: TyreSet, *, changed: bool) -> None:
+    """Add ``new``, or replace the set with the same first lap.
 
-    ``changed`` is False: nothing was put on then, the car went on with the set before.
+    ``changed`` is False: no set was fitted then, the car continued on the one before; a set of that lap is removed.
     """
     known = next((n for n, one in enumerate(sets) if one.first_lap == new.first_lap), None)
     if not changed and any(one.first_lap < new.first_lap for one in sets):
@@ -38,10 +38,10 @@ def put_on(sets: list[TyreSet], new: TyreSet, *, changed: bool) -> None:
 
 
 def driven(sets: list[TyreSet], passes: set[int]) -> list[TyreSet]:
-    """``sets`` without those that only a source's count begins.
+    """``sets`` without those that exist only in the source's count of laps.
 
-    ``passes``: laps on which the car came into the pit lane and did not stand still there. A set of the same compound
-    as before that was put on then is the one before: the feed sometimes begins its age again.
+    ``passes``: laps on which the car drove through the pit lane without stopping. A set of the same compound that
+    begins then is the one before: the feed sometimes restarts its age.
     """
     found: list[TyreSet] = []
     for one in sets:
@@ -51,10 +51,10 @@ def driven(sets: list[TyreSet], passes: set[int]) -> list[TyreSet]:
 
 
 def after_lap(sets: list[TyreSet], compound: str, laps: int | None, lap: int, visited: list[int]) -> None:
-    """The record of ``lap`` says: driven on ``compound``, ``laps`` on the set with this one. Corrects the last set.
+    """Correct the last set by the record of ``lap``: driven on ``compound``, with ``laps`` on the set at its end.
 
     ``visited``: laps on which the car came into the pit lane, and may have changed tyres. A set that is younger than
-    its stint was put on at one of these visits, though nobody told; without any, the stint began later than was told.
+    its stint was fitted at one of these visits without a message; without any, the stint began later than published.
     """
     if compound in UNKNOWN:
         return
@@ -78,7 +78,7 @@ def after_lap(sets: list[TyreSet], compound: str, laps: int | None, lap: int, vi
 
 
 def stints(sets: list[TyreSet], lap: int) -> tuple[Stint, ...]:
-    """As a frame has them, ``lap`` laps being completed."""
+    """The stints for a frame, with ``lap`` laps completed."""
     ends = [*(later.first_lap for later in sets[1:]), lap + 1]
     return tuple(
         Stint.model_construct(

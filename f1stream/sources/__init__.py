@@ -1,1 +1,1 @@
-"""Where a session comes from, and how it gets into the topics."""
+"""Sources of sessions, and publishing a session to the topics. See docs/sources.md."""

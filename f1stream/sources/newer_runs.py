@@ -1,4 +1,4 @@
-"""Looking for runs that hide what is about to be published: newer ones of the same session."""
+"""Finds newer runs of a session in the topics, which would supersede the one about to be published."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from f1stream import topics
 from f1stream.kafka import BrokerError, unreachable
 from f1stream.settings import Settings
 
-LOOKS_FOR_S = 5.0
-"""Seconds; what was not read by then is not searched."""
-LOOKS_AT_BYTES = 64_000_000
-"""Of values in all partitions together, where the search ends; the messages of a race are some 3 MB."""
-LOOKS_AT_RECORDS = 100_000
-"""Of each partition, its newest; older ones are not searched."""
+SEARCH_S = 5.0
+"""The search ends after this."""
+SEARCH_BYTES = 64_000_000
+"""The search ends after so many bytes of values in all partitions; the messages of a race have some 3 MB."""
+SEARCH_RECORDS = 100_000
+"""Only so many of the newest records of a partition are searched."""
 _partitioner = DefaultPartitioner()
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,9 @@ log = logging.getLogger(__name__)
 async def newer_runs(
     settings: Settings, session_keys: Iterable[str], epoch: int, client: Callable[..., Any] = AIOKafkaConsumer
 ) -> dict[str, int]:
-    """Of each session the greatest run id after ``epoch`` among its messages, where there is one.
+    """By session key, the greatest run id after ``epoch`` among its messages, if there is one.
 
-    Only headers are read, of as many of the newest records as the bounds above allow: what lies before them is not
-    found. Raises BrokerError.
+    Reads the headers of the newest records within the bounds above; an older run is not found. Raises BrokerError.
     """
     keys = {key.encode() for key in session_keys}
     consumer = client(topics.MESSAGES, **settings.kafka_client(), enable_auto_commit=False, fetch_max_wait_ms=50)
@@ -53,9 +52,9 @@ async def _greatest(consumer: Any, wanted: Collection[Any], keys: set[bytes], ep
     consumer.assign(list(wanted))
     first, end = await consumer.beginning_offsets(list(wanted)), await consumer.end_offsets(list(wanted))
     for tp in wanted:
-        consumer.seek(tp, max(first[tp], end[tp] - LOOKS_AT_RECORDS))
+        consumer.seek(tp, max(first[tp], end[tp] - SEARCH_RECORDS))
     found: dict[str, int] = {}
-    left, until = LOOKS_AT_BYTES, time.monotonic() + LOOKS_FOR_S
+    left, until = SEARCH_BYTES, time.monotonic() + SEARCH_S
     waiting = {tp for tp in wanted if end[tp] > first[tp]}
     while waiting and left > 0 and time.monotonic() < until:
         for batch in (await consumer.getmany(timeout_ms=200)).values():
@@ -65,14 +64,14 @@ async def _greatest(consumer: Any, wanted: Collection[Any], keys: set[bytes], ep
                 if record.key in keys and run is not None and run > epoch:
                     key = record.key.decode()
                     found[key] = max(run, found.get(key, 0))
-        # The end is asked with each fetch: the embedded broker's first answer is too small.
+        # The end is read again with each fetch: the embedded broker's first answer is too small.
         done = [tp for tp in waiting if (ends := consumer.highwater(tp)) and await consumer.position(tp) >= ends]
         waiting.difference_update(done)
     return found
 
 
 def _run(record: Any) -> int | None:
-    """The id of the run that a record is of; None where its headers have none that the workers would use."""
+    """The run id in a record's headers; None without one that the workers would accept."""
     try:
         run = int(dict(record.headers)["epoch"])
     except (KeyError, TypeError, ValueError):
@@ -81,16 +80,16 @@ def _run(record: Any) -> int | None:
 
 
 def newer_run_warning(settings: Settings, session_key: str, run: int) -> str:
-    """What to say of a newer run."""
+    """The warning about a newer run."""
     at = datetime.fromtimestamp(run / 1000, UTC)
     removed = (
         "restart the embedded broker"
         if settings.embedded
-        else "make the topics again, as deploy/README.md says under Other numbers of partitions"
+        else "recreate the topics as described in deploy/README.md, Other numbers of partitions"
     )
     return (
-        f"Session {session_key} has a newer run in the topics, {run} ({at:%Y-%m-%d %H:%M:%S} UTC), which hides what "
-        "is published now: publish again after that time (is this machine's clock behind?), or remove its records "
+        f"Session {session_key} has a newer run in the topics, {run} ({at:%Y-%m-%d %H:%M:%S} UTC), which supersedes "
+        "this one: publish again after that time (is this machine's clock behind?), or remove its records "
         f"({removed})."
     )
 
@@ -98,12 +97,12 @@ def newer_run_warning(settings: Settings, session_key: str, run: int) -> str:
 async def warn_of_newer_runs(
     settings: Settings, session_keys: Iterable[str], epoch: int, warn: Callable[[str], None] = log.warning
 ) -> None:
-    """Look, and warn of each session that has a newer run; a broker that does not answer is no reason to fail."""
+    """Warn about each session that has a newer run. A broker that does not answer is logged, not raised."""
     try:
-        async with asyncio.timeout(2 * LOOKS_FOR_S):
+        async with asyncio.timeout(2 * SEARCH_S):
             found = await newer_runs(settings, session_keys, epoch)
     except (BrokerError, TimeoutError) as error:
-        log.info("Newer runs could not be looked for: %s.", error or "the broker is slow")
+        log.info("The search for newer runs failed: %s.", error or "the broker is slow")
         return
     for session_key, run in sorted(found.items()):
         warn(newer_run_warning(settings, session_key, run))

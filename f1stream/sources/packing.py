@@ -1,4 +1,4 @@
-"""A session as the records of a run: packed, stamped, and in the order in which they become known."""
+"""Turns a session into the records of a run, with headers, in the order in which they become known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.frame import FRAME_MS
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRecord:
-    """One record on its way to a topic."""
+    """A record with its topic, key and headers."""
 
     topic: str
     key: bytes
@@ -27,7 +27,7 @@ class OutgoingRecord:
 
 
 class RecordBuilder:
-    """Numbers the records of a run, by topic and key, in the order in which they are published."""
+    """Builds the records of a run; numbers them by topic and key in the order in which they are published."""
 
     def __init__(self, session_key: str, epoch: int, t0_utc_ms: int, source: str) -> None:
         self.session_key, self._epoch, self._t0_utc_ms = session_key, epoch, t0_utc_ms
@@ -35,19 +35,19 @@ class RecordBuilder:
         self._seqs: Counter[tuple[str, bytes]] = Counter()
 
     def fact(self, emitted_ms: int, record: Lap | Message) -> OutgoingRecord:
-        """A message, or a lap, that becomes known at ``emitted_ms``."""
+        """The record of a message or lap that becomes known at session time ``emitted_ms``."""
         if isinstance(record, Lap):
-            return self._published(topics.LAPS, topics.car_key(self.session_key, record.driver_number), emitted_ms,
+            return self._record(topics.LAPS, topics.car_key(self.session_key, record.driver_number), emitted_ms,
                                    record)  # fmt: skip
-        return self._published(topics.MESSAGES, self.session_key.encode(), emitted_ms, record)
+        return self._record(topics.MESSAGES, self.session_key.encode(), emitted_ms, record)
 
     def packet(self, packet: Packet) -> OutgoingRecord:
-        """A packet, which names how many laps and messages were published before it."""
+        """The record of a packet; its headers count the laps and messages published before it."""
         key = topics.car_key(self.session_key, packet.driver_number)
         laps, messages = self._seqs[topics.LAPS, key], self._seqs[topics.MESSAGES, self.session_key.encode()]
-        return self._published(topics.TELEMETRY, key, packet.until_ms, packet, laps, messages)
+        return self._record(topics.TELEMETRY, key, packet.until_ms, packet, laps, messages)
 
-    def _published(
+    def _record(
         self,
         topic: str,
         key: bytes,
@@ -67,26 +67,26 @@ def pack(
 ) -> Iterator[OutgoingRecord]:
     """The session's records from ``from_ms`` to ``to_ms`` (session clock), by ``emitted_ms``.
 
-    At the same instant messages come first, then laps, then packets. What was known before ``from_ms`` is told
+    At the same instant messages come first, then laps, then packets. Facts from before ``from_ms`` are published
     first, at ``from_ms``. The run ends, for every car, on a frame.
     """
     info = next(message for message in session.messages if isinstance(message, SessionInfo))
     begin = info.start_ms if from_ms is None else from_ms
     end = -(-min(session.end_ms, to_ms or session.end_ms) // FRAME_MS) * FRAME_MS
     entered = _entered(session, begin)
-    told = _known(session, info.model_copy(update={"start_ms": begin}), begin, end)
-    next_told = next(told, None)
+    facts = _facts(session, info.model_copy(update={"start_ms": begin}), begin, end)
+    next_fact = next(facts, None)
     builder = RecordBuilder(session.session_key, epoch, session.t0_utc_ms, info.source)
     instants = [begin, *range(begin + packet_ms, end, packet_ms), end]
-    # One search a car for all packets: one a packet would cost more than everything else here.
+    # One search per car for all packets: a search per packet would cost more than everything else here.
     cuts = {
         number: columns["session_time_ms"].searchsorted(np.array(instants), side="right").tolist()
         for number, columns in session.telemetry.items()
     }
     for nth, until in enumerate(instants[1:]):
-        while next_told is not None and next_told[0] <= until:
-            yield builder.fact(*next_told)
-            next_told = next(told, None)
+        while next_fact is not None and next_fact[0] <= until:
+            yield builder.fact(*next_fact)
+            next_fact = next(facts, None)
         for number, columns in session.telemetry.items():
             if entered.get(number, begin) >= until:
                 continue
@@ -100,7 +100,7 @@ def pack(
 
 
 def _entered(session: Session, begin: int) -> dict[str, int]:
-    """By car: when the list of entries that has it is published. Its packets begin after that."""
+    """By car, the session time (ms) at which its entry is published; its packets begin after that."""
     entered: dict[str, int] = {}
     for message in session.messages:
         if isinstance(message, Entries):
@@ -109,8 +109,8 @@ def _entered(session: Session, begin: int) -> dict[str, int]:
     return {number: at for number, at in entered.items() if at > begin}
 
 
-def _known(session: Session, info: SessionInfo, begin: int, end: int) -> Iterator[tuple[int, Lap | Message]]:
-    """Messages and laps with the instant at which they are told."""
+def _facts(session: Session, info: SessionInfo, begin: int, end: int) -> Iterator[tuple[int, Lap | Message]]:
+    """Messages and laps with the session time (ms) at which they are published."""
     messages = [info, *(message for message in session.messages if not isinstance(message, SessionInfo))]
     facts: list[tuple[int, int, Lap | Message]] = [
         *((max(message.session_time_ms, begin), 0, message) for message in messages),

@@ -1,4 +1,4 @@
-"""A session into the topics, at its own pace or any other."""
+"""Publishes a session to the topics, at its own pace or faster."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from f1stream.sources.session import Session, SourceError
 from models import Packet
 
 BATCH_BYTES = 512 * 1024
+"""The greatest batch of the producer."""
 BY_THE_BROKER = 1
-"""Kafka's code for a record whose timestamp is not its sender's."""
+"""Kafka's code for a record whose timestamp the broker has set."""
 BULK_LINGER_MS = 100
-"""At full speed: large batches, which every broker likes and the embedded one needs."""
+"""At full speed, to fill batches: every broker is faster with large ones, and the embedded one needs them."""
 SEND_AHEAD = 5_000
-"""Records that may wait for the broker; then publishing waits too."""
+"""Unacknowledged records; with more, publishing waits for the broker."""
 
 
 @dataclass
 class Pace:
-    """How session time passes: ``speed`` times the wall clock, or as fast as possible (None)."""
+    """Session time runs at ``speed`` times the wall clock, or as fast as possible (None)."""
 
     speed: float | None
     _began: float = field(default_factory=time.monotonic)
     _from_ms: int | None = None
 
     async def until(self, session_ms: int) -> None:
-        """Return when it is ``session_ms``."""
+        """Wait until session time ``session_ms``."""
         if self.speed is None:
             return
         if self._from_ms is None:
@@ -50,7 +51,7 @@ class Pace:
 
 @dataclass
 class RunCounts:
-    """What was published of one run."""
+    """The number of records published in one run."""
 
     session_key: str
     epoch: int
@@ -73,19 +74,19 @@ class RunCounts:
             self.messages += 1
 
     def as_dict(self) -> dict[str, Any]:
-        """For a report."""
+        """As plain values, for ``--counts``."""
         return asdict(self)
 
 
 def packet_ms_for(speed: float | None) -> int:
-    """Packets that are short enough to look live, and long enough to be quick when nobody could tell."""
+    """Packet length, ms: short near real time, so that the page moves smoothly, else longer and so cheaper."""
     if speed is None:
         return 3_000
     return 250 if speed <= 10 else 1_000
 
 
 def too_large(item: OutgoingRecord, size: int) -> SourceError:
-    """What to say of a record that no topic takes."""
+    """The error for a record above the topics' size limit."""
     kind = getattr(item.record, "kind", type(item.record).__name__.lower())
     hint = "Publish shorter packets (--packet-ms)" if item.topic == topics.TELEMETRY else "Look at it in the source"
     return SourceError(
@@ -96,17 +97,17 @@ def too_large(item: OutgoingRecord, size: int) -> SourceError:
 
 
 class Outbox:
-    """Records on their way to the broker, so many at a time, and the counts of them."""
+    """Sends records, at most SEND_AHEAD of them unacknowledged, and counts them."""
 
     def __init__(self, producer: AIOKafkaProducer, counts: RunCounts) -> None:
         self._producer, self._counts = producer, counts
         self._sent: deque[asyncio.Future[RecordMetadata]] = deque()
 
     async def put(self, item: OutgoingRecord) -> None:
-        """Send a record, waiting while too many are on their way.
+        """Send a record; wait while too many are unacknowledged.
 
-        Raises SourceError for one that is too large or a run that the workers refuse, and KafkaError when one before
-        could not be sent.
+        Raises SourceError for a record that is too large or a run that the workers would refuse, and KafkaError when
+        an earlier record could not be sent.
         """
         value = topics.encode(item.record)
         if len(value) > topics.MAX_VALUE_BYTES:
@@ -115,15 +116,15 @@ class Outbox:
         self._sent.append(future)
         self._counts.add(item)
         while self._sent and (self._sent[0].done() or len(self._sent) > SEND_AHEAD):
-            self._delivered(await self._sent.popleft())
+            self._acknowledged(await self._sent.popleft())
 
     async def empty(self) -> None:
-        """Return when all is delivered. Raises KafkaError, and SourceError for a run that the workers refuse."""
+        """Wait until all records are acknowledged. Raises KafkaError, and SourceError as ``put`` does."""
         while self._sent:
-            self._delivered(await self._sent.popleft())
+            self._acknowledged(await self._sent.popleft())
 
-    def _delivered(self, record: RecordMetadata) -> None:
-        """Compare the run's id, which is this machine's time, with the time at which the broker stored a record."""
+    def _acknowledged(self, record: RecordMetadata) -> None:
+        """Check the run id, which is this machine's time, against the broker's timestamp of a record."""
         ahead_ms = self._counts.epoch - record.timestamp
         if record.timestamp_type == BY_THE_BROKER and ahead_ms > topics.MAX_AHEAD_MS:
             raise SourceError(
@@ -143,9 +144,9 @@ async def publish(
     epoch: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> RunCounts:
-    """Publish a whole run and return when every record is delivered.
+    """Publish a whole run; return when every record is acknowledged.
 
-    ``progress`` is told the session time (ms) reached. ``epoch`` is the wall clock's now unless given.
+    ``progress`` is called with the session time (ms) reached. ``epoch`` is the run id, by default the time in ms.
     Raises BrokerError when the broker cannot be reached, and SourceError when a record is too large to be sent.
     """
     counts = RunCounts(session.session_key, epoch if epoch is not None else time.time_ns() // 1_000_000)

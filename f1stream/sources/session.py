@@ -1,4 +1,4 @@
-"""A finished session in memory: what an archive holds and what the simulator makes."""
+"""A finished session in memory, from an archive, a recording or the simulator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ object arrays when they have nulls.
 
 
 class SourceError(UserError):
-    """A source that cannot be read; its text is one sentence for the user."""
+    """A source that cannot be read; the text is one sentence for the user."""
 
 
 @dataclass
@@ -33,22 +33,22 @@ class Session:
     start_ms: int
     """When the session itself starts (lights out in a race)."""
     end_ms: int
-    """When the last fact of it has been told."""
+    """When its last fact becomes known."""
     telemetry: dict[str, Columns]
-    """By driver number, one for every entry, also for cars without samples."""
+    """By driver number; every entry has one, also a car without samples."""
     laps: list[Lap]
-    """Completed and revised laps, in the order they became known; the last revision of a lap counts."""
+    """Completed and revised laps in the order in which they became known; the last revision of a lap counts."""
     messages: list[Message]
-    """Told at their ``session_time_ms``; among them one SessionInfo, Entries and (if known) Track. No SessionEnd."""
+    """Known at their ``session_time_ms``. Includes one SessionInfo, Entries and (if known) Track; no SessionEnd."""
     laps_known_ms: list[int] | None = None
-    """When each of ``laps`` became known; None when each did at its end."""
+    """Session time at which each of ``laps`` became known; None if that is its end."""
     truth: Any = field(default=None, repr=False)
-    """What really happened, where the source knows (the simulator)."""
+    """The exact facts, from the simulator only."""
 
     def laps_as_known(self) -> Iterator[tuple[int, Lap]]:
         """``laps``, each with the session time (ms) at which it became known."""
         return zip(self.laps_known_ms or [lap.end_ms for lap in self.laps], self.laps, strict=True)
 
     def samples(self) -> int:
-        """How many samples the session has."""
+        """The number of samples."""
         return sum(len(columns["session_time_ms"]) for columns in self.telemetry.values())

@@ -1,9 +1,9 @@
-"""What users write for a source.
+"""Source names.
 
 ``archive:PATH``, ``fastf1:YEAR/EVENT/SESSION``, ``recording:PATH`` or ``sim:cars=22,laps=57,seed=1,sessions=1``.
 
-Behind a recording's path may stand which session is meant: ``recording:PATH#9570`` is the one with that key of
-several in it; ``recording:PATH#2025/Monza/R`` says which session a recording is of that does not say so itself.
+A recording's path may be followed by the session: ``recording:PATH#9570`` selects the one with that key, and
+``recording:PATH#2025/Monza/R`` identifies a recording that has no session information. See docs/sources.md.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from f1stream.sources.session_archive import read_archive, require_archive
 from f1stream.sources.simulator import SimOptions, simulate
 
 log = logging.getLogger(__name__)
-TOLD = 10
-"""So many names are told at the most."""
+LOGGED_NAMES = 10
+"""At most so many unknown names are logged."""
 
 
 def open_source(spec: str) -> list[Callable[[], Session]]:
-    """The sessions of a source, each made when it is called for. Raises SourceError."""
+    """The sessions of a source, as functions that read or make one. Raises SourceError."""
     kind, _, rest = spec.partition(":")
     if kind == "archive" and rest:
         folder = Path(rest).expanduser()
@@ -51,7 +51,7 @@ def open_source(spec: str) -> list[Callable[[], Session]]:
 
 
 def split_recording(text: str) -> tuple[Path, str | None]:
-    """The path of a recording, and which session is meant. A path that is there may have a ``#`` in it."""
+    """The path of a recording and the text after ``#``. A path that exists may contain a ``#``."""
     path = Path(text).expanduser()
     before, mark, session = text.rpartition("#")
     if path.exists() or not mark or not before or not session:
@@ -60,7 +60,7 @@ def split_recording(text: str) -> tuple[Path, str | None]:
 
 
 def recorded(recording: Recording, session: str | None = None) -> tuple[Session, ParseCounts]:
-    """A session of a recording, and what of it could not be used. ``session``: what stands behind ``#``.
+    """Read a session of a recording, with the counts of the parser. ``session`` is the text after ``#``.
 
     Raises SourceError.
     """
@@ -70,7 +70,7 @@ def recorded(recording: Recording, session: str | None = None) -> tuple[Session,
     wanted = SessionRef.parse(session)
     first = next(iter(recording))
     if any(message.topic == "SessionInfo" for message in recording):
-        raise SourceError(f"{source} says itself which session it is of: leave #{session} out, or name a key.")
+        raise SourceError(f"{source} has its own session information: leave out #{session}, or name a key.")
     return as_session(chain(identity_messages(settings(), wanted, first.sent_ms), recording), source)
 
 
@@ -79,11 +79,13 @@ def _recorded(recording: Recording, name: str | None) -> Session:
     lines, refused = recording.counts.damaged.total(), counts.damaged.total()
     if lines or refused:
         log.warning(
-            "%s: %d lines could not be read and %d messages were not what their topic has; the rest is whole.",
+            "%s: %d lines could not be read and %d messages are not valid for their topic; the rest is complete.",
             recording.path, lines, refused,
         )  # fmt: skip
     if new := [*counts.unknown_topics, *counts.unknown_fields]:
-        log.warning("%s: the feed has what we do not know: %s.", recording.path, ", ".join(sorted(new)[:TOLD]))
+        log.warning(
+            "%s: the feed has unknown topics or fields: %s.", recording.path, ", ".join(sorted(new)[:LOGGED_NAMES])
+        )
     return session
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import snowflake.connector
 from snowflake.connector.util_text import split_statements
 
-from f1stream.jolpica.resources import ALL as JOLPICA
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
@@ -30,11 +29,6 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
         table.name.lower(): ", ".join(f"{column.name} {column.type.lower()}" for column in table.columns)
         for table in tables.ALL
     }
-    values["jolpica_tables"] = "\n".join(
-        f"create table if not exists {resource.table} (season int, round int, entity varchar, payload variant,"
-        " content_hash varchar, first_seen timestamp_ntz, last_seen timestamp_ntz, gone_at timestamp_ntz);"
-        for resource in JOLPICA
-    )
     for file in sorted(resources.files(__package__).joinpath("ddl").iterdir(), key=lambda file: file.name):
         done = []
         for statement in _statements(Template(file.read_text()).substitute(values)):

@@ -1,4 +1,4 @@
-"""What every worker's app does: watches its rebalances, takes batches, publishes outputs."""
+"""Every worker's app: it watches rebalances, takes batches and publishes outputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from f1stream.settings import Settings
 
 
 class EndedError(Exception):
-    """The process would end."""
+    """The process would exit."""
 
 
 def test_health_and_brokers_may_have_addresses_of_ipv6(tmp_path: Path) -> None:
@@ -62,22 +62,22 @@ def app(rebalancing: bool) -> Any:
     )
 
 
-async def test_a_worker_without_a_rebalance_goes_on(watch: Callable[..., Any]) -> None:
+async def test_a_worker_without_a_rebalance_continues(watch: Callable[..., Any]) -> None:
     await watch(app(rebalancing=False))
 
 
-async def test_rebalance_without_progress_ends_the_worker(watch: Callable[..., Any]) -> None:
-    """Even in the recovery of tables: Faust gives it up, without a word, when the broker was away for long."""
+async def test_rebalance_without_progress_exits_the_worker(watch: Callable[..., Any]) -> None:
+    """Also during table recovery: Faust silently gives up after the broker was unavailable for long."""
     with pytest.raises(EndedError, match="has made no progress for 60 s"):
         await watch(app(rebalancing=True))
 
 
-async def test_a_long_recovery_goes_on(watch: Callable[..., Any]) -> None:
+async def test_a_long_recovery_continues(watch: Callable[..., Any]) -> None:
     recovering = app(rebalancing=True)
     await watch(recovering, lambda now: recovering.tables.recovery.active_offsets.update(changelog=now // 30))
 
 
-async def test_rebalances_one_after_the_other_are_not_one(watch: Callable[..., Any]) -> None:
+async def test_consecutive_rebalances_are_not_one(watch: Callable[..., Any]) -> None:
     busy = app(rebalancing=True)
     await watch(busy, lambda now: vars(busy).update(rebalancing_count=now // 50))
 
@@ -87,7 +87,7 @@ def event(offset: int, generation: int) -> Any:
 
 
 class Stream:
-    """Delivers batches; what is done between two of them is given with them."""
+    """Delivers batches, and calls a function between two of them."""
 
     def __init__(self, *deliveries: tuple[Callable[[], None], list[Any]]) -> None:
         self.deliveries = deliveries
@@ -123,7 +123,7 @@ async def test_a_stage_is_reset_once_per_assignment_and_before_its_first_batch()
     assert done == ["reset", 1, 2, "reset", 1, 2]
 
 
-async def test_a_batch_knows_whether_its_assignment_is_the_present_one() -> None:
+async def test_a_batch_knows_whether_its_assignment_is_current() -> None:
     app: Any = SimpleNamespace(consumer_generation_id=1)
     taken = [batch async for batch in batches(app, "race", Stream((lambda: None, [event(1, 1)])))]
     assert taken[0].is_current()
@@ -135,7 +135,7 @@ async def test_a_batch_knows_whether_its_assignment_is_the_present_one() -> None
 async def test_a_record_that_is_too_large_is_refused_as_such(
     step: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Other errors of the broker end the process; this one would come again."""
+    """Other errors of the broker exit the process; this one would occur again after a restart."""
     outputs = FaustOutputs(
         create_app("test", Settings(_env_file=None, home=tmp_path), 6066, PatchedApp), topics.FRAMES
     )
@@ -174,8 +174,8 @@ async def test_outputs_are_sent_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp
     assert sent[0] == {"key": b"9839", "value": b"frame", "headers": [("seq", b"1")], "timestamp": 1.5}
 
 
-async def test_a_workers_app_loses_nothing_by_its_settings(tmp_path: Path) -> None:
-    """Each was found by a fault: see ``create_app`` and ``agents.faust_patches``."""
+async def test_a_workers_app_has_the_settings_that_lose_nothing(tmp_path: Path) -> None:
+    """Each was found by a failure: see ``create_app`` and docs/faust.md."""
     conf = create_app("test", Settings(_env_file=None, home=tmp_path), 6066, PatchedApp).conf
     assert conf.consumer_auto_offset_reset == "earliest"
     assert not conf.stream_wait_empty

@@ -1,4 +1,4 @@
-"""A worker that would lose something ends at once, with a sentence that says why."""
+"""A worker that would lose records exits immediately, with a sentence that says why."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from f1stream.topics import SequenceGap
 
 
 class ExitedError(Exception):
-    """The process would have ended."""
+    """The process would have exited."""
 
 
 @pytest.fixture
 def reasons(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Why the process would have ended."""
+    """Why the process would have exited."""
     given: list[str] = []
     monkeypatch.setattr(exiting, "exit_process", given.append)
     return given
 
 
-def test_exit_is_at_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_exit_is_immediate_and_logs_its_reason(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def end(code: int) -> None:
         raise ExitedError(code)
 
@@ -36,7 +38,7 @@ def test_exit_is_at_once_with_its_reason(monkeypatch: pytest.MonkeyPatch, caplog
     assert caplog.messages[0].startswith("A record is missing. The worker exits and must be restarted")
 
 
-async def test_sequence_gap_ends_the_process(reasons: list[str]) -> None:
+async def test_sequence_gap_exits_the_process(reasons: list[str]) -> None:
     @exit_on_error
     async def per_driver(_: object) -> None:
         raise SequenceGap("9839:44 goes on at 7, 6 was next")
@@ -45,8 +47,8 @@ async def test_sequence_gap_ends_the_process(reasons: list[str]) -> None:
     assert reasons == ["A record is missing: 9839:44 goes on at 7, 6 was next."]
 
 
-async def test_any_error_ends_the_process(reasons: list[str]) -> None:
-    """Faust would skip the batch and go on."""
+async def test_any_error_exits_the_process(reasons: list[str]) -> None:
+    """Faust would skip the batch and continue."""
 
     @exit_on_error
     async def per_driver(_: object) -> None:
@@ -56,7 +58,7 @@ async def test_any_error_ends_the_process(reasons: list[str]) -> None:
     assert reasons == ["per_driver failed: KeyError: 'cause'."]
 
 
-async def test_agent_that_is_stopped_does_not_end_the_process(reasons: list[str]) -> None:
+async def test_agent_that_is_stopped_does_not_exit_the_process(reasons: list[str]) -> None:
     @exit_on_error
     async def per_driver() -> None:
         raise asyncio.CancelledError

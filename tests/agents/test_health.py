@@ -1,4 +1,4 @@
-"""Whether a worker is healthy: its input partitions grow, and records of them are acknowledged."""
+"""A worker is healthy if the records of its growing input partitions are acknowledged."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_growing_partition_of_which_nothing_is_acknowledged_is_unhealthy(
     assert worker_health.stuck() is None
     consumer.ends[INPUT] = 200
     at(STUCK_S - 1)
-    assert worker_health.stuck() is None, "not for so short a time"
+    assert worker_health.stuck() is None, "not after so short a time"
     at(STUCK_S + 1)
     assert "telemetry[3] has grown to 200" in (worker_health.stuck() or "")
     assert "telemetry[3] has grown to 200" in (worker_health.reason() or "")
@@ -99,7 +99,7 @@ def test_changelog_of_a_table_grows_and_is_never_acknowledged(
     assert list(worker_health.lags()) == [INPUT]
 
 
-def test_lag_is_what_is_not_acknowledged(worker_health: WorkerHealth, consumer: Consumer) -> None:
+def test_lag_is_the_number_of_unacknowledged_records(worker_health: WorkerHealth, consumer: Consumer) -> None:
     unread, ahead = TP("telemetry", 4), TP("telemetry", 5)
     consumer.ends |= {unread: 7, ahead: 3}
     consumer._committed_offset[ahead] = 4  # acknowledged since the latest fetch
@@ -137,7 +137,7 @@ def test_worker_in_a_rebalance_or_a_recovery_is_alive_and_not_healthy(
 
 
 def test_records_that_are_received_and_wait_for_others_are_not_stuck(consumer: Consumer, at: At) -> None:
-    """As all of a partition do behind a run whose source was killed: a new worker would get no further."""
+    """Like all records behind a run whose source was killed: restarting the worker would not help."""
     worker_health = WorkerHealth(worker(consumer), stalls=StallDetector("received"))
     acks = AckTracker(worker_health.received)
     for now in range(0, 3600, 10):
@@ -155,7 +155,7 @@ def record(offset: int) -> Any:
 
 
 def test_records_that_wait_for_a_flush_are_not_stuck(consumer: Consumer, at: At) -> None:
-    """Asked every ten seconds, as a supervisor does, over an hour of flushes every ten minutes."""
+    """Checked every ten seconds, as a supervisor does, over an hour of flushes every ten minutes."""
     flush_s = 600
     worker_health = WorkerHealth(worker(consumer), stalls=StallDetector("acknowledged", STUCK_S + flush_s))
     for now in range(0, 3600, 10):
@@ -167,10 +167,10 @@ def test_records_that_wait_for_a_flush_are_not_stuck(consumer: Consumer, at: At)
     assert "has grown" in (worker_health.stuck() or ""), "it has not moved since 3000 s"
 
 
-async def test_health_says_for_what_a_worker_waits_also_when_nothing_more_comes(
+async def test_health_reports_what_a_worker_waits_for_also_without_new_records(
     worker_health: WorkerHealth, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "tell", lambda **_: None)  # its metrics are the process's
+    monkeypatch.setattr(health, "register_process_metrics", lambda **_: None)  # its metrics are the process's
     app = SimpleNamespace(web=SimpleNamespace(web_app=web.Application()))
     health.serve_health(app, worker_health)
     async with TestClient(TestServer(app.web.web_app)) as client:
@@ -180,7 +180,7 @@ async def test_health_says_for_what_a_worker_waits_also_when_nothing_more_comes(
             assert (answer.status, (await answer.json())["waits"]) == (200, waits)
 
 
-def test_worker_that_waits_for_the_warehouse_is_not_replaced(
+def test_worker_that_waits_for_the_warehouse_is_not_restarted(
     worker_health: WorkerHealth, consumer: Consumer, at: At
 ) -> None:
     assert (worker_health.reason(), worker_health.alive()) == (None, True)
@@ -191,10 +191,10 @@ def test_worker_that_waits_for_the_warehouse_is_not_replaced(
     assert (worker_health.reason(), worker_health.alive()) == ("The warehouse is away.", True)
 
 
-def test_worker_whose_topics_came_to_differ_is_unhealthy_and_not_replaced(
+def test_worker_with_changed_partitions_is_unhealthy_and_not_restarted(
     worker_health: WorkerHealth, consumer: Consumer, at: At
 ) -> None:
-    """A new one would refuse to start."""
+    """A restarted worker would refuse to start."""
     wrong: list[str] = []
     worker_health.wrong_topics = lambda: next(iter(wrong), None)
     assert (worker_health.reason(), worker_health.alive()) == (None, True)
@@ -211,9 +211,7 @@ def test_partition_that_does_not_grow_is_only_idle(worker_health: WorkerHealth, 
     assert worker_health.stuck() is None
 
 
-def test_position_that_moves_is_healthy_however_far_behind(
-    worker_health: WorkerHealth, consumer: Consumer, at: At
-) -> None:
+def test_position_that_moves_is_healthy_at_any_lag(worker_health: WorkerHealth, consumer: Consumer, at: At) -> None:
     for minute in range(10):
         at(60.0 * minute)
         consumer.ends[INPUT], consumer._committed_offset[INPUT] = 1_000_000 + minute, 50 + minute

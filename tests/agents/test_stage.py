@@ -1,4 +1,4 @@
-"""A stage on a stream: batches, rebalances, and what is due without a record."""
+"""A stage on a stream: batches, rebalances, and due work without a record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.harness import MemoryRecord
 
 @dataclass
 class Recorder:
-    """A stage that notes what it is asked."""
+    """A stage that records its calls."""
 
     acks: AckTracker = field(default_factory=AckTracker)
     happened: list[Any] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Recorder:
 
 
 class Stream:
-    """Gives what is put into it."""
+    """A stream of the batches in a queue."""
 
     def __init__(self) -> None:
         self.queue: asyncio.Queue[list[Any]] = asyncio.Queue()
@@ -69,7 +69,12 @@ async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
     app = SimpleNamespace(consumer_generation_id=1, should_stop=False)
     stage, stream = Recorder(), Stream()
     its = StageRunner(app, "race", "test", stage, SimpleNamespace())  # type: ignore[arg-type]
-    tasks = [asyncio.create_task(its.consume(stream)), asyncio.create_task(its.process_due())]
+
+    async def agent() -> None:
+        async for batch in its.batches(stream):
+            await its.process(batch)
+
+    tasks = [asyncio.create_task(agent()), asyncio.create_task(its.process_due())]
     yield SimpleNamespace(app=app, stage=stage, stream=stream)
     for task in tasks:
         task.cancel()
@@ -82,7 +87,7 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_what_is_due_is_processed_without_a_record(running: Any) -> None:
+async def test_due_work_is_processed_without_a_record(running: Any) -> None:
     running.stage.may_end.set()
     running.stage.is_due = True
     await running.stream.queue.put([event(0, 1)])

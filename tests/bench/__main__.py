@@ -49,9 +49,9 @@ def whole_race() -> None:
             [sys.executable, "-m", "f1stream", "demo", "--source", f"archive:{ARCHIVE}", "--speed", "max",
              "--exit-when-done", "--report", str(report)], check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
-        told = json.loads(report.read_text())
-    print(f"whole race, full speed, nothing started before: {told['seconds']['total']:.1f} s")
-    print("  peak memory, MB: " + ", ".join(f"{name} {size}" for name, size in told["peak_rss_mb"].items()))
+        found = json.loads(report.read_text())
+    print(f"whole race, full speed, nothing started before: {found['seconds']['total']:.1f} s")
+    print("  peak memory, MB: " + ", ".join(f"{name} {size}" for name, size in found["peak_rss_mb"].items()))
 
 
 async def plain_loop(rig: Rig, session: Session) -> float:
@@ -165,10 +165,10 @@ async def archive_against_plain_loop(session: Session) -> None:
                 seconds[kind] = time.perf_counter() - began
                 async with aiohttp.ClientSession() as http:
                     answer = await http.get(f"http://127.0.0.1:{rig.archives[0][1]}/metrics")
-                    told = await answer.text()
+                    found = await answer.text()
             finally:
                 rig.stop()
-    phases = dict(re.findall(r'^f1stream_archive_phase_seconds\{phase="(\w+)"\} ([\d.]+)', told, re.MULTILINE))
+    phases = dict(re.findall(r'^f1stream_archive_phase_seconds\{phase="(\w+)"\} ([\d.]+)', found, re.MULTILINE))
     n = session.samples()
     plain, faust = seconds["plain loop"], seconds["archive worker"]
     print(f"rows/s into the warehouse: plain loop {n / plain:,.0f}, archive worker {n / faust:,.0f} with its start")

@@ -1,8 +1,7 @@
-"""Two servers for the benches of viewers, each a process: the page's own, and a dashboard as one writes it first.
+"""Two servers for the benchmarks of viewers, each a process: the page's own, and a naive dashboard.
 
 ``python -m tests.bench.dashboard tape|page|naive FILE`` prints its port, reads FILE (a pickled ``Recorded``), and
-when a line comes on its standard input begins to be told what happens, in real time. ``page`` is ``tape`` with the
-limits of every day.
+replays it in real time once a line arrives on its standard input. ``page`` is ``tape`` with the usual limits.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ class Recorded:
     samples: list[tuple[int, dict[str, Any]]]
 
 
-async def each_in_time(told: Iterable[tuple[int, Any]]) -> Any:
-    """Each of ``told`` when it is due; the first one now."""
+async def each_in_time(timed: Iterable[tuple[int, Any]]) -> Any:
+    """Each of ``timed`` when it is due; the first one now."""
     began: float | None = None
-    for t, item in told:
+    for t, item in timed:
         began = time.monotonic() - t / 1000 if began is None else began
         await asyncio.sleep(max(0.0, began + t / 1000 - time.monotonic()))
         yield t, item
@@ -97,11 +96,11 @@ async def main(kind: str, path: Path) -> None:
         app, run = await tape(recorded, many if kind == "tape" else {})
     async with serving(app, "127.0.0.1", 0) as port:
         print(port, flush=True)
-        telling: asyncio.Task[None] | None = None
+        publishing: asyncio.Task[None] | None = None
         while await asyncio.to_thread(sys.stdin.readline):
-            telling = asyncio.create_task(run())
-        if telling:
-            telling.cancel()
+            publishing = asyncio.create_task(run())
+        if publishing:
+            publishing.cancel()
 
 
 if __name__ == "__main__":

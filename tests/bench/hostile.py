@@ -159,7 +159,7 @@ async def measure(name: str, server: Server, viewers: list[Viewer]) -> None:
     print(
         f"{name:>29}: {len(late) / GOOD / MEASURED_S:.1f} frames a viewer and second, late by p50 {cuts[49]:.1f} ms, "
         f"p95 {cuts[94]:.1f} ms, at most {late[-1] if late else float('nan'):.1f} ms; server: CPU {busy:.0%}, "
-        f"{server.told.num_fds()} descriptors, {server.told.memory_info().rss / 2**20:.0f} MB",
+        f"{server.process.num_fds()} descriptors, {server.process.memory_info().rss / 2**20:.0f} MB",
         flush=True,
     )
 

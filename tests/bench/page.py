@@ -1,7 +1,7 @@
-"""The page over a whole race: how soon it shows something, how evenly it draws, and whether it grows with time.
+"""Benchmark of the page over a whole race: time to the first snapshot, drawing rate, and memory over time.
 
-``python -m tests.bench.page``, about ten minutes. Headless Chromium draws without a graphics card: what it says of
-frames per second is the least that a laptop does.
+``python -m tests.bench.page``, about ten minutes. Headless Chromium draws without a graphics card, so a laptop's
+drawing rate is at least the one measured here.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from web.feed import Feed
 ARCHIVE = DATA / "aus2025_race"
 KEY = "9693"
 GREEN_MS = 6_500_000
-"""A time at which twenty cars race."""
+"""Session time at which twenty cars race."""
 DRAWN_S = 15
 EVERY_S = 30
 AGAIN = 4
-"""So many looks in the second pass."""
+"""Measurements in the second pass."""
 OPENINGS = 5
 
 WATCH = """
@@ -44,19 +44,20 @@ WATCH = """
 
 
 async def heap_mb(page: Page, tools: CDPSession) -> str:
-    """Heap and elements that are left when the garbage is collected."""
+    """Heap, nodes and listeners after a garbage collection."""
     await tools.send("HeapProfiler.collectGarbage")
     used = (await tools.send("Runtime.getHeapUsage"))["usedSize"] / 2**20
-    told = {each["name"]: each["value"] for each in (await tools.send("Performance.getMetrics"))["metrics"]}
+    metrics = {each["name"]: each["value"] for each in (await tools.send("Performance.getMetrics"))["metrics"]}
     lap = await page.inner_text("#lap")
     return (
-        f"lap {lap:>2}: heap {used:5.1f} MB, {told['Nodes']:,.0f} nodes, {told['JSEventListeners']:,.0f} listeners, "
+        f"lap {lap:>2}: heap {used:5.1f} MB, {metrics['Nodes']:,.0f} nodes, "
+        f"{metrics['JSEventListeners']:,.0f} listeners, "
         f"{await page.evaluate('f1stream.history.length'):,} entries of history"
     )
 
 
 async def opening(page: Page, stage: Stage) -> None:
-    """The first picture, several times, and what was loaded for it."""
+    """Time to the first snapshot, several times, and the files loaded for it."""
     took = []
     for _ in range(OPENINGS):
         await page.goto(f"{stage.address}/?session={KEY}&t={GREEN_MS}")
@@ -67,14 +68,14 @@ async def opening(page: Page, stage: Stage) -> None:
     )
     own = sum(path.stat().st_size for path in STATIC.rglob("*") if path.is_file())
     print(
-        f"first picture after {sorted(took)[len(took) // 2]:.0f} ms (median of {OPENINGS}: "
+        f"first snapshot after {sorted(took)[len(took) // 2]:.0f} ms (median of {OPENINGS}: "
         + ", ".join(f"{each:.0f}" for each in took)
-        + f"); our own code: {own / 1000:.0f} kB in all, {loaded} files before the first picture"
+        + f"); our own code: {own / 1000:.0f} kB in all, {loaded} files before the first snapshot"
     )
 
 
 async def drawing(page: Page) -> None:
-    """How often it draws while twenty cars race, without and with the charts in view."""
+    """Drawing rate while twenty cars race, without and with the charts in view."""
     await page.keyboard.press("k")
     for place in ("top of the page", "charts"):
         if place == "charts":
@@ -99,12 +100,12 @@ async def growing(page: Page, stage: Stage) -> None:
     await until(page, "f1stream.state")
     for passed in ("first", "second"):
         await page.keyboard.press("Home")
-        await until(page, "f1stream.remote.mode === 'play'")
+        await until(page, "f1stream.playback.mode === 'play'")
         for _ in range(4):  # from 1x
             await page.keyboard.press("]")
-        await until(page, "f1stream.remote.speed === 16")
+        await until(page, "f1stream.playback.speed === 16")
         looks, began = 0, time.monotonic()
-        while await page.evaluate("f1stream.remote.mode === 'play'") and (passed == "first" or looks < AGAIN):
+        while await page.evaluate("f1stream.playback.mode === 'play'") and (passed == "first" or looks < AGAIN):
             await page.wait_for_timeout(EVERY_S * 1000 - (time.monotonic() - began) * 1000 % (EVERY_S * 1000))
             looks += 1
             print(f"{passed} pass, {time.monotonic() - began:4.0f} s, {await heap_mb(page, tools)}", flush=True)

@@ -35,7 +35,7 @@ NAIVE_VIEWERS = (100, VIEWERS // 2)
 NOW_MS = 7_000_000
 """The session time that is now: half of the race has been."""
 SHOWN_S = 120
-"""So much of what is to come is told."""
+"""Seconds of the session that are replayed."""
 MEASURED_S = 30
 SETTLE_S = 5
 CONNECTING = 50
@@ -142,10 +142,10 @@ class Server:
         )  # fmt: skip
         assert self._process.stdout
         self.port = int(self._process.stdout.readline())
-        self.told = psutil.Process(self._process.pid)
+        self.process = psutil.Process(self._process.pid)
 
     def go(self, now_ms: int = NOW_MS) -> float:
-        """Let it be told what happens from ``now_ms`` on; the monotonic time of the session's time 0."""
+        """Start the replay at ``now_ms``; returns the monotonic time of the session's time 0."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -153,7 +153,7 @@ class Server:
 
     def cpu(self) -> float:
         """Seconds so far."""
-        return sum(self.told.cpu_times()[:2])
+        return sum(self.process.cpu_times()[:2])
 
     def stop(self) -> None:
         assert self._process.stdin
@@ -193,7 +193,7 @@ async def measure(name: str, server: Server, viewers: list[Viewer]) -> None:
     print(
         f"  server: CPU {busy / seconds:.0%} of a core "
         f"({busy / seconds / everybody * 1e6:.0f} us a viewer and second), "
-        f"memory {server.told.memory_info().rss / 2**20:.0f} MB; the viewers' process: {looking / seconds:.0%}"
+        f"memory {server.process.memory_info().rss / 2**20:.0f} MB; the viewers' process: {looking / seconds:.0%}"
     )
     kinds = {
         "live": [v for v in viewers if v.began and not v.slow],
@@ -220,7 +220,7 @@ async def on_tape(path: Path, start_ms: int) -> None:
     """The page's own server."""
     server = Server("tape", path)
     try:
-        before = server.told.memory_info().rss
+        before = server.process.memory_info().rss
         chosen = random.Random(7)
         past = [f"at={chosen.randrange(start_ms, NOW_MS - 2 * SHOWN_S * 1000)}&speed=1" for _ in range(VIEWERS // 2)]
         viewers = await connected(server, [query for one in past for query in ("", one)])
@@ -228,7 +228,7 @@ async def on_tape(path: Path, start_ms: int) -> None:
         for viewer in viewers[::2]:
             viewer.began = began
         await asyncio.sleep(SETTLE_S)
-        more = (server.told.memory_info().rss - before) / VIEWERS / 1024
+        more = (server.process.memory_info().rss - before) / VIEWERS / 1024
         await measure(f"tape, {VIEWERS} viewers ({more:.0f} KB of memory each):", server, viewers)
         for viewer in random.Random(8).sample(viewers, SLOW):
             viewer.read_slowly()

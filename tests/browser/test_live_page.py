@@ -1,4 +1,4 @@
-"""The page against a broker, a race worker and a page server of their own, from the start to the flag."""
+"""The page with a real broker, race worker and page server, from the start to the flag."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ pytestmark = in_chromium
 SPEED = 8
 SPEED_TO_THE_FLAG = 16
 KILLED_BY_MS = 60_000
-"""After the start; until the race worker is back, nothing later is published."""
+"""After the start. Nothing later is published until the race worker has been restarted."""
 
 
 async def until(page: Page, script: str, what: str) -> None:
-    """Return when ``script`` is true on the page; asked from outside, the page allows no code from strings."""
+    """Return when ``script`` is true on the page. It is polled from outside: the page's policy forbids eval."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             while not await page.evaluate(script):
                 await page.wait_for_timeout(100)
     except TimeoutError as error:
-        said = await page.evaluate("JSON.stringify(window.f1stream.connection)")
-        raise AssertionError(f"{what}; the page says {said}") from error
+        state = await page.evaluate("JSON.stringify(window.f1stream.connection)")
+        raise AssertionError(f"{what}; connection: {state}") from error
 
 
 async def test_race_from_start_to_flag(browser: Browser, tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ async def test_race_from_start_to_flag(browser: Browser, tmp_path: Path) -> None
             await follow(pages, port, start_ms)
             worker.send_signal(signal.SIGKILL)
             worker.wait()
-            await until(page, "window.f1stream.connection.pill.state !== 'live'", "a dead worker is not seen")
+            await until(page, "window.f1stream.connection.pill.state !== 'live'", "the worker's death is not shown")
             await rig.worker()
         async with asyncio.TaskGroup() as publishing:
             publishing.create_task(rig.publish(records[cut:], speed=SPEED_TO_THE_FLAG))
-            await until(page, "window.f1stream.connection.pill.state === 'live'", "the worker's return is not seen")
-        await until(page, "window.f1stream.newest?.race?.ended === true", "the last frame has not come")
-        await until(page, f"{FINISHED} === {len(session.truth.finish_ms)}", "not everybody is FINISHED")
+            await until(page, "window.f1stream.connection.pill.state === 'live'", "the worker's return is not shown")
+        await until(page, "window.f1stream.newest?.race?.ended === true", "the last frame has not arrived")
+        await until(page, f"{FINISHED} === {len(session.truth.finish_ms)}", "not every car is FINISHED")
         assert await order_of_state(port) == session.truth.order
         for name, shown in pages.items():
             await picture(shown, f"live-{name}-flag")
@@ -76,7 +76,7 @@ FINISHED = "[...document.querySelectorAll('#rows tr')].filter(row => row.textCon
 
 
 async def order_of_state(port: int, at: int | None = None) -> list[str]:
-    """Driver numbers by position, as the API has them."""
+    """Driver numbers by position, from the API."""
     async with aiohttp.ClientSession() as http:
         where = f"http://127.0.0.1:{port}/api/sessions/sim-3/state" + (f"?at={at}" if at is not None else "")
         async with http.get(where) as answer:
@@ -86,11 +86,11 @@ async def order_of_state(port: int, at: int | None = None) -> list[str]:
 
 
 async def follow(pages: dict[str, Page], port: int, start_ms: int) -> None:
-    """What must be seen while the race is on."""
+    """Check what the page must show during the race."""
     page = pages["desktop"]
     await until(page, f"window.f1stream.newest?.t > {start_ms + 20_000}", "the race has not begun")
     before = json.dumps(await page.evaluate("JSON.stringify(window.f1stream.positions)"))
-    await until(page, f"JSON.stringify(window.f1stream.positions) !== {before}", "the cars stand still")
+    await until(page, f"JSON.stringify(window.f1stream.positions) !== {before}", "the cars do not move")
     await until(page, "window.f1stream.connection.pill.state === 'live'", "it is not live")
     assert "SIMULATED" in await page.inner_text("body")
     for name, shown in pages.items():

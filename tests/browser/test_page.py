@@ -70,7 +70,7 @@ async def test_cars_move_at_the_displays_rate_and_the_table_is_the_apis(browser:
             look();
         })"""
     )
-    assert len(places) > 20, "drawn between the ten frames that came meanwhile, not at these alone"
+    assert len(places) > 20, "drawn between the ten frames that arrived meanwhile, not only at these"
     answer = await page.request.get(f"{stage.address}/api/sessions/test_race/state")
     cars = (await answer.json())["frame"]["cars"]
     order = sorted(cars, key=lambda number: cars[number]["position"])
@@ -89,7 +89,7 @@ async def test_cars_move_at_the_displays_rate_and_the_table_is_the_apis(browser:
     assert errors == []
 
 
-async def test_a_stopped_server_shows_and_its_return_is_noticed(browser: Browser, stage: Stage) -> None:
+async def test_a_stopped_server_and_its_return_are_shown(browser: Browser, stage: Stage) -> None:
     stage.race()
     page, errors = await opened(browser, stage)
     await pill(page, "Live")
@@ -102,7 +102,7 @@ async def test_a_stopped_server_shows_and_its_return_is_noticed(browser: Browser
     assert errors == []
 
 
-async def test_silence_makes_cars_stale_and_the_pill_honest(browser: Browser, stage: Stage) -> None:
+async def test_silence_makes_cars_stale_and_changes_the_pill(browser: Browser, stage: Stage) -> None:
     stage.race()
     page, errors = await opened(browser, stage, virtual_time=True)
     await pill(page, "Live")
@@ -122,7 +122,7 @@ async def test_silence_makes_cars_stale_and_the_pill_honest(browser: Browser, st
     assert errors == []
 
 
-async def test_a_broker_that_is_away_shows(browser: Browser, stage: Stage) -> None:
+async def test_an_unreachable_broker_is_shown(browser: Browser, stage: Stage) -> None:
     stage.race()
     page, _ = await opened(browser, stage)
     await pill(page, "Live")
@@ -131,7 +131,7 @@ async def test_a_broker_that_is_away_shows(browser: Browser, stage: Stage) -> No
     await pill(page, "Kafka is unreachable")
 
 
-async def test_a_damaged_run_says_so_and_what_to_do(browser: Browser, stage: Stage) -> None:
+async def test_a_damaged_run_is_shown_with_what_to_do(browser: Browser, stage: Stage) -> None:
     stage.race()
     page, errors = await opened(browser, stage)
     await pill(page, "Live")
@@ -168,7 +168,7 @@ async def test_a_new_run_of_the_session_replaces_the_old_one(browser: Browser, s
 
 @pytest.mark.parametrize(("speed", "batch"), [(0.25, 1), (1, 1), (1, 5), (20, 5)])
 async def test_the_clock_runs_evenly_at_every_pace(browser: Browser, speed: float, batch: int, stage: Stage) -> None:
-    """Within 40 % of the pace from image to image, though frames come in batches."""
+    """From one drawn frame to the next within 40 % of the rate, although frames arrive in batches."""
     page, _ = await opened(browser, stage)
     paces: list[float] = await page.evaluate(
         """async ([speed, batch]) => {
@@ -179,7 +179,7 @@ async def test_the_clock_runs_evenly_at_every_pace(browser: Browser, speed: floa
             for (let wall = 0; wall < 20000; wall += 16) {
                 while (sent * 200 / speed + batch * 200 / speed <= wall) {
                     sent += batch;
-                    clock.arrived(sent * 200, wall + (sent * 7919) % 60);  // arrivals shake a little
+                    clock.arrived(sent * 200, wall + (sent * 7919) % 60);  // arrivals jitter
                 }
                 const t = clock.at(wall);
                 if (wall > 9000) paces.push((t - last) / 16 / speed);
@@ -223,10 +223,10 @@ async def test_text_from_the_feed_is_never_markup(browser: Browser, stage: Stage
 
 EVIL = '<a href="//evil"><b>{}</b></a>%{{x}}'
 EVIL_TYRES = "<b>SOFT</b>%{x}"
-"""A link and a place to be filled, as the charts' library knows them."""
+"""A link and a template, as Plotly interprets them."""
 
 
-async def test_text_from_the_feed_is_no_markup_in_a_chart_either(browser: Browser, stage: Stage) -> None:
+async def test_text_from_the_feed_is_never_markup_in_a_chart(browser: Browser, stage: Stage) -> None:
     named = head()
     cars = [entry.model_copy(update={"tla": EVIL.format(entry.tla)}) for entry in named.cars]
     value = encode_frames([named.model_copy(update={"cars": cars})])
@@ -330,7 +330,7 @@ async def test_heads_and_on_a_phone_drivers_stay_in_view_when_the_table_is_scrol
         stuck,
     )
     assert moved == []
-    assert hidden == [], "another cell lies over it"
+    assert hidden == [], "another cell covers it"
     assert errors == []
 
 
@@ -349,7 +349,7 @@ async def test_without_positions_cars_go_round_a_ring_and_the_page_says_why(
     for car, place in after.items():
         assert math.isclose(math.hypot(place["x"], place["y"]), 3000, rel_tol=0.01), "it is on the ring"
         moved = math.hypot(place["x"] - before[car]["x"], place["y"] - before[car]["y"])
-        assert 0.4 < moved / (2 * math.pi * 3000 * (end - begin) / LAP_MS) < 2, "it goes on at the pace of its lap"
+        assert 0.4 < moved / (2 * math.pi * 3000 * (end - begin) / LAP_MS) < 2, "it moves at the pace of its lap"
     assert (await page.inner_text("#map-note")).startswith("Estimated: without positions")
     assert await page.inner_text("#notices") == notice
     assert await page.locator(".tag", has_text="STALE").count() == 0
@@ -375,7 +375,7 @@ async def test_a_qualifying_is_shown_by_best_lap_with_its_cut_and_what_is_left_o
     page, errors = await opened(browser, stage, viewport=viewport)
     await until(page, "document.querySelectorAll('#rows tr').length === 3")
     await until(page, "document.getElementById('lap-name').textContent === 'Q2'")
-    # 12:34 were left at 1.8 s, and the newest frame is 10 s later; the page may show one of two seconds before.
+    # 12:34 remained at 1.8 s, and the newest frame is 10 s later; the page may show up to two seconds before that.
     assert await page.inner_text("#lap") in {"12:24", "12:25", "12:26", "12:27"}
     shown = {
         await row.get_attribute("data-car"): (
@@ -401,13 +401,15 @@ async def test_a_qualifying_is_shown_by_best_lap_with_its_cut_and_what_is_left_o
 async def test_an_aborted_start_is_not_where_lap_1_begins(browser: Browser, stage: Stage) -> None:
     """The page reads the start from the frames; laps after it begin where the first car ended the one before."""
     stage.put(350, started_ms=20_000)
-    told = [
+    messages = [
         SessionStatus(session_time_ms=700, status="Started"),
         RaceControl(session_time_ms=5_000, category="Other", message="ABORTED START"),
         SessionStatus(session_time_ms=20_000, status="Started"),
     ]
-    made_up = lap("1", 1, generated=True, end_ms=30_000)
-    stage.feed.add_facts([*(message(seq, fact) for seq, fact in enumerate(told)), lap("4", 1), lap("81", 1), made_up])
+    estimated = lap("1", 1, generated=True, end_ms=30_000)
+    stage.feed.add_facts(
+        [*(message(seq, fact) for seq, fact in enumerate(messages)), lap("4", 1), lap("81", 1), estimated]
+    )
     page, errors = await opened(browser, stage)
     await until(page, "document.getElementById('bar').getAttribute('aria-valuetext')?.startsWith('Lap 2')")
 
@@ -419,6 +421,6 @@ async def test_an_aborted_start_is_not_where_lap_1_begins(browser: Browser, stag
 
     assert "Lap" not in await under_the_pointer(8_000)
     assert (await under_the_pointer(25_000)).startswith("Lap 1")
-    assert (await under_the_pointer(40_000)).startswith("Lap 1"), "a lap that was made up ends nothing"
+    assert (await under_the_pointer(40_000)).startswith("Lap 1"), "an estimated lap has no measured end"
     assert (await under_the_pointer(65_000)).startswith("Lap 2")
     assert not errors

@@ -1,4 +1,4 @@
-"""The whole page at moments of the 2025 Australian Grand Prix, against the recording's own laps and results."""
+"""The whole page at five moments of the 2025 Australian Grand Prix, compared with the recording."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from web.feed import Feed
 pytestmark = in_chromium
 KEY = "9693"
 MOMENTS = {"the first safety car": 3, "green": 21, "the second safety car": 36, "rain": 47, "the last lap": 56}
-"""By name, the lap that the leader has just ended."""
+"""By name, the lap that the leader has just completed."""
 AFTER_MS = 2_000
-"""So long after that the page is looked at."""
+"""Session time after that lap at which the page is checked."""
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +51,14 @@ async def stage(feed: Feed) -> AsyncIterator[Stage]:
 
 @dataclass
 class Known:
-    """What the recording says had happened by a time."""
+    """Laps and messages of the recording, by session time in ms."""
 
     laps: list[dict[str, Any]]
     expected: dict[str, Any]
     race_control: list[dict[str, Any]]
 
     def ended(self, t: int) -> dict[str, dict[str, Any]]:
-        """By car, its last lap that had ended by ``t``."""
+        """By car, its last lap that ended before ``t``."""
         found: dict[str, dict[str, Any]] = {}
         for lap in self.laps:
             if lap["Time"] <= t and not lap["FastF1Generated"]:
@@ -66,7 +66,7 @@ class Known:
         return found
 
     def times(self, number: str, t: int) -> list[int]:
-        """A car's lap times by ``t``, those that count."""
+        """A car's lap times before ``t``, without deleted ones."""
         return [
             lap["LapTime"]
             for lap in self.laps
@@ -81,12 +81,12 @@ class Known:
 def known(archive_path: Path) -> Known:
     lines = (archive_path / "laps.jsonl").read_text().splitlines()
     zero = json.loads((archive_path / "session.json").read_text())["t0_utc"]
-    told = json.loads((archive_path / "race_control.json").read_text())
+    messages = json.loads((archive_path / "race_control.json").read_text())
     laps = sorted((json.loads(line) for line in lines), key=lambda lap: lap["Time"])
     return Known(
         laps,
         json.loads((archive_path / "expected.json").read_text()),
-        [each | {"Time": session_time(each["Time"], zero)} for each in told],
+        [each | {"Time": session_time(each["Time"], zero)} for each in messages],
     )
 
 
@@ -95,7 +95,7 @@ def session_time(utc: str, zero: str) -> int:
 
 
 async def at(browser: Browser, stage: Stage, t: int, more: str = "", **options: Any) -> Page:
-    """The page at a session time, standing still."""
+    """The page paused at a session time."""
     page = await browser.new_page(**({"viewport": DESKTOP} | options))
     await page.goto(f"{stage.address}/?session={KEY}&t={t}{more}")
     await until(page, f"f1stream.state?.t === {t // 200 * 200} && f1stream.history.length > 10")
@@ -103,7 +103,7 @@ async def at(browser: Browser, stage: Stage, t: int, more: str = "", **options: 
     return page
 
 
-async def test_who_goes_back_and_plays_is_told_the_history_again(browser: Browser, stage: Stage) -> None:
+async def test_going_back_and_playing_replays_the_history(browser: Browser, stage: Stage) -> None:
     page = await at(browser, stage, 6_000_000)
     known = await page.evaluate("f1stream.history.length")
     await page.keyboard.press("Home")
@@ -123,7 +123,7 @@ def lap_text(ms: int) -> str:
 
 
 async def table(page: Page) -> dict[str, dict[str, str]]:
-    """By car, the cells of the timing table by column, in the order of the rows."""
+    """The timing table: by car, in the order of the rows, its cells by column."""
     found: list[tuple[str, dict[str, str]]] = await page.evaluate(
         """() => [...document.querySelectorAll('#rows tr')].map(row => [row.dataset.car,
             Object.fromEntries([...row.children].map(cell => [cell.dataset.col, cell.textContent]))])"""
@@ -155,34 +155,34 @@ async def test_every_panel_shows_what_the_recording_says(
     assert await page.inner_text("#lap") == str(lap + 1)
     first = next(iter(shown))
     assert ended[first]["Driver"] == leader["leader"]
-    for number, told in ended.items():
+    for number, recorded_lap in ended.items():
         cells = shown[number]
-        assert cells["lap"] == str(told["LapNumber"])
-        if told["LapTime"] is not None:
-            assert cells["last"].startswith(lap_text(told["LapTime"]))
+        assert cells["lap"] == str(recorded_lap["LapNumber"])
+        if recorded_lap["LapTime"] is not None:
+            assert cells["last"].startswith(lap_text(recorded_lap["LapTime"]))
         best = known.best(number, t)
         if best is not None:
             assert cells["best"].startswith(lap_text(best))
-        stops = known.expected["tyre_changes"][told["Driver"]]
-        assert cells["stops"].startswith(str(sum(in_lap <= told["LapNumber"] for in_lap in stops)))
+        stops = known.expected["tyre_changes"][recorded_lap["Driver"]]
+        assert cells["stops"].startswith(str(sum(in_lap <= recorded_lap["LapNumber"] for in_lap in stops)))
     running = [n for n in shown if n in ended and ended[n]["LapNumber"] == lap]
     on_lap = {n: ended[n]["Time"] for n in running}
     assert running[0] == min(on_lap, key=lambda n: on_lap[n])
 
     messages = [each for each in known.race_control if each["Time"] <= t]
-    assert await page.evaluate("document.querySelector('#messages .said').textContent") == messages[-1]["Message"]
+    assert await page.evaluate("document.querySelector('#messages .message').textContent") == messages[-1]["Message"]
 
     traces = {each["name"]: each for each in await chart(page, "trace")}
     ends = {each["lap"]: each["end_ms"] for each in known.expected["leader_per_lap"]}
-    for number, told in ended.items():
-        behind = (told["Time"] - ends[told["LapNumber"]]) / 1000
-        assert traces[told["Driver"]]["x"][-1] == told["LapNumber"]
-        assert traces[told["Driver"]]["y"][-1] == pytest.approx(behind, abs=0.0005), number
+    for number, recorded_lap in ended.items():
+        behind = (recorded_lap["Time"] - ends[recorded_lap["LapNumber"]]) / 1000
+        assert traces[recorded_lap["Driver"]]["x"][-1] == recorded_lap["LapNumber"]
+        assert traces[recorded_lap["Driver"]]["y"][-1] == pytest.approx(behind, abs=0.0005), number
     positions = {each["name"]: each for each in await chart(page, "positions")}
     for place, driver in enumerate(known.expected["position_table"][str(lap)], 1):
         by_lap = dict(zip(positions[driver]["x"], positions[driver]["y"], strict=True))
         assert by_lap.get(lap, place) == place
-    assert by_lap, "the last of them is drawn too"
+    assert by_lap, "the last driver is drawn too"
     times = {each["name"]: each for each in await chart(page, "laptimes")}
     assert set(times) == {"NOR", "VER"}
     assert times["NOR"]["y"][-1] == known.times("4", t)[-1] / 1000
@@ -204,13 +204,13 @@ async def test_every_panel_shows_what_the_recording_says(
 async def test_nothing_later_than_the_cursor_reaches_the_browser(
     browser: Browser, stage: Stage, known: Known
 ) -> None:
-    """Pages, pauses, laps and playing at 16x: every message and every answer is as old as the cursor, or older."""
+    """Paused and played at 16x: no message and no answer of the API is newer than the cursor."""
     page = await browser.new_page(viewport=DESKTOP)
-    told: list[str] = []
+    received: list[str] = []
     answers: list[tuple[str, str]] = []
 
     def listen(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda payload: told.append(str(payload)))
+        socket.on("framereceived", lambda payload: received.append(str(payload)))
 
     page.on("websocket", listen)
 
@@ -229,17 +229,17 @@ async def test_nothing_later_than_the_cursor_reaches_the_browser(
         await page.keyboard.press(key)
     await until(page, f"f1stream.state.t > {start} + 20_000")
     await page.keyboard.press("k")
-    await until(page, "f1stream.remote.settled && f1stream.remote.mode === 'pause'")
+    await until(page, "f1stream.playback.settled && f1stream.playback.mode === 'pause'")
     await page.wait_for_timeout(500)
-    latest = max(json.loads(each).get("t", 0) for each in told if json.loads(each)["kind"] in {"key", "delta"})
+    latest = max(json.loads(each).get("t", 0) for each in received if json.loads(each)["kind"] in {"key", "delta"})
     assert start < latest < start + 120_000
-    entries = [entry for each in told for entry in json.loads(each).get("entries", [])]
+    entries = [entry for each in received for entry in json.loads(each).get("entries", [])]
     assert len(entries) > 150
     assert max(entry["t"] for entry in entries) <= latest
     assert max(entry["lap"] for entry in entries if entry["kind"] == "lap") <= 11
     assert answers
     later = [each["Message"] for each in known.race_control if each["Time"] > latest]
-    text = "".join(told) + "".join(body for _, body in answers)
+    text = "".join(received) + "".join(body for _, body in answers)
     lines = set((await page.inner_text("body")).splitlines())
     earlier = {each["Message"] for each in known.race_control if each["Time"] <= latest}
     assert lines & earlier
@@ -270,21 +270,19 @@ async def test_scrubbing_to_a_lap_shows_that_lap_everywhere_and_revealing_shows_
     laps = {cells["lap"] for cells in (await table(page)).values()}
     assert max(int(each) for each in laps) == 12
     assert max(max(each["x"]) for each in await chart(page, "trace")) == 12
-    said = [each["Message"] for each in known.race_control if each["Time"] <= before + 1_200]
-    assert await page.evaluate("document.querySelector('#messages .said').textContent") == said[-1]
+    shown = [each["Message"] for each in known.race_control if each["Time"] <= before + 1_200]
+    assert await page.evaluate("document.querySelector('#messages .message').textContent") == shown[-1]
     await page.keyboard.press("r")
-    await until(page, "f1stream.remote.reveal")
+    await until(page, "f1stream.playback.reveal")
     place = "document.querySelector('[data-chart=trace]').firstChild"
     await until(page, f"Math.max(...{place}.data.map(each => Math.max(...each.x))) === 57", 15)
-    assert await page.evaluate("f1stream.state.t") <= before + 1_200, "the picture stays"
+    assert await page.evaluate("f1stream.state.t") <= before + 1_200, "the time shown does not change"
     await page.keyboard.press("r")
     await until(page, f"Math.max(...{place}.data.map(each => Math.max(...each.x))) === 12", 15)
     await page.close()
 
 
-async def test_a_moment_can_be_shared_and_the_page_goes_where_it_is_told(
-    browser: Browser, stage: Stage, known: Known
-) -> None:
+async def test_a_moment_can_be_shared_by_its_address(browser: Browser, stage: Stage, known: Known) -> None:
     t = known.expected["leader_per_lap"][29]["end_ms"] // 200 * 200
     page = await at(browser, stage, t, "&drivers=RUS")
     await page.keyboard.press(".")

@@ -1,4 +1,4 @@
-"""Result and standings in headless Chromium: nobody learns of a result before the flag."""
+"""Result and standings in headless Chromium: no result is shown before the flag."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ AFTER_THREE = "After this race, round 3"
 
 @pytest.fixture
 def race(stage: Stage) -> Stage:
-    """A race that counts."""
+    """A race that counts for the season."""
     stage.head = {"simulated": False}
     return stage
 
 
 async def listed(page: Page, name: str) -> list[list[str]]:
-    """The rows of a list, cell by cell, with what only the ear gets."""
+    """The rows of a list as their cells' texts, including the texts for screen readers."""
     found: list[list[str]] = await page.evaluate(
         f"[...document.querySelectorAll('#{name}-rows tr')]"
         ".map(row => [...row.children].map(each => each.textContent))"
@@ -43,8 +43,8 @@ async def listed(page: Page, name: str) -> list[list[str]]:
     return found
 
 
-async def asked(page: Page) -> list[str]:
-    """What the page has asked the API for."""
+async def requested(page: Page) -> list[str]:
+    """Paths of the API that the page has requested."""
     found: list[str] = await page.evaluate(
         "performance.getEntriesByType('resource').map(each => new URL(each.name).pathname)"
         ".filter(path => path.startsWith('/api/'))"
@@ -52,19 +52,17 @@ async def asked(page: Page) -> list[str]:
     return found
 
 
-async def says(page: Page, name: str, sentence: str) -> None:
-    await until(page, f"document.getElementById('{name}').textContent.includes({sentence!r})")
+async def shows(page: Page, name: str, text: str) -> None:
+    await until(page, f"document.getElementById('{name}').textContent.includes({text!r})")
 
 
-async def test_before_the_flag_the_result_is_not_even_asked_for_and_after_it_is_shown(
-    browser: Browser, race: Stage
-) -> None:
+async def test_the_result_is_not_requested_before_the_flag_and_shown_after_it(browser: Browser, race: Stage) -> None:
     race.feed.add_marts([result(), season()])
     race.put(20)
     page, errors = await opened(browser, race)
-    await says(page, "standings-label", AFTER_TWO)
+    await shows(page, "standings-label", AFTER_TWO)
     assert await page.inner_text("#result-note") == "The result appears here after the flag."
-    assert "/api/sessions/test_race/result" not in await asked(page)
+    assert "/api/sessions/test_race/result" not in await requested(page)
     assert await listed(page, "result") == []
     assert not await page.is_visible("#result-scroll")
     assert not await page.is_visible("#banner-result")
@@ -86,13 +84,13 @@ async def test_standings_are_those_before_the_event_until_its_flag(browser: Brow
     race.feed.add_marts([result(), season(held=4)])
     race.put(20)
     page, errors = await opened(browser, race)
-    await says(page, "standings-label", AFTER_TWO)
+    await shows(page, "standings-label", AFTER_TWO)
     assert await listed(page, "standings") == [
         ["1", "VERVer", "Red Bull", "2", "50"],
         ["2", "NORNor", "McLaren F1", "0", "10.5"],
     ]
     race.put(1, **OVER)
-    await says(page, "standings-label", AFTER_THREE)
+    await shows(page, "standings-label", AFTER_THREE)
     assert (await listed(page, "standings"))[0] == ["1", "NORNor", "McLaren F1", "3", "75"]
     await page.focus("#standings-constructors")
     await page.keyboard.press("Enter")
@@ -114,15 +112,15 @@ async def test_standings_are_those_before_the_event_until_its_flag(browser: Brow
     ],
     ids=["nothing built", "not with this race", "first round"],
 )
-async def test_what_is_not_known_after_the_flag_is_said(
+async def test_what_is_unknown_after_the_flag_is_stated(
     browser: Browser, race: Stage, marts: list[SessionResult | Season], sentence: str
 ) -> None:
     race.feed.add_marts(marts)
     race.put(20)
     race.put(1, **OVER)
     page, errors = await opened(browser, race)
-    await says(page, "standings", sentence)
-    await says(page, "result-note", "Not built yet: the marts are built after the session")
+    await shows(page, "standings", sentence)
+    await shows(page, "result-note", "Not built yet: the marts are built after the session")
     assert errors == []
 
 
@@ -131,32 +129,32 @@ async def test_before_the_first_round_there_are_no_standings(browser: Browser, r
     race.feed.add_marts([year.model_copy(update={"rounds": year.rounds[2:]})])
     race.put(20)
     page, _ = await opened(browser, race)
-    await says(page, "standings-note", "The season starts here: there are no standings before it.")
+    await shows(page, "standings-note", "The season starts here: there are no standings before it.")
     assert await listed(page, "standings") == []
 
 
-async def test_a_build_is_shown_when_it_comes_and_asked_for_once(browser: Browser, race: Stage) -> None:
+async def test_a_new_build_is_requested_once_and_shown(browser: Browser, race: Stage) -> None:
     race.put(20)
     race.put(1, **OVER)
     page, errors = await opened(browser, race)
-    await says(page, "result-note", "Not built yet")
-    assert await asked(page) == [], "nothing is asked for before the first build"
+    await shows(page, "result-note", "Not built yet")
+    assert await requested(page) == [], "nothing is requested before the first build"
     race.feed.add_marts([result(), season()])
-    await says(page, "result-source", "own laps")
-    await says(page, "standings-label", AFTER_THREE)
+    await shows(page, "result-source", "own laps")
+    await shows(page, "standings-label", AFTER_THREE)
     rows = [
         row(1, "81", "PIA", time_ms=5_528_199, source="jolpica"),
         row(None, "4", "NOR", position_text="D", status="Disqualified", source="jolpica"),
     ]
     race.feed.add_marts([result(rows=rows, built_ms=BUILT_MS + 1)])
-    await says(page, "result-source", "Official")
+    await shows(page, "result-source", "Official")
     shown = await listed(page, "result")
     assert [each[0] for each in shown] == ["1", "D"]
     assert shown[1][5] == "Disqualified"
     age = await page.evaluate("f1stream.connection.status.worker_age_ms")
     await until(page, f"f1stream.connection.status.worker_age_ms > {age}")
     await rendered(page)
-    paths = await asked(page)
+    paths = await requested(page)
     assert (paths.count("/api/sessions/test_race/result"), paths.count("/api/sessions/test_race/season")) == (2, 2)
     assert errors == []
 
@@ -183,8 +181,8 @@ async def test_a_new_run_hides_the_result_again(browser: Browser, race: Stage) -
     race.head["epoch"] = 2
     race.number = 0
     race.put(1, epoch=2)
-    await says(page, "result-note", "after the flag")
-    await says(page, "standings-label", AFTER_TWO)
+    await shows(page, "result-note", "after the flag")
+    await shows(page, "standings-label", AFTER_TWO)
     assert await listed(page, "result") == []
     assert errors == []
 
@@ -201,7 +199,7 @@ async def test_result_and_standings_are_accessible_and_fit_in_both_themes(
         assert await serious_violations(page) == [], theme
     race.put(1, **OVER)
     await until(page, "document.querySelectorAll('#result-rows tr').length === 3")
-    await says(page, "standings-label", AFTER_THREE)
+    await shows(page, "standings-label", AFTER_THREE)
     async for theme in themes(page):
         assert await serious_violations(page) == [], theme
         wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -72,7 +72,7 @@ def test_a_session_that_agrees_passes_every_check(tmp_path: Path) -> None:
     assert (results["unknown"], results["damaged"]) == ("0", "0")
 
 
-def test_another_order_at_the_end_is_beyond_the_bound_and_named(tmp_path: Path) -> None:
+def test_another_order_at_the_end_is_beyond_the_bound_and_described(tmp_path: Path) -> None:
     found = report(tmp_path, practice(order=("81", "4")))
     assert not found.passed
     assert not named(found, "end").passed
@@ -105,7 +105,7 @@ def test_an_unknown_topic_is_beyond_the_bound_and_an_unknown_field_is_listed(tmp
     assert named(report(tmp_path, practice(timing(301, "4", Wings=2))), "unknown").passed
 
 
-def test_a_recording_without_timing_has_passed_nothing(tmp_path: Path) -> None:
+def test_a_recording_without_timing_has_nothing_compared(tmp_path: Path) -> None:
     found = report(tmp_path, [each for each in practice() if each[0] != "TimingData"])
     assert (found.error, found.verdict) == ("", "nothing compared")
     assert report(tmp_path, practice()).verdict == "passed"
@@ -132,7 +132,7 @@ def test_of_several_sessions_the_one_whose_key_is_named_is_compared(tmp_path: Pa
     assert "no session 3" in check_source(f"{path}#3").error
 
 
-def test_what_cannot_be_read_is_a_line_of_the_table(tmp_path: Path) -> None:
+def test_an_unreadable_source_is_a_line_of_the_table(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["check", str(tmp_path / "none.jsonl")])
     assert result.exit_code == 1
     assert "none.jsonl does not exist" in " ".join(result.output.split())

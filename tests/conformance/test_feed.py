@@ -1,4 +1,4 @@
-"""What the feed says of a session, read without the parser."""
+"""The feed's own values of a session, read without the parser."""
 
 from __future__ import annotations
 
@@ -73,17 +73,17 @@ def test_best_laps_are_kept_by_part_through_the_clearing_between_two_parts() -> 
 
 @pytest.mark.parametrize("bad", [5, None, [], {"4": 7}, {"4": None}])
 @pytest.mark.parametrize("topic", ["TimingData", "TimingAppData"])
-def test_damaged_lines_are_left_out_though_nothing_came_before_them(topic: str, bad: Any) -> None:
+def test_damaged_lines_are_skipped_even_before_any_state(topic: str, bad: Any) -> None:
     found = feed(FeedMessage(topic, {"Lines": bad}, 1_760_000_000_000), timing(2, car4={"NumberOfLaps": 2}))
     assert found.cars["4"].laps == 2
 
 
-def test_a_change_that_does_not_fit_is_left_out() -> None:
+def test_a_change_that_does_not_fit_the_state_is_skipped() -> None:
     found = feed(timing(0, car4={"NumberOfLaps": 1}), message(1, {"Lines": 5}), timing(2, car4={"NumberOfLaps": 2}))
     assert found.cars["4"].laps == 2
 
 
-def test_of_a_feed_that_goes_on_to_another_session_each_has_its_own_messages() -> None:
+def test_each_session_of_a_feed_has_its_own_messages() -> None:
     answer = [FeedMessage(topic, data, T0_MS, snapshot=True)
               for topic, data in (("TimingData", {"Lines": {}}), ("SessionInfo", {"Key": 1}))]  # fmt: skip
     rest = [timing(10, car4={}), message(20, {"Key": 2}, "SessionInfo"), timing(30, car4={}),
@@ -94,7 +94,7 @@ def test_of_a_feed_that_goes_on_to_another_session_each_has_its_own_messages() -
     assert of_session(messages, "3") == []
 
 
-def test_a_lap_that_the_feed_has_counted_and_nobody_drove_to_its_end_is_none_in_practice() -> None:
+def test_a_counted_lap_that_was_not_driven_is_not_a_lap_in_practice() -> None:
     sectors = {"Sectors": {"0": {"Value": "30.000"}}}
     begun = {"NumberOfLaps": 2}
     laps = (

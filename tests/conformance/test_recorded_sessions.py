@@ -10,7 +10,7 @@ from f1stream.conformance.compare import check_source
 from tests.support.required import DATA, missing
 
 WITHOUT_SESSION_INFO = {"2023_hungarian_practice1", "2025-03-23_Chinese__2025-03-23_Race"}
-"""They are refused with a sentence that says what to add."""
+"""They are refused with a sentence about what to add."""
 EXCEPTIONS = {
     ("2022_saudi_qualifying", "laps"):
         "MSC crashed on lap 13 and was brought in an hour later: FastF1 has the lap, the feed measured nothing of it",
@@ -22,7 +22,7 @@ EXCEPTIONS = {
 
 
 def recordings() -> list[Path]:
-    """Every recording and archive, also those that nobody tuned to."""
+    """Every recording and archive, also those that the rules were not developed with."""
     folders = [*(DATA / "sessions").glob("*/"), *(DATA / "livetiming_frozen").glob("*/")]
     found = [next(iter(folder.glob("recording.jsonl*")), folder) for folder in folders]
     return sorted([*found, DATA / "mexico2025_qualifying/raw", DATA / "aus2025_race"])
@@ -45,4 +45,4 @@ def test_a_recorded_session_is_within_bounds(path: Path) -> None:
     excepted = {check for recording, check in EXCEPTIONS if recording == name(path)}
     assert found.error == ""
     assert {check: details for check, details in beyond.items() if check not in excepted} == {}
-    assert excepted <= beyond.keys(), "an exception that is none any more"
+    assert excepted <= beyond.keys(), "an exception that is no longer needed"

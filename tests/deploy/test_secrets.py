@@ -414,7 +414,7 @@ def look_at_all(witness: Witness) -> Callable[[dict[str, str]], None]:
         while SESSION not in witness.get(f"{web}/api/sessions"):
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        described = yaml.safe_load((ROOT / "web" / "openapi.yaml").read_text())
+        described = yaml.safe_load((ROOT / "web" / "api" / "openapi.yaml").read_text())
         for path in (*described["paths"], "/", "/static/app.js", "/none", "/ws"):
             witness.get(web + path.format(key=SESSION, year=2025) + "?car=1&lap=1&a=1:1&b=2:1")
 

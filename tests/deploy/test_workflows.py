@@ -338,8 +338,10 @@ def test_without_its_history_no_tag_is_told(repository: Repository, tmp_path_fac
     clone = tmp_path_factory.mktemp("clone") / "clone"
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", str(clone))
     repository.folder = clone
-    assert repository.changed("image") == "2: changed.sh: The history is cut off; fetch all of it (fetch-depth: 0)."
-    assert repository.changed("") == "2: changed.sh: Say what: image, marts or streamlit."
+    assert (
+        repository.changed("image") == "2: changed.sh: The git history is shallow; fetch all of it (fetch-depth: 0)."
+    )
+    assert repository.changed("") == "2: changed.sh: The first argument must be image, marts or streamlit."
 
 
 # deploy/release.sh
@@ -439,14 +441,14 @@ def test_production_copies_the_image_that_staging_has_run(release: Release) -> N
     assert "docker buildx imagetools create --tag registry/f1stream:new other/f1stream:new" in calls
     code, said, calls = release.run(THERE="")
     assert code == 1
-    assert "There is no image registry/f1stream:new" in said
+    assert "Image registry/f1stream:new does not exist" in said
     assert not [call for call in calls if call.startswith("terraform")]
 
 
 def test_a_service_that_went_back_is_a_failure_and_nothing_is_built(release: Release) -> None:
     code, said, calls = release.run(BACK="definition-archive")
     assert code == 1
-    assert "Service archive went back to registry/f1stream:old" in said
+    assert "Service archive was rolled back to registry/f1stream:old" in said
     assert not [call for call in calls if call.startswith("aws ecs run-task")]
 
 

@@ -17,12 +17,12 @@ from tests.support.kafka_cluster import Cluster
 PACKET_MS = 3_000
 LONG = os.environ.get("F1STREAM_FAULTS") == "long"
 collect_ignore = [] if LONG else ["test_archive_matrix.py"]
-"""The long matrix: the same facts are proven in process, in tests/warehouse."""
+"""The long matrix runs on request only: tests/warehouse proves the same facts in process."""
 
 
 @pytest.fixture(scope="session")
 def items(aus_session: Session, stretch: tuple[int, int]) -> list[OutgoingRecord]:
-    """The records of that stretch."""
+    """The records of the stretch."""
     return list(pack(aus_session, 1, PACKET_MS, *stretch))
 
 

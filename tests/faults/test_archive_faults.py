@@ -1,4 +1,4 @@
-"""The archive on Apache Kafka: a worker that dies or freezes, a topic that is created again.
+"""The archive worker on Apache Kafka: it dies or freezes, a topic is recreated.
 
 The steps themselves are proved in ``tests/warehouse``; here is shown that the real parts are connected. The long
 matrix of the same faults is in ``test_archive_matrix.py``.
@@ -46,7 +46,7 @@ async def test_killed_at_a_step_it_loads_everything_once(
     "step",
     ["put:after", "compare_and_set:after", "copy:after", "commit:before"] if LONG else ["compare_and_set:after"],
 )
-async def test_a_worker_that_was_frozen_does_not_write_when_it_wakes(
+async def test_a_frozen_worker_does_not_write_when_it_resumes(
     rig: ArchiveRig, items: list[OutgoingRecord], step: str
 ) -> None:
     rig.kill_warehouse()
@@ -66,7 +66,7 @@ async def test_a_worker_that_was_frozen_does_not_write_when_it_wakes(
     rig.assert_exact(items)
 
 
-async def test_a_topic_that_was_deleted_and_created_again_is_loaded_from_its_beginning(
+async def test_a_recreated_topic_is_loaded_from_its_beginning(
     rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], items: list[OutgoingRecord]
 ) -> None:
     await rig.publish(bytes_of(items))
@@ -84,8 +84,8 @@ async def test_a_topic_that_was_deleted_and_created_again_is_loaded_from_its_beg
     rig.assert_exact(items + again)
 
 
-async def test_what_kafka_says_of_its_logs(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
-    """Where a log begins after retention, and whether it is the one that was loaded."""
+async def test_first_offsets_and_identity_of_kafkas_logs(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
+    """The first offset of a log after retention, and whether it is the log that was loaded."""
     log, of, unknown = KafkaTopicLog(rig.settings), Partition(topics.TELEMETRY, 1), Partition(topics.TELEMETRY, 0)
     await rig.publish(bytes_of(items))
     consumer = rig.reader()

@@ -1,4 +1,4 @@
-"""The faults of the archive that ``tests/warehouse`` proves in process, on Apache Kafka: for `make faults`."""
+"""The faults of the archive worker that ``tests/warehouse`` proves in process, on Apache Kafka: `make faults`."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ async def test_partitions_that_move_between_two_workers_are_loaded_once(
     rig.assert_exact(items)
 
 
-async def test_partitions_that_move_while_a_flush_goes_on_are_loaded_once(
+async def test_partitions_that_move_during_a_flush_are_loaded_once(
     rig: ArchiveRig, items: list[OutgoingRecord], tmp_path: Path
 ) -> None:
-    """The flush is one by age, so that records of the new assignment come while it lasts."""
+    """The flush is due by age, so that records of the new assignment arrive during it."""
     few = 50
     go_on = tmp_path / "go-on"
     await rig.publish(bytes_of(items[:few]))
@@ -79,7 +79,7 @@ async def test_partitions_that_move_while_a_flush_goes_on_are_loaded_once(
     rig.assert_exact(items)
 
 
-async def test_a_warehouse_that_is_away_longer_than_the_poll_interval_misses_nothing(
+async def test_a_warehouse_unavailable_longer_than_the_poll_interval_misses_nothing(
     rig: ArchiveRig, items: list[OutgoingRecord]
 ) -> None:
     half = len(items) // 2
@@ -112,7 +112,7 @@ async def test_a_warehouse_killed_between_copy_and_commit_has_every_row_once(
 async def test_a_record_that_the_warehouse_rejects_is_a_dead_letter_and_the_others_are_loaded(
     rig: ArchiveRig, items: list[OutgoingRecord]
 ) -> None:
-    """A session time 0 of 2**62 ms is an integer of 64 bits, and no instant that a column has room for."""
+    """A session time 0 of 2**62 ms is a 64-bit integer but does not fit into a timestamp column."""
     place = next(n for n, item in enumerate(items) if n > 200 and item.topic == topics.TELEMETRY and item.record.gear)
     spoiled = replace(items[place], headers=replace(items[place].headers, t0_utc_ms=2**62))
     published = bytes_of(items)
@@ -121,9 +121,9 @@ async def test_a_record_that_the_warehouse_rejects_is_a_dead_letter_and_the_othe
     rig.archive()
     await rig.until_loaded()
     rig.assert_exact(items[:place] + items[place + 1 :], letters=1)
-    (letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
-    assert "does not fit" in letter["reason"]
-    assert letter["session_key"] == "9693"
+    (dead_letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
+    assert "does not fit" in dead_letter["reason"]
+    assert dead_letter["session_key"] == "9693"
 
 
 async def test_sigterm_in_mid_batch_loses_nothing(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
@@ -134,8 +134,10 @@ async def test_sigterm_in_mid_batch_loses_nothing(rig: ArchiveRig, items: list[O
     rig.assert_exact(items)
 
 
-async def test_kafkas_offsets_are_not_believed(rig: ArchiveRig, items: list[OutgoingRecord]) -> None:
-    """Deleted: nothing is loaded again. Moved ahead: the worker goes back to what is loaded."""
+async def test_the_warehouses_offsets_are_used_instead_of_kafkas(
+    rig: ArchiveRig, items: list[OutgoingRecord]
+) -> None:
+    """Deleted: nothing is loaded again. Moved ahead: the worker rewinds to the loaded offset."""
     half = len(items) // 2
     await rig.publish(bytes_of(items[:half]))
     process = rig.archive()
@@ -156,7 +158,7 @@ async def test_kafkas_offsets_are_not_believed(rig: ArchiveRig, items: list[Outg
 
 
 async def _until_group_is_empty(rig: ArchiveRig) -> None:
-    """The worker has polled nothing for longer than it may, and has left its group."""
+    """The worker has not polled for longer than allowed, and has left its group."""
     admin = AIOKafkaAdminClient(**rig.settings.kafka_client())
     await admin.start()
     try:
@@ -215,9 +217,9 @@ async def test_records_deleted_before_they_were_loaded_are_a_dead_letter_and_the
     await admin.close()
     rig.archive()
     await rig.until_loaded()
-    (letter,) = rig.rows("select * from RAW.DEAD_LETTERS")
-    assert (letter["refused_topic"], letter["refused_partition"], letter["refused_offset"]) == (*of, loaded)
-    assert letter["reason"].startswith("5 records")
+    (found,) = rig.rows("select * from RAW.DEAD_LETTERS")
+    assert (found["refused_topic"], found["refused_partition"], found["refused_offset"]) == (*of, loaded)
+    assert found["reason"].startswith("5 records")
     async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{rig.archives[-1][1]}/metrics") as answer:
         assert 'f1stream_dead_letters_total{by="archive",topic="telemetry"}' in await answer.text()
     (rest,) = rig.rows("select min(kafka_offset) as first from RAW.TELEMETRY where kafka_partition = 1"
@@ -228,7 +230,7 @@ async def test_records_deleted_before_they_were_loaded_are_a_dead_letter_and_the
 async def test_two_runs_of_a_session_are_distinguished_and_each_is_complete(
     rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], items: list[OutgoingRecord]
 ) -> None:
-    """Once whole, half of it as if live, and whole again from the archive."""
+    """First the whole, then half of it as if live, then the whole again from the archive."""
     begin, end = stretch
     half = list(pack(aus_session, 2, 250, begin, (begin + end) // 2))
     whole = list(pack(aus_session, 3, 1_000, begin, end))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.system
 SPEED = 15.0
 
 
-async def test_brokers_that_die_and_come_back_change_no_frame_and_lose_no_row(
+async def test_brokers_that_die_and_return_change_no_frame_and_lose_no_row(
     three_brokers: Cluster,
     aus_session: Session,
     stretch: tuple[int, int],

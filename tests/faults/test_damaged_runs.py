@@ -1,4 +1,4 @@
-"""Runs that cannot be followed, beside a good one, on workers that a supervisor restarts; publishing heals them."""
+"""Damaged runs beside a good one, on workers that a supervisor restarts; publishing again replaces them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def a_car_is_entered_twice(records: Records) -> Records:
 
 
 def race_control_has_a_number_of_4301_digits(records: Records) -> Records:
-    """In the place of a message about the weather: what the rules read of it must be bounded."""
+    """Replaces a message about the weather with one of a number that the rules must bound."""
     at, (item, _) = next((n, each) for n, each in enumerate(records) if isinstance(each[0].record, Weather))
     text = f"FIA STEWARDS: {'9' * 4_301} SECOND TIME PENALTY FOR CAR 4 (NOR) - SPEEDING IN THE PIT LANE"
     message = RaceControl.model_construct(session_time_ms=item.record.session_time_ms, category="Other", message=text)
@@ -61,9 +61,9 @@ BAD: dict[int, Callable[[Records], Records]] = {
     3: a_car_is_entered_twice,
     4: race_control_has_a_number_of_4301_digits,
 }
-"""By the simulator's seed, which is the run's id too."""
+"""By the simulator's seed, which is also the run id."""
 STAND_STILL = {2}
-"""Sessions whose run is damaged; of the others one record is refused."""
+"""Sessions whose run is damaged; in the others one record is refused."""
 
 
 def session_of(seed: int) -> Session:
@@ -71,13 +71,13 @@ def session_of(seed: int) -> Session:
 
 
 def expected(session: Session) -> dict[int, bytes]:
-    """Its frames by the rules alone."""
+    """The session's frames by the rules alone."""
     return frame_bytes(run(session).made)
 
 
 @pytest_asyncio.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    """A broker, two race workers, and a supervisor that starts them again when they end with code 70."""
+    """A broker, two race workers, and a supervisor that restarts them when they exit with code 70."""
     rig = Rig(tmp_path, partitions=3)
     try:
         await rig.start()
@@ -97,8 +97,8 @@ async def restart(rig: Rig) -> None:
         await asyncio.sleep(0.2)
 
 
-async def letters(rig: Rig, sessions: set[str]) -> dict[str, DeadLetter]:
-    """A dead letter of each of these sessions, once there are some of all."""
+async def dead_letters(rig: Rig, sessions: set[str]) -> dict[str, DeadLetter]:
+    """A dead letter of each of these sessions; waits until all have one."""
     found: dict[str, DeadLetter] = {}
     consumer = rig.reader(topics.DEAD_LETTERS)
     await consumer.start()
@@ -107,15 +107,15 @@ async def letters(rig: Rig, sessions: set[str]) -> dict[str, DeadLetter]:
             while not sessions <= found.keys():
                 for messages in (await consumer.getmany(timeout_ms=200)).values():
                     for message in messages:
-                        letter = topics.decode_dead_letter(message.value)
-                        found.setdefault((letter.key or "").split(":")[0], letter)
+                        dead_letter = topics.decode_dead_letter(message.value)
+                        found.setdefault((dead_letter.key or "").split(":")[0], dead_letter)
     finally:
         await consumer.stop()
     return found
 
 
 async def notices(rig: Rig, sessions: set[str]) -> None:
-    """Return when the viewers of each session learn that its run is damaged."""
+    """Wait until each session's notice of its damaged run is published."""
     waiting = {key.encode() for key in sessions}
     consumer = rig.reader(topics.FRAMES)
     await consumer.start()
@@ -131,7 +131,7 @@ async def notices(rig: Rig, sessions: set[str]) -> None:
 
 
 async def damaged_runs(rig: Rig) -> float:
-    """What the workers count; a worker that has just been started counts from zero."""
+    """The workers' counters; a restarted worker counts from zero."""
     total = 0.0
     async with aiohttp.ClientSession() as http:
         for _, port in rig.workers:
@@ -143,7 +143,7 @@ async def damaged_runs(rig: Rig) -> float:
 
 
 async def publish_again(rig: Rig, seed: int) -> int:
-    """As the runbook says; returns the new run's id."""
+    """Publish as in the runbook; returns the new run id."""
     assert RUNBOOK is not None and "`f1stream replay" in RUNBOOK[1], "the runbook says to replay"
     counts = rig.home / f"counts-{seed}.jsonl"
     source = f"sim:cars={CARS},laps={LAPS},seed={seed}"
@@ -154,7 +154,7 @@ async def publish_again(rig: Rig, seed: int) -> int:
     return epoch
 
 
-async def test_a_good_session_beside_them_loses_no_frame_and_they_are_named(rig: Rig) -> None:
+async def test_a_good_session_among_damaged_runs_loses_no_frame(rig: Rig) -> None:
     sessions = {seed: session_of(seed) for seed in (GOOD, *BAD)}
     keys = {seed: session.session_key for seed, session in sessions.items()}
     sent = {seed: bytes_of(pack(session, seed, 1_000)) for seed, session in sessions.items()}
@@ -162,17 +162,17 @@ async def test_a_good_session_beside_them_loses_no_frame_and_they_are_named(rig:
     publishing = [asyncio.create_task(rig.publish(records, speed=SPEED)) for records in (sent[GOOD], *bad.values())]
     assert await rig.frames(GOOD) == expected(sessions[GOOD]), "the good session"
     await asyncio.gather(*publishing)
-    await letters(rig, {keys[seed] for seed in BAD})
+    await dead_letters(rig, {keys[seed] for seed in BAD})
     await notices(rig, {keys[seed] for seed in STAND_STILL})
     async with asyncio.timeout(PATIENCE_S):
         while await damaged_runs(rig) < len(STAND_STILL):
             await asyncio.sleep(0.2)
-    assert rig.holes() <= len(STAND_STILL), "a gap ends a worker once"
+    assert rig.sequence_gaps() <= len(STAND_STILL), "a gap exits a worker once"
     for seed, spoil in BAD.items():
         assert await rig.frames(await publish_again(rig, seed)) == expected(sessions[seed]), spoil.__name__
 
 
-def test_the_runbook_of_a_damaged_run_is_what_is_done_here() -> None:
+def test_the_runbook_of_a_damaged_run_describes_these_steps() -> None:
     assert RUNBOOK is not None
     text = RUNBOOK[1]
     assert '"This run is damaged: …. Publish the session again."' in text

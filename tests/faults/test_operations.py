@@ -1,4 +1,4 @@
-"""What deploy/README.md says about operations, done on Apache Kafka."""
+"""The operations in deploy/README.md, carried out on Apache Kafka."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def ended(process: subprocess.Popen[bytes]) -> None:
 
 
 async def delete_topics(rig: ArchiveRig) -> None:
-    """Those that the text names."""
+    """The statements in the text."""
     (named,) = re.findall(r"--delete --topic '(.*)'", TEXT)
     admin = AIOKafkaAdminClient(**rig.settings.kafka_client())
     await admin.start()
@@ -81,7 +81,7 @@ async def test_with_other_partitions_the_race_is_the_same_and_both_runs_are_load
 
 
 def prune(rig: ArchiveRig, kept: list[OutgoingRecord], superseded: list[OutgoingRecord]) -> None:
-    """The statements of the text leave the run that they name; what is loaded is not loaded again."""
+    """The text's statements keep the run that they name; loaded records are not loaded again."""
     assert {item.headers.run_id for item in superseded} == {2}
     (block,) = re.findall(r"```sql\n(.*?)```", TEXT, re.S)
     for statement in filter(str.strip, block.split(";")):

@@ -1,4 +1,4 @@
-"""Somebody adds partitions to a topic while a race worker runs: it says so, and no other one starts."""
+"""Partitions are added to a topic while a race worker runs: it becomes unhealthy, and no other one starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.rig import PATIENCE_S, Rig
 pytestmark = pytest.mark.system
 
 
-async def test_the_worker_that_runs_is_unhealthy_and_another_does_not_start(cluster: Cluster, tmp_path: Path) -> None:
+async def test_the_running_worker_is_unhealthy_and_another_does_not_start(cluster: Cluster, tmp_path: Path) -> None:
     await cluster.reset()
     rig = Rig(tmp_path, 3, cluster.environment())
     admin = AIOKafkaAdminClient(**rig.settings.kafka_client())
@@ -49,7 +49,7 @@ async def test_the_worker_that_runs_is_unhealthy_and_another_does_not_start(clus
 
 
 async def until_own(admin: AIOKafkaAdminClient, expected: dict[str, str]) -> None:
-    """Return when the topic of laps has these settings of its own: a broker learns a change from the controller."""
+    """Wait until the topic of laps has these settings: a broker receives a change from the controller."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             settings = (await read_settings(admin, [topics.LAPS]))[topics.LAPS]
@@ -58,9 +58,7 @@ async def until_own(admin: AIOKafkaAdminClient, expected: dict[str, str]) -> Non
             await asyncio.sleep(0.1)
 
 
-async def test_topics_of_an_earlier_release_are_stamped_by_the_broker_from_then_on(
-    cluster: Cluster, tmp_path: Path
-) -> None:
+async def test_topics_of_an_earlier_release_get_the_brokers_timestamps(cluster: Cluster, tmp_path: Path) -> None:
     await cluster.reset()
     rig = Rig(tmp_path, 3, cluster.environment())
     await rig.start()

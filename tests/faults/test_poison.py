@@ -44,9 +44,9 @@ async def test_each_is_in_the_dead_letters_once_with_its_reason(
     await rig.until_loaded()
     await rig.until_loaded()  # the dead letters too, which were published meanwhile
     rig.assert_exact(items, letters=len(poison))
-    letters = rig.rows("select * from RAW.DEAD_LETTERS order by refused_topic, refused_partition, refused_offset")
+    refused = rig.rows("select * from RAW.DEAD_LETTERS order by refused_topic, refused_partition, refused_offset")
     for topic, _, value, _, reason in poison:
         length = len(value or b"")
-        found = [row for row in letters if row["refused_topic"] == topic and row["length"] == length]
+        found = [row for row in refused if row["refused_topic"] == topic and row["length"] == length]
         assert any(part in row["reason"] for row in found for part in reason.split("|")), (reason, found)
         assert {row["consumer"] for row in found} == {"archive"}

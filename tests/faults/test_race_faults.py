@@ -1,4 +1,4 @@
-"""The race worker on Apache Kafka: workers die, freeze and wake, and the frames are the same."""
+"""The race worker on Apache Kafka: workers die, freeze and resume, and the frames are the same."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Fault = Callable[[], Awaitable[None]]
 async def disturbed(
     rig: Rig, session: Session, stretch: tuple[int, int], fault: Fault, frames: int
 ) -> dict[int, bytes]:
-    """The frames of the stretch when ``fault`` happens after ``frames`` of them."""
+    """The frames of the stretch, with ``fault`` after ``frames`` of them."""
     records = bytes_of(pack(session, 1, 250, *stretch))
     publishing = asyncio.create_task(rig.publish(records, speed=SPEED))
     happened = False

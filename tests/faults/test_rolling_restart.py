@@ -29,13 +29,13 @@ async def test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row(
     await cluster.reset()
     rig = ArchiveRig(tmp_path, broker=cluster.environment())
     seen: list[float] = []
-    """When each frame came."""
+    """The arrival time of each frame."""
 
     async def watch(found: int) -> None:
         seen.extend([time.monotonic()] * (found - len(seen)))
 
     async def upgrade(workers: list[Any], start: Callable[[], Awaitable[Any]]) -> list[int]:
-        """As a service manager does it: SIGTERM, wait, start the new one, wait until it is ready.
+        """Like a service manager: SIGTERM, wait, start the new worker, wait until it is ready.
 
         Returns how many frames came while each was replaced.
         """
@@ -65,12 +65,12 @@ async def test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row(
             upgrade(list(rig.workers), rig.worker), upgrade(list(rig.archives), archive)
         )
         await publishing
-        await rig.publish(records[most:])  # the new ones go on with what the old ones left
+        await rig.publish(records[most:])  # the new workers continue where the old ones stopped
         found = await reading
         await rig.until_loaded()
         assert [n for n in found.keys() | undisturbed.keys() if found.get(n) != undisturbed.get(n)] == []
         rig.assert_exact(items)
-        assert rig.holes() == 0, "a new worker began elsewhere than the old ones ended"
+        assert rig.sequence_gaps() == 0, "a new worker did not begin where the old one ended"
     finally:
         rig.stop()
     assert all(frames_during), f"frames stood still while a race worker was replaced: {frames_during}"

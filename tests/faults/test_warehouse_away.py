@@ -1,4 +1,4 @@
-"""A warehouse that is away: frames come as before, the archive waits, and its memory stays bounded."""
+"""An unavailable warehouse: frames are published as before, the archive worker waits, its memory is bounded."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from tests.support.rig import bytes_of
 
 pytestmark = pytest.mark.system
 TIMES = 14 if os.environ.get("F1STREAM_FAULTS") == "long" else 1
-"""Whole races that wait, of 752,000 samples each."""
+"""Whole races that wait to be loaded, of 752,000 samples each."""
 GROWTH_BOUND = 85_000_000
-"""Bytes more than when idle. One race buffered as a whole adds 118 MB, flushes of 10,000 rows 45 MB."""
+"""Bytes above idle. Buffering one whole race adds 118 MB, flushes of 10,000 rows 45 MB."""
 
 
-async def test_frames_do_not_wait_for_a_warehouse_that_is_away(
+async def test_frames_do_not_wait_for_an_unavailable_warehouse(
     rig: ArchiveRig, aus_session: Session, stretch: tuple[int, int], undisturbed: dict[int, bytes]
 ) -> None:
-    """It is killed half way. All frames are published while it is away; what waits is loaded when it is back."""
+    """It is killed halfway. All frames are published meanwhile; the rest is loaded when it is back."""
     items = list(pack(aus_session, 1, 250, *stretch))
     archive = rig.archive()
     await asyncio.gather(rig.worker(), rig.ready(archive))
@@ -51,7 +51,7 @@ async def test_frames_do_not_wait_for_a_warehouse_that_is_away(
 async def test_memory_stays_bounded_while_samples_wait(
     cluster: Cluster, aus_session: Session, tmp_path: Path
 ) -> None:
-    """The worker's memory is watched until the warehouse is back: a flush's worth is buffered, Kafka has the rest."""
+    """The worker's memory is measured until the warehouse is back: it buffers one flush, Kafka keeps the rest."""
     await cluster.reset()
     rig = ArchiveRig(tmp_path, 6, cluster.environment())
     rig._environment["F1STREAM_ARCHIVE_FLUSH_ROWS"] = "10000"

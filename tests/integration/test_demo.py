@@ -16,7 +16,7 @@ import pytest
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.settings import Settings
-from f1stream.sources.session_archive import DECIMALS
+from f1stream.sources.archive_samples import DECIMALS
 from f1stream.sources.spec import open_source
 from f1stream.warehouse.connection import Warehouse
 from models import Lap

@@ -16,12 +16,12 @@ import pytest
 
 from f1stream.jobs import scheduler
 from f1stream.jobs.calendar import PlannedSession
-from f1stream.jobs.lock import Busy
 from f1stream.jobs.runs import Ended
 from f1stream.jobs.scheduler import on_file
 from f1stream.jobs.serve import health
 from f1stream.jobs.work import Job, JobResult
 from f1stream.jolpica.plan import PUBLISHED_AFTER
+from f1stream.lock import Busy
 from f1stream.settings import Settings
 from tests.jobs.conftest import BEFORE
 from tests.support.clock import FakedTime

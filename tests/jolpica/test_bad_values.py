@@ -1,4 +1,4 @@
-"""One bad value of an answer is null and listed; the rest of the answer is used."""
+"""An invalid value of an answer is null and listed; the rest of the answer is used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from pyrate_limiter import Duration, Rate
 
-from f1stream.jolpica.client import A_SECOND, BadAnswer, JolpicaClient, open_jolpica, rates
+from f1stream.jolpica.client import BadAnswer, JolpicaClient, open_jolpica
+from f1stream.jolpica.rate_limit import PER_SECOND, rate_limits
 from f1stream.jolpica.repair import repaired
 from f1stream.jolpica.resources import BY_NAME, Query
 from f1stream.jolpica.sync import SyncReport
@@ -75,7 +76,7 @@ def test_a_bad_value_is_null_and_listed(
     (flaw,) = flaws
     assert (flaw.row, flaw.field, flaw.value) == ("albon", ".".join(path), repr(value))
     assert not flaw.row_left_out
-    assert bad == with_value(row, value, *path), "what was sent is not changed"
+    assert bad == with_value(row, value, *path), "the row that was sent is not changed"
 
 
 @pytest.mark.parametrize("points", ["12.5", "0.5", "12.50", "0"])
@@ -97,8 +98,8 @@ def test_several_bad_values_of_a_row_are_each_listed() -> None:
     assert {flaw.field for flaw in flaws} == {"points", "laps", "Time.millis"}
 
 
-def test_what_cannot_be_without_a_value_goes_with_it() -> None:
-    """A session without a day is none, a team without a name is none of a driver's; a lap of nobody is no lap."""
+def test_a_row_without_a_required_value_is_left_out() -> None:
+    """A session needs a day, a team a name, a lap a driver: without it they are left out."""
     kept, _ = repaired(BY_NAME["races"].model, with_value(RACE, "soon", "FirstPractice", "date"), "race")
     assert kept == without(RACE, "FirstPractice")
     teams = STANDING | {"Constructors": [{"constructorId": "", "name": "?"}, WILLIAMS, {"constructorId": "x"}]}
@@ -112,7 +113,7 @@ def test_what_cannot_be_without_a_value_goes_with_it() -> None:
 
 
 @pytest.mark.parametrize("row", [None, [], "row", 7, {}])
-def test_what_is_no_row_is_left_out(row: Any) -> None:
+def test_something_other_than_a_row_is_left_out(row: Any) -> None:
     kept, flaws = repaired(BY_NAME["laps"].model, row, "row 1")
     assert kept is None
     assert flaws[-1].row_left_out
@@ -165,7 +166,7 @@ async def test_a_lap_on_two_pages_is_one_lap_with_a_bad_time_on_each(
     assert [flaw.row for flaw in answered.flaws] == ["driver_2:7", "driver_14:7"]
 
 
-async def test_many_empty_values_are_no_other_shape(server: JolpicaServer, api: JolpicaClient) -> None:
+async def test_many_empty_values_are_not_another_shape(server: JolpicaServer, api: JolpicaClient) -> None:
     """After a red flag the API has no duration of any stop."""
     race = {key: RACE[key] for key in ("season", "round", "raceName", "date", "Circuit")}
     stops = [STOP | {"driverId": f"driver_{car}", "duration": ""} for car in range(20)]
@@ -186,12 +187,12 @@ def test_bad_values_are_reported_and_the_run_is_complete() -> None:
     outcome = SyncReport(answered=1, requests=1, flaws=["2025/1/laps albon:17 time '' (…): null"])
     assert outcome.complete
     assert outcome.sentences()[1] == (
-        "1 values could not be used (in RAW.JOLPICA_QUARANTINE): 2025/1/laps albon:17 time '' (…): null."
+        "1 invalid values, listed in RAW.JOLPICA_QUARANTINE: 2025/1/laps albon:17 time '' (…): null."
     )
 
 
 def test_the_hourly_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("F1STREAM_JOLPICA_REQUESTS_PER_HOUR", "200")
-    second, hour = rates(Settings(_env_file=None))
-    assert second == A_SECOND
+    second, hour = rate_limits(Settings(_env_file=None))
+    assert second == PER_SECOND
     assert (hour.limit, hour.interval) == (200, int(Duration.HOUR))

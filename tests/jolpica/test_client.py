@@ -1,4 +1,4 @@
-"""Asking the API: pages, limits, and every way in which it can fail."""
+"""The client: pages, limits, and all failures."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from pyrate_limiter import Rate, SQLiteBucket
 
-from f1stream.jolpica.client import BadAnswer, JolpicaClient, Unreachable, open_jolpica, shared_bucket
+from f1stream.jolpica.client import (
+    LONGEST_RETRY_AFTER_S,
+    BadAnswer,
+    JolpicaClient,
+    Unreachable,
+    _retry_after,
+    open_jolpica,
+)
+from f1stream.jolpica.rate_limit import shared_bucket
 from f1stream.jolpica.resources import ALL, BY_NAME, Query
 from f1stream.settings import Settings
 from tests.support.jolpica_server import JolpicaServer, body, captured, laps_answer, slow, status
@@ -36,7 +45,7 @@ def settings(server: JolpicaServer, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def api(settings: Settings) -> AsyncIterator[JolpicaClient]:
-    async with open_jolpica(settings, (Rate(1_000, 1_000),)) as api:  # the limits have tests of their own
+    async with open_jolpica(settings, (Rate(1_000, 1_000),)) as api:  # other tests cover the limits
         yield api
 
 
@@ -52,10 +61,10 @@ async def test_every_page_of_a_race_s_laps_is_read(
     race = {"season": "2025", "round": "1", "raceName": "Australian Grand Prix", "date": "2025-03-16",
             "Circuit": {"circuitId": "albert_park"}}  # fmt: skip
     laps = map(json.loads, (archive_path / "laps.jsonl").read_text().splitlines())
-    told = [(lap["LapNumber"], lap["Driver"], lap["Position"] or 20, "1:30.000") for lap in laps]
-    server.answers["2025/1/laps"] = laps_answer(race, told)
+    sent = [(lap["LapNumber"], lap["Driver"], lap["Position"] or 20, "1:30.000") for lap in laps]
+    server.answers["2025/1/laps"] = laps_answer(race, sent)
     rows = await api.rows(Query(2025, 1, "laps"))
-    assert sorted((row["lap"], row["driverId"]) for row in rows) == sorted((str(lap[0]), lap[1]) for lap in told)
+    assert sorted((row["lap"], row["driverId"]) for row in rows) == sorted((str(lap[0]), lap[1]) for lap in sent)
     assert len(rows) == 927
     assert server.asked("2025/1/laps") == 10
     assert rows[0]["Race"]["raceName"] == "Australian Grand Prix"
@@ -91,15 +100,29 @@ async def test_every_answer_of_a_whole_season_has_that_shape(jolpica_data: Path)
     assert names == {resource.name for resource in ALL} - {"laps"}
 
 
-async def test_busy_is_waited_for_as_long_as_the_api_says(
-    server: JolpicaServer, api: JolpicaClient, results: dict[str, Any]
-) -> None:
-    server.faults["2025/1/results"] = [status(429, Retry_After="0.4"), status(503, Retry_After="0.4")]
+async def test_retry_after_is_obeyed(server: JolpicaServer, api: JolpicaClient, results: dict[str, Any]) -> None:
+    server.faults["2025/1/results"] = [status(429, Retry_After="1"), status(503, Retry_After="1")]
     assert len(await api.rows(RESULTS)) == 20
     at = [when for when, *_ in server.requests]
     assert len(at) == 3
-    assert all(later - earlier >= 0.4 for earlier, later in pairwise(at))
-    assert api.requests == 3, "its pauses are the API's: our own would have been shorter"
+    assert all(later - earlier >= 1 for earlier, later in pairwise(at))
+    assert api.requests == 3, "the pauses are the API's: the backoff would have been shorter"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, None),
+        ("120", 120),
+        ("Sun, 08 Mar 2026 12:01:00 GMT", 60),
+        ("Sun, 08 Mar 2026 11:00:00 GMT", 0),
+        ("86400", LONGEST_RETRY_AFTER_S),
+        ("soon", None),
+    ],
+)
+@time_machine.travel("2026-03-08T12:00:00Z", tick=False)
+def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
+    assert _retry_after(header) == seconds
 
 
 @pytest.mark.parametrize(
@@ -113,7 +136,7 @@ async def test_busy_is_waited_for_as_long_as_the_api_says(
     ],
     ids=["500", "502", "late", "truncated", "html"],
 )
-async def test_what_fails_once_is_asked_again(
+async def test_a_failed_request_is_retried(
     server: JolpicaServer, api: JolpicaClient, results: dict[str, Any], fault: Any
 ) -> None:
     server.faults["2025/1/results"] = [fault]
@@ -121,14 +144,14 @@ async def test_what_fails_once_is_asked_again(
     assert server.asked() == 2
 
 
-async def test_an_api_that_stays_away_is_told_in_a_sentence(server: JolpicaServer, api: JolpicaClient) -> None:
+async def test_an_api_that_stays_down_is_one_sentence(server: JolpicaServer, api: JolpicaClient) -> None:
     server.faults["*"] = [status(500)] * 10
     with pytest.raises(Unreachable, match=r"2025/1/results.*HTTP 500.*Try again later, or set F1STREAM_JOLPICA_URL"):
         await api.rows(RESULTS)
     assert server.asked() == 6
 
 
-async def test_without_a_network_one_is_told_soon(tmp_path: Path) -> None:
+async def test_a_missing_network_is_reported_soon(tmp_path: Path) -> None:
     settings = Settings(
         _env_file=None, home=tmp_path, jolpica_url="http://127.0.0.1:9/ergast/f1", jolpica_retry_seconds=0.1
     )
@@ -167,11 +190,11 @@ async def test_a_field_that_changed_its_form_is_refused(
         await api.rows(RESULTS)
 
 
-async def test_nothing_is_an_answer_of_no_rows(api: JolpicaClient) -> None:
+async def test_an_answer_may_have_no_rows(api: JolpicaClient) -> None:
     assert await api.rows(RESULTS) == []
 
 
-async def test_rows_that_came_between_two_pages_are_noticed(
+async def test_rows_inserted_between_two_pages_are_detected(
     server: JolpicaServer, api: JolpicaClient, results: dict[str, Any]
 ) -> None:
     rows = results["RaceTable"]["Races"][0]["Results"]
@@ -190,7 +213,7 @@ async def test_rows_that_came_between_two_pages_are_noticed(
         await api.rows(RESULTS)
 
 
-async def test_it_says_who_is_asking(server: JolpicaServer, settings: Settings, results: dict[str, Any]) -> None:
+async def test_requests_name_the_client(server: JolpicaServer, settings: Settings, results: dict[str, Any]) -> None:
     async with open_jolpica(settings) as api:
         await api.rows(RESULTS)
     assert server.requests[0][2].startswith("f1stream/")
@@ -208,10 +231,10 @@ async def test_no_more_than_four_requests_arrive_in_any_second(
     assert max(sum(1 for other in at if when <= other < when + 1.0) for when in at) <= 4
 
 
-async def test_nothing_of_it_outlives_its_use(
+async def test_the_client_leaves_no_thread_behind(
     settings: Settings, server: JolpicaServer, results: dict[str, Any]
 ) -> None:
-    """The limiter would keep a thread for every time that it is opened: the scheduler opens it for each run."""
+    """A limiter with its own thread would leave one behind at each run of the scheduler."""
     before = set(threading.enumerate())
     async with open_jolpica(settings) as api:
         await api.rows(RESULTS)
@@ -221,11 +244,11 @@ async def test_nothing_of_it_outlives_its_use(
     assert limiters == []
 
 
-async def test_the_hour_s_allowance_is_kept_over_restarts(tmp_path: Path) -> None:
+async def test_the_hourly_limit_holds_over_restarts(tmp_path: Path) -> None:
     from pyrate_limiter import Limiter
 
     sent = 0
-    for stops_at in (150, 300, 1_000):  # three processes, one after the other
+    for stops_at in (150, 300, 1_000):  # three processes in sequence
         bucket: SQLiteBucket = shared_bucket(tmp_path, (Rate(200, 200), Rate(500, 3_600_000)))
         limiter = Limiter(bucket)
         while sent < stops_at and await limiter.try_acquire_async("jolpica", timeout=1):

@@ -1,4 +1,4 @@
-"""What is due, when."""
+"""Which queries are due."""
 
 from __future__ import annotations
 
@@ -70,44 +70,44 @@ def test_after_the_race_everything_is_due_but_a_sprint_only_where_there_was_one(
     assert {name for number, name in asked(third) if number == 3} == EVERY | {"sprint"}
 
 
-def test_the_last_two_rounds_are_asked_for_again_and_older_ones_are_not() -> None:
+def test_the_latest_two_rounds_are_repeated_and_older_ones_are_not() -> None:
     queries = plan.to_sync(SEASON, answered(*all_of(1, 2, 3)), at("2024-03-31 00:00"))
     assert {number for number, _ in asked(queries)} == {2, 3}
 
 
-def test_a_round_that_was_missed_or_came_empty_is_asked_for_again() -> None:
+def test_a_round_that_was_missed_or_empty_is_repeated() -> None:
     answers = answered(*all_of(2, 3), *all_of(1)[1:])
     answers[Query(2024, 1, "results")] = LastAnswer(AnswerStatus.EMPTY, at("2024-03-03 00:00"))
     queries = plan.to_sync(SEASON, answers, at("2024-03-31 00:00"))
     assert {name for number, name in asked(queries) if number == 1} == {all_of(1)[0].name, "results"}
 
 
-def test_weekly_the_whole_season_is_asked_for() -> None:
+def test_whole_season_repeats_every_round() -> None:
     queries = plan.to_sync(SEASON, answered(*all_of(1, 2, 3)), at("2024-03-31 00:00"), whole_season=True)
     assert {number for number, _ in asked(queries)} == {1, 2, 3}
 
 
-def test_a_round_whose_race_changed_is_asked_for_again() -> None:
+def test_a_round_whose_race_changed_is_repeated() -> None:
     renumbered = CalendarEvent(SEASON[0].race, at("2024-04-20 00:00"))
     answers = answered(*all_of(1, 2, 3, 4), when="2024-04-10 00:00")
     queries = plan.to_sync([renumbered, *SEASON[1:]], answers, at("2024-04-21 00:00"))
     assert {number for number, _ in asked(queries)} == {1, 3, 4}
 
 
-def test_what_a_season_did_not_have_is_not_asked_for() -> None:
+def test_resources_that_a_season_lacks_are_not_queried() -> None:
     old = event(1, "1957-01-13")
-    assert asked(plan.to_fill([old], {}, at("2024-01-01 00:00"))) == {(1, "results"), (1, "driverstandings")}
+    assert asked(plan.to_backfill([old], {}, at("2024-01-01 00:00"))) == {(1, "results"), (1, "driverstandings")}
 
 
-def test_a_backfill_asks_only_for_what_was_never_answered() -> None:
+def test_a_backfill_queries_only_what_was_never_answered() -> None:
     done = answered(*all_of(1), *all_of(2)[:3])
-    left = plan.to_fill(SEASON, done, at("2024-03-10 00:00"))
+    left = plan.to_backfill(SEASON, done, at("2024-03-10 00:00"))
     assert asked(left) == {(2, query.name) for query in all_of(2)[3:] if query.name != "sprint"}
 
 
 def test_until_march_the_season_that_ended_is_followed_too() -> None:
-    assert plan.seasons_to_follow(at("2025-02-01 00:00").date()) == [2024, 2025]
-    assert plan.seasons_to_follow(at("2025-03-01 00:00").date()) == [2025]
+    assert plan.active_seasons(at("2025-02-01 00:00").date()) == [2024, 2025]
+    assert plan.active_seasons(at("2025-03-01 00:00").date()) == [2025]
 
 
 @pytest.mark.parametrize(
@@ -136,12 +136,12 @@ def test_the_same_content_in_another_order_is_the_same() -> None:
     assert content_hash({"a": "1"}) != content_hash({"a": "2"})
 
 
-def test_an_answer_beside_the_last_one() -> None:
+def test_the_difference_between_two_answers() -> None:
     found = difference({"nor": "1", "pia": "2", "doo": "3"}, {"nor": "1", "pia": "x", "col": "4"})
     assert (found.new, found.changed, found.gone) == (["col"], ["pia"], ["doo"])
 
 
-def test_who_shared_two_cars_in_one_race_has_two_rows() -> None:
+def test_a_driver_who_shared_two_cars_has_two_rows() -> None:
     rows = [{"Driver": {"driverId": "fangio"}, "position": position} for position in ("1", "9")]
     assert list(by_entity(Query(1956, 1, "results"), rows)) == ["fangio", "fangio#2"]
 

@@ -1,4 +1,4 @@
-"""A season through the API into the warehouse."""
+"""A season from the API into the warehouse."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def warehouse(embedded: Settings) -> Iterator[Warehouse]:
 
 @pytest.fixture
 def until_belgium(server: JolpicaServer) -> JolpicaServer:
-    """A season of the rounds 13 and 14 only."""
+    """A season with only rounds 13 and 14."""
     table = server.answers["2024/races"]["RaceTable"]
     table["Races"] = [race for race in table["Races"] if race["round"] in {"13", "14"}]
     return server
@@ -75,7 +75,7 @@ def until_belgium(server: JolpicaServer) -> JolpicaServer:
 
 @pytest.fixture
 def syncing(server: JolpicaServer, embedded: Settings, warehouse: Warehouse) -> Callable[..., Any]:
-    """A run at some time, without limits: those have tests of their own."""
+    """A run at a given time, without rate limits, which other tests cover."""
 
     @asynccontextmanager
     async def open_sync(now: datetime = AFTER_THE_SEASON) -> AsyncIterator[Sync]:
@@ -94,7 +94,7 @@ def landed(warehouse: Warehouse, name: str) -> list[dict[str, Any]]:
     return [row | {"payload": json.loads(row["payload"])} for row in rows]
 
 
-async def test_a_whole_season_is_landed_as_the_files_have_it(
+async def test_a_whole_season_is_stored_as_sent(
     server: JolpicaServer, warehouse: Warehouse, syncing: Any, season: dict[str, Any]
 ) -> None:
     async with syncing() as sync:
@@ -106,9 +106,9 @@ async def test_a_whole_season_is_landed_as_the_files_have_it(
             found = [row["payload"] for row in landed(warehouse, kind.upper()) if row["round"] == number]
             assert sorted(found, key=str) == sorted(table, key=str)
     for kind, rows in (("results", "Results"), ("qualifying", "QualifyingResults"), ("pitstops", "PitStops")):
-        told = [row for n in range(1, 25) for row in season[f"2024/{n}/{kind}"]["RaceTable"]["Races"][0][rows]]
+        sent = [row for n in range(1, 25) for row in season[f"2024/{n}/{kind}"]["RaceTable"]["Races"][0][rows]]
         found = [{k: v for k, v in row["payload"].items() if k != "Race"} for row in landed(warehouse, kind.upper())]
-        assert sorted(found, key=str) == sorted(told, key=str)
+        assert sorted(found, key=str) == sorted(sent, key=str)
     assert Counter(row["round"] for row in landed(warehouse, "SPRINT")) == dict.fromkeys([5, 6, 11, 19, 21, 23], 20)
 
     points: dict[str, Decimal] = Counter()  # type: ignore[assignment]
@@ -120,18 +120,18 @@ async def test_a_whole_season_is_landed_as_the_files_have_it(
     assert points["max_verstappen"] == 437
 
 
-async def test_what_was_answered_is_not_asked_for_again(server: JolpicaServer, syncing: Any) -> None:
+async def test_answered_queries_are_not_repeated(server: JolpicaServer, syncing: Any) -> None:
     async with syncing() as sync:
         await sync.backfill([2024], {5, 24})
     assert server.asked() == 5 + 7 + 6
     server.requests.clear()
     async with syncing() as sync:
         await sync.backfill([2024], {5, 24})
-    # The running season's calendar, and what was empty.
+    # The calendar of the active season, and the empty answers.
     assert Counter(path for _, path, _ in server.requests) == Counter(["2024/races", "2024/24/laps"])
 
 
-async def test_a_correction_replaces_the_row_and_what_was_said_before_is_kept(
+async def test_a_correction_replaces_the_row_and_its_history_is_kept(
     until_belgium: JolpicaServer, warehouse: Warehouse, syncing: Any
 ) -> None:
     async with syncing() as sync:
@@ -165,7 +165,7 @@ async def test_a_correction_replaces_the_row_and_what_was_said_before_is_kept(
     assert [row["gone_at"] for row in back if row["round"] == 14] == [None]
 
 
-async def test_an_empty_answer_where_one_is_due_is_tried_again_and_takes_nothing_away(
+async def test_an_empty_answer_where_one_is_due_is_repeated_and_deletes_nothing(
     until_belgium: JolpicaServer, warehouse: Warehouse, syncing: Any
 ) -> None:
     server = until_belgium
@@ -186,7 +186,7 @@ async def test_an_empty_answer_where_one_is_due_is_tried_again_and_takes_nothing
     assert len([row for row in landed(warehouse, "RESULTS") if row["round"] == 14 and not row["gone_at"]]) == 20
 
 
-async def test_an_answer_of_unexpected_shape_is_set_aside_and_the_rest_goes_on(
+async def test_an_answer_of_unexpected_shape_is_quarantined_and_the_rest_continues(
     server: JolpicaServer, warehouse: Warehouse, syncing: Any
 ) -> None:
     winner = server.answers["2024/3/results"]["RaceTable"]["Races"][0]["Results"][0]["Driver"]
@@ -207,12 +207,12 @@ async def test_an_answer_of_unexpected_shape_is_set_aside_and_the_rest_goes_on(
     assert "2024/3/results.json?limit=100&offset=0" in quarantine[1]["url"]
     assert quarantine[2]["reason"].startswith("no JSON")
     assert quarantine[2]["body"] == "<html>maintenance</html>"
-    assert len(landed(warehouse, "RESULTS")) == 18 + 2 * 20, "the rest has landed"
+    assert len(landed(warehouse, "RESULTS")) == 18 + 2 * 20, "the rest is stored"
     assert any("duration" not in row["payload"] for row in landed(warehouse, "PITSTOPS"))
     assert len(outcome.flaws) == 2
     assert {row["round"] for row in landed(warehouse, "DRIVERSTANDINGS")} == {3, 4, 5}
 
-    async with syncing() as sync:  # once they are right, nothing is missing and only they are asked for
+    async with syncing() as sync:  # once they are valid, nothing is missing and only they are queried
         winner["driverId"] = name
         server.requests.clear()
         await sync.backfill([2024], {3, 4, 5})
@@ -221,7 +221,7 @@ async def test_an_answer_of_unexpected_shape_is_set_aside_and_the_rest_goes_on(
     assert len([row for row in landed(warehouse, "RESULTS") if row["round"] == 3]) == 19
 
 
-async def test_a_row_that_is_left_out_takes_nothing_away_that_was_landed(
+async def test_a_row_that_is_left_out_deletes_no_stored_row(
     server: JolpicaServer, warehouse: Warehouse, syncing: Any, until_belgium: JolpicaServer
 ) -> None:
     async with syncing() as sync:
@@ -246,11 +246,11 @@ async def test_faults_of_every_kind_lose_nothing(
         outcome = await sync.backfill([2024], set(range(1, 9)))
     assert not outcome.quarantined
     assert not outcome.unanswered
-    told = [len(season[f"2024/{n}/results"]["RaceTable"]["Races"][0]["Results"]) for n in range(1, 9)]
-    assert [len([row for row in landed(warehouse, "RESULTS") if row["round"] == n]) for n in range(1, 9)] == told
+    sent = [len(season[f"2024/{n}/results"]["RaceTable"]["Races"][0]["Results"]) for n in range(1, 9)]
+    assert [len([row for row in landed(warehouse, "RESULTS") if row["round"] == n]) for n in range(1, 9)] == sent
 
 
-async def test_when_the_api_goes_away_the_rest_is_left_for_the_next_time(server: JolpicaServer, syncing: Any) -> None:
+async def test_when_the_api_goes_down_the_rest_is_left_for_the_next_run(server: JolpicaServer, syncing: Any) -> None:
     async with syncing() as sync:
         server.faults["*"] = []
         for n in range(8, 25):
@@ -259,17 +259,17 @@ async def test_when_the_api_goes_away_the_rest_is_left_for_the_next_time(server:
         outcome = await sync.backfill([2024])
     assert len(outcome.unanswered) <= 6
     assert outcome.not_asked > 50
-    assert any("Run the command again" in told for told in outcome.sentences())
+    assert any("Run the command again" in sentence for sentence in outcome.sentences())
 
 
-async def test_without_an_api_nothing_is_begun(syncing: Any, server: JolpicaServer) -> None:
+async def test_without_an_api_nothing_is_stored(syncing: Any, server: JolpicaServer) -> None:
     server.faults["*"] = [status(500)] * 6
     async with syncing() as sync:
         with pytest.raises(Unreachable):
             await sync.sync()
 
 
-def test_a_backfill_that_is_killed_goes_on_where_it_was(
+def test_a_killed_backfill_continues(
     server: JolpicaServer, warehouse: Warehouse, embedded: Settings, season: dict[str, Any]
 ) -> None:
     environment = {

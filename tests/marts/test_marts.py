@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from f1stream.sources.archive_samples import DECIMALS
 from f1stream.sources.session import Session
-from f1stream.sources.session_archive import DECIMALS
 from tests.support.jolpica_server import season_2024
 from tests.support.marts_rig import MartsRig
 

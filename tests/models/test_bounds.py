@@ -1,4 +1,4 @@
-"""Every value of a record is bounded, and what is within bounds is read back as it was written."""
+"""Every value of a record is bounded, and within bounds it is read back as written."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SQUARE = [[0, 0], [0, 5_000], [0, 10_000], [5_000, 10_000], [10_000, 10_000], [1
 
 
 def unbounded(schema: Any, where: str = "") -> Iterator[str]:
-    """The places of a JSON schema where a value may be as large as anybody likes."""
+    """The paths in a JSON schema of values without a bound."""
     if isinstance(schema, list):
         for nth, each in enumerate(schema):
             yield from unbounded(each, f"{where}.{nth}")
@@ -56,12 +56,12 @@ def test_no_value_of_a_record_is_without_bounds(name: str) -> None:
     assert list(unbounded({"properties": {"a": {"type": "integer", "minimum": 0}}})) == [".properties.a: integer"]
 
 
-def packet(**told: Any) -> bytes:
-    return json.dumps(SAMPLE | told).encode()
+def packet(**fields: Any) -> bytes:
+    return json.dumps(SAMPLE | fields).encode()
 
 
-def message(kind: str, **told: Any) -> bytes:
-    return json.dumps({"kind": kind, "session_time_ms": 0} | told).encode()
+def message(kind: str, **fields: Any) -> bytes:
+    return json.dumps({"kind": kind, "session_time_ms": 0} | fields).encode()
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "1e8"])
@@ -110,7 +110,7 @@ def test_a_session_does_not_begin_before_its_clock_or_a_day_after(start_ms: int)
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("fields", "reason"),
     [
         ({"until_ms": 7 * 86_400_000}, "until_ms"),
         ({"session_time_ms": [-86_400_001]}, "lies before"),
@@ -119,13 +119,13 @@ def test_a_session_does_not_begin_before_its_clock_or_a_day_after(start_ms: int)
         ({name: column * 3_001 for name, column in SAMPLE.items() if isinstance(column, list)}, "3000"),
     ],
 )
-def test_a_packet_out_of_bounds_is_refused_with_the_reason(told: dict[str, Any], reason: str) -> None:
+def test_a_packet_out_of_bounds_is_refused_with_the_reason(fields: dict[str, Any], reason: str) -> None:
     with pytest.raises(BadRecord, match=reason):
-        topics.decode_packet(packet(**told))
+        topics.decode_packet(packet(**fields))
 
 
 @pytest.mark.parametrize(
-    ("told", "reason"),
+    ("fields", "reason"),
     [
         ({"x": []}, "do not have 1 values"),
         ({"drs": [1, 0]}, "do not have 1 values"),
@@ -135,12 +135,12 @@ def test_a_packet_out_of_bounds_is_refused_with_the_reason(told: dict[str, Any],
         ({"epoch": 2**63}, "epoch"),
     ],
 )
-def test_updates_that_the_race_cannot_use_are_refused_with_the_reason(told: dict[str, Any], reason: str) -> None:
+def test_updates_that_the_race_cannot_use_are_refused_with_the_reason(fields: dict[str, Any], reason: str) -> None:
     update = {"epoch": 1, "driver_number": "4", "first_seq": 2, "last_seq": 2, "until_ms": 1_000, "messages": 1,
               "t": [900], "x": [1.0], "y": [1.0], "speed": [1.0], "laps": []}  # fmt: skip
     assert topics.decode_updates(json.dumps({"entries": [update]}).encode()).entries[0].first_seq == 2
     with pytest.raises(BadRecord, match=reason):
-        topics.decode_updates(json.dumps({"entries": [update | told]}).encode())
+        topics.decode_updates(json.dumps({"entries": [update | fields]}).encode())
 
 
 @pytest.mark.parametrize("season", [1949, 2201, 10**30])

@@ -1,4 +1,4 @@
-"""Whatever we write we can read back."""
+"""Every record that is written can be read back."""
 
 from __future__ import annotations
 
@@ -41,23 +41,23 @@ few = settings(
 )
 
 
-def in_step(told: Any, model: Any) -> Any:
-    """What several fields say together: columns of one length, times in order, entries that differ, a lap's line."""
+def in_step(fields: Any, model: Any) -> Any:
+    """Make fields consistent: columns of one length, times in order, different entries, a track of a lap's length."""
     if model in (Packet, CarUpdate):
-        columns = [name for name, value in told.items() if isinstance(value, list) and name != "laps"]
-        n = min(len(told[name]) for name in columns)
-        told = {name: value[:n] if name in columns else value for name, value in told.items()}
+        columns = [name for name, value in fields.items() if isinstance(value, list) and name != "laps"]
+        n = min(len(fields[name]) for name in columns)
+        fields = {name: value[:n] if name in columns else value for name, value in fields.items()}
         times = "t" if model is CarUpdate else "session_time_ms"
-        told[times] = sorted(told[times])
+        fields[times] = sorted(fields[times])
         if model is Packet:
-            told["until_ms"] = max([told["until_ms"], *told[times]])
+            fields["until_ms"] = max([fields["until_ms"], *fields[times]])
         else:
-            told["last_seq"] = max(told["first_seq"], told["last_seq"])
-    elif isinstance(told, dict) and told.get("kind") == "entries":
-        told["entries"] = list({entry["driver_number"]: entry for entry in told["entries"]}.values())
-    elif isinstance(told, dict) and "entries" in told and model is Updates:
-        told["entries"] = [in_step(entry, CarUpdate) for entry in told["entries"]]
-    return told
+            fields["last_seq"] = max(fields["first_seq"], fields["last_seq"])
+    elif isinstance(fields, dict) and fields.get("kind") == "entries":
+        fields["entries"] = list({entry["driver_number"]: entry for entry in fields["entries"]}.values())
+    elif isinstance(fields, dict) and "entries" in fields and model is Updates:
+        fields["entries"] = [in_step(entry, CarUpdate) for entry in fields["entries"]]
+    return fields
 
 
 @pytest.mark.parametrize("model", READ, ids=NAMES)
@@ -69,12 +69,12 @@ def test_what_is_written_is_read_back(model: Any) -> None:
     @given(st.data())
     def each(data: st.DataObject) -> None:
         nonlocal accepted
-        told = in_step(data.draw(values(model)), model)
+        fields = in_step(data.draw(values(model)), model)
         try:
-            record = adapter.validate_python(told)
+            record = adapter.validate_python(fields)
         except ValidationError as error:
-            assert told.get("kind") == Track.model_fields["kind"].default, error
-            return  # points at random are seldom a lap
+            assert fields.get("kind") == Track.model_fields["kind"].default, error
+            return  # random points are seldom a lap
         accepted += 1
         value = topics.encode_frames([record]) if model in (Frame, SessionHeader) else topics.encode(record)
         assert READ[model](value) == record

@@ -35,8 +35,8 @@ def cases() -> dict[str, Case]:
     given = {each["input"]: each["rows"] for each in unit["given"]}
     found = {row["session_key"]: Case(started_ms=row["started_ms"]) for row in unit["expect"]["rows"]}
     for key, _, kind, at, payload in ROW.findall(given["ref('stg_stream__messages')"]):
-        told: dict[str, Any] = {"session_time_ms": int(at), **json.loads(payload)}
-        fact = SessionStatus(**told) if kind == "session_status" else RaceControl(category="Other", **told)
+        fields: dict[str, Any] = {"session_time_ms": int(at), **json.loads(payload)}
+        fact = SessionStatus(**fields) if kind == "session_status" else RaceControl(category="Other", **fields)
         found[key].facts.append(fact)
     for lap in given["ref('stg_stream__laps')"]:
         case = found[lap["session_key"]]

@@ -1,4 +1,4 @@
-"""A session's type: what the feed calls it, and whether it is a race."""
+"""A session's type from the feed's type and name, and whether it is a race."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.page_race import head
 
 def typed(feed_type: str, name: str) -> str:
     """The type of a record read back from JSON, as from a topic."""
-    told = head().info.model_dump_json(exclude={"type", "name"})
-    return SessionInfo.model_validate_json(f'{{"type": "{feed_type}", "name": "{name}", {told[1:]}').type
+    fields = head().info.model_dump_json(exclude={"type", "name"})
+    return SessionInfo.model_validate_json(f'{{"type": "{feed_type}", "name": "{name}", {fields[1:]}').type
 
 
 @pytest.mark.parametrize(

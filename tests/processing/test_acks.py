@@ -1,4 +1,4 @@
-"""What may be acknowledged."""
+"""Only the contiguous done prefix of a partition is acknowledged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def event(partition: int, offset: int) -> MemoryEvent:
 
 
 def acknowledged(tracker: AckTracker) -> list[tuple[int, int]]:
-    """(partition, offset) of what is acknowledged now."""
+    """(partition, offset) of the events acknowledged now."""
     done: list[tuple[int, int]] = []
 
     async def acknowledge(of: MemoryEvent) -> None:
@@ -45,7 +45,7 @@ def test_after_a_reset_nothing_from_before_it_is_acknowledged() -> None:
     assert acknowledged(tracker) == [(0, 3)]
 
 
-def test_it_says_how_far_each_partition_was_received() -> None:
+def test_received_offsets_are_known_by_partition() -> None:
     tracker = AckTracker()
     tracker.take(event(0, 3))
     tracker.take(event(1, 9))

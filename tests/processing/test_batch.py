@@ -20,7 +20,7 @@ EVENT = MemoryEvent(MemoryRecord(topics.LAPS, 0, 7, b"s:4", b"a lap", []))
 
 @dataclass
 class Recorder:
-    """A stage, a producer and a consumer that note what happens."""
+    """A stage, a producer and a consumer that record the order of calls."""
 
     revoked_at: str = ""
     acks: AckTracker = field(default_factory=AckTracker)

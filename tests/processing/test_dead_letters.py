@@ -1,4 +1,4 @@
-"""Whatever was refused, its dead letter can be sent, and says what it was."""
+"""The dead letter of any record can be published and describes the record."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def size(output: Output) -> int:
     return len(output.key or b"") + len(output.value) + headers
 
 
-def refused(**told: Any) -> MemoryRecord:
+def refused(**fields: Any) -> MemoryRecord:
     record = {"topic": topics.LAPS, "partition": 3, "offset": 7, "key": b"s:4", "value": b"a lap", "headers": []}
-    return MemoryRecord(**(record | told))  # type: ignore[arg-type]
+    return MemoryRecord(**(record | fields))  # type: ignore[arg-type]
 
 
-def test_a_letter_of_a_long_key_and_many_headers_is_short_and_has_their_lengths_and_hashes() -> None:
+def test_a_dead_letter_of_a_long_key_and_many_headers_is_short_with_their_lengths_and_hashes() -> None:
     headers = [("h" * 300, b"v" * 5_000), *[("epoch", b"1")] * 9_999]
     output = dead_letter("race", refused(key=LONG_KEY, value=b"x" * 900_000, headers=headers), "y" * 10_000)
     assert size(output) < 100_000
-    letter = read_back(output)
-    told = f"(160000 bytes, sha256={hashlib.sha256(LONG_KEY).hexdigest()})"
+    found = read_back(output)
+    rest = f"(160000 bytes, sha256={hashlib.sha256(LONG_KEY).hexdigest()})"
     assert output.key is not None
-    assert letter.key == output.key.decode()
-    assert letter.key.startswith("kkk")
-    assert letter.key.endswith(told)
-    assert len(letter.reason) == 1_000
-    assert letter.length == 900_000
+    assert found.key == output.key.decode()
+    assert found.key.startswith("kkk")
+    assert found.key.endswith(rest)
+    assert len(found.reason) == 1_000
+    assert found.length == 900_000
     first, *others = output.headers
     assert first[0] == "h" * 200
     assert first[1].endswith(b"(5000 bytes, sha256=%s)" % hashlib.sha256(b"v" * 5_000).hexdigest().encode())
@@ -52,13 +52,13 @@ def test_a_letter_of_a_long_key_and_many_headers_is_short_and_has_their_lengths_
     assert others[-1][1].startswith(b"9980, sha256=")
 
 
-def test_what_is_short_is_in_the_letter_as_it_was() -> None:
+def test_short_fields_are_copied_into_the_dead_letter() -> None:
     headers = [("epoch", b"1"), ("source", None)]
     output = dead_letter("race", refused(headers=headers), "of no use")
     assert (output.key, list(output.headers), output.partition) == (b"s:4", headers, 3)
-    letter = read_back(output)
-    assert (letter.consumer, letter.topic, letter.partition, letter.offset) == ("race", topics.LAPS, 3, 7)
-    assert (letter.key, letter.reason) == ("s:4", "of no use")
+    found = read_back(output)
+    assert (found.consumer, found.topic, found.partition, found.offset) == ("race", topics.LAPS, 3, 7)
+    assert (found.key, found.reason) == ("s:4", "of no use")
 
 
 def test_the_log_has_no_long_key_and_no_long_reason(caplog: pytest.LogCaptureFixture) -> None:
@@ -75,7 +75,7 @@ def test_the_log_has_no_long_key_and_no_long_reason(caplog: pytest.LogCaptureFix
     timestamp=st.integers(-(2**63), 2**63 - 1).map(lambda ms: ms / 1000),
     reason=st.text(max_size=1_100),
 )
-def test_every_record_has_a_letter_that_can_be_read_back(
+def test_every_record_has_a_dead_letter_that_can_be_decoded(
     key: bytes | None, value: bytes | None, headers: list[Any], timestamp: float, reason: str
 ) -> None:
     record = refused(key=key, value=value, headers=headers, timestamp=timestamp)

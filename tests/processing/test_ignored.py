@@ -1,4 +1,4 @@
-"""Records that are ignored on purpose."""
+"""Ignored records are counted, and logged once a run."""
 
 from __future__ import annotations
 

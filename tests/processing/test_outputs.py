@@ -1,4 +1,4 @@
-"""Publishing: what is awaited, and what may fail."""
+"""Publishing awaits every delivery; only dead letters may be refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.harness import run
 
 @dataclass
 class Producer:
-    """Refuses values that say so, when they are sent or when the broker answers."""
+    """Refuses marked values, when they are sent or when the broker answers."""
 
     delivered: list[bytes] = field(default_factory=list)
 
@@ -43,13 +43,13 @@ REFUSED = [b"refused at once", b"refused by the broker"]
 
 
 @pytest.mark.parametrize("refused", REFUSED)
-def test_a_dead_letter_that_is_refused_is_counted_and_logged_and_the_rest_is_delivered(
+def test_a_refused_dead_letter_is_counted_and_logged_and_the_rest_is_delivered(
     refused: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     producer = Producer()
     before = LOST_DEAD_LETTERS._value.get()
-    letters = [Output(topics.DEAD_LETTERS, b"s", value) for value in (b"1", refused, b"2")]
-    run(deliver(producer, [*letters, Output(topics.FRAMES, b"s", b"3")]))
+    dead_letters = [Output(topics.DEAD_LETTERS, b"s", value) for value in (b"1", refused, b"2")]
+    run(deliver(producer, [*dead_letters, Output(topics.FRAMES, b"s", b"3")]))
     assert producer.delivered == [b"1", b"2", b"3"]
     assert LOST_DEAD_LETTERS._value.get() == before + 1
     assert caplog.messages == ["A dead letter cannot be published."]

@@ -1,4 +1,4 @@
-"""Whether a gap is in the log, or of our own reading."""
+"""A gap is in the log, or made by our own reading."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Collection
 import pytest
 
 from f1stream import topics
-from f1stream.processing.reads import AssignedReads
-from tests.support.harness import MemoryRecord, Offsets, run
+from f1stream.processing.reads import AssignedReads, PartitionOffsets
+from tests.support.harness import MemoryRecord, run
 
 OF = (topics.LAPS, 0)
 
@@ -18,23 +18,23 @@ def record(offset: int) -> MemoryRecord:
 
 
 def reads(*offsets: int, committed: int | None = 5, end: int = 8, log: Collection[int] = range(100)) -> AssignedReads:
-    """A partition of which these were read; ``log``: the offsets that it has."""
+    """A partition of which these offsets were read. ``log``: the offsets that it has."""
 
     async def next_record(_: tuple[str, int], offset: int) -> int | None:
         return next((each for each in log if each >= offset), None)
 
-    found = AssignedReads(lambda: {OF: Offsets(end, committed)}, next_record)
+    found = AssignedReads(lambda: {OF: PartitionOffsets(end, committed)}, next_record)
     for offset in offsets:
         run(found.add(record(offset)))
     return found
 
 
-def test_what_was_in_the_log_when_reading_began_is_read_again() -> None:
+def test_records_in_the_log_when_reading_began_are_reread() -> None:
     assert reads(5, 6, 7).is_reread(record(7))
 
 
 @pytest.mark.parametrize("committed", [None, 5])
-def test_nothing_acknowledged_is_the_logs_beginning(committed: int | None) -> None:
+def test_without_a_committed_offset_reading_begins_at_the_first_record(committed: int | None) -> None:
     assert reads(5, committed=committed).is_reread(record(5))
 
 
@@ -47,11 +47,11 @@ def test_nothing_acknowledged_is_the_logs_beginning(committed: int | None) -> No
         (reads(), "nothing of the partition was read"),
     ],
 )
-def test_otherwise_the_gap_may_be_ours(found: AssignedReads, why: str) -> None:
+def test_in_later_records_the_gap_may_be_ours(found: AssignedReads, why: str) -> None:
     assert not found.is_reread(record(8 if why == "it came later" else 7)), why
 
 
-def test_records_that_are_delivered_again_leave_nothing_out() -> None:
+def test_redelivered_records_leave_nothing_out() -> None:
     assert reads(5, 6, 5, 6, 7).is_reread(record(7))
 
 
@@ -60,15 +60,15 @@ def test_records_that_are_delivered_again_leave_nothing_out() -> None:
     [((7,), (7, 8)), ((5, 7), (4, 5, 7)), ((5, 6, 7), (5, 6, 7))],
     ids=["deleted by retention", "a transaction's marker", "complete"],
 )
-def test_an_offset_that_the_log_lacks_is_not_left_out(offsets: tuple[int, ...], log: tuple[int, ...]) -> None:
+def test_an_offset_that_the_log_lacks_is_not_missed(offsets: tuple[int, ...], log: tuple[int, ...]) -> None:
     assert reads(*offsets, log=log).is_reread(record(7))
 
 
-def test_a_log_that_cannot_be_asked_says_nothing() -> None:
+def test_without_an_answer_of_the_broker_the_gap_may_be_ours() -> None:
     assert not reads(5, 7, log=()).is_reread(record(7))
 
 
-def test_after_a_rebalance_it_begins_again() -> None:
+def test_after_a_rebalance_reading_begins_again() -> None:
     found = reads(5, 7)
     found.reset()
     assert not found.is_reread(record(7))
@@ -76,7 +76,7 @@ def test_after_a_rebalance_it_begins_again() -> None:
     assert found.is_reread(record(5))
 
 
-def test_a_partition_that_is_not_assigned_says_nothing() -> None:
+def test_in_a_partition_that_is_not_assigned_the_gap_may_be_ours() -> None:
     found = reads(5, end=0)
     found.positions = dict
     found.reset()

@@ -1,4 +1,4 @@
-"""The 2025 Australian Grand Prix, held against official times (expected.json, laps.jsonl).
+"""The 2025 Australian Grand Prix, compared with official times (expected.json, laps.jsonl).
 
 ``measured`` gives the rules time, X, Y and speed only: the interpolated samples at the edges of laps, which carry
 the official time, are removed, and official times do not correct. Positions of laps and the samples' lap and
@@ -8,11 +8,8 @@ distance are never read by the rules.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from statistics import median, quantiles
 from typing import Any
 
 import numpy as np
@@ -21,12 +18,19 @@ import pytest
 from f1stream.race.timing_points import FINISH, SECTOR_1, SECTOR_2, MeasuredPassing
 from f1stream.sources.session import Session
 from models import Lap, SessionHeader
-from tests.support.figures import figures
+from tests.support.figures import figures, median_and_p95
 from tests.support.pipeline import Run, run
+from tests.support.whole_race import (
+    at_point,
+    gap_errors,
+    mini_sector_times,
+    mini_sectors_by_lap,
+    without_edges,
+)
 
 APART_MS = 150
 SURE_FROM_LAP = 5
-"""On laps 2 to 4 everybody drove through the pit lane behind the safety car."""
+"""On laps 2 to 4 all cars drove through the pit lane behind the safety car."""
 
 
 @pytest.fixture(scope="module")
@@ -35,20 +39,8 @@ def expected(archive_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def without_edges(aus_session: Session) -> Session:
-    """The session without the first and last sample of each lap of each car."""
-    telemetry = {}
-    for number, columns in aus_session.telemetry.items():
-        lap = columns["lap"]
-        changes = lap[1:] != lap[:-1]
-        edge = np.concatenate([[True], changes]) | np.concatenate([changes, [True]])
-        telemetry[number] = {name: column[~edge] for name, column in columns.items()}
-    return replace(aus_session, telemetry=telemetry)
-
-
-@pytest.fixture(scope="module")
-def measured(without_edges: Session) -> Run:
-    return run(without_edges, 3_000, official=False)
+def measured(aus_session: Session) -> Run:
+    return run(without_edges(aus_session), 3_000, official=False)
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +60,8 @@ def names(aus_session: Session) -> dict[str, str]:
     return {lap.driver_number: lap.driver for lap in aus_session.laps}
 
 
-def at_place(race: Run, place: int) -> dict[tuple[str, int], MeasuredPassing]:
-    return {(c.car, c.lap): c for c in race.compared if c.place == place}
-
-
-def visits_pits(lap: Lap) -> bool:
-    return lap.pit_in_ms is not None or lap.pit_out_ms is not None
-
-
 def test_every_official_lap_end_was_measured(measured: Run, laps: dict[tuple[str, int], Lap]) -> None:
-    assert at_place(measured, FINISH).keys() == laps.keys()
+    assert at_point(measured, FINISH).keys() == laps.keys()
 
 
 def test_order_at_the_flag(measured: Run, expected: dict[str, Any], names: dict[str, str]) -> None:
@@ -89,7 +73,7 @@ def test_order_at_the_flag(measured: Run, expected: dict[str, Any], names: dict[
 
 def test_leader_of_each_lap(measured: Run, expected: dict[str, Any], names: dict[str, str]) -> None:
     first: dict[int, MeasuredPassing] = {}
-    for crossing in at_place(measured, FINISH).values():
+    for crossing in at_point(measured, FINISH).values():
         if crossing.lap not in first or crossing.measured_ms < first[crossing.lap].measured_ms:
             first[crossing.lap] = crossing
     assert [names[first[row["lap"]].car] for row in expected["leader_per_lap"]] == [
@@ -124,7 +108,7 @@ def test_fastest_lap(measured: Run, corrected: Run, expected: dict[str, Any], na
 
 
 def test_cars_apart_are_in_the_right_order_at_every_lap_end(measured: Run, names: dict[str, str]) -> None:
-    crossings = at_place(measured, FINISH)
+    crossings = at_point(measured, FINISH)
     wrong = []
     pairs = 0
     for lap in {lap for _, lap in crossings}:
@@ -141,7 +125,7 @@ def test_cars_apart_are_in_the_right_order_at_every_lap_end(measured: Run, names
 
 
 def test_stops(measured: Run, corrected: Run, expected: dict[str, Any], names: dict[str, str]) -> None:
-    """STR, ALB and LAW went through the pit lane behind the safety car, and the feed began their tyres' age again."""
+    """STR, ALB and LAW drove through the pit lane behind the safety car; the feed restarted their tyres' age."""
     for made in (measured, corrected):
         assert made.race.race is not None
         cars = made.race.race.cars.values()
@@ -151,7 +135,7 @@ def test_stops(measured: Run, corrected: Run, expected: dict[str, Any], names: d
 
 
 def test_compounds_lap_by_lap(corrected: Run, expected: dict[str, Any], names: dict[str, str]) -> None:
-    """What the page showed while the car was on its way through the lap."""
+    """The compound on the page during the lap."""
     worn: dict[str, dict[int, str]] = {name: {} for name in expected["compound_runs"]}
     key: dict[str, Any] = {}
     for frame in corrected.frames:
@@ -169,26 +153,8 @@ def test_compounds_lap_by_lap(corrected: Run, expected: dict[str, Any], names: d
                 assert worn[driver][lap] == stint["compound"], (driver, lap)
 
 
-def gap_errors(race: Run, place: int, laps: dict[tuple[str, int], Lap], in_pits: bool) -> Iterator[float]:
-    """Error of each car's gap to the leader of the lap, with or without laps through the pits."""
-    crossings = at_place(race, place)
-    for lap in sorted({lap for _, lap in crossings}):
-        cars = [crossing for (_, n), crossing in crossings.items() if n == lap]
-        leader = min(cars, key=lambda crossing: crossing.official_ms)
-        for car in cars:
-            if car is not leader:
-                through = visits_pits(laps[car.car, lap]) or visits_pits(laps[leader.car, lap])
-                if through == in_pits:
-                    yield abs((car.measured_ms - leader.measured_ms) - (car.official_ms - leader.official_ms))
-
-
-def summary(errors: list[float]) -> tuple[float, float]:
-    """Median and 95th percentile."""
-    return median(errors), quantiles(errors, n=20)[-1]
-
-
 @pytest.mark.parametrize(
-    ("place", "name", "middle", "most", "pit_middle", "pit_most"),
+    ("point", "name", "middle", "most", "pit_middle", "pit_most"),
     [
         (FINISH, "finish line", 28, 115, 45, 250),
         (SECTOR_1, "sector line 1", 30, 140, 50, 200),
@@ -199,23 +165,23 @@ def test_gap_to_the_leader(
     measured: Run,
     corrected: Run,
     laps: dict[tuple[str, int], Lap],
-    place: int,
+    point: int,
     name: str,
     middle: float,
     most: float,
     pit_middle: float,
     pit_most: float,
 ) -> None:
-    errors = list(gap_errors(measured, place, laps, in_pits=False))
-    p50, p95 = summary(errors)
+    errors = list(gap_errors(measured, point, laps, in_pits=False))
+    p50, p95 = median_and_p95(errors)
     figures.append(f"gap error at the {name}: median {p50:.0f} ms, p95 {p95:.0f} ms, {len(errors)} laps, uncorrected")
-    pits = list(gap_errors(measured, place, laps, in_pits=True))
-    pit_p50, pit_p95 = summary(pits)
+    pits = list(gap_errors(measured, point, laps, in_pits=True))
+    pit_p50, pit_p95 = median_and_p95(pits)
     figures.append(f"  in and out laps: median {pit_p50:.0f} ms, p95 {pit_p95:.0f} ms, {len(pits)} laps")
-    if place != FINISH:  # where the sector lines are is learned from the first timed lap; then nothing is left out
-        first = 1 if place == SECTOR_2 else 2
-        timed = {key for key, lap in laps.items() if getattr(lap, f"sector{place}_end_ms") is not None}
-        missed = {(number, lap) for number, lap in timed - at_place(measured, place).keys() if lap > first}
+    if point != FINISH:  # sector lines are learned from the first timed lap; from then on every lap is measured
+        first = 1 if point == SECTOR_2 else 2
+        timed = {key for key, lap in laps.items() if getattr(lap, f"sector{point}_end_ms") is not None}
+        missed = {(number, lap) for number, lap in timed - at_point(measured, point).keys() if lap > first}
         assert missed == set()
     assert p50 <= middle
     assert p95 <= most
@@ -240,7 +206,7 @@ def test_page_shows_official_gaps_at_the_finish_line(
             shown = frames[-(-end_ms // 200) * 200].gap[column[number]]
             if shown is not None:
                 errors.append(abs(shown - (end_ms - leader_ms)))
-    p50, p95 = summary(errors)
+    p50, p95 = median_and_p95(errors)
     figures.append(
         f"gap the page shows at the finish line: median {p50:.0f} ms, p95 {p95:.0f} ms off, {len(errors)} laps"
     )
@@ -293,9 +259,9 @@ def test_pit_lane_runs_along_the_finish_straight(corrected: Run) -> None:
 
 
 def test_sector_lines_stand_where_official_times_were_taken(corrected: Run, aus_session: Session) -> None:
-    """Held against the distance that the recording's samples have at those times."""
-    told = next(frame for frame in reversed(corrected.frames) if frame.kind == "key").race.sector_lines
-    for sector, shown in enumerate(told, 1):
+    """Compared with the distance that the recording's samples have at those times."""
+    lines = next(frame for frame in reversed(corrected.frames) if frame.kind == "key").race.sector_lines
+    for sector, shown in enumerate(lines, 1):
         metres = []
         for lap in aus_session.laps:
             end_ms = (lap.sector1_end_ms, lap.sector2_end_ms)[sector - 1]
@@ -309,7 +275,7 @@ def test_sector_lines_stand_where_official_times_were_taken(corrected: Run, aus_
     assert len(changes) < 8
 
 
-def test_nothing_is_told_of_what_the_recording_does_not_have(corrected: Run) -> None:
+def test_what_the_recording_does_not_have_is_not_shown(corrected: Run) -> None:
     head = next(made for made in corrected.made if isinstance(made, SessionHeader))
     assert (head.rotation, head.marshal_sectors) == (None, ())
     assert (head.info.gmt_offset_ms, head.info.path) == (
@@ -331,44 +297,20 @@ def test_drs_is_open_only_when_race_control_allows_it(corrected: Run) -> None:
 
 @pytest.fixture(scope="module")
 def mini_sectors(corrected: Run) -> dict[tuple[str, int], str]:
-    """By car and lap: its mini-sectors at the first frame after the lap."""
-    found: dict[tuple[str, int], str] = {}
-    key: dict[str, tuple[int, str]] = {}
-    for frame in corrected.frames:
-        for number, car in frame.cars.items():
-            lap, told = key.get(number, (0, ""))
-            lap = car.lap if "lap" in car.model_fields_set else lap
-            told = car.mini_sectors if "mini_sectors" in car.model_fields_set else told
-            if frame.kind == "key":
-                key[number] = (lap, told)
-            if len(told) == 24:
-                found.setdefault((number, lap), told)
-    return found
+    return mini_sectors_by_lap(corrected)
 
 
 @pytest.fixture(scope="module")
 def mini_times(
     corrected: Run, aus_session: Session, laps: dict[tuple[str, int], Lap]
 ) -> dict[tuple[str, int], list[float]]:
-    """The same from the recording, by its own distances: when a car was at those shares of its lap, ms apart."""
-    race = corrected.race.race
-    assert race is not None
-    shares = np.array([0, *race.colours.ends]) / 60
-    found = {}
-    for (number, lap_number), lap in laps.items():
-        columns = aus_session.telemetry[number]
-        own = columns["lap"] == lap_number
-        if lap_number >= SURE_FROM_LAP and not visits_pits(lap) and own.any():
-            share = columns["distance"][own] / columns["distance"][own][-1]
-            times = np.interp(shares, share, columns["session_time_ms"][own])
-            found[number, lap_number] = np.diff(times).tolist()
-    return found
+    return mini_sector_times(corrected, aus_session, laps, SURE_FROM_LAP)
 
 
 def test_mini_sectors_of_a_lap_add_up_to_it(
     mini_times: dict[tuple[str, int], list[float]], laps: dict[tuple[str, int], Lap]
 ) -> None:
-    """Or those that colours are held against below would be no measure."""
+    """Otherwise they could not be compared with the colours."""
     for (number, lap_number), times in mini_times.items():
         time_ms = laps[number, lap_number].lap_time_ms
         if time_ms is not None:

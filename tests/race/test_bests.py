@@ -23,7 +23,7 @@ def drove(bests: Bests, car: Car, lap: int, ms: int) -> None:
     car.last_lap = (lap, ms)
 
 
-def test_nobody_has_the_fastest_lap_before_the_first(nor: Car) -> None:
+def test_there_is_no_fastest_lap_before_the_first_lap(nor: Car) -> None:
     assert Bests().fastest() is None
     assert Bests().mark(nor) is None
 

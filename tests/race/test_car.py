@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from f1stream.race.car import COAST_MS, CROSSINGS, LATEST_MS, LINES, SLOW_MPS, Car, PitVisit, ProgressSample
-from f1stream.race.progress import SILENCE_MS, Progress
-from f1stream.race.timing_points import AHEAD_S, FINISH, PIT_FINISH, SECTOR_1, Observation, Passing, TimingPoints
+from f1stream.race.car import CROSSINGS, LINES, Car, PitVisit
+from f1stream.race.progress import Progress
+from f1stream.race.timing_points import TimingPoints
 from models import TyreChange
 from tests.support.oval import LAP_M
 
@@ -24,7 +24,7 @@ def points() -> TimingPoints:
 
 
 def at(metres: float, speed: float = 72.0, t: int = 0) -> Car:
-    """A car with the race ahead of it, so far from the finish line."""
+    """A car before the start, ``metres`` from the finish line."""
     found = Car("4", 0, progress=Progress(metres, t, speed), seen_ms=t)
     found.measured_line = int(metres // LINE_M)
     return found
@@ -63,7 +63,7 @@ def test_more_than_two_laps_of_crossings_are_kept(car: Car) -> None:
     assert car.time_at(LINES) is None
 
 
-def test_a_hole_longer_than_what_is_kept_is_no_trouble(car: Car) -> None:
+def test_a_gap_longer_than_the_kept_crossings_is_filled_as_far_as_they_reach(car: Car) -> None:
     car.cross(0, 0)
     car.cross(10 * LINES, 10 * LINES * 1_000)
     assert len(car.times) == CROSSINGS
@@ -83,86 +83,6 @@ def test_the_same_official_time_again_changes_nothing(car: Car) -> None:
     car.cross(LINES, 60_000)
     assert not car.correct_time(LINES, 60_000)
     assert not car.correct_time(2 * LINES, 120_000), "not crossed yet"
-
-
-def points_passed(
-    m0: float, t0: int, m1: float, t1: int, points: TimingPoints, *, in_pit: bool = False
-) -> list[tuple[Passing, int | None]]:
-    """What a car at 20 m/s passes between two samples."""
-    car = at(m0)
-    car.in_pit = in_pit
-    return car.points_passed(ProgressSample(m0, t0, 20.0), ProgressSample(m1, t1, 20.0), points)
-
-
-def test_a_line_is_crossed_between_two_samples_in_proportion(points: TimingPoints) -> None:
-    assert [(passing.time_ms, line) for passing, line in points_passed(15.0, 1_000, 25.0, 1_500, points)] == [
-        (1_250, 1)
-    ]
-
-
-def test_the_finish_line_ends_the_lap(points: TimingPoints) -> None:
-    assert points_passed(2 * LAP_M - 1, 0, 2 * LAP_M + 1, 100, points) == [((FINISH, 2, 50), 2 * LINES)]
-
-
-def test_a_sector_line_counts_from_when_it_is_known(points: TimingPoints) -> None:
-    assert points_passed(LAP_M + 391.0, 0, LAP_M + 395.0, 200, points) == []
-    points.learn([Observation(SECTOR_1, 393.0, 20.0)])
-    assert points_passed(LAP_M + 391.0, 0, LAP_M + 395.0, 200, points) == [((SECTOR_1, 2, 100), None)]
-
-
-def test_a_sector_line_that_turns_out_to_lie_just_behind_a_car_was_passed(points: TimingPoints) -> None:
-    points.learn([Observation(SECTOR_1, 393.0, 20.0)])
-    assert points_passed(LAP_M + 396.0, 0, LAP_M + 398.0, 100, points) == [((SECTOR_1, 2, 0), None)]
-    car = at(LAP_M + 396.0)
-    car.measured_at[SECTOR_1] = (2, -150)
-    since, now = ProgressSample(LAP_M + 396.0, 0, 20.0), ProgressSample(LAP_M + 398.0, 100, 20.0)
-    assert car.points_passed(since, now, points) == [], "once a lap"
-
-
-def test_in_the_pit_lane_the_finish_line_is_where_the_pit_lane_crosses_it(points: TimingPoints) -> None:
-    """In Melbourne 17 m early."""
-    points.learn([Observation(FINISH, 0.0, 80.0), *[Observation(PIT_FINISH, -17.0, 20.0)] * 10])
-    assert [line for _, line in points_passed(LAP_M - 18.0, 0, LAP_M - 16.0, 100, points, in_pit=True)] == [LINES]
-    assert points_passed(LAP_M - 18.0, 0, LAP_M - 16.0, 100, points) == []
-
-
-def test_a_slow_car_is_shown_less_far_when_it_is_at_a_line(points: TimingPoints) -> None:
-    """Samples are stamped earlier than official times: the faster a car, the further on it is shown."""
-    points.learn([Observation(FINISH, 0.0, 80.0)])
-    slow, fast = at(LAP_M - 11.0), at(LAP_M - 11.0)
-    early = 60.0 * AHEAD_S
-    since, now = ProgressSample(LAP_M - early - 1, 0, 20.0), ProgressSample(LAP_M - early + 1, 100, 20.0)
-    (_, line), *_ = slow.points_passed(since, now, points)
-    assert line == LINES
-    assert fast.points_passed(since._replace(speed=80.0), now._replace(speed=80.0), points) == []
-
-
-def test_where_the_finish_line_is_shows_a_car_that_keeps_its_speed(points: TimingPoints) -> None:
-    car = at(LAP_M - 1.0)
-    assert car.observed_finish(0) is None, "it has not passed it"
-    car.points_passed(ProgressSample(LAP_M - 1.0, 0, 20.0), ProgressSample(LAP_M + 1.0, 100, 20.0), points)
-    assert car.observed_finish(250) == Observation(FINISH, -5.0, 20.0)
-    assert car.observed_finish(LATEST_MS + 1) is None, "it may have stood in between"
-    slow = at(LAP_M - 1.0)
-    since, now = ProgressSample(LAP_M - 1.0, 0, SLOW_MPS - 1), ProgressSample(LAP_M + 1.0, 500, SLOW_MPS - 1)
-    slow.points_passed(since, now, points)
-    assert slow.observed_finish(250) is None
-
-
-def test_a_recording_that_ends_short_of_the_line_is_carried_over_it(points: TimingPoints) -> None:
-    car = at(LAP_M - 5.0, t=10_000)
-    assert car.coast(10_000 + SILENCE_MS - 1, points) == [], "it may only be late"
-    assert [(passing.time_ms, line) for passing, line in car.coast(10_000 + SILENCE_MS, points)] == [(10_250, LINES)]
-    assert car.coast(10_000 + 2 * SILENCE_MS, points) == [], "once"
-
-
-def test_a_silent_car_is_not_carried_far(points: TimingPoints) -> None:
-    car = at(LAP_M - 72 / 3.6 * COAST_MS / 1_000 - 1.0)
-    assert LINES not in [line for _, line in car.coast(SILENCE_MS, points)]
-
-
-def test_a_car_that_stood_when_it_fell_silent_stays(points: TimingPoints) -> None:
-    assert at(LAP_M - 0.1, speed=0.0).coast(SILENCE_MS, points) == []
 
 
 def test_the_start_is_at_the_nearest_finish_line(car: Car, points: TimingPoints) -> None:
@@ -224,7 +144,7 @@ def test_tyres_age_by_a_lap_each_lap(car: Car) -> None:
     assert car.tyre_age() == 7
 
 
-def test_the_age_of_a_set_nobody_told_is_unknown(car: Car) -> None:
+def test_the_age_of_an_unpublished_set_is_unknown(car: Car) -> None:
     car.update_tyres("MEDIUM", None, lap=10)
     assert car.compound == "MEDIUM"
     assert car.tyre_age() is None
@@ -282,7 +202,7 @@ def test_a_correction_is_of_the_set_first_driven_on_its_lap(car: Car) -> None:
     assert [stop.lap for stop in car.stops()] == [10]
 
 
-def test_a_change_that_was_none_is_taken_back_and_records_of_laps_do_not_bring_it_back(car: Car) -> None:
+def test_a_revoked_change_is_removed_and_lap_records_do_not_restore_it(car: Car) -> None:
     car.fit_tyres(fitted(1), racing=True)
     visit(car, 10, [])
     car.fit_tyres(fitted(11), racing=True)
@@ -300,16 +220,16 @@ def test_a_set_announced_after_the_flag_was_not_driven(car: Car) -> None:
     car.fit_tyres(fitted(22, "SOFT"), racing=True)
     assert (car.compound, car.stops()) == ("HARD", [])
     car.fit_tyres(fitted(1, "MEDIUM"), racing=True)
-    assert car.compound == "MEDIUM", "what it raced on may still be corrected"
+    assert car.compound == "MEDIUM", "a set that was driven may still be corrected"
 
 
-def test_sets_of_before_we_listened_are_stops_and_count_laps(car: Car) -> None:
+def test_sets_from_before_the_run_are_stops_and_count_laps(car: Car) -> None:
     for lap, compound in ((1, "SOFT"), (13, "HARD")):
         car.fit_tyres(fitted(lap, compound).model_copy(update={"on_lap": 21}), racing=True)
     assert (car.tyre_age(), car.stops(), car.stops_unseen()) == (8, [], 1)
 
 
-def test_an_unknown_compound_of_a_lap_repoints_none_that_is_known(car: Car) -> None:
+def test_an_unknown_compound_of_a_lap_replaces_none_that_is_known(car: Car) -> None:
     car.fit_tyres(fitted(1), racing=True)
     car.update_tyres("UNKNOWN", None, lap=2)
     assert car.compound == "HARD"

@@ -22,7 +22,7 @@ MARGIN_MS = 1_500
 
 
 def driven(lap_ms: int, start_ms: int = 0, clock_ms: int = 0, every_ms: int = 200) -> Driven:
-    """A lap of a circle at an even pace. ``clock_ms``: the positions' clock is so much ahead of the timing's."""
+    """A lap of a circle at an even pace. ``clock_ms``: how far the positions' clock is ahead of the timing's."""
     t = np.arange(start_ms - MARGIN_MS, start_ms + lap_ms + MARGIN_MS, every_ms)
     angle = 2 * np.pi * (t - start_ms) / lap_ms
     n = len(t)
@@ -73,7 +73,7 @@ def test_a_car_that_stands_has_left_a_place_when_it_last_was_there() -> None:
     lap = driven(60_000)
     stands = (lap.samples.t >= 30_000) & (lap.samples.t < 30_200)
     at = int(np.flatnonzero(stands)[0])
-    # It stands for ten seconds where it was after 30 s.
+    # It stops for ten seconds where it was after 30 s.
     columns = {}
     for name, column in lap.samples._asdict().items():
         waiting = np.full(50, 0.0 if name == "speed" else column[at])
@@ -84,7 +84,7 @@ def test_a_car_that_stands_has_left_a_place_when_it_last_was_there() -> None:
     waited = Driven(Samples(**columns), 0, 70_000)
     found = compare(lap, waited, ReferenceLine(CIRCLE))
     half = len(found.distance_m) // 2
-    # It is back at speed at once, so that speeds and positions do not agree on where it stood to the metre.
+    # It reaches its speed at once, so speeds and positions differ by some metres on where it stopped.
     assert abs(found.delta_ms[half - 10]) < 400
     assert abs(found.delta_ms[half + 10] - 10_000) < 400
     assert found.delta_ms[-1] == 10_000
@@ -106,7 +106,7 @@ def test_a_lap_that_cannot_be_compared_says_why(change, why: str) -> None:  # ty
 def test_speeds_of_no_circuit_are_refused() -> None:
     fast = driven(60_000)
     fast = replace(fast, samples=fast.samples._replace(speed=fast.samples.speed * 9))
-    with pytest.raises(TooFewSamplesError, match="which no circuit has"):
+    with pytest.raises(TooFewSamplesError, match="longer than any circuit"):
         compare(fast, fast, None)
 
 
@@ -151,7 +151,7 @@ def test_the_difference_at_the_line_is_that_of_the_official_lap_times(
         assert a.lap_time_ms is not None
         assert b.lap_time_ms is not None
         errors.append(abs(found.delta_ms[-1] - (b.lap_time_ms - a.lap_time_ms)))
-        assert all(earlier <= later for earlier, later in pairwise(found.a.time_ms)), "time does not run back"
+        assert all(earlier <= later for earlier, later in pairwise(found.a.time_ms)), "time never falls"
     figures.append(f"compare: {len(pairs)} pairs of laps, at the line off by at most {max(errors):.3f} ms")
     assert max(errors) < 0.001
 
@@ -169,8 +169,8 @@ def test_the_difference_at_the_ends_of_sectors_is_near_that_of_the_official_sect
             assert first is not None
             assert second is not None
             where = np.interp(first, found.a.time_ms, found.distance_m)
-            told = np.interp(where, found.distance_m, found.delta_ms)
-            errors[sector].append(abs(told - (second - first)))
+            shown = np.interp(where, found.distance_m, found.delta_ms)
+            errors[sector].append(abs(shown - (second - first)))
     for sector, off in errors.items():
         figures.append(
             f"compare by {'line' if with_line else 'speeds'}, end of sector {sector}: off by {median(off):.0f} ms"

@@ -42,7 +42,7 @@ def started(aus_session: Session, start: tuple[int, int]) -> Run:
 
 
 def packets(session: Session, number: str, between: tuple[int, int]) -> Iterator[Packet]:
-    """A car's packets as they come off the topic."""
+    """A car's packets as read from the topic."""
     for item in pack(session, 1, 1_000, *between):
         if isinstance(item.record, Packet) and item.record.driver_number == number:
             yield topics.decode_packet(topics.encode(item.record))
@@ -58,11 +58,11 @@ def within(columns: Columns, between: tuple[int, int]) -> Any:
 
 
 def test_gears_up_to_128_come_through_as_recorded(aus_session: Session, spin: tuple[int, int]) -> None:
-    told = [gear for packet in packets(aus_session, PIA, spin) for gear in packet.gear]
+    published = [gear for packet in packets(aus_session, PIA, spin) for gear in packet.gear]
     columns = aus_session.telemetry[PIA]
-    assert told == columns["gear"][within(columns, spin)].tolist()
-    assert sum(gear > 8 for gear in told) == 570
-    assert told.count(128) == 310
+    assert published == columns["gear"][within(columns, spin)].tolist()
+    assert sum(gear > 8 for gear in published) == 570
+    assert published.count(128) == 310
 
 
 def test_throttle_without_data_comes_through_as_recorded(aus_session: Session, start: tuple[int, int]) -> None:
@@ -70,17 +70,17 @@ def test_throttle_without_data_comes_through_as_recorded(aus_session: Session, s
     above = {number: int((c["throttle"] > 100).sum()) for number, c in aus_session.telemetry.items()}
     assert sum(above.values()) == 936
     assert above[HAD] == 862
-    told = [throttle for packet in packets(aus_session, HAD, start) for throttle in packet.throttle]
-    assert told
-    assert set(told) == {104}
+    published = [throttle for packet in packets(aus_session, HAD, start) for throttle in packet.throttle]
+    assert published
+    assert set(published) == {104}
 
 
 def test_null_relative_distance_comes_through_as_null(aus_session: Session, start: tuple[int, int]) -> None:
     nulls = {n: sum(v is None for v in c["relative_distance"]) for n, c in aus_session.telemetry.items()}
     assert {number: count for number, count in nulls.items() if count} == {HAD: 862}
-    told = [value for packet in packets(aus_session, HAD, start) for value in packet.relative_distance or ()]
-    assert told
-    assert set(told) == {None}
+    published = [value for packet in packets(aus_session, HAD, start) for value in packet.relative_distance or ()]
+    assert published
+    assert set(published) == {None}
 
 
 def test_negative_distance_comes_through_as_recorded(aus_session: Session) -> None:
@@ -88,12 +88,12 @@ def test_negative_distance_comes_through_as_recorded(aus_session: Session) -> No
     number = min(aus_session.telemetry, key=lambda n: aus_session.telemetry[n]["distance"].min(initial=0))
     columns = aus_session.telemetry[number]
     at = int(columns["session_time_ms"][columns["distance"].argmin()])
-    told = [d for p in packets(aus_session, number, (at - SECOND, at + SECOND)) for d in p.distance or ()]
-    assert min(told) == pytest.approx(-3.07)
+    published = [d for p in packets(aus_session, number, (at - SECOND, at + SECOND)) for d in p.distance or ()]
+    assert min(published) == pytest.approx(-3.07)
 
 
 def test_the_rules_read_time_x_y_speed_and_drs_only(aus_session: Session, spin: tuple[int, int]) -> None:
-    """Whatever else a sample says, true, corrupt or nothing, the frames are the same bytes."""
+    """Any other value of a sample, correct, corrupt or missing, gives frames of the same bytes."""
     read = {"session_time_ms", "x", "y", "speed", "drs"}
     needed = {"z", "rpm", "throttle", "brake", "gear"}
 
@@ -125,7 +125,7 @@ def test_the_doubled_samples_at_the_edges_of_laps_race_once(aus_session: Session
     assert repeated > 0
     assert counted[0] is not None
     assert counted[1] is not None
-    assert counted[0].samples - counted[1].samples == repeated, "each is accounted for"
+    assert counted[0].samples - counted[1].samples == repeated, "each is counted"
     *frames, _ = frame_bytes(with_doubles.made).values()
     *expected, _ = frame_bytes(without.made).values()
     assert frames == expected
@@ -139,10 +139,10 @@ def test_a_car_that_never_starts_is_on_no_map_and_crosses_no_line(started: Run) 
     assert {frame.x[car.grid] for frame in started.frames} == {None}
     assert {frame.gap[car.grid] for frame in started.frames} == {None}
     assert (car.line, car.lap, car.progress.m) == (-1, 0, None)
-    assert car.seen_ms is not None, "it was heard of all the same"
+    assert car.seen_ms is not None, "it has samples"
 
 
-def test_a_car_that_never_starts_holds_nobody_up(started: Run, start: tuple[int, int]) -> None:
+def test_a_car_that_never_starts_delays_no_frame(started: Run, start: tuple[int, int]) -> None:
     race = started.race.race
     assert race is not None
     assert started.frames[-1].t >= start[1] - 200
@@ -152,7 +152,7 @@ def test_a_car_that_never_starts_holds_nobody_up(started: Run, start: tuple[int,
 
 
 def test_pit_lane_starters_are_behind_the_grid_until_they_have_left(started: Run) -> None:
-    """Lawson and Bearman; in the entries they stand between cars that started from the grid."""
+    """Lawson and Bearman; in the entries they are between cars that started from the grid."""
     entries = started.race.header.entries
     assert entries is not None
     late = {entry.driver_number for entry in entries.entries if entry.pit_lane_start}

@@ -1,4 +1,4 @@
-"""Yellow sectors, by what race control told in real races."""
+"""Yellow sectors, by the messages of race control in real races."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def test_what_no_sector_cleared_is_ended_by_the_clear_track(aus_session: Session
 def test_red_flag_ends_yellow_ones_and_the_light_at_the_pit_exit_none() -> None:
     yellow = [YellowSector(sector=3, double=False)]
 
-    def told(flag: str, message: str) -> list[YellowSector]:
+    def after(flag: str, message: str) -> list[YellowSector]:
         return flagged(
             yellow, RaceControl(session_time_ms=0, category="Flag", flag=flag, scope="Track", message=message)
         )
 
-    assert told("RED", "RED FLAG") == []
-    assert told("GREEN", "GREEN LIGHT - PIT EXIT OPEN") is yellow
-    assert told("CHEQUERED", "CHEQUERED FLAG") is yellow
+    assert after("RED", "RED FLAG") == []
+    assert after("GREEN", "GREEN LIGHT - PIT EXIT OPEN") is yellow
+    assert after("CHEQUERED", "CHEQUERED FLAG") is yellow
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Keyframes stand alone; a keyframe and any one delta after it make the whole picture."""
+"""Keyframes are complete; a keyframe and any one delta after it make the complete picture."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.support.oval import Oval
 
 
 def whole(frame: Frame) -> dict[str, Any]:
-    """What a keyframe says."""
+    """The content of a keyframe."""
     said = frame.model_dump()
     return {name: said[name] for name in ("x", "y", "speed", "age", "gap", "interval", "cars", "race")}
 
 
 def merged(key: Frame, delta: Frame) -> dict[str, Any]:
-    """What a reader of the topic has after a keyframe and one delta: absent is unchanged, null is unknown."""
+    """The picture after a keyframe and one delta: absent is unchanged, null is unknown."""
     picture, change = whole(key), delta.model_dump(exclude_unset=True)
     for number, car in change["cars"].items():
         picture["cars"][number] |= car
@@ -30,20 +30,20 @@ def merged(key: Frame, delta: Frame) -> dict[str, Any]:
 
 
 def travelled(frame: Frame) -> Frame:
-    """A frame as it comes back from the topic."""
+    """A frame as read from the topic."""
     (back,) = decode_frames(encode_frames([frame]))
     assert isinstance(back, Frame)
     return back
 
 
 def afresh(oval: Oval) -> dict[str, Any]:
-    """The whole picture now, by a maker of frames that has made none before."""
+    """The complete picture now, by a new ``FrameBuilder``."""
     return whole(FrameBuilder(Race.load(oval.race.dump())).frame(oval.now))
 
 
 @pytest.fixture(scope="module")
 def eventful() -> tuple[list[Frame], list[dict[str, Any]]]:
-    """Every frame of half a minute in which a lot happens and is taken back, and the whole picture at each."""
+    """Every frame of half a minute with many changes and reversals, and the complete picture at each."""
     oval = Oval("4", "81", "1")
     pictures: list[dict[str, Any]] = []
 
@@ -97,7 +97,7 @@ def test_a_keyframe_and_any_later_delta_make_the_whole_picture(
 
 
 def test_something_happened_in_every_part_of_a_frame(eventful: tuple[list[Frame], list[dict[str, Any]]]) -> None:
-    """Or the test above would show nothing."""
+    """Otherwise the test above would prove nothing."""
     _, pictures = eventful
     one = pictures[0]
     for name in ("position", "status", "lap", "last_lap_ms", "best_lap_ms", "compound", "tyre_age", "stops"):
@@ -114,7 +114,7 @@ def test_frames_come_every_200_ms_and_keyframes_every_10_s(
     frames, _ = eventful
     assert [frame.t for frame in frames] == list(range(FRAME_MS, FRAME_MS * len(frames) + 1, FRAME_MS))
     first, *later = [frame.t for frame in frames if frame.kind == "key"]
-    assert first == FRAME_MS, "the first frame of a run stands alone"
+    assert first == FRAME_MS, "the first frame of a run is a keyframe"
     assert later == list(range(KEYFRAME_MS, frames[-1].t + 1, KEYFRAME_MS))
 
 

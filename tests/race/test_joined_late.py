@@ -1,4 +1,4 @@
-"""A race that we begin to listen to in the middle: what the feed's first answer says is used."""
+"""A run that begins in the middle of the race: the feed's first answer is used."""
 
 from __future__ import annotations
 

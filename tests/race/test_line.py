@@ -1,4 +1,4 @@
-"""Where along the lap a position is."""
+"""Projection of positions on the reference line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LAP_M = 2 * pi * RADIUS_M
 
 
 def at(metres: float, off_m: float = 0.0) -> tuple[float, float]:
-    """The position, 1/10 m, so far along a circle and so far outside it."""
+    """A position (1/10 m) on a circle: metres along it, and outside it."""
     angle, radius = metres / RADIUS_M, (RADIUS_M + off_m) * 10
     return radius * cos(angle), radius * sin(angle)
 

@@ -1,14 +1,12 @@
-"""The pit lane of a second circuit, in live timing as it was sent: Mexico City 2025, qualifying."""
+"""The pit lane of a second circuit, in recorded live timing: Mexico City 2025, qualifying."""
 
 from __future__ import annotations
-
-from statistics import median, quantiles
 
 import pytest
 
 from f1stream.race.timing_points import FINISH, PIT_FINISH
 from f1stream.sources.session import Session
-from tests.support.figures import figures
+from tests.support.figures import figures, median_and_p95
 from tests.support.pipeline import Run, run
 
 UNTIL_MS = 2_050_000
@@ -30,10 +28,10 @@ def test_in_laps_are_measured_as_well_as_others_from_the_first_car_on(
     errors = []
     for each in first_runs.compared:
         entered_ms = laps[each.car, each.lap].pit_in_ms
-        if each.place == FINISH and entered_ms is not None and each.official_ms - entered_ms < STRAIGHT_MS:
+        if each.point == FINISH and entered_ms is not None and each.official_ms - entered_ms < STRAIGHT_MS:
             errors.append(abs(each.measured_ms - each.official_ms))
     assert len(errors) > 20
-    p50, p95 = median(errors), quantiles(errors, n=20)[-1]
+    p50, p95 = median_and_p95(errors)
     figures.append(
         f"Mexico City: in-laps measured {p50:.0f} ms (median) and {p95:.0f} ms (p95) off, {len(errors)} laps"
     )
@@ -44,9 +42,9 @@ def test_in_laps_are_measured_as_well_as_others_from_the_first_car_on(
 
 def test_a_car_at_the_speed_limit_is_shown_further_back_at_the_finish_line_than_one_at_speed(first_runs: Run) -> None:
     assert first_runs.race.race is not None
-    places = first_runs.race.race.timing_points
-    assert places is not None
-    assert 0.2 < places.ahead_s < 0.4
-    on_track, in_pit = places.position(FINISH, 73.0), places.position(PIT_FINISH, 22.2)
+    points = first_runs.race.race.timing_points
+    assert points is not None
+    assert 0.2 < points.ahead_s < 0.4
+    on_track, in_pit = points.position(FINISH, 73.0), points.position(PIT_FINISH, 22.2)
     assert on_track == pytest.approx(-1.0, abs=4.0)
     assert in_pit == pytest.approx(-19.0, abs=2.0)

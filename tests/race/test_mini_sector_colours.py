@@ -1,4 +1,4 @@
-"""Mini-sectors from our own timing lines: colours, holes, and the feed's own in their place."""
+"""Mini-sectors from our own timing lines: colours, gaps in the samples, and the feed's own instead."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.oval import Oval
 LAP_M = 1_200.0
 
 
-def told(oval: Oval, number: str) -> str:
+def colours_of(oval: Oval, number: str) -> str:
     return oval.race.colours.marks.get(number, "")
 
 
@@ -48,10 +48,10 @@ def test_every_sector_has_as_many_and_they_end_with_it(first: int, second: int) 
 
 
 def learned(first: float, second: float, times: int) -> TimingPoints:
-    places = TimingPoints(LAP_M)
+    points = TimingPoints(LAP_M)
     for _ in range(times):
-        places.learn([Observation(SECTOR_1, first, 70.0), Observation(SECTOR_2, second, 70.0)])
-    return places
+        points.learn([Observation(SECTOR_1, first, 70.0), Observation(SECTOR_2, second, 70.0)])
+    return points
 
 
 def test_they_end_at_the_sector_lines_once_these_are_known_and_stay() -> None:
@@ -76,8 +76,8 @@ def test_sector_of_fewer_lines_than_mini_sectors_is_not_divided() -> None:
 def test_first_car_is_purple_and_one_as_fast_is_green() -> None:
     oval = started()
     oval.go(12)
-    assert told(oval, "4")[1:5] == "pppp"
-    assert set(told(oval, "81")[1:4]) <= {"g", "p"}
+    assert colours_of(oval, "4")[1:5] == "pppp"
+    assert set(colours_of(oval, "81")[1:4]) <= {"g", "p"}
     assert oval.race.colours.source == "lines"
     assert oval.race.colours.counts == (OF_SECTOR,) * 3
 
@@ -86,7 +86,7 @@ def test_faster_one_takes_the_purple_and_leaves_green() -> None:
     oval = started()
     oval.drive("81", speed=90)
     oval.go(30)
-    ahead, behind = told(oval, "4"), told(oval, "81")
+    ahead, behind = colours_of(oval, "4"), colours_of(oval, "81")
     both = min(len(ahead), len(behind))
     assert behind[1:both] == "p" * (both - 1)
     assert ahead[1:both] == "g" * (both - 1)
@@ -96,25 +96,25 @@ def test_faster_one_takes_the_purple_and_leaves_green() -> None:
 def test_lap_as_slow_as_the_one_before_is_yellow_and_begins_at_its_first() -> None:
     oval = started()
     oval.go(59.5)
-    assert len(told(oval, "4")) == 3 * OF_SECTOR, "after the end it stays"
+    assert len(colours_of(oval, "4")) == 3 * OF_SECTOR, "they stay after the lap's end"
     oval.go(4)
-    assert len(told(oval, "4")) == 1
+    assert len(colours_of(oval, "4")) == 1
     oval.drive("4", "81", speed=60)
     oval.go(20)
-    assert set(told(oval, "4")[2:]) == {"y"}
+    assert set(colours_of(oval, "4")[2:]) == {"y"}
 
 
 def test_mini_sector_in_the_pits_has_no_colour_and_is_nobodys_best() -> None:
     oval = started()
     oval.go(10)
-    before = told(oval, "4")
+    before = colours_of(oval, "4")
     oval.apply(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
     oval.drive("4", speed=200)
     oval.go(4)
     oval.apply(PitOut(session_time_ms=oval.now, driver_number="4", lap=1))
     oval.drive("4")
     oval.go(8)
-    after = told(oval, "4")
+    after = colours_of(oval, "4")
     assert after.startswith(before)
     inside = after[len(before) :].lstrip("-")
     assert len(after) - len(before) - len(inside) >= 5
@@ -122,21 +122,21 @@ def test_mini_sector_in_the_pits_has_no_colour_and_is_nobodys_best() -> None:
     assert all(best is None or best[0] > 1_900 for best in oval.race.colours.overall)
 
 
-def test_hole_in_the_samples_leaves_no_colour() -> None:
+def test_gap_in_the_samples_leaves_no_colour() -> None:
     oval = started()
     oval.go(10)
     oval.silent.add("4")
     oval.go(6)
     oval.silent.discard("4")
-    oval.drive("4", speed=144)  # nobody knows how it got there
+    oval.drive("4", speed=144)  # no sample shows how it got there
     oval.go(0.2)
     oval.drive("4")
     oval.go(8)
-    assert "-" in told(oval, "4")
-    assert not told(oval, "4").endswith("-")
+    assert "-" in colours_of(oval, "4")
+    assert not colours_of(oval, "4").endswith("-")
 
 
-def test_frames_tell_them() -> None:
+def test_frames_have_the_colours() -> None:
     oval = started()
     oval.go(20)
     key = next(frame for frame in reversed(oval.made) if frame.kind == "key")
@@ -156,23 +156,23 @@ def test_at_any_moment_one_car_at_most_has_the_best_and_a_race_read_back_goes_on
         other.race = Race.load(other.race.dump())
         other.frames._race = other.race
         assert other.race.colours == oval.race.colours
-        for both in zip(told(oval, "4"), told(oval, "81"), strict=False):
+        for both in zip(colours_of(oval, "4"), colours_of(oval, "81"), strict=False):
             assert both != ("p", "p")
 
 
 # -- the feed's own --------------------------------------------------------------------------------------------
 
 
-def test_the_feeds_own_are_shown_as_told_and_ours_no_more() -> None:
+def test_the_feeds_own_are_shown_as_published_and_ours_no_more() -> None:
     oval = started()
     oval.go(10)
-    assert told(oval, "4")
+    assert colours_of(oval, "4")
     oval.apply(of_feed(1))
-    assert (told(oval, "4"), told(oval, "81")) == ("y", "")
+    assert (colours_of(oval, "4"), colours_of(oval, "81")) == ("y", "")
     oval.go(10)
-    assert told(oval, "4") == "y"
+    assert colours_of(oval, "4") == "y"
     assert (oval.race.colours.source, oval.race.colours.counts) == ("feed", (3, 2, 2))
-    assert oval.race.cars["4"].lap == 0, "they place no car where there is a line"
+    assert oval.race.cars["4"].lap == 0, "with a reference line they cross no line"
 
 
 def test_recoloured_cleared_and_unseen_ones() -> None:
@@ -187,7 +187,7 @@ def test_recoloured_cleared_and_unseen_ones() -> None:
         assert colours.marks["4"] == shown
 
 
-def test_mini_sector_of_which_nobody_knows_the_place_is_left_out() -> None:
+def test_mini_sector_with_an_unknown_place_in_the_lap_is_left_out() -> None:
     colours = MiniSectorColours()
     colours.apply(of_feed(1).model_copy(update={"counts": None}))
     assert (colours.marks, colours.source) == ({}, None)

@@ -1,4 +1,4 @@
-"""Who is ahead, and by how much."""
+"""Order and gaps of a race."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ import pytest
 
 from f1stream.race.frames import FrameBuilder
 from f1stream.race.order import UNKNOWN, Distance
-from f1stream.race.penalties import Case, decided, of_car, order_with, read, unserved_ms
+from f1stream.race.penalties import Case, order_with_penalties, penalties_of_car, unserved_ms, update_cases
 from f1stream.race.state import Race
+from f1stream.race.stewards import read_message
 from f1stream.sources.session import Session
 from models import CarState, RaceControl
 from tests.support.oval import Oval
@@ -27,29 +28,29 @@ AUSTRALIA, BAHRAIN, MIAMI, SILVERSTONE, SHANGHAI = (
 
 
 def messages(recordings: Path, session: str) -> list[RaceControl]:
-    """All that race control said in a session, in the order in which the feed had it."""
-    told: list[RaceControl] = []
+    """All messages of race control in a session, in the feed's order."""
+    published: list[RaceControl] = []
     path = recordings / "livetiming_frozen" / session / "RaceControlMessages.jsonStream"
     for line in path.read_text("utf-8-sig").splitlines():
         rows = json.loads(line[12:])["Messages"]
         for row in rows if isinstance(rows, list) else rows.values():
-            told.append(say(row["Message"], row.get("Lap")))
-    return told
+            published.append(say(row["Message"], row.get("Lap")))
+    return published
 
 
 def say(text: str, lap: int | None = None) -> RaceControl:
     return RaceControl(session_time_ms=0, category="Other", message=text, lap=lap)
 
 
-def after(told: list[RaceControl]) -> tuple[Case, ...]:
+def after(published: list[RaceControl]) -> tuple[Case, ...]:
     cases: tuple[Case, ...] = ()
-    for message in told:
-        cases = decided(cases, message)
+    for message in published:
+        cases = update_cases(cases, message)
     return cases
 
 
 def short(cases: tuple[Case, ...], number: str) -> list[tuple[Any, ...]]:
-    return [(p.kind, p.seconds, p.state, p.lap) for p in of_car(cases, number)]
+    return [(p.kind, p.seconds, p.state, p.lap) for p in penalties_of_car(cases, number)]
 
 
 def test_messages_of_2025_are_those_of_the_archive(recordings: Path, archive_path: Path) -> None:
@@ -60,8 +61,8 @@ def test_messages_of_2025_are_those_of_the_archive(recordings: Path, archive_pat
 
 
 def test_australia_2025(recordings: Path) -> None:
-    told = messages(recordings, AUSTRALIA)
-    on_lap_19, on_lap_43, on_lap_57 = (after([m for m in told if (m.lap or 0) <= lap]) for lap in (19, 43, 57))
+    published = messages(recordings, AUSTRALIA)
+    on_lap_19, on_lap_43, on_lap_57 = (after([m for m in published if (m.lap or 0) <= lap]) for lap in (19, 43, 57))
     assert [short(on_lap_19, car) for car in ("14", "22", "23", "44")] == [
         [("incident", None, "investigated", 8)],
         [("incident", None, "investigated", 9)],
@@ -81,16 +82,16 @@ def test_bahrain_2025(recordings: Path) -> None:
     assert short(cases, "30") == [("time", 5, "given", 41), ("time", 10, "given", 54)]
     assert short(cases, "63") == [("incident", None, "after_race", 52)]
     assert short(cases, "27") == short(cases, "18") == short(cases, "12") == short(cases, "87") == []
-    assert of_car(cases, "4")[0].reason == "FALSE START - OUT OF POSITION"
+    assert penalties_of_car(cases, "4")[0].reason == "FALSE START - OUT OF POSITION"
     assert unserved_ms(cases) == {"30": 15_000, "55": 10_000, "7": 5_000}
 
 
 def test_miami_sprint_2025(recordings: Path) -> None:
-    """Race control corrects itself: Albon's was no starting procedure."""
+    """Race control corrects its reason: Albon's was no starting procedure."""
     cases = after(messages(recordings, MIAMI))
     assert short(cases, "1") == [("time", 10, "given", 15)]
     assert short(cases, "12") == short(cases, "81") == []
-    (albon,) = of_car(cases, "23")
+    (albon,) = penalties_of_car(cases, "23")
     assert (albon.state, albon.reason, albon.lap) == ("after_race", "SAFETY CAR PROCEDURE INFRINGEMENT", 18)
     assert {number for case in cases for number in case.cars} == {"1", "14", "16", "23", "27", "30", "87"}
 
@@ -105,42 +106,42 @@ def test_silverstone_2025(recordings: Path) -> None:
 
 
 def test_shanghai_2026(recordings: Path) -> None:
-    """Gasly and Verstappen were noted twice for the same, and cleared twice."""
-    told = messages(recordings, SHANGHAI)
-    assert len(short(after([m for m in told if (m.lap or 0) <= 22]), "3")) == 2
-    assert len(short(after([m for m in told if (m.lap or 0) <= 23]), "3")) == 1
-    cases = after(told)
+    """Gasly and Verstappen were noted twice for the same incident, and cleared twice."""
+    published = messages(recordings, SHANGHAI)
+    assert len(short(after([m for m in published if (m.lap or 0) <= 22]), "3")) == 2
+    assert len(short(after([m for m in published if (m.lap or 0) <= 23]), "3")) == 1
+    cases = after(published)
     assert {number for case in cases for number in case.cars} == {"31"}
     assert short(cases, "31") == [("time", 10, "served", 37)]
 
 
 def test_deleted_lap_times_and_flags_are_no_cases() -> None:
-    assert read("CAR 1 (VER) TIME 1:21.550 DELETED - TRACK LIMITS AT TURN 6 LAP 20 15:29:22") is None
-    assert read("BLACK AND WHITE FLAG FOR CAR 7 (DOO) - TRACK LIMITS") is None
+    assert read_message("CAR 1 (VER) TIME 1:21.550 DELETED - TRACK LIMITS AT TURN 6 LAP 20 15:29:22") is None
+    assert read_message("BLACK AND WHITE FLAG FOR CAR 7 (DOO) - TRACK LIMITS") is None
 
 
 def test_drive_through_and_stop_go() -> None:
     drive_through = "DRIVE THROUGH PENALTY FOR CAR 41 (LIN) - YELLOW FLAG INFRINGEMENT (15:04:49)"
-    told = [
+    published = [
         say(f"FIA STEWARDS: {drive_through}", 11),
         say("FIA STEWARDS: 10 SECOND STOP/GO PENALTY FOR CAR 27 (HUL) - UNSAFE CONDITION", 12),
         say("FIA STEWARDS: STOP-AND-GO PENALTY FOR CAR 43 (COL) - STARTING PROCEDURE INFRINGEMENT", 12),
         say(f"FIA STEWARDS: PENALTY SERVED - {drive_through}", 13),
     ]
-    cases = after(told)
+    cases = after(published)
     assert short(cases, "41") == [("drive_through", None, "served", 11)]
     assert short(cases, "27") == [("stop_go", 10, "given", 12)]
     assert short(cases, "43") == [("stop_go", None, "given", 12)]
     assert unserved_ms(cases) == {}
 
 
-def test_time_of_day_tells_incidents_apart() -> None:
-    told = [
+def test_time_of_day_distinguishes_incidents() -> None:
+    published = [
         say("INCIDENT INVOLVING CAR 44 (HAM) NOTED - TRACK LIMITS (15:39:17)", 5),
         say("INCIDENT INVOLVING CAR 44 (HAM) NOTED - TRACK LIMITS (15:59:17)", 15),
         say("FIA STEWARDS: 5 SECOND TIME PENALTY FOR CAR 44 (HAM) - TRACK LIMITS (15:59:17)", 16),
     ]
-    assert short(after(told), "44") == [("incident", None, "noted", 5), ("time", 5, "given", 16)]
+    assert short(after(published), "44") == [("incident", None, "noted", 5), ("time", 5, "given", 16)]
 
 
 def test_three_cars_in_one_incident() -> None:
@@ -154,17 +155,17 @@ def test_served_in_a_run_that_began_after_the_penalty() -> None:
 
 
 def test_order_with_penalties() -> None:
-    """Laps first, then time; retired cars last; a car is never ahead of one that it follows but for a penalty."""
+    """Laps first, then time; retired cars last; only a penalty puts a car behind one that follows it."""
     order = ["1", "2", "3", "4", "5", "6"]
     gaps = {"1": Distance(0, 0), "2": Distance(0, 4_000), "3": Distance(0, 3_900), "4": Distance(1, 100),
             "5": UNKNOWN, "6": UNKNOWN}  # fmt: skip
-    assert order_with({"1": 5_000}, order, gaps, {"6"}) == ["2", "3", "1", "4", "5", "6"]
-    assert order_with({"3": 90_000}, order, gaps, {"6"}) == order  # a lapped car has a lap less
-    assert order_with({"4": 5_000}, order, gaps, {"6"}) == ["1", "2", "3", "5", "4", "6"]
-    assert order_with({"6": 5_000}, order, gaps, {"6"}) == order
+    assert order_with_penalties({"1": 5_000}, order, gaps, {"6"}) == ["2", "3", "1", "4", "5", "6"]
+    assert order_with_penalties({"3": 90_000}, order, gaps, {"6"}) == order  # a lapped car has a lap less
+    assert order_with_penalties({"4": 5_000}, order, gaps, {"6"}) == ["1", "2", "3", "5", "4", "6"]
+    assert order_with_penalties({"6": 5_000}, order, gaps, {"6"}) == order
 
 
-def test_frames_tell_penalties_and_the_order_with_them() -> None:
+def test_frames_have_penalties_and_the_order_with_them() -> None:
     oval = Oval("4", "81", "1")
     oval.start(0)
     oval.go(70)
@@ -173,13 +174,13 @@ def test_frames_tell_penalties_and_the_order_with_them() -> None:
     leader = oval.race.order[0]
     oval.apply(say(f"FIA STEWARDS: 10 SECOND TIME PENALTY FOR CAR {leader} (NOR) - CAUSING A COLLISION", 2))
     oval.go(0.2)
-    told = frames.frame(oval.now).cars
-    assert {number: car.position_with_penalties for number, car in told.items()} == {
+    published = frames.frame(oval.now).cars
+    assert {number: car.position_with_penalties for number, car in published.items()} == {
         number: place for place, number in enumerate([*oval.race.order[1:], leader], 1)
     }
-    assert [(p.kind, p.state, p.seconds) for p in told[leader].penalties] == [("time", "given", 10)]
+    assert [(p.kind, p.state, p.seconds) for p in published[leader].penalties] == [("time", "given", 10)]
     back = FrameBuilder(Race.load(oval.race.dump())).frame(oval.now)
-    assert back.cars[leader].penalties == told[leader].penalties
+    assert back.cars[leader].penalties == published[leader].penalties
     oval.apply(say(f"FIA STEWARDS: PENALTY SERVED - 10 SECOND TIME PENALTY FOR CAR {leader} (NOR)", 3))
     oval.go(0.2)
     last = frames.frame(oval.now).cars[leader]
@@ -190,7 +191,7 @@ def test_antonelli_at_the_flag(aus_session: Session, archive_path: Path) -> None
     """His 5 seconds cost him a place to Albon when the flag fell, 2.6 s behind: that was the result of the day.
 
     The published classification has him fourth: Mercedes had the case reviewed that evening, and the penalty was
-    withdrawn. No message of race control tells of that.
+    withdrawn. No message of race control says so.
     """
     ends = [lap.end_ms for lap in aus_session.laps if lap.lap_number == 56 and not lap.generated]
     made = run(aus_session, from_ms=max(ends) - 60_000)
@@ -220,5 +221,5 @@ def test_antonelli_at_the_flag(aus_session: Session, archive_path: Path) -> None
     ],
 )
 def test_a_number_of_more_digits_than_any_has_is_no_number(text: str, digits: int) -> None:
-    word = read(text.format("9" * digits))
+    word = read_message(text.format("9" * digits))
     assert word is None or (word.seconds, word.at) == (None, "")

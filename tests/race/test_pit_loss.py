@@ -1,4 +1,4 @@
-"""What a stop costs: by hand on small races, and against a recomputation of the 2025 Australian Grand Prix."""
+"""The cost of a pit stop: in small races, and recomputed for the 2025 Australian Grand Prix."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def stop(lap: int, *, changed: bool = True, suspended: bool = False, lasts: int 
     return PitVisit(lap, at, at + lasts, changed=changed, suspended=suspended)
 
 
-def told(cars: list[Car], *changes: tuple[int, Condition]) -> list[tuple[str, int, int]]:
+def losses(cars: list[Car], *changes: tuple[int, Condition]) -> list[tuple[str, int, int]]:
     return [(each.condition, each.loss_ms, each.stops) for each in pit_loss(cars, changes)]
 
 
@@ -42,31 +42,31 @@ FIELD = [car("81"), car("1", slower=100), car("63", slower=-100)]
 
 
 def test_loss_is_against_the_median_of_those_who_stayed_out() -> None:
-    assert told([car("4", stop(5), lost=21_000), *FIELD]) == [("green", 21_000, 1)]
-    assert told([car("4", stop(5), lost=21_000), car("16", stop(7), lost=23_000), *FIELD]) == [("green", 22_000, 2)]
+    assert losses([car("4", stop(5), lost=21_000), *FIELD]) == [("green", 21_000, 1)]
+    assert losses([car("4", stop(5), lost=21_000), car("16", stop(7), lost=23_000), *FIELD]) == [("green", 22_000, 2)]
 
 
-def test_nothing_is_told_without_a_stop_or_without_others() -> None:
-    assert told(FIELD) == []
-    assert told([car("4", stop(5), lost=21_000)]) == []
+def test_there_is_no_loss_without_a_stop_or_without_other_cars() -> None:
+    assert losses(FIELD) == []
+    assert losses([car("4", stop(5), lost=21_000)]) == []
     assert (
-        told([car("4", stop(5), lost=21_000), car("81", stop(6), lost=21_000)]) == []
+        losses([car("4", stop(5), lost=21_000), car("81", stop(6), lost=21_000)]) == []
     )  # laps 5, 6: both in the pits
 
 
 def test_a_stop_counts_once_the_out_lap_is_complete() -> None:
-    assert told([car("4", stop(5), lost=21_000, laps=5), *FIELD]) == []
-    assert told([car("4", stop(5), lost=21_000, laps=6), *FIELD]) == [("green", 21_000, 1)]
+    assert losses([car("4", stop(5), lost=21_000, laps=5), *FIELD]) == []
+    assert losses([car("4", stop(5), lost=21_000, laps=6), *FIELD]) == [("green", 21_000, 1)]
 
 
 def test_cars_that_have_not_got_so_far_are_not_compared() -> None:
-    assert told([car("4", stop(5), lost=21_000), car("81", slower=5_000, laps=5), *FIELD]) == [("green", 21_000, 1)]
+    assert losses([car("4", stop(5), lost=21_000), car("81", slower=5_000, laps=5), *FIELD]) == [("green", 21_000, 1)]
 
 
 def test_stops_are_kept_apart_by_condition_at_the_pit_entry() -> None:
     cars = [car("4", stop(3), lost=21_000), car("16", stop(6), lost=13_000), car("44", stop(9), lost=10_000), *FIELD]
     changes: list[tuple[int, Condition]] = [(450_000, "vsc"), (640_000, "green"), (740_000, "sc")]
-    assert told(cars, *changes) == [("green", 21_000, 1), ("vsc", 13_000, 1), ("sc", 10_000, 1)]
+    assert losses(cars, *changes) == [("green", 21_000, 1), ("vsc", 13_000, 1), ("sc", 10_000, 1)]
 
 
 @pytest.mark.parametrize(
@@ -83,16 +83,16 @@ def test_stops_are_kept_apart_by_condition_at_the_pit_entry() -> None:
         ("green again while in the pit lane", [stop(5)], [(400_000, "vsc"), (450_000, "green")]),
     ],
 )
-def test_stops_that_tell_something_else(
+def test_stops_that_cannot_be_compared_are_left_out(
     why: str, visits: list[PitVisit], changes: list[tuple[int, Condition]]
 ) -> None:
-    assert told([car("4", *visits, lost=21_000), *FIELD], *changes) == [], why
+    assert losses([car("4", *visits, lost=21_000), *FIELD], *changes) == [], why
 
 
 def test_what_slows_all_before_the_entry_or_after_the_exit_of_a_stop_behind_the_safety_car_counts() -> None:
     field = [car("4", stop(5), lost=9_000), *FIELD]
-    assert told(field, (400_000, "sc"), (500_000, "green")) == [("sc", 9_000, 1)]
-    assert told(field, (300_000, "sc"), (400_000, "green")) == [("green", 9_000, 1)]
+    assert losses(field, (400_000, "sc"), (500_000, "green")) == [("sc", 9_000, 1)]
+    assert losses(field, (300_000, "sc"), (400_000, "green")) == [("green", 9_000, 1)]
 
 
 def recomputed(archive: Path) -> dict[str, tuple[int, int]]:
@@ -130,7 +130,7 @@ def recomputed(archive: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_australia_2025(aus_session: Session, archive_path: Path) -> None:
-    """Rain came on lap 44: who stayed out slid, yet the medians are what Melbourne is known for, some 18 to 20 s."""
+    """In the rain of lap 44 cars on track were slow too; the medians are those usual for Melbourne, 18 to 20 s."""
     race = without_samples(aus_session)
     found = {each.condition: (each.loss_ms, each.stops) for each in race.pit_loss}
     assert found == recomputed(archive_path)
@@ -139,7 +139,7 @@ def test_australia_2025(aus_session: Session, archive_path: Path) -> None:
 
 
 def test_only_what_was_known_is_used(aus_session: Session) -> None:
-    """The first stops with others to compare are those of lap 33; they tell once lap 34 is complete."""
+    """The first stops with others to compare are those of lap 33; they count once lap 34 is complete."""
     ends = [lap.end_ms for lap in aus_session.laps if lap.lap_number == 34 and not lap.generated]
     assert without_samples(aus_session, min(ends) - 1).pit_loss == ()
     later = without_samples(aus_session, max(ends))
@@ -147,6 +147,6 @@ def test_only_what_was_known_is_used(aus_session: Session) -> None:
     assert Race.load(later.dump()) == later
 
 
-def test_frames_tell_it(aus_session: Session) -> None:
+def test_frames_have_the_pit_loss(aus_session: Session) -> None:
     race = without_samples(aus_session)
     assert FrameBuilder(race).frame(race.flag_ms or 0).race.pit_loss == race.pit_loss != ()

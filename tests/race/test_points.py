@@ -28,7 +28,7 @@ def full_name(driver: dict[str, Any]) -> str:
 
 
 def standings(folder: Path) -> tuple[list[StandingRow], list[StandingRow]]:
-    """After a round, as the marts have them."""
+    """Standings after a round, as in the marts."""
     (of_drivers,) = table(folder, "driverstandings")["StandingsTable"]["StandingsLists"]
     (of_teams,) = table(folder, "constructorstandings")["StandingsTable"]["StandingsLists"]
     drivers = [
@@ -84,7 +84,7 @@ def test_standings_of_2024_follow_from_the_round_before(season_2024: Path, numbe
 
 
 def test_points_of_every_recorded_result(jolpica_data: Path) -> None:
-    """All captured answers, and those derived of 2024."""
+    """All recorded answers, and those derived for 2024."""
     seen: set[tuple[int, str]] = set()
     for path in sorted((jolpica_data / "jolpica").glob("*/20*/*/*.json")):
         season, kind = int(path.parts[-3]), path.stem
@@ -93,8 +93,8 @@ def test_points_of_every_recorded_result(jolpica_data: Path) -> None:
             best = fastest(rows)
             for row in rows:
                 has = row["Driver"]["code"] == best
-                told = points(int(row["position"]), sprint=kind == "sprint", season=season, fastest_lap=has)
-                assert told == float(row["points"]), (path, row["Driver"]["code"])
+                computed = points(int(row["position"]), sprint=kind == "sprint", season=season, fastest_lap=has)
+                assert computed == float(row["points"]), (path, row["Driver"]["code"])
             seen.add((season, kind))
     grands_prix, sprints = (2018, *range(2020, 2027)), range(2023, 2026)
     assert seen == {*((season, "results") for season in grands_prix), *((season, "sprint") for season in sprints)}

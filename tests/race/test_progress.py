@@ -1,4 +1,4 @@
-"""Dead reckoning, kept in place by positions."""
+"""Dead reckoning, corrected by positions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_position_pulls_by_its_share() -> None:
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
 def test_positions_that_are_late_or_early_for_two_seconds_do_not_take_the_car_along(side: float) -> None:
-    """As of car 14 in the pit lane of Melbourne: 9.5 m late for 1.5 s."""
+    """Like car 14 in the pit lane of Melbourne: 9.5 m late for 1.5 s."""
     progress = driving(100.0)
     for step in range(1, 21):
         progress.sample(step * 100, 100.0 + 2.0 * step + side * 9.5, SPEED, LAP_M)
@@ -82,7 +82,7 @@ def test_a_wild_position_is_not_believed() -> None:
 
 
 def test_positions_that_insist_are_right_after_all() -> None:
-    """Wheels spinning on wet grass: the speed said the car moved on, the positions say where it is."""
+    """Wheels spin on wet grass: speed says that the car moves, positions show where it is."""
     progress = driving(100.0)
     found = [progress.sample(step * 100, 300.0, 0.0, LAP_M) for step in range(1, STRIKES + 1)]
     assert found[-2] == pytest.approx(101.0), "not yet"

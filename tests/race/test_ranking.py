@@ -14,7 +14,7 @@ from tests.support.small_race import START_S, SmallRace
 
 
 def positions(oval: Oval, *numbers: str) -> None:
-    """The feed's own order."""
+    """Publish the feed's own order."""
     for position, number in enumerate(numbers, 1):
         oval.apply(Timing(session_time_ms=oval.now, driver_number=number, position=position))
 
@@ -123,7 +123,7 @@ def finished(*apart_s: int) -> SmallRace:
 
 
 def test_at_the_end_the_official_position_wins_over_line_times_and_the_difference_is_counted() -> None:
-    """Bahrain 2025: a transponder was lost, and the last laps of second and third came 6 ms apart the other way."""
+    """Bahrain 2025: a transponder was lost; by their last laps second and third were 6 ms apart, the wrong way."""
     oval = Oval("4", "81", "1")
     oval.apply(LapCount(session_time_ms=0, lap=1, total_laps=1))
     oval.start()
@@ -192,12 +192,12 @@ def test_a_penalty_that_the_result_has_applied_is_not_added_again() -> None:
     shown = race.at()
     assert (shown.order, shown.race.put_back) == (["4", "1", "81"], ["81"])
     assert [car.position_with_penalties for car in shown.cars.values()] == [None] * 3
-    assert shown.race.intervals["81"].ms is None, "it is not behind the car ahead by their times"
+    assert shown.race.intervals["81"].ms is None, "by their times it is not behind the car ahead"
 
 
 @pytest.mark.parametrize("total", [None, 5])
 def test_after_the_flag_the_lap_is_the_leaders_last(total: int | None) -> None:
-    """Also where nobody says how many there are, or fewer are driven."""
+    """Also if the number of laps is unknown, or fewer are driven."""
     race = SmallRace()
     race.start()
     if total is not None:

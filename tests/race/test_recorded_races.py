@@ -1,4 +1,4 @@
-"""Recorded races and sprints without positions of the cars, held against the feed's own order and laps."""
+"""Recorded races and sprints without positions of the cars, compared with the feed's own order and laps."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ LAG_MS = 5_000
 
 @dataclass(frozen=True)
 class Recorded:
-    """A race, and what is officially known of it: cars by number."""
+    """A race and its official facts; cars by number."""
 
     path: str
     laps: int
     """Of the winner."""
     out: frozenset[str]
-    """Who did not come to the flag."""
+    """Cars that did not finish."""
     put_back: frozenset[str] = frozenset()
-    """Whose time penalty is in the feed's result."""
+    """Cars whose time penalty is in the feed's result."""
 
 
 RACES = [  # f1stream check has more: these four take a few seconds each
@@ -50,7 +50,7 @@ RACES = [  # f1stream check has more: these four take a few seconds each
 
 @dataclass(repr=False)
 class Raced:
-    """What came of a race, and the feed's own account."""
+    """A computed race, and the feed's own facts."""
 
     session: Session
     feed: FeedState

@@ -1,4 +1,4 @@
-"""Who is out of a race: by the feed's account, or because nothing is heard of the car any more."""
+"""Which cars are out of a race: retired by the feed, or silent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from f1stream.race.crossings import apply_sample
 from f1stream.race.retirements import GARAGE_LAPS, SILENT_MS, STOPPED_MS
 from f1stream.race.session_facts import apply_message, apply_time
 from f1stream.race.state import Race
-from models import Entry, SessionStatus
+from models import Entry, PitIn, Retirement, SessionStatus
+from tests.support.oval import Oval
 from tests.support.small_race import START_S, SmallRace
 
 SILENT_S, STOPPED_S = SILENT_MS / 1_000, STOPPED_MS / 1_000
@@ -32,7 +33,7 @@ def racing(*numbers: str, until_s: float = 900, without: dict[str, float] | None
     return race
 
 
-def test_a_slow_first_lap_behind_the_safety_car_retires_nobody() -> None:
+def test_a_slow_first_lap_behind_the_safety_car_retires_no_car() -> None:
     race = SmallRace()
     race.start()
     for mini in range(6):
@@ -45,7 +46,7 @@ def test_a_slow_first_lap_behind_the_safety_car_retires_nobody() -> None:
         assert race.at(at).status == {"4": "running", "81": "running"}, at
 
 
-def test_slow_laps_of_a_feed_that_publishes_laps_only_retire_nobody() -> None:
+def test_slow_laps_of_a_feed_that_publishes_laps_only_retire_no_car() -> None:
     race = SmallRace(("4", "81", "1", "16"))
     race.start()
     for lap, end in enumerate((210, 370, 530), 1):  # 150 s, then 160 s; the field is 45 s apart
@@ -64,7 +65,7 @@ def test_a_car_of_which_nothing_is_heard_while_others_go_on_is_out_after_two_min
     assert shown.order == ["81", "1", "4"]
 
 
-def test_while_the_feed_is_silent_nobody_is_out_nor_when_it_is_heard_again() -> None:
+def test_while_the_feed_is_silent_no_car_is_out_nor_when_it_is_heard_again() -> None:
     race = racing("4", "81", "1", without=dict.fromkeys(("4", "81", "1"), 200))
     race.mini(800, "81", 3)
     race.mini(810, "1", 3)
@@ -74,7 +75,7 @@ def test_while_the_feed_is_silent_nobody_is_out_nor_when_it_is_heard_again() -> 
         assert set(race.at(at).status.values()) == {"running"}, at
 
 
-def test_after_a_silence_of_the_feed_nobody_is_out_until_two_minutes_after_others_are_heard_again() -> None:
+def test_after_a_silence_of_the_feed_no_car_is_out_until_two_minutes_after_others_are_heard_again() -> None:
     race = racing("4", "81", "1", without=dict.fromkeys(("4", "81", "1"), 200))
     for number in ("4", "81"):
         race.cleared(799, number)
@@ -174,10 +175,10 @@ def test_a_car_that_stays_in_its_garage_is_retired_once_the_leader_has_gone_on_f
     assert (shown.status["81"], shown.order) == ("retired", ["4", "81", "1"])
     race.lines(700, "81", InPit=False, PitOut=True)
     race.mini(710, "81", 0)
-    assert race.at(715).status["81"] == "running", "it was mended"
+    assert race.at(715).status["81"] == "running", "it was repaired"
 
 
-def test_a_mended_car_that_drives_out_of_its_garage_is_in_the_pits_until_it_leaves_them() -> None:
+def test_a_repaired_car_that_drives_out_of_its_garage_is_in_the_pits_until_it_leaves_them() -> None:
     race = racing("81", "4", "1", until_s=900, without={"81": 225})
     race.lines(230, "81", InPit=True)
     for nth in range(8):
@@ -220,7 +221,7 @@ def test_a_car_that_does_not_start_is_retired_with_no_lap_and_ranked_last(place:
     assert race.at().order == ["4", "81", "1"]
 
 
-def test_without_any_timing_nobody_is_out() -> None:
+def test_without_any_timing_no_car_is_out() -> None:
     race = SmallRace(("4", "81"))
     race.status(START_S, "Started")
     race.say(400, "LapCount", {"CurrentLap": 3, "TotalLaps": 50})
@@ -259,3 +260,66 @@ def test_speed_is_a_sign_of_life_before_the_track_is_known() -> None:
         apply_sample(race, race.cars["81"], t, 0.0, 1.0, 1.0, 0.0)
         apply_time(race, t)
     assert {number: car.retired for number, car in race.cars.items()} == {"4": False, "81": True}
+
+
+def test_a_car_that_crosses_no_line_for_two_minutes_is_out_until_it_does() -> None:
+    oval = Oval("4", "81", "1")
+    oval.start()
+    oval.go(10)
+    oval.drive("4", speed=0)
+    oval.go(SILENT_MS / 1_000 - 2)
+    assert not oval.race.cars["4"].retired
+    oval.go(4)
+    assert oval.shown_status("4") == "retired"
+    assert oval.race.order == ["81", "1", "4"]
+    assert oval.race.gaps["4"].ms is None
+    oval.drive("4")
+    oval.go(3)
+    assert oval.shown_status("4") == "running", "it was only delayed"
+    assert oval.race.gaps["4"].laps == 2
+
+
+def test_a_car_the_feed_retires_stays_out_however_far_it_rolls() -> None:
+    oval = Oval("4", "81")
+    oval.start()
+    oval.go(10)
+    oval.apply(Retirement(session_time_ms=oval.now, driver_number="4"))
+    oval.go(10)
+    assert oval.shown_status("4") == "retired"
+
+
+def test_a_car_the_feed_retires_drops_behind_those_running() -> None:
+    oval = Oval("4", "81")
+    oval.start()
+    oval.go(10)
+    oval.apply(Retirement(session_time_ms=oval.now, driver_number="4"))
+    oval.go(1)
+    assert oval.race.order == ["81", "4"]
+    assert oval.race.gaps["81"].ms == 0, "it leads now"
+
+
+@pytest.mark.parametrize("why", ["suspended", "in the pits", "not started"])
+def test_a_car_may_stand_as_long_as_it_likes(why: str) -> None:
+    oval = Oval("4")
+    if why != "not started":
+        oval.start()
+    oval.go(10)
+    if why == "suspended":
+        oval.status("Aborted")
+    if why == "in the pits":
+        oval.apply(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.drive("4", speed=0)
+    oval.go(SILENT_MS / 1_000 + 30)
+    assert not oval.race.cars["4"].retired
+
+
+def test_after_a_suspension_the_two_minutes_begin_again() -> None:
+    oval = Oval("4", "81")
+    oval.start()
+    oval.go(10)
+    oval.status("Aborted")
+    oval.drive("4", "81", speed=0)
+    oval.go(SILENT_MS / 1_000)
+    oval.status("Started")
+    oval.go(30)
+    assert not oval.race.cars["4"].retired

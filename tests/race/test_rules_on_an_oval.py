@@ -1,4 +1,4 @@
-"""The rules of racing, on a small oval with cars that do as they are told."""
+"""The rules of racing, on a small oval with cars of given speeds."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_revision_of_an_old_lap_changes_neither_count_nor_place() -> None:
     assert {number: car.line for number, car in oval.race.cars.items()} == lines
 
 
-def test_race_read_back_from_its_table_goes_on_with_the_same_frames() -> None:
+def test_a_restored_race_continues_with_the_same_frames() -> None:
     oval = Oval("1", "2", laps=9)
     oval.start(c1=KMH, c2=KMH + 7)
     oval.drive(20)

@@ -1,11 +1,10 @@
-"""Simulated races, held against what really happened in them."""
+"""Simulated races, compared with the simulator's truth."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import median, quantiles
 
 import pytest
 
@@ -13,7 +12,7 @@ from f1stream.race.state import Race
 from f1stream.race.timing_points import FINISH
 from f1stream.sources.session import Session
 from f1stream.sources.simulator import Truth, simulate
-from tests.support.figures import figures
+from tests.support.figures import figures, median_and_p95
 from tests.support.pipeline import Run, run
 
 APART_MS = 150
@@ -43,7 +42,7 @@ def measured_ends(race: Run) -> dict[int, dict[str, int]]:
     """By lap, when each car was measured at its end."""
     ends: dict[int, dict[str, int]] = {}
     for crossing in race.compared:
-        if crossing.place == FINISH:
+        if crossing.point == FINISH:
             ends.setdefault(crossing.lap, {})[crossing.car] = crossing.measured_ms
     return ends
 
@@ -76,7 +75,7 @@ def test_measured_gaps(simulated: Simulated) -> None:
         errors += [
             abs(end - ends[leader] - simulated.truth.gap_ms(car, lap)) for car, end in ends.items() if car != leader
         ]
-    p50, p95 = median(errors), quantiles(errors, n=20)[-1]
+    p50, p95 = median_and_p95(errors)
     figures.append(
         f"{simulated.session.session_key}: measured gap error at lap ends, pits and standing cars included: "
         f"median {p50:.0f} ms, p95 {p95:.0f} ms, {len(errors)} laps"
@@ -102,7 +101,7 @@ def test_standing_times_of_stops(simulated: Simulated) -> None:
         assert abs(visit.stationary_ms - stop.stationary_ms) < 1_500, "samples come every 130 ms, sometimes 1.2 s"
 
 
-def test_retired_cars_are_retired_and_nobody_else(simulated: Simulated) -> None:
+def test_retired_cars_are_retired_and_no_other(simulated: Simulated) -> None:
     retired = {car.number for car in simulated.race.cars.values() if car.retired}
     assert retired == {retirement.driver_number for retirement in simulated.truth.retirements}
 
@@ -127,10 +126,10 @@ def test_lapped_cars_have_laps_and_the_rest_in_ms(simulated: Simulated) -> None:
 
 
 def test_truth_as_a_file_has_order_gaps_and_stops(simulated: Simulated) -> None:
-    told = json.loads(json.dumps(simulated.truth.to_json()))
-    assert told["order"] == simulated.truth.order
-    assert {stop["driver_number"] for stop in told["stops"]} == {s.driver_number for s in simulated.truth.stops}
-    for number, gaps in told["gap_ms"].items():
-        ends = told["lap_end_ms"][number]
-        first = [told["lap_end_ms"][order[0]][lap] for lap, order in enumerate(told["order_by_lap"])]
+    stored = json.loads(json.dumps(simulated.truth.to_json()))
+    assert stored["order"] == simulated.truth.order
+    assert {stop["driver_number"] for stop in stored["stops"]} == {s.driver_number for s in simulated.truth.stops}
+    for number, gaps in stored["gap_ms"].items():
+        ends = stored["lap_end_ms"][number]
+        first = [stored["lap_end_ms"][order[0]][lap] for lap, order in enumerate(stored["order_by_lap"])]
         assert gaps == pytest.approx([end - first[lap] for lap, end in enumerate(ends)])

@@ -1,4 +1,4 @@
-"""Every message of race control in every recording at hand: understood, or on a list with a reason."""
+"""Every message of race control in every recording is read, or is on a list with a reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from f1stream.race.penalties import Case, decided, of_car, read
+from f1stream.race.penalties import Case, penalties_of_car, update_cases
+from f1stream.race.stewards import read_message
 from f1stream.sources.livetiming.recording.reader import open_recording
 from models import RaceControl
 from tests.support.required import DATA, missing
@@ -17,7 +18,7 @@ from tests.support.required import DATA, missing
 ABOUT = re.compile(
     "INCIDENT|INVESTIGAT|PENALT|STEWARD|WARNING|NOTED|NO FURTHER|REPRIMAND|CORRECTION|SERVED|BLACK AND WHITE|REVIEW"
 )
-"""What makes a message one that the stewards may have written."""
+"""Words that may make a message one of the stewards."""
 NOT_OF_A_CASE = {
     r"FIRST LAP INCIDENTS AT TURNS \d+ AND \d+ ALL NOTED": "it names no car",
     r"(FIA STEWARDS: )?LAP \d+ TURN \d+ INCIDENT (NOTED|REVIEWED NO FURTHER INVESTIGATION)": "it names no car",
@@ -29,7 +30,7 @@ NOT_OF_A_CASE = {
 
 
 def recordings_at_hand() -> list[Path]:
-    """A path for each recorded session; of those in streams only what race control said."""
+    """A path for each recorded session; for sessions in streams only race control's stream."""
     if not (DATA / "sessions").is_dir():
         return []
     named = {
@@ -50,7 +51,7 @@ def said(data: Any) -> Iterator[tuple[str, str]]:
 
 
 def texts(path: Path) -> list[str]:
-    """What race control said, each message once: a snapshot after a reconnect repeats all of them."""
+    """Race control's messages, each once: a snapshot after a reconnect repeats all of them."""
     topic = (message.data for message in open_recording(path) if message.topic == "RaceControlMessages")
     return [text for _, text in dict.fromkeys(row for data in topic for row in said(data))]
 
@@ -58,12 +59,12 @@ def texts(path: Path) -> list[str]:
 def after(messages: list[str]) -> tuple[Case, ...]:
     cases: tuple[Case, ...] = ()
     for text in messages:
-        cases = decided(cases, RaceControl(session_time_ms=0, category="Other", message=text))
+        cases = update_cases(cases, RaceControl(session_time_ms=0, category="Other", message=text))
     return cases
 
 
 def states(cases: tuple[Case, ...], number: str) -> list[tuple[str, str]]:
-    return [(penalty.kind, penalty.state) for penalty in of_car(cases, number)]
+    return [(penalty.kind, penalty.state) for penalty in penalties_of_car(cases, number)]
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +79,13 @@ def test_every_recorded_message_of_the_stewards_is_understood_or_has_a_reason(
     all_said: dict[Path, list[str]],
 ) -> None:
     about = {text.strip() for messages in all_said.values() for text in messages if ABOUT.search(text)}
-    unknown = {text for text in about if read(text) is None}
+    unknown = {text for text in about if read_message(text) is None}
     assert len(about) > 150
     everything = {text.strip() for messages in all_said.values() for text in messages}
-    assert {text for text in everything - about if read(text)} == set()
+    assert {text for text in everything - about if read_message(text)} == set()
     assert {text for text in unknown if not any(re.fullmatch(known, text) for known in NOT_OF_A_CASE)} == set()
     unseen = [known for known in NOT_OF_A_CASE if not any(re.fullmatch(known, text) for text in unknown)]
-    assert unseen == [], "no reason is on the list for nothing"
+    assert unseen == [], "every reason on the list is used"
 
 
 def test_no_case_is_open_at_the_end_of_a_recorded_session(all_said: dict[Path, list[str]]) -> None:
@@ -121,7 +122,7 @@ def test_azerbaijan_2018(all_said: dict[Path, list[str]]) -> None:
     ],
 )
 def test_cars_of_an_incident(cars: str, numbers: tuple[str, ...]) -> None:
-    found = read(f"TURN 2 INCIDENT INVOLVING {cars} NOTED - CAUSING A COLLISION")
+    found = read_message(f"TURN 2 INCIDENT INVOLVING {cars} NOTED - CAUSING A COLLISION")
     assert found is not None
     assert (found.cars, found.verdict, found.reason) == (numbers, "noted", "CAUSING A COLLISION")
 

@@ -1,4 +1,4 @@
-"""Practice and qualifying: best laps make the order, part by part, and can be taken back."""
+"""Practice and qualifying: the order is by best lap, part by part; laps can be deleted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models import Entry, LapUpdate, SessionInfo, SessionPart, SessionStatus
 CARS = ("1", "4", "16", "44")
 
 
-def told(number: str, lap: int, ms: int | None, *, deleted: bool = False) -> tuple[str, LapUpdate]:
+def lap_of(number: str, lap: int, ms: int | None, *, deleted: bool = False) -> tuple[str, LapUpdate]:
     return number, LapUpdate(
         emitted_ms=lap * 100_000, lap_number=lap, end_ms=lap * 100_000, lap_time_ms=ms, compound=None, tyre_life=None,
         speed_st=None, deleted=deleted, official=True,
@@ -45,38 +45,38 @@ def drive(race: Race, *laps: tuple[str, LapUpdate]) -> list[str]:
 
 
 def test_the_best_lap_leads_and_who_has_none_comes_last_in_the_order_of_entry(race: Race) -> None:
-    assert drive(race, told("16", 2, 80_000), told("44", 2, 79_000)) == ["44", "16", "1", "4"]
+    assert drive(race, lap_of("16", 2, 80_000), lap_of("44", 2, 79_000)) == ["44", "16", "1", "4"]
     assert (race.gaps["16"].ms, race.intervals["16"].ms, race.gaps["1"].ms) == (1_000, 1_000, None)
 
 
 def test_a_deleted_lap_gives_way_to_the_next_best_and_a_reinstated_one_comes_back(race: Race) -> None:
-    drive(race, told("1", 2, 80_000), told("4", 2, 81_000), told("1", 4, 78_000))
+    drive(race, lap_of("1", 2, 80_000), lap_of("4", 2, 81_000), lap_of("1", 4, 78_000))
     assert race.order[:2] == ["1", "4"]
-    assert drive(race, told("1", 4, 78_000, deleted=True), told("1", 2, 80_000, deleted=True))[0] == "4"
-    assert drive(race, told("1", 4, 78_000))[0] == "1"
+    assert drive(race, lap_of("1", 4, 78_000, deleted=True), lap_of("1", 2, 80_000, deleted=True))[0] == "4"
+    assert drive(race, lap_of("1", 4, 78_000))[0] == "1"
     assert race.bests.fastest() == ("1", 4, 78_000)
 
 
-def test_those_behind_the_cut_are_out_and_times_of_the_next_part_count_anew(race: Race) -> None:
-    drive(race, told("1", 2, 80_000), told("4", 2, 81_000), told("16", 2, 82_000), told("44", 2, 83_000))
+def test_those_behind_the_cut_are_out_and_the_next_part_starts_without_times(race: Race) -> None:
+    drive(race, lap_of("1", 2, 80_000), lap_of("4", 2, 81_000), lap_of("16", 2, 82_000), lap_of("44", 2, 83_000))
     apply_message(race, SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
     assert drive(race) == ["1", "4", "16", "44"]
     states = FrameBuilder(race).frame(1_000_400).cars
     assert [states[car].status == "eliminated" for car in CARS] == [False, False, True, True]
-    assert drive(race, told("4", 4, 84_000))[:2] == ["4", "1"], "slower than in the first part, but the only time"
-    assert race.gaps["16"].ms == 2_000, "those that are out are measured against the part they were in"
+    assert drive(race, lap_of("4", 4, 84_000))[:2] == ["4", "1"], "slower than in the first part, but the only time"
+    assert race.gaps["16"].ms == 2_000, "eliminated cars have their gap in their last part"
 
 
 def test_a_lap_of_the_first_part_that_is_deleted_in_the_second_changes_who_went_on(race: Race) -> None:
-    drive(race, told("1", 2, 80_000), told("4", 2, 81_000), told("16", 2, 82_000), told("44", 2, 83_000))
+    drive(race, lap_of("1", 2, 80_000), lap_of("4", 2, 81_000), lap_of("16", 2, 82_000), lap_of("44", 2, 83_000))
     apply_message(race, SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
-    assert drive(race, told("4", 2, 81_000, deleted=True)) == ["1", "16", "44", "4"]
+    assert drive(race, lap_of("4", 2, 81_000, deleted=True)) == ["1", "16", "44", "4"]
     assert race.cars["4"].eliminated
     assert not race.cars["16"].eliminated
 
 
-def test_nobody_takes_the_flag_or_retires_by_standing_still(race: Race) -> None:
-    drive(race, told("1", 2, 80_000))
+def test_no_car_takes_the_flag_or_retires_by_standing_still(race: Race) -> None:
+    drive(race, lap_of("1", 2, 80_000))
     apply_message(race, SessionStatus(session_time_ms=900_000, status="Finished"))
     for at in range(1_000_000, 1_400_000, 1_000):
         apply_time(race, at)
@@ -85,9 +85,9 @@ def test_nobody_takes_the_flag_or_retires_by_standing_still(race: Race) -> None:
 
 
 def test_a_state_read_back_goes_on_the_same(race: Race) -> None:
-    drive(race, told("1", 2, 80_000), told("4", 2, 81_000))
+    drive(race, lap_of("1", 2, 80_000), lap_of("4", 2, 81_000))
     apply_message(race, SessionPart(session_time_ms=250_000, part=2, entries=2, goes_on=None))
-    drive(race, told("4", 4, 79_000))
+    drive(race, lap_of("4", 4, 79_000))
     again = Race.load(race.dump())
-    assert drive(again, told("1", 4, 78_000)) == drive(race, told("1", 4, 78_000)) == ["1", "4", "16", "44"]
+    assert drive(again, lap_of("1", 4, 78_000)) == drive(race, lap_of("1", 4, 78_000)) == ["1", "4", "16", "44"]
     assert again.dump() == race.dump()

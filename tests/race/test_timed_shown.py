@@ -1,4 +1,4 @@
-"""Practice and qualifying beside the feed's own timing: what it shows is used where our laps do not tell it."""
+"""Practice and qualifying beside the feed's own timing: it is used where lap records have no fact."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_in_a_race_an_in_lap_can_be_the_fastest() -> None:
 def test_a_lap_counts_in_the_part_in_which_it_ended_whenever_it_becomes_known(qualifying: Race) -> None:
     apply_message(qualifying, SessionPart(session_time_ms=500_000, part=2, entries=2, goes_on=None))
     drive(qualifying, "16", 5, 80_000, 490_000, emitted_ms=510_000)
-    assert qualifying.bests.laps == {}, "nobody has a time in the second part"
+    assert qualifying.bests.laps == {}, "no car has a time in the second part"
     drive(qualifying, "16", 6, 90_000, 590_000)
     assert qualifying.bests.laps == {"16": (90_000, 6)}
     assert qualifying.bests.best(qualifying.cars["16"], 0) == (80_000, 5)
@@ -212,7 +212,7 @@ def test_cars_in_their_garages_are_in_the_pits_before_the_start_and_until_they_l
     assert [cars[number].status for number in ("4", "16")] == ["pit", "running"]
 
 
-def test_nobody_is_on_a_grid_before_a_practice() -> None:
+def test_no_car_is_on_a_grid_before_a_practice() -> None:
     race = race_of("Practice", started=False)
     apply_time(race, 0)
     assert {car.status for car in FrameBuilder(race).frame(0).cars.values()} == {"pit"}

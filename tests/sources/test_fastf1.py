@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from f1stream.sources.archive_samples import DECIMALS
 from f1stream.sources.fastf1.fetch import write
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
-from f1stream.sources.session_archive import DECIMALS, read_archive
+from f1stream.sources.session_archive import read_archive
 from models import Entries, RaceControl, SessionInfo, SessionStatus, Track, TrackStatus, Weather
 from tests.support.fastf1_mexico import known, loaded, ms
 
@@ -115,20 +116,20 @@ def _form(value: Any) -> Any:
 
 
 def test_facts_of_the_session_are_fastf1s(mexico: Converted) -> None:
-    theirs, told = mexico.theirs, mexico.session.messages
+    theirs, messages = mexico.theirs, mexico.session.messages
     assert mexico.session.session_key == "9873"
     assert mexico.session.start_ms == round(theirs.session_start_time.total_seconds() * 1000)
     assert mexico.session.t0_utc_ms == round(theirs.t0_date.timestamp() * 1000)
-    info = next(m for m in told if isinstance(m, SessionInfo))
+    info = next(m for m in messages if isinstance(m, SessionInfo))
     assert (info.name, info.meeting, info.country_code, info.total_laps) == (
         "Qualifying", "Mexico City Grand Prix", "MEX", None,
     )  # fmt: skip
-    status = [(m.session_time_ms, m.status) for m in told if isinstance(m, SessionStatus)]
+    status = [(m.session_time_ms, m.status) for m in messages if isinstance(m, SessionStatus)]
     assert status == list(zip(ms(theirs.session_status["Time"]), theirs.session_status["Status"], strict=True))
-    track = [(m.session_time_ms, m.status, m.message) for m in told if isinstance(m, TrackStatus)]
+    track = [(m.session_time_ms, m.status, m.message) for m in messages if isinstance(m, TrackStatus)]
     rows = theirs.track_status
     assert track == list(zip(ms(rows["Time"]), rows["Status"], rows["Message"], strict=True))
-    weather = [m for m in told if isinstance(m, Weather)]
+    weather = [m for m in messages if isinstance(m, Weather)]
     rows = theirs.weather_data
     assert [m.session_time_ms for m in weather] == ms(rows["Time"])
     for ours, name in (
@@ -136,7 +137,7 @@ def test_facts_of_the_session_are_fastf1s(mexico: Converted) -> None:
         ("track_temp", "TrackTemp"), ("wind_direction", "WindDirection"), ("wind_speed", "WindSpeed"),
     ):  # fmt: skip
         assert [getattr(m, ours) for m in weather] == rows[name].tolist(), name
-    control = [m for m in told if isinstance(m, RaceControl)]
+    control = [m for m in messages if isinstance(m, RaceControl)]
     rows = theirs.race_control_messages.sort_values("Time", kind="stable")
     assert [m.session_time_ms for m in control] == ms(rows["Time"] - theirs.t0_date)
     for ours, name in (
@@ -162,19 +163,19 @@ def test_drivers_result_and_the_fastest_laps_line(mexico: Converted) -> None:
     np.testing.assert_allclose(track.outline, np.round(fastest[["X", "Y"]].to_numpy(), 1))
 
 
-def test_archive_is_replayed_whole(mexico: Converted) -> None:
+def test_archive_is_replayed_completely(mexico: Converted) -> None:
     session = mexico.session
     records = Counter(item.topic for item in pack(session, 1, 1_000, session.start_ms, session.end_ms))
     assert records["laps"] == 307 + 2, "two laps are published again when they are deleted"
-    told = Counter((lap.driver, lap.lap_number) for lap in session.laps)
+    known = Counter((lap.driver, lap.lap_number) for lap in session.laps)
     laps = mexico.theirs.laps
     deleted = laps[laps["Deleted"].fillna(False).astype(bool)]
     with_time = set(zip(deleted["Driver"], deleted["LapNumber"], strict=True))
-    assert {key for key, times in told.items() if times > 1} == {*with_time, ("COL", 8)}
+    assert {key for key, times in known.items() if times > 1} == {*with_time, ("COL", 8)}
     assert records["telemetry"] > 20 * 3_000
 
 
-def test_fastf1_is_itself_again_afterwards(mexico: Converted) -> None:
+def test_fastf1_is_unpatched_afterwards(mexico: Converted) -> None:
     from fastf1.core import Telemetry
 
     assert Telemetry.calculate_driver_ahead.__module__ == "fastf1.core"

@@ -1,4 +1,4 @@
-"""Fetching through FastF1's own requests: from servers on loopback, and from none."""
+"""Fetching through FastF1's own requests, from servers on loopback and without servers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def settings(servers: FastF1Servers, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Settings:
-    """Without a network: nothing listens at the addresses that are asked."""
+    """Settings without a network: nothing listens at the addresses."""
     return Settings(
         _env_file=None, home=tmp_path / "home", fastf1_cache=tmp_path / "cache", fastf1_url="http://127.0.0.1:9",
         jolpica_url="http://127.0.0.1:9/jolpica",
@@ -90,7 +90,7 @@ def serving(servers: FastF1Servers, until: bytes | None = None) -> FastF1Servers
 
 
 @pytest.mark.system
-def test_qualifying_is_fetched_once_and_then_at_hand(mexico: FastF1Servers, settings: Settings) -> None:
+def test_qualifying_is_fetched_only_once(mexico: FastF1Servers, settings: Settings) -> None:
     fetched = fetch(settings, QUALIFYING)
     assert fetched.folder == settings.home / "archives" / "2025-mexico-city-grand-prix-qualifying"
     session = read_archive(fetched.folder)
@@ -110,7 +110,7 @@ def test_qualifying_is_fetched_once_and_then_at_hand(mexico: FastF1Servers, sett
     mexico.answers.clear()
     asked = len(mexico.asked)
     assert fetch_if_missing(settings, SessionRef(2025, "Mexico City Grand Prix", "qualifying")) == fetched.folder
-    assert len(mexico.asked) == asked, "nothing is asked for what is here"
+    assert len(mexico.asked) == asked, "no request for an existing archive"
     assert fetch_if_missing(settings, QUALIFYING) == fetched.folder, (
         "another name for it, from the calendar in the cache"
     )
@@ -140,10 +140,10 @@ def test_no_account_is_ever_asked_for(
     }  # fmt: skip
 
 
-def test_session_without_car_data_is_told_and_leaves_nothing(begun: FastF1Servers, settings: Settings) -> None:
+def test_session_without_car_data_is_refused_and_leaves_nothing(begun: FastF1Servers, settings: Settings) -> None:
     del begun.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
     with pytest.raises(
-        SourceError, match=r"2025 Mexico City Grand Prix, Qualifying is not to be had .*: no car data"
+        SourceError, match=r"2025 Mexico City Grand Prix, Qualifying is not available yet: no car data"
     ) as e:
         fetch(settings, QUALIFYING)
     assert "\n" not in str(e.value)
@@ -151,7 +151,7 @@ def test_session_without_car_data_is_told_and_leaves_nothing(begun: FastF1Server
     assert [path.suffix for path in (settings.home / "archives").iterdir()] in ([], [".lock"])
 
 
-def test_session_that_still_runs_is_told(begun: FastF1Servers, settings: Settings) -> None:
+def test_session_that_still_runs_is_refused(begun: FastF1Servers, settings: Settings) -> None:
     stream = f"{LIVETIMING}{MEXICO}SessionStatus.jsonStream"
     whole = begun.answers[stream]
     begun.answers[stream] = b"\r\n".join([*whole.split(b"\r\n")[:-3], b""])
@@ -162,10 +162,8 @@ def test_session_that_still_runs_is_told(begun: FastF1Servers, settings: Setting
 
 
 @pytest.mark.system
-def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
-    servers: FastF1Servers, settings: Settings
-) -> None:
-    """The Miami sprint: real timing and result of three cars; its car data are not recorded, so those are made up."""
+def test_sprint_with_its_grid_retirements_and_without_corners(servers: FastF1Servers, settings: Settings) -> None:
+    """The Miami sprint: real timing and result of three cars, with generated car data since none are recorded."""
     recording = DATA / "livetiming_frozen" / "2025-05-04_Miami__2025-05-03_Sprint"
     answer = DATA / "jolpica" / "captured" / "2025" / "6" / "sprint.json"
     if not (recording.is_dir() and answer.exists()):
@@ -189,21 +187,21 @@ def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
     session = read_archive(fetched.folder)
     info = next(m for m in session.messages if isinstance(m, SessionInfo))
     assert (info.name, info.type, info.meeting, info.total_laps) == ("Sprint", "Sprint", "Miami Grand Prix", 18)
-    told = {row["Driver"]["code"]: row for row in race["SprintResults"]}
+    rows = {row["Driver"]["code"]: row for row in race["SprintResults"]}
     entries = next(m for m in session.messages if isinstance(m, Entries)).entries
-    assert [e.tla for e in entries] == sorted(told, key=lambda tla: int(told[tla]["grid"]))
+    assert [e.tla for e in entries] == sorted(rows, key=lambda tla: int(rows[tla]["grid"]))
     assert all(lap.pit_out_ms for lap in session.laps if lap.lap_number == 1), "it began behind the safety car"
-    assert {e.tla: str(e.grid_position) for e in entries} == {tla: row["grid"] for tla, row in told.items()}
+    assert {e.tla: str(e.grid_position) for e in entries} == {tla: row["grid"] for tla, row in rows.items()}
     results = {row["Abbreviation"]: row for row in json.loads((fetched.folder / "results.json").read_text())}
     assert {tla: row["ClassifiedPosition"] for tla, row in results.items()} == {
-        tla: row["positionText"] for tla, row in told.items()
+        tla: row["positionText"] for tla, row in rows.items()
     }
     assert {tla: row["Points"] for tla, row in results.items()} == {
-        tla: int(row["points"]) for tla, row in told.items()
+        tla: int(row["points"]) for tla, row in rows.items()
     }
-    laps = {tla: [lap for lap in session.laps if lap.driver == tla] for tla in told}
+    laps = {tla: [lap for lap in session.laps if lap.driver == tla] for tla in rows}
     assert {tla: max(lap.lap_number for lap in own if not lap.generated) for tla, own in laps.items()} == {
-        tla: int(row["laps"]) for tla, row in told.items()
+        tla: int(row["laps"]) for tla, row in rows.items()
     }
     assert len(laps["ALO"]) < len(laps["NOR"]), "he retired"
     assert all(lap.start_ms == session.start_ms for own in laps.values() for lap in own if lap.lap_number == 1)
@@ -219,7 +217,7 @@ def test_sprint_with_its_grid_retirements_and_corners_that_cannot_be_had(
         (SessionRef(2031, "Monza", "R"), r"no calendar of 2031"),
     ],
 )
-def test_what_does_not_exist_is_told(settings: Settings, wanted: SessionRef, sentence: str) -> None:
+def test_unknown_event_or_session_is_refused(settings: Settings, wanted: SessionRef, sentence: str) -> None:
     with pytest.raises(SourceError, match=sentence) as error:
         fetch(settings, wanted)
     assert "\n" not in str(error.value)
@@ -233,18 +231,20 @@ def test_what_does_not_exist_is_told(settings: Settings, wanted: SessionRef, sen
         (2025, "Monza", "FP9", "'FP9' is not a session"),
     ],
 )
-def test_what_never_existed_is_told_without_asking(year: int, event: str, session: str, sentence: str) -> None:
+def test_impossible_year_or_session_is_refused_without_a_request(
+    year: int, event: str, session: str, sentence: str
+) -> None:
     with pytest.raises(SourceError, match=sentence):
         SessionRef(year, event, session).checked()
 
 
 @pytest.mark.parametrize("text", ["", "2025", "2025/Australia", "25/Australia/R", "2025//R", "2025/Australia/R/1"])
-def test_form_of_a_source_is_told(text: str) -> None:
+def test_malformed_source_is_refused_with_the_right_form(text: str) -> None:
     with pytest.raises(SourceError, match="fastf1:YEAR/EVENT/SESSION"):
         SessionRef.parse(text)
 
 
-def test_session_to_come_is_told_with_its_time(servers: FastF1Servers, settings: Settings) -> None:
+def test_future_session_is_refused_with_its_start(servers: FastF1Servers, settings: Settings) -> None:
     calendar = servers.answers[f"{SCHEDULES}schedule_2025.json"]
     servers.answers[f"{SCHEDULES}schedule_2099.json"] = calendar.replace(b"2025-", b"2099-")
     sentence = r"2099 Italian Grand Prix, Race has not been run yet: it begins on 2099-09-07 at 13:00 UTC"
@@ -263,19 +263,19 @@ def test_season_is_listed(settings: Settings) -> None:
 
 
 def test_without_a_network_it_is_one_sentence(nowhere: Settings) -> None:
-    with pytest.raises(SourceError, match=r"calendar of 2025 cannot be had: no answer from .*archive:PATH") as error:
+    with pytest.raises(SourceError, match=r"calendar of 2025 is not available: no answer .*archive:PATH") as error:
         fetch(nowhere, QUALIFYING)
     assert "\n" not in str(error.value)
     assert not reachable(nowhere)
 
 
-def test_network_that_goes_away_is_told(servers: FastF1Servers, settings: Settings, nowhere: Settings) -> None:
+def test_lost_network_is_one_sentence(servers: FastF1Servers, settings: Settings, nowhere: Settings) -> None:
     weekends(settings, 2025)  # the calendar is in the cache
-    with pytest.raises(SourceError, match=r"Qualifying cannot be had: no answer from livetiming\.formula1\.com"):
+    with pytest.raises(SourceError, match=r"Qualifying is not available: no answer from livetiming\.formula1\.com"):
         fetch(nowhere, QUALIFYING)
 
 
-def test_servers_that_answer_are_reachable_and_silent_ones_are_given_up(
+def test_servers_that_answer_are_reachable_and_silent_ones_time_out(
     servers: FastF1Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert reachable(settings), "404 is an answer"
@@ -283,16 +283,16 @@ def test_servers_that_answer_are_reachable_and_silent_ones_are_given_up(
     assert not reachable(settings, within_s=0.1)
 
 
-def test_limit_of_requests_is_told_in_one_sentence(settings: Settings) -> None:
+def test_request_limit_is_one_sentence(settings: Settings) -> None:
     with (
-        pytest.raises(SourceError, match=r"as often as it may for now \(any API: 500 calls/h\)") as error,
+        pytest.raises(SourceError, match=r"request limit is reached \(any API: 500 calls/h\)") as error,
         fastf1(settings) as client,
     ):
         raise client.module.exceptions.RateLimitExceededError("any API: 500 calls/h")
     assert "\n" not in str(error.value)
 
 
-def test_cache_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+def test_unusable_cache_folder_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
         pytest.raises(SourceError, match="F1STREAM_FASTF1_CACHE"),
@@ -305,7 +305,7 @@ def an_archive(folder: Path, says: str) -> None:
     (folder / "session.json").write_text(says)
 
 
-def test_archive_appears_whole_and_replaces_an_older_one(tmp_path: Path) -> None:
+def test_archive_appears_when_complete_and_replaces_an_older_one(tmp_path: Path) -> None:
     folder = tmp_path / "race"
     for says in ("first", "second"):
         with replaced_folder(folder) as partial:
@@ -314,7 +314,7 @@ def test_archive_appears_whole_and_replaces_an_older_one(tmp_path: Path) -> None
         assert (folder / "session.json").read_text() == says
 
 
-def test_error_leaves_what_was_there(tmp_path: Path) -> None:
+def test_error_leaves_the_older_archive(tmp_path: Path) -> None:
     folder = tmp_path / "race"
     with replaced_folder(folder) as partial:
         an_archive(partial, "first")
@@ -372,7 +372,10 @@ def test_kill_leaves_no_half_archive(tmp_path: Path, when: str, before: bool) ->
     assert killed.returncode == -signal.SIGKILL
     if folder.exists():
         assert (folder / "session.json").read_text() == "whole"
-    with pytest.raises(SourceError), replaced_folder(folder):  # the next one finds what the killed one had put aside
+    with (
+        pytest.raises(SourceError),
+        replaced_folder(folder),
+    ):  # the next one finds the remains
         raise SourceError("no network")
     assert folder.exists() == before
     assert not before or (folder / "session.json").read_text() == "whole"
@@ -381,7 +384,7 @@ def test_kill_leaves_no_half_archive(tmp_path: Path, when: str, before: bool) ->
     assert (folder / "session.json").read_text() == "new"
 
 
-def test_folder_that_is_no_archive_is_left_alone(tmp_path: Path) -> None:
+def test_folder_that_is_no_archive_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "one.txt").write_text("dear")
     with pytest.raises(SourceError, match="is no session archive"), replaced_folder(tmp_path / "letters"):
@@ -389,7 +392,7 @@ def test_folder_that_is_no_archive_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "letters" / "one.txt").read_text() == "dear"
 
 
-def test_two_do_not_fetch_the_same(tmp_path: Path) -> None:
+def test_two_processes_do_not_fetch_the_same_session(tmp_path: Path) -> None:
     with replaced_folder(tmp_path / "race") as partial:
         with pytest.raises(SourceError, match="another process"), replaced_folder(tmp_path / "race"):
             pytest.fail("it was entered")
@@ -416,7 +419,7 @@ def environment(settings: Settings) -> dict[str, str]:
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_commands_tell_errors_in_one_sentence_with_exit_code_2(
+def test_commands_print_errors_as_one_sentence_with_exit_code_2(
     nowhere: Settings, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     refusal(monkeypatch, capsys, *command, **environment(nowhere))
@@ -438,8 +441,8 @@ def test_commands_fetch_and_list(mexico: FastF1Servers, settings: Settings) -> N
     ]  # fmt: skip
 
 
-def test_what_fastf1_has_parsed_is_not_kept_for_ever(begun: FastF1Servers, settings: Settings) -> None:
-    """It would be there still when a session that was fetched too early is complete."""
+def test_parsed_sessions_are_not_cached(begun: FastF1Servers, settings: Settings) -> None:
+    """A session that was fetched too early would stay in the cache."""
     del begun.answers[f"{LIVETIMING}{MEXICO}CarData.z.jsonStream"]
     with pytest.raises(SourceError):
         fetch(settings, QUALIFYING)
@@ -469,7 +472,7 @@ def test_a_day_of_testing_has_one_name_whatever_it_is_called(settings: Settings,
 
 
 def test_two_tests_of_one_name_have_numbers(servers: FastF1Servers, settings: Settings) -> None:
-    """As in 2026: made of the calendar of 2025, whose first race becomes the second test."""
+    """As in 2026: the calendar of 2025, with its first race as the second test."""
     calendar = json.loads(servers.answers[f"{SCHEDULES}schedule_2025.json"])
     for column in calendar:
         if column != "event_date" and column not in {f"session{day}_date" for day in (1, 2, 3)}:
@@ -498,7 +501,7 @@ def test_a_day_of_testing_that_was_not_held_is_refused(
 
 
 def test_a_day_of_testing_is_fetched_and_can_be_replayed(servers: FastF1Servers, settings: Settings) -> None:
-    """A recorded practice in its place, with samples that are made up."""
+    """A recorded practice in its place, with generated samples."""
     recording, cars = DATA / "sessions" / "2024_british_practice1", {"4", "81"}
     if not recording.is_dir():
         missing(f"the recorded session at {recording} is not there")
@@ -511,8 +514,8 @@ def test_a_day_of_testing_is_fetched_and_can_be_replayed(servers: FastF1Servers,
     folder = fetch_if_missing(settings, SessionRef.parse("2025/Pre-Season Testing/Day 1"))
     assert folder.name == "2025-pre-season-testing-day-1"
     session = read_archive(folder)
-    told = next(m for m in session.messages if isinstance(m, SessionInfo))
-    assert (told.type, told.name) == ("Practice", "Day 1")
+    info = next(m for m in session.messages if isinstance(m, SessionInfo))
+    assert (info.type, info.name) == ("Practice", "Day 1")
     assert {lap.driver for lap in session.laps} == {"NOR", "PIA"}
     assert session.samples() > 1_000
     assert fetched_archive(settings, SessionRef(2025, "Pre-Season Testing", "Day 1")) == folder

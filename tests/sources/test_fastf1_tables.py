@@ -22,7 +22,7 @@ TIMES = {
 
 @pytest.fixture(scope="module")
 def race(archive_path: Path) -> Any:
-    """The Australian Grand Prix as FastF1 has it: the archive's laps and drivers, and Jolpica's own result."""
+    """The Australian Grand Prix in FastF1's form: the archive's laps and drivers, and Jolpica's result."""
     answer = DATA / "jolpica" / "captured" / "2025" / "1" / "results.json"
     if not answer.exists():
         missing(f"Jolpica's answer at {answer} is not there")
@@ -34,14 +34,14 @@ def race(archive_path: Path) -> Any:
     results = pd.DataFrame(json.loads((archive_path / "drivers.json").read_text())).set_index(
         "DriverNumber", drop=False
     )
-    told = {
+    official = {
         row["number"]: row
         for row in json.loads(answer.read_text())["MRData"]["RaceTable"]["Races"][0]["Results"]
     }  # fmt: skip
     for name, theirs in (("Position", "position"), ("GridPosition", "grid"), ("Points", "points"), ("Laps", "laps")):
-        results[name] = [float(told[number][theirs]) for number in results["DriverNumber"]]
+        results[name] = [float(official[number][theirs]) for number in results["DriverNumber"]]
     for name, theirs in (("ClassifiedPosition", "positionText"), ("Status", "status")):
-        results[name] = [told[number][theirs] for number in results["DriverNumber"]]
+        results[name] = [official[number][theirs] for number in results["DriverNumber"]]
     for name in ("Q1", "Q2", "Q3", "Time"):
         results[name] = pd.NaT
     start = pd.Timedelta(json.loads((archive_path / "session.json").read_text())["session_start_ms"], "ms")
@@ -49,11 +49,11 @@ def race(archive_path: Path) -> Any:
 
 
 def test_grid_of_a_race_with_starts_from_the_pit_lane(race: Any, archive_path: Path) -> None:
-    """Jolpica gives LAW and BEA places 18 and 20; the archive's grid, from another source, knows that they did."""
+    """Jolpica gives LAW and BEA places 18 and 20; the archive's grid, from another source, has the pit lane."""
     assert tables.grid(race) == json.loads((archive_path / "grid.json").read_text())
 
 
-def test_zero_is_jolpicas_older_word_for_the_pit_lane(race: Any) -> None:
+def test_zero_is_jolpicas_older_value_for_the_pit_lane(race: Any) -> None:
     results = race.results.copy()
     results.loc["4", "GridPosition"] = 0.0
     last = tables.grid(SimpleNamespace(**{**vars(race), "results": results}))[-1]
@@ -80,7 +80,7 @@ def test_laps_of_a_race_with_six_retirements_are_the_archives(race: Any, archive
     assert notes == []
 
 
-def test_laps_without_an_end_are_told_and_left_out(race: Any) -> None:
+def test_laps_without_an_end_are_noted_and_left_out(race: Any) -> None:
     laps = race.laps.copy()
     laps.loc[0, "Time"] = pd.NaT
     notes: list[str] = []
@@ -90,7 +90,7 @@ def test_laps_without_an_end_are_told_and_left_out(race: Any) -> None:
 
 def test_unknown_values_of_a_lap_are_null(race: Any) -> None:
     laps = race.laps.head(1).copy()
-    laps["Deleted"] = None  # no messages of race control were to be had
+    laps["Deleted"] = None  # no race control messages were available
     laps["Compound"], laps["TyreLife"], laps["Position"] = "nan", float("nan"), float("nan")
     (lap,) = tables.laps(SimpleNamespace(**{**vars(race), "laps": laps}), pytest.fail)
     assert {name: lap[name] for name in ("Deleted", "Compound", "TyreLife", "Position")} == dict.fromkeys(
@@ -118,5 +118,5 @@ def test_driver_who_is_known_from_the_result_alone(race: Any) -> None:
 
 
 def test_offset_of_the_clock_is_written_as_the_feed_does() -> None:
-    facts = tables._described({"GmtOffset": pd.Timedelta(hours=-6).to_pytimedelta()})
+    facts = tables._json({"GmtOffset": pd.Timedelta(hours=-6).to_pytimedelta()})
     assert facts == {"GmtOffset": "-06:00:00"}

@@ -1,4 +1,4 @@
-"""What race control says of lap times, and which lap it means."""
+"""Race control's messages about lap times, and the lap that each means."""
 
 from __future__ import annotations
 
@@ -67,25 +67,25 @@ def test_a_deletion_is_of_one_lap(message: str, at_ms: int, shift: int, lap: int
 
 
 def test_a_lap_deleted_right_after_another_is_the_next_one() -> None:
-    """Hungary 2025: who cuts the last corner loses the lap that ends there and the one that begins."""
+    """Hungary 2025: a car that cuts the last corner loses the lap that ends there and the next one."""
     said = [
-        (at_ms, told)
+        (at_ms, parsed)
         for at_ms, text in (
             (280_000, "TIME 1:31.000 DELETED - TURN 14"),
             (290_000, "LAP DELETED - TURN 14 (NEXT LAP)"),
         )
-        if (told := parse_deletion(f"CAR 4 (NOR) {text}"))
+        if (parsed := parse_deletion(f"CAR 4 (NOR) {text}"))
     ]
     assert deleted_laps(deletion_changes(said, LAPS[:3], 0)) == {3: "TURN 14", 4: "TURN 14 (NEXT LAP)"}
 
 
 def test_a_reinstated_lap_counts_again_and_another_one_with_its_time_stays_deleted() -> None:
     said = [
-        (at_ms, told)
+        (at_ms, parsed)
         for at_ms, text in (
             (200_000, "TIME 1:30.000 DELETED - TURN 1 LAP 2"), (370_000, "TIME 1:30.000 DELETED - TURN 1 LAP 4"),
             (380_000, "TIME 1:30.000 WILL BE REINSTATED"),
         )
-        if (told := parse_deletion(f"CAR 4 (NOR) {text}"))
+        if (parsed := parse_deletion(f"CAR 4 (NOR) {text}"))
     ]  # fmt: skip
     assert deleted_laps(deletion_changes(said, LAPS, 0)) == {2: "TURN 1 LAP 2"}

@@ -1,4 +1,4 @@
-"""Newer runs of a session, which hide what is published: they are looked for before, within bounds."""
+"""The search for newer runs of a session, which would supersede the one to be published."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def message(run: int, key: bytes = KEY, stamped_ms: int = NOW, headers: Any = No
 
 @dataclass
 class Consumer:
-    """A topic's partitions, of which a fetch brings one record each."""
+    """The partitions of a topic; a fetch returns one record of each."""
 
     logs: dict[int, Sequence[Any]]
     stuck: bool = False
@@ -101,11 +101,11 @@ async def look(consumer: Consumer, *keys: str) -> dict[str, int]:
 async def test_the_greatest_newer_run_of_the_session_is_found() -> None:
     consumer = Consumer(logs(message(NOW - 5), message(NOW + 9), message(NOW + 7), message(NOW + 99, key=b"other")))
     assert await look(consumer) == {"9693": NOW + 9}
-    assert [tp.partition for tp in consumer.assigned] == [AT], "of no other partition anything is read"
+    assert [tp.partition for tp in consumer.assigned] == [AT], "no other partition is read"
     assert consumer.stopped
 
 
-async def test_runs_that_hide_nothing_are_not_found() -> None:
+async def test_runs_that_supersede_nothing_are_not_found() -> None:
     refused = [message(NOW + HOUR_MS + 1), message(2**62), message(2**62, stamped_ms=NOW + HOUR_MS)]
     nothing = [message(NOW), message(1, headers=[]), message(1, headers=[("epoch", None)]),
                message(1, headers=[("epoch", b"soon")])]  # fmt: skip
@@ -113,29 +113,29 @@ async def test_runs_that_hide_nothing_are_not_found() -> None:
     assert await look(Consumer(logs())) == {}
 
 
-async def test_it_looks_at_so_many_records_and_bytes_and_for_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(newer, "LOOKS_AT_RECORDS", 3)
+async def test_the_search_has_limits_of_records_bytes_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newer, "SEARCH_RECORDS", 3)
     many = Consumer(logs(message(NOW + 1), *[message(NOW)] * 10))
     assert await look(many) == {}
     assert (many.began[AT], many.fetched) == (8, 3)
-    monkeypatch.setattr(newer, "LOOKS_AT_BYTES", 250)
+    monkeypatch.setattr(newer, "SEARCH_BYTES", 250)
     large = Consumer(logs(*[message(NOW, size=200)] * 3))
     assert await look(large) == {}
     assert large.fetched == 2
     passed = iter(range(100))
     monkeypatch.setattr(newer, "time", SimpleNamespace(monotonic=lambda: next(passed)))
-    assert await look(Consumer(logs(message(NOW + 1)), stuck=True)) == {}, "nothing comes"
+    assert await look(Consumer(logs(message(NOW + 1)), stuck=True)) == {}, "no record comes"
 
 
-def test_a_newer_run_is_named_with_its_time_and_what_to_do() -> None:
+def test_the_warning_has_the_time_of_the_newer_run_and_what_to_do() -> None:
     said = newer_run_warning(settings(), "9693", NOW)
     assert "Session 9693 has a newer run in the topics, 1764500000000 (2025-11-30 10:53:20 UTC)" in said
     assert "publish again after that time" in said
-    assert "deploy/README.md says under Other numbers of partitions" in said
+    assert "deploy/README.md, Other numbers of partitions" in said
     assert "restart the embedded broker" in newer_run_warning(Settings(_env_file=None), "9693", NOW)
 
 
-async def test_a_broker_that_cannot_be_asked_is_no_reason_not_to_publish(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_search_does_not_stop_publishing(monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(*_: Any) -> dict[str, int]:
         raise newer.unreachable(settings(), KafkaConnectionError())
 
@@ -145,7 +145,7 @@ async def test_a_broker_that_cannot_be_asked_is_no_reason_not_to_publish(monkeyp
     assert said == []
 
 
-async def test_on_a_broker_a_newer_run_is_found_and_warned_of(rig: Rig) -> None:
+async def test_a_newer_run_on_a_broker_causes_a_warning(rig: Rig) -> None:
     now, session = time.time_ns() // 1_000_000, simulate(3, cars=2, laps=1)
     said: list[str] = []
     await warn_of_newer_runs(rig.settings, [session.session_key], now, said.append)

@@ -1,4 +1,4 @@
-"""A session as records: in order, numbered, nothing twice and nothing lost."""
+"""A session as records: in order, numbered, complete and without duplicates."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def times_of(records: list[OutgoingRecord]) -> dict[str, list[int]]:
     return times
 
 
-def test_records_come_when_they_are_known_messages_before_laps_before_packets(packed: list[OutgoingRecord]) -> None:
+def test_records_are_ordered_by_time_then_messages_laps_packets(packed: list[OutgoingRecord]) -> None:
     places = [(item.headers.emitted_ms, AT_TIES[item.topic]) for item in packed]
     assert places == sorted(places)
 
 
-def test_records_are_numbered_without_a_hole_for_each_key_and_topic(packed: list[OutgoingRecord]) -> None:
+def test_records_are_numbered_without_a_gap_by_topic_and_key(packed: list[OutgoingRecord]) -> None:
     seen: Counter[tuple[str, bytes]] = Counter()
     for item in packed:
         assert item.headers.seq == seen[item.topic, item.key]
@@ -65,7 +65,7 @@ def test_every_sample_is_in_one_packet(packed: list[OutgoingRecord], race: Sessi
     }
 
 
-def test_packets_hold_what_lies_after_the_one_before(packed: list[OutgoingRecord]) -> None:
+def test_packets_hold_the_samples_after_the_previous_one(packed: list[OutgoingRecord]) -> None:
     untils: dict[str, list[int]] = defaultdict(list)
     for item in packed:
         if isinstance(item.record, Packet):
@@ -75,9 +75,9 @@ def test_packets_hold_what_lies_after_the_one_before(packed: list[OutgoingRecord
     assert all(earlier < later for until in untils.values() for earlier, later in pairwise(until))
 
 
-def test_every_lap_and_message_is_told_once(packed: list[OutgoingRecord], race: Session) -> None:
-    told = [item.record for item in packed if item.topic == topics.MESSAGES]
-    assert told[:-1] == sorted(race.messages, key=lambda message: message.session_time_ms)
+def test_every_lap_and_message_is_published_once(packed: list[OutgoingRecord], race: Session) -> None:
+    published = [item.record for item in packed if item.topic == topics.MESSAGES]
+    assert published[:-1] == sorted(race.messages, key=lambda message: message.session_time_ms)
     assert [item.record for item in packed if item.topic == topics.LAPS] == race.laps
 
 
@@ -89,7 +89,7 @@ def test_run_ends_on_a_frame_for_every_car(packed: list[OutgoingRecord], race: S
     assert last == dict.fromkeys(race.telemetry, end.session_time_ms)
 
 
-def test_part_of_a_session_holds_its_samples_only_and_tells_first_what_was_known(race: Session) -> None:
+def test_part_of_a_session_has_its_samples_and_first_the_earlier_facts(race: Session) -> None:
     begin, end = race.start_ms + 95_100, race.start_ms + 130_300
     part = list(pack(race, EPOCH, 1_000, begin, end))
     close = -(-end // FRAME_MS) * FRAME_MS

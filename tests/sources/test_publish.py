@@ -1,4 +1,4 @@
-"""Records on their way to the broker: none is larger than a topic takes."""
+"""Sending records: limits of size and of the run id."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KAFKAS_DEFAULT_BYTES = 1_048_588
 
 
 class Producer:
-    """Takes what it is sent; ``stamps`` says whether the records have the broker's time (1) or the source's (0)."""
+    """A producer that accepts everything; ``stamps`` is 1 for the broker's timestamps, 0 for the source's."""
 
     def __init__(self, now_ms: int = 0, stamps: int = 1) -> None:
         self.sent: list[bytes] = []
@@ -37,12 +37,12 @@ class Producer:
 
 
 def said(size: int) -> RaceControl:
-    """A message of race control that is a record of ``size`` bytes."""
+    """A race control message whose record has ``size`` bytes."""
     empty = RaceControl(session_time_ms=1, category="Other", message="")
     return empty.model_copy(update={"message": "x" * (size - len(topics.encode(empty)))})
 
 
-async def test_a_record_that_no_topic_takes_ends_the_run_with_its_name() -> None:
+async def test_a_record_that_is_too_large_ends_the_run_and_is_named() -> None:
     producer, counts = Producer(), RunCounts("9693", 1)
     outbox, builder = Outbox(producer, counts), RecordBuilder("9693", 1, 0, "test")  # type: ignore[arg-type]
     await outbox.put(builder.fact(1, said(topics.MAX_VALUE_BYTES)))
@@ -63,7 +63,7 @@ async def test_a_record_that_no_topic_takes_ends_the_run_with_its_name() -> None
     assert (len(producer.sent), counts.records) == (1, 1)
 
 
-async def test_a_run_that_the_workers_refuse_for_a_wrong_clock_ends_with_a_sentence() -> None:
+async def test_a_run_id_ahead_of_the_broker_ends_the_run() -> None:
     now_ms = 1_764_500_000_000
     ahead = now_ms + topics.MAX_AHEAD_MS
 
@@ -75,7 +75,7 @@ async def test_a_run_that_the_workers_refuse_for_a_wrong_clock_ends_with_a_sente
     await publish_at(ahead, 1)
     with pytest.raises(SourceError, match=r"Run 1764503600001 of session 9693 lies 1.0 h after the broker's time"):
         await publish_at(ahead + 1, 1)
-    await publish_at(ahead + 1, 0)  # the source's own clock says nothing of itself
+    await publish_at(ahead + 1, 0)  # a timestamp from the source's own clock proves nothing
 
 
 async def test_no_producer_sends_a_record_that_kafkas_default_refuses(tmp_path: Path) -> None:

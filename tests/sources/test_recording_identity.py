@@ -1,4 +1,4 @@
-"""Recordings that do not say which session they are of: a user says it, and FastF1's servers know the rest."""
+"""Recordings without session information: the user names the session, FastF1's servers have the rest."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def servers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FastF1S
 
 @pytest.fixture
 def unnamed(tmp_path: Path) -> Path:
-    """As FastF1's client wrote it before it kept the answer to subscribing: changes only."""
+    """A recording by FastF1's client before it stored the answer to subscribing: changes only."""
     messages = [sent("SessionStatus", {"Status": "Started"}, 60), *run_of_laps("4", 70, 3)]
     path = tmp_path / "live.txt"
     path.write_text("".join(f"{[each.topic, each.data, utc_text(each.sent_ms)]!r}\n" for each in messages))
     return path
 
 
-def test_a_recording_that_does_not_say_what_it_is_of_is_refused_with_what_to_add(unnamed: Path) -> None:
+def test_a_recording_without_session_information_is_refused_with_what_to_add(unnamed: Path) -> None:
     (make,) = open_source(f"recording:{unnamed}")
     with pytest.raises(
         SourceError, match=r"no SessionInfo.*subscribe\.txt beside it.*recording:PATH#YEAR/EVENT/SESS"
@@ -56,9 +56,7 @@ def test_a_recording_that_does_not_say_what_it_is_of_is_refused_with_what_to_add
         make()
 
 
-def test_session_and_drivers_that_are_named_are_those_that_formula_1_has_published(
-    servers: FastF1Servers, unnamed: Path
-) -> None:
+def test_session_and_drivers_are_those_that_formula_1_has_published(servers: FastF1Servers, unnamed: Path) -> None:
     for name in ("SessionInfo", "DriverList"):
         file = next(RAW.glob(f"{name}.jsonStream*"))
         body = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
@@ -76,7 +74,7 @@ def test_session_and_drivers_that_are_named_are_those_that_formula_1_has_publish
     assert len(session.laps) == 3
 
 
-def test_what_formula_1_has_not_published_is_the_calendars_and_jolpicas(
+def test_otherwise_session_and_drivers_come_from_the_calendar_and_jolpica(
     servers: FastF1Servers, unnamed: Path
 ) -> None:
     drivers = [
@@ -98,21 +96,21 @@ def test_what_formula_1_has_not_published_is_the_calendars_and_jolpicas(
     assert info.t0_utc_ms == T0_MS + 60_000
 
 
-def test_where_nobody_knows_the_drivers_the_sentence_says_what_to_add(servers: FastF1Servers, unnamed: Path) -> None:
+def test_without_a_list_of_drivers_the_error_says_what_to_add(servers: FastF1Servers, unnamed: Path) -> None:
     (make,) = open_source(f"recording:{unnamed}#2025/Mexico/Q")
-    with pytest.raises(SourceError, match=r"Nobody knows who drove .* subscribe\.txt"):
+    with pytest.raises(SourceError, match=r"no list of the drivers in .* subscribe\.txt"):
         make()
 
 
-def test_a_recording_that_says_what_it_is_of_is_of_no_other(recordings: Path) -> None:
+def test_a_recording_with_session_information_takes_no_other(recordings: Path) -> None:
     (make,) = open_source(
         f"recording:{recordings / 'livetiming_frozen' / '2025-04-13_Bahrain__2025-04-13_Race'}#2025/Monza/R"
     )
-    with pytest.raises(SourceError, match="says itself which session it is of"):
+    with pytest.raises(SourceError, match="has its own session information"):
         make()
 
 
-def test_a_session_of_several_is_named_behind_the_path(recordings: Path, tmp_path: Path) -> None:
+def test_the_key_behind_the_path_selects_the_session(recordings: Path, tmp_path: Path) -> None:
     with gzip.open(recordings / "sessions" / "2024_belgium_gp_qualifying" / "recording.jsonl.gz") as whole:
         path = tmp_path / "begun.jsonl"
         path.write_bytes(b"".join(islice(whole, 300)))
@@ -123,7 +121,7 @@ def test_a_session_of_several_is_named_behind_the_path(recordings: Path, tmp_pat
         make()
 
 
-def test_a_path_may_have_the_sign_in_its_name(tmp_path: Path, unnamed: Path) -> None:
+def test_a_path_may_contain_the_sign(tmp_path: Path, unnamed: Path) -> None:
     odd = tmp_path / "a#b"
     odd.mkdir()
     unnamed.rename(odd / "live.txt")

@@ -1,4 +1,4 @@
-"""The feed's index of a season: times of sessions that were moved, and the paths that the feed gave them."""
+"""The feed's index of a season: times of moved sessions, and their paths."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_sessions_without_name_or_start_are_left_out_and_the_rest_is_read() -> N
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"Year": 2022}', b'{"Meetings": 7}', b"\xff\xfe"])
-def test_what_is_no_index_is_refused(body: bytes) -> None:
+def test_other_data_than_an_index_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse(body)
 
 
-def test_without_an_answer_the_last_index_counts(servers: FastF1Servers, settings: Settings) -> None:
-    with pytest.raises(SourceError, match=r"index of 2026 cannot be had .*404"):
+def test_without_an_answer_the_stored_index_is_used(servers: FastF1Servers, settings: Settings) -> None:
+    with pytest.raises(SourceError, match=r"index of 2026 is not available .*404"):
         season_index(settings, 2026)
     servers.answers[address(2026)] = index(Miami_Grand_Prix=[session("Race", MIAMI_RACE, -4)])
     listed = season_index(settings, 2026)
@@ -98,14 +98,14 @@ def test_a_session_is_found_by_its_name_within_the_weekend() -> None:
 
 
 def fastf1_session(start: datetime) -> SimpleNamespace:
-    """As much of FastF1's as is looked at."""
-    return SimpleNamespace(date=pd.Timestamp(start.replace(tzinfo=None)), name="Qualifying", api_path="made up")
+    """The used part of FastF1's session."""
+    return SimpleNamespace(date=pd.Timestamp(start.replace(tzinfo=None)), name="Qualifying", api_path="guessed")
 
 
-def test_the_path_is_the_one_that_the_feed_gave(servers: FastF1Servers, settings: Settings) -> None:
-    """The qualifying of São Paulo 2024 was put off to Sunday and is published under Saturday's date."""
+def test_the_path_comes_from_the_feeds_index(servers: FastF1Servers, settings: Settings) -> None:
+    """The qualifying of São Paulo 2024 was moved to Sunday and is published under Saturday's date."""
     wanted = SessionRef(2024, "São Paulo Grand Prix", "Qualifying")
-    assert with_feed_path(settings, fastf1_session(SUNDAY), wanted).api_path == "made up", "nothing better is known"
+    assert with_feed_path(settings, fastf1_session(SUNDAY), wanted).api_path == "guessed", "FastF1's path stays"
     servers.answers[address(2024)] = index(Sao_Paulo_Grand_Prix=[session("Qualifying", SUNDAY, -3, SAO_PAULO)])
     for known in (SATURDAY, SUNDAY):
         assert with_feed_path(settings, fastf1_session(known), wanted).api_path == f"/static/{SAO_PAULO}"
@@ -139,7 +139,7 @@ def test_a_moved_session_is_published_by_its_name(servers: FastF1Servers, settin
         starting_at(settings, saturday, "São Paulo Grand Prix", "Sprint Shootout")
 
 
-def test_an_index_of_any_size_takes_no_more_than_a_few_megabytes(servers: FastF1Servers, settings: Settings) -> None:
+def test_an_index_that_is_too_long_is_refused(servers: FastF1Servers, settings: Settings) -> None:
     servers.answers[address(2026)] = json.dumps({"Meetings": ["x" * 5_000_000]}).encode()
     with pytest.raises(SourceError, match="more than 4,000,000 bytes"):
         season_index(settings, 2026)

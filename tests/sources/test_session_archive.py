@@ -1,4 +1,4 @@
-"""A session archive, read and packed."""
+"""Reading a session archive, and its records."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from f1stream import topics
+from f1stream.sources.archive_lap_facts import laps_as_known
+from f1stream.sources.archive_samples import COLUMN_NAMES, OPEN_DRS
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session, SourceError
-from f1stream.sources.session_archive import COLUMN_NAMES, OPEN, _as_they_became_known, _track, read_archive
+from f1stream.sources.session_archive import _track, read_archive
 from f1stream.sources.spec import open_source
 from models import Packet, PitIn, RaceControl, Retirement, SectorTime, TyreChange
 
@@ -33,7 +35,7 @@ def test_every_value_is_the_archives(archive_path: Path, aus_session: Session) -
             else:
                 read = np.array([np.nan if v is None else v for v in columns[ours]], dtype=np.float32)
                 stored = np.array([np.nan if v is None else v for v in recorded], dtype=np.float32)
-                stored = stored * OPEN if ours == "drs" else stored  # the feed's 1 is closed, this archive's is open
+                stored = stored * OPEN_DRS if ours == "drs" else stored  # the archive's 1 is open
                 np.testing.assert_array_equal(read, stored, err_msg=f"{number} {ours}")
 
 
@@ -66,25 +68,27 @@ def test_records_are_published_in_the_order_in_which_they_became_known(aus_sessi
     assert all(seq == list(range(len(seq))) for seq in seqs.values())
 
 
-def test_facts_of_a_car_are_told_at_their_own_time(aus_session: Session) -> None:
+def test_facts_of_a_car_are_published_at_their_own_time(aus_session: Session) -> None:
     stop = next(lap for lap in aus_session.laps if lap.driver == "NOR" and lap.lap_number == 34)
-    told = [m for m in aus_session.messages if getattr(m, "driver_number", None) == "4"]
-    assert any(isinstance(m, PitIn) and m.session_time_ms == stop.pit_in_ms for m in told)
-    assert any(isinstance(m, SectorTime) and m.session_time_ms == stop.sector1_end_ms for m in told)
+    published = [m for m in aus_session.messages if getattr(m, "driver_number", None) == "4"]
+    assert any(isinstance(m, PitIn) and m.session_time_ms == stop.pit_in_ms for m in published)
+    assert any(isinstance(m, SectorTime) and m.session_time_ms == stop.sector1_end_ms for m in published)
     out = next(lap for lap in aus_session.laps if lap.driver == "NOR" and lap.lap_number == 35)
-    assert [m.compound for m in told if isinstance(m, TyreChange) and m.session_time_ms == out.pit_out_ms] == ["HARD"]
+    assert [m.compound for m in published if isinstance(m, TyreChange) and m.session_time_ms == out.pit_out_ms] == [
+        "HARD"
+    ]
 
 
 def test_a_lap_counts_until_race_control_deletes_its_time(aus_session: Session, archive_path: Path) -> None:
-    """The archive knows from the start: whoever follows the race must not."""
-    told: dict[tuple[str, int], list[tuple[int, bool]]] = defaultdict(list)
+    """The archive has the deletion from the start; it is published when race control announces it."""
+    published: dict[tuple[str, int], list[tuple[int, bool]]] = defaultdict(list)
     for at_ms, lap in aus_session.laps_as_known():
-        told[lap.driver, lap.lap_number].append((at_ms, bool(lap.deleted)))
-    revised = {key: each for key, each in told.items() if len(each) > 1}
+        published[lap.driver, lap.lap_number].append((at_ms, bool(lap.deleted)))
+    revised = {key: each for key, each in published.items() if len(each) > 1}
     lines = [json.loads(line) for line in (archive_path / "laps.jsonl").read_text().splitlines()]
     fastf1s = {(line["Driver"], line["LapNumber"]) for line in lines if line["Deleted"]}
     assert len(fastf1s) == 6
-    assert revised.keys() - fastf1s == {("TSU", 47)}, "of 2:33.312, which FastF1 does not take for a lap time"
+    assert revised.keys() - fastf1s == {("TSU", 47)}, "of 2:33.312, which FastF1 does not accept as a lap time"
     assert fastf1s <= revised.keys()
     deleted_at = {
         message.session_time_ms for message in aus_session.messages
@@ -98,8 +102,8 @@ def test_a_lap_counts_until_race_control_deletes_its_time(aus_session: Session, 
 
 def test_a_lap_that_is_deleted_while_it_is_driven_is_published_once(aus_session: Session) -> None:
     """CAR 81 (PIA) LAP DELETED - TRACK LIMITS AT TURN 12 LAP 44: he was off the track on it."""
-    told = [lap for lap in aus_session.laps if (lap.driver, lap.lap_number) == ("PIA", 44)]
-    assert [(lap.deleted, lap.deleted_reason) for lap in told] == [(True, "TRACK LIMITS AT TURN 12 LAP 44")]
+    published = [lap for lap in aus_session.laps if (lap.driver, lap.lap_number) == ("PIA", 44)]
+    assert [(lap.deleted, lap.deleted_reason) for lap in published] == [(True, "TRACK LIMITS AT TURN 12 LAP 44")]
 
 
 def test_of_two_laps_with_a_deleted_time_the_one_that_race_control_names_is_deleted(aus_session: Session) -> None:
@@ -113,17 +117,17 @@ def test_of_two_laps_with_a_deleted_time_the_one_that_race_control_names_is_dele
         session_time_ms=last.end_ms, category="Other",
         message="CAR 1 (VER) TIME 1:37.895 DELETED - TRACK LIMITS LAP 11 12:20:19",
     )  # fmt: skip
-    told = _as_they_became_known(both, [said], shift=0)
-    assert [(at_ms, lap.lap_number, lap.deleted) for at_ms, lap in told] == [
+    published = laps_as_known(both, [said], shift=0)
+    assert [(at_ms, lap.lap_number, lap.deleted) for at_ms, lap in published] == [
         (first.end_ms, 11, False), (second.end_ms, 12, False), (last.end_ms, 11, True),
     ]  # fmt: skip
 
 
-def test_retirement_is_told_when_the_cars_samples_end(aus_session: Session) -> None:
-    told = {m.driver_number: m.session_time_ms for m in aus_session.messages if isinstance(m, Retirement)}
-    ends = {number: int(aus_session.telemetry[number]["session_time_ms"][-1]) for number in told}
-    assert told == ends
-    assert set(told) == {"14", "5", "30", "55", "7", "6"}, "ALO, BOR, LAW, SAI, DOO, HAD"
+def test_retirement_is_published_when_the_cars_samples_end(aus_session: Session) -> None:
+    published = {m.driver_number: m.session_time_ms for m in aus_session.messages if isinstance(m, Retirement)}
+    ends = {number: int(aus_session.telemetry[number]["session_time_ms"][-1]) for number in published}
+    assert published == ends
+    assert set(published) == {"14", "5", "30", "55", "7", "6"}, "ALO, BOR, LAW, SAI, DOO, HAD"
 
 
 @pytest.mark.parametrize("name", ["session.json", "drivers.json", "laps.jsonl", "telemetry.parquet", "weather.json"])
@@ -142,15 +146,13 @@ def test_missing_or_damaged_file_is_one_sentence_that_names_it(
 
 
 @pytest.mark.parametrize("spec", ["", "archive:", "fast:1", "sim:laps=0", "sim:laps=x", "archive:/nowhere"])
-def test_impossible_source_is_refused(spec: str) -> None:
+def test_invalid_source_is_refused(spec: str) -> None:
     with pytest.raises(SourceError):
         open_source(spec)
 
 
-def test_a_track_that_cannot_be_is_left_out_with_a_line_in_the_log(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """As of a lap that was not driven; the rest of the session is published."""
+def test_an_invalid_track_is_left_out_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Such as the line of a lap that was not driven; the rest of the session is published."""
     (tmp_path / "track_outline.json").write_text(json.dumps({"points": [[n, n] for n in range(20)]}))
     assert list(_track(tmp_path)) == []
     assert f"The track of {tmp_path.name} is left out" in caplog.text

@@ -46,12 +46,12 @@ def truth_of(session: Session) -> Truth:
     return session.truth
 
 
-def told(session: Session, kind: type) -> list:
+def messages_of(session: Session, kind: type) -> list:
     return [message for message in session.messages if isinstance(message, kind)]
 
 
 def texts(session: Session) -> str:
-    return "\n".join(message.message for message in told(session, RaceControl))
+    return "\n".join(message.message for message in messages_of(session, RaceControl))
 
 
 def rows_of(truth: Truth, begin_ms: float, end_ms: float) -> slice:
@@ -74,12 +74,12 @@ def test_options_are_read_by_name() -> None:
 @pytest.mark.parametrize(
     "text", ["wheels=4", "cars", "cars=", "cars=many", "cars=0", "cars=41", "laps=201", "sessions=0", "laps=5,laps=6"]
 )
-def test_a_bad_option_is_told_in_a_sentence(text: str) -> None:
+def test_a_bad_option_is_one_sentence(text: str) -> None:
     with pytest.raises(SourceError, match=r"^The simulator.*\.$"):
         SimOptions.parse(text)
 
 
-# The session as a whole
+# The session
 
 
 def test_the_same_seed_makes_the_same_session(sprint: Session) -> None:
@@ -115,7 +115,7 @@ def test_messages_begin_with_session_entries_and_track_and_are_in_order(session:
 
 
 def test_entries_are_the_grid(session: Session) -> None:
-    (entries,) = told(session, Entries)
+    (entries,) = messages_of(session, Entries)
     truth = truth_of(session)
     assert [entry.driver_number for entry in entries.entries] == truth.grid == list(session.telemetry)
     assert [entry.driver_number for entry in entries.entries if entry.pit_lane_start] == truth.pit_lane_start
@@ -125,7 +125,7 @@ def test_entries_are_the_grid(session: Session) -> None:
 
 
 def test_the_largest_field_has_distinct_drivers_and_colours() -> None:
-    (entries,) = told(simulate(seed=1, cars=40, laps=1), Entries)
+    (entries,) = messages_of(simulate(seed=1, cars=40, laps=1), Entries)
     assert len({entry.tla for entry in entries.entries}) == 40
     assert len({entry.driver_number for entry in entries.entries}) == 40
     assert len({(entry.team, entry.team_color) for entry in entries.entries}) == 20
@@ -139,7 +139,7 @@ def test_one_car_alone_finishes_one_lap() -> None:
 
 
 def test_the_track_is_a_closed_line_that_does_not_touch_itself(sprint: Session) -> None:
-    (track,) = told(sprint, Track)
+    (track,) = messages_of(sprint, Track)
     points = np.array(track.outline)
     steps = np.hypot(*(np.roll(points, -1, axis=0) - points).T) / 10
     assert 4_900 < steps.sum() < 5_300
@@ -157,7 +157,7 @@ def test_the_track_is_a_closed_line_that_does_not_touch_itself(sprint: Session) 
 # Telemetry
 
 
-def test_every_stretch_of_samples_is_a_packet(sprint: Session) -> None:
+def test_any_slice_of_samples_is_a_valid_packet(sprint: Session) -> None:
     for number, columns in sprint.telemetry.items():
         assert set(columns) == set(COLUMNS) - {"status"}
         for begin in range(0, len(columns["session_time_ms"]), 700):
@@ -183,7 +183,7 @@ def test_samples_come_irregularly_about_seven_times_a_second(session: Session) -
 
 def test_the_position_at_a_crossing_is_on_the_finish_line(session: Session) -> None:
     truth = truth_of(session)
-    (track,) = told(session, Track)
+    (track,) = messages_of(session, Track)
     finish, after = np.array(track.outline[0]), np.array(track.outline[1])
     forward = (after - finish) / np.hypot(*(after - finish))
     for number, ends in truth.lap_end_ms.items():
@@ -200,7 +200,7 @@ def test_the_position_at_a_crossing_is_on_the_finish_line(session: Session) -> N
 
 def test_in_the_pit_lane_a_car_crosses_the_extended_finish_line(race: Session) -> None:
     truth = truth_of(race)
-    (track,) = told(race, Track)
+    (track,) = messages_of(race, Track)
     finish = np.array(track.outline[0])
     stop = truth.stops[0]
     columns = race.telemetry[stop.driver_number]
@@ -260,7 +260,7 @@ def test_lap_and_distance_belong_to_the_true_laps(sprint: Session) -> None:
         assert columns["distance"].max() <= truth.track_length_m + 8 * len(truth.grid)
 
 
-def test_the_car_ahead_is_ahead_by_the_distance_said(sprint: Session) -> None:
+def test_the_car_ahead_is_ahead_by_the_published_distance(sprint: Session) -> None:
     truth = truth_of(sprint)
     second = truth.order_by_lap[2][1]
     columns = sprint.telemetry[second]
@@ -331,11 +331,11 @@ def test_the_truth_is_plain_json(session: Session) -> None:
 # Stops and tyres
 
 
-def test_stops_told_are_the_true_stops(session: Session) -> None:
+def test_published_stops_are_the_true_stops(session: Session) -> None:
     truth = truth_of(session)
-    came_in = {(told_in.driver_number, told_in.lap): told_in.session_time_ms for told_in in told(session, PitIn)}
-    left = {(out.driver_number, out.lap): out.session_time_ms for out in told(session, PitOut)}
-    changes = {(change.driver_number, change.lap): change for change in told(session, TyreChange)}
+    came_in = {(pit_in.driver_number, pit_in.lap): pit_in.session_time_ms for pit_in in messages_of(session, PitIn)}
+    left = {(out.driver_number, out.lap): out.session_time_ms for out in messages_of(session, PitOut)}
+    changes = {(change.driver_number, change.lap): change for change in messages_of(session, TyreChange)}
     laps = {(lap.driver_number, lap.lap_number): lap for lap in session.laps}
     for stop in truth.stops:
         assert came_in[stop.driver_number, stop.lap] == round(stop.pit_in_ms)
@@ -387,15 +387,15 @@ def test_tyres_changed_under_the_red_flag_are_no_stops(race: Session) -> None:
     assert not any(red.begin_ms < stop.pit_in_ms < red.end_ms for stop in truth.stops)
 
 
-# What happens in a race
+# Events of a race
 
 
 def test_everything_happens_in_a_race_of_fifteen_laps(race: Session) -> None:
     truth = truth_of(race)
     kinds = Counter(type(message).__name__ for message in race.messages)
     assert {"Weather", "LapCount", "PitIn", "PitOut", "TyreChange", "SectorTime", "Retirement"} <= set(kinds)
-    assert {status.status for status in told(race, TrackStatus)} == set("124567")
-    assert [status.status for status in told(race, SessionStatus)] == [
+    assert {status.status for status in messages_of(race, TrackStatus)} == set("124567")
+    assert [status.status for status in messages_of(race, SessionStatus)] == [
         "Inactive", "Started", "Aborted", "Started", "Finished", "Finalised", "Ends",
     ]  # fmt: skip
     kinds_of_period = [period.kind for period in truth.periods]
@@ -414,9 +414,9 @@ def test_a_sprint_has_a_virtual_safety_car_and_a_retirement(sprint: Session) -> 
     assert len(truth.retirements) == 1
 
 
-def test_a_retirement_is_told_ten_seconds_after_the_car_stopped(session: Session) -> None:
+def test_a_retirement_is_published_ten_seconds_after_the_car_stopped(session: Session) -> None:
     truth = truth_of(session)
-    when = {message.driver_number: message.session_time_ms for message in told(session, Retirement)}
+    when = {message.driver_number: message.session_time_ms for message in messages_of(session, Retirement)}
     assert when == {loss.driver_number: round(loss.stopped_ms) + 10_000 for loss in truth.retirements}
     for loss in truth.retirements:
         assert session.telemetry[loss.driver_number]["speed"][-1] == 0
@@ -424,14 +424,14 @@ def test_a_retirement_is_told_ten_seconds_after_the_car_stopped(session: Session
 
 def test_the_leader_starts_each_lap_once(session: Session) -> None:
     truth = truth_of(session)
-    counts = told(session, LapCount)
+    counts = messages_of(session, LapCount)
     assert [count.lap for count in counts] == list(range(1, truth.laps + 1))
     assert counts[0].session_time_ms == session.start_ms
     assert counts[2].session_time_ms == round(truth.lap_end_ms[truth.order_by_lap[1][0]][1])
 
 
 def test_every_completed_lap_has_three_sectors(session: Session) -> None:
-    sectors = Counter((told.driver_number, told.lap) for told in told(session, SectorTime))
+    sectors = Counter((time.driver_number, time.lap) for time in messages_of(session, SectorTime))
     for lap in session.laps:
         assert sectors[lap.driver_number, lap.lap_number] == 3
 
@@ -453,7 +453,7 @@ def test_nobody_overtakes_behind_the_safety_car_but_lapped_cars(race: Session) -
     safety = [period for period in truth.periods if period.kind == "safety car"]
     lost = {loss.driver_number for loss in truth.retirements}
     for period in safety:
-        # Who was in the pits can lose places; whoever is already past the next line keeps the order there.
+        # A car from the pits can lose places; cars that are past the next line keep their order there.
         inside = {stop.driver_number for stop in truth.stops if stop.pit_out_ms > period.begin_ms - 20_000}
         inside &= {stop.driver_number for stop in truth.stops if stop.pit_in_ms < period.end_ms + 5_000}
         cars = [car for car, number in enumerate(truth.grid) if number not in inside | lost]

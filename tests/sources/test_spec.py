@@ -1,4 +1,4 @@
-"""What users write for a source."""
+"""Source names."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def test_simulated_sessions_are_different_races_under_keys_of_their_own() -> Non
     assert len(first.telemetry) == len(second.telemetry) == 3
 
 
-def test_archive_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+def test_missing_archive_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="nowhere"):
         open_source(f"archive:{tmp_path / 'nowhere'}")
 
 
-def test_archive_is_read_only_when_it_is_called_for(tmp_path: Path) -> None:
+def test_archive_is_read_only_when_its_session_is_requested(tmp_path: Path) -> None:
     (make,) = open_source(f"archive:{tmp_path}")
     with pytest.raises(SourceError, match=r"session\.json is missing"):
         make()
@@ -35,7 +35,7 @@ def test_home_folder_may_be_abbreviated(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("spec", ["", "archive", "archive:", "kafka:here", "/a/path"])
-def test_unknown_source_is_told_what_is_known(spec: str) -> None:
+def test_unknown_source_is_refused_with_the_known_ones(spec: str) -> None:
     with pytest.raises(
         SourceError,
         match=r"is not a source\. Known are: archive:PATH, fastf1:YEAR/EVENT/SESSION, recording:PATH, sim:",
@@ -43,7 +43,7 @@ def test_unknown_source_is_told_what_is_known(spec: str) -> None:
         open_source(spec)
 
 
-def test_a_recording_s_damage_is_told_and_the_rest_is_replayed(
+def test_damage_of_a_recording_is_logged_and_the_rest_is_replayed(
     recordings: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = recordings / "livetiming_frozen" / "2025-04-13_Bahrain__2025-04-13_Race"
@@ -53,7 +53,7 @@ def test_a_recording_s_damage_is_told_and_the_rest_is_replayed(
         lines = ['00:59:00.000{"Status":', '00:59:01.000{"Message":"AllClear"}', '00:59:02.000{"Status":"1","New":1}']
         track_status.write("".join(line + "\n" for line in lines).encode())
     (whole,), (damaged,) = open_source(f"recording:{folder}"), open_source(f"recording:{tmp_path}")
-    plain, told = whole(), damaged()
-    assert len(told.messages) == len(plain.messages) + 1
-    assert "1 lines could not be read and 1 messages were not what their topic has" in caplog.text
+    undamaged, read = whole(), damaged()
+    assert len(read.messages) == len(undamaged.messages) + 1
+    assert "1 lines could not be read and 1 messages are not valid for their topic" in caplog.text
     assert "TrackStatus.New" in caplog.text

@@ -12,11 +12,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from f1stream.sources.archive_samples import COLUMN_NAMES, OPTIONAL_COLUMNS
 from f1stream.sources.fastf1 import tables
 from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.recording.reader import open_recording
 from f1stream.sources.session import Session
-from f1stream.sources.session_archive import COLUMN_NAMES, OPTIONAL, read_archive
+from f1stream.sources.session_archive import read_archive
 from models import Entries, SessionInfo
 
 SPRINT = Path("livetiming_frozen/2025-05-04_Miami__2025-05-03_Sprint")
@@ -27,7 +28,7 @@ def the(session: Session, kind: type[Any]) -> Any:
 
 
 def as_archive(recorded: Session, feed_info: dict[str, Any], folder: Path) -> Path:
-    """The archive that ``f1stream fetch`` writes, without laps and samples: FastF1's values, our tables."""
+    """The archive that ``f1stream fetch`` writes, without laps and samples: FastF1's values as our tables."""
     hours, minutes, seconds = (abs(int(part)) for part in feed_info["GmtOffset"].split(":"))
     fastf1 = SimpleNamespace(
         t0_date=datetime.fromtimestamp(recorded.t0_utc_ms / 1000, UTC).replace(tzinfo=None),
@@ -49,7 +50,7 @@ def as_archive(recorded: Session, feed_info: dict[str, Any], folder: Path) -> Pa
     for name in ("session", "drivers", "grid", "race_control", "weather", "track_status"):
         (folder / f"{name}.json").write_text(json.dumps(files.get(name, [])))
     (folder / "laps.jsonl").write_text("")
-    columns = {name: pa.array([], pa.float64()) for name in COLUMN_NAMES.values() if name not in OPTIONAL}
+    columns = {name: pa.array([], pa.float64()) for name in COLUMN_NAMES.values() if name not in OPTIONAL_COLUMNS}
     pq.write_table(pa.table(columns | {"DriverNumber": pa.array([], pa.string())}), folder / "telemetry.parquet")
     return folder
 

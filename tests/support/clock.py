@@ -31,7 +31,8 @@ class FakedTime:
         self.ran: list[tuple[datetime, str]] = []
 
     def until(self, end: datetime, before_each: Callable[[datetime], None] = lambda _: None) -> None:
-        """Everything that is due before ``end``, in its order."""
+        """Everything that is due before ``end``, in its order, after what runs now: it may schedule more."""
+        until("nothing runs", lambda: not self._is_on())
         while True:
             due = self.jobs.next_runs()
             at = min(due.values())

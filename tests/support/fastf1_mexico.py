@@ -1,4 +1,4 @@
-"""FastF1's own loading of the Mexico City recording: what our archives and our parser are held against."""
+"""FastF1's own loading of the Mexico City recording: the reference for archives and parser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.required import DATA, missing
 
 WANTED = SessionRef(2025, "Mexico City Grand Prix", "Qualifying")
 T0 = datetime(2025, 10, 25, 20, 46, 26)
-"""FastF1's instants are UTC without saying so."""
+"""FastF1's instants are UTC without a zone."""
 
 
 def mexico_session() -> Any:
@@ -41,7 +41,7 @@ def mexico_session() -> Any:
 
 
 def recorded(path: Path) -> Any:
-    """The recording as FastF1's ``livedata``; FastF1 itself does not find out when this one began."""
+    """The recording as FastF1's ``livedata``; FastF1 cannot detect its start."""
     from fastf1.livetiming.data import LiveTimingData
 
     class Recording(LiveTimingData):  # type: ignore[misc]
@@ -53,7 +53,7 @@ def recorded(path: Path) -> Any:
 
 @contextmanager
 def loaded(folder: Path) -> Iterator[Any]:
-    """FastF1's session, loaded; ``folder`` is for what it needs."""
+    """FastF1's session, loaded; ``folder`` is for its files."""
     recording = DATA / "mexico2025_qualifying" / "derived_live.jsonl.gz"
     if not recording.exists():
         missing(f"the recorded session at {recording} is not there")
@@ -70,5 +70,5 @@ def ms(column: Any) -> list[int | None]:
 
 
 def known(column: Any) -> list[Any]:
-    """Its values, None for what is not known."""
+    """The values, None for unknown ones."""
     return column.astype(object).where(column.notna(), None).tolist()  # type: ignore[no-any-return]

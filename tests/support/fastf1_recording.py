@@ -1,4 +1,4 @@
-"""FastF1's laps of any recording in ``data/sessions``: what our laps are held against, field by field."""
+"""FastF1's laps of any recording in ``data/sessions``: the reference for our laps, field by field."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FIELDS = {
     "FreshTyre": "fresh_tyre", "Team": "team", "LapStartTime": "start_ms", "TrackStatus": "track_status",
     "Position": "position", "Deleted": "deleted", "FastF1Generated": "generated", "IsAccurate": "is_accurate",
 }  # fmt: skip
-"""FastF1's lap fields, all but the key and two that are compared on their own."""
+"""FastF1's lap fields, except the key and two that are compared separately."""
 Key = tuple[str, int]
 
 
@@ -44,7 +44,7 @@ def recorded(name: str) -> list[FeedMessage]:
 def with_long_times_again(messages: Iterable[FeedMessage]) -> Iterator[FeedMessage]:
     """The same; a lap time of 150 s or more is sent once more with the third sector, which came after it.
 
-    FastF1 takes such a time only when it has all three sectors, and forgets it otherwise.
+    FastF1 takes such a time only when it has all three sectors, and drops it otherwise.
     """
     long: dict[str, tuple[int, str]] = {}
     for message in messages:
@@ -63,7 +63,7 @@ def with_long_times_again(messages: Iterable[FeedMessage]) -> Iterator[FeedMessa
 def fastf1_laps(
     messages: list[FeedMessage], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[Key, dict[str, Any]]:
-    """By car and lap number FastF1's fields, times in ms; ``folder`` is for what it needs.
+    """By car and lap number FastF1's fields, times in ms; ``folder`` is for its files.
 
     Without its shift of each car's ``Time`` in races (docs/laps.md).
     """
@@ -109,7 +109,7 @@ def _session(info: dict[str, Any]) -> Any:
 def differences(
     ours: dict[Key, Lap], theirs: dict[Key, dict[str, Any]], but: Iterable[str] = ()
 ) -> set[tuple[str, Key]]:
-    """Where laps that both have differ: (FastF1's name of the field, car and lap); fields ``but`` are left out."""
+    """The differences of common laps: (FastF1's name of the field, car and lap), without the fields ``but``."""
     found = set()
     for key, row in theirs.items():
         for name, field in FIELDS.items():

@@ -1,4 +1,4 @@
-"""The servers FastF1 asks, on loopback: recorded answers by address, 404 for all else."""
+"""FastF1's servers on loopback: recorded answers by address, else 404."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CIRCUITS = "/api.multiviewer.app/api/v1/circuits/"
 
 
 class FastF1Servers:
-    """A mirror as ``F1STREAM_FASTF1_URL`` wants it; Jolpica's answers lie below ``/jolpica/``."""
+    """A mirror for ``F1STREAM_FASTF1_URL``; Jolpica's answers lie below ``/jolpica/``."""
 
     def __init__(self) -> None:
         self.answers: dict[str, bytes] = {}

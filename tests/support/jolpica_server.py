@@ -1,4 +1,4 @@
-"""A local Jolpica: it answers with recorded answers, page by page as the API does, and fails when told to."""
+"""A local Jolpica API: recorded answers in pages, and failures on request."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ class JolpicaServer:
     def __init__(self) -> None:
         self.answers: dict[str, dict[str, Any]] = {}
         self.faults: dict[str, list[Fault]] = defaultdict(list)
-        """By path, each used once; under ``*`` for whatever is asked."""
+        """Failures by path, each used once; under ``*`` for any path."""
         self.hides: Callable[[str], bool] = lambda _: False
         """Whether a path is not published yet."""
         self.requests: list[tuple[float, str, str]] = []
-        """When (monotonic s), which path, with which User-Agent."""
+        """Time (monotonic, s), path and User-Agent of each request."""
         self.url = ""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -79,12 +79,12 @@ class JolpicaServer:
         return web.json_response({"MRData": page(path, answer, limit, offset)})
 
     def asked(self, path: str = "") -> int:
-        """How often a path was asked for."""
+        """The number of requests for a path."""
         return sum(1 for _, asked, _ in self.requests if asked.startswith(path))
 
 
 class Slow(web.Response):
-    """An answer that takes its time."""
+    """A delayed answer."""
 
     seconds = 5.0
 
@@ -102,7 +102,7 @@ def body(text: str, content_type: str = "application/json") -> Fault:
 
 
 def slow(seconds: float) -> Fault:
-    """An answer that comes too late."""
+    """An answer after the client's timeout."""
 
     def answer(_: web.Request) -> web.Response:
         late = Slow(text="{}")
@@ -176,7 +176,7 @@ def season_2024(data: Path) -> dict[str, dict[str, Any]]:
 
 
 def season_of(year: int, rounds: int, data: Path) -> dict[str, dict[str, Any]]:
-    """The first rounds of 2024, dates and all, as the season of another year."""
+    """The first rounds of 2024, with their dates, as the season of another year."""
     text = (
         json.dumps(season_2024(data)).replace("2024/", f"{year}/").replace('"season": "2024"', f'"season": "{year}"')
     )
@@ -187,7 +187,7 @@ def season_of(year: int, rounds: int, data: Path) -> dict[str, dict[str, Any]]:
 
 
 def season_2025(data: Path) -> dict[str, dict[str, Any]]:
-    """What was recorded of 2025: some results, as the API gave them, and the calendar and entries made from them."""
+    """The recorded part of 2025: some results as sent, with the calendar and entries made from them."""
     folder = data / "jolpica" / "captured" / "2025"
     answers = {
         f"2025/{file.relative_to(folder).with_suffix('').as_posix()}": json.loads(file.read_text())["MRData"]
@@ -212,7 +212,7 @@ def season_2025(data: Path) -> dict[str, dict[str, Any]]:
 
 
 def captured(data: Path, path: str) -> dict[str, Any]:
-    """An answer as the API gave it."""
+    """An answer as sent by the API."""
     return json.loads((data / "jolpica" / "captured" / f"{path}.json").read_text())["MRData"]
 
 
@@ -221,5 +221,5 @@ def laps_answer(race: dict[str, Any], laps: list[tuple[int, str, int, str]]) -> 
     by_number: dict[int, list[Any]] = {}
     for number, driver_id, position, text in sorted(laps, key=lambda lap: lap[0]):
         by_number.setdefault(number, []).append({"driverId": driver_id, "position": str(position), "time": text})
-    told = [{"number": str(number), "Timings": timings} for number, timings in by_number.items()]
-    return {"RaceTable": {"Races": [race | {"Laps": told}]}}
+    laps_of_race = [{"number": str(number), "Timings": timings} for number, timings in by_number.items()]
+    return {"RaceTable": {"Races": [race | {"Laps": laps_of_race}]}}

@@ -1,4 +1,4 @@
-"""A local live timing: it speaks the feed's protocol, plays a recording, breaks off when told to, and remembers.
+"""A local live timing that speaks the feed's protocol, plays a recording, closes connections on demand and logs all.
 
 ASP.NET SignalR Core over websockets with JSON records: ``POST …/negotiate``, a cookie that goes with the connection,
 the handshake, ``Subscribe`` answered with each topic's whole state, then ``feed`` invocations.
@@ -24,10 +24,10 @@ END = "\x1e"
 
 
 def ending_at(feed: Sequence[FeedMessage], until_ms: int) -> list[FeedMessage]:
-    """The first ``until_ms`` of a recorded feed, and its word that the session is over."""
+    """The first ``until_ms`` of a recorded feed, and its end of the session."""
     t0_ms = feed[0].sent_ms
-    told = [message for message in feed if message.sent_ms < t0_ms + until_ms]
-    return [*told, FeedMessage("SessionStatus", {"Status": "Ends"}, t0_ms + until_ms)]
+    before = [message for message in feed if message.sent_ms < t0_ms + until_ms]
+    return [*before, FeedMessage("SessionStatus", {"Status": "Ends"}, t0_ms + until_ms)]
 
 
 @dataclass(eq=False)
@@ -50,7 +50,7 @@ class LiveTimingServer:
 
     ``breaks``: before the message with that index every connection is closed ("close": what was sent arrives) or cut
     ("cut": it may not). ``garbage``: records sent before the message with that index. ``waits``: nothing is played
-    while nobody listens.
+    while there is no client.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class LiveTimingServer:
         self.messages, self.speed, self.waits = messages, speed, waits
         self.breaks, self.garbage, self.pings = breaks or {}, garbage or {}, pings
         self.tokens = tokens
-        """Those that are let in; anybody when None."""
+        """Accepted tokens; None accepts any."""
         self.state: dict[str, Any] = {}
         self.clients: list[Client] = []
         """Every connection there ever was."""
@@ -78,7 +78,7 @@ class LiveTimingServer:
         self.refusals: list[int] = []
         """Statuses to answer the next negotiations with."""
         self.sticky = True
-        """As the load balancer before the feed: whoever has not its cookie is at the wrong server."""
+        """As the feed's load balancer: a request without its cookie reaches the wrong server."""
         self.split = False
         """Records come in two frames, and two in one."""
         self.played = threading.Event()
@@ -138,11 +138,11 @@ class LiveTimingServer:
         if self.tokens is not None and self._token(request) not in ("", *self.tokens):
             return web.Response(status=401)
         identity = secrets.token_urlsafe(16) + "+/="
-        told: dict[str, Any] = {"negotiateVersion": 0, "connectionId": identity}
+        answer_data: dict[str, Any] = {"negotiateVersion": 0, "connectionId": identity}
         if request.query.get("negotiateVersion") == "1":
-            told = {"negotiateVersion": 1, "connectionId": "public", "connectionToken": identity}
-        told["availableTransports"] = [{"transport": "WebSockets", "transferFormats": ["Text", "Binary"]}]
-        answer = web.json_response(told)
+            answer_data = {"negotiateVersion": 1, "connectionId": "public", "connectionToken": identity}
+        answer_data["availableTransports"] = [{"transport": "WebSockets", "transferFormats": ["Text", "Binary"]}]
+        answer = web.json_response(answer_data)
         answer.set_cookie("AWSALBCORS", secrets.token_hex(8) + identity[:4].encode().hex())
         return answer
 

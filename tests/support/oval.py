@@ -7,7 +7,7 @@ from f1stream.race.crossings import apply_sample
 from f1stream.race.frames import FrameBuilder
 from f1stream.race.session_facts import apply_message
 from f1stream.race.state import Race
-from models import Entry, Frame, LapUpdate, Message, SessionStatus
+from models import Entry, Frame, LapCount, LapUpdate, Message, PitIn, PitOut, SessionStatus, TyreChange
 from models.frame import FRAME_MS
 
 LAP_M = 1_200.0
@@ -16,10 +16,12 @@ SPEED = 72.0
 """km/h."""
 SAMPLE_MS = 100
 GRID_SLOT_M = 10.0
+MEASURED_MS = 60
+"""Tolerance: crossings are interpolated between samples, and cars reach their speed at once."""
 
 
 class Oval:
-    """Cars on their grid, in the order named; each stands until it is told to drive."""
+    """Cars on their grid, in the order named; each stands until ``drive``."""
 
     def __init__(self, *numbers: str, official: bool = True, pit_lane_start: tuple[str, ...] = ()) -> None:
         entries = [
@@ -43,7 +45,7 @@ class Oval:
         self.apply(SessionStatus.model_validate({"session_time_ms": self.now, "status": status}))
 
     def start(self, settled_s: float = 1.0) -> None:
-        """The cars have stood on the grid for a moment; lights out, and all drive."""
+        """The cars stand on the grid for ``settled_s``; then the race starts, and all drive."""
         self.go(settled_s)
         self.status("Started")
         self.drive(*self.speed)
@@ -53,7 +55,7 @@ class Oval:
             self.speed[number] = speed
 
     def go(self, seconds: float) -> None:
-        """Let so much session time pass: samples, and a frame every 200 ms."""
+        """Pass session time: samples, and a frame every 200 ms."""
         for _ in range(round(seconds * 1_000 / SAMPLE_MS)):
             self.now += SAMPLE_MS
             for number, speed in self.speed.items():
@@ -70,7 +72,7 @@ class Oval:
     def ends_lap(
         self, number: str, lap: int, end_ms: int | None = None, ms: int | None = LAP_MS, deleted: bool = False
     ) -> None:
-        """The official record of a lap, told now."""
+        """The official record of a lap, known now."""
         apply_lap(self.race, 
             self.race.cars[number],
             LapUpdate(
@@ -78,3 +80,22 @@ class Oval:
                 compound=None, tyre_life=None, speed_st=None, deleted=deleted, official=True,
             ),
         )  # fmt: skip
+
+    def stop(self, number: str, stands_s: float = 3.0, tyres: str | None = "HARD") -> None:
+        """A pit stop at once, where the car is; ``tyres``: the new set, None for none."""
+        lap = self.race.cars[number].lap + 1
+        self.apply(PitIn(session_time_ms=self.now, driver_number=number, lap=lap))
+        self.drive(number, speed=0)
+        self.go(stands_s)
+        self.drive(number)
+        if tyres is not None:
+            self.apply(TyreChange(session_time_ms=self.now, driver_number=number, lap=lap + 1, compound=tyres,
+                                  tyre_life=0, fresh=True))  # fmt: skip
+        self.apply(PitOut(session_time_ms=self.now, driver_number=number, lap=lap))
+
+    def set_total_laps(self, laps: int) -> None:
+        self.apply(LapCount(session_time_ms=self.now, lap=1, total_laps=laps))
+
+    def shown_status(self, number: str) -> str:
+        """As in a frame."""
+        return self.frames._status(self.race.cars[number])

@@ -27,7 +27,7 @@ JUNK = b"\xff no JSON"
 
 @dataclass
 class Run:
-    """What came of a session."""
+    """The result of a session."""
 
     race: SessionRace
     made: list[SessionHeader | Frame] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Run:
 
     @property
     def frames(self) -> list[Frame]:
-        """Without the heads."""
+        """Without the headers."""
         return [frame for frame in self.made if isinstance(frame, Frame)]
 
 
@@ -61,7 +61,7 @@ def run(
 ) -> Run:
     """Race ``session`` through both stages, ``batch`` records at a time, in the order of publishing.
 
-    Nothing fails here and nothing is kept: no tables are written. ``spoiled``: (topic, key, seq) of records that
+    Nothing fails here and nothing is stored: no tables are written. ``spoiled``: (topic, key, seq) of records that
     arrive unreadable.
     """
     worker = MemoryWorker(MemoryKafka())
@@ -91,7 +91,7 @@ def run(
 
 
 class Observed(SessionStage):
-    """Keeps what it makes, instead of encoding it."""
+    """Keeps the headers and frames that it makes, instead of encoding them."""
 
     def __init__(self, *tables: MemoryTable, official: bool) -> None:
         super().__init__(*tables, AckTracker(), official=official)
@@ -112,7 +112,7 @@ def event(output: Output) -> MemoryEvent:
 
 
 def without_samples(session: Session, to_ms: int | None = None) -> Race:
-    """``session`` as its messages and laps alone tell it, in a moment; as it was known at ``to_ms``."""
+    """The race by the messages and laps of ``session`` alone, as it was known at ``to_ms``."""
     (entries,) = (message for message in session.messages if isinstance(message, Entries))
     race = Race.of(entries.entries)
     facts = [(message.session_time_ms, message) for message in session.messages]

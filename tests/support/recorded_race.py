@@ -11,7 +11,7 @@ from models import Frame, SessionHeader
 from tests.support.pipeline import EPOCH, run
 from web.feed import Feed
 from web.history import Fact
-from web.sample_store import read_packet
+from web.sample_store import decode_packet
 from web.tape_store import FramesRecord, TapeStore
 
 PACKET_MS = 10_000
@@ -21,13 +21,13 @@ SHELF_BYTES = 2**28
 
 
 def recorded(folder: Path) -> Feed:
-    """Everything of a recorded session, as a server has it that has read all topics."""
+    """A recorded session as a server has it after reading all topics."""
     feed = Feed(TapeStore(SHELF_BYTES))
     feed.connected = feed.caught_up = True
     session = read_archive(folder)
     for item in pack(session, EPOCH, PACKET_MS, None, None):
         if item.topic == topics.TELEMETRY:
-            feed.add_packet(read_packet(item.key, item.headers, topics.encode(item.record)))
+            feed.add_packet(decode_packet(item.key, item.headers, topics.encode(item.record)))
         else:
             key, record, headers = item.key, item.record, item.headers
             feed.add_facts(
@@ -39,23 +39,25 @@ def recorded(folder: Path) -> Feed:
 
 def records(key: str, made: list[SessionHeader | Frame]) -> list[FramesRecord]:
     """Heads and frames as records of topic ``frames``."""
-    told: list[FramesRecord] = []
+    found: list[FramesRecord] = []
     batch: list[Frame] = []
 
     def flush() -> None:
         if batch:
             keys = frozenset(frame.t // 200 for frame in batch if frame.kind == "key")
             value = topics.encode_frames(batch)
-            told.append(FramesRecord(key, "frames", EPOCH, batch[0].t // 200, keys, value, batch[-1].t))
+            found.append(FramesRecord(key, "frames", EPOCH, batch[0].t // 200, keys, value, batch[-1].t))
             batch.clear()
 
     for each in made:
         if isinstance(each, SessionHeader):
             flush()
-            told.append(FramesRecord(key, "head", EPOCH, each.t // 200, frozenset(), topics.encode_frames([each]), 0))
+            found.append(
+                FramesRecord(key, "head", EPOCH, each.t // 200, frozenset(), topics.encode_frames([each]), 0)
+            )
         else:
             batch.append(each)
             if len(batch) == BATCH:
                 flush()
     flush()
-    return told
+    return found

@@ -1,4 +1,4 @@
-"""The feed's index of a season, made up: meetings with sessions in the track's own time."""
+"""The feed's index of a season, generated: meetings with sessions in local time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def session(name: str, start: datetime, hours_ahead: int, path: str | None = Non
 
 
 def index(**meetings: list[dict[str, object]]) -> bytes:
-    """The whole of it; ``Miami_Grand_Prix`` is a meeting's name."""
+    """The whole index; ``Miami_Grand_Prix`` is a meeting's name."""
     listed = [
         {"Key": key, "Name": name.replace("_", " "), "Sessions": sessions}
         for key, (name, sessions) in enumerate(meetings.items(), 1)

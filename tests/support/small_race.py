@@ -1,4 +1,4 @@
-"""A race as a feed of a few made-up messages, through the parser and the rules: what is shown at any moment."""
+"""A race made of a few messages of the feed, through the parser and the rules."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class SmallRace:
         self.lines(at_s, number, NumberOfLaps=lap, **last, **change)
 
     def goes_on(self, until_s: float) -> None:
-        """Something to listen to until then."""
+        """Keep the feed alive until then."""
         self.say(until_s, "Heartbeat", {})
 
     def session(self) -> Session:
@@ -75,7 +75,7 @@ class SmallRace:
         return as_session(sorted(self.messages, key=lambda message: message.sent_ms), "small")[0]
 
     def at(self, at_s: float | None = None) -> Shown:
-        """As shown at that whole second; None: at the end."""
+        """The race as shown at that whole second; None: at the end."""
         session = self.session()
         (entries,) = (message for message in session.messages if isinstance(message, Entries))
         race = Race.of(entries.entries)
@@ -96,7 +96,7 @@ class SmallRace:
 
 @dataclass
 class Shown:
-    """What viewers see."""
+    """The race as viewers see it."""
 
     race: Race
     cars: dict[str, CarState]

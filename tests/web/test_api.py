@@ -1,4 +1,4 @@
-"""The API's answers about a served synthetic session, and what they must not tell."""
+"""The API's answers about a served synthetic session, and what they must not contain."""
 
 from __future__ import annotations
 
@@ -54,23 +54,23 @@ def at(path: str, t: int) -> str:
 
 
 async def test_laps_are_those_known_at_the_time_by_car_and_number(client: Client) -> None:
-    told = (await get(client, "laps"))["laps"]
-    assert [(each["car"], each["lap"]) for each in told] == [(c, n) for c in ("1", "4", "81") for n in (1, 2)]
+    body = (await get(client, "laps"))["laps"]
+    assert [(each["car"], each["lap"]) for each in body] == [(c, n) for c in ("1", "4", "81") for n in (1, 2)]
     assert [each["car"] for each in (await get(client, "laps?at=60500"))["laps"]] == ["1", "4"]
     assert (await get(client, "laps?at=120000&car=81"))["laps"][0]["ms"] == LAP_MS + 1_000
     assert (await get(client, "laps?at=-1"))["laps"] == []
 
 
 async def test_stints_are_those_of_the_picture(client: Client) -> None:
-    told = await get(client, "stints?at=12345")
-    assert told["t"] == 12_200
-    assert set(told["cars"]) == {car for car, *_ in CARS}
+    body = await get(client, "stints?at=12345")
+    assert body["t"] == 12_200
+    assert set(body["cars"]) == {car for car, *_ in CARS}
 
 
 async def test_gaps_are_columns_by_car(client: Client) -> None:
-    told = await get(client, "gaps?from=1000&to=3000")
-    assert (told["step_ms"], told["t"]) == (1_000, [1_000, 2_000, 3_000])
-    assert told["cars"]["1"] == {
+    body = await get(client, "gaps?from=1000&to=3000")
+    assert (body["step_ms"], body["t"]) == (1_000, [1_000, 2_000, 3_000])
+    assert body["cars"]["1"] == {
         "gap": [4321] * 3, "interval": [4321] * 3, "laps_down": [1] * 3, "position": [3] * 3,
     }  # fmt: skip
     whole = await get(client, "gaps?step=200&to=50000")
@@ -80,40 +80,40 @@ async def test_gaps_are_columns_by_car(client: Client) -> None:
 
 
 async def test_gaps_of_the_pictures_are_those_of_the_states(client: Client) -> None:
-    told = await get(client, "gaps?from=8800&to=31000&step=1400")
-    for n, t in enumerate(told["t"]):
+    body = await get(client, "gaps?from=8800&to=31000&step=1400")
+    for n, t in enumerate(body["t"]):
         picture = (await get(client, f"state?at={t}"))["frame"]
         assert picture["t"] == t
         for place, (car, *_) in enumerate(CARS):
-            assert told["cars"][car]["gap"][n] == picture["gap"][place]
-            assert told["cars"][car]["position"][n] == picture["cars"][car]["position"]
+            assert body["cars"][car]["gap"][n] == picture["gap"][place]
+            assert body["cars"][car]["position"][n] == picture["cars"][car]["position"]
 
 
-async def test_a_lap_s_samples_are_columns_and_what_is_no_number_is_null(client: Client) -> None:
-    told = await get(client, "telemetry?car=4&lap=2")
-    assert (told["start_ms"], told["end_ms"]) == (60_000, 120_000)
-    assert told["t"] == list(range(60_000, 120_001, 200))
-    assert {len(told[name]) for name in ("x", "y", "speed", "throttle", "brake", "gear", "drs")} == {len(told["t"])}
-    assert (told["throttle"][0], told["drs"][0], told["brake"][1]) == (None, None, True)
+async def test_a_lap_s_samples_are_columns_with_null_for_invalid_values(client: Client) -> None:
+    body = await get(client, "telemetry?car=4&lap=2")
+    assert (body["start_ms"], body["end_ms"]) == (60_000, 120_000)
+    assert body["t"] == list(range(60_000, 120_001, 200))
+    assert {len(body[name]) for name in ("x", "y", "speed", "throttle", "brake", "gear", "drs")} == {len(body["t"])}
+    assert (body["throttle"][0], body["drs"][0], body["brake"][1]) == (None, None, True)
 
 
 async def test_a_comparison_ends_with_the_difference_of_the_official_times(client: Client) -> None:
-    told = await get(client, "compare?a=4:1&b=81:1")
-    assert (told["delta_ms"][0], told["delta_ms"][-1]) == (0, 1_000)
-    assert (told["a"]["car"], told["b"]["lap_time_ms"]) == ("4", 61_000)
-    n = len(told["distance_m"])
+    body = await get(client, "compare?a=4:1&b=81:1")
+    assert (body["delta_ms"][0], body["delta_ms"][-1]) == (0, 1_000)
+    assert (body["a"]["car"], body["b"]["lap_time_ms"]) == ("4", 61_000)
+    n = len(body["distance_m"])
     columns = ("time_ms", "speed", "throttle", "brake", "gear", "x", "y")
-    assert {len(told[lap][column]) for lap in "ab" for column in columns} == {n} == {len(told["delta_ms"])}
-    middle = told["delta_ms"][n // 2]
+    assert {len(body[lap][column]) for lap in "ab" for column in columns} == {n} == {len(body["delta_ms"])}
+    middle = body["delta_ms"][n // 2]
     assert abs(middle - 500) < 30, "at an even pace half of it is lost in half a lap"
 
 
 async def test_messages_have_the_time_at_which_they_became_known(client: Client) -> None:
-    told = await get(client, "race-control?at=41000")
-    assert [each["t"] for each in told["race_control"]] == [1_000, 21_000, 41_000]
+    body = await get(client, "race-control?at=41000")
+    assert [each["t"] for each in body["race_control"]] == [1_000, 21_000, 41_000]
     assert len((await get(client, "weather"))["weather"]) == 6
-    told = await get(client, "radio?at=1000")
-    assert (told["base"], told["radio"][0]["path"]) == (None, "TeamRadio/1000.mp3")
+    body = await get(client, "radio?at=1000")
+    assert (body["base"], body["radio"][0]["path"]) == (None, "TeamRadio/1000.mp3")
 
 
 async def test_the_result_and_the_standings_with_it_come_after_the_flag(client: Client) -> None:
@@ -134,7 +134,7 @@ async def test_a_simulated_session_is_of_no_season(client: Client, feed: Feed) -
 
 @pytest.mark.parametrize("t", [-5_000, 0, 999, 30_000, 60_000, 60_499, 60_999, 61_000, 119_999, 125_000, END_MS - 1])
 async def test_an_answer_at_a_time_is_what_it_was_before_anything_later_became_known(client: Client, t: int) -> None:
-    """A server that has read only what was known by then gives the very same answers."""
+    """A server that has read only the records known by then gives the same answers."""
     early = Feed(TapeStore(2**26))
     whole_race(early, max(t // 200 + 1, 1), simulated=False, until_ms=t)
     early.add_marts([season(held=2)])
@@ -145,11 +145,11 @@ async def test_an_answer_at_a_time_is_what_it_was_before_anything_later_became_k
             if path == "result":
                 assert now.status == before.status == 404
                 continue
-            told, told_then = await now.json(), await before.json()
-            if "from_ms" not in told and now.status == 404 and "known from" in told.get("error", ""):
-                assert before.status == 404, "the sentence tells how far the tape goes, which /api/sessions does too"
+            answer, answer_then = await now.json(), await before.json()
+            if "from_ms" not in answer and now.status == 404 and "known from" in answer.get("error", ""):
+                assert before.status == 404, "the sentence says how far the tape goes, which /api/sessions does too"
                 continue
-            assert (now.status, told) == (before.status, told_then), path
+            assert (now.status, answer) == (before.status, answer_then), path
 
 
 @pytest.mark.parametrize("t", [0, 60_000, 61_000, 100_000])
@@ -160,14 +160,14 @@ async def test_no_answer_at_a_time_has_a_time_that_is_later(client: Client, t: i
     assert all(each <= t for each in (await get(client, at("gaps", t)))["t"])
 
 
-async def test_a_revision_that_became_known_later_is_not_told(client: Client, feed: Feed) -> None:
+async def test_a_later_revision_is_not_in_an_answer(client: Client, feed: Feed) -> None:
     feed.add_facts([lap("4", 1, known_ms=100_000, seq=7, deleted=True)])
     feed.add_facts([message(99, RaceControl(session_time_ms=2_000, category="Other", message="NOTED"), 100_000)])
-    for t, told in ((99_999, False), (100_000, True)):
+    for t, known in ((99_999, False), (100_000, True)):
         first = (await get(client, f"laps?car=4&at={t}"))["laps"][0]
-        assert first.get("deleted", False) is told
+        assert first.get("deleted", False) is known
         notes = (await get(client, f"race-control?at={t}"))["race_control"]
-        assert any(each["message"] == "NOTED" for each in notes) is told
+        assert any(each["message"] == "NOTED" for each in notes) is known
 
 
 @pytest.mark.parametrize(
@@ -188,15 +188,13 @@ async def test_a_revision_that_became_known_later_is_not_told(client: Client, fe
         ("telemetry?car=4&lap=3", 404, "lap 3 of car 4 is not known"),
         ("telemetry?car=4&lap=2&at=119999", 404, "lap 2 of car 4 is not known at 119999 ms"),
         ("telemetry?car=9&lap=1", 404, "no car '9'"),
-        ("compare?a=4:1", 400, "b is not a car and its lap"),
-        ("compare?a=4:1&b=81", 400, "b is not a car and its lap"),
+        ("compare?a=4:1", 400, "b is not a car and a lap"),
+        ("compare?a=4:1&b=81", 400, "b is not a car and a lap"),
         ("compare?a=4:1&b=81:1&at=60999", 404, "lap 1 of car 81 is not known at 60999 ms"),
         ("nothing", 404, "there is nothing at"),
     ],
 )
-async def test_what_cannot_be_answered_is_told_in_a_sentence(
-    client: Client, path: str, status: int, sentence: str
-) -> None:
+async def test_errors_of_requests_are_sentences(client: Client, path: str, status: int, sentence: str) -> None:
     assert sentence in (await get(client, path, status))["error"]
 
 
@@ -214,7 +212,7 @@ async def test_a_lap_without_samples_cannot_be_compared(client: Client, feed: Fe
 
 @pytest.mark.parametrize("path", [*(f"{BELOW}/{path}" for path in TIMED), "/api/seasons", "/api/seasons/2023",
                                   "/api/openapi.yaml"])  # fmt: skip
-async def test_who_has_the_answer_is_not_sent_it_again(client: Client, path: str) -> None:
+async def test_an_unchanged_answer_is_not_sent_again(client: Client, path: str) -> None:
     first = await client.get(path)
     assert first.headers["Cache-Control"] == "no-cache"
     again = await client.get(path, headers={"If-None-Match": first.headers["ETag"]})
@@ -223,17 +221,17 @@ async def test_who_has_the_answer_is_not_sent_it_again(client: Client, path: str
     assert (other.status, await other.read()) == (200, await first.read())
 
 
-async def test_an_error_has_no_tag_and_is_asked_for_again(client: Client) -> None:
+async def test_an_error_has_no_etag(client: Client) -> None:
     answer = await client.get(f"{BELOW}/laps?car=99", headers={"If-None-Match": "*"})
     assert (answer.status, "ETag" in answer.headers, answer.headers["Cache-Control"]) == (404, False, "no-cache")
 
 
-async def test_what_goes_wrong_is_in_the_log_and_not_in_the_answer(
+async def test_internal_errors_are_in_the_log_and_not_in_the_answer(
     client: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(type(feed.tapes), "get", lambda *_: 1 / 0)
-    told = await get(client, "laps", 500)
-    assert told == {"error": "the server failed at this; its log has the reason"}
+    body = await get(client, "laps", 500)
+    assert body == {"error": "internal error; the server's log has the reason"}
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -244,7 +242,7 @@ async def test_another_method_is_refused_in_a_sentence(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["gaps?step=200", "state", "telemetry?car=4&lap=1", "compare?a=4:1&b=81:1"])
-async def test_a_long_answer_is_compressed_for_who_takes_that(client: Client, path: str) -> None:
+async def test_a_long_answer_is_compressed_for_clients_that_accept_it(client: Client, path: str) -> None:
     url = client.make_url(f"{BELOW}/{path}")
     plain = await client.session.get(url, headers={"Accept-Encoding": "identity"})
     packed = await client.session.get(url, headers={"Accept-Encoding": "br, gzip"})

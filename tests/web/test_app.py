@@ -17,7 +17,7 @@ from models import Frame, Season, SessionResult
 from models.message import RaceControl
 from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import damaged_notice, frames_record, head_record
-from web import viewers
+from web import viewer, viewers
 from web.app import create_app, serve
 from web.cursor import ViewerCursor
 from web.feed import Feed
@@ -39,9 +39,10 @@ def feed() -> Feed:
 
 @pytest.fixture
 def quick_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for a status."""
-    assert viewers.STATUS_S == 1.0
-    monkeypatch.setattr(viewers, "STATUS_S", 0.05)
+    """Status messages come often, so that no test waits for one."""
+    assert viewer.STATUS_S == 1.0
+    for module in (viewer, viewers):
+        monkeypatch.setattr(module, "STATUS_S", 0.05)
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ async def test_a_full_speed_replay_is_shown_in_jumps_with_the_keyframe_first(cli
         await asyncio.sleep(0.01)
     while (await messages(ws, 1))[0]["t"] // 200 != 909:
         sent += 1
-    assert sent <= 25 * (time.monotonic() - started) + viewers.BURST + 15
+    assert sent <= 25 * (time.monotonic() - started) + viewer.BURST + 15
     text = await (await client.get("/metrics")).text()
     skipped = [line for line in text.splitlines() if line.startswith("f1stream_web_frames_skipped_total{")]
     assert sum(float(line.split()[-1]) for line in skipped) > 299 + 400
@@ -115,7 +116,7 @@ async def test_a_slow_viewer_gets_the_newest_picture_and_not_a_queue(feed: Feed)
     assert cursor.behind(cursor.target(0, 0)) == 0
 
 
-async def test_little_waits_for_a_viewer_who_reads_nothing(client: Client, feed: Feed) -> None:
+async def test_little_is_buffered_for_a_viewer_that_does_not_read(client: Client, feed: Feed) -> None:
     race(feed, 10)
     receiving = socket.socket()
     receiving.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -139,7 +140,7 @@ async def test_little_waits_for_a_viewer_who_reads_nothing(client: Client, feed:
     writer.close()
 
 
-async def test_a_new_run_starts_the_viewer_anew(client: Client, feed: Feed) -> None:
+async def test_a_new_run_restarts_the_viewer(client: Client, feed: Feed) -> None:
     race(feed, 60)
     ws = await client.ws_connect("/ws?session=test_race")
     await messages(ws, 3)
@@ -149,7 +150,7 @@ async def test_a_new_run_starts_the_viewer_anew(client: Client, feed: Feed) -> N
 
 
 @pytest.mark.usefixtures("quick_status")
-async def test_the_status_tells_the_truth_every_second(client: Client, feed: Feed) -> None:
+async def test_the_status_is_current_every_second(client: Client, feed: Feed) -> None:
     feed.add_frames([head_record(), frames_record(0, 3, arrived_ms=now_ms() - 7000)])
     ws = await client.ws_connect("/ws")
     first = (await messages(ws, 1, "status"))[0]
@@ -166,7 +167,7 @@ async def test_the_status_tells_the_truth_every_second(client: Client, feed: Fee
 
 
 @pytest.mark.usefixtures("quick_status")
-async def test_the_status_tells_when_a_build_of_the_marts_came(client: Client, feed: Feed) -> None:
+async def test_the_status_names_the_latest_build_of_the_marts(client: Client, feed: Feed) -> None:
     race(feed)
     ws = await client.ws_connect("/ws")
     assert (await messages(ws, 1, "status"))[0]["marts"] is None
@@ -208,7 +209,7 @@ async def test_another_sites_page_may_not_connect(client: Client) -> None:
 @pytest.mark.parametrize(
     ("limits", "status"), [({"web_viewers": 1}, 503), ({"web_viewers_per_address": 1}, 429)], ids=["all", "address"]
 )
-async def test_a_viewer_beyond_the_limit_is_turned_away(feed: Feed, limits: dict[str, int], status: int) -> None:
+async def test_a_viewer_beyond_the_limit_is_refused(feed: Feed, limits: dict[str, int], status: int) -> None:
     async with TestClient(TestServer(create_app(Settings(**limits), feed))) as full:
         ws = await full.ws_connect("/ws")
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -219,13 +220,13 @@ async def test_a_viewer_beyond_the_limit_is_turned_away(feed: Feed, limits: dict
         assert (await messages(again, 1, "status"))[0]["reader"] == "connected", "a place is free again"
 
 
-async def test_a_place_that_cannot_be_is_a_bad_request(client: Client) -> None:
+async def test_an_invalid_position_is_a_bad_request(client: Client) -> None:
     answer = await client.get("/ws?at=tomorrow")
     assert answer.status == 400
     assert await answer.text() == "pause.t: Input should be a valid integer, unable to parse string as an integer."
 
 
-async def test_every_viewer_is_where_they_want_to_be(client: Client, feed: Feed) -> None:
+async def test_every_viewer_has_a_position_of_their_own(client: Client, feed: Feed) -> None:
     race(feed, 400)
     here, there = await client.ws_connect("/ws"), await client.ws_connect("/ws?at=11000")
     assert (await messages(here, 3))[-1]["t"] == 399 * 200
@@ -250,7 +251,7 @@ async def test_a_viewer_is_live_again_when_playing_reaches_the_end(client: Clien
 
 
 @pytest.mark.parametrize("frame", ["nonsense", '{"do":"play"}', b"\x00\xff", '{"id":1,"do":"pause","t":true}'])
-async def test_who_sends_nonsense_is_shown_the_door_with_a_sentence(client: Client, frame: str | bytes) -> None:
+async def test_an_invalid_message_closes_the_socket_with_a_sentence(client: Client, frame: str | bytes) -> None:
     ws = await client.ws_connect("/ws")
     await (ws.send_bytes(frame) if isinstance(frame, bytes) else ws.send_str(frame))
     async with asyncio.timeout(5):
@@ -357,7 +358,7 @@ async def test_result_and_season_are_the_records_of_the_marts(client: Client, fe
 
 
 @pytest.mark.parametrize("path", ["/api/sessions/test_race/result", "/api/seasons/2023"])
-async def test_who_has_the_newest_is_not_sent_it_again(client: Client, feed: Feed, path: str) -> None:
+async def test_the_newest_answer_is_not_sent_again(client: Client, feed: Feed, path: str) -> None:
     feed.add_marts([result(), season()])
     first = await client.get(path)
     theirs = {"If-None-Match": f'"other", {first.headers["ETag"]}'}

@@ -19,7 +19,7 @@ def test_a_viewer_begins_live_unless_the_address_says_otherwise() -> None:
     [{"at": "soon"}, {"at": "1e9"}, {"at": "99999999999"}, {"at": "1", "speed": "64"}, {"delay_ms": "-1"},
      {"delay_ms": "600001"}, {"at": "1", "speed": "nan"}, {"at": ""}],
 )  # fmt: skip
-def test_a_place_that_cannot_be_is_refused_with_a_sentence(query: dict[str, str]) -> None:
+def test_an_invalid_position_is_refused_with_a_sentence(query: dict[str, str]) -> None:
     with pytest.raises(BadCommand, match=r"^(live|play|pause)\.\w+: "):
         initial_command(query)
 

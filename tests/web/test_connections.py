@@ -1,4 +1,4 @@
-"""Clients who are silent, slow, too many or too loud, on real sockets: each costs itself, and is gone in the end."""
+"""Clients that are silent, slow, too many or too fast, on real sockets: each affects only itself and is closed."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def later(seconds: float) -> float:
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"], ids=["nothing", "half", "all"]
 )
-async def test_a_connection_that_asks_nothing_or_nothing_more_is_closed(
+async def test_a_connection_without_a_first_or_next_request_is_closed(
     monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     assert 60 < server.IDLE_S < 90
@@ -109,7 +109,7 @@ async def test_a_connection_that_asks_nothing_or_nothing_more_is_closed(
         await until(lambda: not len(made.connections))
 
 
-async def test_headers_that_come_slowly_do_not_keep_a_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_headers_do_not_keep_a_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "IDLE_S", 0.3)
     async with page() as made:
         await made.client(b"GET / HTTP/1.1\r\n")
@@ -120,33 +120,33 @@ async def test_headers_that_come_slowly_do_not_keep_a_connection_open(monkeypatc
                 await asyncio.sleep(0.02)
 
 
-async def test_a_download_that_nobody_reads_is_ended(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_download_that_is_not_read_is_closed(caplog: pytest.LogCaptureFixture) -> None:
     async with page() as made:
         tasks = len(asyncio.all_tasks())
         await made.client(LARGE, room=4096)
         await until(lambda: any(each.transport.get_write_buffer_size() for each in made.connections))
-        made.connections.look(time.monotonic())
-        made.connections.look(later(limits.STALL_S - 5))
+        made.connections.check(time.monotonic())
+        made.connections.check(later(limits.STALL_S - 5))
         assert len(made.connections) == 1
-        made.connections.look(later(limits.STALL_S + 1))
+        made.connections.check(later(limits.STALL_S + 1))
         await until(lambda: len(asyncio.all_tasks()) <= tasks)
         assert len(made.connections) == 0
         assert await made.metric('f1stream_web_connections_ended_total{reason="reads nothing"} 1.0')
     assert "Traceback" not in caplog.text
 
 
-async def test_a_download_that_is_read_too_slowly_is_ended(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_download_that_is_read_too_slowly_is_closed(caplog: pytest.LogCaptureFixture) -> None:
     async with page() as made:
         reader = await made.client(LARGE, room=4096)
         await until(lambda: any(each.transport.get_write_buffer_size() for each in made.connections))
         theirs = next(iter(made.connections)).transport
         for seconds in (0, 40, 80):
             before = theirs.get_write_buffer_size()
-            made.connections.look(later(seconds))
+            made.connections.check(later(seconds))
             while theirs.get_write_buffer_size() == before:
                 await reader.read(1024)
         assert len(made.connections) == 1
-        made.connections.look(later(limits.ANSWER_S + 1))
+        made.connections.check(later(limits.ANSWER_S + 1))
         await until(lambda: not len(made.connections))
         assert await made.metric('f1stream_web_connections_ended_total{reason="takes too long to read"} 1.0')
     assert "Traceback" not in caplog.text
@@ -162,18 +162,18 @@ async def test_a_viewer_who_never_reads_is_counted_until_the_connection_is_gone(
         for number in range(60, 90):
             made.feed.add_frames([frames_record(number, race_control=long)])
             await asyncio.sleep(0.02)
-        made.connections.look(time.monotonic())
+        made.connections.check(time.monotonic())
         made.say(PONG)  # which is all that a heartbeat asks for
-        made.connections.look(later(limits.STALL_S - 5))
+        made.connections.check(later(limits.STALL_S - 5))
         assert await made.metric("f1stream_web_viewers 1.0")
-        made.connections.look(later(limits.STALL_S + 1))
+        made.connections.check(later(limits.STALL_S + 1))
         await until(lambda: not len(made.connections))
         assert await made.metric("f1stream_web_viewers 0.0")
         assert await made.metric('f1stream_web_connections_ended_total{reason="reads nothing"} 1.0')
     assert "Traceback" not in caplog.text
 
 
-async def test_a_viewer_whose_heartbeat_stops_is_gone_though_much_waits_for_them(
+async def test_a_viewer_whose_heartbeat_stops_is_closed_despite_a_full_buffer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(viewers, "HEARTBEAT_S", 0.4)
@@ -197,14 +197,14 @@ async def test_a_viewer_who_reads_slowly_stays() -> None:
         theirs = next(iter(made.connections)).transport
         for seconds in range(0, 300, 50):
             before = theirs.get_write_buffer_size()
-            made.connections.look(later(seconds))
+            made.connections.check(later(seconds))
             while theirs.get_write_buffer_size() >= before:
                 await reader.read(1024)
             made.feed.add_frames([frames_record(90 + seconds, 50, race_control=long)])
         assert len(made.connections) == 1
 
 
-async def test_who_sends_all_the_time_is_heard_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_sends_without_a_pause_is_read_at_a_limited_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "WEBSOCKET_BYTES", (100_000, limits.RECEIVE_BYTES))
     async with page() as made:
         reader = await made.client(UPGRADE)
@@ -229,7 +229,7 @@ async def test_connections_are_bounded_in_all_and_by_address(monkeypatch: pytest
         assert len(made.connections) == most
         made.leave()
         await until(lambda: not len(made.connections))
-        made.connections.most = 1
+        made.connections.limit = 1
         await made.client()
         await until(lambda: len(made.connections) == 1)
         assert await (await made.client()).read() == b""
@@ -240,14 +240,14 @@ async def test_connections_are_bounded_in_all_and_by_address(monkeypatch: pytest
         assert await made.metric("f1stream_web_connections 1.0"), "the one that asks"
 
 
-async def test_a_trusted_proxy_has_as_many_connections_as_it_likes() -> None:
+async def test_a_trusted_proxy_has_no_limit_of_connections() -> None:
     async with page(web_viewers_per_address=1, web_trusted_proxies="127.0.0.0/8") as made:
         for _ in range(60):
             await made.client()
         await until(lambda: len(made.connections) == 60)
 
 
-async def test_the_kernel_ends_a_client_who_has_vanished() -> None:
+async def test_the_kernel_closes_the_connection_of_a_vanished_client() -> None:
     async with page() as made:
         await made.client()
         await until(lambda: len(made.connections) == 1)
@@ -256,14 +256,14 @@ async def test_the_kernel_ends_a_client_who_has_vanished() -> None:
 
 
 def test_as_many_files_may_be_open_as_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(resource, "setrlimit", lambda _, limit: asked.append(limit))
+    raised_to: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limit: raised_to.append(limit))
     for limit, raised in [((1024, 4096), 4096), ((1024, resource.RLIM_INFINITY), server.MOST_DESCRIPTORS)]:
         monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: limit)
         assert server.descriptors() == raised
-        assert asked.pop() == (raised, limit[1])
+        assert raised_to.pop() == (raised, limit[1])
     monkeypatch.setattr(resource, "getrlimit", lambda _: (4096, 4096))
-    assert (server.descriptors(), asked) == (4096, [])
+    assert (server.descriptors(), raised_to) == (4096, [])
 
 
 async def test_with_few_files_fewer_connections_are_taken(
@@ -271,11 +271,11 @@ async def test_with_few_files_fewer_connections_are_taken(
 ) -> None:
     monkeypatch.setattr(server, "descriptors", lambda: server.OTHER_DESCRIPTORS + 7)
     async with page() as made:
-        assert made.connections.most == 7
+        assert made.connections.limit == 7
     assert "raise `ulimit -n`" in caplog.text
 
 
-async def test_connections_that_cannot_be_taken_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+async def test_connections_that_cannot_be_accepted_are_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
     async with page() as made:
         loop = asyncio.get_running_loop()
         for _ in range(500):
@@ -302,7 +302,7 @@ async def test_a_malformed_request_is_one_line(caplog: pytest.LogCaptureFixture,
     caplog.set_level(logging.DEBUG, "web.requests")
     for limit in log_throttle.requests.filters:
         assert isinstance(limit, log_throttle.ClientErrorFilter)
-        limit.begin()
+        limit.reset()
     async with page() as made:
         for _ in range(3):
             reader = await made.client(malformed)

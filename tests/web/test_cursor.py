@@ -52,7 +52,7 @@ def test_a_pause_shows_the_picture_of_that_time_and_no_other(tape: Tape) -> None
 
 
 @pytest.mark.parametrize("speed", [0.25, 1.0, 4.0, 16.0])
-def test_playing_goes_on_at_its_speed(tape: Tape, speed: float) -> None:
+def test_playing_advances_at_its_speed(tape: Tape, speed: float) -> None:
     cursor = at(tape, Play(id=1, do="play", t=20_000, speed=speed))
     sent(cursor, 50.0)
     for step in range(1, 40):
@@ -64,7 +64,7 @@ def test_playing_goes_on_at_its_speed(tape: Tape, speed: float) -> None:
         assert 0 < wait <= FRAME_MS / 1000 / speed + 1e-6
 
 
-def test_who_plays_on_to_the_live_picture_is_live(tape: Tape) -> None:
+def test_playing_up_to_the_live_edge_becomes_live(tape: Tape) -> None:
     cursor = at(tape, Play(id=1, do="play", t=198_000, speed=16))
     sent(cursor, 0.0)
     assert cursor.mode == "play"
@@ -88,13 +88,13 @@ def test_a_delayed_viewer_sees_what_had_arrived_then(tape: Tape, delay_ms: int, 
         assert 0 < wait <= FRAME_MS / 1000
 
 
-def test_a_lap_is_gone_to_at_its_first_picture(tape: Tape) -> None:
+def test_going_to_a_lap_shows_its_first_picture(tape: Tape) -> None:
     for lap in (1, 2, 3):
         cursor = at(tape, Pause(id=1, do="pause", t=7_000), GoToLap(id=2, do="lap", lap=lap))
         sent(cursor, 0.0)
         assert (cursor.mode, cursor.t) == ("pause", (lap - 1) * LAP_MS)
     cursor = at(tape, GoToLap(id=1, do="lap", lap=2))
-    assert cursor.mode == "play", "who was live goes on from there"
+    assert cursor.mode == "play", "a live viewer continues from there"
     with pytest.raises(BadCommand, match="lap 7 has not begun"):
         at(tape, GoToLap(id=1, do="lap", lap=7))
 

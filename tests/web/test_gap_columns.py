@@ -1,4 +1,4 @@
-"""Frames as they come: what of them is kept as columns, and which of them cannot be kept."""
+"""Columns of arriving frames, and frames that are rejected."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def filled(*frames: dict[str, Any]) -> GapColumns:
     return made
 
 
-def test_a_row_has_what_the_picture_of_its_time_has() -> None:
+def test_a_row_has_the_values_of_the_picture_at_its_time() -> None:
     columns = filled(*(decoded(number, changes={"81": {"laps_down": number % 3}}) for number in range(50, 60)))
     rows = columns.rows()
     tape = Tape("test_race", 1)
@@ -45,7 +45,7 @@ def test_a_row_has_what_the_picture_of_its_time_has() -> None:
     assert columns.column(rows, "laps_down", "81", 2).tolist() == [(50 + n) % 3 for n in range(10)]
 
 
-def test_null_and_what_is_not_told_are_unknown() -> None:
+def test_null_and_absent_values_are_unknown() -> None:
     first, second = decoded(0), decoded(1)
     second["cars"] = {"4": {"position": None}}
     first["gap"], second["interval"] = [None, 0, 5], [7, None, 9]
@@ -59,7 +59,7 @@ def test_null_and_what_is_not_told_are_unknown() -> None:
     assert columns.column(rows, "gap", "99", 9) is None
 
 
-def test_columns_on_disk_are_those_that_were_in_memory() -> None:
+def test_spilled_columns_equal_those_in_memory() -> None:
     tapes, whole = TapeStore(120_000, disk_limit=2**30), TapeStore(2**30)
     for each in (tapes, whole):
         each.append(head_record())
@@ -67,9 +67,9 @@ def test_columns_on_disk_are_those_that_were_in_memory() -> None:
             each.append(frames_record(first, KEY_FRAMES))
     assert tapes.disk_size
     times = range(0, 40 * KEY_FRAMES * 200, 3_400)
-    told, other = ([*each.get("test_race").shown(times)] for each in (tapes, whole))  # type: ignore[union-attr]
-    assert [rows for _, rows in told] == [rows for _, rows in other]
-    for (group, _), (same, _) in zip(told, other, strict=True):
+    spilled, other = ([*each.get("test_race").rows_at(times)] for each in (tapes, whole))  # type: ignore[union-attr]
+    assert [rows for _, rows in spilled] == [rows for _, rows in other]
+    for (group, _), (same, _) in zip(spilled, other, strict=True):
         assert np.array_equal(group.rows(), same.rows())
 
 
@@ -87,34 +87,34 @@ def test_at_each_time_the_latest_frame_is_shown_once(first: int, times: range, s
     tape = Tape("test_race", 1)
     record = frames_record(first, 120 - first)
     tape.append(first, record.value.split(b"\n"), record.keys, 0)
-    assert [group.start + row for group, rows in tape.shown(times) for row in rows] == shown
+    assert [group.start + row for group, rows in tape.rows_at(times) for row in rows] == shown
 
 
 NO_FRAMES: dict[str, Change] = {
-    "another time": lambda told: told.update(t=400),
-    "another keyframe": lambda told: told.update(key_t=200),
-    "another kind": lambda told: told.update(kind="head"),
-    "no cars": lambda told: told.pop("cars"),
-    "cars as a list": lambda told: told.update(cars=[]),
-    "a state that is none": lambda told: told["cars"].update({"4": None}),
-    "a car that the keyframe has not": lambda told: told["cars"].update({"99": {"position": 1}}),
-    "a place as text": lambda told: told["cars"].update({"4": {"position": "first"}}),
-    "a place out of bounds": lambda told: told["cars"].update({"4": {"position": 2**31}}),
-    "no race": lambda told: told.update(race=None),
-    "a lap as text": lambda told: told["race"].update(lap="nine"),
-    "a start as text": lambda told: told["race"].update(started_ms="noon"),
-    "no gaps": lambda told: told.pop("gap"),
-    "a gap for each but one": lambda told: told["gap"].pop(),
-    "a gap as text": lambda told: told["gap"].__setitem__(0, "far"),
-    "a gap out of bounds": lambda told: told["interval"].__setitem__(0, 10**30),
+    "another time": lambda body: body.update(t=400),
+    "another keyframe": lambda body: body.update(key_t=200),
+    "another kind": lambda body: body.update(kind="head"),
+    "no cars": lambda body: body.pop("cars"),
+    "cars as a list": lambda body: body.update(cars=[]),
+    "an invalid state": lambda body: body["cars"].update({"4": None}),
+    "a car that is not in the keyframe": lambda body: body["cars"].update({"99": {"position": 1}}),
+    "a place as text": lambda body: body["cars"].update({"4": {"position": "first"}}),
+    "a place out of bounds": lambda body: body["cars"].update({"4": {"position": 2**31}}),
+    "no race": lambda body: body.update(race=None),
+    "a lap as text": lambda body: body["race"].update(lap="nine"),
+    "a start as text": lambda body: body["race"].update(started_ms="noon"),
+    "no gaps": lambda body: body.pop("gap"),
+    "a gap for each but one": lambda body: body["gap"].pop(),
+    "a gap as text": lambda body: body["gap"].__setitem__(0, "far"),
+    "a gap out of bounds": lambda body: body["interval"].__setitem__(0, 10**30),
 }
 
 
 def damaged(change: Change, number: int) -> bytes:
-    told = orjson.loads(encode_frames([frame(number)]))
-    change(told)
+    body = orjson.loads(encode_frames([frame(number)]))
+    change(body)
     try:
-        return orjson.dumps(told)
+        return orjson.dumps(body)
     except orjson.JSONEncodeError:
         return encode_frames([frame(number)]).replace(b'"interval":[4321', b'"interval":[1%s' % (b"0" * 30))
 
@@ -130,11 +130,13 @@ def test_a_frame_that_cannot_be_shown_is_a_hole_until_the_next_keyframe(change: 
         tapes.append(FramesRecord("test_race", "frames", 1, 10, frozenset(), damaged(change, 10), 0))
     assert tapes.append(frames_record(11, 60)) == 21, "from the keyframe at 50 on"
     assert (tape.latest, tape.ended) == (70, False)
-    assert tape.size == sum(group.size for group, _ in tape.shown(range(0, 14_200, 200))) + len(tape.head or b"") + 41
+    assert (
+        tape.size == sum(group.size for group, _ in tape.rows_at(range(0, 14_200, 200))) + len(tape.head or b"") + 41
+    )
 
 
 @pytest.mark.parametrize("value", [b"no JSON", b"[]", b"null", b"{}", b'{"kind":"key","t":0,"key_t":0}'])
-def test_a_record_that_is_no_frame_takes_no_run_s_place(value: bytes) -> None:
+def test_an_invalid_frame_of_a_newer_run_does_not_replace_the_tape(value: bytes) -> None:
     tapes = TapeStore(2**26)
     tapes.append(head_record())
     tapes.append(frames_record(0, 10))
@@ -142,7 +144,7 @@ def test_a_record_that_is_no_frame_takes_no_run_s_place(value: bytes) -> None:
         tapes.append(FramesRecord("test_race", "frames", 2, 0, frozenset({0}), value, 0))
     tape = tapes.get("test_race")
     assert tape is not None
-    assert (tape.epoch, tape.latest) == (1, 9)
+    assert (tape.run_id, tape.latest) == (1, 9)
 
 
 def test_a_keyframe_without_cars_is_refused() -> None:

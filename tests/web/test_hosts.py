@@ -1,4 +1,4 @@
-"""Whose requests are answered: our names only, and trusted proxies are believed."""
+"""Allowed host names, and forwarded headers of trusted proxies."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def _who(request: web.Request) -> web.Response:
     "host", ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "10.1.2.3", "pit-wall.example",
              "Pit-Wall.Example.:443", "wall"],
 )  # fmt: skip
-async def test_our_names_and_every_address_are_answered(served: Open, host: str) -> None:
+async def test_our_host_names_and_every_ip_address_are_answered(served: Open, host: str) -> None:
     client = await served(web_hosts="pit-wall.example, wall")
     assert (await client.get("/", headers={"Host": host})).status == 200
 
@@ -57,7 +57,7 @@ async def test_our_names_and_every_address_are_answered(served: Open, host: str)
              "", "a b", "user@localhost", "[::1", "[evil]", "::1"],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/", "/api/sessions", "/ws", "/static/main.js", "/metrics"])
-async def test_a_foreign_name_that_leads_here_is_refused_on_every_path(served: Open, path: str, host: str) -> None:
+async def test_a_foreign_host_name_is_refused_on_every_path(served: Open, path: str, host: str) -> None:
     client = await served(web_hosts="pit-wall.example")
     answer = await client.get(path, headers={"Host": host})
     assert answer.status == 421
@@ -72,7 +72,7 @@ async def test_a_star_answers_for_every_name(served: Open) -> None:
 @pytest.mark.parametrize("wrong", [{"web_hosts": "https://a.example"}, {"web_hosts": "a b"}, {"web_hosts": "*,a/"},
                                    {"web_trusted_proxies": "10.0.0.0/40"}, {"web_trusted_proxies": "proxy"},
                                    {"web_trusted_proxies": "10.0.0.1/8"}])  # fmt: skip
-def test_names_and_networks_that_are_none_are_wrong_settings(wrong: dict[str, str]) -> None:
+def test_invalid_names_and_networks_are_settings_errors(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Settings(_env_file=None, **wrong)
 
@@ -80,7 +80,7 @@ def test_names_and_networks_that_are_none_are_wrong_settings(wrong: dict[str, st
 FORGED = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "page.example"}
 
 
-async def test_nobody_is_believed_unless_trusted(served: Open) -> None:
+async def test_forwarded_headers_of_untrusted_peers_are_ignored(served: Open) -> None:
     for settings in ({}, {"web_trusted_proxies": "10.0.0.0/8"}):
         client = await served(web_hosts="page.example", **settings)
         remote, scheme, host = await (await client.get("/who", headers=FORGED)).json()
@@ -111,7 +111,7 @@ async def test_the_right_most_address_that_is_not_trusted_is_the_sender(
     assert (await (await client.get("/who", headers={"X-Forwarded-For": forwarded})).json())[0] == sender
 
 
-async def test_scheme_and_host_are_the_last_that_a_trusted_proxy_tells(served: Open) -> None:
+async def test_scheme_and_host_are_the_last_ones_of_a_trusted_proxy(served: Open) -> None:
     client = await served(web_trusted_proxies=LOOPBACK, web_hosts="page.example")
     assert await (await client.get("/who", headers=FORGED)).json() == ["203.0.113.9", "https", "page.example"]
     assert (await client.get("/api/sessions/test_race/state", headers=FORGED)).status == 200
@@ -136,7 +136,7 @@ async def test_scheme_and_host_are_the_last_that_a_trusted_proxy_tells(served: O
         ("", 403),
     ],
 )
-async def test_a_page_is_ours_by_scheme_host_and_port(served: Open, origin: str, status: int) -> None:
+async def test_a_page_has_our_origin_by_scheme_host_and_port(served: Open, origin: str, status: int) -> None:
     client = await served(web_trusted_proxies=LOOPBACK, web_hosts="page.example")
     behind_tls = FORGED | {"Origin": origin}
     if status == 101:

@@ -39,7 +39,7 @@ def test_a_lap_begins_with_its_first_frame_however_frames_are_batched(
         assert tape.lap_at(lap) == (None if found is None else found * 200)
 
 
-def test_laps_of_a_start_that_was_aborted_are_taken_back() -> None:
+def test_laps_of_an_aborted_start_are_removed() -> None:
     starts = LapStarts()
     for number, lap in enumerate([0, 1, 1, 2, 0, 0, 1, 2]):
         starts.note(number, lap)
@@ -48,7 +48,7 @@ def test_laps_of_a_start_that_was_aborted_are_taken_back() -> None:
     assert starts.first(1) is None
 
 
-def test_nothing_is_decoded_when_a_lap_is_asked_for_or_whether_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_going_to_a_lap_and_asking_whether_a_run_has_ended_decode_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     tape = Tape("race", 1)
     put(tape, 0, [1 + number // 300 for number in range(1_000)])
     monkeypatch.setattr(tapes.orjson, "loads", None)
@@ -56,7 +56,7 @@ def test_nothing_is_decoded_when_a_lap_is_asked_for_or_whether_it_has_ended(monk
     assert not tape.ended
 
 
-def test_a_lap_that_has_been_forgotten_begins_where_the_tape_does() -> None:
+def test_a_dropped_lap_begins_where_the_tape_does() -> None:
     tape = Tape("race", 1)
     put(tape, 0, [1 + number // 60 for number in range(200)])
     tape.drop_oldest()

@@ -1,4 +1,4 @@
-"""How much is answered to one address, and how many long answers are made at once."""
+"""Limits of requests from one address, and of long answers at once."""
 
 from __future__ import annotations
 
@@ -28,40 +28,40 @@ class Clock:
         return self.now
 
 
-def test_a_third_of_a_minute_s_questions_may_come_at_once_and_the_rest_at_their_pace() -> None:
+def test_a_third_of_a_minute_s_requests_may_come_at_once_and_the_rest_at_the_rate() -> None:
     clock = Clock()
-    asked = RateLimit(600, clock)
-    assert [asked.wait("10.0.0.1") for _ in range(200)] == [0.0] * 200
-    assert 0 < asked.wait("10.0.0.1") <= 0.1
-    assert asked.wait("10.0.0.2") == 0, "another address has questions of its own"
+    limit = RateLimit(600, clock)
+    assert [limit.wait("10.0.0.1") for _ in range(200)] == [0.0] * 200
+    assert 0 < limit.wait("10.0.0.1") <= 0.1
+    assert limit.wait("10.0.0.2") == 0, "another address has its own limit"
     clock.now += 1
-    assert [asked.wait("10.0.0.1") > 0 for _ in range(11)] == [False] * 10 + [True]
+    assert [limit.wait("10.0.0.1") > 0 for _ in range(11)] == [False] * 10 + [True]
     clock.now += 3_600
-    assert [asked.wait("10.0.0.1") > 0 for _ in range(201)] == [False] * 200 + [True]
+    assert [limit.wait("10.0.0.1") > 0 for _ in range(201)] == [False] * 200 + [True]
 
 
-def test_who_asks_on_while_refused_waits_no_longer_for_it() -> None:
+def test_requests_while_refused_do_not_prolong_the_wait() -> None:
     clock = Clock()
-    asked = RateLimit(60, clock)
+    limit = RateLimit(60, clock)
     for _ in range(500):
-        asked.wait("10.0.0.1")
+        limit.wait("10.0.0.1")
     clock.now += 1.001
-    assert asked.wait("10.0.0.1") == 0
+    assert limit.wait("10.0.0.1") == 0
 
 
 def test_the_addresses_of_an_ipv6_network_are_counted_together() -> None:
-    asked = RateLimit(3, Clock())
-    assert [asked.wait(f"2001:db8:1:2::{n}") > 0 for n in range(3)] == [False, True, True]
-    assert asked.wait("2001:db8:1:3::1") == 0
+    limit = RateLimit(3, Clock())
+    assert [limit.wait(f"2001:db8:1:2::{n}") > 0 for n in range(3)] == [False, True, True]
+    assert limit.wait("2001:db8:1:3::1") == 0
 
 
 def test_a_few_thousand_addresses_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ADDRESSES", 100)
-    asked = RateLimit(3, Clock())
+    limit = RateLimit(3, Clock())
     for n in range(1_000):
-        asked.wait(f"10.0.{n // 256}.{n % 256}")
-        assert asked.wait("192.0.2.1") > 0 or n == 0, "who asks all the time is not forgotten"
-    assert len(asked._asked) == 100
+        limit.wait(f"10.0.{n // 256}.{n % 256}")
+        assert limit.wait("192.0.2.1") > 0 or n == 0, "an active address is not forgotten"
+    assert len(limit._buckets) == 100
 
 
 @pytest.fixture
@@ -73,18 +73,18 @@ async def client() -> AsyncIterator[Client]:
         yield made
 
 
-async def test_who_asks_too_much_is_told_when_to_come_again(client: Client) -> None:
+async def test_requests_above_the_limit_get_429_with_retry_after(client: Client) -> None:
     for _ in range(3):
         assert (await client.get("/api/sessions")).status == 200
     answer = await client.get("/api/sessions/test_race/laps")
     assert (answer.status, answer.headers["Cache-Control"]) == (429, "no-store")
     assert 1 <= int(answer.headers["Retry-After"]) <= 7
-    assert (await answer.json())["error"].startswith("9 requests a minute are answered to one address")
+    assert (await answer.json())["error"].startswith("one address may send 9 requests a minute")
     for path in ("/", "/health", "/static/main.js"):
-        assert (await client.get(path)).status == 200, "only questions to the API are counted"
+        assert (await client.get(path)).status == 200, "only API requests are counted"
 
 
-async def test_long_answers_take_turns_and_few_wait() -> None:
+async def test_few_long_answers_are_computed_at_once_and_few_wait() -> None:
     going, most, gate = 0, 0, asyncio.Event()
 
     async def slow(_: web.Request) -> web.Response:
@@ -102,8 +102,8 @@ async def test_long_answers_take_turns_and_few_wait() -> None:
     app = web.Application(middlewares=[api_middleware, turns.wait])
     app.add_routes([web.get("/api/sessions/{key}/gaps", slow), web.get("/api/sessions/{key}/state", quick)])
     async with TestClient(TestServer(app)) as client:
-        asked = [asyncio.create_task(client.get("/api/sessions/a/gaps")) for _ in range(5)]
-        while turns._here < 5:
+        waiting = [asyncio.create_task(client.get("/api/sessions/a/gaps")) for _ in range(5)]
+        while turns._pending < 5:
             await asyncio.sleep(0.001)
         refused = await client.get("/api/sessions/a/gaps")
         assert refused.status == 503
@@ -111,6 +111,6 @@ async def test_long_answers_take_turns_and_few_wait() -> None:
         assert "waiting" in (await refused.json())["error"]
         assert (await client.get("/api/sessions/a/state")).status == 200, "others do not wait"
         gate.set()
-        assert [(await each).status for each in asked] == [200] * 5
+        assert [(await each).status for each in waiting] == [200] * 5
         assert most == 2
         assert (await client.get("/api/sessions/a/gaps")).status == 200

@@ -6,12 +6,12 @@ from tests.support.page_marts import BUILT_MS, result, season
 from web.marts_store import MartsStore
 
 
-def test_what_was_kept_is_the_record_and_the_later_one_of_a_key_is_shown() -> None:
+def test_the_latest_record_of_a_key_is_stored_unchanged() -> None:
     results = MartsStore()
-    results.keep(result())
-    results.keep(season())
+    results.put(result())
+    results.put(season())
     revised = result(built_ms=BUILT_MS + 1, rows=[])
-    results.keep(revised)
+    results.put(revised)
     kept, year = results.session("test_race"), results.season(2023)
     assert kept is not None
     assert year is not None
@@ -20,10 +20,10 @@ def test_what_was_kept_is_the_record_and_the_later_one_of_a_key_is_shown() -> No
     assert topics.decode_marts(kept.value) == revised
 
 
-def test_another_value_has_another_tag_and_the_same_one_the_same() -> None:
+def test_equal_values_have_equal_etags_and_others_differ() -> None:
     first, second = MartsStore(), MartsStore()
     for results, record in ((first, result()), (second, result()), (second, result(session="other", rows=[]))):
-        results.keep(record)
+        results.put(record)
     tags = [results.session(key).etag for results, key in ((first, "test_race"), (second, "test_race"))]  # type: ignore[union-attr]
     assert tags[0] == tags[1]
     other = second.session("other")
@@ -35,19 +35,19 @@ def test_the_version_changes_with_every_record_of_a_build_and_only_then() -> Non
     results = MartsStore()
     versions = [results.version]
     for record in (result(), season(), result(built_ms=BUILT_MS + 1), season(built_ms=BUILT_MS + 1)):
-        results.keep(record)
+        results.put(record)
         versions.append(results.version)
     assert versions[0] is None
     assert len(set(versions)) == 5
-    results.keep(season(built_ms=BUILT_MS + 1))
+    results.put(season(built_ms=BUILT_MS + 1))
     assert results.version == versions[-1]
 
 
-def test_only_so_many_keys_are_kept_and_the_longest_untold_goes() -> None:
+def test_keys_are_limited_and_the_least_recently_updated_is_dropped() -> None:
     results = MartsStore(sessions=2, seasons=2)
     for name in ("a", "b", "a", "c"):
-        results.keep(result(session=name))
+        results.put(result(session=name))
     for year in (2021, 2022, 2023):
-        results.keep(season(year=year))
+        results.put(season(year=year))
     assert [results.session(name) is not None for name in "abc"] == [True, False, True]
     assert [year for year, _ in results.seasons()] == [2023, 2022]

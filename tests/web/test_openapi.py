@@ -1,4 +1,4 @@
-"""The description of the API beside the server that it describes."""
+"""The API's description against the answers of the server."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from f1stream.settings import Settings
 from tests.support.page_marts import result, season
 from tests.support.page_race import lap, whole_race
 from web.api.gaps import POINTS
+from web.api.openapi import render
 from web.api.service import OPENAPI
 from web.app import create_app
 from web.feed import Feed
@@ -51,15 +52,15 @@ def validator(schema: dict[str, Any]) -> Draft202012Validator:
 
 
 def url(path: str, query: str | None = None) -> str:
-    told = QUERIES.get(path, "") if query is None else query
-    return path.format(key="test_race", year=2023) + told
+    query = QUERIES.get(path, "") if query is None else query
+    return path.format(key="test_race", year=2023) + query
 
 
 def response_of(path: str, status: int) -> dict[str, Any]:
     """The description of a response, references followed."""
-    told = DESCRIBED["paths"][path]["get"]["responses"]
-    assert str(status) in told, f"{path} answered {status}, which is not described"
-    found: dict[str, Any] = told[str(status)]
+    responses = DESCRIBED["paths"][path]["get"]["responses"]
+    assert str(status) in responses, f"{path} answered {status}, which is not described"
+    found: dict[str, Any] = responses[str(status)]
     if "$ref" in found:
         found = DESCRIBED["components"]["responses"][found["$ref"].rsplit("/", 1)[-1]]
     return found
@@ -69,13 +70,17 @@ async def check(client: Client, path: str, query: str | None, status: int) -> An
     answer = await client.get(url(path, query))
     body = await answer.read()
     assert answer.status == status, body
-    (kind,) = (told := response_of(path, status))["content"]
+    (kind,) = (described := response_of(path, status))["content"]
     assert answer.content_type == kind
-    for name in told.get("headers", {}):
+    for name in described.get("headers", {}):
         assert name in answer.headers
     if kind == "application/json":
-        validator(told["content"][kind]["schema"]).validate(orjson.loads(body))
+        validator(described["content"][kind]["schema"]).validate(orjson.loads(body))
     return body
+
+
+def test_the_document_is_the_one_that_the_handlers_and_models_generate() -> None:
+    assert OPENAPI.read_text() == render(), "run python -m web.api.openapi"
 
 
 def test_it_is_openapi() -> None:
@@ -92,15 +97,15 @@ def test_every_route_is_described_and_what_is_described_is_a_route(feed: Feed) -
     assert served == set(DESCRIBED["paths"])
 
 
-def test_everything_is_told_in_words_and_everything_asked_of_the_api_can_be_the_same_or_fail() -> None:
+def test_every_operation_has_a_summary_and_describes_304_and_500() -> None:
     operations = {path: item["get"] for path, item in DESCRIBED["paths"].items()}
-    assert len({told["operationId"] for told in operations.values()}) == len(operations)
-    for path, told in operations.items():
-        assert told["summary"], path
+    assert len({each["operationId"] for each in operations.values()}) == len(operations)
+    for path, operation in operations.items():
+        assert operation["summary"], path
         if path.startswith("/api/"):
-            assert {"200", "304", "500"} <= set(told["responses"]), path
+            assert {"200", "304", "500"} <= set(operation["responses"]), path
         if path.startswith(A_SESSION):
-            assert {"400", "404"} <= set(told["responses"]), path
+            assert {"400", "404"} <= set(operation["responses"]), path
 
 
 @pytest.mark.parametrize("path", GETS)
@@ -130,7 +135,7 @@ async def test_errors_are_as_described(
 
 
 @pytest.mark.parametrize("path", [path for path in GETS if path.startswith("/api/") and path != "/api/sessions"])
-async def test_what_is_still_the_same_is_as_described(client: Client, path: str) -> None:
+async def test_not_modified_answers_are_as_described(client: Client, path: str) -> None:
     tag = (await client.get(url(path))).headers["ETag"]
     answer = await client.get(url(path), headers={"If-None-Match": tag})
     assert (answer.status, await answer.read()) == (304, b"")
@@ -143,7 +148,7 @@ async def test_without_a_broker_health_is_as_described(client: Client, feed: Fee
     await check(client, "/health", None, 503)
 
 
-async def test_when_nothing_is_read_alive_is_as_described(client: Client, feed: Feed) -> None:
+async def test_alive_is_as_described_when_nothing_is_read(client: Client, feed: Feed) -> None:
     feed.stuck = "frames[2] has grown to 90 for 31 s, and nothing after 40 is read."
     await check(client, "/alive", None, 503)
 
@@ -160,13 +165,15 @@ def test_an_answer_that_is_not_as_described_would_be_noticed() -> None:
 
 
 def numbers() -> list[tuple[str, str, dict[str, Any]]]:
-    """Every whole number that is asked for: path, name and schema."""
+    """Every integer parameter: path, name and schema."""
     found = []
     for path, item in DESCRIBED["paths"].items():
         for each in (*item.get("parameters", ()), *item["get"].get("parameters", ())):
-            told = DESCRIBED["components"]["parameters"][each["$ref"].rsplit("/", 1)[-1]] if "$ref" in each else each
-            if told["schema"].get("type") == "integer":
-                found.append((path, told["name"], told["schema"]))
+            parameter = (
+                DESCRIBED["components"]["parameters"][each["$ref"].rsplit("/", 1)[-1]] if "$ref" in each else each
+            )
+            if parameter["schema"].get("type") == "integer":
+                found.append((path, parameter["name"], parameter["schema"]))
     return found
 
 
@@ -174,7 +181,7 @@ def numbers() -> list[tuple[str, str, dict[str, Any]]]:
 async def test_numbers_have_the_bounds_that_are_described(
     client: Client, path: str, name: str, schema: dict[str, Any]
 ) -> None:
-    async def asked(number: int | str) -> int:
+    async def status_of(number: int | str) -> int:
         if f"{{{name}}}" in path:
             return (await client.get(path.format(key="test_race", **{name: number}))).status
         query = {
@@ -183,10 +190,10 @@ async def test_numbers_have_the_bounds_that_are_described(
         return (await client.get(url(path, ""), params=query | {name: str(number)})).status
 
     least, most = schema["minimum"], schema["maximum"]
-    assert await asked(least) in {200, 404}
-    assert await asked(most) in {200, 404}
+    assert await status_of(least) in {200, 404}
+    assert await status_of(most) in {200, 404}
     for beyond in (least - 1, most + 1, 10**30, f"{most}0", "1e3", "1_000", "\u0662", "+5", ""):
-        assert await asked(beyond) in {400} | ({404} if beyond == "" and f"{{{name}}}" in path else set()), beyond
+        assert await status_of(beyond) in {400} | ({404} if beyond == "" and f"{{{name}}}" in path else set()), beyond
 
 
 def test_an_answer_about_gaps_has_as_many_points_as_are_described() -> None:

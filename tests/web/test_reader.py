@@ -21,7 +21,8 @@ from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import frame, head, lap
 from tests.support.rig import Rig
 from web.app import create_app
-from web.reader import StreamReader, read_marts
+from web.reader import StreamReader
+from web.records import decode_marts_record
 from web.tape_store import TapeStore
 
 
@@ -37,7 +38,7 @@ async def test_a_reader_without_a_broker_is_not_connected_and_stops() -> None:
 
 
 async def test_a_reader_stopped_while_it_is_refused_stops() -> None:
-    """The refusal and the cancellation arrive together: aiokafka then hides the cancellation."""
+    """When a refused connection and the cancellation arrive together, aiokafka hides the cancellation."""
     for turns in range(12):
         reader = StreamReader(TapeStore(10**6), Settings(broker="127.0.0.1:1"))
         await reader.start()
@@ -92,21 +93,21 @@ def race() -> list[Sent]:
 def facts() -> list[Sent]:
     """A message, a lap and a packet of the same run, and one of each that cannot be read."""
     headers = topics.RecordHeaders(run_id=1, seq=0, emitted_ms=400).encode()
-    told = Weather(session_time_ms=300, air_temp=1, track_temp=2, humidity=3, pressure=4, rainfall=False,
+    weather = Weather(session_time_ms=300, air_temp=1, track_temp=2, humidity=3, pressure=4, rainfall=False,
                    wind_direction=5, wind_speed=6)  # fmt: skip
     samples = Packet(driver_number="4", until_ms=400, session_time_ms=[100, 300], x=[1, 2], y=[1, 2], z=[0, 0],
                      speed=[200, 210], rpm=[1, 1], throttle=[99, 100], brake=[False, True], gear=[7, 8])  # fmt: skip
     driven = lap("4", 1, end_ms=380).record
     lost = damaged_record(b"test_race", "test_race", 1, "message 3 came after 1")
     return [
-        (topics.MESSAGES, b"test_race", topics.encode(told), headers),
+        (topics.MESSAGES, b"test_race", topics.encode(weather), headers),
         (topics.LAPS, b"test_race:4", topics.encode(driven), headers),
         (topics.TELEMETRY, b"test_race:4", topics.encode(samples), headers),
         (topics.MESSAGES, b"test_race", b"{}", headers),
         (topics.LAPS, b"test_race:4", b"{}", headers),
         (topics.TELEMETRY, b"test_race:4", b"{}", headers),
         (topics.TELEMETRY, b"test_race:4", topics.encode(samples), []),
-        (topics.MESSAGES, b"\xff", topics.encode(told), headers),
+        (topics.MESSAGES, b"\xff", topics.encode(weather), headers),
         (topics.LAPS, b"test_race:4", topics.encode(driven), [(name, None) for name, _ in headers]),
         (topics.FRAMES, b"test_race", b"{}", [("kind", None)]),
         (topics.FRAMES, b"\xff", b"{}", [("kind", b"head")]),
@@ -121,7 +122,7 @@ def taken(*records: Sent, caught_up: bool = True) -> StreamReader:
     reader.caught_up = caught_up
     for offset, (topic, key, value, headers) in enumerate(records):
         message = SimpleNamespace(key=key, value=value, headers=headers, offset=offset, timestamp=SENT_MS)
-        reader._take({TopicPartition(topic, 0): [message]})
+        reader._receive({TopicPartition(topic, 0): [message]})
     return reader
 
 
@@ -186,7 +187,7 @@ UNREADABLE: dict[str, Sent] = {
 
 
 @pytest.mark.parametrize("bad", UNREADABLE.values(), ids=UNREADABLE)
-async def test_a_record_that_cannot_be_read_costs_itself_only(bad: Sent, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unreadable_record_affects_nothing_else(bad: Sent, caplog: pytest.LogCaptureFixture) -> None:
     frames = [frame(2)]
     good: Sent = (topics.FRAMES, b"test_race", topics.encode_frames(frames), topics.frame_headers(1, frames))
     reader = taken(*run_of(1), *run_of(1, b"other"), bad, good, *marts())
@@ -200,11 +201,11 @@ async def test_a_record_that_cannot_be_read_costs_itself_only(bad: Sent, caplog:
         for path in ("state", "laps", "gaps", "weather", "race-control", "result", "season"):
             answer = await client.get(f"/api/sessions/test_race/{path}")
             assert answer.status in {200, 404}, await answer.text()
-        told = await (await client.get("/api/seasons")).json()
-        assert [each["season"] for each in told["seasons"]] == [2023]
+        body = await (await client.get("/api/seasons")).json()
+        assert [each["season"] for each in body["seasons"]] == [2023]
 
 
-def test_what_is_refused_again_and_again_does_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_repeated_bad_records_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
     bad = UNREADABLE["frames that are no JSON"]
     reader = taken(*run_of(1), *[bad] * 150, UNREADABLE["a lap with a great number"])
     assert reader.bad_records == 151
@@ -215,19 +216,19 @@ def test_what_is_refused_again_and_again_does_not_fill_the_log(caplog: pytest.Lo
 def test_bad_records_of_many_sessions_are_logged_for_some_of_them(caplog: pytest.LogCaptureFixture) -> None:
     topic, _, value, headers = UNREADABLE["a message with a great number"]
     reader = taken(*((topic, b"session-%d" % n, value, headers) for n in range(1_000)))
-    assert (reader.bad_records, len(reader._refusals)) == (1_000, 201)
+    assert (reader.bad_records, len(reader._bad_by_session)) == (1_000, 201)
     assert len(caplog.messages) == 200 + 3
 
 
-def test_a_run_within_an_hour_of_its_records_takes_the_place_of_the_one_before() -> None:
+def test_a_run_id_within_an_hour_of_its_records_replaces_the_older_run() -> None:
     reader = taken(*run_of(SENT_MS), *run_of(SENT_MS + 3_600_000))
     tape = reader.tapes.get("test_race")
     assert tape is not None
-    assert (tape.epoch, reader.bad_records) == (SENT_MS + 3_600_000, 0)
+    assert (tape.run_id, reader.bad_records) == (SENT_MS + 3_600_000, 0)
 
 
 @pytest.mark.system
-async def test_laps_messages_and_samples_are_there_by_the_time_at_which_they_became_known(rig: Rig) -> None:
+async def test_laps_messages_and_samples_appear_at_the_time_they_became_known(rig: Rig) -> None:
     await create_topics(rig.settings)
     await send(rig, *race(), *facts())
     reader = StreamReader(TapeStore(10**6), rig.settings)
@@ -240,14 +241,14 @@ async def test_laps_messages_and_samples_are_there_by_the_time_at_which_they_bec
         assert tape.history.between(0, 399) == []
         kinds = [orjson.loads(entry)["kind"] for entry in tape.history.between(0, 400)]
         assert sorted(kinds) == ["lap", "weather"]
-        assert tape.telemetry.lap("4", 0, 400).speed.tolist() == [200, 210]
+        assert tape.samples.lap("4", 0, 400).speed.tolist() == [200, 210]
     finally:
         await reader.stop()
 
 
 def marts(built_ms: int = BUILT_MS) -> list[Sent]:
-    told = (result(built_ms=built_ms), season(built_ms=built_ms))
-    return [(topics.MARTS, topics.marts_key(each), topics.encode(each), []) for each in told]
+    records = (result(built_ms=built_ms), season(built_ms=built_ms))
+    return [(topics.MARTS, topics.marts_key(each), topics.encode(each), []) for each in records]
 
 
 @pytest.mark.system
@@ -273,7 +274,7 @@ async def test_frames_go_to_the_tapes_and_marts_to_the_results_once_both_topics_
 
 
 @pytest.mark.system
-async def test_without_frames_too_an_old_session_makes_room(rig: Rig) -> None:
+async def test_an_old_session_makes_room_also_when_no_frame_arrives(rig: Rig) -> None:
     await create_topics(rig.settings)
     (topic, _, value, _), *_ = facts()
     runs = [(b"old", 1), (b"new", 10**12)]
@@ -283,14 +284,14 @@ async def test_without_frames_too_an_old_session_makes_room(rig: Rig) -> None:
     try:
         await until(lambda: reader.caught_up and reader.lag == 0)
         assert reader.bad_records == 0
-        assert reader.tapes.run("old", 1) is None, "it is still in memory"
-        assert reader.tapes.run("new", 10**12) is not None
+        assert reader.tapes.of_run("old", 1) is None, "it is still in memory"
+        assert reader.tapes.of_run("new", 10**12) is not None
     finally:
         await reader.stop()
 
 
 @pytest.mark.system
-async def test_marts_that_cannot_be_read_are_counted_and_what_was_told_before_stays(
+async def test_unreadable_marts_are_counted_and_the_previous_ones_stay(
     rig: Rig, caplog: pytest.LogCaptureFixture
 ) -> None:
     await create_topics(rig.settings)
@@ -319,6 +320,8 @@ async def test_marts_that_cannot_be_read_are_counted_and_what_was_told_before_st
         (None, topics.encode(result()), "the key is None"),
     ],
 )
-def test_a_record_of_marts_that_cannot_be_used_says_why(key: bytes | None, value: bytes | None, reason: str) -> None:
+def test_an_invalid_marts_record_is_refused_with_the_reason(
+    key: bytes | None, value: bytes | None, reason: str
+) -> None:
     with pytest.raises(topics.BadRecord, match=reason):
-        read_marts(key, value)
+        decode_marts_record(key, value)

@@ -6,7 +6,7 @@ import pytest
 
 from f1stream.topics import BadRecord, RecordHeaders, car_key
 from tests.support.page_race import packet
-from web.sample_store import CHUNK, COLUMNS, SAMPLE_BYTES, UNKNOWN_DRS, SampleStore, read_packet
+from web.sample_store import CHUNK, COLUMNS, SAMPLE_BYTES, UNKNOWN_DRS, SampleStore, decode_packet
 
 KEY, HEADERS = car_key("test_race", "4"), RecordHeaders(1, 3, 1_000)
 BODY = {
@@ -20,22 +20,22 @@ def read(**changes: object) -> bytes:
     return orjson.dumps({name: value for name, value in (BODY | changes).items() if value is not ...})
 
 
-def test_a_packet_is_kept_as_columns() -> None:
-    found = read_packet(KEY, HEADERS, read(drs=[None, 12]))
-    assert (found.session_key, found.car, found.epoch, found.seq) == ("test_race", "4", 1, 3)
-    told = {name: list(column) for (name, _), column in zip(COLUMNS, found.columns, strict=True)}
-    assert told == {
+def test_a_packet_is_stored_as_columns() -> None:
+    found = decode_packet(KEY, HEADERS, read(drs=[None, 12]))
+    assert (found.session_key, found.car, found.run_id, found.seq) == ("test_race", "4", 1, 3)
+    columns = {name: list(column) for (name, _), column in zip(COLUMNS, found.columns, strict=True)}
+    assert columns == {
         "t": [200, 600], "x": [1.0, 2.0], "y": [3.5, 4.0], "speed": [100.25, 101.0], "throttle": [100, 104],
         "brake": [1, 0], "gear": [3, 4], "drs": [UNKNOWN_DRS, 12],
     }  # fmt: skip
 
 
 def test_a_car_without_drs_has_none() -> None:
-    assert list(read_packet(KEY, HEADERS, read()).columns[-1]) == [UNKNOWN_DRS, UNKNOWN_DRS]
+    assert list(decode_packet(KEY, HEADERS, read()).columns[-1]) == [UNKNOWN_DRS, UNKNOWN_DRS]
 
 
-def test_corrupt_car_data_becomes_the_nearest_that_a_byte_holds() -> None:
-    found = read_packet(KEY, HEADERS, read(gear=[-1, 300], throttle=[-3.0, 900.0]))
+def test_corrupt_car_data_is_clipped_to_a_byte() -> None:
+    found = decode_packet(KEY, HEADERS, read(gear=[-1, 300], throttle=[-3.0, 900.0]))
     assert (list(found.columns[6]), list(found.columns[4])) == ([0, 255], [0, 255])
 
 
@@ -44,20 +44,20 @@ def test_corrupt_car_data_becomes_the_nearest_that_a_byte_holds() -> None:
     [
         (None, "not JSON"),
         (b"{", "not JSON"),
-        (b"[]", "none of a sample"),
+        (b"[]", "has an invalid value"),
         (read(x=...), "column 'x' is missing"),
         (read(session_time_ms=[600, 200]), "not in time order"),
         (read(y=[1.0]), "column y has 1 values, session_time_ms has 2"),
-        (read(speed=["fast", 1]), "none of a sample"),
-        (read(session_time_ms=[1, 2**40]), "none of a sample"),
+        (read(speed=["fast", 1]), "has an invalid value"),
+        (read(session_time_ms=[1, 2**40]), "has an invalid value"),
     ],
 )
-def test_a_packet_that_is_none_is_refused_with_the_reason(value: bytes | None, reason: str) -> None:
+def test_an_invalid_packet_is_refused_with_the_reason(value: bytes | None, reason: str) -> None:
     with pytest.raises(BadRecord, match=reason):
-        read_packet(KEY, HEADERS, value)
+        decode_packet(KEY, HEADERS, value)
 
 
-def test_a_lap_is_the_stretch_of_samples_between_two_times_also_across_chunks() -> None:
+def test_a_lap_is_the_samples_between_two_times_also_across_chunks() -> None:
     telemetry, at = SampleStore(), 0
     for seq in range(30):
         telemetry.append(packet("4", seq, at, 500))
@@ -79,12 +79,12 @@ def test_repeats_are_dropped_and_samples_out_of_order_refused() -> None:
     assert telemetry.append(packet("4", 0, 0, 10)) == 10
     assert telemetry.append(packet("4", 0, 0, 10)) == 0
     assert telemetry.append(packet("4", 1, 5_000, 0)) == 0, "a silent car's packet"
-    with pytest.raises(BadRecord, match="before the car's last one at 1800 ms"):
+    with pytest.raises(BadRecord, match="before the car's last sample at 1800 ms"):
         telemetry.append(packet("4", 2, 1_000, 3))
     assert len(telemetry.lap("4", 0, 9_999).t) == 10
 
 
-def test_looking_at_samples_does_not_stop_them_from_growing() -> None:
+def test_reading_samples_does_not_stop_their_columns_from_growing() -> None:
     telemetry = SampleStore()
     telemetry.append(packet("4", 0, 0, 10))
     seen = telemetry.lap("4", 0, 9_999)

@@ -12,8 +12,8 @@ DAY_MS = 86_400_000
 
 
 def info(name: str = "Race", days: int = 0) -> SessionInfo:
-    told = head(simulated=False, name=name).info
-    return told.model_copy(update={"t0_utc_ms": told.t0_utc_ms + days * DAY_MS})
+    session = head(simulated=False, name=name).info
+    return session.model_copy(update={"t0_utc_ms": session.t0_utc_ms + days * DAY_MS})
 
 
 def without_standings(year: Season, *numbers: int) -> Season:
@@ -29,13 +29,13 @@ def without_standings(year: Season, *numbers: int) -> Season:
     # the session is of the 14th of November, races are on 5, 15 and 26 November
     [(-9, 2), (-8, 2), (-7, 3), (0, 3), (1, 3), (2, 3), (3, 4), (14, AFTER_THE_LAST)],
 )
-def test_before_the_flag_the_date_tells_the_event_and_a_race_s_date_may_be_a_day_earlier(
+def test_before_the_flag_the_date_decides_the_event_and_a_race_s_date_may_be_a_day_earlier(
     days: int, event: int
 ) -> None:
     assert event_of(season(), info(days=days), None) == event
 
 
-def test_after_the_flag_the_result_tells_the_event() -> None:
+def test_after_the_flag_the_result_names_the_event() -> None:
     assert event_of(season(), info(days=-30), result()) == THIS_ROUND
     assert event_of(season(), info(days=-30), result(season=2022)) == 1
     assert event_of(season(), info(days=-30), result(round=None)) == 1
@@ -72,28 +72,28 @@ def test_standings_are_those_before_the_event_and_with_it_after_the_flag(
 
 
 @pytest.mark.parametrize("name", ["Race", "Sprint", "Qualifying"])
-def test_before_the_flag_nothing_of_the_event_or_of_later_ones_is_told(name: str) -> None:
+def test_before_the_flag_nothing_of_the_event_or_of_later_ones_is_shown(name: str) -> None:
     whole, held = season(held=4), season(held=2)
-    told = season_at(whole, info(name), result(), over=False)
+    shown = season_at(whole, info(name), result(), over=False)
     # What is said is what would have been said when only two races had been held.
-    assert orjson.dumps(told) == orjson.dumps(season_at(held, info(name), None, over=False))
-    assert told["round"] == 3
-    assert [each["status"] for each in told["rounds"]] == ["held", "held", "scheduled", "scheduled"]
-    assert [each.get("winner", {}).get("driver_code") for each in told["rounds"]] == ["VER", "VER", None, None]
+    assert orjson.dumps(shown) == orjson.dumps(season_at(held, info(name), None, over=False))
+    assert shown["round"] == 3
+    assert [each["status"] for each in shown["rounds"]] == ["held", "held", "scheduled", "scheduled"]
+    assert [each.get("winner", {}).get("driver_code") for each in shown["rounds"]] == ["VER", "VER", None, None]
 
 
-def test_after_the_flag_the_race_itself_is_told_and_nothing_later() -> None:
-    told = season_at(season(held=4), info(), result(), over=True)
-    assert told["label"] == "After this race, round 3"
-    assert told["standings"]["drivers"][0]["code"] == "NOR"
-    assert [each["status"] for each in told["rounds"]] == ["held", "held", "held", "scheduled"]
-    assert [row["driver_code"] for row in told["rounds"][2]["podium"]] == ["NOR", "VER"]
-    assert set(told["rounds"][3]) == {"round", "event_name", "race_date", "status"}
+def test_after_the_flag_the_race_itself_is_shown_and_nothing_later() -> None:
+    shown = season_at(season(held=4), info(), result(), over=True)
+    assert shown["label"] == "After this race, round 3"
+    assert shown["standings"]["drivers"][0]["code"] == "NOR"
+    assert [each["status"] for each in shown["rounds"]] == ["held", "held", "held", "scheduled"]
+    assert [row["driver_code"] for row in shown["rounds"][2]["podium"]] == ["NOR", "VER"]
+    assert set(shown["rounds"][3]) == {"round", "event_name", "race_date", "status"}
 
 
 def test_a_session_after_the_last_race_is_of_no_round() -> None:
-    told = season_at(season(held=4), info("Practice 1", days=20), None, over=False)
-    assert (told["round"], told["rounds"][3]["status"]) == (None, "held")
+    shown = season_at(season(held=4), info("Practice 1", days=20), None, over=False)
+    assert (shown["round"], shown["rounds"][3]["status"]) == (None, "held")
 
 
 def test_the_championship_is_the_standings_before_the_event_and_the_points_for_the_order() -> None:

@@ -1,4 +1,4 @@
-"""The page's files: compressed once, revalidated, and no name leads elsewhere."""
+"""The page's files: compressed once, revalidated, and no name leads out of the folder."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_a_file_is_sent_as_it_is_or_compressed(client: Client, path: str, 
     assert (only_heads.headers["Content-Length"], await only_heads.read()) == (packed.headers["Content-Length"], b"")
 
 
-async def test_who_has_a_file_is_not_sent_it_again(client: Client) -> None:
+async def test_an_unchanged_file_is_not_sent_again(client: Client) -> None:
     first = await client.get("/static/main.js")
     again = await client.get("/static/main.js", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status, await again.read()) == (304, b"")
@@ -58,7 +58,7 @@ async def test_who_has_a_file_is_not_sent_it_again(client: Client) -> None:
     "name", ["x" * 300, "x" * 5_000, "a/" * 2_000, "nothing.js", "charts", "charts/", "%00", "main.js/",
              "%2e%2e/app.py", "..%2f..%2fapp.py", "//etc/passwd", "%ff%fe", "main.js%00"],
 )  # fmt: skip
-async def test_a_name_that_is_no_file_s_is_not_found(client: Client, name: str) -> None:
+async def test_an_unknown_file_name_is_not_found(client: Client, name: str) -> None:
     url = client.make_url("/").with_path(f"/static/{name}", encoded=True)
     answer = await client.session.get(url)
     assert answer.status == 404

@@ -5,9 +5,10 @@ import pytest
 
 from f1stream.topics import BadRecord, decode_frames, encode_frames
 from models import Frame
+from models.frame import FRAME_MS
 from tests.support.page_race import KEY_FRAMES, frame, frames_record, head, head_record
 from web import tape_store
-from web.reader import read_record
+from web.records import decode_frames_record
 from web.tape import Tape, merged
 from web.tape_store import TapeStore
 
@@ -25,11 +26,22 @@ def put(tape: Tape, first: int, count: int) -> int:
     return tape.append(record.seq, record.value.split(b"\n"), record.keys, 0)
 
 
+def frame_at(tape: Tape, t: int) -> bytes | None:
+    """The latest frame at or before ``t``."""
+    group = tape.group_of(t // FRAME_MS)
+    return group.frame(min(t // FRAME_MS, group.last)) if group else None
+
+
+def keyframe_at(tape: Tape, t: int) -> bytes | None:
+    group = tape.group_of(t // FRAME_MS)
+    return group.frame(group.start) if group else None
+
+
 def test_frames_come_back_as_the_bytes_that_went_in() -> None:
     tape = tape_of(0, 120)
-    assert tape.frame_at(12_345) == encode_frames([frame(61)])
-    assert tape.keyframe_at(12_345) == encode_frames([frame(50)])
-    assert tape.range() == (0, 119 * 200)
+    assert frame_at(tape, 12_345) == encode_frames([frame(61)])
+    assert keyframe_at(tape, 12_345) == encode_frames([frame(50)])
+    assert tape.span() == (0, 119 * 200)
 
 
 def test_a_repeated_batch_is_dropped_and_an_overlapping_one_adds_only_what_is_new() -> None:
@@ -42,9 +54,9 @@ def test_a_repeated_batch_is_dropped_and_an_overlapping_one_adds_only_what_is_ne
 def test_a_tape_that_begins_in_the_middle_waits_for_its_first_keyframe() -> None:
     tape = tape_of(30, 15)
     assert tape.latest is None
-    assert tape.range() is None
+    assert tape.span() is None
     assert put(tape, 45, 10) == 5
-    assert tape.range() == (50 * 200, 54 * 200)
+    assert tape.span() == (50 * 200, 54 * 200)
 
 
 def test_deltas_behind_a_hole_wait_for_the_next_keyframe() -> None:
@@ -52,14 +64,14 @@ def test_deltas_behind_a_hole_wait_for_the_next_keyframe() -> None:
     assert put(tape, 12, 10) == 0
     assert put(tape, 22, 40) == 12
     assert tape.latest == 61
-    assert tape.frame_at(2_500) == encode_frames([frame(9)])
+    assert frame_at(tape, 2_500) == encode_frames([frame(9)])
 
 
 def test_a_picture_before_the_tape_is_unknown() -> None:
     tape = tape_of(50, 10)
     assert tape.state_at(9_000) is None
-    assert tape.frame_at(9_000) is None
-    assert tape.keyframe_at(9_000) is None
+    assert frame_at(tape, 9_000) is None
+    assert keyframe_at(tape, 9_000) is None
 
 
 def test_keyframe_and_delta_make_the_picture_of_that_time() -> None:
@@ -81,7 +93,7 @@ def test_null_is_unknown_and_absent_is_unchanged() -> None:
     assert key["cars"] == {"4": {"lap": 1, "last_lap_ms": 5}}
 
 
-def test_a_head_holds_from_its_frame_on_and_is_not_kept_twice() -> None:
+def test_a_head_holds_from_its_frame_on_and_is_not_stored_twice() -> None:
     tape = tape_of(0, 60)
     assert tape.append_head(0, b"first")
     assert not tape.append_head(0, b"first")
@@ -97,7 +109,7 @@ def test_the_last_frame_of_a_run_says_that_it_ended() -> None:
     assert tape.ended
 
 
-def test_a_greater_epoch_takes_the_tape_and_late_frames_of_the_old_one_are_dropped() -> None:
+def test_a_newer_run_replaces_the_tape_and_late_frames_of_the_old_run_are_dropped() -> None:
     tapes = TapeStore(10**9)
     tapes.append(head_record(epoch=1))
     tapes.append(frames_record(0, 30, epoch=1))
@@ -106,7 +118,7 @@ def test_a_greater_epoch_takes_the_tape_and_late_frames_of_the_old_one_are_dropp
     assert tapes.append(frames_record(0, 5, epoch=2)) == 5
     tape = tapes.get("test_race")
     assert tape is not None
-    assert (tape.epoch, tape.latest) == (2, 4)
+    assert (tape.run_id, tape.latest) == (2, 4)
 
 
 def test_a_session_without_a_head_is_not_shown() -> None:
@@ -118,7 +130,7 @@ def test_a_session_without_a_head_is_not_shown() -> None:
     assert tapes.get("test_race") is tapes.newest() is not None
 
 
-def test_finished_sessions_go_first_when_memory_is_short() -> None:
+def test_finished_sessions_are_dropped_first_when_memory_is_short() -> None:
     tapes = TapeStore(10**9)
     for place, session in enumerate(("over", "running", "new")):
         tapes.append(head_record(session=session))
@@ -129,7 +141,7 @@ def test_finished_sessions_go_first_when_memory_is_short() -> None:
     assert [tape.session_key for tape in tapes] == ["running", "new"]
 
 
-def test_sessions_are_bounded_and_the_one_that_was_shown_longest_ago_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sessions_are_limited_and_the_one_updated_longest_ago_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tape_store, "SESSIONS", 3)
     monkeypatch.setattr(tape_store, "DROPPED", 2)
     tapes = TapeStore(10**9)
@@ -150,13 +162,13 @@ def test_a_session_longer_than_memory_loses_its_beginning_only() -> None:
     tape = tapes.get("test_race")
     assert tape is not None
     assert tape.latest == 40 * KEY_FRAMES - 1
-    span = tape.range()
+    span = tape.span()
     assert span is not None
     assert span[0] > 0
     assert tape.size == tapes.size
 
 
-def test_what_memory_has_no_room_for_comes_back_from_disk_as_it_was() -> None:
+def test_spilled_frames_are_read_back_unchanged() -> None:
     tapes, whole = TapeStore(120_000, disk_limit=2**30), TapeStore(2**30)
     for each in (tapes, whole):
         each.append(head_record())
@@ -166,9 +178,9 @@ def test_what_memory_has_no_room_for_comes_back_from_disk_as_it_was() -> None:
     assert tape is not None
     assert other is not None
     assert tapes.size <= 120_000 < tapes.disk_size
-    assert tape.range() == other.range()
+    assert tape.span() == other.span()
     for t in range(0, 40 * 10_000, 3_400):
-        assert tape.frame_at(t) == other.frame_at(t)
+        assert frame_at(tape, t) == frame_at(other, t)
         assert tape.state_at(t) == other.state_at(t)
     assert tape.lap_at(5) == other.lap_at(5) == 4 * 60_000
 
@@ -184,7 +196,7 @@ def test_lap_1_begins_with_the_start_and_not_with_an_aborted_one() -> None:
     assert tape.lap_at(2) is None
 
 
-def test_a_full_disk_costs_the_oldest_pictures_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_full_disk_only_the_oldest_frames_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
@@ -197,29 +209,29 @@ def test_a_full_disk_costs_the_oldest_pictures_and_nothing_else(monkeypatch: pyt
     assert tape is not None
     assert tape.latest == 40 * KEY_FRAMES - 1
     assert tapes.size <= 120_000
-    assert tape.frame_at(0) is None
+    assert frame_at(tape, 0) is None
 
 
 HEADERS = [("kind", b"frames"), ("epoch", b"7"), ("seq", b"50"), ("count", b"2"), ("keys", b"50")]
 
 
-def test_a_record_is_read_by_its_headers_alone() -> None:
-    record = read_record(b"race", HEADERS, b"not json\nnot json", 5)
-    assert (record.session_key, record.epoch, record.seq, record.keys) == ("race", 7, 50, frozenset({50}))
+def test_a_frames_record_is_decoded_from_its_headers_alone() -> None:
+    record = decode_frames_record(b"race", HEADERS, b"not json\nnot json", 5)
+    assert (record.session_key, record.run_id, record.seq, record.keys) == ("race", 7, 50, frozenset({50}))
 
 
 @pytest.mark.parametrize("missing", ["kind", "epoch", "seq", "count", "keys"])
 def test_a_record_without_a_header_is_refused(missing: str) -> None:
     headers = [header for header in HEADERS if header[0] != missing]
     with pytest.raises(BadRecord, match=missing):
-        read_record(b"race", headers, b"{}\n{}", 5)
+        decode_frames_record(b"race", headers, b"{}\n{}", 5)
 
 
-def test_a_record_with_other_lines_than_it_says_is_refused() -> None:
+def test_a_record_whose_number_of_lines_differs_from_its_header_is_refused() -> None:
     with pytest.raises(BadRecord, match="2 lines"):
-        read_record(b"race", HEADERS, b"{}", 5)
+        decode_frames_record(b"race", HEADERS, b"{}", 5)
 
 
-def test_the_synthetic_race_speaks_the_models() -> None:
+def test_the_synthetic_race_conforms_to_the_models() -> None:
     assert decode_frames(encode_frames([head(), frame(0), frame(1)]))[2] == frame(1)
     assert "cars" in orjson.loads(encode_frames([frame(1)]))

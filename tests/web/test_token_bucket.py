@@ -12,7 +12,7 @@ def test_a_burst_is_taken_at_once_and_then_so_many_a_second() -> None:
     assert sum(bucket.take(60.0) for _ in range(100)) == 20
 
 
-def test_what_was_spent_ahead_is_waited_for() -> None:
+def test_tokens_spent_in_advance_are_waited_for() -> None:
     bucket = TokenBucket(2, 4, 0.0)
     bucket.spend(6)
     assert bucket.tokens(0.0) == -2

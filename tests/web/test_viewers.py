@@ -1,4 +1,4 @@
-"""Who sends many commands: they wait their turn, overtake each other, and nobody else waits for them."""
+"""Viewers that send many commands: commands are queued and replaced, and other viewers do not wait."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from f1stream.settings import Settings
 from tests.support.page_race import frames_record, head_record
+from web import viewer as sending_side
 from web import viewers
 from web.app import create_app
 from web.commands import Command, GoLive, GoToLap, Pause, Play, Reveal, enqueue
 from web.feed import Feed
 from web.metrics import Metrics
 from web.tape_store import TapeStore
-from web.viewers import Viewer
+from web.viewer import Viewer
 
 Client = TestClient[web.Request, web.Application]
 
@@ -69,7 +70,9 @@ async def answers(ws: aiohttp.ClientWebSocketResponse, until_id: int) -> list[in
         ([SHOW, LIVE, HIDE, THERE], [HIDE, THERE]),
     ],
 )
-def test_a_command_that_waits_is_overtaken_by_what_undoes_it(queued: list[Command], left: list[Command]) -> None:
+def test_a_queued_command_is_replaced_by_a_later_one_that_makes_it_pointless(
+    queued: list[Command], left: list[Command]
+) -> None:
     found: list[Command] = []
     for command in queued:
         found = enqueue(found, command)
@@ -81,21 +84,22 @@ async def test_commands_beyond_twenty_wait_and_only_the_latest_of_them_is_done(c
     for number in range(1, 61):
         await ws.send_json({"id": number, "do": "pause", "t": number * 200})
     done = await answers(ws, 60)
-    assert len(done) <= viewers.COMMANDS_AT_ONCE + 5
+    assert len(done) <= sending_side.COMMANDS_AT_ONCE + 5
     await ws.send_json({"id": 61, "do": "reveal", "on": True})
-    assert await answers(ws, 61) == [61], "who was held up is not turned away"
+    assert await answers(ws, 61) == [61], "a viewer above the rate is not disconnected"
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for the answer to a close."""
-    monkeypatch.setattr(viewers, "CLOSE_S", 0.05)
+    """The server does not wait for the answer to a close frame."""
+    for module in (sending_side, viewers):
+        monkeypatch.setattr(module, "CLOSE_S", 0.05)
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_who_floods_is_turned_away_with_a_sentence(client: Client) -> None:
+async def test_too_many_messages_close_the_socket_with_a_sentence(client: Client) -> None:
     ws = await client.ws_connect("/ws")
-    for number in range(round(viewers.MESSAGES_AT_ONCE) + 200):
+    for number in range(round(sending_side.MESSAGES_AT_ONCE) + 200):
         await ws.send_json({"id": number, "do": "lap", "lap": 1})
     async with asyncio.timeout(5):
         while (message := await ws.receive()).type is WSMsgType.TEXT:
@@ -112,7 +116,7 @@ async def test_pings_are_answered_and_counted_as_messages(client: Client) -> Non
         while (message := await ws.receive()).type is not WSMsgType.PONG:
             pass
         assert message.data == b"here"
-        for _ in range(round(viewers.MESSAGES_AT_ONCE) + 200):
+        for _ in range(round(sending_side.MESSAGES_AT_ONCE) + 200):
             await ws.ping()
         while (message := await ws.receive()).type in {WSMsgType.TEXT, WSMsgType.PONG}:
             pass
@@ -120,7 +124,7 @@ async def test_pings_are_answered_and_counted_as_messages(client: Client) -> Non
 
 
 class Recorder:
-    """A websocket that takes everything at once, as an empty connection does."""
+    """A websocket whose sends never block."""
 
     def __init__(self) -> None:
         self.closed = False
@@ -146,15 +150,15 @@ async def test_between_two_commands_of_one_viewer_the_others_have_their_turn(fee
     assert len(set(turns)) == 3
 
 
-async def test_what_a_viewer_sends_at_once_is_not_heard_at_once(
+async def test_between_two_messages_of_a_burst_the_others_have_their_turn(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: list[float] = []
+    received: list[float] = []
     turns = 0
     enqueue_command = Viewer.enqueue
 
     def listen(viewer: Viewer, command: Command) -> None:
-        heard.append(turns)
+        received.append(turns)
         enqueue_command(viewer, command)
 
     monkeypatch.setattr(Viewer, "enqueue", listen)
@@ -162,7 +166,7 @@ async def test_what_a_viewer_sends_at_once_is_not_heard_at_once(
     for number in range(100):
         await ws.send_json({"id": number, "do": "live"})
     async with asyncio.timeout(5):
-        while len(heard) < 100:
+        while len(received) < 100:
             await asyncio.sleep(0)
             turns += 1
-    assert len(set(heard)) == 100
+    assert len(set(received)) == 100

@@ -1,6 +1,6 @@
-"""The HTTP API: what is known of a session at a viewer's time, results and seasons, health and metrics.
+"""The HTTP API: a session as it was known at a viewer's time, results and seasons, health and metrics.
 
-A module for each kind of question. ``asked`` reads what was asked, ``answers`` makes JSON, tags and errors of it.
+One module per kind of resource. ``requests`` reads parameters; ``responses`` makes JSON, ETags and errors.
 """
 
 from web.api.routes import Api

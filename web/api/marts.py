@@ -1,4 +1,4 @@
-"""What the marts say: results and seasons as they are, and the season as it may be known at a time."""
+"""Results and seasons of the marts, and the season as it was known at a viewer's time."""
 
 from __future__ import annotations
 
@@ -9,94 +9,140 @@ from aiohttp import web
 
 from models import Season, SessionInfo, SessionResult
 from models.session_type import is_grand_prix, is_race
+from web.api.marts_schemas import (
+    ChampionshipSchema,
+    ResultSchema,
+    SeasonAroundSchema,
+    SeasonSchema,
+    SeasonsSchema,
+    SeasonSummarySchema,
+)
+from web.api.operation import SESSION_PATH, Routes, get
 from web.api.requests import SessionQuery, session_query
-from web.api.responses import bad_request, json_response, not_found
-from web.feed import Feed
+from web.api.responses import API_PREFIX, bad_request, json_response, model_response, not_found
 from web.marts_store import EncodedRecord
 from web.season import championship_at, day_of, season_at
 
 YEAR = re.compile(r"[1-9][0-9]{3}", re.ASCII)
 
 
-class MartRoutes:
+class MartRoutes(Routes):
     """``result`` of a session, the ``season`` around it, its ``championship``, and ``/api/seasons``."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-
-    def routes(self) -> list[web.RouteDef]:
-        """Where."""
-        return [
-            web.get("/api/sessions/{key}/result", self.result),
-            web.get("/api/sessions/{key}/season", self.around),
-            web.get("/api/sessions/{key}/championship", self.championship),
-            web.get("/api/seasons", self.seasons),
-            web.get("/api/seasons/{year}", self.season),
-        ]
-
+    @get(
+        f"{SESSION_PATH}/result",
+        tag="marts",
+        summary="The result of a session that has ended",
+        description="404 when it had not ended at `at`, and until the marts have been built with it.",
+        answer=ResultSchema,
+        returns="The result.",
+    )
     async def result(self, request: web.Request) -> web.Response:
         """The result of a session that has ended (``models.SessionResult``), once the marts have it."""
         key = request.match_info["key"]
-        kept = self._feed.marts.session(key)
-        # A session that is on no tape any more has ended, but at which time nobody knows.
+        record = self._feed.marts.session(key)
+        # A session without a tape has ended; at which session time is not known.
         on_tape = self._feed.tapes.get(key) is not None
         if (on_tape or "at" in request.query) and not session_query(self._feed, request).ended:
             raise not_found(f"session {key!r} has not ended at that time: there is no result before the flag")
-        if kept is None:
+        if record is None:
             raise not_found(f"the marts have no result of session {key!r}; they are built after a session")
-        return as_kept(kept)
+        return encoded_response(record)
 
+    @get(
+        f"{SESSION_PATH}/season",
+        tag="marts",
+        summary="The season around a session",
+        operation_id="seasonAround",
+        description="The standings before the session's event, and the results of the rounds before it. The event "
+        "itself and later ones have only their calendar entry; the event's own result and the standings with it come "
+        "when the session is its race and had ended at `at`. 404 for a simulated session, and when the marts do not "
+        "have the season.",
+        answer=SeasonAroundSchema,
+        returns="The season.",
+    )
     async def around(self, request: web.Request) -> web.Response:
-        """The season around a session."""
+        """The season around a session, without spoilers."""
         query = session_query(self._feed, request)
         info, season = self._season_of(query)
         over = is_grand_prix(info.type) and query.ended
         result = self._feed.marts.session(query.tape.session_key) if over else None
         return json_response(season_at(season, info, _result(result.value) if result else None, over))
 
+    @get(
+        f"{SESSION_PATH}/championship",
+        tag="marts",
+        summary="The championships if the session ended in its current order",
+        description="The standings before the session's event, and the points for the order of the cars at `at`, "
+        "with the penalties that were not served yet. For races and sprints; 404 for other and for simulated "
+        "sessions, and when the marts do not have the season.",
+        answer=ChampionshipSchema,
+        returns="Drivers and constructors.",
+    )
     async def championship(self, request: web.Request) -> web.Response:
-        """The championships if a race or sprint ended as it stands."""
+        """The championships if a race or sprint ended in its current order."""
         query = session_query(self._feed, request)
         info, season = self._season_of(query)
         if not is_race(info.type):
-            raise not_found(f"session {query.tape.session_key!r} is no race: there are no points in it")
+            raise not_found(f"session {query.tape.session_key!r} is not a race: it scores no points")
         try:
             return json_response(championship_at(season, info, query.picture(), query.head["cars"]))
         except ValueError as error:
             raise not_found(str(error)) from None
 
     def _season_of(self, query: SessionQuery) -> tuple[SessionInfo, Season]:
-        """What a session is and its season in the marts. Raises ApiError."""
+        """The session's info and its season in the marts. Raises ApiError."""
         info = SessionInfo.model_validate(query.head["info"])
         if info.simulated:
-            raise not_found(f"session {query.tape.session_key!r} is a simulated one: it counts for no season")
+            raise not_found(f"session {query.tape.session_key!r} is simulated: it belongs to no season")
         year = day_of(info).year
-        kept = self._feed.marts.season(year)
-        if kept is None:
+        record = self._feed.marts.season(year)
+        if record is None:
             raise not_found(f"the marts have no season {year} yet; /api/seasons lists those they have")
-        return info, _season(kept.value)
+        return info, _season(record.value)
 
+    @get(
+        f"{API_PREFIX}seasons",
+        tag="marts",
+        summary="Every season of the marts, the newest first",
+        answer=SeasonsSchema,
+        returns="The seasons.",
+    )
     async def seasons(self, _: web.Request) -> web.Response:
-        """Every season that the marts have, the newest first."""
-        return json_response(
-            {"seasons": [{"season": year, "built_ms": kept.built_ms} for year, kept in self._feed.marts.seasons()]}
+        """Every season of the marts, the newest first."""
+        return model_response(
+            SeasonsSchema(
+                seasons=[
+                    SeasonSummarySchema(season=year, built_ms=record.built_ms)
+                    for year, record in self._feed.marts.seasons()
+                ]
+            )
         )
 
+    @get(
+        f"{API_PREFIX}seasons/{{year}}",
+        tag="marts",
+        summary="A whole season, with the result of every race and the standings after it",
+        description="As the marts have it today. A client that follows a session at its own time requests the "
+        "session's `season` instead.",
+        answer=SeasonSchema,
+        returns="The season.",
+    )
     async def season(self, request: web.Request) -> web.Response:
-        """A season by rounds with the standings after each (``models.Season``)."""
+        """A season by rounds, with the standings after each (``models.Season``)."""
         if not YEAR.fullmatch(request.match_info["year"]):
             raise bad_request("a season is named by its year, as in /api/seasons/2025")
         year = int(request.match_info["year"])
-        kept = self._feed.marts.season(year)
-        if kept is None:
+        record = self._feed.marts.season(year)
+        if record is None:
             raise not_found(f"the marts have no season {year}; /api/seasons lists those they have")
-        return as_kept(kept)
+        return encoded_response(record)
 
 
-def as_kept(kept: EncodedRecord) -> web.Response:
-    """A record as the bytes that are kept, with the tag that they have already."""
-    response = web.Response(body=kept.value, content_type="application/json")
-    response.etag = kept.etag
+def encoded_response(record: EncodedRecord) -> web.Response:
+    """A record as its stored bytes with its stored ETag."""
+    response = web.Response(body=record.value, content_type="application/json")
+    response.etag = record.etag
     return response
 
 

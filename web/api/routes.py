@@ -1,4 +1,4 @@
-"""What is answered where."""
+"""All routes of the API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from web.api.telemetry import TelemetryRoutes
 from web.feed import Feed
 from web.metrics import Metrics
 
-PARTS = (
+FROM_FEED = (
     SessionRoutes,
     LapRoutes,
     StintRoutes,
@@ -26,15 +26,16 @@ PARTS = (
     MessageRoutes,
     MartRoutes,
 )
-"""Each is made of a feed and tells its routes."""
+"""Handlers that need a feed only, in the order of the API's description."""
+ALL = (*FROM_FEED, ServiceRoutes)
 
 
 class Api:
-    """Answers in JSON; errors as ``{"error": "a sentence"}``."""
+    """The API's handlers. Answers are JSON, errors ``{"error": "a sentence"}``."""
 
     def __init__(self, feed: Feed, metrics: Metrics) -> None:
-        self._parts = [*(part(feed) for part in PARTS), ServiceRoutes(feed, metrics)]
+        self._parts = [*(part(feed) for part in FROM_FEED), ServiceRoutes(feed, metrics)]
 
     def routes(self) -> list[web.RouteDef]:
-        """Every route. ``web.api.responses.api_middleware`` belongs around them."""
+        """Every route. They need ``web.api.responses.api_middleware``."""
         return [route for part in self._parts for route in part.routes()]

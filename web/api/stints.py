@@ -4,23 +4,49 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from web.api.operation import SESSION_PATH, OpenSchema, Routes, Schema, get
 from web.api.requests import session_query
 from web.api.responses import json_response
-from web.feed import Feed
 
 
-class StintRoutes:
+class StintSchema(OpenSchema):
+    """A stint on one set of tyres."""
+
+    compound: str
+    first_lap: int
+    laps: int
+    """Laps completed on the set in this session."""
+    tyre_life_before: int | None
+    fresh: bool | None
+
+
+class CarStintsSchema(Schema):
+    """The stints of a car, the current one last."""
+
+    stints: list[StintSchema]
+
+
+class StintsSchema(Schema):
+    """The stints of every car."""
+
+    t: int
+    """The time of the picture."""
+    cars: dict[str, CarStintsSchema]
+    """By driver number."""
+
+
+class StintRoutes(Routes):
     """``stints``."""
 
-    def __init__(self, feed: Feed) -> None:
-        self._feed = feed
-
-    def routes(self) -> list[web.RouteDef]:
-        """Where."""
-        return [web.get("/api/sessions/{key}/stints", self.stints)]
-
+    @get(
+        f"{SESSION_PATH}/stints",
+        tag="session",
+        summary="Stints by car, the current one last",
+        answer=StintsSchema,
+        returns="The stints of every car in the picture at `t`.",
+    )
     async def stints(self, request: web.Request) -> web.Response:
-        """By car, as the picture has them: all of them, the present one last."""
+        """All stints by car, from the picture; the current one last."""
         picture = session_query(self._feed, request).picture()
         cars = {number: {"stints": car.get("stints") or []} for number, car in picture["cars"].items()}
         return json_response({"t": picture["t"], "cars": cars})

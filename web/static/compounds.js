@@ -1,4 +1,5 @@
-// Compounds of tyres: one letter or two, and a colour of theme.css. What a colour says is also said by letters.
+// Tyre compounds: one or two letters and a colour of theme.css. Letters are always shown too, for viewers who cannot
+// tell the colours apart.
 
 const COMPOUNDS = new Map([
   ["HYPERSOFT", { letter: "HS", color: "--hypersoft" }],
@@ -13,7 +14,7 @@ const COMPOUNDS = new Map([
 ]);
 const UNKNOWN = { letter: "?", color: "--muted" };
 
-/** Letter and colour of a compound as a source names it; of an unknown one `?` and grey. */
+/** `{letter, color}` of a compound by its name in the feed; `?` and grey if the name is unknown. */
 export function compoundOf(name) {
   return COMPOUNDS.get(name) ?? UNKNOWN;
 }

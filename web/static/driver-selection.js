@@ -1,15 +1,18 @@
-// The drivers that a viewer has picked: highlighted everywhere, and the last two of them compared.
+// The drivers that the viewer has selected: highlighted in all panels, and the last two of them compared.
 
 import { teamColor } from "./format.js";
 
-const MOST = 4;
+const MAX_SELECTED = 4; // selecting one more deselects the oldest
 
 export class DriverSelection {
+  codes = []; // three-letter codes, in the order of selection
+  cars = []; // [{number, color}]
+
   constructor() {
     this.numbers = [];
     this.entries = new Map();
-    // Until the session's entries are known, what the address asks for.
-    this.asked = (new URLSearchParams(location.search).get("drivers") ?? "").split(",").filter(Boolean).slice(0, MOST);
+    // Codes from the page's address; null once they have been applied to the session's entries.
+    this.requested = (new URLSearchParams(location.search).get("drivers") ?? "").split(",").filter(Boolean).slice(0, MAX_SELECTED);
     this.listeners = [];
   }
 
@@ -17,13 +20,13 @@ export class DriverSelection {
     this.listeners.push(listener);
   }
 
-  /** The entries of the session on the page. */
-  know(head) {
+  /** Take over the entries of a session. Selected drivers are found again by their codes. */
+  setEntries(head) {
     this.entries = new Map(head.cars.map((entry) => [entry.driver_number, entry]));
-    const codes = this.asked ?? this.codes;
-    this.asked = null;
+    const codes = this.requested ?? this.codes;
+    this.requested = null;
     this.numbers = head.cars.filter((entry) => codes.includes(entry.tla)).sort((a, b) => codes.indexOf(a.tla) - codes.indexOf(b.tla)).map((entry) => entry.driver_number);
-    this.tell();
+    this.notify();
   }
 
   has(number) {
@@ -31,21 +34,18 @@ export class DriverSelection {
   }
 
   toggle(number) {
-    this.numbers = this.has(number) ? this.numbers.filter((each) => each !== number) : [...this.numbers, number].slice(-MOST);
-    this.tell();
+    this.numbers = this.has(number) ? this.numbers.filter((each) => each !== number) : [...this.numbers, number].slice(-MAX_SELECTED);
+    this.notify();
   }
 
   clear() {
     this.numbers = [];
-    this.tell();
+    this.notify();
   }
 
-  tell() {
+  notify() {
     this.codes = this.numbers.map((number) => this.entries.get(number)?.tla).filter(Boolean);
     this.cars = this.numbers.map((number) => ({ number, color: teamColor(this.entries.get(number)?.team_color) }));
     for (const listener of this.listeners) listener();
   }
-
-  codes = [];
-  cars = [];
 }

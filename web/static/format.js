@@ -1,4 +1,4 @@
-// How numbers read. Times come in integer milliseconds; unknown values are null and read as a dash.
+// Formats numbers as text. All times are integer milliseconds; null is unknown and becomes a dash.
 
 export const NONE = "–";
 
@@ -10,14 +10,14 @@ export function lapTime(ms) {
   return minutes ? `${minutes}:${seconds.padStart(6, "0")}` : seconds;
 }
 
-/** A sector time in the width of 26.412: tenths from a minute on, whole seconds from ten. */
+/** A sector time no wider than 26.412: with tenths from one minute, in whole seconds from ten minutes. */
 export function sectorTime(ms) {
   if (ms == null || ms < 60000) return lapTime(ms);
   const [unit, cut] = ms < 600000 ? [100, 2] : [1000, 4];
   return lapTime(Math.round(ms / unit) * unit).slice(0, -cut);
 }
 
-/** A gap: whole laps when there are any, else seconds. */
+/** A gap: laps if there is at least one, else seconds. */
 export function gap(ms, laps) {
   if (laps > 0) return `+${laps} ${laps === 1 ? "LAP" : "LAPS"}`;
   return ms == null ? NONE : `+${lapTime(Math.max(0, ms))}`;
@@ -32,7 +32,7 @@ export function raceTime(ms) {
   return `${hours}:${rest.includes(":") ? rest.padStart(9, "0") : `00:${rest.padStart(6, "0")}`}`;
 }
 
-/** A moment of the session: 1:02:33. */
+/** A session time: 1:02:33. */
 export function clock(ms) {
   if (ms == null) return NONE;
   const sign = ms < 0 ? "-" : "";
@@ -41,12 +41,12 @@ export function clock(ms) {
   return `${sign}${h}:${String(m).padStart(2, "0")}:${String(s).padStart(2, "0")}`;
 }
 
-/** What is left of a session: 12:34, or 1:00:00. */
+/** The remaining session time, rounded up to seconds: 12:34, or 1:00:00. */
 export function countdown(ms) {
   return ms == null ? NONE : clock(Math.ceil(ms / 1000) * 1000).replace(/^0:/, "");
 }
 
-/** How long ago, coarse enough not to flicker. */
+/** How long ago, in units coarse enough not to flicker: now, 12 s, 3 min, 2 h. */
 export function age(ms) {
   if (ms == null) return NONE;
   if (ms < 1000) return "now";
@@ -55,7 +55,7 @@ export function age(ms) {
   return `${Math.floor(ms / 3600000)} h`;
 }
 
-/** A playback rate such as 4×; empty when it is the session's own pace. */
+/** A playback rate such as 4×, rounded; empty at the session's own pace. */
 export function pace(rate) {
   if (!Number.isFinite(rate) || (rate > 0.88 && rate < 1.15)) return "";
   if (rate < 0.88) return `${Math.max(0.05, Math.round(rate * 20) / 20)}×`;
@@ -63,7 +63,7 @@ export function pace(rate) {
   return `${rate < 95 ? Math.round(rate / 5) * 5 : Number(rate.toPrecision(1))}×`;
 }
 
-/** A team's colour as CSS; grey when the feed has something else there. */
+/** A team's colour as CSS; grey if `hex` is not six hexadecimal digits. */
 export function teamColor(hex) {
   return /^[0-9a-f]{6}$/i.test(hex ?? "") ? `#${hex}` : "#8a94a3";
 }

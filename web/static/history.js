@@ -1,5 +1,5 @@
-// What was told of the session besides its snapshots: laps and messages, each with the time at which it became known.
-// Whoever asks says for which time: what was known later does not exist for them.
+// Laps and messages of a session, each with the session time `t` at which it became known. Every query takes a time:
+// entries that became known later are excluded, so that nothing is shown before it has happened.
 
 export class History {
   constructor() {
@@ -7,12 +7,13 @@ export class History {
   }
 
   reset() {
-    this.entries = []; // in order of t
-    this.changes = 0;
+    this.entries = []; // in the order of `t`
+    this.changes = 0; // number of changes so far
     this.cache = new Map();
   }
 
-  take(entries) {
+  /** Insert entries; most are newer than all others, but laps and messages can arrive out of order. */
+  add(entries) {
     for (const entry of entries) {
       if (!this.entries.length || entry.t >= this.entries.at(-1).t) this.entries.push(entry);
       else this.entries.splice(this.count(entry.t), 0, entry);
@@ -21,14 +22,14 @@ export class History {
     this.cache.clear();
   }
 
-  /** Forget what became known later than `t`. */
-  forget(t) {
+  /** Remove the entries that became known later than `t`. */
+  forgetAfter(t) {
     this.entries.length = this.count(t);
     this.changes += 1;
     this.cache.clear();
   }
 
-  /** How many entries were known at `t`. */
+  /** Number of entries known at `t`. */
   count(t) {
     let [low, high] = [0, this.entries.length];
     while (low < high) {
@@ -39,19 +40,19 @@ export class History {
     return low;
   }
 
-  /** Another number whenever something else is known at `t`. */
+  /** A number that changes whenever the entries known at `t` do. */
   version(t) {
     return this.count(t) * 1e6 + this.changes;
   }
 
-  /** The messages of some kinds known at `t`, oldest first. */
+  /** The messages of the given kinds known at `t`, oldest first. */
   messages(t, ...kinds) {
-    return this.kept(`messages ${kinds}`, t, (known) => known.filter((entry) => kinds.includes(entry.kind)));
+    return this.cached(`messages ${kinds}`, t, (known) => known.filter((entry) => kinds.includes(entry.kind)));
   }
 
-  /** The laps known at `t`: a Map of car numbers to laps in order, each as it was told last. */
+  /** The laps known at `t`: a Map from car number to its laps in order, each in its latest version. */
   laps(t) {
-    return this.kept("laps", t, (known) => {
+    return this.cached("laps", t, (known) => {
       const cars = new Map();
       for (const entry of known) {
         if (entry.kind !== "lap") continue;
@@ -62,9 +63,12 @@ export class History {
     });
   }
 
-  /** When the leader began each lap, as known at `t`: `[{lap, at}]`. `started`: the race's `started_ms`, or null. */
+  /**
+   * When the leader began each lap, as known at `t`: `[{lap, at}]`, `at` in session time (ms). `started` is the race's
+   * `started_ms`, or null. Laps that the server estimated (`made`) are left out: their ends are not measured.
+   */
   lapStarts(t, started) {
-    return this.kept(`starts ${started}`, t, () => {
+    return this.cached(`starts ${started}`, t, () => {
       const ends = new Map();
       for (const laps of this.laps(t).values()) {
         for (const lap of laps) if (!lap.made && lap.end < (ends.get(lap.lap) ?? Infinity)) ends.set(lap.lap, lap.end);
@@ -75,16 +79,17 @@ export class History {
     });
   }
 
-  /** Stretches of the track status known at `t`: `[{status, from, to}]`. */
+  /** Periods of each track status known at `t`: `[{status, from, to}]`, in session time (ms). */
   statuses(t) {
-    const told = this.messages(t, "track_status");
-    return told.map((entry, i) => ({ status: entry.status, from: entry.session_time_ms, to: told[i + 1]?.session_time_ms ?? t }));
+    const messages = this.messages(t, "track_status");
+    return messages.map((entry, i) => ({ status: entry.status, from: entry.session_time_ms, to: messages[i + 1]?.session_time_ms ?? t }));
   }
 
-  kept(name, t, make) {
+  /** The value of `make(entries known at t)`, computed again only when their number has changed. */
+  cached(name, t, make) {
     const count = this.count(t);
-    const kept = this.cache.get(name);
-    if (kept?.count === count) return kept.value;
+    const cached = this.cache.get(name);
+    if (cached?.count === count) return cached.value;
     const value = make(this.entries.slice(0, count));
     this.cache.set(name, { count, value });
     return value;

@@ -1,15 +1,15 @@
-// Which panels are shown: chosen by the viewer and remembered.
+// Which panels are shown: chosen by the viewer and remembered in the browser.
 
-import { element } from "./tower/tower.js";
+import { byId, element } from "./dom.js";
 
-const KEY = "f1stream.panels";
+const STORAGE_KEY = "f1stream.panels";
 
 export class PanelChooser {
-  /** `onShow()` when a panel has come to light. */
+  /** `onShow()` is called when a hidden panel becomes visible again. */
   constructor(onShow) {
     this.panels = new Map([...document.querySelectorAll("[data-panel]")].map((panel) => [panel.dataset.panel, panel]));
-    this.hidden = new Set(remembered());
-    const list = document.getElementById("panel-choices");
+    this.hidden = new Set(rememberedHidden());
+    const list = byId("panel-choices");
     for (const [name, panel] of this.panels) {
       const box = element("input");
       box.type = "checkbox";
@@ -17,7 +17,7 @@ export class PanelChooser {
       box.addEventListener("change", () => {
         if (box.checked) this.hidden.delete(name);
         else this.hidden.add(name);
-        localStorage.setItem(KEY, JSON.stringify([...this.hidden]));
+        localStorage.setItem(STORAGE_KEY, JSON.stringify([...this.hidden]));
         this.apply();
         if (box.checked) onShow();
       });
@@ -32,10 +32,10 @@ export class PanelChooser {
   }
 }
 
-function remembered() {
+function rememberedHidden() {
   try {
-    const kept = JSON.parse(localStorage.getItem(KEY));
-    return Array.isArray(kept) ? kept : [];
+    const hidden = JSON.parse(localStorage.getItem(STORAGE_KEY));
+    return Array.isArray(hidden) ? hidden : [];
   } catch {
     return [];
   }

@@ -1,30 +1,27 @@
-// Where each car would rejoin if it stopped now, with what a stop costs in this race.
+// The pit window: where each car would rejoin if it stopped now, by the time that a stop has cost in this race.
 
-import { gap, lapTime } from "./format.js";
-import { carStatus, raceOrder, signalAge } from "./frames.js";
-import { driverCell, element } from "./tower/tower.js";
-import { teamColor } from "./format.js";
+import { byId, cell, driverCell, element } from "./dom.js";
+import { gap, lapTime, teamColor } from "./format.js";
+import { carStatus, raceOrder, signalAge } from "./snapshot.js";
 
-const ASSUMED_MS = { green: 22000, vsc: 14000, sc: 11000 }; // until a stop of this race tells
-const NAMES = { green: "under green", vsc: "under the virtual safety car", sc: "behind the safety car" };
-const CLOSE_MS = 1500; // with so little room it could be the other way round
+const ASSUMED_MS = { green: 22000, vsc: 14000, sc: 11000 }; // cost of a stop until one has been measured in this race
+const CONDITIONS = { green: "under green", vsc: "under the virtual safety car", sc: "behind the safety car" };
+const CLOSE_MS = 1500; // with a smaller margin the order after the stop is uncertain
 
-const $ = (id) => document.getElementById(id);
-
-/** What a stop costs now: `{ms, text}`. */
-export function pitLoss(race) {
+/** The cost of a stop under the current track status: `{ms, text}`. */
+function pitLoss(race) {
   const condition = { 4: "sc", 6: "vsc", 7: "vsc" }[race.track_status] ?? "green";
   const measured = race.pit_loss?.find((each) => each.condition === condition);
   const seconds = ((measured?.loss_ms ?? ASSUMED_MS[condition]) / 1000).toFixed(1);
   const stops = measured && `${measured.stops} ${measured.stops === 1 ? "stop" : "stops"}`;
   return {
     ms: measured?.loss_ms ?? ASSUMED_MS[condition],
-    text: measured ? `a stop costs ${seconds} s ${NAMES[condition]}: the median of ${stops} of this race` : `assumed: ${seconds} s ${NAMES[condition]}; no stop of this race has told yet`,
+    text: measured ? `a stop costs ${seconds} s ${CONDITIONS[condition]}: median of ${stops} in this race` : `assumed: ${seconds} s ${CONDITIONS[condition]}; no stop in this race measured yet`,
   };
 }
 
-/** Running cars in race order with their whole gap to the leader, ms; laps count as the leader's last lap. */
-export function running(snapshot) {
+/** Running cars in race order, with `behind`: ms to the leader, where a lap down counts as the leader's last lap time. */
+function runningCars(snapshot) {
   const order = raceOrder(snapshot);
   const lap = snapshot.cars[snapshot.head.cars[order[0]]?.driver_number]?.last_lap_ms;
   return order.flatMap((i, place) => {
@@ -38,8 +35,11 @@ export function running(snapshot) {
   });
 }
 
-/** Where `car` would be after losing `loss` ms: `{position, ahead, margin, behind, room}`; cars or null, and ms. */
-export function rejoin(cars, car, loss) {
+/**
+ * Where `car` would be after losing `loss` ms: `{position, ahead, margin, behind, room}`. `ahead` and `behind` are the
+ * cars around it or null, `margin` and `room` the ms to them.
+ */
+function projectRejoin(cars, car, loss) {
   const others = cars.filter((each) => each !== car);
   const then = car.behind + loss;
   const before = others.filter((each) => each.behind <= then);
@@ -59,27 +59,34 @@ export class PitWindow {
 
   render(snapshot) {
     const { race } = snapshot;
-    const cars = race.part == null && !race.ended ? running(snapshot) : [];
+    const cars = race.part == null && !race.ended ? runningCars(snapshot) : [];
     const loss = pitLoss(race);
-    const told = cars.length ? loss.text : race.part == null ? "" : "in a race only";
-    if ($("pit-window-loss").textContent !== told) $("pit-window-loss").textContent = told;
-    const listed = cars.filter((car) => !car.inPit).sort((a, b) => this.selection.has(b.entry.driver_number) - this.selection.has(a.entry.driver_number) || a.behind - b.behind);
+    const note = cars.length ? loss.text : race.part == null ? "" : "in a race only";
+    if (byId("pit-window-loss").textContent !== note) byId("pit-window-loss").textContent = note;
+    const selected = (car) => this.selection.has(car.entry.driver_number);
+    const listed = cars.filter((car) => !car.inPit).sort((a, b) => selected(b) - selected(a) || a.behind - b.behind);
     const rows = listed.map((car) => {
-      const { position, ahead, margin, behind, room } = rejoin(cars, car, loss.ms);
-      return [car, `P${position}`, ahead ? `${ahead.entry.tla} ${gap(margin, 0)}` : "nobody", behind ? `${behind.entry.tla} ${lapTime(room)}` : "nobody", margin !== null && margin < CLOSE_MS, room !== null && room < CLOSE_MS];
+      const { position, ahead, margin, behind, room } = projectRejoin(cars, car, loss.ms);
+      return {
+        entry: car.entry, from: `from P${car.position}`, selected: selected(car), rejoin: `P${position}`,
+        behind: ahead ? `${ahead.entry.tla} ${gap(margin, 0)}` : "nobody", behindIsClose: margin !== null && margin < CLOSE_MS,
+        ahead: behind ? `${behind.entry.tla} ${lapTime(room)}` : "nobody", aheadIsClose: room !== null && room < CLOSE_MS,
+      };
     });
-    const shown = JSON.stringify(rows.map(([car, ...rest]) => [car.entry.tla, this.selection.has(car.entry.driver_number), ...rest]));
+    const shown = JSON.stringify(rows);
     if (shown === this.shown) return;
     this.shown = shown;
-    $("pit-window-rows").replaceChildren(...rows.map(([{ entry, position }, ...cells]) => {
-      const row = element("tr", "", [driverCell(entry.tla, entry.name, entry.team), ...cells.slice(0, 3).map((content, i) => {
-        const made = element("td", cells[i + 2] === true && i > 0 ? "close" : "", content);
-        made.dataset.col = ["rejoin", "behind", "ahead"][i];
-        return made;
-      })]);
-      row.style.setProperty("--team", teamColor(entry.team_color));
-      row.cells[1].title = `from P${position}`;
-      return row;
-    }));
+    byId("pit-window-rows").replaceChildren(...rows.map(renderRow));
   }
+}
+
+function renderRow(row) {
+  const { entry } = row;
+  const node = element("tr", "", [driverCell(entry.tla, entry.name, entry.team), cell("rejoin", row.rejoin), cell("behind", row.behind), cell("ahead", row.ahead)]);
+  const [, rejoin, behind, ahead] = node.cells;
+  rejoin.title = row.from;
+  if (row.behindIsClose) behind.className = "close";
+  if (row.aheadIsClose) ahead.className = "close";
+  node.style.setProperty("--team", teamColor(entry.team_color));
+  return node;
 }

@@ -1,14 +1,13 @@
-// Recorded team radio, newest first, as links to where Formula 1 keeps the recordings.
+// Recorded team radio, newest first, as links to Formula 1's archive.
 
+import { byId, element } from "./dom.js";
 import { clock, teamColor } from "./format.js";
-import { element } from "./tower/tower.js";
 
 const ARCHIVE = "https://livetiming.formula1.com/static/";
-const $ = (id) => document.getElementById(id);
 
 export class Radio {
-  constructor(remote) {
-    this.remote = remote;
+  constructor(playback) {
+    this.playback = playback;
   }
 
   reset() {
@@ -20,24 +19,26 @@ export class Radio {
     const shown = `${messages.length} ${history.changes}`;
     if (shown === this.shown) return;
     this.shown = shown;
-    const { head } = snapshot;
-    $("no-radio").hidden = messages.length > 0;
-    $("radio").replaceChildren(...messages.toReversed().map((message) => {
-      const entry = head.cars.find((car) => car.driver_number === message.driver_number);
-      const when = element("button", "moment", clock(message.session_time_ms));
-      when.type = "button";
-      when.addEventListener("click", () => this.remote.seek(message.session_time_ms));
-      const item = element("li", "", [element("i"), when, element("span", "", `${entry?.tla ?? message.driver_number} ${entry?.name ?? ""}`), recording(head.info.path, message.path)]);
-      item.style.setProperty("--team", teamColor(entry?.team_color));
-      return item;
-    }));
+    byId("no-radio").hidden = messages.length > 0;
+    byId("radio").replaceChildren(...messages.toReversed().map((message) => this.item(message, snapshot.head)));
+  }
+
+  item(message, head) {
+    const entry = head.cars.find((car) => car.driver_number === message.driver_number);
+    const when = element("button", "moment", clock(message.session_time_ms));
+    when.type = "button";
+    when.addEventListener("click", () => this.playback.seek(message.session_time_ms));
+    const item = element("li", "", [element("i"), when, element("span", "", `${entry?.tla ?? message.driver_number} ${entry?.name ?? ""}`), recording(head.info.path, message.path)]);
+    item.style.setProperty("--team", teamColor(entry?.team_color));
+    return item;
   }
 }
 
-function recording(session, path) {
-  if (!session || !/^[\w./-]+$/.test(path)) return element("span", "quiet", "recorded");
+/** A link to a recording; plain text if the session has no archive folder or the path has unexpected characters. */
+function recording(folder, path) {
+  if (!folder || !/^[\w./-]+$/.test(path)) return element("span", "quiet", "recorded");
   const link = element("a", "", "Listen");
-  link.href = ARCHIVE + session + path;
+  link.href = ARCHIVE + folder + path;
   link.target = "_blank";
   link.rel = "noopener noreferrer";
   return link;

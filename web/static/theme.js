@@ -1,4 +1,5 @@
-// Runs before the first paint, so that a remembered theme does not flash. Not a module for that reason.
+// Applies the viewer's theme. A classic script and not a module, because modules run after the first paint: the other
+// theme would flash.
 (() => {
   const root = document.documentElement;
   const light = window.matchMedia("(prefers-color-scheme: light)");
@@ -6,7 +7,7 @@
   try {
     chosen = localStorage.getItem("f1stream.theme");
   } catch {
-    // Storage is forbidden in some private windows: the theme is then not remembered.
+    // Some browsers forbid storage in private windows: the theme is then not remembered.
   }
 
   function apply() {

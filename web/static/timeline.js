@@ -1,91 +1,100 @@
-// The bar of the tape with its buttons: where the viewer is, where the session is, and what happened when.
+// The bar at the foot of the page: playback buttons, the session's timeline, and marks for laps, flags and pit stops.
 
+import { byId, element } from "./dom.js";
 import { clock, lapTime } from "./format.js";
-import { element } from "./tower/tower.js";
 
-const SCRUB_MS = 100; // while the bar is dragged, the snapshot follows this often
-const AHEAD = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
+const SCRUB_MS = 100; // wall time between two seeks while the bar is dragged
+const LIVE_MS = 1000; // of session time: a bar released this close to the end goes live
+const BEHIND_MS = 1500; // of session time: a smaller lag behind the session is not shown
+const LABEL_PX = 26; // room for a lap number
+const STATUS_COLORS = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
 const ICONS = { pause: "M7 5v14M17 5v14", play: "M8 4l11 8-11 8z" };
 
-const $ = (id) => document.getElementById(id);
-
 export class Timeline {
-  /** `remote` is what the buttons press, `history` what the marks are made of. */
-  constructor(remote, history) {
-    this.remote = remote;
+  constructor(playback, history) {
+    this.playback = playback;
     this.history = history;
-    this.bar = $("bar");
-    this.canvas = $("marks");
-    this.span = [0, 0];
+    this.bar = byId("bar");
+    this.canvas = byId("marks");
+    this.span = [0, 0]; // session time (ms) of both ends
     this.dragging = false;
-    this.painted = "";
-    this.cars = [];
-    this.wire();
+    this.painted = ""; // what the marks were painted from
+    this.addListeners();
     new ResizeObserver(() => (this.painted = "")).observe(this.canvas);
     window.addEventListener("themechange", () => (this.painted = ""));
   }
 
-  wire() {
-    const { remote } = this;
-    const click = (id, act) => $(id).addEventListener("click", act);
-    click("play", () => remote.toggle());
-    click("step-back", () => remote.step(-1));
-    click("step-on", () => remote.step(1));
-    click("back", () => remote.seek((remote.here() ?? 0) - 10000));
-    click("on", () => remote.seek((remote.here() ?? 0) + 10000));
-    click("to-start", () => remote.lap(1));
-    click("to-live", () => remote.live());
-    click("delay-less", () => remote.setDelay(remote.delay - 100));
-    click("delay-more", () => remote.setDelay(remote.delay + 100));
-    $("delay").addEventListener("change", (event) => remote.setDelay(Number(event.target.value) * 1000));
-    $("speed").addEventListener("change", (event) => remote.setSpeed(Number(event.target.value)));
-    $("reveal").addEventListener("click", () => remote.setReveal(!remote.reveal));
-    $("lap-jump").addEventListener("submit", (event) => {
+  addListeners() {
+    const { playback } = this;
+    const onClick = (id, action) => byId(id).addEventListener("click", action);
+    onClick("play", () => playback.toggle());
+    onClick("step-back", () => playback.step(-1));
+    onClick("step-on", () => playback.step(1));
+    onClick("back", () => playback.skip(-10000));
+    onClick("on", () => playback.skip(10000));
+    onClick("to-start", () => playback.lap(1));
+    onClick("to-live", () => playback.live());
+    onClick("delay-less", () => playback.setDelay(playback.delay - 100));
+    onClick("delay-more", () => playback.setDelay(playback.delay + 100));
+    onClick("reveal", () => playback.setReveal(!playback.reveal));
+    byId("delay").addEventListener("change", (event) => playback.setDelay(Number(event.target.value) * 1000));
+    byId("speed").addEventListener("change", (event) => playback.setSpeed(Number(event.target.value)));
+    byId("lap-jump").addEventListener("submit", (event) => {
       event.preventDefault();
-      if ($("lap-number").value) remote.lap(Number($("lap-number").value));
+      if (byId("lap-number").value) playback.lap(Number(byId("lap-number").value));
     });
+    this.addBarListeners();
+  }
+
+  /** While the bar is dragged the page is paused; on release it continues in the mode from before. */
+  addBarListeners() {
+    const { playback } = this;
     let sentAt = 0;
-    let was = null;
+    let modeBefore = null;
     this.bar.addEventListener("input", () => {
-      if (!this.dragging) was = remote.mode;
+      if (!this.dragging) modeBefore = playback.mode;
       this.dragging = true;
       const now = performance.now();
       if (now - sentAt > SCRUB_MS) {
         sentAt = now;
-        remote.pause(Number(this.bar.value));
+        playback.pause(Number(this.bar.value));
       }
     });
     this.bar.addEventListener("change", () => {
       this.dragging = false;
       const t = Number(this.bar.value);
-      if (was === "pause") remote.pause(t);
-      else if (t >= this.span[1] - 1000) remote.live();
-      else remote.play(t, was === "live" ? 1 : remote.speed);
-      was = null;
+      if (modeBefore === "pause") playback.pause(t);
+      else if (t >= this.span[1] - LIVE_MS) playback.live();
+      else playback.play(t, modeBefore === "live" ? 1 : playback.speed);
+      modeBefore = null;
     });
-    this.bar.addEventListener("pointermove", (event) => this.tell(event));
-    this.bar.addEventListener("pointerleave", () => ($("bubble").hidden = true));
+    this.bar.addEventListener("pointermove", (event) => this.showBubble(event));
+    this.bar.addEventListener("pointerleave", () => (byId("bubble").hidden = true));
   }
 
-  /** What lies under the pointer. */
-  tell(event) {
+  /** Show lap and time under the pointer. */
+  showBubble(event) {
     const box = this.canvas.getBoundingClientRect();
     const part = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
     const t = this.span[0] + part * (this.span[1] - this.span[0]);
-    const bubble = $("bubble");
+    const bubble = byId("bubble");
     bubble.hidden = this.span[1] <= this.span[0];
-    bubble.textContent = this.sayTime(t);
+    bubble.textContent = this.timeText(t);
     bubble.style.setProperty("--x", `${(part * 100).toFixed(2)}%`);
   }
 
-  sayTime(t) {
+  /** A session time (ms) with its lap, if that is known at the horizon. */
+  timeText(t) {
     const lap = this.history.lapStarts(this.horizon ?? t, this.started).findLast((start) => start.at <= t);
     return lap && t <= (this.horizon ?? t) ? `Lap ${lap.lap} · ${clock(t)}` : clock(t);
   }
 
-  /** Show where we are: `t` on a tape that reaches over `span`; marks only up to `horizon`. `started`: the start's session time; `cars`: selected. */
+  /**
+   * Render the position `t` within `span`; marks only up to `horizon`. `started` is the session time of the race's
+   * start or null, `cars` the selected cars. All times are session time in ms.
+   */
   render(t, span, horizon, started, cars) {
-    const { remote } = this;
+    const { playback } = this;
     this.span = span;
     this.horizon = horizon;
     this.started = started;
@@ -93,80 +102,95 @@ export class Timeline {
     bar.min = span[0];
     bar.max = Math.max(span[0] + 1, span[1]);
     if (!this.dragging) bar.value = t ?? span[1];
-    const said = this.sayTime(Number(bar.value));
-    if (bar.getAttribute("aria-valuetext") !== said) bar.setAttribute("aria-valuetext", said);
-    const part = (ms) => `${(100 * Math.max(0, Math.min(1, (ms - span[0]) / Math.max(1, span[1] - span[0])))).toFixed(2)}%`;
-    $("track").style.setProperty("--here", part(Number(bar.value)));
+    const label = this.timeText(Number(bar.value));
+    if (bar.getAttribute("aria-valuetext") !== label) bar.setAttribute("aria-valuetext", label);
+    const percent = (ms) => `${(100 * Math.max(0, Math.min(1, (ms - span[0]) / Math.max(1, span[1] - span[0])))).toFixed(2)}%`;
+    byId("track").style.setProperty("--here", percent(Number(bar.value)));
     this.paint(horizon, cars);
-    this.buttons();
-    if (!remote.settled) return;
+    this.renderButtons();
+    if (!playback.settled) return;
     const behind = t === null ? 0 : Math.max(0, span[1] - t);
-    $("behind").textContent = remote.mode === "live" ? (remote.delay ? `live, ${(remote.delay / 1000).toFixed(1)} s later` : "") : behind > 1500 ? `${lapTime(behind).replace(/\.\d+$/, "")}${behind < 60000 ? " s" : ""} behind` : "";
+    byId("behind").textContent = playback.mode === "live" ? (playback.delay ? `live, ${(playback.delay / 1000).toFixed(1)} s later` : "") : behind > BEHIND_MS ? `${lapTime(behind).replace(/\.\d+$/, "")}${behind < 60000 ? " s" : ""} behind` : "";
   }
 
-  buttons() {
-    const { remote } = this;
-    const playing = remote.mode !== "pause";
-    const state = [remote.mode, remote.delay, remote.speed, remote.reveal].join();
-    if (state === this.pressed) return;
-    this.pressed = state;
-    $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
-    $("play-icon").setAttribute("d", playing ? ICONS.pause : ICONS.play);
-    $("to-live").setAttribute("aria-pressed", String(remote.mode === "live"));
-    $("speed").value = String(remote.mode === "live" ? 1 : remote.speed);
-    if (document.activeElement !== $("delay")) $("delay").value = (remote.delay / 1000).toFixed(1);
-    $("reveal").setAttribute("aria-pressed", String(remote.reveal));
-    $("timeline").dataset.mode = remote.mode;
+  renderButtons() {
+    const { playback } = this;
+    const playing = playback.mode !== "pause";
+    const state = [playback.mode, playback.delay, playback.speed, playback.reveal].join();
+    if (state === this.buttons) return;
+    this.buttons = state;
+    byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+    byId("play-icon").setAttribute("d", playing ? ICONS.pause : ICONS.play);
+    byId("to-live").setAttribute("aria-pressed", String(playback.mode === "live"));
+    byId("speed").value = String(playback.mode === "live" ? 1 : playback.speed);
+    if (document.activeElement !== byId("delay")) byId("delay").value = (playback.delay / 1000).toFixed(1);
+    byId("reveal").setAttribute("aria-pressed", String(playback.reveal));
+    byId("timeline").dataset.mode = playback.mode;
   }
 
-  /** Laps, flags and stops, on a canvas: they change with every lap, not with every snapshot. */
+  /** Paint the marks on a canvas, only when they have changed: with a lap, not with every snapshot. */
   paint(horizon, cars) {
     const { canvas, span } = this;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (!width || span[1] <= span[0]) return;
-    const painted = [this.history.version(horizon), width, Math.round(span[1] / 10000), span[0], this.started, cars].join();
+    const painted = [this.history.version(horizon), width, Math.round(span[1] / 10000), span[0], this.started, cars.map((car) => car.number)].join();
     if (painted === this.painted) return;
     this.painted = painted;
     const ratio = window.devicePixelRatio || 1;
     [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
     const context = canvas.getContext("2d");
     const style = getComputedStyle(canvas);
-    const color = (name) => style.getPropertyValue(name).trim();
     context.scale(ratio, ratio);
     const x = (t) => (width * (t - span[0])) / (span[1] - span[0]);
-    for (const { status, from, to } of this.history.statuses(Math.min(horizon, span[1]))) {
-      if (!AHEAD[status]) continue;
-      context.fillStyle = color(AHEAD[status]);
+    const color = (name) => style.getPropertyValue(name).trim();
+    const starts = this.history.lapStarts(horizon, this.started).filter((start) => start.at <= Math.min(horizon, span[1]));
+    const drawing = { context, width, height, x, color };
+    this.paintFlags(drawing, horizon);
+    paintLaps(drawing, starts);
+    this.paintStops(drawing, horizon, starts[0]?.at ?? 0, cars);
+  }
+
+  paintFlags({ context, height, x, color }, horizon) {
+    for (const { status, from, to } of this.history.statuses(Math.min(horizon, this.span[1]))) {
+      if (!STATUS_COLORS[status]) continue;
+      context.fillStyle = color(STATUS_COLORS[status]);
       context.fillRect(x(from), height - 5, Math.max(1.5, x(to) - x(from)), 5);
     }
-    const starts = this.history.lapStarts(horizon, this.started).filter((start) => start.at <= Math.min(horizon, span[1]));
-    const wide = starts.length > 1 ? (x(starts.at(-1).at) - x(starts[0].at)) / (starts.length - 1) : width;
-    const every = [1, 2, 5, 10, 20, 50].find((step) => wide * step > 26) ?? 100;
-    context.font = "600 10px system-ui, sans-serif";
-    context.textBaseline = "top";
-    for (const { lap, at } of starts) {
-      const named = lap === 1 || lap % every === 0;
-      context.fillStyle = color("--line-strong");
-      context.fillRect(Math.round(x(at)), named ? 10 : 15, 1, height - 5 - (named ? 10 : 15));
-      if (!named) continue;
-      context.fillStyle = color("--muted");
-      context.fillText(String(lap), x(at) + 3, 6);
-    }
+  }
+
+  /** A dot for each pit stop after the start; of the selected cars only, if any are selected. */
+  paintStops({ context, height, x, color }, horizon, start, cars) {
     for (const stop of this.history.messages(horizon, "pit_in")) {
-      if (stop.session_time_ms < (starts[0]?.at ?? 0)) continue;
-      const chosen = cars.find((car) => car.number === stop.driver_number);
-      if (cars.length && !chosen) continue;
-      context.fillStyle = chosen?.color ?? color("--muted");
+      if (stop.session_time_ms < start) continue;
+      const selected = cars.find((car) => car.number === stop.driver_number);
+      if (cars.length && !selected) continue;
+      context.fillStyle = selected?.color ?? color("--muted");
       context.beginPath();
-      context.arc(x(stop.session_time_ms), height - 10, chosen ? 3 : 1.6, 0, Math.PI * 2);
+      context.arc(x(stop.session_time_ms), height - 10, selected ? 3 : 1.6, 0, Math.PI * 2);
       context.fill();
     }
   }
 }
 
-/** Filled once: the choice of speeds. */
+/** A line at each lap's start, with as many lap numbers as there is room for. */
+function paintLaps({ context, width, height, x, color }, starts) {
+  const lapWidth = starts.length > 1 ? (x(starts.at(-1).at) - x(starts[0].at)) / (starts.length - 1) : width;
+  const every = [1, 2, 5, 10, 20, 50].find((step) => lapWidth * step > LABEL_PX) ?? 100;
+  context.font = "600 10px system-ui, sans-serif";
+  context.textBaseline = "top";
+  for (const { lap, at } of starts) {
+    const numbered = lap === 1 || lap % every === 0;
+    context.fillStyle = color("--line-strong");
+    context.fillRect(Math.round(x(at)), numbered ? 10 : 15, 1, height - 5 - (numbered ? 10 : 15));
+    if (!numbered) continue;
+    context.fillStyle = color("--muted");
+    context.fillText(String(lap), x(at) + 3, 6);
+  }
+}
+
+/** Fill the list of speeds, once. */
 export function fillSpeeds(speeds) {
-  $("speed").replaceChildren(...speeds.map((speed) => {
+  byId("speed").replaceChildren(...speeds.map((speed) => {
     const option = element("option", "", `${speed}×`);
     option.value = String(speed);
     return option;

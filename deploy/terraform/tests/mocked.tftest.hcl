@@ -1,4 +1,4 @@
-# `terraform test`: plans with providers that ask nobody. Needs `terraform init -backend=false`, and so the providers.
+# `terraform test`: plans with mocked providers. Needs `terraform init -backend=false`, which downloads the providers.
 
 mock_provider "aws" {}
 
@@ -36,12 +36,12 @@ run "as_it_is" {
 
   assert {
     condition     = output.snowflake_logins.archive.role == "TEST_LOADER" && output.snowflake_logins.schedule.role == "TEST_TRANSFORMER"
-    error_message = "The archive workers load; what the scheduler makes belongs to TRANSFORMER."
+    error_message = "The archive workers have LOADER; TRANSFORMER owns what the scheduler creates."
   }
 
   assert {
     condition     = toset(keys(output.snowflake_logins)) == toset(["archive", "schedule"])
-    error_message = "Without schemas of their own pull requests have no user."
+    error_message = "Without their own schemas pull requests have no user."
   }
 
   assert {

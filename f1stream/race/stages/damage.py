@@ -1,4 +1,4 @@
-"""A run that cannot be continued: reported once, with the record at which it failed."""
+"""Reports a run that cannot be continued, with the record at which it failed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from f1stream.topics import BadRecord, RunDamaged, SequenceGap
 log = logging.getLogger("f1stream")
 
 MAX_REASON = 500
-"""Most characters of a reason."""
+"""Most characters of a reason; longer ones are truncated."""
 
 
 def report_damage(batch: Batch, event: KafkaEvent | None, key: bytes, run_id: int, error: Exception) -> str:
-    """Log that a run is damaged, make a dead letter of the record, and return the reason as a sentence's end."""
+    """Log that a run is damaged and reject the record; returns the reason, which ends a sentence."""
     expected = isinstance(error, SequenceGap | RunDamaged)
     reason = (str(error) if expected else f"{type(error).__name__}: {error}")[:MAX_REASON]
     log.error(

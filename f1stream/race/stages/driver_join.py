@@ -1,4 +1,4 @@
-"""One driver's two streams, packets and laps, joined in the order in which they were published."""
+"""Joins one driver's packets and laps in the order in which they were published."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ T = TypeVar("T")
 
 
 MAX_PENDING = 200
-"""Pending records that a checkpoint of a silent run may hold; with more, they stay unacknowledged."""
+"""Most pending records in the checkpoint of a silent run. With more, they stay unacknowledged."""
 MAX_WAITING = 100_000
-"""Records of one car that may wait for others: a day of packets of one second. With more, the run is damaged."""
+"""Most pending records of one car: a day of packets of one second. With more, the run is damaged."""
 UPDATE_SAMPLES = 3_000
-"""Most samples in one update: some 250 kB at most."""
+"""Most samples in one update, some 250 kB; further ones go into the next."""
 UPDATE_LAPS = 1_000
-"""Most laps that one packet may name after the packet before it: a live client that joins late sends a whole race."""
+"""Most laps that a packet may name after the previous packet; with more, the run is damaged. A live client that
+joins late sends the laps of a whole race at once."""
 
 
 @dataclass(slots=True)
@@ -34,21 +35,21 @@ class _Pending(Generic[T]):
     names_laps: int
     names_messages: int
     record: T | None
-    """None for a repeated or unreadable one."""
+    """None for a duplicate or unreadable one."""
     repeated: bool
     token: Any
-    """None once the record is in the table and acknowledged."""
+    """Of the caller; None once the record is stored and may be acknowledged."""
 
 
 @dataclass(slots=True)
 class DriverCheckpoint:
-    """How far one driver's streams have been joined and sent: all that must survive a restart."""
+    """How far a driver's packets and laps are joined and published: the state that survives a restart."""
 
     run_id: Annotated[int, Field(alias="epoch")] = -1
     packet_seq: int = -1
     lap_seq: int = -1
     packets: list[_Pending[Packet]] = field(default_factory=list)
-    """Pending records, only of a run that has gone silent."""
+    """Pending records, only of a silent run."""
     laps: list[_Pending[Lap]] = field(default_factory=list)
     damaged: str | None = None
     """Why the run cannot be continued; None for a run that can."""
@@ -61,9 +62,9 @@ CHECKPOINT = TypeAdapter(DriverCheckpoint)
 class DriverJoin:
     """Joins the packets and laps of one car of one session.
 
-    A packet is held until the laps it names have been received, a lap until the packet that names it. Every record
-    comes with a token; ``join`` returns the tokens of the records that are done. Pending records are written to the
-    table too (``checkpoint_pending``) when their run has gone silent.
+    A packet is pending until the laps it names are received, a lap until the packet that names it. Every record comes
+    with a token; ``join`` returns the tokens of the records that are done. Pending records of a silent run are stored
+    too (``checkpoint_pending``).
     """
 
     number: str
@@ -84,7 +85,7 @@ class DriverJoin:
 
     @property
     def progress(self) -> int:
-        """Grows with each value of a run that holds more."""
+        """Version of ``dump`` within its run: grows with the joined records, then with the pending ones."""
         if self.checkpoint.damaged is not None:
             return DAMAGED
         done = 2 + self.checkpoint.packet_seq + self.checkpoint.lap_seq
@@ -93,12 +94,12 @@ class DriverJoin:
 
     @property
     def _holds_pending(self) -> bool:
-        """Whether pending records are in the table and acknowledged; such records are the oldest."""
+        """Whether pending records are stored and acknowledged; the oldest ones are stored first."""
         return any(pending[0].token is None for pending in (self._packets, self._laps) if pending)
 
     @classmethod
     def restore(cls, number: str, value: bytes | None) -> DriverJoin:
-        """From a table's value; None: a driver of whom nothing was received."""
+        """From a table's value; None for a driver without records."""
         checkpoint = DriverCheckpoint() if value is None else CHECKPOINT.validate_json(value)
         packets, laps = deque(checkpoint.packets), deque(checkpoint.laps)
         checkpoint.packets, checkpoint.laps = [], []
@@ -107,9 +108,9 @@ class DriverJoin:
         return cls(number, checkpoint, packet_seq, lap_seq, packets, laps)
 
     def checkpoint_pending(self) -> list[Any]:
-        """Include pending records in ``dump`` from now on; returns their tokens, done once the dump is stored.
+        """Include pending records in ``dump``; returns their tokens, which are done once the dump is stored.
 
-        Returns nothing, and includes nothing, when there are none or more than a table's value can hold.
+        Returns nothing and includes nothing if there are none, or too many for a table's value.
         """
         pending: list[_Pending[Any]] = [*self._packets, *self._laps]
         tokens = [each.token for each in pending]
@@ -125,17 +126,17 @@ class DriverJoin:
 
     @property
     def has_unacknowledged(self) -> bool:
-        """Whether there are pending records that are in no table."""
+        """Whether there are pending records that are not stored."""
         pending: list[_Pending[Any]] = [*self._packets, *self._laps]
         return any(each.token is not None for each in pending)
 
     @property
     def waiting(self) -> int:
-        """How many records are pending."""
+        """The number of pending records."""
         return len(self._packets) + len(self._laps)
 
     def damage(self, reason: str) -> None:
-        """Give the run up: its records are done from now on."""
+        """Give the run up: its pending records are done, and further ones are ignored."""
         pending: list[_Pending[Any]] = [*self._packets, *self._laps]
         self._done += [each.token for each in pending]
         self._packets.clear()
@@ -143,9 +144,9 @@ class DriverJoin:
         self.checkpoint = DriverCheckpoint(self.checkpoint.run_id, damaged=reason)
 
     def begins(self, run_id: int, token: Any) -> bool:
-        """Whether a record of run ``run_id`` counts: a newer run supersedes the present one.
+        """Whether to process a record of run ``run_id``. A newer run supersedes the current one.
 
-        A record of an older run, or of one that is damaged, is done.
+        A record of an older or damaged run is not processed and done.
         """
         current = self.checkpoint
         if run_id < current.run_id or (run_id == current.run_id and current.damaged is not None):
@@ -196,9 +197,9 @@ class DriverJoin:
             raise RunDamaged(f"car {self.number}: {self.waiting} records wait for laps that do not come")
 
     def join(self) -> tuple[CarUpdate | None, list[Any]]:
-        """The packets whose laps have been received, as one update, and the tokens of all records that are done.
+        """The packets whose laps are received, as one update, and the tokens of all records that are done.
 
-        An update has at most ``UPDATE_SAMPLES`` samples: call again until there is none. Raises RunDamaged.
+        An update has at most ``UPDATE_SAMPLES`` samples; call again until it is None. Raises RunDamaged.
         """
         done = self._done
         run: list[_Pending[Packet]] = []
@@ -250,7 +251,7 @@ class DriverJoin:
 
 
 def _append(update: CarUpdate, packet: Packet, since: int, until: int) -> None:
-    """Add the samples of a packet that lie after the packet before it: the same, however packets are grouped."""
+    """Add a packet's samples after the previous packet and up to its end; independent of how packets are grouped."""
     own = slice(bisect_right(packet.session_time_ms, since), bisect_right(packet.session_time_ms, until))
     update.t.extend(packet.session_time_ms[own])
     update.x.extend(packet.x[own])
@@ -263,7 +264,7 @@ def _append(update: CarUpdate, packet: Packet, since: int, until: int) -> None:
 
 
 def lap_update(lap: Lap, emitted_ms: int) -> LapUpdate:
-    """What the race needs of a lap."""
+    """The fields of a lap that the race uses."""
     return LapUpdate(
         emitted_ms=emitted_ms,
         lap_number=lap.lap_number,

@@ -1,4 +1,4 @@
-"""The first stage: each driver's packets and laps are joined and sent to the driver's session, one record a batch."""
+"""The first stage: joins each driver's packets and laps, and publishes them as updates of the session."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from f1stream.topics import BadRecord, RecordHeaders, RunDamaged, SequenceGap
 from models import CarUpdate, DamagedRun, Lap, Packet, Updates
 
 RECORD_BYTES = 500_000
-"""Largest record of ``updates``: a broker takes 1 MB by default. What is more goes into the next one."""
+"""Largest record of ``updates``; further ones go into the next. A broker accepts 1 MB by default."""
 SILENT_S = 60.0
-"""After this long without input, a run's pending records are written to the tables and acknowledged, and it leaves
-memory. Otherwise a source that died would block its partitions' offsets."""
+"""After this many seconds without input a run is silent: its pending records are written to the tables and
+acknowledged, and it leaves memory. Otherwise a dead source would block the offsets of its partitions."""
 GIVE_UP = 10
-"""After this many times as long without input, a run whose pending records fit no table is damaged."""
+"""Times ``SILENT_S``. A run that is silent for longer and whose pending records fit no table is damaged."""
 
 OfDriver = TypeVar("OfDriver", Packet, Lap)
 
 
 class DriverStage:
-    """Joins the packets and laps of every driver whose partition this worker has. Its table is ``cars``."""
+    """Joins the packets and laps of every driver in this worker's partitions. Its table is ``cars``."""
 
     def __init__(
         self,
@@ -45,17 +45,17 @@ class DriverStage:
         self._table = table
         self._silent_s, self._clock = silent_s, clock
         self._drivers: dict[bytes, DriverJoin] = {}
-        """In memory. The others are read from the table when something of them is received."""
+        """Drivers in memory, by key. Others are read from the table when one of their records is received."""
         self._received_at: dict[bytes, float] = {}
-        """When a driver's last record was received; not of drivers whose pending records are in the table."""
+        """Clock at a driver's last record; absent once the pending records are in the table."""
         self._tried_at: dict[bytes, float] = {}
-        """When the pending records of a silent run were found not to fit into the table."""
+        """Clock at the last attempt to store the pending records of a silent run, which did not fit."""
         self._changed: dict[bytes, DriverJoin] = {}
         self._done: list[PendingAck] = []
         self._ignored = IgnoredRecords("race")
 
     def reset(self) -> None:
-        """After a rebalance: everything is read again from the table and the partitions."""
+        """See ``Stage``."""
         self.acks.reset()
         self._drivers.clear()
         self._received_at.clear()
@@ -63,16 +63,16 @@ class DriverStage:
 
     @property
     def is_due(self) -> bool:
-        """See ``Stage``: a run has gone silent."""
+        """See ``Stage``: a run is silent."""
         return bool(self._silent(self._clock()))
 
     def _silent(self, now: float) -> list[bytes]:
-        """Drivers whose run has gone silent, and of which something is to be done."""
+        """Drivers with a silent run whose pending records should be stored, now or again."""
         latest = {key: max(at, self._tried_at.get(key, at)) for key, at in self._received_at.items()}
         return [key for key, at in latest.items() if now - at > self._silent_s]
 
     def process(self, batch: Batch) -> list[Output]:
-        """See ``Stage``. The outputs are the updates of each session, in few records."""
+        """See ``Stage``. The outputs are the updates of each session, in as few records as possible."""
         self._changed, self._done = {}, []
         updates: dict[str, list[CarUpdate]] = {}
         damaged: list[Output] = []
@@ -89,7 +89,7 @@ class DriverStage:
             try:
                 refused = self._take(batch, event, pending)
                 damaged += [] if refused is None else [_damaged_record(batch, event.message.key or b"", refused)]
-            except BadRecord as error:  # without a readable key and headers it has no place in any run
+            except BadRecord as error:  # without a valid key and headers it belongs to no run
                 batch.reject(event, error)
                 pending.done = True
             except Exception as error:
@@ -121,7 +121,7 @@ class DriverStage:
     async def write_tables(self) -> None:
         """See ``Stage``."""
         now = self._clock()
-        self._received_at |= dict.fromkeys(self._changed, now)  # not before: a slow delivery is no silence
+        self._received_at |= dict.fromkeys(self._changed, now)  # not earlier: a slow delivery is not silence
         for key in self._changed:
             self._tried_at.pop(key, None)
         silent = self._silent(now)
@@ -143,10 +143,10 @@ class DriverStage:
                 del self._drivers[key]
 
     def _take(self, batch: Batch, event: KafkaEvent, pending: PendingAck) -> DamagedRun | None:
-        """Give one packet or lap to its driver; returns a run that is refused, once.
+        """Pass a packet or lap to its driver; returns a refused run, once.
 
-        Raises BadRecord when the driver or the run is not readable, SequenceGap, and RunDamaged; whatever else is
-        raised damages the run, too.
+        Raises BadRecord if the driver or run cannot be decoded, SequenceGap, and RunDamaged. Any other exception
+        damages the run, too.
         """
         record = event.message
         headers = RecordHeaders.decode(record.headers, record.timestamp)
@@ -180,7 +180,7 @@ class DriverStage:
         return None
 
     def _restored(self, key: bytes, number: str, headers: RecordHeaders) -> DriverJoin:
-        """As it is in the table. A value that cannot be read back damages the run that needs it, not the next one."""
+        """A driver from the table. A value that cannot be decoded damages the run that needs it, not the next one."""
         try:
             return DriverJoin.restore(number, self._table.read(key))
         except ValueError as error:
@@ -192,7 +192,7 @@ class DriverStage:
             raise RunDamaged(f"car {number}: its state cannot be read back ({error})") from error
 
     def _damage(self, batch: Batch, key: bytes, event: KafkaEvent | None, error: Exception) -> Output:
-        """Give up the run of a driver: a dead letter of the event, and a record for its session."""
+        """Mark a driver's run as damaged: a dead letter of the event; returns the record for its session."""
         if key not in self._drivers:
             raise error
         _, number = topics.session_of(key)
@@ -212,7 +212,7 @@ def _damaged_record(batch: Batch, key: bytes, lost: DamagedRun) -> Output:
 def _decoded(
     batch: Batch, event: KafkaEvent, decode: Callable[[bytes | None], OfDriver], number: str
 ) -> OfDriver | None:
-    """The event's record; None when it is unusable: it keeps its place in the run all the same."""
+    """The event's decoded record; None if it is unusable, which still counts in the sequence of its run."""
     try:
         record = decode(event.message.value)
         if record.driver_number != number:
@@ -224,9 +224,9 @@ def _decoded(
 
 
 def _records(updates: dict[str, list[CarUpdate]], published_s: float | None) -> list[Output]:
-    """A batch's updates as records of ``updates``.
+    """A batch's updates as records of topic ``updates``.
 
-    Their timestamp is that of what they were made of, so that the lateness of frames can be measured.
+    Their timestamp is that of the batch's newest record, so that the lateness of frames can be measured.
     """
     records = []
     for session_key, own in sorted(updates.items()):

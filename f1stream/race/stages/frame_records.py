@@ -1,4 +1,4 @@
-"""What the second stage publishes, as records of topic ``frames``."""
+"""Encodes the output of the session stage as records of topic ``frames``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from models import DamageNotice, Frame, SessionHeader
 FRAMES_PER_RECORD = 50
 """Most frames in one record."""
 RECORD_BYTES = 500_000
-"""Largest record: a broker takes 1 MB by default. What is more goes into the next one."""
+"""Largest record; further frames go into the next one. A broker accepts 1 MB by default."""
 
 
 def frame_records(key: bytes, run_id: int, made: Iterable[SessionHeader | Frame]) -> Iterator[Output]:
-    """Heads and frames, consecutive frames together. Raises RunDamaged for one that no record can hold."""
+    """Session headers and frames as records, consecutive frames together. Raises RunDamaged for one too large."""
     group: list[Frame] = []
     values: list[bytes] = []
     size = 0
@@ -49,6 +49,6 @@ def frame_records(key: bytes, run_id: int, made: Iterable[SessionHeader | Frame]
 
 
 def damaged_record(key: bytes, session_key: str, run_id: int, reason: str) -> Output:
-    """That the run is damaged, for viewers."""
+    """The notice for viewers that the run is damaged."""
     record = DamageNotice(session_key=session_key, epoch=run_id, reason=reason)
     return Output(topics.FRAMES, key, topics.encode(record), topics.damaged_headers(run_id))

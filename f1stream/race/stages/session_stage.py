@@ -1,8 +1,7 @@
-"""The second stage: each session's cars and messages become its race, and the race's frames are published."""
+"""The second stage: joins each session's cars and messages, and publishes the frames of its race."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from contextlib import suppress
 
 from f1stream import topics
 from f1stream.logs import key_fields
-from f1stream.metrics import DAMAGED_RUNS, GAP_ERROR, LATENESS, MEASURED, SAMPLES, SESSION_TIME
+from f1stream.metrics import DAMAGED_RUNS, LATENESS, SESSION_TIME
 from f1stream.processing.acks import AckTracker, PendingAck
 from f1stream.processing.batch import Batch
 from f1stream.processing.ignored import IgnoredRecords
@@ -23,22 +22,19 @@ from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
 from f1stream.race.stages.frame_records import damaged_record, frame_records
 from f1stream.race.stages.open_session import SUPERSEDED, OpenSession
 from f1stream.race.stages.session_race import SessionRace
+from f1stream.race.stages.session_tables import SessionTables
 from f1stream.topics import MOST, BadRecord, RecordHeaders, RunDamaged, SequenceGap
 
 log = logging.getLogger("f1stream")
 
 CHECKPOINT_S = 1.0
-"""Wall time between two checkpoints of a session; what lies after the last one is processed again after a crash."""
+"""Seconds between two checkpoints of a session. After a crash, input after the last one is processed again."""
 LABELLED = 100
-"""Most sessions that have a label of their own in the metrics."""
+"""Most sessions with their own label in the metrics."""
 
 
 class SessionStage:
-    """Follows every session whose partition this worker has.
-
-    Its tables are ``races`` (checkpoints) and ``standing`` (session headers). A checkpoint is read together with the
-    header, so the header is stored first.
-    """
+    """Processes every session of this worker's partitions. Its tables are those of ``SessionTables``."""
 
     def __init__(
         self,
@@ -53,24 +49,24 @@ class SessionStage:
         """``clock``: seconds, monotonic. ``official``: whether official times correct and count."""
         self.acks = acks
         self._official = official
-        self._checkpoints, self._headers = checkpoints, headers
+        self._tables = SessionTables(checkpoints, headers, official)
         self._silent_s, self._checkpoint_s, self._clock = silent_s, checkpoint_s, clock
         self.sessions: dict[bytes, OpenSession] = {}
-        """By key, the sessions in memory. The others are read from the tables when something of them is received."""
+        """Sessions in memory, by key. Others are read from the tables when one of their records is received."""
         self._changed: dict[bytes, OpenSession] = {}
-        """Received something in this batch, or have more frames to make."""
+        """Sessions with input in this batch, or with more frames to make."""
         self._outputs: list[Output] = []
         self._ignored = IgnoredRecords("race")
 
     def reset(self) -> None:
-        """After a rebalance: everything is read again from the tables and the partitions."""
+        """See ``Stage``."""
         self.acks.reset()
         for key in list(self.sessions):
             self._leave(key)
 
     @property
     def is_due(self) -> bool:
-        """See ``Stage``: a session has more frames to make or a checkpoint to write, or has gone silent."""
+        """See ``Stage``: a session has more frames to make, a checkpoint to write, or is silent."""
         now = self._clock()
         return any(
             session.race.has_more
@@ -81,7 +77,7 @@ class SessionStage:
         )
 
     def _is_silent(self, session: OpenSession, now: float) -> bool:
-        """Whether a run gets no more, and has made its frames."""
+        """Whether a run has made its frames and received nothing for ``silent_s``."""
         return not session.race.has_more and now - max(session.received_at, session.tried_at) > self._silent_s
 
     def process(self, batch: Batch) -> list[Output]:
@@ -109,7 +105,7 @@ class SessionStage:
         return self._outputs
 
     def _failed(self, batch: Batch, event: KafkaEvent, error: Exception) -> None:
-        """A record could not be received: its session's run is given up, after the frames that are complete."""
+        """Damage the run of a record that could not be received, after publishing its complete frames."""
         key = event.message.key or b""
         if key not in self.sessions or (isinstance(error, SequenceGap) and not batch.is_reread(event.message)):
             raise error
@@ -117,7 +113,7 @@ class SessionStage:
         self._damage(batch, key, event, error)
 
     def _advance(self, batch: Batch, key: bytes) -> None:
-        """Make the frames of a session that have become complete; a failure costs those that would follow."""
+        """Make a session's complete frames. If that fails, the run is damaged from there on."""
         session = self.sessions[key]
         if session.race.damaged is not None:
             return
@@ -130,7 +126,7 @@ class SessionStage:
             self._damage(batch, key, session.event_of(session.race.failure), session.race.failure)
 
     def _damage(self, batch: Batch, key: bytes, event: KafkaEvent | None, error: Exception) -> None:
-        """Give up a session's run: a dead letter, a record for viewers, and a checkpoint that says so."""
+        """Mark a session's run as damaged: a dead letter, a notice for viewers, and a checkpoint that says so."""
         session = self._changed[key] = self.sessions[key]
         race, session.failure = session.race, None
         if race.damaged is None:
@@ -154,7 +150,7 @@ class SessionStage:
         for key, session in included.items():
             for _, pending in session.pending:
                 pending.done = session.failure is None
-            log.warning("Run %d has no end and is silent. Its input beyond session time %d ms is in the checkpoint.",
+            log.warning("Run %d is silent and has not ended: its checkpoint includes input after session time %d ms.",
                         session.race.run_id, session.checkpoint_ms, extra=key_fields(key))  # fmt: skip
         for key, session in list(self.sessions.items()):
             for until, pending in session.pending:
@@ -164,18 +160,18 @@ class SessionStage:
                 self._leave(key)
 
     def _leave(self, key: bytes) -> None:
-        """Drop a session from memory; it is read from the tables, should anything more come."""
+        """Drop a session from memory. If another record arrives, it is read from the tables."""
         del self.sessions[key]
         with suppress(KeyError):
             SESSION_TIME.remove(key.decode())
 
-    # -- receiving -------------------------------------------------------------------------------------
+    # -- input -----------------------------------------------------------------------------------------
 
     def _take_message(self, batch: Batch, event: KafkaEvent, pending: PendingAck) -> None:
-        """Give one message to its session.
+        """Pass a message to its session.
 
-        Raises BadRecord when the session or the run is not readable, SequenceGap, and RunDamaged; whatever else is
-        raised damages the run, too.
+        Raises BadRecord if the session or run cannot be decoded, SequenceGap, and RunDamaged. Any other exception
+        damages the run, too.
         """
         record = event.message
         headers = RecordHeaders.decode(record.headers, record.timestamp)
@@ -193,7 +189,7 @@ class SessionStage:
         session.pending.append((headers.emitted_ms, pending))
 
     def _take_updates(self, batch: Batch, event: KafkaEvent, pending: PendingAck) -> None:
-        """Give a record of updates to its session. Raises as ``_take_message`` does."""
+        """Pass a record of updates to its session. Raises as ``_take_message`` does."""
         record = event.message
         topics.session_key_of(record.key)
         updates = topics.decode_updates(record.value)
@@ -208,11 +204,11 @@ class SessionStage:
                 if session is not None:
                     session.race.take_update(update)
                     until[update.epoch] = max(until.get(update.epoch, SUPERSEDED), update.until_ms)
-            except Exception as error:  # the other entries may be of the next run
+            except Exception as error:  # other entries may belong to the next run
                 self._failed(batch, event, error)
         key = record.key or b""
         for lost in updates.damaged:
-            known = self.sessions.get(key) or self._restored(key, key.decode(), lost.epoch)
+            known = self.sessions.get(key) or self._tables.read(key, key.decode(), lost.epoch)
             if lost.refused and (known is None or known.race.run_id != lost.epoch):
                 continue
             if self._session(batch, event, None, lost.epoch, begins=True) is not None:
@@ -227,12 +223,12 @@ class SessionStage:
     def _session(
         self, batch: Batch, event: KafkaEvent, pending: PendingAck | None, run_id: int, *, begins: bool
     ) -> OpenSession | None:
-        """The session for a record of run ``run_id``, which supersedes an older one if the record ``begins`` it.
+        """The session of a record of run ``run_id``. If the record ``begins`` the run, it supersedes an older run.
 
-        None when the record is ignored; then ``pending`` is done, at once or with the session's next checkpoint.
+        None if the record is ignored; then ``pending`` is done, at once or with the session's next checkpoint.
         """
         name, key = topics.session_key_of(event.message.key), event.message.key or b""
-        session = self.sessions.get(key) or self._restored(key, name, run_id - 1 if begins else run_id)
+        session = self.sessions.get(key) or self._tables.read(key, name, run_id - 1 if begins else run_id)
         known = session is not None and session.race.run_id >= run_id
         if not known and not begins:
             if self._ignored.add(key, run_id, "refused run", "its first record is not number 0"):
@@ -260,32 +256,6 @@ class SessionStage:
             session.pending.append((SUPERSEDED, pending))
         return None
 
-    def _restored(self, key: bytes, name: str, supposed: int) -> OpenSession | None:
-        """A session from the tables; None when nothing is stored of it.
-
-        A checkpoint that cannot be read back damages its run, not the next one. ``supposed``: the run id, where not
-        even that can be read.
-        """
-        checkpoint, header = self._checkpoints.read(key), self._headers.read(key)
-        if checkpoint is None:
-            return None
-        try:
-            race = SessionRace.restore(name, checkpoint, header, self._official)
-        except Exception as error:
-            stored = _run_id(checkpoint, supposed)
-            failure = RunDamaged(f"its checkpoint cannot be read back, {type(error).__name__}: {error}")
-            return OpenSession(SessionRace(name, stored, self._official), failure=failure)
-        session = OpenSession(race, -1 if race.t is None else race.t, counted=race.tally.samples)
-        if race.damaged is not None:
-            session.checkpoint_ms = MOST
-        log.info(
-            "Run %d is followed from session time %d ms on.",
-            race.run_id,
-            session.checkpoint_ms,
-            extra=key_fields(key),
-        )
-        return session
-
     # -- checkpoints -----------------------------------------------------------------------------------
 
     def _is_checkpoint_due(self, session: OpenSession, now: float) -> bool:
@@ -297,9 +267,9 @@ class SessionStage:
         return race.ended or now - session.written_at >= self._checkpoint_s
 
     def _includes_pending(self, session: OpenSession, now: float) -> bool:
-        """Whether a silent run has pending records, and its checkpoint can include them."""
+        """Include a silent run's pending records in its checkpoint. False if there are none, or they do not fit."""
         tried_before = session.tried_at > session.received_at
-        session.tried_at = now  # a checkpoint that is too large is not tried again with each batch
+        session.tried_at = now  # do not retry with each batch
         if not session.pending or session.race.damaged is not None or session.failure is not None:
             return False
         try:
@@ -312,61 +282,14 @@ class SessionStage:
         return False
 
     async def _write(self, due: dict[bytes, OpenSession], now: float) -> None:
-        """Write headers and checkpoints, each table stored before the next.
-
-        What cannot be stored is the session's ``failure``, and nothing of it is done.
-        """
-        checkpoints = {}
-        for key, session in due.items():
-            race = session.race
-            try:
-                checkpoint, header = race.checkpoint(), race.dump_header() if race.header_changed else None
-                if checkpoint is not None and len(checkpoint) > MAX_BYTES:
-                    raise RunDamaged(f"its checkpoint has {len(checkpoint)} bytes, more than {MAX_BYTES}")
-            except Exception as error:
-                session.failure = error
-                continue
-            if header is not None:
-                self._headers.write(key, race.run_id, race.progress, header)
-                race.header_changed = False
-            if checkpoint is not None:
-                checkpoints[key] = checkpoint
-        await self._headers.flush()
-        for key, checkpoint in checkpoints.items():
-            self._checkpoints.write(key, due[key].race.run_id, due[key].race.progress, checkpoint)
-        await self._checkpoints.flush()
-        for key in checkpoints:
+        """Store sessions. Records are not done if their session cannot be stored: it has a ``failure`` then."""
+        for key in await self._tables.write(due):
             session = due[key]
             session.written_at = now
             session.checkpoint_ms = session.stored_ms
-            self._measure(key, session)
+            session.observe()
+            if len(self.sessions) <= LABELLED:
+                SESSION_TIME.labels(key.decode()).set((session.race.t or 0) / 1000)
             if session.race.ended and session.race.damaged is None:
-                log.info(
-                    "Run %d has ended at session time %d ms.",
-                    session.race.run_id,
-                    session.race.t,
-                    extra=key_fields(key),
-                )
-
-    def _measure(self, key: bytes, session: OpenSession) -> None:
-        """Metrics since the last checkpoint."""
-        race = session.race
-        SAMPLES.inc(race.tally.samples - session.counted)
-        session.counted = race.tally.samples
-        if len(self.sessions) <= LABELLED:
-            SESSION_TIME.labels(key.decode()).set((race.t or 0) / 1000)
-        if race.race is not None:
-            for place in race.race.compared:
-                MEASURED.observe(abs(place.official_ms - place.measured_ms) / 1000)
-            race.race.compared.clear()
-            for error_ms in race.race.gap_errors:
-                GAP_ERROR.observe(abs(error_ms) / 1000)
-            race.race.gap_errors.clear()
-
-
-def _run_id(checkpoint: bytes, otherwise: int) -> int:
-    """Of a checkpoint that cannot be read as a whole."""
-    try:
-        return int(json.loads(checkpoint)["epoch"])
-    except (ValueError, KeyError, TypeError):
-        return otherwise
+                log.info("Run %d has ended at session time %d ms.", session.race.run_id, session.race.t,
+                         extra=key_fields(key))  # fmt: skip

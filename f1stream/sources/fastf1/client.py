@@ -1,4 +1,4 @@
-"""FastF1, set up as we use it: a cache of the user's, bounded waits, no account, its remarks kept in a file."""
+"""FastF1, configured: a cache per user, timeouts, no account, and its log in a file."""
 
 from __future__ import annotations
 
@@ -21,24 +21,25 @@ from f1stream.settings import Settings
 from f1stream.sources.session import SourceError
 
 CONNECT_S, READ_S = 5.0, 60.0
-"""FastF1 itself waits for ever."""
+"""Timeouts of a request; FastF1 sets none."""
 REACHABLE_WITHIN_S = 3.0
+"""A server that takes longer counts as unreachable."""
 LIVETIMING = "livetiming.formula1.com"
-ALTERNATIVES = "archive:PATH replays what you have, sim: makes a race up"
+ALTERNATIVES = "archive:PATH replays an archive, sim: simulates a race"
 
 
 class FastF1Adapter(HTTPAdapter):
-    """How FastF1's requests are sent: within a time, to a mirror where one is set, and never with an account.
+    """Sends FastF1's requests with timeouts, to a mirror if one is set, and without an account.
 
     FastF1 signs in to a Formula 1 account before it asks the live timing server, and prompts for one on a terminal;
-    what is past can be had without.
+    past sessions need none.
     """
 
     def __init__(self, mirror: str) -> None:
         super().__init__()
         self._mirror = mirror.rstrip("/")
         self.failed: dict[str, str] = {}
-        """Servers that could not be reached, and why."""
+        """Server to reason, for servers that did not answer."""
 
     def send(
         self,
@@ -49,7 +50,7 @@ class FastF1Adapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """As requests does it. ``https://server/path`` is asked of a mirror as ``{mirror}/server/path``."""
+        """Send a request; with a mirror, ``https://server/path`` becomes ``{mirror}/server/path``."""
         address = str(request.url)
         server = urlsplit(address).hostname or ""
         if self._mirror and address.startswith("https://"):
@@ -68,49 +69,49 @@ class FastF1Adapter(HTTPAdapter):
 
 @dataclass
 class FastF1:
-    """FastF1's modules, imported and set up, and what happened to our requests."""
+    """FastF1, imported and configured, with its log and the failures of its requests."""
 
     servers: FastF1Adapter
     log: Path
     module: Any = field(repr=False)
-    remarks: list[str] = field(default_factory=list)
-    """What FastF1 warned of."""
+    warnings: list[str] = field(default_factory=list)
+    """The texts of FastF1's warnings."""
 
     def unreachable(self, what: str, *needed: str) -> SourceError | None:
-        """The sentence for ``what`` that could not be had because servers do not answer; None when they all did.
+        """The error for ``what`` if servers did not answer; None if all did.
 
-        ``needed``: servers whose silence counts; by default that of any.
+        ``needed`` limits the check to these servers.
         """
         silent = {server: why for server, why in self.servers.failed.items() if not needed or server in needed}
         if not silent:
             return None
-        who = ", ".join(f"{server} ({why})" for server, why in silent.items())
+        servers = ", ".join(f"{server} ({why})" for server, why in silent.items())
         return SourceError(
-            f"{what} cannot be had: no answer from {who}. Is there a network? Until then {ALTERNATIVES}."
+            f"{what} is not available: no answer from {servers}. Check the network. Until then {ALTERNATIVES}."
         )
 
 
-class _Remarks(logging.Handler):
-    """FastF1's own words: what it does goes to ``tell``, what it warns of is kept."""
+class _LogHandler(logging.Handler):
+    """Passes FastF1's progress lines to ``progress`` and collects its warnings."""
 
-    def __init__(self, kept: list[str], tell: Callable[[str], None]) -> None:
+    def __init__(self, collected: list[str], progress: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
-        self._kept = kept
-        self._tell = tell
+        self._collected = collected
+        self._progress = progress
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.WARNING:
-            self._kept.append(record.getMessage())
+            self._collected.append(record.getMessage())
         else:
-            self._tell(record.getMessage())
+            self._progress(record.getMessage())
 
 
 @contextmanager
-def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> Iterator[FastF1]:
-    """FastF1 with our cache and our ways; ``tell`` gets what it says while it works.
+def fastf1(settings: Settings, progress: Callable[[str], None] = lambda _: None) -> Iterator[FastF1]:
+    """FastF1 with our cache and configuration; ``progress`` is called with its progress lines.
 
-    Raises SourceError when the cache folder cannot be made, or FastF1's limit of requests is reached: it asks Jolpica
-    200 times an hour at most, and all servers 500 times, and so do we.
+    Raises SourceError when the cache folder cannot be made, or FastF1's request limit is reached: 200 an hour to
+    Jolpica, 500 an hour to all servers.
     """
     import fastf1 as module  # noqa: PLC0415 - takes seconds
     import fastf1.ergast.interface  # noqa: PLC0415
@@ -120,11 +121,13 @@ def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> 
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = RotatingFileHandler(folder / "fastf1.log", maxBytes=LOG_BYTES, backupCount=1, delay=True)
     except OSError as error:
-        raise SourceError(f"FastF1's cache cannot be kept in {folder}: {error}. Set F1STREAM_FASTF1_CACHE.") from None
+        raise SourceError(
+            f"FastF1's cache folder {folder} is unusable: {error}. Set F1STREAM_FASTF1_CACHE."
+        ) from None
     log.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.setLevel(logging.INFO)
     cache.configure(cache_dir=str(folder))
-    # Of what it has parsed FastF1 keeps even a session that was still going on, for ever; answers expire.
+    # FastF1's cache of parsed sessions never expires, even if the session was still running; its HTTP cache does.
     cache.set_disabled(disable_http_cache=False, disable_func_cache=True)
     servers = FastF1Adapter(settings.fastf1_url)
     for session in (cache._requests_session, cache._requests_session_cached):
@@ -135,15 +138,15 @@ def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> 
     client = FastF1(servers, folder / "fastf1.log", module)
     logger = logging.getLogger("fastf1")
     before, logger.propagate = logger.handlers[:], False
-    logger.handlers[:] = [_Remarks(client.remarks, tell), log]
+    logger.handlers[:] = [_LogHandler(client.warnings, progress), log]
     try:
-        with warnings.catch_warnings():  # those of FastF1 and pandas are not for our users
+        with warnings.catch_warnings():  # warnings of FastF1 and pandas are not for users
             warnings.simplefilter("ignore")
             yield client
     except module.exceptions.RateLimitExceededError as error:
         raise SourceError(
-            f"FastF1 has asked its servers as often as it may for now ({error}): try again in an hour. "
-            f"What was downloaded is kept; until then {ALTERNATIVES}."
+            f"FastF1's request limit is reached ({error}): try again in an hour. "
+            f"Downloaded files are kept; until then {ALTERNATIVES}."
         ) from None
     finally:
         logger.handlers[:] = before
@@ -151,7 +154,7 @@ def fastf1(settings: Settings, tell: Callable[[str], None] = lambda _: None) -> 
 
 
 def reachable(settings: Settings, within_s: float = REACHABLE_WITHIN_S) -> bool:
-    """Whether the live timing server, or the mirror, answers at all; takes at most ``within_s`` seconds."""
+    """Whether the live timing server, or the mirror, answers within ``within_s`` seconds."""
     address = f"{settings.fastf1_url.rstrip('/') or 'https:/'}/{LIVETIMING}/static/"
     answered: list[bool] = []
 
@@ -162,7 +165,7 @@ def reachable(settings: Settings, within_s: float = REACHABLE_WITHIN_S) -> bool:
         except requests.RequestException:
             answered.append(False)
 
-    # Looking up a name cannot be interrupted: a thread that nobody waits for may take its time.
+    # A name lookup cannot be interrupted, so it runs in a thread that is abandoned after the timeout.
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(within_s)

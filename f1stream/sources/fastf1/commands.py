@@ -1,4 +1,4 @@
-"""``f1stream sessions``: what there is of a season."""
+"""``f1stream sessions``: the sessions of a season."""
 
 from __future__ import annotations
 

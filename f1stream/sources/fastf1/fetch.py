@@ -1,4 +1,4 @@
-"""From FastF1 into a session archive: whole, or not at all."""
+"""``f1stream fetch``: writes a session archive from FastF1, completely or not at all."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from f1stream.sources.fastf1.schedule import SessionRef, find, title, with_feed_
 from f1stream.sources.fastf1.telemetry import samples
 from f1stream.sources.session import SourceError
 
-ROWS_IN_A_GROUP = 100_000
+ROW_GROUP_ROWS = 100_000
+"""Rows in a group of a Parquet file."""
 MERGING = "Merging car data and positions, lap by lap"
 
 
 @dataclass
 class Fetched:
-    """An archive on disk, and what is to be said about it."""
+    """An archive on disk, with notes for the user."""
 
     folder: Path
     name: str
@@ -37,45 +38,45 @@ class Fetched:
     laps: int
     samples: int
     notes: list[str] = field(default_factory=list)
-    """A sentence for each thing that could not be had."""
+    """A sentence for each thing that is missing."""
 
 
 def archives(settings: Settings) -> Path:
-    """Where archives are kept."""
+    """The folder of archives."""
     return settings.home.expanduser() / "archives"
 
 
 def fetched_archive(settings: Settings, wanted: SessionRef) -> Path | None:
-    """The archive of a session, if it is there under the name that was asked."""
+    """The archive of a session, if there is one under this name."""
     folder = archives(settings) / wanted.folder
     return folder if (folder / "session.json").exists() else None
 
 
 def fetch_if_missing(settings: Settings, wanted: SessionRef) -> Path:
-    """The archive of a session, fetched if it is not there. Raises SourceError."""
+    """The archive of a session; fetches it if it is missing. Raises SourceError."""
     there = fetched_archive(settings, wanted)
     return there or fetch(settings, wanted, again=False).folder
 
 
 def fetch(settings: Settings, wanted: SessionRef, to: Path | None = None, *, again: bool = True) -> Fetched:
-    """Fetch a session into the folder ``to``, or F1STREAM_HOME/archives/NAME. Raises SourceError.
+    """Fetch a session into the folder ``to``, by default F1STREAM_HOME/archives/NAME. Raises SourceError.
 
-    The folder appears when it is complete. One that is there is replaced, unless it is no archive; with
-    ``again=False`` an archive that is there stays.
+    The folder appears when it is complete and replaces an existing archive; with ``again=False`` that stays. A folder
+    that is no archive is never replaced.
     """
-    with _progress() as (tell, steps), fastf1(settings, tell) as client:
+    with _progress() as (show, add_steps), fastf1(settings, show) as client:
         session, proper = find(client, wanted)
         folder = settings.folder().expanduser() / "archives" / proper.folder if to is None else to.expanduser()
         if not again and (folder / "session.json").exists():
             return Fetched(folder, title(proper), 0, 0)
         with replaced_folder(folder) as partial:
             load(client, with_feed_path(settings, session, proper), proper)
-            steps(len(session.laps))
-            done = write(session, partial, tell, lambda note: circuit(client, session, note))
-        tell(f"{title(proper)}, fetched")
+            add_steps(len(session.laps))
+            done = write(session, partial, show, lambda note: circuit(client, session, note))
+        show(f"{title(proper)}, fetched")
     done.folder, done.name = folder, title(proper)
-    if client.remarks:
-        done.notes.append(f"FastF1 had {len(client.remarks)} remarks, in {client.log}.")
+    if client.warnings:
+        done.notes.append(f"FastF1 logged {len(client.warnings)} warnings, in {client.log}.")
     return done
 
 
@@ -88,8 +89,8 @@ def write(
     """Write a loaded FastF1 session into an empty folder, as a session archive."""
     notes: list[str] = []
     telemetry, ahead = samples(session, lambda: step(MERGING), notes.append)
-    pq.write_table(telemetry, folder / "telemetry.parquet", compression="zstd", row_group_size=ROWS_IN_A_GROUP)
-    pq.write_table(ahead, folder / "driver_ahead.parquet", compression="zstd", row_group_size=ROWS_IN_A_GROUP)
+    pq.write_table(telemetry, folder / "telemetry.parquet", compression="zstd", row_group_size=ROW_GROUP_ROWS)
+    pq.write_table(ahead, folder / "driver_ahead.parquet", compression="zstd", row_group_size=ROW_GROUP_ROWS)
     laps = tables.laps(session, notes.append)
     (folder / "laps.jsonl").write_text("".join(json.dumps(lap, ensure_ascii=False) + "\n" for lap in laps))
     grid = tables.grid(session)
@@ -97,7 +98,7 @@ def write(
         notes.append("Jolpica has no result of it (yet): the grid is left out.")
     for what, rows in (("weather", tables.weather(session)), ("race control", tables.race_control(session))):
         if not rows:
-            notes.append(f"There is nothing of {what}: it is left out.")
+            notes.append(f"There is no {what}: it is left out.")
     outline = tables.outline(session, telemetry)
     if outline is None:
         notes.append("No timed lap has positions: the track's outline is left out.")
@@ -120,13 +121,13 @@ def write(
 
 @contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
-    """An empty folder beside ``folder`` that takes its place at the end.
+    """An empty folder beside ``folder`` that replaces it at the end.
 
-    An error, or a kill, leaves ``folder`` as it was. Raises SourceError when ``folder`` is there and no archive, or
-    is being fetched already.
+    An error or a kill leaves ``folder`` unchanged. Raises SourceError when ``folder`` exists and is no archive, or is
+    being fetched already.
     """
     if folder.exists() and not (folder / "session.json").exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SourceError(f"{folder} is there and is no session archive: name another folder.")
+        raise SourceError(f"{folder} exists and is no session archive: name another folder.")
     partial, old = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "old"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -154,16 +155,16 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _progress() -> Iterator[tuple[Callable[[str], None], Callable[[int], None]]]:
-    """A bar: what is being done (a step each), and how many steps are still to come."""
+    """A progress bar: functions to show a line (which may be a step), and to add steps."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("Asking for the calendar", total=STEPS)
 
-        def tell(said: str) -> None:
-            advance = said.startswith(("Fetching", MERGING))
-            progress.update(task, advance=int(advance), description=said.partition("\n")[0][:60])
+        def show(line: str) -> None:
+            advance = line.startswith(("Fetching", MERGING))
+            progress.update(task, advance=int(advance), description=line.partition("\n")[0][:60])
 
-        def more(steps: int) -> None:
+        def add(steps: int) -> None:
             progress.update(task, total=progress.tasks[task].completed + steps)
 
-        yield tell, more
+        yield show, add

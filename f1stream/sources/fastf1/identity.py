@@ -1,4 +1,4 @@
-"""Which session a recording is of, where it does not say so: what FastF1 knows of the one that a user names."""
+"""Session information and drivers, from FastF1, for a recording that has none and whose session the user names."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ NO_COLOUR = "808080"
 
 
 def identity(settings: Settings, wanted: SessionRef) -> dict[str, Any]:
-    """A session's ``SessionInfo`` and ``DriverList``, by topic, in the feed's own form.
+    """A session's ``SessionInfo`` and ``DriverList``, by topic, in the feed's format.
 
-    Those that Formula 1 has published, else the season's calendar and Jolpica's list of drivers. Raises SourceError.
+    From the published files of the session, else from the calendar and Jolpica's list of drivers. Raises SourceError.
     """
     with fastf1(settings) as client:
         session, proper = find(client, wanted)
@@ -27,20 +27,20 @@ def identity(settings: Settings, wanted: SessionRef) -> dict[str, Any]:
         drivers = _published_drivers(client, session) or _jolpica_drivers(client, session)
     if not drivers:
         raise client.unreachable("The list of drivers") or SourceError(
-            f"Nobody knows who drove in the {proper.year} {proper.event}: "
+            f"There is no list of the drivers in the {proper.year} {proper.event}: "
             "add the answer to subscribing as subscribe.txt beside the recording."
         )
     return {"SessionInfo": info, "DriverList": drivers}
 
 
 def identity_messages(settings: Settings, wanted: SessionRef, sent_ms: int) -> list[FeedMessage]:
-    """The same as the feed's states at a time (Unix ms)."""
-    told = identity(settings, wanted)
-    return [FeedMessage(topic, data, sent_ms, snapshot=True) for topic, data in told.items()]
+    """``identity`` as messages of the feed at a time (Unix ms)."""
+    topics = identity(settings, wanted)
+    return [FeedMessage(topic, data, sent_ms, snapshot=True) for topic, data in topics.items()]
 
 
 def _page(client: FastF1, session: Any, name: str) -> list[dict[str, Any]]:
-    """The messages of a published stream; none where it is not to be had."""
+    """The messages of a published stream; none if it is not available."""
     import requests  # noqa: PLC0415 - as slow as FastF1, which needs it
 
     try:
@@ -51,12 +51,12 @@ def _page(client: FastF1, session: Any, name: str) -> list[dict[str, Any]]:
 
 
 def _published_info(client: FastF1, session: Any) -> dict[str, Any] | None:
-    told = _page(client, session, "session_info")
-    return told[0] if told and "Key" in told[0] else None
+    infos = _page(client, session, "session_info")
+    return infos[0] if infos and "Key" in infos[0] else None
 
 
 def _published_drivers(client: FastF1, session: Any) -> dict[str, Any]:
-    """The list as it was first: it goes on with the order, and later with the support race's drivers."""
+    """The first driver list. Later messages have the order, and then the drivers of the support race."""
     drivers = Drivers()
     for change in _page(client, session, "driver_list"):
         drivers.take(change, snapshot=False, is_over=False)

@@ -1,4 +1,4 @@
-"""A session's frames, by FastF1, all of them or a sentence."""
+"""Loads a session's data frames with FastF1, completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from f1stream.sources.session import SourceError
 
 ENDED = {"Finalised", "Ends"}
 STEPS = 12
-"""About so many times FastF1 says that it fetches something."""
+"""The usual number of FastF1's progress lines about a download."""
 NEEDED = {
     "laps": "_laps", "session information": "_session_info", "session status": "_session_status",
     "track status": "_track_status", "car data": "_car_data", "positions": "_pos_data",
 }  # fmt: skip
-"""Weather, race control, results and grid are left out where they are missing."""
+"""Required attributes. Weather, race control, results and grid may be missing."""
 LOADS_MORE_SOON = "it is usually complete half an hour after the session; try again then"
 
 
 def load(client: FastF1, session: Any, wanted: SessionRef, livedata: Any = None) -> None:
     """Load ``session`` completely (``livedata``: from a recording). Raises SourceError.
 
-    What was answered too early is forgotten, or it would be the answer for the next 12 hours.
+    After an error the cached answers are deleted: FastF1 would use an answer that came too early for 12 hours.
     """
     try:
         _load(client, session, wanted, livedata)
@@ -37,26 +37,26 @@ def load(client: FastF1, session: Any, wanted: SessionRef, livedata: Any = None)
 
 
 def _load(client: FastF1, session: Any, wanted: SessionRef, livedata: Any) -> None:
-    """FastF1 only warns of what it could not load and goes on without; what an archive needs is looked for."""
+    """Load, and check what an archive needs: FastF1 only warns about what it could not load."""
     session.load(livedata=livedata)
     missing = [what for what, attribute in NEEDED.items() if not len(getattr(session, attribute, ()))]
     if missing or session.t0_date is None or session.session_start_time is None:
         what = f"The {title(wanted)}"
         lacking = ", ".join(missing) or "a clock"
         raise client.unreachable(what, LIVETIMING) or SourceError(
-            f"{what} is not to be had (yet): no {lacking}; {LOADS_MORE_SOON}."
+            f"{what} is not available yet: no {lacking}; {LOADS_MORE_SOON}."
         )
     if not ENDED & set(session.session_status["Status"]):
         raise SourceError(f"The {title(wanted)} has not ended yet; {LOADS_MORE_SOON}.")
 
 
 def circuit(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[str, Any]:
-    """The circuit as others know it: an archive's ``corners`` and ``circuit``; without it ``note`` gets the reason.
+    """The circuit's ``corners.json`` and ``circuit.json``; if it is not available, ``note`` gets the reason.
 
-    Of a corner its number (with its letter, ``9A``), X, Y in 1/10 m, angle in degrees, distance in m. Of the map how
-    far it is turned (degrees, counterclockwise), and where the marshals' sectors begin.
+    Corners have a number (with a letter, ``9A``), X and Y in 1/10 m, an angle in degrees and a distance in m. The map
+    has a rotation (degrees, counterclockwise) and the beginnings of the marshal sectors.
     """
-    import requests  # noqa: PLC0415 - as slow as FastF1, which needs it
+    import requests  # noqa: PLC0415 - imported with FastF1, which needs it
 
     try:
         with fast_driver_ahead(session):
@@ -64,7 +64,7 @@ def circuit(client: FastF1, session: Any, note: Callable[[str], None]) -> dict[s
         corners, sectors = found.corners, found.marshal_sectors
     except (AttributeError, LookupError, TypeError, ValueError, requests.RequestException) as error:
         why = ", ".join(client.servers.failed) or type(error).__name__
-        note(f"The circuit's corners could not be had ({why}) and are left out.")
+        note(f"The circuit's corners are not available ({why}) and are left out.")
         return {}
     named = zip(corners["Number"], corners["Letter"], strict=True)
     begins = zip(sectors["Number"], sectors["X"], sectors["Y"], strict=True)

@@ -1,4 +1,4 @@
-"""Which session is meant, and which there are."""
+"""Resolves the name of a session, and lists the sessions of a season."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from f1stream.sources.session import SourceError
 
 log = logging.getLogger(__name__)
 FIRST_YEAR = 2018
-"""Formula 1's live timing is kept since then."""
+"""The first season with published live timing."""
 SHORT_NAMES = {
     "Practice 1": "FP1", "Practice 2": "FP2", "Practice 3": "FP3", "Qualifying": "Q", "Sprint Qualifying": "SQ",
     "Sprint Shootout": "SS", "Sprint": "S", "Race": "R",
 }  # fmt: skip
 TEST_DAYS = {f"Day {number}": f"D{number}" for number in range(1, 6)}
-"""Of pre-season testing, which FastF1 calls Practice 1 to 3."""
+"""Days of pre-season testing, which FastF1 calls Practice 1 to 3."""
 TEST = re.compile(r"(?:pre-?season\b.*?|tests?|testing)(?: (?P<number>\d))?", re.IGNORECASE)
-"""What users call a test: ``Pre-Season Testing``, ``Test 2``."""
+"""Users' names of a test: ``Pre-Season Testing``, ``Test 2``."""
 FORM = "fastf1:YEAR/EVENT/SESSION"
 COMPLETE_AFTER = timedelta(minutes=30)
-"""A session's data is complete about half an hour after it; the shortest session lasts as long."""
+"""After its start no session is complete earlier: the shortest lasts half an hour."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class SessionRef:
 
     @classmethod
     def parse(cls, text: str) -> SessionRef:
-        """From ``YEAR/EVENT/SESSION``. Raises SourceError."""
+        """Parse ``YEAR/EVENT/SESSION``. Raises SourceError."""
         parts = [part.strip() for part in text.split("/")]
         if len(parts) != 3 or not all(parts) or not re.fullmatch(r"\d{4}", parts[0]):
             raise SourceError(f"'fastf1:{text}' is not a session: {FORM} is, such as fastf1:2025/Australia/R.")
         return cls(int(parts[0]), parts[1], parts[2]).checked()
 
     def checked(self) -> SessionRef:
-        """Itself. Raises SourceError for years without timing data, and sessions that no weekend has."""
+        """This reference. Raises SourceError for years without timing data and for unknown sessions."""
         if self.year < FIRST_YEAR:
             raise SourceError(f"There is no timing data of {self.year}: it begins with {FIRST_YEAR}.")
         if self.name is None:
@@ -59,28 +59,28 @@ class SessionRef:
 
     @property
     def is_test(self) -> bool:
-        """Whether pre-season testing is meant, and no race weekend."""
+        """Whether it is pre-season testing, not a race weekend."""
         return TEST.fullmatch(self.event) is not None
 
     @property
     def name(self) -> str | None:
-        """The session's full name; None when there is none such."""
-        asked = self.session.casefold()
+        """The session's full name; None if it is unknown."""
+        given = self.session.casefold()
         if self.is_test:
             return next((name for name, short in TEST_DAYS.items()
-                         if asked == short.casefold() or same_session(asked, name)), None)  # fmt: skip
+                         if given == short.casefold() or same_session(given, name)), None)  # fmt: skip
         return next(
-            (name for name, short in SHORT_NAMES.items() if asked in {name.casefold(), short.casefold()}), None
+            (name for name, short in SHORT_NAMES.items() if given in {name.casefold(), short.casefold()}), None
         )
 
     @property
     def folder(self) -> str:
-        """What its archive is called: ``2025-australian-grand-prix-race``."""
+        """The name of its archive: ``2025-australian-grand-prix-race``."""
         return "-".join(map(plain, (str(self.year), self.event, self.name or self.session)))
 
 
 def find(client: FastF1, wanted: SessionRef) -> tuple[Any, SessionRef]:
-    """FastF1's session, not loaded yet, and its proper name. Raises SourceError."""
+    """FastF1's session, not loaded yet, and its full name. Raises SourceError."""
     if wanted.is_test:
         return _find_test(client, wanted)
     calendar = _calendar(client, wanted.year)
@@ -91,7 +91,7 @@ def find(client: FastF1, wanted: SessionRef) -> tuple[Any, SessionRef]:
             event = calendar.get_event_by_name(wanted.event)
     except ValueError:
         raise SourceError(
-            f"{wanted.year} has no event {wanted.event!r}: `f1stream sessions {wanted.year}` lists what there is."
+            f"{wanted.year} has no event {wanted.event!r}: `f1stream sessions {wanted.year}` lists the events."
         ) from None
     try:
         session = event.get_session(wanted.name)
@@ -103,8 +103,8 @@ def find(client: FastF1, wanted: SessionRef) -> tuple[Any, SessionRef]:
 
 def _find_test(client: FastF1, wanted: SessionRef) -> tuple[Any, SessionRef]:
     tests = _tests(_calendar(client, wanted.year, tests=True))
-    asked = TEST.fullmatch(wanted.event)
-    number = int(asked["number"] or 1) if asked else 1
+    found = TEST.fullmatch(wanted.event)
+    number = int(found["number"] or 1) if found else 1
     names = [name for name, _ in tests]
     named = [nth for nth, name in enumerate(names) if plain(name) == plain(wanted.event)]
     nth = named[0] if named else number - 1
@@ -119,7 +119,7 @@ def _find_test(client: FastF1, wanted: SessionRef) -> tuple[Any, SessionRef]:
 
 
 def _tests(calendar: Any) -> list[tuple[str, Any]]:
-    """The tests of a season by start; of several with one name each has its number: ``Pre-Season Testing 2``."""
+    """The tests of a season by start; those of equal name are numbered: ``Pre-Season Testing 2``."""
     events = [event for _, event in calendar.iterrows() if event.is_testing()]
     events.sort(key=lambda event: event["EventDate"])
     seen: dict[str, int] = {}
@@ -132,10 +132,10 @@ def _tests(calendar: Any) -> list[tuple[str, Any]]:
 
 
 def with_feed_path(settings: Settings, session: Any, proper: SessionRef) -> Any:
-    """``session`` with the path that the feed gave it, which FastF1 makes up of names and days.
+    """``session`` with its path in the feed, which FastF1 only guesses from names and days.
 
-    Raises SourceError before it has been run. Sessions are moved: it is over when FastF1's calendar or the feed's
-    index says so.
+    Raises SourceError before the session has been run. Sessions are moved: it has been run when FastF1's calendar or
+    the feed's index says so.
     """
     begins = _utc(session.date)
     listed = _listed(settings, proper, session.name, begins)
@@ -153,7 +153,7 @@ def with_feed_path(settings: Settings, session: Any, proper: SessionRef) -> Any:
 def _listed(settings: Settings, proper: SessionRef, name: str, begins: datetime | None) -> ListedSession | None:
     try:
         return listed_as(season_index(settings, proper.year), proper.event, name, begins)
-    except SourceError as error:  # FastF1's own path is right for nearly all sessions
+    except SourceError as error:  # FastF1's path is right for nearly all sessions
         log.info("%s", error)
         return None
 
@@ -171,7 +171,7 @@ class Weekend:
     event: str
     location: str
     sessions: tuple[tuple[str, datetime | None], ...]
-    """Name and UTC start of each."""
+    """Name and start (UTC) of each."""
 
 
 def weekends(settings: Settings, year: int) -> list[Weekend]:
@@ -196,10 +196,10 @@ def weekends(settings: Settings, year: int) -> list[Weekend]:
 
 
 def starting_at(settings: Settings, start: datetime, event: str = "", session: str = "") -> SessionRef:
-    """The session that our calendar calls ``event`` and ``session`` and has at ``start`` (UTC). Raises SourceError.
+    """The session that our calendar has at ``start`` (UTC) as ``event`` and ``session``. Raises SourceError.
 
-    Calendars learn late of sessions that are moved, and name events differently: a session of that name within
-    ``WEEKEND`` is the one. Without names it is the one that starts at ``start``, or half an hour from it at most.
+    Calendars are late with moved sessions and name events differently, so a session of that name within ``WEEKEND``
+    matches. Without names, the session that starts within half an hour of ``start`` matches.
     """
     at_most = WEEKEND if session else COMPLETE_AFTER
     found = [

@@ -1,8 +1,7 @@
-"""The feed's own index of a season: which sessions it has, when each starts, and where it is published.
+"""The feed's index of a season: its sessions, the start of each, and where it is published.
 
-``livetiming.formula1.com/static/{year}/Index.json``. It knows of a session that was moved before calendars do, and
-keeps the path that a session was given first: the qualifying of São Paulo 2024, put off to Sunday, is published under
-Saturday's date.
+``livetiming.formula1.com/static/{year}/Index.json``. It has a moved session earlier than calendars do, and its path
+keeps the original date: the qualifying of São Paulo 2024, moved to Sunday, is published under Saturday's.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from f1stream.sources.timestamps import gmt_offset_ms, utc_ms
 
 LIVETIMING = "livetiming.formula1.com"
 TIMEOUT_S = (5.0, 20.0)
-"""To connect, and between two pieces of the answer."""
+"""To connect, and between two parts of the answer."""
 MAX_BYTES = 4_000_000
-"""A season has 60 kB. A longer answer is no index."""
+"""A season has 60 kB; a longer answer is an error."""
 WEEKEND = timedelta(days=4)
-"""A session is held at most this long before or after the time that any calendar has for it."""
+"""A session is held at most this long before or after its time in any calendar."""
 log = logging.getLogger(__name__)
 
 
@@ -44,30 +43,30 @@ class ListedSession:
     start: datetime
     """UTC."""
     path: str
-    """Below ``/static/``, with a slash at the end; empty before the feed has given it one."""
+    """Below ``/static/``, with a slash at the end; empty until the feed has one."""
 
 
 def season_index(settings: Settings, year: int) -> list[ListedSession]:
-    """A season's sessions by start. Without an answer the last one that came. Raises SourceError without any."""
-    kept = settings.folder("season_index") / f"{year}.json"
+    """A season's sessions by start, from the feed or the last stored index. Raises SourceError without both."""
+    stored = settings.folder("season_index") / f"{year}.json"
     try:
-        body = _asked(settings, year)
+        body = _download(settings, year)
         sessions = parse(body)
     except (requests.RequestException, ValueError) as error:
         try:
-            sessions = parse(kept.read_bytes())
+            sessions = parse(stored.read_bytes())
         except (OSError, ValueError):
             raise SourceError(
-                f"The feed's index of {year} cannot be had ({type(error).__name__}: {error})."
+                f"The feed's index of {year} is not available ({type(error).__name__}: {error})."
             ) from None
-        log.info("The feed's index of %d is the last that was read: %s.", year, error)
+        log.info("Using the stored index of %d: %s.", year, error)
         return sessions
-    _keep(kept, body)
+    _store(stored, body)
     return sessions
 
 
 def parse(body: bytes) -> list[ListedSession]:
-    """The sessions of an index that have a name and a start, by start. Raises ValueError for what is no index."""
+    """The sessions of an index that have a name and a start, by start. Raises ValueError for other data."""
     meetings = _of(json.loads(body.decode("utf-8-sig")), "Meetings")
     if not isinstance(meetings, list):
         raise ValueError("it lists no meetings")  # noqa: TRY004 - of the answer, not of a caller
@@ -83,9 +82,9 @@ def parse(body: bytes) -> list[ListedSession]:
 def listed_as(
     sessions: Iterable[ListedSession], event: str, name: str, start: datetime | None
 ) -> ListedSession | None:
-    """The one that a calendar calls ``event`` and ``name`` and expects at ``start``; None if it is not listed.
+    """The listed session that a calendar has as ``event`` and ``name`` at ``start``; None if there is none.
 
-    Names of events differ between calendars; within a weekend a session's name is enough.
+    Names of events differ between calendars; within a weekend the session's name is enough.
     """
     near = [
         each
@@ -99,7 +98,7 @@ def listed_as(
 
 
 def same_session(one: str, other: str) -> bool:
-    """Whether two names are of one session; the days of a test are ``Day 1`` here and ``Practice 1`` there."""
+    """Whether two names mean one session; a day of a test is ``Day 1`` or ``Practice 1``."""
     return _day(one) == _day(other)
 
 
@@ -113,7 +112,7 @@ def _day(name: str) -> str:
     return re.sub(r"^day-", "practice-", plain(name))
 
 
-def _asked(settings: Settings, year: int) -> bytes:
+def _download(settings: Settings, year: int) -> bytes:
     """Raises requests.RequestException, and ValueError for an answer that is too long."""
     address = f"{settings.fastf1_url.rstrip('/') or 'https:/'}/{LIVETIMING}/static/{year}/Index.json"
     body = b""
@@ -126,17 +125,17 @@ def _asked(settings: Settings, year: int) -> bytes:
     return body
 
 
-def _keep(file: Path, body: bytes) -> None:
+def _store(file: Path, body: bytes) -> None:
     try:
         partial = file.with_suffix(".partial")
         partial.write_bytes(body)
         partial.replace(file)
     except OSError as error:
-        log.warning("The feed's index cannot be kept in %s: %s.", file, error)
+        log.warning("The feed's index cannot be stored in %s: %s.", file, error)
 
 
 def _start(session: Any) -> datetime | None:
-    """UTC, of the track's own time and its offset."""
+    """The start in UTC, from local time and its offset."""
     ahead = gmt_offset_ms(_of(session, "GmtOffset"))
     local = utc_ms(_of(session, "StartDate"))
     if ahead is None or local is None:

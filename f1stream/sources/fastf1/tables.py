@@ -1,4 +1,4 @@
-"""Everything of a session but its samples, as the rows of an archive: plain values, times in ms, null for unknown."""
+"""All of a session except its samples, as rows of an archive: plain values, times in ms, null for unknown."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from f1stream.sources.session_archive import DECIMALS
+from f1stream.sources.archive_samples import DECIMALS
 from models import Lap
 
 LAP_COLUMNS = tuple(str(field.validation_alias) for field in Lap.model_fields.values())
@@ -23,20 +23,21 @@ WEATHER_COLUMNS = (
 )  # fmt: skip
 NO_COLOR = "808080"
 PIT_LANE_START_S = 60
+"""A car that leaves the pits within this time of the start has started from there."""
 LAST = 99
-"""After every place of a grid."""
+"""Sorts after every grid place."""
 NOTHING = {None, "", "nan", "None"}
-"""Words of FastF1's for a text it does not have."""
+"""FastF1's values for a missing text."""
 Row = dict[str, Any]
 
 
 def plain(value: Any) -> Any:
-    """A cell as JSON has it: durations and session times in ms, instants in ISO 8601 (UTC), nothing as null."""
+    """A cell as a JSON value: durations and session times in ms, instants in ISO 8601 (UTC), missing as null."""
     import pandas as pd  # noqa: PLC0415 - FastF1's
 
     if pd.isna(value):
         return None
-    if isinstance(value, timedelta):  # pandas' own are, too
+    if isinstance(value, timedelta):  # includes pandas' own
         return round(value.total_seconds() * 1000)
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds") + "Z"
@@ -45,7 +46,7 @@ def plain(value: Any) -> Any:
 
 
 def laps(session: Any, note: Callable[[str], None]) -> list[Row]:
-    """Laps with all of FastF1's fields, ordered by their end; ``note`` gets a sentence when one has no end."""
+    """Laps with all of FastF1's fields, ordered by their end; ``note`` gets a sentence if one has no end."""
     rows = [{name: plain(lap[name]) for name in LAP_COLUMNS} for _, lap in session.laps.iterrows()]
     endless = [f"{row['Driver']} {row['LapNumber']}" for row in rows if row["Time"] is None]
     if endless:
@@ -61,7 +62,7 @@ def laps(session: Any, note: Callable[[str], None]) -> list[Row]:
 
 
 def drivers(session: Any) -> list[Row]:
-    """Who takes part, in the order of the result; "" for what is not known of a driver."""
+    """The drivers in the order of the result; "" for unknown fields."""
     rows = [{name: plain(row[name]) or "" for name in DRIVER_COLUMNS} for _, row in session.results.iterrows()]
     colors = {row["TeamName"]: row["TeamColor"] for row in rows if row["TeamColor"]}
     for row in rows:
@@ -74,9 +75,9 @@ def drivers(session: Any) -> list[Row]:
 def grid(session: Any) -> list[Row]:
     """The starting grid of a race or sprint; other sessions have none.
 
-    Of a start from the pit lane Jolpica says the last places, or 0; it shows in a first lap that leaves the pits just
-    after the start (a restart takes longer), unless most do: then the race began behind the safety car from there.
-    Such a car has no grid position, but keeps its place in the order.
+    For a start from the pit lane Jolpica has the last places, or 0. It shows in a first lap that leaves the pits
+    just after the start (a restart takes longer), unless most laps do: then the race began behind the safety car from
+    there. Such a car has no grid position but keeps its place in the order.
     """
     first = session.laps[session.laps["LapNumber"] == 1]
     late = (first["PitOutTime"] - session.session_start_time).dt.total_seconds().between(0, PIT_LANE_START_S)
@@ -93,12 +94,12 @@ def grid(session: Any) -> list[Row]:
 
 
 def results(session: Any) -> list[Row]:
-    """The result as far as FastF1 has it, times in ms."""
+    """The result, times in ms."""
     return [{name: plain(row[name]) for name in RESULT_COLUMNS} for _, row in session.results.iterrows()]
 
 
 def weather(session: Any) -> list[Row]:
-    """Once a minute: degrees Celsius, per cent, hPa, degrees, m/s."""
+    """Weather once a minute: degrees Celsius, per cent, hPa, degrees, m/s."""
     rows = [{name: plain(row[name]) for name in WEATHER_COLUMNS} for _, row in _rows(session, "_weather_data")]
     return [
         {name: value if name in {"Rainfall", "Time"} else float(value) for name, value in row.items()}
@@ -108,7 +109,7 @@ def weather(session: Any) -> list[Row]:
 
 
 def race_control(session: Any) -> list[Row]:
-    """Messages of race control; their time is UTC."""
+    """Race control messages; their time is UTC."""
     columns = ("Time", "Category", "Message", "Status", "Flag", "Scope", "Sector", "RacingNumber", "Lap")
     return [{name: plain(row.get(name)) for name in columns} for _, row in _rows(session, "_race_control_messages")]
 
@@ -119,31 +120,31 @@ def _rows(session: Any, attribute: str) -> Iterator[Any]:
 
 
 def statuses(frame: Any, *columns: str) -> list[Row]:
-    """Session status or track status: since when it is what."""
+    """Session status or track status, with the time of each change."""
     return [{name: plain(row[name]) for name in ("Time", *columns)} for _, row in frame.iterrows()]
 
 
 def session_facts(session: Any) -> Row:
-    """session.json: clock, start, distance, status, and the feed's own description of the session."""
+    """session.json: clock, start, distance, status, and the feed's session information."""
     return {
         "t0_utc": plain(session.t0_date),
         "session_start_ms": plain(session.session_start_time),
         "total_laps": plain(getattr(session, "_total_laps", None)),
         "session_status": statuses(session.session_status, "Status"),
-        "session_info": _described(session.session_info),
+        "session_info": _json(session.session_info),
     }
 
 
-def _described(value: Any) -> Any:
+def _json(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _described(part) for name, part in value.items()}
+        return {name: _json(part) for name, part in value.items()}
     if isinstance(value, timedelta):
         return f"{'-' if value < timedelta(0) else ''}{abs(value)!s:0>8}"
     return str(value) if isinstance(value, datetime) else value
 
 
 def outline(session: Any, telemetry: Any) -> Row | None:
-    """The track as the fastest lap drew it (X, Y in 1/10 m); None when no timed lap has enough samples."""
+    """The line of the fastest lap (X, Y in 1/10 m); None if no timed lap has enough samples."""
     timed = session.laps[session.laps["IsAccurate"] & session.laps["LapTime"].notna()].sort_values("LapTime")
     for _, lap in timed.iterrows():
         rows = telemetry.filter(_of(telemetry, lap["DriverNumber"], int(lap["LapNumber"])))

@@ -1,4 +1,4 @@
-"""Every sample of every lap, as FastF1's ``Lap.get_telemetry()`` merges them, as the columns of an archive."""
+"""The samples of all laps, as merged by FastF1's ``Lap.get_telemetry()``, as the columns of an archive."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from f1stream.sources.archive_samples import DECIMALS
 from f1stream.sources.fastf1.driver_ahead import fast_driver_ahead
-from f1stream.sources.session_archive import DECIMALS
 
 INTEGERS = {"Brake": pa.int16(), "DRS": pa.int16(), "nGear": pa.int16()}
 SCHEMA = pa.schema(
@@ -30,13 +30,13 @@ SCHEMA = pa.schema(
 AHEAD_SCHEMA = pa.schema(
     [("DriverAhead", pa.dictionary(pa.int32(), pa.string())), ("DistanceToDriverAhead", pa.float32())]
 )
-"""driver_ahead.parquet, the same rows in the same order; null where no car is ahead."""
+"""driver_ahead.parquet: the same rows in the same order; null without a car ahead."""
 
 
 def samples(session: Any, step: Callable[[], None], note: Callable[[str], None]) -> tuple[pa.Table, pa.Table]:
     """All samples of a loaded FastF1 session: telemetry.parquet and driver_ahead.parquet.
 
-    ``step`` is called after each lap; ``note`` gets a sentence when laps have no samples.
+    ``step`` is called after each lap; ``note`` is called with a sentence when laps have no samples.
     """
     import pandas as pd  # noqa: PLC0415 - FastF1's
 
@@ -58,7 +58,7 @@ def samples(session: Any, step: Callable[[], None], note: Callable[[str], None])
     if not frames:
         return SCHEMA.empty_table(), AHEAD_SCHEMA.empty_table()
     rows = pd.concat(frames, ignore_index=True)
-    # FastF1 interpolates the distance to a car ahead also where there is none.
+    # FastF1 interpolates the distance also where no car is ahead.
     rows.loc[rows["DriverAhead"] == "", "DistanceToDriverAhead"] = np.nan
     rows["session_time_ms"] = _ms(rows["SessionTime"])
     rows = rows.sort_values(["session_time_ms", "order", "Lap"], kind="stable", ignore_index=True)
@@ -66,13 +66,13 @@ def samples(session: Any, step: Callable[[], None], note: Callable[[str], None])
 
 
 def _merged(lap: Any) -> Any | None:
-    """A lap's samples; None when its bounds or its car's samples are not known."""
+    """A lap's samples; None without its bounds or samples of its car."""
     number, session = lap["DriverNumber"], lap.session
     if lap[["LapStartTime", "Time"]].isna().any() or number not in session.car_data or number not in session.pos_data:
         return None
     try:
         frame = lap.get_telemetry()
-    except (ValueError, LookupError):  # FastF1's way to say that there are no samples
+    except (ValueError, LookupError):  # raised by FastF1 without samples
         return None
     return (
         None if frame.empty or frame[["X", "Y", "Z", "Speed", "RPM", "Throttle"]].isna().to_numpy().any() else frame
@@ -96,5 +96,5 @@ def _column(column: Any, field: pa.Field) -> pa.Array:
 
 
 def _ms(column: Any) -> Any:
-    """Times or instants as whole milliseconds (since session time 0, or 1970)."""
+    """Durations or instants as whole milliseconds (since session time 0, or 1970)."""
     return np.round(column.to_numpy().astype("int64") / 1e6).astype("int64")

@@ -1,4 +1,9 @@
-"""A race that never was, complete with the truth about it: the source for tests, benches and the demo."""
+"""``sim:``: a generated race with the exact truth about it, for tests, benchmarks and the demo without a network.
+
+In the order of the data: ``drivers`` and ``plan`` (drawn from the seed), ``simulation`` with ``race_director``,
+``pit_lane`` and ``traffic`` on one ``state`` (the motion), ``trace`` (its result), ``truth``, ``records`` (laps and
+messages) and ``telemetry`` (samples).
+"""
 
 from __future__ import annotations
 
@@ -18,17 +23,17 @@ from f1stream.sources.simulator.truth import Period, RetirementTruth, StopTruth,
 __all__ = ["Period", "RetirementTruth", "SimOptions", "StopTruth", "Truth", "simulate"]
 
 START_MS = 3_600_000
-"""Session time of lights out."""
+"""Session time of lights out, ms."""
 T0_UTC_MS = 1_772_366_400_000
-"""Session time 0 unless the caller has another: 2026-03-01 12:00 UTC."""
+"""Default for session time 0, Unix ms: 2026-03-01 12:00 UTC."""
 
 
 def simulate(seed: int, cars: int = 22, laps: int = 57, t0_utc_ms: int | None = None) -> Session:
-    """One race, the same for the same arguments. Raises SourceError for numbers out of bounds."""
+    """Simulate one race; equal arguments give equal sessions. Raises SourceError for numbers out of bounds."""
     options = SimOptions(cars=cars, laps=laps, seed=seed)
     session_key = f"sim-{seed}"
     t0 = T0_UTC_MS if t0_utc_ms is None else t0_utc_ms
-    # Each part draws from a stream of its own, so that a change in one leaves the others as they were.
+    # Each part has its own random stream, so that a change in one part does not change the others.
     field_rng, plan_rng, race_rng, sample_rng, weather_rng = np.random.default_rng(seed).spawn(5)
     feed = SimulatedFeed(START_MS, t0)
     feed.session(-INFO_BEFORE_START_MS / 1000, "Inactive")

@@ -1,4 +1,4 @@
-"""The simulator's circuit: where the road goes, how fast a car can be on it, and its pit lane."""
+"""The simulator's circuit: its line, the speed profile of the reference car, and the pit lane."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Plane = npt.NDArray[np.complex128]
-"""Points, X real and Y imaginary."""
+"""Points as complex numbers: X real, Y imaginary."""
 
 LENGTH_M = 5_120.0
 CORNER_ROUNDING_M = 20.0
 """Spread of the Gaussian that rounds the polygon's corners; a right angle becomes a radius of about 32 m."""
 MIN_CORNER_CURVATURE = 0.006
+"""1/m; where the line bends more is a corner."""
 ORIENTATION_RAD = 0.43
 ORIGIN_M = (-95.0, 160.0)
 MARSHAL_SECTORS = 20
@@ -30,8 +31,10 @@ _POLYGON = (
 
 MAX_SPEED_MS = 90.0
 _MIN_SPEED_MS = 20.0
+"""Bounds of the reference car's speed, m/s."""
 
 PIT_LIMIT_MS = 80 / 3.6
+"""Speed limit in the pit lane, m/s."""
 PIT_OFFSET_M = 15.0
 """The pit lane lies this far beside the main straight, on the inside."""
 PIT_ROAD_M = 110.0
@@ -40,31 +43,32 @@ PIT_ENTRY_M = -330.0
 """Entry line, relative to the finish line."""
 PIT_EXIT_M = 240.0
 SPEED_TRAP_M = 350.0
+"""Exit line and speed trap, after the finish line."""
 
 
 @dataclass(frozen=True)
 class SimulatedCircuit:
-    """One lap as tables over the distance ``s`` (m) from the finish line; tables end where they begin."""
+    """One lap as tables over the distance ``s`` (m) from the finish line; the last row equals the first."""
 
     name: str
     length: float
     """m"""
     s: Floats
     x: Floats
-    """m; likewise y and z"""
+    """m; so are y and z."""
     y: Floats
     z: Floats
     normal_x: Floats
     """Unit normal, to the left of the driving direction."""
     normal_y: Floats
     speed: Floats
-    """What the reference car drives, m/s."""
+    """Speed of the reference car, m/s."""
     clock: Floats
-    """When the reference car is there, seconds since the finish line."""
+    """Time of the reference car since the finish line, s."""
     corners: tuple[tuple[str, float], ...]
     """Number and ``s``."""
     straights: npt.NDArray[np.bool_]
-    """Where a car can be passed."""
+    """Where overtaking is possible."""
 
     @property
     def lap_time(self) -> float:
@@ -77,7 +81,7 @@ class SimulatedCircuit:
         return values
 
     def outline(self, every_m: int = 8) -> list[tuple[float, float]]:
-        """The line the cars drive, X and Y in 1/10 m, from the finish line on."""
+        """The driven line, X and Y in 1/10 m, from the finish line on."""
         return [
             (round(float(x) * 10, 1), round(float(y) * 10, 1))
             for x, y in zip(self.x[:-1:every_m], self.y[:-1:every_m], strict=True)
@@ -109,7 +113,7 @@ class SimulatedCircuit:
         return 1 + int(s / self.length * MARSHAL_SECTORS) % MARSHAL_SECTORS
 
     def pit_offset(self, s: Floats) -> Floats:
-        """How far left of the track's line (m) the pit lane and its roads lie; 0 away from them."""
+        """Offset of the pit lane and its roads to the left of the line, m; 0 elsewhere."""
         along = np.where(s > self.length / 2, s - self.length, s)
         into = (along - (PIT_ENTRY_M - PIT_ROAD_M)) / PIT_ROAD_M
         out_of = (PIT_EXIT_M + PIT_ROAD_M - along) / PIT_ROAD_M
@@ -120,7 +124,7 @@ class SimulatedCircuit:
 
 @lru_cache(maxsize=1)
 def circuit() -> SimulatedCircuit:
-    """The one circuit of all simulated sessions."""
+    """The circuit of all simulated sessions."""
     x, y = _line()
     n = len(x)
     step = LENGTH_M / n
@@ -185,18 +189,18 @@ def _resample(line: Plane, n: int) -> Plane:
 
 
 def pull(speed: float) -> float:
-    """The most a car can accelerate at a speed (m/s), m/s²: grip first, then power, less drag."""
+    """The greatest acceleration (m/s²) at a speed (m/s), limited by grip, then by power, less drag."""
     return min(12.0, 820.0 / max(speed, 1.0)) - 0.00112 * speed * speed
 
 
 def _grip_speed(curvature: Floats) -> Floats:
-    """The speed (m/s) at which the tyres hold in a corner; downforce helps with the square of it."""
+    """The greatest speed (m/s) in a corner; downforce grows with the square of the speed."""
     spare = np.maximum(curvature - 0.0035, 1e-6)
     return np.clip(np.sqrt(25.0 / spare), _MIN_SPEED_MS, MAX_SPEED_MS)
 
 
 def _speed_profile(curvature: Floats, step: float) -> Floats:
-    """The fastest lap: braking before corners, pulling out of them. m/s per point."""
+    """Speeds (m/s) of the fastest lap: accelerating out of corners, braking before them."""
     speed = _grip_speed(curvature).tolist()
     n = len(speed)
     for i in range(2 * n):  # twice around, so that the finish line is crossed flying
@@ -210,7 +214,7 @@ def _speed_profile(curvature: Floats, step: float) -> Floats:
 
 
 def _corners(curvature: Floats, step: float) -> tuple[tuple[str, float], ...]:
-    """Where the road bends most, numbered from the finish line."""
+    """The points of greatest curvature, numbered from the finish line."""
     bend = np.flatnonzero(curvature > MIN_CORNER_CURVATURE)
     starts = [int(bend[0]), *(int(b) for a, b in pairwise(bend) if b - a > 1)]
     corners = []

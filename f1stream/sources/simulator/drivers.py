@@ -1,4 +1,4 @@
-"""Who races: invented teams and drivers, and how fast each of them is on which tyres."""
+"""Invented teams and drivers, and the pace of each on each compound."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ _FUEL_LOSS_PER_LAP = 0.03 / 57
 _LAP_NOISE = 0.0014
 _TEAM_SPREAD = 0.017
 _BACKMARKER_LOSS = 0.017
+"""All losses are shares of the reference lap time; the slowest team has the last one on top."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ class SimulatedDriver:
 
     entry: Entry
     loss: float
-    """How much slower than the reference car, on new softs with an empty tank."""
+    """Loss to the reference car on new softs with an empty tank."""
     reaction_s: float
     launch: float
-    """Share of the car's grip that the start gets onto the road."""
+    """Share of the greatest acceleration that the driver reaches at the start."""
     box: int
-    """The team's place in the pit lane, 0 nearest its entry."""
+    """Index of the team's pit box, 0 nearest the entry."""
 
     @property
     def number(self) -> str:
@@ -61,12 +62,12 @@ class SimulatedDriver:
 
     @property
     def label(self) -> str:
-        """As race control names the car."""
+        """The car's name in race control messages."""
         return f"CAR {self.number} ({self.entry.tla})"
 
 
 def grid(rng: np.random.Generator, cars: int) -> list[SimulatedDriver]:
-    """The field in grid order; with two cars or more the last one starts from the pit lane."""
+    """Draw the drivers in grid order; with two cars or more the last one starts from the pit lane."""
     teams = (cars + 1) // 2
     pace = rng.permutation(teams) / max(teams - 1, 1)
     qualified = []
@@ -94,7 +95,7 @@ def grid(rng: np.random.Generator, cars: int) -> list[SimulatedDriver]:
 
 
 def pace(driver: SimulatedDriver, compound: str, age: int, laps_to_go: int, rng: np.random.Generator) -> float:
-    """A car's speed on one lap as a share of the reference car's: tyres of ``age`` laps, fuel for the rest."""
+    """Draw a car's pace on one lap as a share of the reference car's: tyres of ``age`` laps, fuel for the rest."""
     loss = driver.loss + _COMPOUND_LOSS[compound] + _WEAR_PER_LAP[compound] * age
     loss += _FUEL_LOSS_PER_LAP * laps_to_go + rng.normal(0.0, _LAP_NOISE)
     return float(1.0 / (1.0 + loss))

@@ -1,4 +1,4 @@
-"""What race control and timing tell the world during a race, as the messages of the feed."""
+"""The messages that race control and timing publish during a simulated race."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ Status = Literal["Inactive", "Started", "Aborted", "Finished", "Finalised", "End
 
 @dataclass
 class SimulatedFeed:
-    """Messages as they are told. Race time is seconds since lights out, session time integer ms."""
+    """Collects published messages. Race time is seconds since lights out, session time integer ms."""
 
     start_ms: int
     """Session time of lights out."""
     t0_utc_ms: int
     messages: list[Message] = field(default_factory=list)
     statuses: list[tuple[float, str]] = field(default_factory=list)
-    """Every track status with its race time."""
+    """All track statuses with their race times."""
 
     def ms(self, t: float) -> int:
-        """A race time as session time."""
+        """Convert a race time to session time."""
         return self.start_ms + round(t * 1000)
 
     def clock(self, t: float) -> str:
-        """A race time as the time of day (UTC)."""
+        """Convert a race time to the time of day (UTC)."""
         return datetime.fromtimestamp((self.t0_utc_ms + self.ms(t)) / 1000, UTC).strftime("%H:%M:%S")
 
     def session(self, t: float, status: Status) -> None:
-        """The session's status changes."""
+        """Publish a session status."""
         self.messages.append(SessionStatus(session_time_ms=self.ms(t), status=status))
 
     def track(self, t: float, status: str) -> None:
-        """The track's status changes."""
+        """Publish a track status."""
         self.statuses.append((t, status))
         self.messages.append(TrackStatus(session_time_ms=self.ms(t), status=status, message=TRACK_STATUS[status]))
 
@@ -44,7 +44,7 @@ class SimulatedFeed:
         self, t: float, lap: int, message: str, category: str = "Other", *, status: str | None = None,
         flag: str | None = None, sector: int | None = None, driver_number: str | None = None,
     ) -> None:  # fmt: skip
-        """Race control says something; a flag is for a sector, a driver or, without either, the whole track."""
+        """Publish a race control message; a flag is for a sector, a driver or, without either, the whole track."""
         scope = None
         if flag is not None:
             scope = "Sector" if sector is not None else "Driver" if driver_number is not None else "Track"

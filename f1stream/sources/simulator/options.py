@@ -1,4 +1,4 @@
-"""What can be asked of the simulator."""
+"""The options of ``sim:``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BOUNDS = {"cars": (1, 40), "laps": (1, 200), "seed": (0, 2**31 - 1), "sessions"
 
 @dataclass(frozen=True)
 class SimOptions:
-    """How many cars, laps and sessions, and the seed of the first session. Raises SourceError out of bounds."""
+    """Number of cars, laps and sessions, and the seed of the first session. Raises SourceError out of bounds."""
 
     cars: int = 22
     laps: int = 57
@@ -26,7 +26,7 @@ class SimOptions:
 
     @classmethod
     def parse(cls, text: str) -> SimOptions:
-        """From ``cars=22,laps=5,seed=3,sessions=5``; what is not named has its default. Raises SourceError."""
+        """Parse ``cars=22,laps=5,seed=3,sessions=5``; omitted options have their defaults. Raises SourceError."""
         given: dict[str, int] = {}
         for part in filter(None, (part.strip() for part in text.split(","))):
             name, _, value = (piece.strip() for piece in part.partition("="))
@@ -41,5 +41,5 @@ class SimOptions:
         return cls(**given)
 
     def source(self, seed: int) -> str:
-        """How one session of these options names its source."""
+        """The source name of one session with these options."""
         return f"sim:cars={self.cars},laps={self.laps},seed={seed}"

@@ -13,20 +13,22 @@ from f1stream.sources.simulator.trace import STEP_S
 _BRAKING_TO_ENTRY = 20.0
 _BRAKING_TO_BOX = 5.0
 _PULLING_AWAY = 6.0
-"""m/s², likewise above"""
+"""m/s²; so are the two above."""
 _STANDS_WITHIN_M = 0.4
+"""A car this close to its target stops."""
 _SLOW_BEFORE_M = 3.0
 """Cars are down to the speed limit this far before the entry line."""
 _LIMIT_MARGIN = 0.99
+"""Share of the speed limit that cars drive."""
 QUEUE_HEAD_M = 12.0
-"""A suspended race queues in front of the pit exit, the first car this far from it."""
+"""The first car in the queue of a suspended race stands this far before the pit exit."""
 LANE_ENTERED_M = 150.0
-"""A car that brakes for the pit lane keeps out of the others' way this far before its entry."""
+"""From this far before the pit entry a car no longer blocks others."""
 
 
 @dataclass
-class PitVisit:
-    """One car's way from the pit entry to the exit. Progress (m) is the race's."""
+class SimulatedPitVisit:
+    """One car's way from the pit entry to the exit. ``entry``, ``target`` and ``exit`` are progress, m."""
 
     car: int
     kind: Literal["stop", "suspension", "retire", "start"]
@@ -34,10 +36,10 @@ class PitVisit:
     """The in-lap; for a pit-lane start 0."""
     entry: float
     target: float
-    """Where it stands."""
+    """Where the car stands."""
     exit: float
     standing_s: float = inf
-    """How long it stands; without end until it is released."""
+    """How long the car stands; infinite until it is released."""
     tyres: SimulatedTyres | None = None
     phase: Literal["in", "standing", "out"] = "in"
     ready: float = inf
@@ -46,8 +48,8 @@ class PitVisit:
     @classmethod
     def after_lap(
         cls, car: int, kind: Literal["stop", "suspension", "retire"], lap: int, length: float, box: float
-    ) -> PitVisit:
-        """At the end of a lap; ``box`` is relative to the finish line."""
+    ) -> SimulatedPitVisit:
+        """A visit at the end of a lap; ``box`` is relative to the finish line."""
         line = lap * length
         return cls(car, kind, lap, line + PIT_ENTRY_M, line + box, line + PIT_EXIT_M)
 
@@ -56,12 +58,12 @@ class PitVisit:
         self.target = self.exit - QUEUE_HEAD_M - place * spacing
 
     @property
-    def held(self) -> bool:
-        """The car waits for the restart."""
+    def waiting_for_restart(self) -> bool:
+        """Whether the car waits for the restart."""
         return self.phase == "standing" and self.ready == inf and self.kind != "retire"
 
     def speed(self, t: float, p: float, v: float, free: float) -> float:
-        """The car's next speed (m/s): it is at ``p`` with ``v``, and would drive ``free`` if it could."""
+        """The car's next speed (m/s) from progress ``p`` and speed ``v``; ``free`` is its speed without the lane."""
         limit = PIT_LIMIT_MS * _LIMIT_MARGIN
         if self.phase == "standing":
             if t < self.ready - STEP_S / 2:

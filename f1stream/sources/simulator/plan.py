@@ -1,6 +1,7 @@
-"""What is going to happen in a race, drawn from its seed before the start.
+"""The events of a race, drawn from its seed before the start.
 
-The plan says which lap; the race itself finds the moment, when the track is green and the place is right.
+The plan has the lap of each event; the simulation starts it on that lap when the track is green and the car is at the
+right place.
 """
 
 from __future__ import annotations
@@ -14,49 +15,49 @@ from f1stream.sources.simulator.drivers import COMPOUNDS
 
 @dataclass(frozen=True)
 class SimulatedTyres:
-    """A set of tyres as it is fitted."""
+    """A set of tyres when it is fitted."""
 
     compound: str
     life: int = 0
-    """Laps driven on it before."""
+    """Laps already driven on it."""
 
 
 @dataclass(frozen=True)
 class Breakdown:
-    """A car that gives up."""
+    """A car that retires."""
 
     lap: int
     place: float
-    """Where on the lap, as a share of it; ignored in the pits."""
+    """Position on the lap as a share of it; ignored in the pits."""
     answer: str
-    """What race control does: ``vsc``, ``sc``, or ``none`` for a car that retires in its pit box."""
+    """Race control's reaction: ``vsc``, ``sc``, or ``none`` for a car that retires in its pit box."""
 
 
 @dataclass
 class Plan:
-    """Everything that is decided beforehand; cars by their place on the grid, 0 first."""
+    """All events decided before the start; cars are indexed by grid place."""
 
     start_tyres: list[SimulatedTyres]
     stops: list[dict[int, SimulatedTyres]]
-    """Per car: the in-lap and what is fitted."""
+    """Per car: in-lap to the tyres that are fitted."""
     suspension_tyres: list[SimulatedTyres | None]
-    """Per car: what is fitted while the race is suspended."""
+    """Per car: the tyres fitted while the race is suspended."""
     breakdowns: dict[int, Breakdown] = field(default_factory=dict)
     punctures: dict[int, int] = field(default_factory=dict)
-    """Per car: the lap it limps around before it comes in."""
+    """By car: the lap with the puncture, at whose end it comes in."""
     red_lap: int | None = None
     """The leader's lap on which the race is suspended."""
 
 
 def plan_race(rng: np.random.Generator, cars: int, laps: int) -> Plan:
-    """Draw a race. From 5 laps there are stops and a VSC, from 12 also a red flag, a puncture and a safety car."""
+    """Draw a race. From 3 laps there are stops and a VSC, from 12 also a red flag, a puncture and a safety car."""
     start = [_tyres(rng, ("SOFT", "MEDIUM", "MEDIUM", "HARD")) for _ in range(cars)]
     plan = Plan(
         start_tyres=start,
         stops=[_stops(rng, laps, tyres.compound) for tyres in start],
         suspension_tyres=[_tyres(rng, COMPOUNDS) if rng.random() < 0.55 else None for _ in range(cars)],
     )
-    # The pit-lane starter and the pole sitter stay in the race.
+    # The pole sitter and the car that starts from the pit lane do not retire.
     unlucky = [int(car) for car in rng.permutation(np.arange(1, max(cars - 1, 1)))]
     if laps >= 3 and cars >= 4:
         plan.breakdowns[unlucky.pop()] = Breakdown(2, rng.uniform(0.3, 0.45), "vsc")
@@ -79,7 +80,7 @@ def _tyres(rng: np.random.Generator, compounds: tuple[str, ...]) -> SimulatedTyr
 
 
 def _stops(rng: np.random.Generator, laps: int, first: str) -> dict[int, SimulatedTyres]:
-    """In-laps never are the first or the last; every stop fits another compound than before."""
+    """In-laps are neither the first nor the last lap; every stop changes the compound."""
     if laps < 3:
         return {}
     if laps >= 30 and rng.random() < 0.45:

@@ -1,4 +1,4 @@
-"""A simulated race as the lap records and messages that a feed would have told."""
+"""A simulated race as lap records and messages, as the feed would have published them."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from models import (
 )
 
 GMT_OFFSET_MS = 3_600_000
-"""Halvard is an hour ahead of UTC."""
+"""The circuit's time zone is an hour ahead of UTC."""
 INFO_BEFORE_START_MS = 20_000
-"""The run begins this long before lights out."""
+"""The session information is published this long before lights out, ms."""
 
 
 @dataclass(frozen=True)
 class PitTimes:
-    """Session times (ms) at which a car entered and left the pit lane, by the lap on which it did."""
+    """Session times (ms) at which a car entered and left the pit lane, by lap."""
 
     entered: dict[int, int]
     left: dict[int, int]
 
 
 def pit_times(race: RaceSimulation, trace: Trace, feed: SimulatedFeed, car: int) -> PitTimes:
-    """All of a car's visits to the pit lane, a start from it and suspensions included."""
+    """A car's visits to the pit lane, including a start from it and suspensions."""
     times = PitTimes({}, {})
     for visit in race.pits.visits:
         if visit.car != car:
@@ -59,7 +59,7 @@ def pit_times(race: RaceSimulation, trace: Trace, feed: SimulatedFeed, car: int)
 
 
 def laps_of(race: RaceSimulation, truth: Truth, feed: SimulatedFeed) -> list[Lap]:
-    """Every completed lap, by the time it ended."""
+    """All completed laps, ordered by their end."""
     position = {
         (number, lap): place
         for lap, order in enumerate(truth.order_by_lap, 1)
@@ -120,7 +120,7 @@ def _speed_at(trace: Trace, car: int, progress: float) -> int | None:
 
 
 def _status_during(feed: SimulatedFeed, begin_ms: int, end_ms: int) -> str:
-    """The track status codes seen in a stretch of session time, each once, in order."""
+    """The track status codes of a time span, each once, in order."""
     codes = "1"
     for t, status in feed.statuses:
         at = feed.ms(t)
@@ -134,7 +134,7 @@ def _status_during(feed: SimulatedFeed, begin_ms: int, end_ms: int) -> str:
 def messages_of(
     race: RaceSimulation, truth: Truth, feed: SimulatedFeed, laps: list[Lap], source: str, rng: np.random.Generator
 ) -> list[Message]:
-    """Everything that was told, by its time; the feed's own messages among it."""
+    """All messages, ordered by time, including those of race control in ``feed``."""
     begin, end = feed.start_ms - INFO_BEFORE_START_MS, feed.ms(truth.trace.end_s)
     opening: list[Message] = [
         SessionInfo(
@@ -148,14 +148,14 @@ def messages_of(
             marshal_sectors=race.circuit.marshal_sector_points(),
         ),
     ]  # fmt: skip
-    told: list[Message] = [*feed.messages, *_lap_counts(race, truth, feed), *_weather(begin, end, rng)]
+    messages: list[Message] = [*feed.messages, *_lap_counts(race, truth, feed), *_weather(begin, end, rng)]
     for car in range(len(race.drivers)):
-        told += _car_messages(race, truth, feed, car)
-    told += _sector_times(race, truth, laps)
+        messages += _car_messages(race, truth, feed, car)
+    messages += _sector_times(race, truth, laps)
     for retired in race.retired_cars:
         at = min(feed.ms(retired.t + RETIREMENT_DELAY_S), end)
-        told.append(Retirement(session_time_ms=at, driver_number=race.drivers[retired.car].number))
-    return [*opening, *sorted(told, key=lambda message: message.session_time_ms)]
+        messages.append(Retirement(session_time_ms=at, driver_number=race.drivers[retired.car].number))
+    return [*opening, *sorted(messages, key=lambda message: message.session_time_ms)]
 
 
 def _lap_counts(race: RaceSimulation, truth: Truth, feed: SimulatedFeed) -> list[LapCount]:
@@ -167,16 +167,16 @@ def _lap_counts(race: RaceSimulation, truth: Truth, feed: SimulatedFeed) -> list
 
 
 def _car_messages(race: RaceSimulation, truth: Truth, feed: SimulatedFeed, car: int) -> list[Message]:
-    """The car's visits to the pit lane and its tyres, a new set told when the car is back on the track."""
+    """A car's pit and tyre messages; a tyre change is published when the car leaves the pit lane."""
     number = race.drivers[car].number
     pits = pit_times(race, truth.trace, feed, car)
-    told: list[Message] = []
-    told += [PitIn(session_time_ms=at, driver_number=number, lap=lap) for lap, at in pits.entered.items()]
-    told += [PitOut(session_time_ms=at, driver_number=number, lap=lap) for lap, at in pits.left.items()]
+    messages: list[Message] = []
+    messages += [PitIn(session_time_ms=at, driver_number=number, lap=lap) for lap, at in pits.entered.items()]
+    messages += [PitOut(session_time_ms=at, driver_number=number, lap=lap) for lap, at in pits.left.items()]
     for fit in race.pits.fittings:
         if fit.car == car:
-            told.append(_tyre_change(fit, number, feed.start_ms if fit.visit is None else pits.left[fit.lap]))
-    return told
+            messages.append(_tyre_change(fit, number, feed.start_ms if fit.visit is None else pits.left[fit.lap]))
+    return messages
 
 
 def _tyre_change(fit: TyreFitting, number: str, at: int) -> TyreChange:
@@ -187,8 +187,8 @@ def _tyre_change(fit: TyreFitting, number: str, at: int) -> TyreChange:
 
 
 def _sector_times(race: RaceSimulation, truth: Truth, laps: list[Lap]) -> list[SectorTime]:
-    """Of completed laps, and of the lap on which a car gave up as far as it came."""
-    told = []
+    """Sector times of completed laps, and those that a retired car set on its last lap."""
+    times = []
     completed: dict[str, int] = defaultdict(int)
     last_end: dict[str, int] = {}
     for lap in laps:
@@ -199,15 +199,15 @@ def _sector_times(race: RaceSimulation, truth: Truth, laps: list[Lap]) -> list[S
             (3, lap.end_ms, lap.sector3_ms),
         ):  # fmt: skip
             if end is not None:
-                told.append(_sector_time(lap.driver_number, lap.lap_number, sector, end, time))
+                times.append(_sector_time(lap.driver_number, lap.lap_number, sector, end, time))
     for number in (race.drivers[retired.car].number for retired in race.retired_cars):
         lap_number, end = completed[number], last_end.get(number)
         for sector, ends in ((1, truth.sector1_end_ms[number]), (2, truth.sector2_end_ms[number])):
             if len(ends) > lap_number:
                 at = round(ends[lap_number])
-                told.append(_sector_time(number, lap_number + 1, sector, at, None if end is None else at - end))
+                times.append(_sector_time(number, lap_number + 1, sector, at, None if end is None else at - end))
                 end = at
-    return told
+    return times
 
 
 def _sector_time(number: str, lap: int, sector: int, at: int, time_ms: int | None) -> SectorTime:
@@ -217,7 +217,7 @@ def _sector_time(number: str, lap: int, sector: int, at: int, time_ms: int | Non
 
 
 def _weather(begin: int, end: int, rng: np.random.Generator) -> list[Weather]:
-    """Once a minute, drifting slowly."""
+    """Weather once a minute, which changes slowly."""
     times = range(begin, end + 1, 60_000)
     drift = np.cumsum(rng.normal(0.0, 0.08, (len(times), 5)), axis=0)
     base = np.array([22.5, 34.0, 48.0, 1011.0, 2.2]) + rng.normal(0.0, 1.0, 5) * (3.0, 5.0, 8.0, 4.0, 0.6)

@@ -1,4 +1,4 @@
-"""A race as its cars report it: irregular, noisy samples in the columns of a packet."""
+"""The cars' samples: irregular and noisy, in the columns of a packet."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from f1stream.sources.simulator.trace import STEP_S, Cars, Trace
 _MEDIAN_STEP_S = 0.13
 _STEP_SPREAD = 0.45
 _GAP_CHANCE = 0.0012
-"""How often a sample comes late, by up to 1.2 s as in recordings."""
+"""Chance that a sample is late, by up to 1.2 s as in recordings."""
 _WHITE_NOISE_M = 0.3
 _DRIFT_M = 0.35
 _DRIFT_EVERY_S = 3.0
-"""The position's error wanders this slowly."""
+"""The position error changes over this time."""
 _LINE_SPREAD_M = 0.7
 _LINE_EVERY_M = 140.0
-"""No driver drives exactly the reference line."""
+"""Deviation from the reference line, and the distance over which it changes."""
 _SPEED_NOISE_KMH = 0.3
 _SILENT_AFTER_S = 60.0
-"""A car that stands beside the track stops reporting after this."""
+"""A car that has stopped beside the track sends no samples after this."""
 _GEAR_FROM_KMH = (3.0, 80.0, 115.0, 150.0, 185.0, 220.0, 255.0, 290.0)
 _AHEAD_ROWS = 2
+"""The car ahead is determined once in so many rows of the trace."""
 
 
 def telemetry_of(race: RaceSimulation, trace: Trace, start_ms: int, rng: np.random.Generator) -> dict[str, Columns]:
@@ -64,7 +65,7 @@ def _samples(
     gear = np.searchsorted(_GEAR_FROM_KMH, v * 3.6)
     lap = np.maximum(np.floor(p / circuit.length).astype(np.int64) + 1, 1)
     begin = np.where(lap == 1, trace.progress[0, car], (lap - 1) * circuit.length)
-    who, metres = _ahead_of(race, trace, t, p, car, ahead)
+    driver_ahead, metres = _ahead_of(race, trace, t, p, car, ahead)
     return {
         "session_time_ms": start_ms + clock,
         "x": position(circuit.x, circuit.normal_x),
@@ -79,7 +80,7 @@ def _samples(
         "lap": lap,
         "distance": np.round(p - begin, 2),
         "relative_distance": np.round((p - begin) / (lap * circuit.length - begin), 6),
-        "driver_ahead": who,
+        "driver_ahead": driver_ahead,
         "distance_to_driver_ahead": metres,
     }
 
@@ -94,7 +95,7 @@ def _clock(begin: float, end: float, rng: np.random.Generator) -> npt.NDArray[np
 
 
 def _wander(along: Floats, every: float, rng: np.random.Generator) -> Floats:
-    """A smooth random value of about unit size, one knot every so often ``along``."""
+    """A smooth random value of about unit size with one knot per ``every``."""
     first, last = float(along[0]), float(along[-1])
     knots = np.arange(first, last + 2 * every, every)
     return np.interp(along, knots, rng.normal(0.0, 1.0, len(knots)))
@@ -109,7 +110,7 @@ def _in_pit_lane(race: RaceSimulation, car: int, p: Floats) -> npt.NDArray[np.bo
 
 
 def _rpm(kmh: Floats, gear: npt.NDArray[np.intp], rng: np.random.Generator) -> Floats:
-    """Engine speed: from low to high within each gear, idling in neutral."""
+    """Engine speed, rpm: rises within each gear, idle in neutral."""
     limits = np.array([0.0, *_GEAR_FROM_KMH[:1], *_GEAR_FROM_KMH[1:], 335.0])
     low, high = limits[gear], limits[gear + 1]
     share = np.clip((kmh - low) / (high - low), 0.0, 1.0)
@@ -118,14 +119,14 @@ def _rpm(kmh: Floats, gear: npt.NDArray[np.intp], rng: np.random.Generator) -> F
 
 
 def _throttle(v: Floats, change: Floats) -> Floats:
-    """Per cent of what the engine could give at this speed."""
+    """Per cent of the greatest acceleration at this speed."""
     full = np.minimum(12.0, 820.0 / np.maximum(v, 1.0))
     needed = (change + 0.00112 * v * v) / full
     return np.where(v > 0.0, np.round(np.clip(needed * 105.0, 0.0, 100.0), 0), 0.0)
 
 
 def _cars_ahead(race: RaceSimulation, trace: Trace, lost: dict[int, float]) -> Cars:
-    """For every other row of the trace and every car: the next one ahead in the race, -1 for none near."""
+    """For every _AHEAD_ROWS-th row of the trace and every car: the next car ahead, -1 for none within a lap."""
     progress = trace.progress[::_AHEAD_ROWS].copy()
     for car, t in lost.items():
         progress[int((t - trace.begin_s) / (STEP_S * _AHEAD_ROWS)) :, car] = -np.inf
@@ -141,12 +142,12 @@ def _cars_ahead(race: RaceSimulation, trace: Trace, lost: dict[int, float]) -> C
 def _ahead_of(
     race: RaceSimulation, trace: Trace, t: Floats, p: Floats, car: int, ahead: Cars
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Driver number of the car ahead and the distance to it (m), null where there is none within a lap."""
+    """Driver number of the car ahead and the distance to it (m); None without a car within a lap."""
     rows = np.minimum(((t - trace.begin_s) / (STEP_S * _AHEAD_ROWS)).astype(np.intp), len(ahead) - 1)
     other = ahead[rows, car]
     none = other < 0
     numbers = np.array([driver.number for driver in race.drivers], dtype=object)
-    who = numbers[other]
+    driver_ahead = numbers[other]
     metres = np.round(np.maximum(trace.progress_at(t, other) - p, 0.0), 2).astype(object)
-    who[none] = metres[none] = None
-    return who, metres
+    driver_ahead[none] = metres[none] = None
+    return driver_ahead, metres

@@ -1,7 +1,6 @@
-"""Where every car was at every instant: the one motion that all of a simulated session is derived from.
+"""The motion of all cars, from which every record of a simulated session is derived.
 
-Speed is linear between steps, so progress is a parabola there, and the instant at which a car crosses a line
-is known exactly, not just to a step.
+Speed is linear between steps, so progress is a parabola and the time at which a car crosses a line is exact.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from f1stream.sources.simulator.circuit import Floats
 
 STEP_S = 0.1
+"""Seconds between two rows."""
 
 Cars = npt.NDArray[np.intp]
 
@@ -21,22 +21,22 @@ Cars = npt.NDArray[np.intp]
 def crossing_in_step(rest: float, v0: float, v1: float) -> float:
     """Seconds into a step until ``rest`` metres are covered, the speed going from ``v0`` to ``v1`` (m/s)."""
     half = (v1 - v0) / (2 * STEP_S)
-    # The stable form of the quadratic's root: it also holds for constant speed.
+    # The numerically stable root of the quadratic, which also holds for constant speed.
     return float(2 * rest / (v0 + np.sqrt(max(v0 * v0 + 4 * half * rest, 0.0)))) if rest > 0 else 0.0
 
 
 @dataclass
 class Trace:
-    """Rows are steps, columns cars."""
+    """Tables with one row per step and one column per car."""
 
     begin_s: float
     """Race time (seconds since lights out) of the first row."""
     progress: Floats
-    """m along the race; 0 is the finish line after the start, a grid slot is negative."""
+    """m since the finish line at the start; grid slots are negative."""
     speed: Floats
     """m/s along the circuit's line"""
     lateral: Floats
-    """m to the left of the line, manoeuvres only"""
+    """m to the left of the line, from manoeuvres only"""
 
     @property
     def end_s(self) -> float:
@@ -69,7 +69,7 @@ class Trace:
         return result
 
     def crossing(self, car: int, progress: float) -> float | None:
-        """The race time at which a car reached a progress (m), or None if it never did."""
+        """The race time at which a car reached a progress (m); None if it never did."""
         column = self.progress[:, car]
         row = int(np.searchsorted(column, progress)) - 1
         if row < 0 or row + 1 >= len(column):
@@ -78,7 +78,7 @@ class Trace:
         return self.begin_s + row * STEP_S + crossing_in_step(progress - float(column[row]), v0, v1)
 
     def standing_s(self, car: int, begin: float, end: float) -> float:
-        """How long a car stood still between two race times, seconds."""
+        """Seconds that a car stood still between two race times."""
         rows = slice(int((begin - self.begin_s) / STEP_S), int((end - self.begin_s) / STEP_S) + 2)
         still = int(np.count_nonzero(self.speed[rows, car] == 0.0))
         return max(still - 1, 0) * STEP_S

@@ -1,4 +1,4 @@
-"""What really happened in a simulated race, exact, so that what the stream makes of it can be judged."""
+"""The exact facts of a simulated race, to compare the stream's results with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from f1stream.sources.simulator.trace import Trace
 
 @dataclass(frozen=True)
 class StopTruth:
-    """Tyres changed in the pit lane, at a stop or while the race was suspended. Session times in ms."""
+    """A change of tyres in the pit lane, at a stop or during a suspension. Session times in ms."""
 
     driver_number: str
     lap: int
@@ -29,7 +29,7 @@ class StopTruth:
 
 @dataclass(frozen=True)
 class RetirementTruth:
-    """A car that gave up: it stood for good at ``stopped_ms``, on lap ``lap``."""
+    """A retired car, which stopped at ``stopped_ms`` on lap ``lap``."""
 
     driver_number: str
     lap: int
@@ -40,7 +40,7 @@ class RetirementTruth:
 
 @dataclass(frozen=True)
 class Period:
-    """The track under a virtual safety car, a safety car or a red flag. Session times in ms."""
+    """A period of virtual safety car, safety car or red flag. Session times in ms."""
 
     kind: str
     begin_ms: float
@@ -58,28 +58,28 @@ class Truth:
     grid: list[str]
     pit_lane_start: list[str]
     start_progress_m: dict[str, float]
-    """Where each car stands before the start, relative to the finish line."""
+    """Each car's position before the start, m relative to the finish line."""
     order: list[str]
-    """At the flag: by laps, then by time; retired cars after the finishers, the farthest first."""
+    """At the flag: by laps, then by time; then the retired cars, the farthest first."""
     finish_ms: dict[str, float]
     """When each finisher took the flag."""
     lap_end_ms: dict[str, list[float]]
     """When each car crossed the finish line at the end of each lap, on the track or in the pit lane."""
     sector1_end_ms: dict[str, list[float]]
-    """Of every lap begun: a car that retires can have one more than laps."""
+    """Of every lap begun: a retired car can have one more than it has laps."""
     sector2_end_ms: dict[str, list[float]]
     order_by_lap: list[list[str]]
-    """For each lap, the cars that completed it in the order in which they did."""
+    """For each lap, the cars that completed it, in that order."""
     stops: list[StopTruth]
     suspension_tyre_changes: list[StopTruth]
-    """Tyres changed under the red flag: these are not stops."""
+    """Changes under a red flag, which are not stops."""
     retirements: list[RetirementTruth]
     periods: list[Period]
     trace: Trace = field(repr=False)
-    """The motion itself; not part of the JSON."""
+    """Not part of the JSON."""
 
     def gap_ms(self, driver_number: str, lap: int) -> float:
-        """How long after the first car to complete a lap this one completed it. KeyError if it did not."""
+        """Gap to the first car that completed a lap. Raises KeyError if this car did not complete it."""
         ends = self.lap_end_ms[driver_number]
         if not 1 <= lap <= len(ends):
             raise KeyError(f"Car {driver_number} did not complete lap {lap}.")
@@ -87,17 +87,17 @@ class Truth:
         return ends[lap - 1] - self.lap_end_ms[first][lap - 1]
 
     def progress_m(self, driver_number: str, session_time_ms: npt.ArrayLike) -> Floats:
-        """How far a car was at session times: metres since the finish line at the start."""
+        """A car's progress at session times, m since the finish line at the start."""
         t = (np.asarray(session_time_ms, dtype=np.float64) - self.start_ms) / 1000
         return self.trace.progress_at(t, self.grid.index(driver_number))
 
     def speed_kmh(self, driver_number: str, session_time_ms: npt.ArrayLike) -> Floats:
-        """How fast a car was at session times: the derivative of its progress."""
+        """A car's speed at session times, km/h: the derivative of its progress."""
         t = (np.asarray(session_time_ms, dtype=np.float64) - self.start_ms) / 1000
         return self.trace.speed_at(t, self.grid.index(driver_number)) * 3.6
 
     def to_json(self) -> dict[str, Any]:
-        """All but the motion, as plain values, with the gaps to each lap's leader."""
+        """All but the trace as plain values, with the gaps to each lap's leader."""
         plain: dict[str, Any] = {
             "gap_ms": {
                 number: [self.gap_ms(number, lap) for lap in range(1, len(ends) + 1)]
@@ -112,7 +112,7 @@ class Truth:
 
 
 def truth_of(race: RaceSimulation, trace: Trace, session_key: str, start_ms: int) -> Truth:
-    """The truth of a race that has been run."""
+    """Derive the truth from a finished simulation."""
     numbers = [driver.number for driver in race.drivers]
     length = race.circuit.length
 
@@ -166,7 +166,7 @@ def truth_of(race: RaceSimulation, trace: Trace, session_key: str, start_ms: int
 
 
 def _tyre_changes(race: RaceSimulation, trace: Trace, start_ms: int) -> tuple[list[StopTruth], list[StopTruth]]:
-    """At stops, and under the red flag."""
+    """The changes at stops, and those under a red flag."""
     found: dict[str, list[StopTruth]] = {"stop": [], "suspension": []}
     compound = [tyres.compound for tyres in race.plan.start_tyres]
     for fit in race.pits.fittings:

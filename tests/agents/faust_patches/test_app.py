@@ -1,4 +1,4 @@
-"""What an app of ours says by itself."""
+"""The defaults of a patched app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a consumer delivers around an assignment: from the committed offset on, whatever the client fetched before."""
+"""After an assignment a consumer delivers from the committed offset on, whatever the client fetched before."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMITTED = 10
 
 @dataclass
 class Client:
-    """The client of one partition without end, at a position of its own."""
+    """A client of one endless partition, with its own position."""
 
     position: int = COMMITTED
     known: int | None = COMMITTED
@@ -49,7 +49,7 @@ class Client:
 
 @dataclass
 class App:
-    """What a consumer asks of its app."""
+    """The parts of an app that a consumer uses."""
 
     earlier: dict[TP, int] = field(default_factory=dict)
     tables: Any = field(default_factory=lambda: SimpleNamespace(recovery=SimpleNamespace(_generation_id=0)))
@@ -76,11 +76,11 @@ class Bench:
         await self.thread.on_partitions_assigned({PARTITION}, recovery._generation_id)
 
     async def fetch(self) -> None:
-        """Take records from the client."""
+        """Fetch records from the client."""
         self.fetched = await self.thread._fetch_records()
 
     async def deliver(self) -> list[int]:
-        """What of them reaches the streams."""
+        """The offsets that are delivered to the streams."""
         return [message.offset async for _, message in self.consumer.getmany(1.0)]
 
 
@@ -121,7 +121,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 async def test_records_wait_for_their_position_to_be_set(bench: Bench) -> None:
-    """Faust drops some of what it fetches before: what follows on them must not be delivered either."""
+    """Faust drops some records fetched before; the records after them must not be delivered either."""
     await bench.assign()
     await bench.fetch()  # dropped
     await bench.fetch()
@@ -157,7 +157,7 @@ async def test_a_position_found_for_an_earlier_assignment_is_not_set(bench: Benc
     assert bench.consumer._read_offset == {PARTITION: None}
 
 
-async def test_what_was_never_committed_is_read_from_its_beginning(bench: Bench) -> None:
+async def test_a_partition_without_a_commit_is_read_from_its_beginning(bench: Bench) -> None:
     bench.client.known = None
     await bench.assign()
     await bench.consumer.perform_seek()
@@ -193,7 +193,7 @@ async def test_nothing_is_committed_while_partitions_are_being_assigned(
 
 
 async def test_nothing_is_read_while_the_flow_is_stopped(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faust would set positions then, perhaps those of partitions whose tables are still to be recovered."""
+    """Faust would set positions then, even of partitions whose tables are not recovered yet."""
 
     async def wait_next_records(*_: Any) -> Any:
         return [1], {PARTITION}
@@ -205,7 +205,7 @@ async def test_nothing_is_read_while_the_flow_is_stopped(bench: Bench, monkeypat
     assert await bench.consumer._wait_next_records(1.0) == (None, {PARTITION})
 
 
-async def test_worker_exits_when_a_topic_was_created_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_exits_when_a_topic_was_recreated(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     reasons: list[str] = []
     monkeypatch.setattr(patched, "exit_process", reasons.append)
     await bench.assign()
@@ -216,7 +216,7 @@ async def test_worker_exits_when_a_topic_was_created_again(bench: Bench, monkeyp
     assert reasons[0] == ("telemetry[0] was read to 10 and continues at 4: the topic was deleted and created again.")
 
 
-async def test_only_input_partitions_are_set_to_what_is_committed(
+async def test_only_input_partitions_are_set_to_committed_offsets(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver.Consumer, "_is_changelog_tp", lambda *_: True)
@@ -224,7 +224,7 @@ async def test_only_input_partitions_are_set_to_what_is_committed(
 
 
 def test_faust_does_not_check_for_stuck_partitions(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its check fails when a position is being set: the client has none then."""
+    """The check fails while a position is being set, because the client has none then."""
 
     def fails(*_: Any) -> None:
         raise AssertionError("the thread was asked")

@@ -1,4 +1,4 @@
-"""What differs towards the embedded broker."""
+"""Workarounds for the embedded broker."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_fetches_return_soon(thread: Any, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_tables_are_recovered_to_the_real_end(thread: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The broker says 1 for a log that ends with one batch of five records."""
+    """The broker reports 1 for a log that ends with one batch of five records."""
 
     async def end_offsets(_: Any, partitions: list[TP]) -> dict[TP, int]:
         return dict.fromkeys(partitions, 5)

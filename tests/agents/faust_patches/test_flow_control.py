@@ -1,4 +1,4 @@
-"""What was fetched between resuming partitions and resuming the flow is not lost."""
+"""Events fetched between resuming partitions and resuming the flow are not lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker's clients know: how far its own partitions are acknowledged, and how many each topic has."""
+"""Offsets of input partitions, and numbers of partitions, as a worker's clients know them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INPUT, CHANGELOG = TP("telemetry", 0), TP("test-cars-changelog", 0)
 
 
 async def test_a_tables_changelog_has_no_position(app: PatchedApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faust's own list of topics that are acknowledged decides."""
+    """Faust's own list of acknowledged topics is used."""
 
     async def declare(_: Topic) -> None:
         pass

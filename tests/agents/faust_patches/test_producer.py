@@ -14,7 +14,7 @@ TOPIC = "frames"
 
 
 class Client:
-    """An aiokafka producer and its client, whose metadata have the topic after some requests."""
+    """An aiokafka producer whose client knows the topic after some metadata requests."""
 
     def __init__(self, requests: int) -> None:
         self.client = self.cluster = self
@@ -33,7 +33,7 @@ class Client:
 
 @pytest.fixture
 def producer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Client], Any]:
-    """A producer with that client; what Faust's own is asked to do is in ``done``, with what was missing then."""
+    """A producer with that client; ``done`` has the calls of Faust's producer, with the topics unknown then."""
 
     def make(client: Client) -> Any:
         made: Any = Producer.__new__(Producer)
@@ -60,7 +60,7 @@ async def test_a_record_is_sent_when_the_partitions_are_known(producer: Callable
     assert sender.done == [("send", TOPIC, (b"key", b"value"), {"partition": 3}, 0)]
 
 
-async def test_a_created_topic_is_known_and_stays_known(producer: Callable[[Client], Any]) -> None:
+async def test_a_created_topic_stays_known_to_the_client(producer: Callable[[Client], Any]) -> None:
     client = Client(requests=2)
     creator = producer(client)
     await creator.create_topic(TOPIC, 6, 1, compacting=True)
@@ -69,6 +69,6 @@ async def test_a_created_topic_is_known_and_stays_known(producer: Callable[[Clie
     assert client.followed == [TOPIC]
 
 
-def test_towards_kafka_a_retried_batch_is_written_once() -> None:
+def test_on_kafka_a_retried_batch_is_written_once() -> None:
     idempotent: Any = IdempotentProducer.__new__(IdempotentProducer)
     assert idempotent._settings_extra() == {"acks": "all", "enable_idempotence": True}

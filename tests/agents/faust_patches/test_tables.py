@@ -20,14 +20,14 @@ KEY = b"9839:44"
 
 
 class Write(asyncio.Future[None]):
-    """A changelog record on its way to the broker."""
+    """The delivery of a changelog record."""
 
     message = SimpleNamespace(partition=0)
 
 
 @pytest.fixture
 def writes(monkeypatch: pytest.MonkeyPatch) -> list[Write]:
-    """What was sent to the changelog."""
+    """Records sent to the changelog."""
     sent: list[Write] = []
 
     def send_changelog(*_: Any, **__: Any) -> Write:
@@ -44,8 +44,8 @@ async def table(app: PatchedApp, writes: list[Write]) -> Any:
     return raw_table(app, "cars", "for this test")
 
 
-async def test_a_key_s_partition_is_the_producer_s_without_asking_it(table: Any) -> None:
-    """Its client may not know the topic at the moment of the write; the worker ended then."""
+async def test_a_keys_partition_is_computed_like_the_producer_does(table: Any) -> None:
+    """The producer's client may not know the topic at the moment of the write; workers failed because of it."""
     expected = inspect.signature(AIOKafkaProducer).parameters["partitioner"].default
     partitions = list(range(table.partitions))
     keys = [b"9839:%d" % number for number in range(100)]
@@ -53,7 +53,7 @@ async def test_a_key_s_partition_is_the_producer_s_without_asking_it(table: Any)
     assert {table.partition_for_key(key) for key in keys} == set(partitions)
 
 
-async def test_what_was_written_is_read(table: Any) -> None:
+async def test_written_values_are_read(table: Any) -> None:
     assert table.read(KEY) is None
     table.write(KEY, 3, 1, b"value")
     assert table.read(KEY) == b"value"
@@ -77,7 +77,7 @@ async def test_flush_raises_when_a_write_is_not_stored(table: Any, writes: list[
         await table.flush()
 
 
-async def test_flush_forgets_what_is_stored(table: Any, writes: list[Write]) -> None:
+async def test_flush_forgets_stored_writes(table: Any, writes: list[Write]) -> None:
     await table.flush()
     table.write(KEY, 3, 1, b"one")
     writes[0].set_result(None)
@@ -93,7 +93,7 @@ def change(epoch: int, progress: int, value: bytes) -> Any:
 
 
 async def test_recovery_keeps_the_newest_value(table: Any) -> None:
-    """A frozen worker delivers its write when it wakes, after the newer ones of the partition's new owner."""
+    """A frozen worker delivers its write when it resumes, after newer writes of the partition's new owner."""
     table.apply_changelog_batch(iter([change(3, 1, b"old"), change(3, 5, b"newest"), change(3, 2, b"late")]))
     assert table.read(KEY) == b"newest"
     table.apply_changelog_batch([change(3, 4, b"later")])

@@ -21,7 +21,7 @@ from f1stream.settings import Settings
 
 @pytest.mark.parametrize(("scheme", "found"), [(transport.SCHEME, Transport), (embedded.SCHEME, EmbeddedTransport)])
 def test_faust_finds_our_transports(scheme: str, found: Any) -> None:
-    """If not, the environment was installed before the entry points were there: `make setup`."""
+    """If this fails, the environment is older than the entry points: run `make setup`."""
     assert faust_transport.by_url(f"{scheme}://127.0.0.1:9092") is found
 
 
@@ -29,7 +29,7 @@ def test_faust_finds_our_transports(scheme: str, found: Any) -> None:
     ("broker", "consumer", "producer"),
     [("a:9092,b:9093", Consumer, IdempotentProducer), ("", EmbeddedConsumer, Producer)],
 )
-async def test_a_worker_reads_and_writes_by_ours(tmp_path: Path, broker: str, consumer: Any, producer: Any) -> None:
+async def test_a_worker_uses_our_transport(tmp_path: Path, broker: str, consumer: Any, producer: Any) -> None:
     settings = Settings(_env_file=None, broker=broker, home=tmp_path, embedded_broker_port=19092)
     app = create_app("test", settings, 6066, PatchedApp)
     for side in (app.transport, app.producer_transport):

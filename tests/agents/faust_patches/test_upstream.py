@@ -1,6 +1,6 @@
-"""What we override or reach into is what we have read: an upgrade that changes one of these functions fails here.
+"""Upstream functions that we override or depend on are unchanged since we read them.
 
-Then read the function again, decide whether the patch is still right (or still needed), and record its new hash.
+When an upgrade changes one: read it again, decide whether the patch is still right and needed, record the new hash.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from agents import faust_patches
 from tests.support.required import ROOT
 
 FOLDER = "agents/faust_patches"
+DOCUMENT = "docs/faust.md"
 UPSTREAM = ("aiokafka", "faust", "mode")
 PRIVATE = re.compile(r"_[a-z]")
 
@@ -47,7 +48,7 @@ REACHED: dict[str, list[str]] = {
     "_suspend": ["mode.utils.queues.FlowControlEvent.suspend"],
     "_thread": ["faust.transport.consumer.ThreadDelegateConsumer.__init__"],
 }  # fmt: skip
-"""Private attributes of Faust, mode and aiokafka that we use, and the functions that give them their meaning."""
+"""Private attributes of Faust, mode and aiokafka that we use, and the functions that define their meaning."""
 
 RELIED_ON = {
     "consumer.py": ["faust.tables.recovery.Recovery._resume_streams"],
@@ -57,7 +58,7 @@ RELIED_ON = {
     ],
     "transport.py": ["faust.app.base.App._new_transport", "faust.app.base.App._new_producer_transport"],
 }
-"""Functions that a patch is right only beside, as its docstring says, by our module."""
+"""Functions that a patch depends on without overriding them, by our module."""
 
 READ: dict[str, str] = {
     "aiokafka.consumer.consumer.AIOKafkaConsumer.start": "509f7b941208ea56",
@@ -101,11 +102,11 @@ READ: dict[str, str] = {
     "mode.utils.queues.FlowControlEvent.resume": "9cc7fb6b619c5810",
     "mode.utils.queues.FlowControlEvent.suspend": "852da0ad3346160c",
 }
-"""Hashes of the functions as we have read them."""
+"""Hashes of the functions when we read them."""
 
 
 def modules() -> Iterator[tuple[str, ModuleType]]:
-    """The modules of the package, by the file's name."""
+    """The package's modules by file name."""
     for found in pkgutil.iter_modules(faust_patches.__path__):
         yield f"{found.name}.py", importlib.import_module(f"{faust_patches.__name__}.{found.name}")
 
@@ -118,7 +119,7 @@ def function(member: Any) -> Any:
 
 
 def overridden() -> Iterator[tuple[str, str, str]]:
-    """Every upstream function that a class of ours overrides: our file, our name of it, upstream's."""
+    """Every upstream function that one of our classes overrides: our file, our name, upstream's name."""
     for file, module in modules():
         for ours in vars(module).values():
             if not inspect.isclass(ours) or ours.__module__ != module.__name__:
@@ -138,7 +139,7 @@ def reached(tree: ast.AST) -> set[str]:
 
 
 def defined(tree: ast.AST) -> set[str]:
-    """Private attributes that a module defines: methods, and what is set on ``self``."""
+    """Private attributes that a module defines: methods, and attributes set on ``self``."""
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)} | {
         node.attr
         for node in ast.walk(tree)
@@ -147,7 +148,7 @@ def defined(tree: ast.AST) -> set[str]:
 
 
 def needed() -> dict[str, str]:
-    """Every upstream function that must be read, and the file of ours for which."""
+    """Every upstream function that must be read, with the file of ours that depends on it."""
     trees = {file: ast.parse(inspect.getsource(module)) for file, module in modules()}
     ours = set().union(*map(defined, trees.values()))
     found = {upstream: file for file, _, upstream in overridden()}
@@ -161,7 +162,7 @@ def needed() -> dict[str, str]:
 
 
 def source_hash(name: str) -> str:
-    """Of an upstream function's source without its indentation and blank lines."""
+    """Hash of an upstream function's source without indentation and blank lines."""
     path = name.split(".")
     at = next(n for n in range(len(path) - 1, 0, -1) if _is_module(".".join(path[:n])))
     member = reduce(lambda owner, part: vars(owner)[part], path[at:], importlib.import_module(".".join(path[:at])))
@@ -181,21 +182,21 @@ NEEDED = needed()
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_function_is_as_we_have_read_it(name: str) -> None:
+def test_upstream_function_is_unchanged_since_we_read_it(name: str) -> None:
     file = f"{FOLDER}/{NEEDED[name]}"
     now = source_hash(name)
     assert name in READ, f"{file}: read {name} and record its hash: {now}"
     assert READ[name] == now, f"{file}: re-read {name}: it has changed (now {now})"
 
 
-def test_no_hash_is_left_of_what_is_not_patched_any_more() -> None:
+def test_no_hash_is_recorded_for_an_unpatched_function() -> None:
     assert READ.keys() - NEEDED.keys() == set()
 
 
 def test_every_patch_is_in_the_table_with_a_test_that_exists() -> None:
-    table = faust_patches.__doc__ or ""
+    table = (ROOT / DOCUMENT).read_text().partition("## Patches")[2].partition("\n## ")[0]
     missing = {ours for _, ours, _ in overridden() if f"`{ours}`" not in table}
-    assert missing == set(), f"not in the table of {FOLDER}/__init__.py"
+    assert missing == set(), f"not in the table of {DOCUMENT}"
     tests = set(re.findall(r"\btest_\w+", table))
     assert tests
     here = {path.stem for path in Path(__file__).parent.glob("test_*.py")}
@@ -203,7 +204,7 @@ def test_every_patch_is_in_the_table_with_a_test_that_exists() -> None:
 
 
 def test_nothing_else_of_ours_reaches_into_faust() -> None:
-    """Private attributes of Faust, mode and aiokafka are used in that package only, behind named functions."""
+    """Only that package uses private attributes of Faust, mode and aiokafka."""
     found = []
     for path in (path for folder in ("agents", "f1stream", "web") for path in (ROOT / folder).rglob("*.py")):
         text = path.read_text()

@@ -1,4 +1,4 @@
-"""``Consumer.wait_first`` keeps the contract of mode's, whether it starts a task or not."""
+"""``Consumer.wait_first`` has the contract of mode's, with and without a task."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def consumer(app: PatchedApp) -> Any:
 
 @pytest.fixture(params=[Service.wait_first, Consumer.wait_first], ids=["mode", "ours"])
 async def wait_first(request: pytest.FixtureRequest, consumer: Any) -> WaitFirst:
-    """Mode's own and ours: what mode's does is the contract."""
+    """Mode's own and ours; mode's behaviour is the contract."""
 
     async def wait(*waitables: Any, **options: Any) -> WaitResults:
         results: WaitResults = await request.param(consumer, *waitables, **options)
@@ -110,7 +110,7 @@ async def test_timeout_cancels_the_coroutine(wait_first: WaitFirst, consumer: An
 
 
 async def test_coroutine_that_survives_its_cancellation_returns(consumer: Any) -> None:
-    """The future that it waits for is cancelled; it goes on and returns."""
+    """The awaited future is cancelled; the coroutine continues and returns."""
     future = asyncio.get_running_loop().create_future()
 
     async def stubborn() -> int:
@@ -124,8 +124,8 @@ async def test_coroutine_that_survives_its_cancellation_returns(consumer: Any) -
     assert (await consumer.wait_first(stubborn(), consumer.suspend_flow.wait())).results == [8]
 
 
-async def test_room_in_a_queue_needs_no_task(consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which is why it is patched: Faust waits like this for every message."""
+async def test_queue_with_room_needs_no_task(consumer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This is why it is patched: Faust waits like this for every message."""
 
     async def starts_tasks(*_: Any, **__: Any) -> None:
         raise AssertionError("a task was started")

@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--packet-ms", type=int, default=PACKET_MS)
     parser.add_argument("--warm-up", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--quix", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--rounds", type=int, default=3, help="of Faust and Quix Streams; the medians are told")
+    parser.add_argument("--rounds", type=int, default=3, help="of Faust and Quix Streams; the medians are reported")
     parser.add_argument("--json", type=Path, help="everything that was measured, into a file")
     return parser.parse_args()
 
@@ -46,7 +46,7 @@ async def main(asked: argparse.Namespace) -> None:
     """All of it, on one broker."""
     if asked.quix and quix_python() is None:
         raise SystemExit("There is no .venv-quix: run `make bench-scale`, or leave it out with --no-quix.")
-    logging.basicConfig(level=logging.CRITICAL)  # clients tell of a broker that is not up yet, and of new topics
+    logging.basicConfig(level=logging.CRITICAL)  # clients log a broker that is not up yet, and new topics
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before anything was started")
     cells: list[Cell] = []
     compared: list[Compared] = []
@@ -63,13 +63,13 @@ async def main(asked: argparse.Namespace) -> None:
         finally:
             cluster.stop()
     if asked.json:
-        told = {"cores": os.cpu_count(), "cells": [asdict(cell) for cell in cells],
+        results = {"cores": os.cpu_count(), "cells": [asdict(cell) for cell in cells],
                 "frameworks": [asdict(one) for one in compared]}  # fmt: skip
-        asked.json.write_text(json.dumps(told, indent=1))
+        asked.json.write_text(json.dumps(results, indent=1))
 
 
 async def matrix(cluster: Cluster, folder: Path, asked: argparse.Namespace) -> list[Cell]:
-    """Every number of sessions through every number of workers, told as they come."""
+    """Every number of sessions through every number of workers; each result is printed when it is measured."""
     print(
         f"{'sessions':>8} {'workers':>7} {'samples':>9} {'s':>6} {'samples/s':>9} {'races live':>10} {'ratio':>5} "
         f"{'most lag':>8} {'99 % late':>9} {'RSS MB':>6} {'largest':>7} {'busiest':>7}  CPU s: workers, broker, us"

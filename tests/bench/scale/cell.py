@@ -106,8 +106,10 @@ async def _until_shared(http: aiohttp.ClientSession, rig: Rig) -> None:
         while steady < STEADY:
             shares = []
             for _, port in rig.workers:
-                told = await _metrics(http, port)
-                shares.append(sum(n == "f1stream_lag_records" and f'"{topics.TELEMETRY}"' in at for n, at, _ in told))
+                found = await _metrics(http, port)
+                shares.append(
+                    sum(n == "f1stream_lag_records" and f'"{topics.TELEMETRY}"' in at for n, at, _ in found)
+                )
                 async with http.get(f"http://127.0.0.1:{port}/health") as answer:
                     shares[-1] *= answer.status == 200
             steady = steady + 1 if shares == before and all(shares) and sum(shares) == PARTITIONS else 0

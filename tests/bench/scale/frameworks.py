@@ -87,19 +87,19 @@ async def compare(cluster: Cluster, folder: Path, rounds: int, laps: int, cars: 
         for name in (*ORDER[nth % 3 :], *ORDER[: nth % 3]):
             ran[name].append(await one(rig, name, f"scale-{len(ran[name])}-{ORDER.index(name)}"))
             require_equal(work, {name: ran[name][-1] for name in ORDER if ran[name]})
-    told = [_median(name, ran[name], work) for name in ORDER]
-    packets, samples = told[0].packets, told[0].samples
+    results = [_median(name, ran[name], work) for name in ORDER]
+    packets, samples = results[0].packets, results[0].samples
     print(
         f"\nthe same job: {packets:,} packets of {PACKET_MS} ms, {samples:,} samples, one process; median of {rounds}"
     )
     print(f"{'':18} {'s':>6} {'packets/s':>9} {'ratio':>5} {'to first':>8} {'CPU s':>6} {'RSS MB':>6}  rounds, s")
-    for job in told:
+    for job in results:
         print(
-            f"{job.name:18} {job.seconds:6.1f} {packets / job.seconds:9,.0f} {told[0].seconds / job.seconds:5.2f} "
+            f"{job.name:18} {job.seconds:6.1f} {packets / job.seconds:9,.0f} {results[0].seconds / job.seconds:5.2f} "
             f"{job.start_s:8.1f} {job.cpu_s:6.1f} {job.rss_mb:6.0f}  "
             + ", ".join(f"{spent:.1f}" for spent in job.rounds_s)
         )
-    return told
+    return results
 
 
 def _median(name: str, rounds: list[Round], work: Load) -> Compared:
@@ -128,7 +128,7 @@ async def one(rig: Rig, name: str, group: str) -> Round:
     admin = AIOKafkaAdminClient(**rig.settings.kafka_client())
     await admin.start()
     await admin.create_topics([NewTopic(output, PARTITIONS, 1, topic_configs={
-        "message.timestamp.type": "LogAppendTime",  # the broker's clock tells when an update came
+        "message.timestamp.type": "LogAppendTime",  # an update's time is then the broker's
     })])  # fmt: skip
     began = time.time()
     process = _start(rig, name, group, output)

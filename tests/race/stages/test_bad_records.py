@@ -1,4 +1,4 @@
-"""Records that decoded and stopped the race worker for ever: each is a dead letter now, and the race goes on."""
+"""Records that once decoded and stopped the race worker for good: each is a dead letter, and the race continues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def changed(kind: str, text: Callable[[str], str] | None = None, **values: Any) -> list[Output]:
-    """A race in which the first record of a kind (or the fifth packet) is another one."""
+    """A race in which the first record of a kind (or the fifth packet) is replaced."""
     found = list(records(BAD))
     at = next(
         n for n, output in enumerate(found)
@@ -33,7 +33,7 @@ def changed(kind: str, text: Callable[[str], str] | None = None, **values: Any) 
 
 
 def raw(name: str, number: str) -> Callable[[str], str]:
-    """Write a number that Python's json does not write in the place of a field's marker."""
+    """Replace a field's marker with a number that Python's json does not write."""
     return lambda text: text.replace(f'"{name} here"', number)
 
 
@@ -58,7 +58,7 @@ LARGE = [[0.0, 0.0], [1e7, 0.0], [1e7, 1e7], [0.0, 1e7], *([n, n] for n in range
         (changed("session_info", start_ms=-(10**12)), "start_ms"),
     ],
 )  # fmt: skip
-def test_a_record_out_of_bounds_is_a_dead_letter_and_the_session_beside_it_loses_nothing(
+def test_a_record_out_of_bounds_is_a_dead_letter_and_another_session_loses_nothing(
     outputs: list[Output], reason: str
 ) -> None:
     kafka = MemoryKafka([*records(GOOD), *outputs])
@@ -79,7 +79,7 @@ def test_a_record_out_of_bounds_is_a_dead_letter_and_the_session_beside_it_loses
 
 
 @pytest.mark.parametrize("digits", [900, 4_300])
-def test_a_number_of_many_digits_in_race_control_costs_at_most_its_message(digits: int) -> None:
+def test_a_number_of_many_digits_in_race_control_affects_its_message_only(digits: int) -> None:
     text = f"5 SECOND TIME PENALTY FOR CAR 7 (AAA) - LAP {'9' * digits}"
     outputs = list(records(BAD))
     at = next(n for n, output in enumerate(outputs) if output.topic == topics.MESSAGES and seq_of(output) == 10)
@@ -96,8 +96,8 @@ def test_a_number_of_many_digits_in_race_control_costs_at_most_its_message(digit
 def test_an_unreadable_record_with_a_huge_key_is_a_small_dead_letter() -> None:
     kafka = MemoryKafka([Output(topics.TELEMETRY, b"k" * 160_000, b"no JSON", [("h" * 10_000, b"v" * 100_000)])])
     MemoryWorker(kafka).run_to_the_end()
-    (letter,) = kafka.dead_letters()
-    assert "key" in letter.reason or "header" in letter.reason
+    (dead_letter,) = kafka.dead_letters()
+    assert "key" in dead_letter.reason or "header" in dead_letter.reason
     written = [record for log in kafka.logs.values() for record in log if record.topic == topics.DEAD_LETTERS]
     sizes = [
         len(record.value or b"") + len(record.key or b"") + sum(len(n) + len(v or b"") for n, v in record.headers)

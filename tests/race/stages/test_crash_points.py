@@ -1,4 +1,4 @@
-"""A worker that dies, or loses its partitions, at any step whatever: the same frames, and nothing is lost."""
+"""A worker dies or loses its partitions at every step: the frames are the same, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BATCH = 3
 SILENT_S = 60.0
 REPLAYED_MS = 20_000
 HALF = 35
-"""Records, of both cars and of the session."""
+"""Number of records, of both cars and of the session."""
 MISSING = (20, 30)
-"""Numbers of a packet and a message."""
+"""The numbers of a packet and of a message."""
 Scenario = Callable[[MemoryWorker], None]
-"""What a source publishes, and what a worker's clock does."""
+"""What a source publishes, and how the worker's clock advances."""
 
 
 @cache
@@ -88,7 +88,7 @@ def steps(scenario: Scenario) -> list[str]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_steps_are_what_can_be_seen_from_outside(scenario: Scenario) -> None:
+def test_steps_are_those_visible_from_outside(scenario: Scenario) -> None:
     assert set(steps(scenario)) == {
         "deliver to updates", "deliver to frames", "deliver to cars", "deliver to races", "deliver to standing",
         "acknowledge", *(["deliver to dead-letters"] if scenario is damaged_and_published_again else []),
@@ -106,7 +106,7 @@ def test_killed_at_any_step_it_makes_the_same_frames(scenario: Scenario) -> None
 
 
 @pytest.mark.parametrize("then", ["goes on", "is killed"])
-def test_a_worker_whose_partitions_are_revoked_at_any_step_changes_nothing(then: str) -> None:
+def test_a_worker_whose_partitions_are_revoked_at_any_step_changes_no_frame(then: str) -> None:
     """Another worker reads on while the first one is in mid-batch, frozen; the first one then finishes its batch.
 
     Whatever it still delivers, a third worker that recovers from all of it goes on from the right place.

@@ -1,4 +1,4 @@
-"""What costs a run costs that run alone: it is damaged, named, and healed when the session is published again."""
+"""A run that cannot be continued is damaged and reported; other runs are not affected; a newer run replaces it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from f1stream import topics
 from f1stream.metrics import DAMAGED_RUNS, IGNORED_RECORDS, SESSION_TIME
 from f1stream.processing.outputs import Output
-from f1stream.race.stages import frame_records, session_race, session_stage
+from f1stream.race.stages import frame_records, session_join, session_race, session_tables
 from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
 from f1stream.race.state import Race
 from f1stream.sources.packing import pack
@@ -24,7 +24,7 @@ from models import CarUpdate, DamagedRun, DamageNotice, DeadLetter, RaceControl,
 from tests.support.harness import MemoryEvent, MemoryKafka, MemoryWorker, encoded
 
 GOOD, BAD = 5, 4
-"""The seeds of two simulated races, and so their names: ``sim-5``, ``sim-4``."""
+"""Seeds of two simulated races, which are in their keys: ``sim-5``, ``sim-4``."""
 
 
 @cache
@@ -59,7 +59,7 @@ def published(kafka: MemoryKafka, topic: str, key: bytes) -> Iterator[Any]:
 
 
 def damaged(kafka: MemoryKafka, seed: int) -> list[DamageNotice]:
-    """What viewers are shown of a damaged run; a restart may repeat it."""
+    """Notices of a damaged run for viewers; a restart may repeat them."""
     found = [
         topics.decode_damaged(record.value)
         for record in published(kafka, topics.FRAMES, f"sim-{seed}".encode())
@@ -68,13 +68,13 @@ def damaged(kafka: MemoryKafka, seed: int) -> list[DamageNotice]:
     return [each for n, each in enumerate(found) if each not in found[:n]]
 
 
-def letter_of(kafka: MemoryKafka) -> DeadLetter:
-    (letter,) = kafka.dead_letters()
-    return letter
+def dead_letter_of(kafka: MemoryKafka) -> DeadLetter:
+    (dead_letter,) = kafka.dead_letters()
+    return dead_letter
 
 
 def without(outputs: tuple[Output, ...], topic: str, n: int) -> list[Output]:
-    """All but the nth of a topic."""
+    """All records but the nth of a topic."""
     own = [output for output in outputs if output.topic == topic]
     return [output for output in outputs if output is not own[n]]
 
@@ -84,14 +84,14 @@ def seq_of(output: Any) -> int:
 
 
 @pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.MESSAGES])
-def test_a_gap_in_the_log_costs_the_run_and_publishing_it_again_heals_it(topic: str) -> None:
+def test_a_gap_in_the_log_damages_the_run_and_publishing_it_again_replaces_it(topic: str) -> None:
     kafka = MemoryKafka([*records(GOOD), *without(records(BAD), topic, 3)])
     worker = MemoryWorker(kafka)
     worker.run_to_the_end(20)
     (notice,) = damaged(kafka, BAD)
     assert (notice.epoch, "came after" in notice.reason) == (1, True)
-    letter = letter_of(kafka)
-    assert (letter.topic, letter.reason) == (topic, f"run 1 is damaged: {notice.reason}")
+    dead_letter = dead_letter_of(kafka)
+    assert (dead_letter.topic, dead_letter.reason) == (topic, f"run 1 is damaged: {notice.reason}")
     assert kafka.unacknowledged() == {}
     assert frames(kafka, GOOD) == expected(GOOD)
     for output in records(BAD, 2):
@@ -103,8 +103,8 @@ def test_a_gap_in_the_log_costs_the_run_and_publishing_it_again_heals_it(topic: 
 
 
 @pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.MESSAGES])
-def test_a_gap_that_comes_while_the_worker_runs_ends_it_once(topic: str) -> None:
-    """It may be a fault of our reading. If it is still there after the restart, it is in the log."""
+def test_a_gap_found_while_the_worker_runs_exits_it_once(topic: str) -> None:
+    """The worker may have missed the record. If the gap is still there after the restart, it is in the log."""
     broken = without(records(BAD), topic, 3)
     half = next(n for n, output in enumerate(broken) if output.topic == topic and seq_of(output) > 1)
     kafka = MemoryKafka(broken[:half])
@@ -122,8 +122,8 @@ def test_a_gap_that_comes_while_the_worker_runs_ends_it_once(topic: str) -> None
     assert kafka.unacknowledged() == {}
 
 
-def test_a_gap_that_our_reading_makes_ends_the_worker_and_costs_nothing() -> None:
-    """Faust has left records out in a rebalance: the restarted worker reads them."""
+def test_a_gap_made_by_our_reading_exits_the_worker_and_loses_nothing() -> None:
+    """Faust skipped records in a rebalance; the restarted worker reads them."""
     kafka = MemoryKafka(records(BAD))
     worker = MemoryWorker(kafka)
     events = worker.poll(("messages",), 500)
@@ -136,7 +136,7 @@ def test_a_gap_that_our_reading_makes_ends_the_worker_and_costs_nothing() -> Non
 
 
 @pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.MESSAGES])
-def test_a_run_that_does_not_begin_with_its_first_record_is_refused_and_the_older_one_goes_on(
+def test_a_run_that_does_not_begin_with_its_first_record_is_refused_and_the_older_one_continues(
     topic: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     late = [output for output in records(BAD, 2) if output.topic == topic and seq_of(output) >= 3]
@@ -145,25 +145,25 @@ def test_a_run_that_does_not_begin_with_its_first_record_is_refused_and_the_olde
     assert frames(kafka, BAD) == expected(BAD)
     assert damaged(kafka, BAD) == []
     assert kafka.unacknowledged() == {}
-    letters = kafka.dead_letters()
-    assert len(letters) == len({output.key for output in late})  # the first of each car, or of the session
-    assert all("run 2" in letter.reason and "not" in letter.reason for letter in letters)
-    assert len([line for line in caplog.messages if "Records of run 2 are ignored" in line]) == len(letters)
+    dead_letters = kafka.dead_letters()
+    assert len(dead_letters) == len({output.key for output in late})  # the first of each car, or of the session
+    assert all("run 2" in dead_letter.reason and "not" in dead_letter.reason for dead_letter in dead_letters)
+    assert len([line for line in caplog.messages if "Records of run 2 are ignored" in line]) == len(dead_letters)
 
 
 def break_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They fail at one message."""
-    apply = Race.tell
+    """Make the rules fail at one message."""
+    apply = session_race.apply_message
 
-    def fails(self: Race, message: Any) -> None:
+    def fails(race: Race, message: Any) -> None:
         if isinstance(message, TrackStatus) and message.message == "cannot be borne":
             raise IndexError("no such car")
-        apply(self, message)
+        apply(race, message)
 
-    monkeypatch.setattr(Race, "tell", fails)
+    monkeypatch.setattr(session_race, "apply_message", fails)
 
 
-def test_a_message_that_the_rules_cannot_bear_costs_its_run_from_there_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_on_which_the_rules_fail_damages_its_run_from_there_on(monkeypatch: pytest.MonkeyPatch) -> None:
     break_the_rules(monkeypatch)
     broken = list(records(BAD))
     at, victim = next(
@@ -178,9 +178,9 @@ def test_a_message_that_the_rules_cannot_bear_costs_its_run_from_there_on(monkey
     assert DAMAGED_RUNS.labels("race")._value.get() == before + 1
     (notice,) = damaged(kafka, BAD)
     assert notice.reason == "message 10 (track_status) cannot be applied, IndexError: no such car"
-    letter = letter_of(kafka)
-    record = kafka.logs[letter.topic, letter.partition][letter.offset]
-    assert (letter.topic, seq_of(record)) == (topics.MESSAGES, 10)
+    dead_letter = dead_letter_of(kafka)
+    record = kafka.logs[dead_letter.topic, dead_letter.partition][dead_letter.offset]
+    assert (dead_letter.topic, seq_of(record)) == (topics.MESSAGES, 10)
     made = frames(kafka, BAD)
     assert made == {n: value for n, value in expected(BAD).items() if n * 200 < emitted_ms}
     assert len(made) > 10
@@ -188,7 +188,7 @@ def test_a_message_that_the_rules_cannot_bear_costs_its_run_from_there_on(monkey
     assert kafka.unacknowledged() == {}
 
 
-def test_a_damaged_run_stays_so_over_a_restart(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_run_is_still_damaged_after_a_restart(caplog: pytest.LogCaptureFixture) -> None:
     kafka = MemoryKafka(without(records(BAD), topics.MESSAGES, 3))
     worker = MemoryWorker(kafka)
     worker.run_to_the_end(20)
@@ -212,7 +212,7 @@ def renumbered(output: Output) -> list[tuple[str, bytes]]:
 
 @pytest.mark.parametrize("table", ["cars", "races"])
 @pytest.mark.parametrize("next_run", [1, 2])
-def test_a_stored_value_that_cannot_be_read_back_costs_its_run_and_not_the_next(table: str, next_run: int) -> None:
+def test_a_stored_value_that_cannot_be_decoded_damages_its_run_and_not_the_next(table: str, next_run: int) -> None:
     half = len(records(BAD)) // 2
     kafka = MemoryKafka([*records(BAD)[:half], *records(GOOD)])
     worker = MemoryWorker(kafka)
@@ -265,10 +265,10 @@ def test_records_of_frames_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch)
     ("module", "name", "reason"),
     [
         (frame_records, "RECORD_BYTES", "a head frame at .* ms has .* bytes, more than 1000"),
-        (session_stage, "MAX_BYTES", "its checkpoint has .* bytes, more than 1000"),
+        (session_tables, "MAX_BYTES", "its checkpoint has .* bytes, more than 1000"),
     ],
 )
-def test_what_no_record_can_hold_costs_the_run(
+def test_values_too_large_for_a_record_damage_the_run(
     module: Any, name: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, name, 1_000)
@@ -282,12 +282,12 @@ def test_what_no_record_can_hold_costs_the_run(
 
 
 def test_samples_and_messages_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A car of which nothing comes holds all others up."""
+    """All cars wait for one without packets."""
     key = next(output.key for output in records(BAD) if output.topic == topics.TELEMETRY)
     silent = [output for output in records(BAD) if output.key != key]
     for name, most, what in [("MAX_BUFFERED_SAMPLES", 50, "samples"), ("MAX_BUFFERED_MESSAGES", 5, "messages")]:
         with monkeypatch.context() as patched:
-            patched.setattr(session_race, name, most)
+            patched.setattr(session_join, name, most)
             kafka = MemoryKafka(silent)
             MemoryWorker(kafka).run_to_the_end(20)
         (notice,) = damaged(kafka, BAD)
@@ -318,7 +318,7 @@ def test_sessions_that_never_end_leave_memory_when_they_are_silent() -> None:
     assert not [key for key in SESSION_TIME._metrics if key[0].startswith("s-")]
 
 
-def test_a_run_goes_on_where_it_was_after_it_has_left_memory() -> None:
+def test_a_run_that_has_left_memory_continues_where_it_was() -> None:
     half = len(records(BAD)) // 2
     kafka = MemoryKafka(records(BAD)[:half])
     worker = MemoryWorker(kafka)
@@ -348,7 +348,7 @@ def test_records_of_an_older_run_are_counted_and_logged_once(caplog: pytest.LogC
     assert kafka.unacknowledged() == {}
 
 
-def test_a_run_of_a_source_whose_clock_is_ahead_is_refused_and_hides_nothing() -> None:
+def test_a_run_of_a_source_whose_clock_is_ahead_is_refused_and_supersedes_nothing() -> None:
     kafka = MemoryKafka(records(BAD))
     now_ms = int(MemoryEvent(kafka.logs[next(iter(kafka.logs))][0]).message.timestamp * 1000)
     ahead, soon = now_ms + 3_600_001, now_ms + 3_600_000
@@ -358,9 +358,9 @@ def test_a_run_of_a_source_whose_clock_is_ahead_is_refused_and_hides_nothing() -
     worker.run_to_the_end(500)
     assert frames(kafka, BAD) == expected(BAD)
     assert frames(kafka, BAD, ahead) == {}
-    letters = kafka.dead_letters()
-    assert len(letters) == len(records(BAD))
-    assert {letter.reason for letter in letters} == {
+    dead_letters = kafka.dead_letters()
+    assert len(dead_letters) == len(records(BAD))
+    assert {dead_letter.reason for dead_letter in dead_letters} == {
         f"run id {ahead} lies 1.0 hours after the record was published: the source's clock is wrong"
     }
     for output in records(BAD, soon):
@@ -369,7 +369,7 @@ def test_a_run_of_a_source_whose_clock_is_ahead_is_refused_and_hides_nothing() -
     assert frames(kafka, BAD, soon) == expected(BAD, soon)
 
 
-def test_a_session_with_frames_to_make_stays_in_memory_however_long_that_takes(
+def test_a_session_with_frames_to_make_stays_in_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected(BAD)
@@ -388,8 +388,8 @@ def silent_for_long(worker: MemoryWorker) -> None:
         worker.process(worker.session_stage, [])
 
 
-def test_a_silent_driver_whose_pending_records_fit_no_table_does_not_hold_its_partition_up() -> None:
-    """201 packets name a lap that never comes."""
+def test_a_silent_driver_whose_pending_records_fit_no_table_does_not_block_its_partition() -> None:
+    """201 packets name a lap that never arrives."""
     packet = next(output for output in records(BAD) if output.topic == topics.TELEMETRY)
     waiting = [
         replace(packet, key=b"evil:7", headers=RecordHeaders(1, n, 1_000 * n, laps=1).encode()) for n in range(201)
@@ -403,7 +403,7 @@ def test_a_silent_driver_whose_pending_records_fit_no_table_does_not_hold_its_pa
     assert frames(kafka, GOOD) == expected(GOOD)
 
 
-def test_a_silent_session_whose_pending_input_fits_no_checkpoint_does_not_hold_its_partition_up() -> None:
+def test_a_silent_session_whose_pending_input_fits_no_checkpoint_does_not_block_its_partition() -> None:
     """A thousand long messages of a session that never begins."""
     text = RaceControl(session_time_ms=0, category="Other", message="x" * 990)
     waiting = [
@@ -419,13 +419,13 @@ def test_a_silent_session_whose_pending_input_fits_no_checkpoint_does_not_hold_i
 
 
 def letter_or_notice(kafka: MemoryKafka, key: bytes) -> str:
-    """Why a run is damaged, as viewers are shown it."""
+    """The reason in the notice of a damaged run."""
     (record,) = (each for each in published(kafka, topics.FRAMES, key) if dict(each.headers)["kind"] == b"damaged")
     return topics.decode_damaged(record.value).reason
 
 
 @pytest.mark.parametrize("what", ["damaged", "entries"])
-def test_updates_of_a_run_in_the_future_hide_nothing(what: str) -> None:
+def test_updates_of_a_run_in_the_future_supersede_nothing(what: str) -> None:
     lost = DamagedRun(epoch=2**62, driver_number="1", reason="so it says")
     update = CarUpdate(
         epoch=2**62, driver_number="1", first_seq=0, last_seq=0, until_ms=0, messages=0, t=[], x=[], y=[], speed=[],
@@ -435,10 +435,10 @@ def test_updates_of_a_run_in_the_future_hide_nothing(what: str) -> None:
     kafka = MemoryKafka([Output(topics.UPDATES, b"sim-4", topics.encode(value)), *records(BAD)])
     MemoryWorker(kafka).run_to_the_end(20)
     assert frames(kafka, BAD) == expected(BAD)
-    assert "hours after the record was published" in letter_of(kafka).reason
+    assert "hours after the record was published" in dead_letter_of(kafka).reason
 
 
-def test_damage_by_one_entry_of_updates_costs_none_of_the_others() -> None:
+def test_damage_by_one_entry_of_updates_does_not_affect_the_others() -> None:
     """One record has the end of a run whose checkpoint cannot be read and the beginning of the next one."""
     half = len(records(BAD)) // 2
     kafka = MemoryKafka(records(BAD)[:half])
@@ -463,7 +463,7 @@ def test_damage_by_one_entry_of_updates_costs_none_of_the_others() -> None:
 
 
 @pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.UPDATES])
-def test_a_gap_that_retention_made_ends_no_worker_again_and_again(topic: str) -> None:
+def test_a_gap_made_by_retention_does_not_exit_the_worker_repeatedly(topic: str) -> None:
     kafka = MemoryKafka(records(BAD)[:20])
     worker = MemoryWorker(kafka)
     worker.run_to_the_end(20)
@@ -479,7 +479,7 @@ def test_a_gap_that_retention_made_ends_no_worker_again_and_again(topic: str) ->
     assert kafka.unacknowledged() == {}
 
 
-def test_the_letter_of_a_damaging_message_names_the_message_of_its_own_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_dead_letter_of_a_damaging_message_is_of_its_own_run(monkeypatch: pytest.MonkeyPatch) -> None:
     break_the_rules(monkeypatch)
     second = list(records(BAD, 2))
     at = next(n for n, output in enumerate(second) if output.topic == topics.MESSAGES and seq_of(output) == 10)
@@ -488,12 +488,12 @@ def test_the_letter_of_a_damaging_message_names_the_message_of_its_own_run(monke
     second[at] = replace(second[at], value=topics.encode(value))
     kafka = MemoryKafka([*records(BAD), *second])
     MemoryWorker(kafka).run_to_the_end(5_000)
-    letter = letter_of(kafka)
-    record = kafka.logs[letter.topic, letter.partition][letter.offset]
+    dead_letter = dead_letter_of(kafka)
+    record = kafka.logs[dead_letter.topic, dead_letter.partition][dead_letter.offset]
     assert (dict(record.headers)["epoch"], seq_of(record)) == (b"2", 10)
 
 
-def test_a_session_whose_drivers_state_is_lost_says_so() -> None:
+def test_a_session_whose_drivers_state_is_lost_is_damaged() -> None:
     half = len(records(BAD)) // 2
     kafka = MemoryKafka(records(BAD)[:half])
     MemoryWorker(kafka).run_to_the_end(20)

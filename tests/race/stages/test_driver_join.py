@@ -1,4 +1,4 @@
-"""One driver's packets and laps: what waits for what, and when a record is dealt with."""
+"""One driver's packets and laps: which records are pending, and when they are done."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def driver() -> DriverJoin:
     return new
 
 
-def test_packets_are_handed_on_as_one_run() -> None:
+def test_packets_are_joined_into_one_update() -> None:
     car = driver()
     car.take_packet(0, 1_000, 0, 2, packet(1_000, 100, 200), "p0")
     car.take_packet(1, 2_000, 0, 5, packet(2_000, 1_100), "p1")
@@ -60,7 +60,7 @@ def test_packet_waits_for_the_laps_it_names() -> None:
     car.take_lap(1, 1_300, lap(1, 1_200, deleted=True), "l1")
     run, settled = car.join()
     assert run is not None
-    assert [(told.emitted_ms, told.end_ms, told.deleted) for told in run.laps] == [
+    assert [(lap.emitted_ms, lap.end_ms, lap.deleted) for lap in run.laps] == [
         (1_200, 1_200, False),
         (1_300, 1_200, True),
     ]
@@ -78,28 +78,28 @@ def test_lap_waits_for_the_packet_that_names_it() -> None:
     car.take_packet(1, 2_000, 1, 0, packet(2_000), "p1")
     run, settled = car.join()
     assert run is not None
-    assert [told.lap_number for told in run.laps] == [1]
+    assert [lap.lap_number for lap in run.laps] == [1]
     assert set(settled) == {"p1", "l0"}
 
 
-def test_nothing_new_hands_nothing_on() -> None:
+def test_without_new_records_there_is_no_update() -> None:
     car = driver()
     before = car.dump()
     assert car.join() == (None, [])
     assert car.dump() == before
 
 
-def test_lap_that_was_made_up_is_not_official() -> None:
+def test_lap_that_was_estimated_is_not_official() -> None:
     car = driver()
     car.take_lap(0, 900, lap(1, 900, generated=True, compound="SOFT", tyre_life=3, speed_st=311), "l0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000), "p0")
     run, _ = car.join()
     assert run is not None
-    told = run.laps[0]
-    assert (told.official, told.compound, told.tyre_life, told.speed_st) == (False, "SOFT", 3, 311)
+    (joined,) = run.laps
+    assert (joined.official, joined.compound, joined.tyre_life, joined.speed_st) == (False, "SOFT", 3, 311)
 
 
-def test_unreadable_packet_is_silence() -> None:
+def test_unreadable_packet_counts_as_one_without_samples() -> None:
     car = driver()
     car.take_packet(0, 1_000, 0, 0, packet(1_000, 900), "p0")
     car.take_packet(1, 2_000, 0, 3, None, "poison")
@@ -109,7 +109,7 @@ def test_unreadable_packet_is_silence() -> None:
     assert settled == ["p0", "poison"]
 
 
-def test_unreadable_lap_is_seen_and_the_race_goes_on() -> None:
+def test_unreadable_lap_counts_as_received() -> None:
     car = driver()
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 900), "p0")
     car.take_lap(0, 800, None, "poison")
@@ -119,8 +119,8 @@ def test_unreadable_lap_is_seen_and_the_race_goes_on() -> None:
     assert set(settled) == {"p0", "poison"}
 
 
-def test_sample_that_an_earlier_packet_promised_not_to_come_is_left_out() -> None:
-    """Received apart, its session would leave it out: so it must when both come as one run."""
+def test_sample_before_the_end_of_an_earlier_packet_is_left_out() -> None:
+    """Received separately, the session stage would drop it; so it must be dropped in one update, too."""
     car = driver()
     car.take_packet(0, 1_000, 0, 0, packet(1_000, 800), "p0")
     car.take_packet(1, 2_000, 0, 0, packet(2_000, 900, 1_000, 1_001), "p1")
@@ -131,7 +131,7 @@ def test_sample_that_an_earlier_packet_promised_not_to_come_is_left_out() -> Non
 
 
 @pytest.mark.parametrize("again", ["while it waits", "after it was handed on"])
-def test_repeated_records_are_handed_on_once_and_settled_each(again: str) -> None:
+def test_duplicates_are_joined_once_and_each_is_done(again: str) -> None:
     car = driver()
     car.take_lap(0, 500, lap(1, 500), "l0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
@@ -142,14 +142,14 @@ def test_repeated_records_are_handed_on_once_and_settled_each(again: str) -> Non
     second, more = car.join()
     runs = [run for run in (first, second) if run is not None]
     assert [t for run in runs for t in run.t] == [600, 1_600]
-    assert [told.lap_number for run in runs for told in run.laps] == [1]
+    assert [lap.lap_number for run in runs for lap in run.laps] == [1]
     assert [seq for run in runs for seq in range(run.first_seq, run.last_seq + 1)] == [0, 1]
     assert sorted([*settled, *more]) == ["l0", "l0 again", "p0", "p0 again", "p1"]
     assert car.join() == (None, [])
 
 
-def test_repeated_record_is_not_settled_before_the_one_it_repeats() -> None:
-    """Were it acknowledged, and the waiting first copy lost in a crash, the packet would be lost."""
+def test_duplicate_is_not_done_before_its_original() -> None:
+    """If it were acknowledged and the pending original lost in a crash, the packet would be lost."""
     car = driver()
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0 again")
@@ -160,7 +160,7 @@ def test_repeated_record_is_not_settled_before_the_one_it_repeats() -> None:
 
 
 @pytest.mark.parametrize("seq", [1, 5])
-def test_missing_packet_is_a_hole(seq: int) -> None:
+def test_missing_packet_is_a_sequence_gap(seq: int) -> None:
     car = driver()
     car.take_packet(0, 1_000, 0, 0, packet(1_000), "p0")
     with pytest.raises(SequenceGap, match=f"car 4: packet {seq + 1} came after 0"):
@@ -182,7 +182,7 @@ def test_records_that_wait_for_others_are_bounded(monkeypatch: pytest.MonkeyPatc
         car.take_packet(2, 1_000, 1, 0, packet(1_000), "p2")
 
 
-def test_an_update_has_so_many_samples_at_most_and_the_rest_is_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_update_has_a_limit_of_samples_and_the_rest_is_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver_join, "UPDATE_SAMPLES", 3)
     car = driver()
     for seq in range(4):
@@ -235,14 +235,14 @@ def test_pending_records_that_no_table_can_hold_stay_unacknowledged(monkeypatch:
     assert len(car.dump()) < 300
 
 
-def test_missing_lap_is_a_hole() -> None:
+def test_missing_lap_is_a_sequence_gap() -> None:
     car = driver()
     car.take_lap(0, 500, lap(1, 500), "l0")
     with pytest.raises(SequenceGap, match="car 4: lap record 2 came after 0"):
         car.take_lap(2, 900, lap(3, 900), "l2")
 
 
-def test_new_run_replaces_the_present_one_and_settles_what_waits() -> None:
+def test_newer_run_supersedes_the_current_one_whose_pending_records_are_done() -> None:
     car = driver()
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "old packet")
     car.take_lap(0, 1_500, lap(1, 1_500), "old lap")
@@ -257,11 +257,11 @@ def test_new_run_replaces_the_present_one_and_settles_what_waits() -> None:
     car.take_packet(1, 600, 1, 0, packet(600), "second")
     run, settled = car.join()
     assert run is not None
-    assert [told.lap_number for told in run.laps] == [9]
+    assert [lap.lap_number for lap in run.laps] == [9]
     assert set(settled) == {"new lap", "second"}
 
 
-def test_record_of_a_replaced_run_is_settled_and_ignored() -> None:
+def test_record_of_a_superseded_run_is_done_and_ignored() -> None:
     car = driver()
     assert not car.begins(RUN - 1, "late")
     run, settled = car.join()
@@ -269,7 +269,7 @@ def test_record_of_a_replaced_run_is_settled_and_ignored() -> None:
     assert settled == ["late"]
 
 
-def test_restored_driver_goes_on_where_its_last_run_ended() -> None:
+def test_restored_driver_continues_where_it_was() -> None:
     car = driver()
     car.take_lap(0, 500, lap(1, 500), "l0")
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")
@@ -284,18 +284,18 @@ def test_restored_driver_goes_on_where_its_last_run_ended() -> None:
     again.take_lap(1, 1_500, lap(2, 1_500), "l1")
     run, settled = again.join()
     assert run is not None
-    assert (run.first_seq, run.last_seq, [told.lap_number for told in run.laps]) == (1, 1, [2])
+    assert (run.first_seq, run.last_seq, [lap.lap_number for lap in run.laps]) == (1, 1, [2])
     assert set(settled) == {"p1", "l1"}
 
 
-def test_driver_without_a_table_value_begins_anew() -> None:
+def test_driver_without_a_table_value_is_new() -> None:
     car = DriverJoin.restore("4", None)
     assert car.begins(RUN, "t")
     car.take_packet(0, 1_000, 0, 0, packet(1_000), "p0")
     assert car.join()[1] == ["p0"]
 
 
-def test_waiting_records_are_not_in_the_table() -> None:
+def test_pending_records_are_not_in_the_table() -> None:
     car = driver()
     empty = car.dump()
     car.take_packet(0, 1_000, 1, 0, packet(1_000, 600), "p0")

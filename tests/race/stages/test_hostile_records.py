@@ -1,4 +1,4 @@
-"""Any record whatever: the race worker goes on, and the session beside it loses nothing."""
+"""Any record at all: the race worker continues, and a session among them loses nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.hostile import fuzzed, hostile
 GOOD, VICTIM = b"sim-5", b"sim-4"
 MOST_RESTARTS = 200
 LARGEST = 900_000
-"""Bytes: a broker takes records of 1 MB by default."""
+"""Bytes. A broker accepts records of 1 MB by default."""
 
 
 @cache
@@ -39,7 +39,7 @@ def good_frames() -> dict[int, bytes]:
 
 
 def frames(kafka: MemoryKafka) -> dict[int, bytes]:
-    """Those of the good session by number."""
+    """The frames of the good session by number."""
     found: dict[int, bytes] = {}
     for record in all_records(kafka, topics.FRAMES):
         headers = dict(record.headers)
@@ -53,7 +53,7 @@ def all_records(kafka: MemoryKafka, *names: str) -> list[Any]:
 
 
 def run_whatever_comes(kafka: MemoryKafka, publish: list[Output], random: Random) -> tuple[MemoryWorker, int]:
-    """Publish in pieces while a worker runs, which is started again after a gap; returns how often it ended."""
+    """Publish in parts while a worker runs, and restart it after a gap; returns how often it exited."""
     worker, ends = MemoryWorker(kafka), 0
     for _ in range(MOST_RESTARTS):
         try:
@@ -79,7 +79,7 @@ def run_whatever_comes(kafka: MemoryKafka, publish: list[Output], random: Random
 
 @fuzzed(examples=150)
 @given(seed=st.integers(0, 2**32))
-def test_whatever_comes_costs_itself_alone(seed: int) -> None:
+def test_any_record_affects_only_itself(seed: int) -> None:
     random = Random(seed)
     victim = list(records(4))
     spoiled = [hostile(random, records(4)) for _ in range(random.randint(1, 40))]
@@ -99,8 +99,8 @@ def test_whatever_comes_costs_itself_alone(seed: int) -> None:
     for record in [*ours, *all_records(kafka, topics.FRAMES, topics.DEAD_LETTERS)]:
         assert len(record.value or b"") < LARGEST
     assert all(len(value) < LARGEST for changes in kafka.changelogs.values() for _, value in changes)
-    letters = {(letter.topic, letter.partition, letter.offset) for letter in kafka.dead_letters()}
-    assert all(0 <= offset < len(kafka.logs[topic, partition]) for topic, partition, offset in letters)
+    refused = {(each.topic, each.partition, each.offset) for each in kafka.dead_letters()}
+    assert all(0 <= offset < len(kafka.logs[topic, partition]) for topic, partition, offset in refused)
     again = list(records(4, 10**12))
     run_whatever_comes(kafka, again, random)
     healed = [dict(record.headers) for record in all_records(kafka, topics.FRAMES) if record.key == VICTIM]

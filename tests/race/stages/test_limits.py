@@ -1,4 +1,4 @@
-"""Whatever a source tells within the bounds of records, a session's frames and checkpoints stay small."""
+"""Frames and checkpoints stay small for any records within the bounds."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LONG = "\x01" * 120
 """Six bytes a character as JSON."""
 
 
-def message(**told: Any) -> Any:
-    return topics.decode_message(json.dumps({"session_time_ms": DAY_MS - 1_000} | told).encode())
+def message(**fields: Any) -> Any:
+    return topics.decode_message(json.dumps({"session_time_ms": DAY_MS - 1_000} | fields).encode())
 
 
 def lap(number: int) -> dict[str, Any]:
@@ -31,52 +31,54 @@ def lap(number: int) -> dict[str, Any]:
 
 
 def stored(checkpoint: bytes | None) -> Any:
-    """All of it but which cars the next frame looks at: after a restart it looks at all."""
+    """All but the cars that have changed since the last frame: after a restart all count as changed."""
     assert checkpoint is not None
-    kept = json.loads(checkpoint)
-    (kept["race"] or {}).pop("touched", None)
-    return kept
+    value = json.loads(checkpoint)
+    (value["race"] or {}).pop("changed", None)
+    return value
 
 
 @pytest.fixture(scope="module")
 def talkative() -> tuple[SessionRace, list[Frame]]:
-    """A race of 100 cars of which everything is told, as long and as often as records may."""
+    """A race of 100 cars with the longest and most frequent records possible."""
     race, seq = SessionRace("9" * 200, 1), count()
 
-    def tell(**told: Any) -> None:
-        fact = message(**told)
+    def publish(**fields: Any) -> None:
+        fact = message(**fields)
         race.admit(fact)
         race.take_message(next(seq), 0, fact)
 
-    tell(kind="session_info", name="Race", type="Race", meeting=LONG, location=LONG, country_code=LONG, circuit=LONG,
-         total_laps=1_000, t0_utc_ms=0, start_ms=0, source=LONG)  # fmt: skip
+    publish(kind="session_info", name="Race", type="Race", meeting=LONG, location=LONG, country_code=LONG,
+         circuit=LONG, total_laps=1_000, t0_utc_ms=0, start_ms=0, source=LONG)  # fmt: skip
     entry = {"tla": "\x01" * 50, "name": LONG, "team": LONG, "team_color": "\x01" * 50, "grid_position": 1}
-    tell(kind="entries", entries=[entry | {"driver_number": number} for number in CARS])
-    tell(kind="session_status", status="Started")
+    publish(kind="entries", entries=[entry | {"driver_number": number} for number in CARS])
+    publish(kind="session_status", status="Started")
     for nth in range(60):
-        tell(kind="race_control", category=LONG[:50], message="\x01" * 1_000, flag=LONG[:50], scope=LONG[:50])
-        tell(kind="notice", about=f"{nth}{LONG[:40]}", text="\x01" * 300)
-        tell(kind="race_control", category="Flag", message="", flag="YELLOW", scope="Sector", sector=nth * 100)
+        publish(kind="race_control", category=LONG[:50], message="\x01" * 1_000, flag=LONG[:50], scope=LONG[:50])
+        publish(kind="notice", about=f"{nth}{LONG[:40]}", text="\x01" * 300)
+        publish(kind="race_control", category="Flag", message="", flag="YELLOW", scope="Sector", sector=nth * 100)
         cars = ", ".join(f"{number} (A)" for number in CARS[:10])
-        tell(kind="race_control", category="Other", message=f"INCIDENT INVOLVING CARS {cars} NOTED - {LONG}{nth}")
+        publish(kind="race_control", category="Other", message=f"INCIDENT INVOLVING CARS {cars} NOTED - {LONG}{nth}")
     for nth in range(700):
-        tell(kind="track_status", status=str(nth % 7), message="\x01" * 200)
+        publish(kind="track_status", status=str(nth % 7), message="\x01" * 200)
     for number in CARS:
         for nth in range(30):
-            tell(kind="pit_in", driver_number=number, lap=nth + 900)
-            tell(kind="tyre_change", driver_number=number, lap=nth + 901, compound='"' * 20, tyre_life=1, fresh=True)
-            tell(kind="pit_out", driver_number=number, lap=nth + 900)
-        tell(kind="timing", driver_number=number, position=100, gap_ms=604_800_000, interval_ms=604_800_000)
+            publish(kind="pit_in", driver_number=number, lap=nth + 900)
+            publish(
+                kind="tyre_change", driver_number=number, lap=nth + 901, compound='"' * 20, tyre_life=1, fresh=True
+            )
+            publish(kind="pit_out", driver_number=number, lap=nth + 900)
+        publish(kind="timing", driver_number=number, position=100, gap_ms=604_800_000, interval_ms=604_800_000)
         for sector in (1, 2, 3):
             for mini in range(1, 100):
-                tell(kind="mini_sector", driver_number=number, lap=999, sector=sector, mini_sector=mini,
+                publish(kind="mini_sector", driver_number=number, lap=999, sector=sector, mini_sector=mini,
                      mark="overall", counts=[99, 99, 99])  # fmt: skip
-    told = next(seq)
+    messages = next(seq)
     for number in CARS:
         t = list(range(0, 1_000, 100))
         race.take_update(CarUpdate.model_validate({
             "epoch": 1, "driver_number": number, "first_seq": 0, "last_seq": 0, "until_ms": 1_000,
-            "messages": told, "t": t,
+            "messages": messages, "t": t,
             "x": [9_999_999.123456789] * 10, "y": [-9_999_999.1] * 10, "speed": [9_999.0] * 10,
             "laps": [lap(n) for n in range(1, 1_001)],
         }))  # fmt: skip
@@ -104,7 +106,7 @@ def test_a_checkpoint_has_less_than_900_kb_and_is_read_back(talkative: tuple[Ses
     assert again.dump_header() == race.dump_header()
 
 
-def test_what_is_kept_of_a_car_is_the_newest_and_enough_for_real_fields(
+def test_bounded_lists_of_a_car_have_the_newest_values_and_room_for_real_fields(
     talkative: tuple[SessionRace, list[Frame]],
 ) -> None:
     _, frames = talkative

@@ -1,4 +1,4 @@
-"""Whatever order, grouping, repetition, crash or rebalance: the frames are the same.
+"""The frames are the same for any order, grouping, duplicates, crashes and rebalances.
 
 The stages themselves run on a Kafka in memory (``tests.support.harness``).
 """
@@ -31,7 +31,7 @@ MOST_BATCHES = 5_000
 
 @cache
 def session() -> Session:
-    """A small race whose reference line is published again in the middle of what is replayed."""
+    """A small race whose track is published again in the middle of the replayed part."""
     race = simulate(4, cars=3, laps=2)
     track = next(message for message in race.messages if isinstance(message, Track))
     at = race.end_ms - REPLAYED_MS // 2
@@ -39,7 +39,7 @@ def session() -> Session:
 
 
 def from_ms() -> int:
-    """The last lap's end is in what is replayed, and the flag."""
+    """The replayed part has the end of the last lap, and the flag."""
     return session().end_ms - REPLAYED_MS
 
 
@@ -70,7 +70,7 @@ def disturbed(records: Sequence[Output], random: Random, silence: float = 0.0) -
         if random.random() < deaths:
             die()
         if random.random() < deaths / 4:
-            other = MemoryWorker(kafka, silent_s=SILENT_S)  # the worker is frozen here, and goes on afterwards
+            other = MemoryWorker(kafka, silent_s=SILENT_S)  # the worker is frozen here, and resumes afterwards
             for _ in range(random.randint(0, 3)):
                 random.choice((other.driver_batch, other.session_batch))(60, random)
                 other.now += 0.5
@@ -148,7 +148,7 @@ def test_packets_and_batches_make_no_difference(packet_ms: int, batch: int) -> N
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.8])
-def test_a_run_without_an_end_is_acknowledged_when_it_goes_silent(share: float) -> None:
+def test_a_run_without_an_end_is_acknowledged_when_it_is_silent(share: float) -> None:
     records = outputs(1, 1_000)
     kafka = MemoryKafka(records[: int(len(records) * share)])
     worker = MemoryWorker(kafka, silent_s=SILENT_S)
@@ -163,4 +163,4 @@ def test_a_run_without_an_end_is_acknowledged_when_it_goes_silent(share: float) 
     for record in records[int(len(records) * share) :]:
         kafka.append(record)
     worker.run_to_the_end(60)
-    assert different(kafka.frames(1), undisturbed()) == [], "it goes on where it was"
+    assert different(kafka.frames(1), undisturbed()) == [], "it continues where it was"

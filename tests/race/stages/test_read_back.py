@@ -1,4 +1,4 @@
-"""Whatever admitted records say, what the stages publish and store of them can be read back."""
+"""The stages can decode what they publish and store, for any admitted records."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ few = settings(
 _message: TypeAdapter[Any] = TypeAdapter(Message)
 
 
-def admitted(told: dict[str, Any]) -> list[Any]:
-    """The message, where its fields go together."""
+def admitted(generated: dict[str, Any]) -> list[Any]:
+    """The message, if its fields are consistent."""
     try:
-        return [_message.validate_python(told)]
+        return [_message.validate_python(generated)]
     except ValidationError:
         return []
 
 
-def of_a_car(told: dict[str, Any], number: str) -> dict[str, Any]:
-    return told | {"driver_number": number} if "driver_number" in told else told
+def of_a_car(generated: dict[str, Any], number: str) -> dict[str, Any]:
+    return generated | {"driver_number": number} if "driver_number" in generated else generated
 
 
 messages = st.lists(
@@ -59,22 +59,22 @@ def updates(draw: st.DrawFn, number: str, named: int) -> CarUpdate:
 
 
 def stored(checkpoint: bytes | None) -> Any:
-    """All of it but which cars the next frame looks at: after a restart it looks at all."""
+    """All but the cars that have changed since the last frame: after a restart all count as changed."""
     assert checkpoint is not None
-    kept = json.loads(checkpoint)
-    (kept["race"] or {}).pop("touched", None)
-    return kept
+    value = json.loads(checkpoint)
+    (value["race"] or {}).pop("changed", None)
+    return value
 
 
 @few
 @given(st.data(), messages, values(SessionInfo), st.booleans())
-def test_what_a_session_publishes_and_stores_is_read_back(
-    data: st.DataObject, told: list[Any], info: dict[str, Any], silent: bool
+def test_published_and_stored_values_of_a_session_can_be_decoded(
+    data: st.DataObject, generated: list[Any], info: dict[str, Any], silent: bool
 ) -> None:
     race = SessionRace("9693", 1)
     entries = [Entry(driver_number=n, tla=n, name=n, team="", team_color="", grid_position=None) for n in CARS]
     first = [SessionInfo.model_validate(info | {"start_ms": 0}), Entries(session_time_ms=0, entries=entries)]
-    facts = [*first, *(fact for fact in told if not isinstance(fact, SessionInfo | Entries))]
+    facts = [*first, *(fact for fact in generated if not isinstance(fact, SessionInfo | Entries))]
     for seq, fact in enumerate(facts):
         race.admit(fact)
         race.take_message(seq, min(seq * 50, 1_900), fact)
@@ -94,7 +94,7 @@ def test_what_a_session_publishes_and_stores_is_read_back(
 
 @few
 @given(st.lists(values(Lap), max_size=3), st.integers(0, 3), st.booleans())
-def test_a_drivers_cursor_is_read_back(laps: list[dict[str, Any]], named: int, silent: bool) -> None:
+def test_a_drivers_checkpoint_is_restored(laps: list[dict[str, Any]], named: int, silent: bool) -> None:
     driver = DriverJoin("4")
     driver.begins(2**63 - 1, "token")
     for seq, lap in enumerate(laps):

@@ -1,4 +1,4 @@
-"""One session: what a frame waits for, what it holds, and how it goes on after a failure."""
+"""One session: what a frame waits for, what it includes, and how a session continues after a failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from f1stream import topics
-from f1stream.race.stages import session_race
+from f1stream.race.stages import session_join
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.packing import OutgoingRecord, pack
@@ -56,7 +56,7 @@ def oval(radius: float) -> Track:
 def update(
     number: str, seqs: tuple[int, int], until_ms: int, *times: int, named: int = 0, laps: Any = ()
 ) -> CarUpdate:
-    """A run of packets; each sample's X is its time, so that a frame tells which one it holds."""
+    """A run of packets; each sample's X is its time, so that a frame shows which one it includes."""
     return CarUpdate(
         epoch=1, driver_number=number, first_seq=seqs[0], last_seq=seqs[1], until_ms=until_ms, messages=named,
         t=list(times), x=[float(t) for t in times], y=[1.0] * len(times), speed=[100.0] * len(times), laps=list(laps),
@@ -71,7 +71,7 @@ def lap(number: int, emitted_ms: int, ms: int = 90_000) -> LapUpdate:
 
 
 def session(*numbers: str) -> SessionRace:
-    """A session whose info and entries have been seen: messages 0 and 1."""
+    """A session with info and entries received: messages 0 and 1."""
     race = SessionRace("s", 1)
     race.take_message(0, START_MS, INFO)
     race.take_message(1, START_MS, entries(*numbers))
@@ -89,7 +89,7 @@ def times(made: list[SessionHeader | Frame]) -> list[int]:
 # -- when a frame is made --------------------------------------------------------------------------------------
 
 
-def test_no_frame_before_it_is_known_who_takes_part() -> None:
+def test_no_frame_before_the_entries_are_known() -> None:
     race = SessionRace("s", 1)
     race.take_message(0, START_MS, INFO)
     race.take_update(update("4", (0, 0), 2_000, 1_500))
@@ -117,7 +117,7 @@ def test_frame_waits_for_the_messages_that_packets_name() -> None:
     assert [(frame.t, frame.race.track_status) for frame in frames(race.advance())] == [(1_400, "4"), (1_600, "4")]
 
 
-def test_unreadable_message_counts_as_seen() -> None:
+def test_unreadable_message_counts_as_received() -> None:
     race = session("4")
     race.take_update(update("4", (0, 0), 1_600, named=3))
     race.take_message(2, 1_300, None)
@@ -125,7 +125,7 @@ def test_unreadable_message_counts_as_seen() -> None:
     assert race.tally.messages == 2
 
 
-def test_silent_car_holds_nobody_up_as_long_as_it_says_so() -> None:
+def test_silent_car_with_empty_packets_delays_no_frame() -> None:
     race = session("4", "81")
     race.take_update(update("4", (0, 0), 1_400, 1_150))
     race.take_update(update("81", (0, 0), 1_400))
@@ -143,7 +143,7 @@ def test_run_that_starts_between_frames_begins_with_the_next_one() -> None:
 # -- what a frame holds ----------------------------------------------------------------------------------------
 
 
-def test_frame_holds_the_samples_up_to_its_time_and_their_age() -> None:
+def test_frame_has_the_samples_up_to_its_time_and_their_age() -> None:
     race = session("4")
     race.take_update(update("4", (0, 0), 1_600, 1_050, 1_200, 1_201, 1_390))
     made = frames(race.advance())
@@ -164,7 +164,7 @@ def test_message_counts_from_the_frame_at_which_it_is_known() -> None:
     for seq, (at, status) in enumerate([(1_200, "2"), (1_201, "4")], 2):
         race.take_message(seq, at, TrackStatus(session_time_ms=0, status=status, message=""))
     race.take_update(update("4", (0, 0), 1_400, named=4))
-    # A key frame tells all, a delta what is not as in it.
+    # A keyframe has all fields, a delta those that differ from it.
     assert [frame.race.model_dump(exclude_unset=True).get("track_status") for frame in frames(race.advance())] == [
         "1",
         "2",
@@ -172,7 +172,7 @@ def test_message_counts_from_the_frame_at_which_it_is_known() -> None:
     ]
 
 
-def test_last_frame_tells_what_the_run_consisted_of() -> None:
+def test_last_frame_has_the_totals_of_the_run() -> None:
     race = session("4")
     race.take_update(update("4", (0, 0), 1_400, 1_100, 1_300, laps=[lap(1, 1_250)], named=3))
     race.take_message(2, 1_400, SessionEnd(session_time_ms=1_400))
@@ -187,7 +187,7 @@ def test_last_frame_tells_what_the_run_consisted_of() -> None:
 # -- the track -------------------------------------------------------------------------------------------------
 
 
-def test_first_head_stands_before_the_first_frame() -> None:
+def test_session_header_precedes_the_first_frame() -> None:
     race = session("4", "81")
     race.take_message(2, START_MS, oval(8_000))
     for number in ("4", "81"):
@@ -201,7 +201,7 @@ def test_first_head_stands_before_the_first_frame() -> None:
 
 
 @pytest.mark.parametrize("batch", ["at once", "one by one"])
-def test_track_told_in_mid_session_holds_from_its_time_on(batch: str) -> None:
+def test_track_published_in_mid_session_is_valid_from_its_time_on(batch: str) -> None:
     race = session("4")
     made: list[SessionHeader | Frame] = []
     for seq, until in enumerate([1_400, 1_800, 2_000]):
@@ -223,26 +223,26 @@ def test_track_told_in_mid_session_holds_from_its_time_on(batch: str) -> None:
 # -- records that come again, late or not at all ---------------------------------------------------------------
 
 
-def test_missing_packet_is_a_hole() -> None:
+def test_missing_packet_is_a_sequence_gap() -> None:
     race = session("4")
     race.take_update(update("4", (0, 2), 1_200))
     with pytest.raises(SequenceGap, match="car 4: packet 4 came after 2"):
         race.take_update(update("4", (4, 5), 1_600))
 
 
-def test_missing_message_is_a_hole() -> None:
+def test_missing_message_is_a_sequence_gap() -> None:
     with pytest.raises(SequenceGap, match="message 3 came after 1"):
         session("4").take_message(3, 1_400, None)
 
 
-def test_repeated_records_are_told_so() -> None:
+def test_duplicates_are_reported_by_the_return_value() -> None:
     race = session("4")
     assert race.take_update(update("4", (0, 2), 1_200))
     assert not race.take_update(update("4", (1, 2), 1_200))
     assert not race.take_message(1, START_MS, entries("4", "81"))
 
 
-def test_packets_that_come_again_in_other_runs_count_once() -> None:
+def test_packets_delivered_again_in_other_groups_count_once() -> None:
     first = [lap(1, 1_300), lap(2, 1_500)]
     race = session("4")
     race.take_update(update("4", (0, 1), 1_400, 1_100, 1_350, laps=first[:1]))
@@ -256,7 +256,7 @@ def test_packets_that_come_again_in_other_runs_count_once() -> None:
 # -- cars that do not take part --------------------------------------------------------------------------------
 
 
-def test_unknown_car_is_not_raced_nor_waited_for() -> None:
+def test_unknown_car_is_neither_in_the_race_nor_awaited() -> None:
     race = session("4")
     race.take_update(update("99", (0, 0), 1_200, 1_100))
     race.take_update(update("4", (0, 0), 1_600, 1_100))
@@ -266,7 +266,7 @@ def test_unknown_car_is_not_raced_nor_waited_for() -> None:
     assert race.tally.samples == 1
 
 
-def test_a_car_that_takes_no_part_is_ignored_also_after_a_restart() -> None:
+def test_a_car_that_is_not_entered_is_ignored_after_a_restart_too() -> None:
     race = session("4")
     assert not race.take_update(update("99", (0, 6), 1_400, 1_100))
     assert race.take_update(update("4", (0, 0), 1_400))
@@ -276,19 +276,19 @@ def test_a_car_that_takes_no_part_is_ignored_also_after_a_restart() -> None:
     assert again.take_update(update("4", (1, 1), 1_600))
 
 
-def test_before_the_entries_are_known_so_many_cars_may_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_race, "MOST_CARS", 2)
+def test_before_the_entries_are_known_the_number_of_cars_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_join, "MOST_CARS", 2)
     race = SessionRace("s", 1)
     taken = [race.take_update(update(number, (0, 0), 1_400)) for number in ("4", "81", "99")]
     assert taken == [True, True, False]
     race.take_message(0, START_MS, INFO)
     race.take_message(1, START_MS, entries("4"))
     race.advance()
-    assert list(race._cars) == ["4"]
+    assert list(race.join.cars) == ["4"]
 
 
-def test_message_about_a_car_that_does_not_take_part_is_refused_as_soon_as_it_is_known_who_does() -> None:
-    """Not only once frames are made: whether they are depends on which record was read first."""
+def test_message_about_a_car_that_is_not_entered_is_refused_once_the_entries_are_known() -> None:
+    """Also before the first frame, because that depends on which record was read first."""
     out = Retirement(session_time_ms=1_200, driver_number="99")
     SessionRace("s", 1).admit(out)
     race = session("4")
@@ -309,7 +309,7 @@ def restored(race: SessionRace) -> SessionRace:
     return SessionRace.restore(race.session_key, kept, race.dump_header(), official=True)
 
 
-def test_nothing_to_keep_before_the_first_frame() -> None:
+def test_no_checkpoint_before_the_first_frame() -> None:
     race = session("4")
     assert race.checkpoint() is None
     race.take_update(update("4", (0, 0), START_MS - 1))
@@ -317,8 +317,8 @@ def test_nothing_to_keep_before_the_first_frame() -> None:
     assert race.checkpoint() is None
 
 
-def test_checkpoint_holds_nothing_beyond_its_frame() -> None:
-    """What lies beyond comes again: it is not acknowledged."""
+def test_checkpoint_includes_nothing_beyond_its_frame() -> None:
+    """Later input is not acknowledged and is delivered again."""
     short, long = session("4"), session("4")
     for race in (short, long):
         race.take_update(update("4", (0, 0), 1_400, 1_300))
@@ -328,7 +328,7 @@ def test_checkpoint_holds_nothing_beyond_its_frame() -> None:
     assert short.checkpoint() == long.checkpoint()
 
 
-def test_restart_within_a_packet_goes_on_with_its_rest() -> None:
+def test_restart_within_a_packet_continues_with_its_rest() -> None:
     race = session("4", "81")
     straddling = update("4", (0, 0), 2_000, 1_100, 1_300, 1_700, laps=[lap(1, 1_350), lap(2, 1_500)])
     race.take_update(straddling)
@@ -342,7 +342,7 @@ def test_restart_within_a_packet_goes_on_with_its_rest() -> None:
 
 
 def test_restart_between_track_and_checkpoint_keeps_the_track_of_the_checkpoint() -> None:
-    """What stands is written before the checkpoint: a crash in between finds a newer track with an older race."""
+    """The header is written before the checkpoint: after a crash in between it has a newer track than the race."""
     race = session("4")
     race.take_message(2, START_MS, oval(8_000))
     race.take_message(3, 1_600, oval(9_000))
@@ -361,7 +361,7 @@ def test_restart_between_track_and_checkpoint_keeps_the_track_of_the_checkpoint(
 
 
 def test_a_checkpoint_with_more_pending_input_has_the_greater_version() -> None:
-    """Whatever its session time: a frozen worker may deliver the smaller checkpoint last."""
+    """At any session time: a frozen worker may deliver the smaller checkpoint last."""
     race = session("4", "81")
     race.take_update(update("4", (0, 0), 9_000, named=4))
     assert race.checkpoint_pending(10**6)
@@ -376,15 +376,15 @@ def test_a_checkpoint_with_more_pending_input_has_the_greater_version() -> None:
 
 
 def test_a_checkpoint_with_pending_input_has_a_greater_version_than_any_stored_by_an_earlier_release() -> None:
-    """Their low word was the session time (ms) of the last pending record: less than 2^31 in any session."""
+    """Its low word was the session time (ms) of the last pending record, which is less than 2^31."""
     race = session("4")
     race.take_update(update("4", (0, 0), 9_000, named=4))
     assert race.checkpoint_pending(10**6)
     assert race.progress & 0xFFFFFFFF > 7 * 86_400_000 + 1  # the latest session time of these
 
 
-def test_info_and_entries_that_come_into_a_silent_run_are_stored_with_its_next_checkpoint() -> None:
-    """That checkpoint says that they were received: without them no frame would ever be made."""
+def test_info_and_entries_received_by_a_silent_run_are_stored_with_its_next_checkpoint() -> None:
+    """The checkpoint has them as received: without the header no frame would ever be made."""
     race = SessionRace("s", 1)
     race.take_update(update("4", (0, 0), 2_000, 1_500))
     assert race.checkpoint_pending(10**6)
@@ -443,13 +443,13 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
     given: list[Any] = []
     made: list[SessionHeader | Frame] = []
     restarts = 0
-    for message, told in updates(simulated()):
-        given.append((message, told))
-        take(race, message, told)
-        new = race.advance()
-        made += new
+    for message, new in updates(simulated()):
+        given.append((message, new))
+        take(race, message, new)
+        frames_made = race.advance()
+        made += frames_made
         kept = race.checkpoint()
-        if new and kept is not None and race.t is not None:
+        if frames_made and kept is not None and race.t is not None:
             race = SessionRace.restore("sim-4", kept, race.dump_header(), official)
             restarts += 1
             done = race.t or 0
@@ -462,17 +462,17 @@ def test_restart_after_every_advance_gives_the_same_frames(official: bool) -> No
     assert race.tally == expected.race.tally
 
 
-def take(race: SessionRace, message: OutgoingRecord | None, told: CarUpdate | None) -> None:
+def take(race: SessionRace, message: OutgoingRecord | None, new: CarUpdate | None) -> None:
     if message is not None:
         record: Any = message.record
         race.take_message(message.headers.seq, message.headers.emitted_ms, record)
-    elif told is not None:
-        race.take_update(told)
+    elif new is not None:
+        race.take_update(new)
 
 
 @pytest.mark.parametrize("topic", [topics.TELEMETRY, topics.LAPS, topics.MESSAGES])
-def test_unreadable_record_costs_nothing_but_itself(topic: str) -> None:
-    """Every frame is made all the same, though later packets name what could not be read."""
+def test_unreadable_record_costs_only_itself(topic: str) -> None:
+    """Every frame is made although later packets name the unreadable record."""
     of_topic = [item for item in simulated() if item.topic == topic]
     poisoned = of_topic[len(of_topic) // 2]
     spoiled = {(topic, poisoned.key, poisoned.headers.seq)}
@@ -488,14 +488,13 @@ def test_unreadable_record_costs_nothing_but_itself(topic: str) -> None:
     assert same.items() <= frame_bytes(damaged.made).items()
 
 
-def test_every_message_is_of_a_known_car() -> None:
-    """Nothing that a source tells is refused."""
+def test_every_simulated_message_is_about_a_known_car() -> None:
+    """No message of the simulator is refused."""
     race = session(*{topics.session_of(item.key)[1] for item in simulated() if item.topic == topics.TELEMETRY})
     for item in simulated():
         if item.topic == topics.MESSAGES:
             message: Any = item.record
-            told: Message = message
-            race.admit(told)
+            race.admit(message)
 
 
 # -- cars that join --------------------------------------------------------------------------------------------
@@ -557,8 +556,8 @@ def test_a_car_that_joins_does_so_after_a_restart_too(cuts: tuple[str, ...]) -> 
     assert [topics.encode(each) for each in joined(*cuts)[0]] == [topics.encode(each) for each in joined()[0]]
 
 
-def test_a_header_that_is_ahead_of_its_checkpoint_has_the_car_join_again() -> None:
-    """The header is written first: a worker that dies between the two reads a list that its race does not have."""
+def test_with_a_header_ahead_of_its_checkpoint_the_car_joins_again() -> None:
+    """The header is written first: after a crash in between it has a list that the race does not have."""
     race = session("4")
     race.take_update(update("4", (0, 0), 1_400, 1_150, named=2))
     race.advance()
@@ -572,7 +571,7 @@ def test_a_header_that_is_ahead_of_its_checkpoint_has_the_car_join_again() -> No
     assert [(frame.t, len(frame.x)) for frame in frames(race.advance())] == [(1_600, 2), (1_800, 2), (2_000, 2)]
 
 
-def test_packets_of_a_car_that_come_before_the_list_that_enters_it_are_kept() -> None:
+def test_packets_received_before_the_list_that_enters_their_car_are_buffered() -> None:
     race = session("4")
     race.take_update(update("4", (0, 0), 2_000, 1_750, named=3))
     assert race.take_update(update("81", (0, 0), 2_000, 1_650, named=3))
@@ -584,8 +583,8 @@ def test_packets_of_a_car_that_come_before_the_list_that_enters_it_are_kept() ->
 
 
 @pytest.mark.parametrize("first", ["messages", "packets"])
-def test_what_a_joining_cars_first_packet_has_from_before_it_joined_is_in_no_frame(first: str) -> None:
-    """However its records are batched: where frames were made in between, that part is dropped on arrival."""
+def test_samples_from_before_a_car_joined_are_in_no_frame(first: str) -> None:
+    """However its records are batched: if frames were made in between, that part is dropped on arrival."""
     packet = update("81", (0, 0), 2_000, 1_150, 1_350, 1_650, named=3, laps=[lap(1, 1_300), lap(2, 1_700)])
     race = session("4")
     race.take_update(update("4", (0, 0), 2_000, 1_150, named=3))
@@ -602,7 +601,7 @@ def test_what_a_joining_cars_first_packet_has_from_before_it_joined_is_in_no_fra
 
 
 @pytest.mark.parametrize("late", [entries("4", "81"), oval(5_000)], ids=["entries", "track"])
-def test_a_list_or_track_that_is_stamped_earlier_than_the_message_before_it_waits_for_that(late: Message) -> None:
+def test_a_list_or_track_with_an_earlier_time_waits_for_the_message_before_it(late: Message) -> None:
     race = session("4")
     race.take_message(2, 1_800, Retirement(session_time_ms=1_800, driver_number="4"))
     race.take_message(3, 1_100, late)
@@ -614,7 +613,7 @@ def test_a_list_or_track_that_is_stamped_earlier_than_the_message_before_it_wait
     assert [head.t for head in made if isinstance(head, SessionHeader)] == [1_000, 1_800]
 
 
-def test_a_later_list_says_more_of_cars_and_takes_none_away() -> None:
+def test_a_later_list_updates_cars_and_removes_none() -> None:
     race = session("4", "81")
     named = Entries(session_time_ms=1_300, entries=[entries("81").entries[0].model_copy(update={"team": "McLaren"})])
     race.take_message(2, 1_300, named)

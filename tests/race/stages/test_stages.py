@@ -1,4 +1,4 @@
-"""The two stages: what they publish, and what they refuse."""
+"""The records that the two stages publish and refuse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def records() -> tuple[Output, ...]:
 
 
 def raced(*outputs: Output) -> MemoryKafka:
-    """All of them read by one worker."""
+    """The records, processed by one worker."""
     kafka = MemoryKafka(outputs)
     MemoryWorker(kafka).run_to_the_end(500)
     return kafka
@@ -64,26 +64,26 @@ def test_unusable_record_is_a_dead_letter_with_its_reason(
     for _ in range(3):  # one with a place in a run is pending until the run is silent, in both stages
         worker.run_to_the_end(500)
         worker.now += SILENT_S + 1
-    (letter,) = kafka.dead_letters()
-    assert (letter.consumer, letter.topic, letter.partition, letter.offset) == ("race", topic, 1, 0)
-    assert reason in letter.reason
-    assert len(value or b"") == letter.length
+    (found,) = kafka.dead_letters()
+    assert (found.consumer, found.topic, found.partition, found.offset) == ("race", topic, 1, 0)
+    assert reason in found.reason
+    assert len(value or b"") == found.length
     assert kafka.unacknowledged() == {}
     (record,) = (record for log in kafka.logs.values() for record in log if record.topic == topics.DEAD_LETTERS)
     assert (record.key, record.headers, record.partition) == (key, list(headers), 1)
 
 
-def test_a_packet_of_another_car_than_its_key_says_is_a_dead_letter() -> None:
+def test_a_packet_of_another_car_than_its_key_is_a_dead_letter() -> None:
     packet = next(record for record in records() if record.topic == topics.TELEMETRY)
     stranger = topics.encode(Packet.model_validate_json(packet.value).model_copy(update={"driver_number": "99"}))
-    (letter,) = raced(replace(packet, value=stranger)).dead_letters()
-    assert letter.reason == f"driver_number is 99, the key says {topics.session_of(packet.key)[1]}"
+    (found,) = raced(replace(packet, value=stranger)).dead_letters()
+    assert found.reason == f"driver_number is 99, the key says {topics.session_of(packet.key)[1]}"
 
 
 def test_updates_of_a_session_are_one_record_a_batch_unless_they_are_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A record of ``updates`` must stay well under what a broker takes."""
+    """A record of ``updates`` must be well below a broker's limit."""
     whole = raced(*records())
     (log,) = (log for (topic, _), log in whole.logs.items() if topic == topics.UPDATES)
     assert len(log) == 1
@@ -105,7 +105,7 @@ def test_consecutive_frames_share_a_record(monkeypatch: pytest.MonkeyPatch) -> N
     assert sum(counts) == len(kafka.frames(1)) == 101
 
 
-def test_an_ended_session_leaves_memory_and_is_known_from_its_tables() -> None:
+def test_an_ended_session_leaves_memory_and_is_in_its_tables() -> None:
     session = simulate(4, cars=2, laps=1)
     whole = encoded(pack(session, 1, 1_000, session.end_ms - 20_000))
     kafka = MemoryKafka(whole)
@@ -122,12 +122,12 @@ def test_an_ended_session_leaves_memory_and_is_known_from_its_tables() -> None:
 
 
 def updates(kafka: MemoryKafka) -> int:
-    """How many records of ``updates`` there are."""
+    """The number of records of ``updates``."""
     return sum(len(log) for (topic, _), log in kafka.logs.items() if topic == topics.UPDATES)
 
 
-def test_after_a_rebalance_nothing_is_known_but_what_the_tables_have() -> None:
-    """Another worker may have had the partitions in between, and gone on."""
+def test_after_a_rebalance_state_is_read_from_the_tables() -> None:
+    """Another worker may have had the partitions in between, and have continued."""
     kafka = MemoryKafka(records())
     worker = MemoryWorker(kafka)
     worker.driver_batch(5)
@@ -139,13 +139,11 @@ def test_after_a_rebalance_nothing_is_known_but_what_the_tables_have() -> None:
     frames, sent = kafka.frames(1), updates(kafka)
     worker.start()
     for stage, of in zip(stages, (worker.driver_stage, worker.session_stage), strict=True):
-        vars(stage).update(
-            {name: vars(of)[name] for name in ("_table", "_checkpoints", "_headers") if name in vars(of)}
-        )
+        vars(stage).update({name: vars(of)[name] for name in ("_table", "_tables") if name in vars(of)})
     worker.driver_stage, worker.session_stage = stages
     for record in records():
-        kafka.append(record)  # all of it is a repetition to whoever reads the tables
+        kafka.append(record)  # all duplicates, according to the tables
     worker.run_to_the_end(500)
     assert kafka.frames(1) == frames
     assert kafka.unacknowledged() == {}
-    assert updates(kafka) == sent, "nothing is sent again"
+    assert updates(kafka) == sent, "nothing is published again"

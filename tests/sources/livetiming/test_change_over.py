@@ -1,4 +1,4 @@
-"""Recordings that go on from one session to the next, as every recording of a live feed does."""
+"""Recordings of several sessions, as every recording of the live feed is."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def live_laps(messages: Iterable[FeedMessage]) -> dict[tuple[str, int], Lap]:
     return laps_of(record for record in published if isinstance(record, Lap))
 
 
-def test_laps_of_a_session_are_the_same_whatever_was_on_before() -> None:
+def test_laps_of_a_session_do_not_depend_on_the_session_before() -> None:
     run = run_of_laps("4", 70)
     after = as_session([*ENDED, *BEGUN, *run], "x")[0]
     alone = as_session([*BEGUN, *run], "x")[0]
@@ -55,15 +55,15 @@ def test_laps_of_a_session_are_the_same_whatever_was_on_before() -> None:
     assert after.start_ms == alone.start_ms == 30_000
 
 
-def test_nothing_of_the_session_before_is_told_of_the_next() -> None:
+def test_facts_of_a_session_are_not_published_in_the_next() -> None:
     session = as_session([*ENDED, *BEGUN, *run_of_laps("4", 70)], "x")[0]
     assert [fact.status for fact in session.messages if isinstance(fact, SessionStatus)] == ["Started"]
     assert not any(isinstance(fact, Timing) and fact.session_time_ms < 0 for fact in session.messages)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_states_of_one_answer_are_of_one_session_in_whatever_order_they_come(seed: int) -> None:
-    """After a loss of the connection another session may be on: its states have one time and any order."""
+def test_the_states_of_one_answer_belong_to_one_session_in_any_order(seed: int) -> None:
+    """After a reconnect another session may be on: its states have one time and any order."""
     states = [
         sent("SessionInfo", info(2, name="Practice 2"), 300, snapshot=True),
         sent("DriverList", DRIVERS, 300, snapshot=True),
@@ -108,14 +108,14 @@ def test_each_session_of_a_recording_can_be_named_and_the_last_is_the_default() 
         as_session(messages, "x", "3")
 
 
-def test_a_session_that_was_only_announced_is_not_taken_for_the_one_that_was_on() -> None:
-    """Whoever records until after the end has the next session's announcement too."""
+def test_a_session_that_was_only_announced_is_not_the_default() -> None:
+    """A recording beyond the end contains the next session's announcement too."""
     messages = [*BEGUN, *run_of_laps("4", 70), sent("SessionInfo", info(3, "Race", "Race"), 4_000)]
     assert as_session(messages, "x")[0].session_key == "2"
 
 
-def test_the_state_of_a_session_that_is_over_is_not_taken_for_the_one_that_follows() -> None:
-    """Also when nothing more than its announcement was heard of the next one."""
+def test_the_state_of_a_session_that_is_over_is_not_the_default() -> None:
+    """Also if only the announcement of the next one was received."""
     history = [{"Utc": "2025-10-09T07:53:20Z", "SessionStatus": status} for status in ("Started", "Ends")]
     states = [*ENDED, sent("SessionData", {"StatusSeries": history}, 0, snapshot=True)]
     assert as_session([*states, *BEGUN[:2]], "x")[0].session_key == "2"
@@ -138,7 +138,7 @@ def test_belgian_qualifying_after_the_state_of_practice_3_has_all_its_laps(belgi
 
 
 def test_belgian_qualifying_is_the_same_live_and_recorded(belgium_feed: list[FeedMessage]) -> None:
-    """Up to the last minutes of Q1: the rest is no other code."""
+    """Up to the last minutes of Q1: the rest uses the same code."""
     messages = belgium_feed[:4_500]
     recorded = laps_of(as_session(messages, "recording:belgium")[0].laps)
     assert live_laps(messages) == recorded
@@ -154,10 +154,10 @@ def test_belgian_qualifying_shows_the_practice_before_when_that_is_named(belgium
 
 @pytest.mark.parametrize("status", ["Inactive", "Aborted", "Finished"])
 @pytest.mark.parametrize("reconnects", [False, True])
-async def test_the_live_client_goes_on_with_the_next_session_where_the_one_before_was_never_ended(
+async def test_the_live_client_continues_with_the_next_session_if_the_one_before_was_never_ended(
     monkeypatch: pytest.MonkeyPatch, status: str, reconnects: bool
 ) -> None:
-    """A client that ended here would be taken for one that has followed its session, and not be started again."""
+    """A client that ended here would count as one that followed its session, and would not be restarted."""
     before = [*ENDED[:2], sent("SessionStatus", {"Status": status}, 0, snapshot=True), sent("Heartbeat", {}, 10),
               sent("Heartbeat", {}, 20)]  # fmt: skip
     begun = [replace(message, sent_ms=T0_MS + 30_000, snapshot=True) for message in BEGUN] if reconnects else BEGUN

@@ -41,7 +41,7 @@ def read(path: Path) -> tuple[list[FeedMessage], Recording]:
     return list(recording), recording
 
 
-def test_frames_hold_several_messages_and_the_states(tmp_path: Path) -> None:
+def test_frames_contain_several_messages_and_the_states(tmp_path: Path) -> None:
     lines = [
         {"C": "d-0", "S": 1, "M": []}, {"R": STATES, "I": "1"}, classic(CHANGES[:1]), {}, {"C": "d-2", "M": []},
         classic(CHANGES[1:]), {"I": "2"},
@@ -57,7 +57,7 @@ def test_frames_hold_several_messages_and_the_states(tmp_path: Path) -> None:
 
 
 def test_an_answer_in_the_middle_has_the_time_of_what_follows(tmp_path: Path) -> None:
-    """After a loss of the connection a client subscribes again."""
+    """After a reconnect a client subscribes again."""
     lines = [{"R": STATES, "I": "1"}, classic(CHANGES[:3]), {"R": STATES, "I": "1"}, classic(CHANGES[3:])]
     messages, _ = read(written(tmp_path / "frames.txt", lines))
     again = [each for each in messages if each.snapshot][len(STATES) :]
@@ -81,7 +81,7 @@ def test_records_on_one_line_are_read(tmp_path: Path) -> None:
     )
 
 
-def test_a_message_of_a_frame_that_is_none_costs_itself(tmp_path: Path) -> None:
+def test_only_the_damaged_message_of_a_frame_is_skipped(tmp_path: Path) -> None:
     frame = classic(CHANGES)
     frame["M"][1:1] = [7, {"H": "Streaming", "M": "feed", "A": ["TimingData", 7, "x"]}, {"H": "x", "M": "other"}]
     messages, recording = read(written(tmp_path / "frames.txt", [{"R": STATES}, frame, {"Other": 1}]))

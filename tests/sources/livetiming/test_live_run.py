@@ -1,4 +1,4 @@
-"""The live feed as a run, record by record: the same as of a recording, begun when there is something to begin."""
+"""The live feed as a run, record by record: the same records as of a recording."""
 
 from __future__ import annotations
 
@@ -25,22 +25,25 @@ def published(run: LiveRun, messages: list[FeedMessage]) -> list[OutgoingRecord]
 
 @pytest.fixture(scope="module", params=[1_500_000, pytest.param(None, marks=pytest.mark.system)], ids=["Q1", "whole"])
 def followed(request: pytest.FixtureRequest, mexico_feed: list[FeedMessage]) -> list[FeedMessage]:
-    """The feed that is followed: the first laps of Q1 and the feed's word that it is over, or all of it."""
+    """The feed that is followed: the first laps of Q1 and the feed's end of the session, or all of it."""
     return mexico_feed if request.param is None else ending_at(mexico_feed, request.param)
 
 
 @pytest.fixture(scope="module")
-def told(followed: list[FeedMessage]) -> list[OutgoingRecord]:
+def records(followed: list[FeedMessage]) -> list[OutgoingRecord]:
     return published(LiveRun(1, HOLD_BACK_MS, "live:f1"), followed)
 
 
-def test_samples_and_laps_are_those_of_the_recording(told: list[OutgoingRecord], followed: list[FeedMessage]) -> None:
+def test_samples_and_laps_are_those_of_the_recording(
+    records: list[OutgoingRecord], followed: list[FeedMessage]
+) -> None:
     session, _ = as_session(followed, "recording:x")
     assert (
-        sum(len(item.record.session_time_ms) for item in told if isinstance(item.record, Packet)) == session.samples()
+        sum(len(item.record.session_time_ms) for item in records if isinstance(item.record, Packet))
+        == session.samples()
     )
     laps = {
-        (lap.driver_number, lap.lap_number): lap for lap in (item.record for item in told) if isinstance(lap, Lap)
+        (lap.driver_number, lap.lap_number): lap for lap in (item.record for item in records) if isinstance(lap, Lap)
     }
     expected = {(lap.driver_number, lap.lap_number): lap for lap in session.laps}
     assert laps.keys() == expected.keys()
@@ -48,9 +51,9 @@ def test_samples_and_laps_are_those_of_the_recording(told: list[OutgoingRecord],
         assert lap.model_copy(update={"start_utc": None}) == expected[key].model_copy(update={"start_utc": None})
 
 
-def test_records_are_numbered_without_holes_and_known_in_order(told: list[OutgoingRecord]) -> None:
+def test_records_are_numbered_without_gaps_and_in_the_order_known(records: list[OutgoingRecord]) -> None:
     by_key: dict[tuple[str, bytes], list[OutgoingRecord]] = {}
-    for item in told:
+    for item in records:
         by_key.setdefault((item.topic, item.key), []).append(item)
     assert len(by_key) == 41
     for items in by_key.values():
@@ -58,17 +61,17 @@ def test_records_are_numbered_without_holes_and_known_in_order(told: list[Outgoi
         assert all(a.headers.emitted_ms <= b.headers.emitted_ms for a, b in pairwise(items))
 
 
-def test_it_begins_with_the_session_and_its_cars_and_ends_with_its_end(told: list[OutgoingRecord]) -> None:
-    facts = [item.record for item in told if item.topic == topics.MESSAGES]
+def test_it_begins_with_the_session_and_its_cars_and_ends_with_its_end(records: list[OutgoingRecord]) -> None:
+    facts = [item.record for item in records if item.topic == topics.MESSAGES]
     assert isinstance(facts[0], SessionInfo)
     assert isinstance(facts[1], Entries)
     assert isinstance(facts[-1], SessionEnd)
     assert sum(isinstance(fact, Track) for fact in facts) == 1
-    last = {item.key: item.record for item in told if isinstance(item.record, Packet)}
+    last = {item.key: item.record for item in records if isinstance(item.record, Packet)}
     assert {packet.until_ms for packet in last.values()} == {facts[-1].session_time_ms}
 
 
-def test_cars_are_told_up_to_so_long_before_now_that_stragglers_have_come(mexico_feed: list[FeedMessage]) -> None:
+def test_packets_end_at_the_hold_back_before_now(mexico_feed: list[FeedMessage]) -> None:
     run = LiveRun(1, HOLD_BACK_MS, "live:f1")
     packets = 0
     for message in mexico_feed[:3_000]:
@@ -79,8 +82,8 @@ def test_cars_are_told_up_to_so_long_before_now_that_stragglers_have_come(mexico
     assert packets > 1_000
 
 
-def test_a_session_that_is_over_is_not_begun_and_the_next_one_is(mexico_feed: list[FeedMessage]) -> None:
-    """Who connects between two sessions is told the last one's state first."""
+def test_a_session_that_is_over_begins_no_run_and_the_next_one_does(mexico_feed: list[FeedMessage]) -> None:
+    """Between two sessions the feed first sends the state of the last one."""
     t0_ms = mexico_feed[0].sent_ms
     before = [
         FeedMessage(
@@ -92,26 +95,26 @@ def test_a_session_that_is_over_is_not_begun_and_the_next_one_is(mexico_feed: li
     ]
     run = LiveRun(1, HOLD_BACK_MS, "live:f1")
     assert published(run, before) == []
-    told = published(run, mexico_feed[:2_000])
-    assert isinstance(told[0].record, SessionInfo)
-    assert {item.key for item in told if item.topic == topics.MESSAGES} == {b"9873"}
-    assert told[0].record.name == "Qualifying"
+    records = published(run, mexico_feed[:2_000])
+    assert isinstance(records[0].record, SessionInfo)
+    assert {item.key for item in records if item.topic == topics.MESSAGES} == {b"9873"}
+    assert records[0].record.name == "Qualifying"
 
 
 def test_another_session_ends_the_one_that_was_on(mexico_feed: list[FeedMessage]) -> None:
     run = LiveRun(1, HOLD_BACK_MS, "live:f1")
-    told = published(run, mexico_feed[:2_000])
+    records = published(run, mexico_feed[:2_000])
     last_ms = mexico_feed[1_999].sent_ms
-    told += run.take(FeedMessage("SessionInfo", {"Key": 9999, "Type": "Race", "Name": "Race"}, last_ms))
+    records += run.take(FeedMessage("SessionInfo", {"Key": 9999, "Type": "Race", "Name": "Race"}, last_ms))
     assert run.ended
-    assert sum(isinstance(item.record, SessionEnd) for item in told) == 1
+    assert sum(isinstance(item.record, SessionEnd) for item in records) == 1
     assert [message.topic for message in run.left] == ["SessionInfo"]
     assert list(run.take(FeedMessage("Heartbeat", {}, last_ms))) == []
     assert len(run.left) == 1
 
 
-def test_a_loss_in_the_middle_tells_nothing_twice(mexico_feed: list[FeedMessage]) -> None:
-    """After it the feed sends every state whole: messages of race control and statuses are not new for that."""
+def test_a_lost_connection_publishes_nothing_twice(mexico_feed: list[FeedMessage]) -> None:
+    """After a reconnect the feed sends every state: its race control messages and statuses are not new."""
     states = [message for message in mexico_feed if not message.topic.endswith(".z")]  # samples have no state
     times = [message.sent_ms - mexico_feed[0].sent_ms for message in states]
     half, end = bisect_right(times, 1_300_000), bisect_right(times, 1_800_000)

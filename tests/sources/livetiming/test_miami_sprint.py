@@ -30,7 +30,7 @@ def raced(parsed: tuple[Session, ParseCounts]) -> Run:
     return run(parsed[0], 3_000)
 
 
-def test_the_result_has_the_penalty_that_the_times_at_the_flag_have_not(raced: Run) -> None:
+def test_the_result_includes_the_penalty_that_the_times_at_the_flag_lack(raced: Run) -> None:
     """VER was 4th at the flag and was given ten seconds, behind the safety car."""
     race = raced.race.race
     assert race is not None
@@ -55,7 +55,7 @@ def test_gaps_made_of_laps_are_the_official_ones(raced: Run) -> None:
 
 
 def test_between_the_finish_lines_gaps_are_measured_at_mini_sectors(raced: Run) -> None:
-    """Held against the feed's own at each moment when it told one, stops, flags and the safety car included."""
+    """Compared with the feed's own whenever it sent one, including stops, flags and the safety car."""
     apart = sorted(abs(error) for error in raced.gap_errors)
     middle, most = apart[len(apart) // 2], apart[len(apart) * 3 // 4]
     figures.append(
@@ -66,7 +66,7 @@ def test_between_the_finish_lines_gaps_are_measured_at_mini_sectors(raced: Run) 
 
 
 def test_mini_sectors_are_the_feeds_own_at_every_frame(recordings: Path, raced: Run) -> None:
-    """Held against the feed's segments, put together here anew."""
+    """Compared with the feed's segments, merged here separately."""
     marks = {0: "-", 2048: "y", 2049: "g", 2051: "p"}
     segments: dict[str, dict[tuple[int, int], int]] = {}
     shown: dict[str, str] = {}
@@ -84,11 +84,11 @@ def test_mini_sectors_are_the_feeds_own_at_every_frame(recordings: Path, raced: 
                 text = "".join(marks.get(code, "-") for _, code in of_car)
                 lit = max((n for n, (_, code) in enumerate(of_car, 1) if code), default=0)
                 shown[number] = text[:lit]
-        told = {n: car.mini_sectors for n, car in frame.cars.items() if "mini_sectors" in car.model_fields_set}
-        key = told if frame.kind == "key" else key
-        assert key | told == {number: shown.get(number, "") for number in key}, frame.t
+        sent = {n: car.mini_sectors for n, car in frame.cars.items() if "mini_sectors" in car.model_fields_set}
+        key = sent if frame.kind == "key" else key
+        assert key | sent == {number: shown.get(number, "") for number in key}, frame.t
         if frame.kind == "key":
-            colours.update("".join(told.values()))
+            colours.update("".join(sent.values()))
             assert (frame.race.mini_sectors, frame.race.mini_source) == ((9, 9, 8), "feed")
     assert colours["y"] > colours["g"] > colours["p"] > 20
     assert len(raced.frames) > 10_000
@@ -113,7 +113,7 @@ def test_a_stint_counter_that_is_ahead_of_the_stops_moves_no_set(
         assert [lap for lap, worn in sorted(laps.items()) if worn == "INTERMEDIATE"] == list(range(1, stop + 1))
 
 
-def test_a_pass_through_the_pit_lane_that_the_feed_took_for_a_stop_is_none(raced: Run) -> None:
+def test_a_pass_through_the_pit_lane_that_the_feed_counted_as_a_stop_is_not_a_stop(raced: Run) -> None:
     """ANT found his box blocked on lap 12 and stopped on lap 13; the feed corrected it three laps later."""
     race = raced.race.race
     assert race is not None
@@ -123,7 +123,7 @@ def test_a_pass_through_the_pit_lane_that_the_feed_took_for_a_stop_is_none(raced
     assert [(one.compound, one.first_lap) for one in car.sets] == [("INTERMEDIATE", 1), ("MEDIUM", 14)]
 
 
-def test_who_did_not_finish_is_retired(raced: Run) -> None:
+def test_a_car_that_did_not_finish_is_retired(raced: Run) -> None:
     race = raced.race.race
     assert race is not None
     assert {number for number, car in race.cars.items() if car.retired} == {"14", "16", "55"}
@@ -134,7 +134,7 @@ def test_who_did_not_finish_is_retired(raced: Run) -> None:
     ["2025-03-16_Australian__2025-03-16_Race", "2025-04-13_Bahrain__2025-04-13_Race", SPRINT,
      "2025-07-06_British__2025-07-06_Race", "2026-03-15_Chinese__2026-03-15_Race"],
 )  # fmt: skip
-def test_no_field_of_the_small_streams_goes_unnoticed(recordings: Path, name: str) -> None:
+def test_all_fields_of_the_small_streams_are_known(recordings: Path, name: str) -> None:
     session, counts = as_session(open_recording(recordings / FROZEN / name), "recording:x")
     assert not counts.damaged
     assert not counts.unknown_topics

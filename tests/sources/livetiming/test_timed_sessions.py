@@ -1,4 +1,4 @@
-"""Practice and qualifying from the feed's messages to the order: heard whole or in part."""
+"""Practice and qualifying from the feed's messages to the order: received completely or in part."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def last_cars(session: Session) -> dict[str, CarState]:
     return {number: CarState.model_construct(**car) for number, car in cars.items()}
 
 
-def test_the_lap_into_the_garage_is_no_best_lap_of_who_is_eliminated() -> None:
+def test_the_lap_into_the_garage_is_not_the_best_lap_of_an_eliminated_car() -> None:
     laps = [
         message
         for number, time in (("4", "1:20.000"), ("81", "1:21.000"))
@@ -133,7 +133,7 @@ def test_joined_in_the_third_part_it_is_the_third_part() -> None:
     assert (frame.race.part, frame.race.goes_on) == (3, None)
 
 
-def test_bests_emptied_for_the_next_part_are_not_taken_back_and_a_lap_taken_back_is() -> None:
+def test_bests_emptied_for_the_next_part_remain_and_a_deleted_lap_does_not() -> None:
     session = qualifying(
         line("4", 100, InPit=False, NumberOfLaps=1),
         line("4", 200, BestLapTimes={"0": {"Value": "1:20.000", "Lap": 2}}, NumberOfLaps=3),

@@ -1,30 +1,31 @@
-// The charts of a race, made of the laps that are known: what to draw, as Plotly's traces and layout.
+// The charts as Plotly figures, made of the laps and messages known at the view's horizon. Each function returns
+// `{traces, layout, label, note}`, or null without data.
 
 import { compoundOf } from "../compounds.js";
 import { lapTime, teamColor } from "../format.js";
-import { raceOrder } from "../frames.js";
-import { colours, inLaps, layout, plain, shades } from "./plotly.js";
+import { raceOrder } from "../snapshot.js";
+import { colours, flagShapes, lapScale, layout, plain } from "./plotly.js";
 
-const SLOW = 1.14; // a lap slower than this many times the fastest is off the scale of the lap times
-const SHOWN = 5; // whose lap times are shown while nobody is selected
+const SLOW = 1.14; // times the fastest lap; slower laps do not extend the scale of the lap times
+const SHOWN = 5; // number of cars whose lap times are shown while no driver is selected
 
-/** Cars in race order with `name` (as Plotly has it), colour, dash (the team's second car) and whether they stand out. */
+/** Cars in race order with their escaped name, colour, dash (dotted for the team's second car) and whether highlighted. */
 function cars({ snapshot, selection }) {
   const teams = new Set();
   const all = snapshot.head.cars.map((entry, i) => {
     const second = teams.has(entry.team);
     teams.add(entry.team);
-    return { i, entry, name: plain(entry.tla), number: entry.driver_number, color: teamColor(entry.team_color), dash: second ? "dot" : "solid", out: !selection.numbers.length || selection.has(entry.driver_number) };
+    return { i, entry, name: plain(entry.tla), number: entry.driver_number, color: teamColor(entry.team_color), dash: second ? "dot" : "solid", highlighted: !selection.numbers.length || selection.has(entry.driver_number) };
   });
   return raceOrder(snapshot).map((i) => all[i]);
 }
 
 function line(car, x, y, more) {
-  return { type: "scatter", mode: "lines", name: car.name, x, y, opacity: car.out ? 1 : 0.18, line: { color: car.color, dash: car.dash, width: car.out ? 2 : 1.3 }, ...more };
+  return { type: "scatter", mode: "lines", name: car.name, x, y, opacity: car.highlighted ? 1 : 0.18, line: { color: car.color, dash: car.dash, width: car.highlighted ? 2 : 1.3 }, ...more };
 }
 
-/** Names at the ends of the lines, the important ones first; those without room are left out. */
-function names(lines, span, rows = 26) {
+/** Annotations with names at the ends of the lines, earlier lines first; `span` of y has room for `rows` names. */
+function lineNames(lines, span, rows = 26) {
   const taken = [];
   return lines.flatMap((each) => {
     const y = each.y.at(-1);
@@ -34,25 +35,27 @@ function names(lines, span, rows = 26) {
   });
 }
 
-/** When each lap of the leader ended. */
-function leaders(laps) {
+/** Session time (ms) at which the first car ended each lap. */
+function lapEnds(laps) {
   const ends = new Map();
   for (const own of laps.values()) for (const lap of own) if (!lap.made) ends.set(lap.lap, Math.min(ends.get(lap.lap) ?? Infinity, lap.end));
   return ends;
 }
 
+/** Race trace: each car's gap to the leader by lap. */
 export function trace(view) {
   const laps = view.history.laps(view.horizon);
-  const ends = leaders(laps);
+  const ends = lapEnds(laps);
   if (!ends.size) return null;
   const lines = cars(view).flatMap((car) => {
     const own = (laps.get(car.number) ?? []).filter((lap) => !lap.made && ends.has(lap.lap));
     return own.length ? [line(car, own.map((lap) => lap.lap), own.map((lap) => (lap.end - ends.get(lap.lap)) / 1000), { hovertemplate: `${car.name} lap %{x}: +%{y:.3f} s<extra></extra>` })] : [];
   });
   const worst = Math.max(...lines.flatMap((each) => each.y));
-  return { traces: lines, layout: layout({ title: "Lap", rangemode: "tozero" }, { title: "Seconds behind", autorange: "reversed", rangemode: "tozero" }, { shapes: flagged(view), annotations: names(lines, worst || 1) }), label: `Race trace over ${ends.size} laps` };
+  return { traces: lines, layout: layout({ title: "Lap", rangemode: "tozero" }, { title: "Seconds behind", autorange: "reversed", rangemode: "tozero" }, { shapes: flagShapesByLap(view), annotations: lineNames(lines, worst || 1) }), label: `Race trace over ${ends.size} laps` };
 }
 
+/** Each car's position by lap, from its place on the grid. */
 export function positions(view) {
   const laps = view.history.laps(view.horizon);
   if (!laps.size) return null;
@@ -64,16 +67,17 @@ export function positions(view) {
   });
   if (!lines.length) return null;
   const count = view.snapshot.head.cars.length;
-  const annotations = names(lines, count, count + 1);
-  return { traces: lines, layout: layout({ title: "Lap" }, { range: [count + 0.5, 0.5], dtick: 1, tickfont: { size: 10 } }, { shapes: flagged(view), annotations }), label: "Positions by lap" };
+  const annotations = lineNames(lines, count, count + 1);
+  return { traces: lines, layout: layout({ title: "Lap" }, { range: [count + 0.5, 0.5], dtick: 1, tickfont: { size: 10 } }, { shapes: flagShapesByLap(view), annotations }), label: "Positions by lap" };
 }
 
-/** Flags, on an axis of laps. */
-function flagged({ snapshot, history, horizon, t }) {
+/** Flags as shapes on an axis of laps. */
+function flagShapesByLap({ snapshot, history, horizon, t }) {
   const until = Math.min(horizon, Math.max(t, history.entries.at(-1)?.t ?? t));
-  return shades(history.statuses(until), inLaps(history.lapStarts(horizon, snapshot.race.started_ms), until));
+  return flagShapes(history.statuses(until), lapScale(history.lapStarts(horizon, snapshot.race.started_ms), until));
 }
 
+/** Lap times of the selected cars, else of the first ones; a diamond is a lap out of or into the pit lane. */
 export function laptimes(view) {
   const laps = view.history.laps(view.horizon);
   const times = [...laps.values()].flat().flatMap((lap) => (lap.ms && !lap.deleted ? [lap.ms] : []));
@@ -94,22 +98,23 @@ export function laptimes(view) {
   const drawn = lines.flatMap((each) => each.y).sort((a, b) => a - b);
   const limit = Math.max(fastest * SLOW, drawn[drawn.length >> 1]);
   const top = Math.max(fastest * 1.02, ...drawn.filter((seconds) => seconds <= limit));
-  const annotations = names(lines, top - fastest);
+  const annotations = lineNames(lines, top - fastest);
   return {
     traces: lines, label: `Lap times of ${wanted.map((car) => car.entry.tla).join(", ")}`,
-    layout: layout({ title: "Lap" }, { range: [fastest - 0.4, top + 0.4], tickformat: ".1f", title: "Seconds" }, { shapes: flagged(view), annotations }),
-    note: view.selection.numbers.length ? "" : `the first ${SHOWN}; select drivers for others`,
+    layout: layout({ title: "Lap" }, { range: [fastest - 0.4, top + 0.4], tickformat: ".1f", title: "Seconds" }, { shapes: flagShapesByLap(view), annotations }),
+    note: view.selection.numbers.length ? "" : `the first ${SHOWN} cars; select drivers to see others`,
   };
 }
 
+/** Stints by car, coloured by compound; hatched where the set was used before. */
 export function strategy(view) {
   const color = colours();
   const order = cars(view);
   const bars = order.flatMap((car) =>
     (view.snapshot.cars[car.number]?.stints ?? []).filter((stint) => stint.laps > 0).map((stint) => ({
       type: "bar", orientation: "h", y: [car.name], x: [stint.laps], base: [stint.first_lap - 1], width: 0.72,
-      marker: { opacity: car.out ? 1 : 0.3, color: color(compoundOf(stint.compound).color), line: { color: color("--panel"), width: 2 }, pattern: { shape: stint.fresh === false || stint.tyre_life_before > 0 ? "/" : "", size: 7, solidity: 0.3, fillmode: "overlay", fgcolor: color("--panel") } },
-      text: [String(stint.laps)], textposition: "inside", insidetextanchor: "middle", textangle: 0, constraintext: "none", insidetextfont: { color: car.out ? "#10151d" : color("--muted"), size: 10 },
+      marker: { opacity: car.highlighted ? 1 : 0.3, color: color(compoundOf(stint.compound).color), line: { color: color("--panel"), width: 2 }, pattern: { shape: stint.fresh === false || stint.tyre_life_before > 0 ? "/" : "", size: 7, solidity: 0.3, fillmode: "overlay", fgcolor: color("--panel") } },
+      text: [String(stint.laps)], textposition: "inside", insidetextanchor: "middle", textangle: 0, constraintext: "none", insidetextfont: { color: car.highlighted ? "#10151d" : color("--muted"), size: 10 },
       hovertemplate: `${car.name}: ${plain(stint.compound.toLowerCase())}, ${stint.laps} laps from lap ${stint.first_lap}${stint.tyre_life_before ? `, ${stint.tyre_life_before} before` : ""}<extra></extra>`,
     })),
   );
@@ -119,14 +124,15 @@ export function strategy(view) {
   return { traces: bars, label: "Tyres by stint", layout: layout({ title: "Lap", range: total ? [0, total] : undefined }, { categoryorder: "array", categoryarray: categories, tickfont: { size: 10 }, dtick: 1 }, { barmode: "overlay" }) };
 }
 
+/** Temperatures, wind and humidity over session time, shaded where it rains. */
 export function weather(view) {
-  const told = view.history.messages(view.horizon, "weather");
-  if (told.length < 2) return null;
+  const samples = view.history.messages(view.horizon, "weather");
+  if (samples.length < 2) return null;
   const color = colours();
-  const x = told.map((each) => each.session_time_ms / 60000);
-  const draw = (name, key, shade, unit, more) => ({ type: "scatter", mode: "lines", name, x, y: told.map((each) => each[key]), line: { color: color(shade), width: 2, ...more?.line }, hovertemplate: `${name} %{y} ${unit}<extra></extra>`, ...more?.on });
+  const x = samples.map((each) => each.session_time_ms / 60000);
+  const draw = (name, key, shade, unit, more) => ({ type: "scatter", mode: "lines", name, x, y: samples.map((each) => each[key]), line: { color: color(shade), width: 2, ...more?.line }, hovertemplate: `${name} %{y} ${unit}<extra></extra>`, ...more?.on });
   const wet = [];
-  told.forEach((each, i) => {
+  samples.forEach((each, i) => {
     if (each.rainfall) wet.push({ type: "rect", xref: "x", yref: "paper", x0: x[i], x1: x[i + 1] ?? x[i] + 1, y0: 0, y1: 1, line: { width: 0 }, fillcolor: color("--wet"), opacity: 0.2, layer: "below" });
   });
   const traces = [

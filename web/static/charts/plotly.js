@@ -1,38 +1,39 @@
-// Plotly, when the first chart comes into sight: it is large, and the page does not wait for it.
+// Loads Plotly when the first chart comes into view (it is large, and the page does not wait for it), and gives its
+// charts the page's look.
 
 const SOURCE = "/vendor/plotly.min.js";
-let asked = null;
+let loading = null;
 
-/** Resolves to Plotly; rejects when it cannot be had (the next call tries again). */
+/** Resolves to Plotly; rejects if it cannot be loaded, and the next call tries again. */
 export function plotly() {
-  asked ??= new Promise((resolve, reject) => {
+  loading ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = SOURCE;
     script.onload = () => resolve(window.Plotly);
     script.onerror = () => {
-      asked = null;
+      loading = null;
       script.remove();
-      reject(new Error("the charts' library could not be loaded"));
+      reject(new Error("the chart library could not be loaded"));
     };
     document.head.append(script);
   });
-  return asked;
+  return loading;
 }
 
 export const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
 
-/** A text of a record as Plotly shows it letter by letter: it knows some markup, links too, and `%{…}` in templates. */
+/** Escapes a text from a record: Plotly interprets some HTML, including links, and `%{…}` in templates. */
 export function plain(text) {
   return String(text ?? "").replace(/[&<>%]/g, (letter) => `&#${letter.charCodeAt(0)};`);
 }
 
-/** The page's colours, for a library that does not know CSS. */
+/** A function from a CSS variable's name to its value: Plotly does not read CSS variables. */
 export function colours() {
   const style = getComputedStyle(document.documentElement);
   return (name) => style.getPropertyValue(name).trim();
 }
 
-/** A layout in the page's look; `x` and `y` are axes as Plotly has them, `more` goes over all. */
+/** A Plotly layout in the page's look; `x` and `y` are Plotly axes, `more` overrides all other fields. */
 export function layout(x, y, more = {}) {
   const color = colours();
   const axis = { gridcolor: color("--line"), linecolor: color("--line-strong"), zerolinecolor: color("--line-strong"), tickfont: { size: 11 }, title: { font: { size: 11 }, standoff: 6 }, automargin: true, fixedrange: false };
@@ -46,19 +47,19 @@ export function layout(x, y, more = {}) {
   };
 }
 
-const STATUS = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
+const STATUS_COLORS = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
 
-/** Flags as shaded stretches; `at` turns session time into the chart's x. */
-export function shades(statuses, at) {
+/** Periods of flags as shaded areas; `at` maps session time (ms) to the chart's x. */
+export function flagShapes(statuses, at) {
   const color = colours();
   return statuses.flatMap(({ status, from, to }) => {
     const [x0, x1] = [at(from), at(to)];
-    return STATUS[status] && x1 > x0 ? [{ type: "rect", xref: "x", yref: "paper", x0, x1, y0: 0, y1: 1, line: { width: 0 }, fillcolor: color(STATUS[status]), opacity: 0.16, layer: "below" }] : [];
+    return STATUS_COLORS[status] && x1 > x0 ? [{ type: "rect", xref: "x", yref: "paper", x0, x1, y0: 0, y1: 1, line: { width: 0 }, fillcolor: color(STATUS_COLORS[status]), opacity: 0.16, layer: "below" }] : [];
   });
 }
 
-/** Session time as laps of the leader, with parts: 12.5 is the middle of lap 13. */
-export function inLaps(starts, last) {
+/** A function from session time (ms) to the leader's laps with their fraction: 12.5 is the middle of lap 13. */
+export function lapScale(starts, last) {
   return (t) => {
     if (!starts.length || t <= starts[0].at) return 0;
     const i = starts.findLastIndex((start) => start.at <= t);

@@ -1,26 +1,31 @@
-// Where the names on the map go: beside their car, not on each other. The cars ahead choose first.
+// Places the labels of the map beside their cars without overlaps. Cars earlier in the list choose first.
 
 const SIDES = [
   [1, -1], [1, 1], [-1, -1], [-1, 1], [0, -1.25], [0, 1.25], [1.25, 0], [-1.25, 0],
 ]; // prettier-ignore
-const REACHES = [1, 2];
+const DISTANCES = [1, 2];
+const CAR_PX = 10; // side of the square around a car that labels keep free
+const EDGE_PX = 2; // between a label and the edge of the map
+const MIN_ASIDE = 0.4; // a remembered side closer to the car's direction than this is chosen again
 
 /**
- * Choose a place for each label. `cars` in order of importance: `{id, x, y, width, heading}` in pixels, heading
- * [dx, dy] of length 1 or null: beside the road a name covers less of it than before or behind; `height` of a label, `bounds` {width, height} of the snapshot; `memory` a Map kept from call to call: a label stays on its
- * side while that is free, because names that hop are harder to read than names that overlap a little.
- * Returns `{id: {x, y}}` with the middle of each label; a car without room has none.
+ * Choose a place for each label: `{id: {x, y}}` with the middle of each label in pixels; a car without room has none.
+ *
+ * `cars` are `{id, x, y, width, heading}` in order of importance and in pixels; `heading` is a unit vector or null.
+ * Labels at right angles to the heading are preferred, because they cover less of the track. `height` is a label's,
+ * `bounds` the map's `{width, height}`. `memory` is a Map that the caller keeps: a label stays on its side while that
+ * is free, because a label that jumps is harder to read than one that overlaps the track a little.
  */
 export function placeLabels(cars, height, bounds, memory) {
-  const taken = cars.map((car) => box(car.x, car.y, 10, 10));
+  const taken = cars.map((car) => box(car.x, car.y, CAR_PX, CAR_PX));
   const placed = {};
   cars.forEach((car, index) => {
     for (const choice of choices(car.heading, memory.get(car.id))) {
-      const [side, reach] = choice;
-      const x = car.x + side[0] * (car.width / 2 + 7) * (side[0] && reach > 1 ? 1.3 : 1);
-      const y = car.y + side[1] * (height / 2 + 5) * reach;
+      const [side, distance] = choice;
+      const x = car.x + side[0] * (car.width / 2 + 7) * (side[0] && distance > 1 ? 1.3 : 1);
+      const y = car.y + side[1] * (height / 2 + 5) * distance;
       const wanted = box(x, y, car.width + 2, height + 1);
-      if (wanted.left < 2 || wanted.top < 2 || wanted.right > bounds.width - 2 || wanted.bottom > bounds.height - 2) continue;
+      if (wanted.left < EDGE_PX || wanted.top < EDGE_PX || wanted.right > bounds.width - EDGE_PX || wanted.bottom > bounds.height - EDGE_PX) continue;
       if (taken.some((other, i) => i !== index && overlap(wanted, other))) continue;
       taken.push(wanted);
       placed[car.id] = { x, y };
@@ -32,15 +37,16 @@ export function placeLabels(cars, height, bounds, memory) {
   return placed;
 }
 
-const CHOICES = REACHES.flatMap((reach) => SIDES.map((side) => [side, reach]));
+const CHOICES = DISTANCES.flatMap((distance) => SIDES.map((side) => [side, distance]));
 
+/** All places, the best first. */
 function* choices(heading, remembered) {
-  if (remembered && beside(remembered, heading) > 0.4) yield remembered;
-  yield* heading ? [...CHOICES].sort((a, b) => a[1] - b[1] || beside(b, heading) - beside(a, heading)) : CHOICES;
+  if (remembered && aside(remembered, heading) > MIN_ASIDE) yield remembered;
+  yield* heading ? [...CHOICES].sort((a, b) => a[1] - b[1] || aside(b, heading) - aside(a, heading)) : CHOICES;
 }
 
-/** 1 straight beside the road, 0 on it. */
-function beside([side], heading) {
+/** 1 at right angles to the heading, 0 along it. */
+function aside([side], heading) {
   return heading ? Math.abs(side[0] * heading[1] - side[1] * heading[0]) / Math.hypot(...side) : 1;
 }
 

@@ -4,7 +4,7 @@ resource "aws_security_group" "this" {
   vpc_id      = var.vpc_id
 }
 
-# Port 80 only tells browsers to come back to 443.
+# Port 80 only redirects to 443.
 resource "aws_vpc_security_group_ingress_rule" "this" {
   for_each          = { for pair in setproduct([80, 443], var.allowed_cidrs) : "${pair[0]} ${pair[1]}" => pair }
   security_group_id = aws_security_group.this.id
@@ -24,7 +24,7 @@ resource "aws_lb" "this" {
   security_groups            = [aws_security_group.this.id]
   drop_invalid_header_fields = true
   enable_deletion_protection = var.deletion_protection
-  # A websocket that is paused says nothing but the server's ping, every 20 s.
+  # A paused viewer's websocket has no traffic except the server's ping, every 20 s.
   idle_timeout = 300
 
   dynamic "access_logs" {
@@ -37,7 +37,7 @@ resource "aws_lb" "this" {
   }
 }
 
-# Websockets end and come back, and keep their place: a task need not wait long for them.
+# Viewers reconnect and keep their position, so a task need not wait long for them.
 resource "aws_lb_target_group" "web" {
   name                 = "${var.name}-web"
   vpc_id               = var.vpc_id
@@ -46,7 +46,7 @@ resource "aws_lb_target_group" "web" {
   port                 = var.port
   deregistration_delay = 30
 
-  # ECS also replaces a task that fails this, so not /health: see modules/service.
+  # Not /health: ECS also replaces a task that fails this check, see modules/service.
   health_check {
     path                = "/alive"
     matcher             = "200"
@@ -70,7 +70,7 @@ resource "aws_lb_listener" "https" {
   }
 }
 
-# For those who run it, within the network. The checks above do not come through the listener.
+# Operators use these paths within the network. The health checks above do not pass through the listener.
 resource "aws_lb_listener_rule" "inside" {
   listener_arn = aws_lb_listener.https.arn
   priority     = 1

@@ -1,15 +1,15 @@
 output "address" {
-  description = "Where the page's name points to."
+  description = "DNS name of the load balancer."
   value       = aws_lb.this.dns_name
 }
 
 output "security_group" {
-  description = "Group of the load balancer."
+  description = "Security group of the load balancer."
   value       = aws_security_group.this.id
 }
 
 output "target_group_arn" {
-  description = "Where the page's tasks register."
+  description = "Target group of the page's tasks."
   value       = aws_lb_target_group.web.arn
   depends_on  = [aws_lb_listener.https]
 }

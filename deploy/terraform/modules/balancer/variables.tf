@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What resources are called."
+  description = "Name prefix of resources."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "subnets" {
 }
 
 variable "allowed_cidrs" {
-  description = "Who may open the page."
+  description = "Networks that may open the page."
   type        = list(string)
 }
 
@@ -29,11 +29,11 @@ variable "port" {
 }
 
 variable "access_logs_bucket" {
-  description = "Bucket for access logs; none when empty."
+  description = "Bucket for access logs; empty: no access logs."
   type        = string
 }
 
 variable "deletion_protection" {
-  description = "Whether the load balancer is protected from being deleted."
+  description = "Whether the load balancer is protected from deletion."
   type        = bool
 }

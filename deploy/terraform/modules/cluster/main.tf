@@ -1,4 +1,4 @@
-# The cluster, the names by which services find each other, and the one file system: the scheduler's.
+# The cluster, the DNS names of its services, and the scheduler's file system.
 
 resource "aws_ecs_cluster" "this" {
   name = var.name
@@ -9,13 +9,13 @@ resource "aws_ecs_cluster" "this" {
   }
 }
 
-# race.NAME.internal and so on: one address for each task, for whoever reads metrics.
+# race.NAME.internal and so on: one address per task, for Prometheus.
 resource "aws_service_discovery_private_dns_namespace" "this" {
   name = "${var.name}.internal"
   vpc  = var.vpc_id
 }
 
-# Whoever reads metrics is put into this group; services let it in.
+# Members of this group may read metrics: services accept connections from it.
 resource "aws_security_group" "metrics" {
   #checkov:skip=CKV2_AWS_5: it is for a Prometheus that is not part of this
   name        = "${var.name}-metrics"

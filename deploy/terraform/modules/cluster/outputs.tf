@@ -4,22 +4,22 @@ output "arn" {
 }
 
 output "namespace_id" {
-  description = "Where services register."
+  description = "Service discovery namespace."
   value       = aws_service_discovery_private_dns_namespace.this.id
 }
 
 output "namespace" {
-  description = "The domain in which services have names."
+  description = "DNS domain of the services."
   value       = aws_service_discovery_private_dns_namespace.this.name
 }
 
 output "metrics_security_group" {
-  description = "Group of whoever reads metrics."
+  description = "Security group that may read metrics."
   value       = aws_security_group.metrics.id
 }
 
 output "files" {
-  description = "The scheduler's file system, as a service mounts it."
+  description = "The scheduler's file system, in the form of a service's mount."
   value = {
     id               = aws_efs_file_system.home.id
     arn              = aws_efs_file_system.home.arn

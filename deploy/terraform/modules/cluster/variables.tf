@@ -1,5 +1,5 @@
 variable "name" {
-  description = "What resources are called."
+  description = "Name prefix of resources."
   type        = string
 }
 
@@ -9,16 +9,16 @@ variable "vpc_id" {
 }
 
 variable "subnets" {
-  description = "Subnets from which the scheduler's files are reached."
+  description = "Subnets with access to the scheduler's file system."
   type        = list(string)
 }
 
 variable "key_arn" {
-  description = "Key of the scheduler's files."
+  description = "Key for the encryption of the scheduler's files."
   type        = string
 }
 
 variable "user" {
-  description = "User and group id of the image's processes, to whom the files belong."
+  description = "User and group id of the image's processes, which own the files."
   type        = number
 }

@@ -1,4 +1,4 @@
-# Public subnets hold the load balancer and NAT gateways, private ones everything else.
+# Public subnets contain the load balancer and NAT gateways, private ones everything else.
 
 data "aws_region" "here" {}
 
@@ -9,7 +9,7 @@ resource "aws_vpc" "this" {
   tags                 = { Name = var.name }
 }
 
-# Without rules: what forgets to name its group reaches nothing.
+# The default group has no rules: a resource without its own group reaches nothing.
 resource "aws_default_security_group" "closed" {
   vpc_id = aws_vpc.this.id
 }
@@ -78,7 +78,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private[count.index].id
 }
 
-# Images and Snowflake's stages are in S3: they pass by the NAT gateways, which bill by the byte.
+# Images and Snowflake's stages are in S3: this endpoint avoids the NAT gateways, which bill by the byte.
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id
   service_name      = "com.amazonaws.${data.aws_region.here.region}.s3"
@@ -117,7 +117,7 @@ resource "aws_iam_role_policy" "flow" {
   })
 }
 
-# What was refused; what was let through is many times as much, and billed.
+# Rejected connections only: accepted ones are many more, and billed.
 resource "aws_flow_log" "refused" {
   vpc_id          = aws_vpc.this.id
   traffic_type    = "REJECT"

@@ -9,16 +9,16 @@ output "public_subnets" {
 }
 
 output "private_subnets" {
-  description = "Subnets of everything else."
+  description = "Subnets of everything except the load balancer."
   value       = aws_subnet.private[*].id
 }
 
 output "private_route_tables" {
-  description = "Where a route to peered brokers goes."
+  description = "Route tables for a route to peered brokers."
   value       = aws_route_table.private[*].id
 }
 
 output "nat_addresses" {
-  description = "Public addresses from which brokers and Snowflake are reached, for their lists of allowed ones."
+  description = "Public addresses of outgoing connections, for the allow lists of brokers and Snowflake."
   value       = aws_eip.nat[*].public_ip
 }

@@ -1,10 +1,10 @@
 variable "name" {
-  description = "What resources are called."
+  description = "Name prefix of resources."
   type        = string
 }
 
 variable "cidr" {
-  description = "Addresses of the network."
+  description = "Address range of the network."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "zones" {
 }
 
 variable "nat_gateways" {
-  description = "How many NAT gateways there are: 1, or one for each zone."
+  description = "Number of NAT gateways: 1, or one per zone."
   type        = number
 }
 
@@ -24,6 +24,6 @@ variable "key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which flow logs are kept."
+  description = "Days that flow logs are kept."
   type        = number
 }

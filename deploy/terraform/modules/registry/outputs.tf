@@ -1,9 +1,9 @@
 output "url" {
-  description = "Where images are pushed to."
+  description = "URL to push images to."
   value       = aws_ecr_repository.image.repository_url
 }
 
 output "arn" {
-  description = "The repository, for rights."
+  description = "ARN of the repository, for IAM policies."
   value       = aws_ecr_repository.image.arn
 }

@@ -4,11 +4,11 @@ variable "name" {
 }
 
 variable "key_arn" {
-  description = "Key that images are encrypted with."
+  description = "Key for the encryption of images."
   type        = string
 }
 
 variable "keep_images" {
-  description = "How many images are kept: as far as one may go back."
+  description = "Number of images that are kept for rollbacks."
   type        = number
 }

@@ -1,5 +1,5 @@
-# The environment's key, and its secrets: named here, and never known here. Terraform's state has no values; who runs this puts
-# them with `aws secretsmanager put-secret-value`.
+# The environment's key, and its secrets without values, so that Terraform's state has none. Set the values with
+# `aws secretsmanager put-secret-value`.
 
 data "aws_caller_identity" "me" {}
 

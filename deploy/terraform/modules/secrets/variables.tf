@@ -1,9 +1,9 @@
 variable "name" {
-  description = "What resources are called."
+  description = "Name prefix of resources."
   type        = string
 }
 
 variable "secrets" {
-  description = "Secrets by name, each with what it is for."
+  description = "Secrets by name, with their descriptions."
   type        = map(string)
 }

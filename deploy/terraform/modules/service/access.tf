@@ -1,4 +1,4 @@
-# What a service may reach and do, and who may reach it.
+# Network access and IAM rights of a service.
 
 data "aws_caller_identity" "me" {}
 
@@ -89,7 +89,7 @@ locals {
   })
 }
 
-# ECS itself: pull this image, read this service's secrets, write to its log group.
+# Rights of ECS: pull this image, read this service's secrets, write to its log group.
 resource "aws_iam_role" "execution" {
   name               = "${local.full_name}-execution"
   assume_role_policy = local.assumed_by_tasks
@@ -103,7 +103,7 @@ resource "aws_iam_role_policy" "execution" {
       {
         Effect   = "Allow"
         Action   = "ecr:GetAuthorizationToken"
-        Resource = "*" # it is of no repository
+        Resource = "*" # this action has no resource
       },
       {
         Effect   = "Allow"
@@ -130,7 +130,7 @@ resource "aws_iam_role_policy" "execution" {
   })
 }
 
-# The process: nothing of AWS, but the scheduler its files.
+# Rights of the process: none, except the scheduler's for its files.
 resource "aws_iam_role" "task" {
   name               = "${local.full_name}-task"
   assume_role_policy = local.assumed_by_tasks

@@ -25,10 +25,10 @@ resource "aws_ecs_task_definition" "this" {
 
   runtime_platform {
     operating_system_family = "LINUX"
-    cpu_architecture        = "X86_64" # what the workflows build
+    cpu_architecture        = "X86_64" # as built by the workflows
   }
 
-  # The image declares both folders as volumes, so that they belong to its user.
+  # The image declares both folders as volumes, so that its user owns them.
   volume {
     name = "tmp"
   }
@@ -58,7 +58,7 @@ resource "aws_ecs_task_definition" "this" {
     essential              = true
     readonlyRootFilesystem = true
     privileged             = false
-    # Longer than a flush and the commit after it; Fargate allows no more.
+    # Longer than a flush and its commit; the maximum on Fargate.
     stopTimeout     = 120
     linuxParameters = { initProcessEnabled = true, capabilities = { drop = ["ALL"] } }
     portMappings    = [{ containerPort = var.port, protocol = "tcp" }]
@@ -73,14 +73,14 @@ resource "aws_ecs_task_definition" "this" {
         awslogs-stream-prefix = var.name
       }
     }
-    # ECS replaces a task that fails this. One that waits for the warehouse, the broker or partitions, which /health tells, has to
-    # stay: a new one would wait as long.
+    # ECS replaces a task that fails this check. /health also fails while a task waits for the warehouse, the broker or partitions;
+    # replacing it would not help, because a new task would wait as long.
     healthCheck = {
       command     = ["CMD", "python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:${var.port}/alive', timeout=4)"]
       interval    = 15
       timeout     = 5
       retries     = 4
-      startPeriod = 300 # nothing answers before the broker has
+      startPeriod = 300 # nothing answers before the broker does
     }
   }])
 }

@@ -1,9 +1,9 @@
 output "log_group" {
-  description = "Where the service's logs are."
+  description = "Log group of the service."
   value       = aws_cloudwatch_log_group.this.name
 }
 
 output "security_group" {
-  description = "Group of the service, for brokers in a network of one's own."
+  description = "Security group of the service, for brokers in a peered network."
   value       = aws_security_group.this.id
 }

@@ -1,15 +1,15 @@
 variable "name" {
-  description = "Name of the service: its command, too."
+  description = "Name of the service, and its command."
   type        = string
 }
 
 variable "environment_name" {
-  description = "What resources are called before the service's name."
+  description = "Name prefix of resources, before the service's name."
   type        = string
 }
 
 variable "cluster" {
-  description = "Cluster, its namespace and the group of whoever reads metrics."
+  description = "Cluster, its DNS namespace, and the security group that may read metrics."
   type = object({
     arn                    = string
     namespace_id           = string
@@ -26,7 +26,7 @@ variable "network" {
 }
 
 variable "image" {
-  description = "Image, and the repository it is in."
+  description = "Image, and its repository."
   type = object({
     url            = string
     repository_arn = string
@@ -34,7 +34,7 @@ variable "image" {
 }
 
 variable "size" {
-  description = "Number of tasks, and each one's processor units (1024 make a core) and memory in MiB."
+  description = "Number of tasks, and CPU units (1024 are one core) and memory in MiB of each."
   type = object({
     count  = number
     cpu    = number
@@ -43,12 +43,12 @@ variable "size" {
 }
 
 variable "running" {
-  description = "Whether tasks run at all."
+  description = "Whether any tasks run."
   type        = bool
 }
 
 variable "rolling" {
-  description = "What share of the tasks (%) stays while they are replaced, and up to what share there may be."
+  description = "Minimum and maximum share of tasks (%) during a deployment."
   type = object({
     minimum = number
     maximum = number
@@ -61,12 +61,12 @@ variable "port" {
 }
 
 variable "metrics_ports" {
-  description = "Ports that whoever reads metrics may reach."
+  description = "Ports open to the metrics group."
   type        = list(number)
 }
 
 variable "environment" {
-  description = "Settings that are not secret."
+  description = "Settings without secrets."
   type        = map(string)
 }
 
@@ -76,12 +76,12 @@ variable "secrets" {
 }
 
 variable "home" {
-  description = "Folder that may be written."
+  description = "Writable folder."
   type        = string
 }
 
 variable "files" {
-  description = "File system of that folder; without one it is gone when the task ends."
+  description = "File system of that folder; without one its contents are deleted with the task."
   type = object({
     id               = string
     arn              = string
@@ -93,7 +93,7 @@ variable "files" {
 }
 
 variable "balancer" {
-  description = "Target group and security group of the load balancer in front; none but the page has one."
+  description = "Target group and security group of the load balancer; only the page has one."
   type = object({
     target_group_arn = string
     security_group   = string
@@ -117,6 +117,6 @@ variable "key_arn" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which logs are kept."
+  description = "Days that logs are kept."
   type        = number
 }

@@ -1,4 +1,4 @@
-# The same names as f1stream/warehouse/ddl and dbt/ have: nothing here is made twice, `f1stream warehouse init` finds it.
+# The same names as in f1stream/warehouse/ddl and dbt/, so that `f1stream warehouse init` finds these objects.
 
 resource "snowflake_database" "f1stream" {
   provider                       = snowflake.objects
@@ -31,7 +31,7 @@ locals {
   }
 }
 
-# In a schema with managed access an object's owner cannot give rights away.
+# With managed access an object's owner cannot grant rights on it.
 resource "snowflake_schema" "all" {
   provider            = snowflake.objects
   for_each            = local.schemas
@@ -40,13 +40,13 @@ resource "snowflake_schema" "all" {
   with_managed_access = "true"
   comment             = each.value
 
-  # With another database's name the provider would make new, empty schemas in the place of these.
+  # If the database's name changed, the provider would replace these schemas by empty ones.
   lifecycle {
     prevent_destroy = true
   }
 }
 
-# Files on their way into a raw table; COPY purges them.
+# Files to be loaded into a raw table; COPY purges them.
 resource "snowflake_stage_internal" "loads" {
   provider = snowflake.objects
   database = snowflake_database.f1stream.name
@@ -70,7 +70,7 @@ resource "snowflake_resource_monitor" "f1stream" {
   }
 }
 
-# With the account's role, as only it may set a warehouse's monitor.
+# With the account's role: only this may set a warehouse's resource monitor.
 resource "snowflake_warehouse" "all" {
   provider            = snowflake.account
   for_each            = local.warehouses
@@ -80,7 +80,7 @@ resource "snowflake_warehouse" "all" {
   auto_resume         = "true"
   initially_suspended = true
   resource_monitor    = snowflake_resource_monitor.f1stream.name
-  # Longer than the longest statement of dbt; the archive sets its own of 300 s for its sessions.
+  # Longer than dbt's longest statement; the archive sets 300 s for its own sessions.
   statement_timeout_in_seconds = 7200
   comment                      = each.value
 }

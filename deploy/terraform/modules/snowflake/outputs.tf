@@ -1,5 +1,5 @@
 output "logins" {
-  description = "User, role and warehouse of each process, as the settings name them."
+  description = "User, role and warehouse of each process, as named in the settings."
   value = {
     for name, user in snowflake_service_user.all : lower(name) => {
       user      = user.name

@@ -1,5 +1,5 @@
-# LOADER writes raw rows, TRANSFORMER reads them and builds what readers see, REPORTER reads the marts. None of them may
-# make or change a raw table: that is for `f1stream warehouse init`, run by SYSADMIN, which also owns all three.
+# LOADER writes raw rows, TRANSFORMER reads them and builds the marts, REPORTER reads the marts. None of them may
+# create or alter a raw table: `f1stream warehouse init` does, run by SYSADMIN, which also owns all three.
 
 resource "snowflake_account_role" "all" {
   provider = snowflake.security
@@ -35,7 +35,7 @@ locals {
     },
   )
 
-  # On what is there and on what will be: tables are made by `f1stream warehouse init` and by dbt.
+  # On existing and future tables: `f1stream warehouse init` and dbt create them.
   table_rights = {
     "LOADER RAW"      = { role = "LOADER", schema = "RAW", kind = "TABLES", privileges = ["SELECT", "INSERT", "UPDATE", "DELETE"] }
     "LOADER OPS"      = { role = "LOADER", schema = "OPS", kind = "TABLES", privileges = ["SELECT", "INSERT", "UPDATE", "DELETE"] }

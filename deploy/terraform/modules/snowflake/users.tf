@@ -1,6 +1,6 @@
-# Users of processes: of type SERVICE, so without passwords, with two keys each so that one can be replaced while the other is
-# in use. The scheduler lands Jolpica's answers (LOADER) and builds (TRANSFORMER). What it makes belongs to its first role, and
-# the second one's rights are there by Snowflake's secondary roles.
+# Users of the processes: of type SERVICE, so without passwords, with two keys each so that one can be rotated while the other is
+# in use. The scheduler lands Jolpica's answers (LOADER) and builds the marts (TRANSFORMER). Its primary role owns what it creates;
+# the other role's rights come from Snowflake's secondary roles.
 
 locals {
   users = {

@@ -4,7 +4,7 @@ variable "database" {
 }
 
 variable "prefix" {
-  description = "What roles, warehouses and users begin with: they belong to the account, and two environments may share it."
+  description = "Prefix of roles, warehouses and users, which belong to the account: two environments may share it."
   type        = string
 }
 
@@ -14,7 +14,7 @@ variable "warehouse_size" {
 }
 
 variable "monthly_credits" {
-  description = "Credits a month after which the warehouses are suspended; a word is sent at 80 %."
+  description = "Monthly credits after which the warehouses are suspended; a notification is sent at 80 %."
   type        = number
 }
 
@@ -24,12 +24,12 @@ variable "retention_days" {
 }
 
 variable "pull_request_schemas" {
-  description = "Whether TRANSFORMER may make schemas, as dbt does for its targets dev, pr and staging."
+  description = "Whether TRANSFORMER may create schemas, as dbt does for its targets dev, pr and staging."
   type        = bool
 }
 
 variable "public_keys" {
-  description = "Public keys of the service users, each without PEM's first and last line; users without a key are not made."
+  description = "Public keys of the service users, each without PEM's first and last line; users without a key are not created."
   type = object({
     archive       = string
     archive_next  = string

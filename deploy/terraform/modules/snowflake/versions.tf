@@ -2,7 +2,7 @@ terraform {
   required_providers {
     snowflake = {
       source = "snowflakedb/snowflake"
-      # Objects, rights and what costs money are made with three roles, so that none of them needs all.
+      # Three roles, for objects, for rights and for warehouses, so that none needs all privileges.
       configuration_aliases = [snowflake.objects, snowflake.security, snowflake.account]
     }
   }

@@ -108,8 +108,8 @@ class HubConnection:
         try:
             while self._lost is None:
                 for record in await self._records():
-                    if (message := self._message(record)) is not None:
-                        yield message
+                    if (sent := self._message(record)) is not None:
+                        yield sent
                 self.frames += 1
         except ConnectionLost as lost:
             self._lost = lost

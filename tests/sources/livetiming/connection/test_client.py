@@ -42,12 +42,12 @@ def changes(n: int, **more: Any) -> list[FeedMessage]:
 
 
 class Listener:
-    """Collects what comes, in the background."""
+    """Collects messages in the background."""
 
     def __init__(self, live: FeedClient) -> None:
         self.got: list[FeedMessage] = []
         self.at: dict[tuple[str, int, str], float] = {}
-        """When (monotonic s) each came."""
+        """When (monotonic s) each was received."""
         self.wait_s = 0.0
         self._live = live
         self._task = asyncio.create_task(self._listen())
@@ -65,12 +65,12 @@ class Listener:
         return [message for message in self.got if not message.snapshot]
 
     async def until(self, enough: Callable[[], bool]) -> None:
-        """As soon as that is so; at the latest after a minute, when whoever asks will see that it is not."""
+        """Return as soon as ``enough()``; after a minute at the latest, and the caller's assertion fails."""
         end = time.monotonic() + 60
         while not enough() and not self._task.done() and time.monotonic() < end:
             await asyncio.sleep(0.01)
 
-    async def whole(self, server: LiveTimingServer) -> list[FeedMessage]:
+    async def everything(self, server: LiveTimingServer) -> list[FeedMessage]:
         """Everything that was sent and not cut off."""
         await self.until(server.played.is_set)
         closed = {index for client in server.clients if client.ended != "cut" for index in client.sent}
@@ -105,11 +105,11 @@ async def test_first_the_states_then_every_change_as_it_was_sent(mexico_feed: li
             merge(server.state, message)
         first = json.loads(json.dumps(server.state))
         async with listening(FeedClient(settings(server))) as listener:
-            assert list(map(same, await listener.whole(server))) == list(map(same, sent))
+            assert list(map(same, await listener.everything(server))) == list(map(same, sent))
         states = [message for message in listener.got if message.snapshot]
         assert listener.got[: len(states)] == states
         assert {message.topic: message.data for message in states} == first
-        # a heartbeat comes every 15 s, and says when it was sent
+        # a heartbeat is sent every 15 s, and contains its time
         assert 0 <= sent[0].sent_ms - states[0].sent_ms < 15_000
 
 
@@ -137,7 +137,7 @@ async def test_records_are_read_wherever_frames_begin_and_end() -> None:
     with LiveTimingServer(changes(200)) as server:
         server.split = True
         async with listening(FeedClient(settings(server))) as listener:
-            assert list(map(same, await listener.whole(server))) == list(map(same, server.messages))
+            assert list(map(same, await listener.everything(server))) == list(map(same, server.messages))
 
 
 GARBAGE = {
@@ -159,29 +159,29 @@ GARBAGE = {
 UNKNOWN = {20: '{"type":99}', 21: '{"type":1,"target":"other","arguments":[]}', 22: '{"type":3,"invocationId":"7"}'}
 
 
-async def test_what_is_no_message_is_told_and_costs_only_itself() -> None:
-    told: list[Damage] = []
+async def test_records_that_are_not_messages_are_reported_and_skipped() -> None:
+    damages: list[Damage] = []
     garbage = {at: record for at, (_, record) in GARBAGE.items()} | UNKNOWN
     with LiveTimingServer(changes(40), garbage=garbage) as server:
-        async with listening(FeedClient(settings(server), damaged=told.append)) as listener:
-            assert list(map(same, await listener.whole(server))) == list(map(same, server.messages))
+        async with listening(FeedClient(settings(server), damaged=damages.append)) as listener:
+            assert list(map(same, await listener.everything(server))) == list(map(same, server.messages))
         assert len(server.clients) == 1
-    assert [each.reason for each in told] == [reason for reason, _ in GARBAGE.values()]
+    assert [each.reason for each in damages] == [reason for reason, _ in GARBAGE.values()]
 
 
 async def test_slow_listener_loses_nothing() -> None:
     with LiveTimingServer(changes(1_000, padding="x" * 12_000)) as server:
         async with listening(FeedClient(settings(server))) as listener:
             listener.wait_s = 0.0001
-            assert list(map(same, await listener.whole(server))) == list(map(same, server.messages))
+            assert list(map(same, await listener.everything(server))) == list(map(same, server.messages))
 
 
 @pytest.mark.parametrize("how", ["close", "goodbye"])
-async def test_lost_connection_is_made_again_and_the_states_come_again(how: str) -> None:
+async def test_a_lost_connection_is_reopened_and_the_states_are_sent_again(how: str) -> None:
     before = value(metrics.RECONNECTS)
     with LiveTimingServer(changes(300), breaks={100: how, 200: how}, waits=True) as server:
         async with listening(FeedClient(settings(server))) as listener:
-            assert list(map(same, await listener.whole(server))) == list(map(same, server.messages))
+            assert list(map(same, await listener.everything(server))) == list(map(same, server.messages))
         assert len(server.clients) == 3
     states = [message for message in listener.got if message.snapshot]
     assert [state.data["CurrentLap"] for state in states] == [99, 199]
@@ -189,10 +189,10 @@ async def test_lost_connection_is_made_again_and_the_states_come_again(how: str)
     assert value(metrics.RECONNECTS) - before == 2
 
 
-async def test_connection_that_is_cut_gives_nothing_twice() -> None:
+async def test_a_cut_connection_duplicates_nothing() -> None:
     with LiveTimingServer(changes(3_000), breaks=dict.fromkeys(range(500, 3000, 500), "cut"), waits=True) as server:
         async with listening(FeedClient(settings(server))) as listener:
-            got = list(map(same, await listener.whole(server)))
+            got = list(map(same, await listener.everything(server)))
         assert len(server.clients) == 6
     assert len(got) == len(set(got))
     assert got == sorted(got, key=lambda each: each[1])
@@ -200,14 +200,14 @@ async def test_connection_that_is_cut_gives_nothing_twice() -> None:
     assert got[-len(last) :] == last
 
 
-async def test_server_that_falls_silent_is_left() -> None:
+async def test_a_silent_server_is_disconnected() -> None:
     with LiveTimingServer([START], pings=False) as server:
         async with listening(FeedClient(settings(server), silent_s=0.2)) as listener:
             await listener.until(lambda: len(server.clients) >= 2)
         assert len(server.clients) >= 2
 
 
-async def test_server_that_has_nothing_to_say_but_is_there_is_kept() -> None:
+async def test_a_server_that_only_pings_is_kept() -> None:
     with LiveTimingServer([START]) as server:
         async with listening(FeedClient(settings(server), silent_s=0.6)) as listener:
             await listener.until(server.played.is_set)
@@ -215,23 +215,23 @@ async def test_server_that_has_nothing_to_say_but_is_there_is_kept() -> None:
         assert len(server.clients) == 1
 
 
-async def test_nobody_is_asked_again_at_once_and_what_is_wrong_is_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_attempts_to_connect_back_off_and_log_the_reason(caplog: pytest.LogCaptureFixture) -> None:
     with LiveTimingServer(changes(3)) as server, caplog.at_level(logging.WARNING):
         server.refusals = [500, 503, 401, 404]
         async with listening(FeedClient(settings(server))) as listener:
-            await listener.whole(server)
+            await listener.everything(server)
         assert len(server.authorizations) == 5
-    said = [record.getMessage() for record in caplog.records]
-    assert [text.split(": ")[1].split(" when")[0].split(".")[0] for text in said] == [
+    logged = [record.getMessage() for record in caplog.records]
+    assert [text.split(": ")[1].split(" when")[0].split(".")[0] for text in logged] == [
         "HTTP 500",
         "HTTP 503",
         "HTTP 401",
         "HTTP 404",
     ]
-    assert all("F1STREAM_LIVE_URL sets its address" in text for text in said)
+    assert all("F1STREAM_LIVE_URL sets its address" in text for text in logged)
 
 
-async def test_no_server_is_said_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_missing_server_is_logged_and_retried(caplog: pytest.LogCaptureFixture) -> None:
     live = FeedClient(Settings(_env_file=None, live_url="ws://127.0.0.1:9/signalrcore", live_retry_seconds=0.05))
     before = value(metrics.FAILURES)
     async with listening(live) as listener:
@@ -239,22 +239,22 @@ async def test_no_server_is_said_and_tried_again(caplog: pytest.LogCaptureFixtur
     assert "no connection" in caplog.text
 
 
-async def test_whoever_stops_listening_leaves_no_connection_and_no_task() -> None:
+async def test_a_listener_that_stops_leaves_no_connection_and_no_task() -> None:
     with LiveTimingServer(changes(50)) as server:
         async with listening(FeedClient(settings(server, live_renew_minutes=0.1 / 60))) as listener:
-            await listener.whole(server)
+            await listener.everything(server)
             await asyncio.sleep(0.3)
         await asyncio.sleep(0.1)
         assert len(asyncio.all_tasks()) == 1
         assert {client.ended for client in server.clients} == {"by the client"}
 
 
-async def test_connections_are_renewed_with_an_overlap_and_nothing_is_lost_or_comes_twice() -> None:
+async def test_connections_are_renewed_with_an_overlap_and_nothing_is_lost_or_duplicated() -> None:
     before = value(metrics.RENEWALS)
-    messages = changes(2_000)
+    messages = changes(6_000)  # 2.4 s: time for the renewals on a busy machine too
     with LiveTimingServer(messages, speed=250) as server:
         async with listening(FeedClient(settings(server, live_renew_minutes=0.08 / 60))) as listener:
-            assert list(map(same, await listener.whole(server))) == list(map(same, messages))
+            assert list(map(same, await listener.everything(server))) == list(map(same, messages))
         clients = server.clients
     assert len(clients) >= 4
     assert value(metrics.RENEWALS) - before >= 3
@@ -263,7 +263,7 @@ async def test_connections_are_renewed_with_an_overlap_and_nothing_is_lost_or_co
     assert [message.snapshot for message in listener.got].count(True) == 0
 
 
-async def test_feed_that_says_nothing_is_handed_over_too() -> None:
+async def test_a_silent_feed_is_handed_over_too() -> None:
     with LiveTimingServer([START]) as server:
         live = FeedClient(settings(server, live_renew_minutes=0.1 / 60), overlap_s=0.2)
         async with listening(live) as listener:
@@ -271,7 +271,7 @@ async def test_feed_that_says_nothing_is_handed_over_too() -> None:
         assert [message.topic for message in listener.got] == ["TrackStatus"]
 
 
-async def test_old_connection_that_is_lost_during_the_handover_costs_nothing() -> None:
+async def test_nothing_is_lost_if_the_old_connection_is_lost_during_the_handover() -> None:
     messages = changes(3_000)
     with LiveTimingServer(messages, speed=250) as server:
 
@@ -283,7 +283,7 @@ async def test_old_connection_that_is_lost_during_the_handover_costs_nothing() -
 
         server.before = break_the_old_one
         async with listening(FeedClient(settings(server, live_renew_minutes=0.04 / 60))) as listener:
-            got = list(map(same, await listener.whole(server)))
+            got = list(map(same, await listener.everything(server)))
         assert [client.ended for client in server.clients].count("close") >= 1
     assert got == list(map(same, messages))
 
@@ -299,7 +299,7 @@ async def test_at_50_times_the_pace_with_losses_and_renewals_all_that_was_sent_c
     renewals, reconnects = value(metrics.RENEWALS), value(metrics.RECONNECTS)
     with LiveTimingServer(stretch, speed=50, breaks=breaks) as server:
         async with listening(FeedClient(settings(server, live_renew_minutes=0.7 / 60))) as listener:
-            got = await listener.whole(server)
+            got = await listener.everything(server)
         expected = [same(stretch[index]) for index in server.sent]
         lags = sorted(
             listener.at[same(stretch[index])] - at
@@ -317,8 +317,8 @@ async def test_at_50_times_the_pace_with_losses_and_renewals_all_that_was_sent_c
     )
 
 
-async def test_connection_that_was_said_goodbye_to_is_over_though_the_server_is_still_there() -> None:
-    """It may have been said while another task listened; the server goes on to send pings."""
+async def test_a_closed_connection_is_over_although_the_server_still_pings() -> None:
+    """The close message may have been received by another task; the server continues to send pings."""
     with LiveTimingServer(changes(9), breaks={5: "goodbye"}) as server:
         connection = await HubConnection.open(server.url, TOPICS, None, lambda *_: None)
         got: list[FeedMessage] = []
@@ -335,7 +335,7 @@ async def test_connection_that_was_said_goodbye_to_is_over_though_the_server_is_
 async def test_whichever_connections_are_lost_and_renewed_all_that_was_sent_comes_once(
     mexico_feed: list[FeedMessage], seed: int
 ) -> None:
-    """Any one of two connections, or both, at any time: while one is opened, kept, or handed over."""
+    """Either of two connections, or both, at any time: while one is opened, buffered, or handed over."""
     dice = random.Random(seed)
     messages = mexico_feed[ON_TRACK]
     breaks = {dice.randrange(len(messages)): dice.choice(["close", "goodbye"]) for _ in range(dice.randrange(1, 8))}
@@ -350,7 +350,7 @@ async def test_whichever_connections_are_lost_and_renewed_all_that_was_sent_come
         server.before = lose_one
         live = FeedClient(settings(server, live_renew_minutes=dice.choice([0.02, 0.1, 0.3]) / 60), overlap_s=0.5)
         async with listening(live) as listener:
-            got = list(map(same, await listener.whole(server)))
+            got = list(map(same, await listener.everything(server)))
     assert got == [same(messages[index]) for index in server.sent]
     assert len(server.clients) > 3
 
@@ -364,12 +364,12 @@ def token(seconds: float, name: str = "somebody") -> str:
 CAR = FeedMessage("CarData.z", "7Z==", 1_741_000_000_500)
 
 
-async def test_token_opens_the_car_data_and_is_never_said(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_token_gives_access_to_car_data_and_is_never_logged(caplog: pytest.LogCaptureFixture) -> None:
     good = token(3_600)
     with LiveTimingServer([*changes(3), CAR], tokens=[good]) as server, caplog.at_level(logging.DEBUG):
         live = FeedClient(settings(server, f1tv_token=f" Bearer {good}\n"))
         async with listening(live) as listener:
-            await listener.whole(server)
+            await listener.everything(server)
             assert value(metrics.TOKEN_ENDS) > time.time()
         assert server.authorizations == [f"Bearer {good}"]
         assert server.clients[0].token == good
@@ -378,7 +378,7 @@ async def test_token_opens_the_car_data_and_is_never_said(caplog: pytest.LogCapt
 
 
 @pytest.mark.parametrize("which", ["ended", "refused", "none"])
-async def test_without_a_token_that_is_taken_the_public_topics_come(
+async def test_without_an_accepted_token_the_public_topics_are_received(
     which: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = {"ended": token(-60), "refused": token(60, "nobody"), "none": ""}[which]
@@ -404,5 +404,5 @@ async def test_token_in_a_file_is_read_at_each_connection(tmp_path: Path) -> Non
 
         server.before = change
         async with listening(FeedClient(settings(server, f1tv_token_file=file))) as listener:
-            await listener.whole(server)
+            await listener.everything(server)
         assert [client.token for client in server.clients] == [first, file.read_text()]

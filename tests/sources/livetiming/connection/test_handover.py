@@ -1,4 +1,4 @@
-"""From one connection to the next: nothing lost, nothing twice, in order, wherever the two are."""
+"""From one connection to the next: nothing lost, nothing twice, in order, however the two are interleaved."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def numbers(messages: list[FeedMessage]) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", range(200))
-def test_any_interleaving_of_the_two_gives_every_message_once_and_in_order(seed: int) -> None:
+def test_any_interleaving_of_two_connections_delivers_every_message_once_and_in_order(seed: int) -> None:
     """Some messages are sent twice in a row, as a feed may."""
     dice = random.Random(seed)
     feed = sent(sorted(n for n in range(40) for _ in range(dice.choice([1, 1, 2]))))
@@ -42,7 +42,7 @@ def test_any_interleaving_of_the_two_gives_every_message_once_and_in_order(seed:
     assert numbers(given) == numbers(feed)
 
 
-def test_message_that_is_sent_twice_is_no_meeting() -> None:
+def test_a_message_that_is_sent_twice_does_not_align_connections() -> None:
     handover = Handover()
     for message in sent([1, 1]):
         handover.deliver(message)
@@ -55,7 +55,7 @@ def test_message_that_is_sent_twice_is_no_meeting() -> None:
     assert numbers([*handover.remainder().buffered()]) == []
 
 
-def test_nothing_is_missing_when_the_old_one_gave_out_the_new_one_s_first() -> None:
+def test_connections_overlap_if_the_old_one_delivered_the_new_one_s_first_message() -> None:
     handover = Handover()
     assert not handover.overlaps
     handover.buffer(sent([5])[0])
@@ -65,7 +65,7 @@ def test_nothing_is_missing_when_the_old_one_gave_out_the_new_one_s_first() -> N
     assert not handover.aligned.is_set()
 
 
-def test_what_was_given_out_is_forgotten_when_the_feed_is_far_ahead() -> None:
+def test_delivered_messages_are_forgotten_when_the_feed_is_far_ahead() -> None:
     handover = Handover()
     handover.deliver(sent([1])[0])
     rest = handover.remainder()

@@ -1,4 +1,4 @@
-"""What is written down is read again as it was, by us and by FastF1's rules, whenever the writer was killed."""
+"""Recordings are read as they were received, by us and by FastF1's rules, even if the writer was killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGE = FeedMessage(
 )
 
 
-def test_what_is_recorded_is_read_as_it_was(tmp_path: Path, mexico_feed: list[FeedMessage]) -> None:
+def test_a_recording_is_read_as_it_was_received(tmp_path: Path, mexico_feed: list[FeedMessage]) -> None:
     messages = [STATE, CHANGE, *mexico_feed]
     with Recorder(tmp_path / "deep" / "session.jsonl") as recorder:
         for message in messages:
@@ -48,7 +48,7 @@ def test_every_line_is_in_the_file_as_soon_as_it_is_written(tmp_path: Path) -> N
     recorder.close()
 
 
-def test_what_is_there_is_not_overwritten_and_may_be_appended_to(tmp_path: Path) -> None:
+def test_an_existing_recording_is_not_overwritten_and_may_be_appended_to(tmp_path: Path) -> None:
     path = tmp_path / "session.jsonl"
     with Recorder(path) as recorder:
         recorder.write(STATE)
@@ -59,7 +59,7 @@ def test_what_is_there_is_not_overwritten_and_may_be_appended_to(tmp_path: Path)
     assert list(open_recording(path)) == [STATE, CHANGE]
 
 
-def test_line_that_was_cut_off_costs_only_itself_when_appending(tmp_path: Path) -> None:
+def test_only_the_cut_line_is_lost_when_appending(tmp_path: Path) -> None:
     path = tmp_path / "session.jsonl"
     path.write_bytes(b'["TrackStatus",{"Sta')
     with Recorder(path, append=True) as recorder:
@@ -69,13 +69,13 @@ def test_line_that_was_cut_off_costs_only_itself_when_appending(tmp_path: Path) 
     assert recording.counts.damaged.total() == 1
 
 
-def test_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SourceError, match="cannot be written"):
         Recorder(tmp_path / "file" / "session.jsonl")
 
 
-def test_full_disk_is_said() -> None:
+def test_a_full_disk_is_reported() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full")
     recorder = Recorder(Path("/dev/full"), append=True)

@@ -48,7 +48,7 @@ def test_a_token_is_not_shown_with_the_settings() -> None:
     assert "not to be seen" not in repr(Tokens(settings).current())
 
 
-def test_a_file_goes_before_the_setting_and_one_that_is_missing_is_said(
+def test_a_file_has_precedence_over_the_setting_and_a_missing_one_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "token"
@@ -70,7 +70,7 @@ def test_a_refused_token_is_not_sent_again_and_another_one_is(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("given", [{"f1tv_token": "not to be seen"}, {"f1tv_token_file": "/nowhere"}])
-def test_a_token_never_goes_out_in_plain_text(given: dict[str, str]) -> None:
+def test_a_token_is_never_sent_in_plain_text(given: dict[str, str]) -> None:
     for url in (
         "http://feed.example/signalrcore",
         "ws://feed.example",

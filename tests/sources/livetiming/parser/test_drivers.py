@@ -1,4 +1,4 @@
-"""Who takes part: as the feed lists them before the start, and later with a notice."""
+"""The drivers: as the feed lists them before the start, and later with a notice."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def of_recording(*messages: FeedMessage) -> Session:
     return as_session(messages, "x")[0]
 
 
-def test_before_anybody_has_a_time_cars_are_in_the_order_in_which_the_feed_listed_them() -> None:
-    """Not in that of the result: the feed sends each change of the order in the same list."""
+def test_before_the_first_time_cars_are_in_the_order_of_the_feeds_first_list() -> None:
+    """Not in the order of the result: the feed sends each change of the order in the same list."""
     result = sent("DriverList", {"4": {"Line": 2}, "81": {"Line": 1}}, 3_000)
     assert listed(of_recording(*BEFORE, STARTED, result)) == [(0, ["NOR", "PIA"])]
 
@@ -69,7 +69,7 @@ def test_a_race_that_is_shortened_begins_with_its_planned_laps() -> None:
     "folder",
     ["2021_mexico_qualifying", "2022_british_practice1", "2024_spanish_qualifying", "2025_hungary_qualifying"],
 )
-def test_a_recording_shows_no_order_that_came_later(recordings: Path, folder: str) -> None:
+def test_the_header_of_a_recording_has_no_later_order(recordings: Path, folder: str) -> None:
     """Everything in the header is the same of a recording that is cut off at the start."""
     path = recordings / "sessions" / folder
     path = path / "recording.jsonl.gz" if (path / "recording.jsonl.gz").is_file() else path
@@ -138,7 +138,7 @@ def test_the_support_race_that_follows_changes_nothing(ended: bool) -> None:
 
 @pytest.mark.parametrize("folder", ["2025_italian_practice1", "2023_hungarian_practice1"])
 def test_monza_and_budapest_have_their_own_20_drivers(recordings: Path, folder: str) -> None:
-    """The recordings go on into the support race's session. They have no status of the session: it is made here."""
+    """The recordings continue into the support race's session. They lack its status, which is added here."""
     feed = list(open_recording(recordings / "sessions" / folder))
     t0_ms = feed[0].sent_ms
     head = [] if any(each.topic == "SessionInfo" for each in feed) else [info(1)]

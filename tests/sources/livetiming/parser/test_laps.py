@@ -1,4 +1,4 @@
-"""What the feed says of a car's laps and tyres, and what it means."""
+"""A car's laps and tyres from the feed's changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_gap_is_a_time_or_laps_and_the_leader_has_none(text: Any, expected: tu
 @pytest.mark.parametrize(
     "value", ["9" * 900, "9" * 4_300, "9" * 5_000, 1e400, "nan", "inf", -1e400, 2**64, None, "x", [1]], ids=repr
 )
-def test_a_number_that_no_record_has_room_for_is_none(value: Any) -> None:
+def test_a_number_that_no_record_can_hold_is_none(value: Any) -> None:
     assert as_int(value) is None or abs(as_int(value) or 0) < 2**63
     assert as_float(value) is None
     assert (as_int("12"), as_float("12.5")) == (12, 12.5)
@@ -66,7 +66,7 @@ def test_a_change_that_does_not_fit_is_refused() -> None:
 
 
 def lap_line(at: int, count: int, lap_ms: str, sectors: tuple[str, str, str]) -> list[tuple[dict[str, Any], int]]:
-    """A lap as the feed tells it: two sectors on the way, the third and the time with the count."""
+    """A lap as the feed sends it: two sectors during the lap, the third and the time with the count."""
     return [
         ({"Sectors": {"0": {"Value": sectors[0]}}}, at - 50_000),
         ({"Sectors": {"1": {"Value": sectors[1]}}}, at - 20_000),
@@ -74,7 +74,7 @@ def lap_line(at: int, count: int, lap_ms: str, sectors: tuple[str, str, str]) ->
     ]
 
 
-def test_values_that_come_a_moment_late_are_of_the_lap_before() -> None:
+def test_values_received_just_after_a_lap_belong_to_it() -> None:
     car = CarLaps()
     car.take({"InPit": False}, 0)
     for line, at in lap_line(90_000, 1, "1:30.000", ("30.000", "30.000", "30.000")):
@@ -91,7 +91,7 @@ def test_the_time_between_two_parts_of_a_qualifying_is_no_lap_time() -> None:
     assert car.rows[0].lap_time_ms is None
 
 
-def test_a_sector_that_is_as_long_as_on_the_lap_before_is_not_sent_and_is_known() -> None:
+def test_a_sector_that_equals_the_lap_before_is_not_sent_and_is_filled_in() -> None:
     car = CarLaps()
     car.take({"InPit": False}, 0)
     for line, at in lap_line(90_000, 1, "1:30.000", ("30.000", "30.000", "30.000")):
@@ -102,7 +102,7 @@ def test_a_sector_that_is_as_long_as_on_the_lap_before_is_not_sent_and_is_known(
     assert reconcile_laps(car.driven(is_over=False))[1].sectors == [29_000, 30_000, 30_500]
 
 
-def test_who_listens_late_numbers_laps_as_the_feed_does() -> None:
+def test_laps_of_a_late_joiner_have_the_feeds_numbers() -> None:
     car = CarLaps()
     car.take({"InPit": False, "NumberOfLaps": 12}, 0, snapshot=True)
     for line, at in lap_line(80_000, 13, "1:30.000", ("30.000", "30.000", "30.000")):
@@ -111,7 +111,7 @@ def test_who_listens_late_numbers_laps_as_the_feed_does() -> None:
     assert car.lap_number == 14
 
 
-def test_laps_missed_in_a_loss_of_the_connection_are_left_out_and_the_next_has_its_number() -> None:
+def test_laps_missed_while_disconnected_are_left_out_and_the_next_has_its_number() -> None:
     car = CarLaps()
     car.take({"InPit": False}, 0)
     for line, at in lap_line(90_000, 1, "1:30.000", ("30.000", "30.000", "30.000")):
@@ -122,7 +122,7 @@ def test_laps_missed_in_a_loss_of_the_connection_are_left_out_and_the_next_has_i
     assert [lap.number for lap in reconcile_laps(car.driven(is_over=False))] == [1, 4]
 
 
-def test_a_deleted_lap_is_told_again_and_so_is_a_reinstated_one() -> None:
+def test_a_deleted_lap_is_published_again_and_so_is_a_reinstated_one() -> None:
     book = SessionLaps(statuses=[(0, "1")])
     book.entries = {"4": Entry(driver_number="4", tla="NOR", name="", team="", team_color="", grid_position=None)}
     book.take_timing("4", {"InPit": False}, 0)
@@ -198,14 +198,14 @@ def test_a_lap_after_a_silence_has_what_was_sent_of_it_and_nothing_of_the_lap_be
 
 
 @pytest.mark.parametrize("count", [9, 900, 10**9])
-def test_a_count_of_laps_that_cannot_have_been_driven_in_the_time_is_a_mistake(count: int) -> None:
+def test_a_lap_count_that_is_impossible_in_the_time_counts_as_one_lap(count: int) -> None:
     book = racing()
     take_laps(book, (1, 150_000, "1:30.000"))
     take_laps(book, (count, 240_000, "1:30.000"), (3, 330_000, "1:30.000"))
     assert sorted(laps_at(book, 400_000)) == [1, 2, 3]
 
 
-def test_a_snapshot_with_more_laps_than_anybody_drives_makes_no_laps() -> None:
+def test_a_snapshot_with_an_impossible_lap_count_makes_no_laps() -> None:
     book = racing()
     take_laps(book, (1, 150_000, "1:30.000"))
     book.take_timing("4", {"InPit": False, "NumberOfLaps": 10**9}, 160_000, snapshot=True)
@@ -214,7 +214,7 @@ def test_a_snapshot_with_more_laps_than_anybody_drives_makes_no_laps() -> None:
     assert len(book.cars["4"].laps.rows) == 3
 
 
-def test_who_listens_from_lap_13_on_does_not_know_when_the_race_started() -> None:
+def test_a_client_that_joins_on_lap_13_does_not_know_when_the_race_started() -> None:
     book = SessionLaps(statuses=[(0, "1")], is_race=True, entries={"4": norris()}, started_ms=0)
     book.take_timing("4", {"InPit": False, "NumberOfLaps": 12}, 0, snapshot=True)
     take_laps(book, (13, 85_000, "1:30.000"))
@@ -232,7 +232,7 @@ def test_a_lap_time_of_more_than_150_s_that_comes_before_its_third_sector_counts
     assert laps_at(book, 330_000)[2].lap_time_ms == 167_342
 
 
-def test_the_time_since_a_lap_of_the_part_before_is_none_of_the_way_out_whatever_its_sectors() -> None:
+def test_the_time_since_a_lap_of_the_part_before_is_not_the_time_of_the_out_lap() -> None:
     book = practising()
     take_laps(book, (2, 190_000, "1:30.000"), (3, 280_000, "1:30.000"))
     book.take_timing("4", {"InPit": True}, 360_000)
@@ -288,7 +288,7 @@ def test_the_first_lap_after_a_red_flag_in_practice_starts_with_the_pits(between
     assert starts == {1: 100_000, 2: 190_000, 3: 280_000, 4: 1_000_000, 5: 1_090_000}
 
 
-def test_a_lap_that_ends_before_the_start_of_a_race_is_none() -> None:
+def test_a_lap_that_ends_before_the_start_is_not_part_of_the_race() -> None:
     book = SessionLaps(statuses=[(0, "1")], is_race=True, entries={"4": norris()}, started_ms=60_000)
     for at, is_in in ((10_000, False), (20_000, True), (30_000, False)):
         book.take_timing("4", {"InPit": is_in}, at)

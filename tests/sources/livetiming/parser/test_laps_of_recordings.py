@@ -1,4 +1,4 @@
-"""The laps of recorded sessions beside FastF1's, field by field, and what FastF1 has otherwise."""
+"""The laps of recorded sessions beside FastF1's, field by field, and where FastF1's differ."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def test_the_time_that_was_driven_twice_is_deleted_on_the_lap_that_race_control_
 def test_a_lap_is_deleted_and_reinstated_as_race_control_says() -> None:
     """China 2024 sprint qualifying: Norris' pole lap, deleted at 16:19:42 and reinstated a minute later."""
     session, _ = as_session(recorded("2024_chinese_sprint_qualifying"), "recording:x")
-    told = [lap.deleted for lap in session.laps if (lap.driver, lap.lap_number) == ("NOR", 12)]
-    assert told[0] is False
-    assert True in told
-    assert told[-1] is False
+    deleted = [lap.deleted for lap in session.laps if (lap.driver, lap.lap_number) == ("NOR", 12)]
+    assert deleted[0] is False
+    assert True in deleted
+    assert deleted[-1] is False
     final = laps_of("2024_chinese_sprint_qualifying")
     deleted = {(lap.driver, lap.lap_number) for lap in final.values() if lap.deleted}
     # NOR 9 and HUL 7 have times since their laps in the part before: 13:43.007 and 12:06.908.
@@ -101,7 +101,7 @@ def test_a_lap_is_deleted_and_reinstated_as_race_control_says() -> None:
     }  # fmt: skip
 
 
-def test_who_stops_on_the_first_lap_has_no_lap_that_ends_before_the_start() -> None:
+def test_a_car_that_stops_on_the_first_lap_has_no_lap_that_ends_before_the_start() -> None:
     """Qatar 2023: Hamilton left the race in turn 1; on his way to the grid he had been through the pits."""
     feed = recorded("2023_qatar_race")
     started_ms = next(m.sent_ms for m in feed if m.topic == "SessionStatus" and m.data["Status"] == "Started")

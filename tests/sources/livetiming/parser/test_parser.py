@@ -65,8 +65,8 @@ def test_every_lap_is_fastf1s_field_by_field(mexico_session: Session, theirs: An
     assert ours["43", 8].deleted_reason == "TRACK LIMITS AT TURN 3 LAP 9  (PIT)"
     ours["43", 8] = ours["43", 8].model_copy(update={"deleted": False, "deleted_reason": None})
     for name, field in FIELDS.items():
-        told = ms(laps[name]) if laps[name].dtype.kind == "m" else known(laps[name])
-        assert [getattr(ours[key], field) for key in keys] == told, name
+        theirs = ms(laps[name]) if laps[name].dtype.kind == "m" else known(laps[name])
+        assert [getattr(ours[key], field) for key in keys] == theirs, name
     reasons = [(ours[key].deleted_reason or "") for key in keys]
     assert reasons == [reason.strip() for reason in laps["DeletedReason"]]  # theirs end with a blank
     starts = [ours[key].start_utc for key in keys]
@@ -114,7 +114,7 @@ def test_samples_are_what_fastf1_has_at_their_instants(mexico_session: Session, 
     assert compared > 5_000
 
 
-def test_nothing_of_the_feed_goes_unnoticed(mexico_parsed: tuple[Session, ParseCounts]) -> None:
+def test_all_topics_and_fields_of_the_feed_are_known(mexico_parsed: tuple[Session, ParseCounts]) -> None:
     counts = mexico_parsed[1]
     assert counts.messages.total() == 20_552
     assert not counts.damaged
@@ -155,17 +155,17 @@ def test_the_order_of_each_part_and_its_gaps_are_the_official_ones(mexico_sessio
         frame, cars = at[end], pictures[end]
         running = (20, 15, 10)[nth]
         assert {number: cars[number]["position"] for number in numbers} == {
-            number: told.position for number, told in official.items()
+            number: timing.position for number, timing in official.items()
         }, f"Q{nth + 1}"
         for column, number in enumerate(numbers):
-            told = official[number]
-            assert (cars[number]["status"] == "eliminated") == (told.position > running)  # type: ignore[operator]
-            if told.position <= running:  # type: ignore[operator]
-                assert frame.gap[column] in ((0, None) if told.position == 1 else (told.gap_ms,)), number
-                ahead = next((each for each in official.values() if each.position == told.position - 1), told)
-                between = None if told.position == 1 else told.gap_ms - (ahead.gap_ms or 0)
+            timing = official[number]
+            assert (cars[number]["status"] == "eliminated") == (timing.position > running)  # type: ignore[operator]
+            if timing.position <= running:  # type: ignore[operator]
+                assert frame.gap[column] in ((0, None) if timing.position == 1 else (timing.gap_ms,)), number
+                ahead = next((each for each in official.values() if each.position == timing.position - 1), timing)
+                between = None if timing.position == 1 else timing.gap_ms - (ahead.gap_ms or 0)
                 assert frame.interval[column] == between, number
-                if told.interval_ms != between:
+                if timing.interval_ms != between:
                     stale.append((nth + 1, number))
     assert stale == [(1, "22")], "intervals that the feed did not mend when another car came in between"
 
@@ -187,8 +187,8 @@ def test_without_car_data_and_positions_order_gaps_and_laps_are_the_same(
     assert (one.order, one.gaps, one.intervals) == (other.order, other.gaps, other.intervals)
 
 
-def test_without_positions_cars_are_where_their_mini_sectors_say(withheld: Session, raced_withheld: Run) -> None:
-    """Held against the official times of the laps: how much of its own time a car had behind it at each frame."""
+def test_without_positions_cars_are_placed_by_their_mini_sectors(withheld: Session, raced_withheld: Run) -> None:
+    """Compared with the official lap times: the share of its own lap time that a car had driven at each frame."""
     made = raced_withheld
     assert made.race.race is not None
     columns = {number: nth for nth, number in enumerate(made.race.race.cars)}
@@ -199,8 +199,8 @@ def test_without_positions_cars_are_where_their_mini_sectors_say(withheld: Sessi
             continue
         for frame in made.frames:
             share = (frame.t - (lap.end_ms - lap.lap_time_ms)) / lap.lap_time_ms
-            if 0 < share < 1 and frame.along and (told := frame.along[columns[lap.driver_number]]) is not None:
-                off.append(abs((told / 10_000 - share + 0.5) % 1 - 0.5))
+            if 0 < share < 1 and frame.along and (along := frame.along[columns[lap.driver_number]]) is not None:
+                off.append(abs((along / 10_000 - share + 0.5) % 1 - 0.5))
     off.sort()
     middle, most = off[len(off) // 2], off[len(off) * 95 // 100]
     figures.append(
@@ -212,23 +212,23 @@ def test_without_positions_cars_are_where_their_mini_sectors_say(withheld: Sessi
 
 
 def test_with_positions_nothing_is_estimated(mexico_session: Session, raced: Run) -> None:
-    """Mini-sectors are told for their colours; the line is known as soon as they would place a car."""
+    """Mini-sectors are published for their colours; the track's line is known before they would place a car."""
     assert any(message.kind == "mini_sector" for message in mexico_session.messages)
     assert not any(frame.along for frame in raced.frames)
 
 
 def test_drs_is_open_on_straights_only(raced: Run) -> None:
-    told = Counter(
+    counts = Counter(
         (drs, (speed or 0) > 200)
         for frame in raced.frames
         for drs, speed in zip(frame.drs, frame.speed, strict=bool(frame.drs))
     )
-    assert told[1, True] > 5_000
-    assert told[1, False] < 0.1 * told[1, True]
-    assert told[None, True] == 0
+    assert counts[1, True] > 5_000
+    assert counts[1, False] < 0.1 * counts[1, True]
+    assert counts[None, True] == 0
 
 
-def test_session_says_where_it_is_kept_and_what_time_it_is_there(mexico_session: Session) -> None:
+def test_a_session_has_its_path_and_its_local_time(mexico_session: Session) -> None:
     session = mexico_session
     info = session.messages[0]
     assert isinstance(info, SessionInfo)
@@ -239,10 +239,8 @@ def test_session_says_where_it_is_kept_and_what_time_it_is_there(mexico_session:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_message_that_is_not_what_its_topic_has_costs_itself_only(
-    mexico_feed: list[FeedMessage], seed: int
-) -> None:
-    """Values of any type in any place: nothing raises, the rest goes on, and what was refused is counted.
+def test_only_a_message_of_the_wrong_form_is_skipped(mexico_feed: list[FeedMessage], seed: int) -> None:
+    """Values of any type in any place: nothing raises, the rest is parsed, and refused messages are counted.
 
     Samples that are not spoiled are left out: they cost most of the time, and no lap depends on them.
     """
@@ -260,8 +258,8 @@ def test_a_message_that_is_not_what_its_topic_has_costs_itself_only(
     parser.finish()
     assert parser.state.counts.messages.total() == whole + spoiled
     assert 0 < parser.state.counts.damaged.total() <= spoiled
-    told = {(number, lap) for number, car in parser.state.laps.cars.items() for lap in car.published}
-    assert len(told) > 290, "laps whose own messages came through are told"
+    published = {(number, lap) for number, car in parser.state.laps.cars.items() for lap in car.published}
+    assert len(published) > 290, "laps whose own messages were undamaged are published"
 
 
 def mutated(data: Any, chance: random.Random, odd: tuple[Any, ...]) -> Any:
@@ -278,7 +276,7 @@ def mutated(data: Any, chance: random.Random, odd: tuple[Any, ...]) -> Any:
     return json.loads(json.dumps(chance.choice(odd)))
 
 
-def test_a_session_that_nobody_names_is_refused(mexico_feed: list[FeedMessage], tmp_path: Path) -> None:
+def test_a_session_without_identity_is_refused(mexico_feed: list[FeedMessage], tmp_path: Path) -> None:
     from f1stream.sources.session import SourceError
 
     unnamed = [message for message in mexico_feed if message.topic not in {"SessionInfo", "DriverList"}]

@@ -1,4 +1,4 @@
-"""What a message holds of several cars or several texts: each stands for itself, and a damaged one costs itself."""
+"""Messages with several cars or texts: only a damaged item is skipped."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def taken(parser: Parser, topic: str, data: Any, *, snapshot: bool = False) -> l
      GOOD | {"Message": "Y", "RacingNumber": "9" * 50}],
 )  # fmt: skip
 @pytest.mark.parametrize("snapshot", [True, False])
-def test_a_message_of_race_control_without_text_costs_itself(parser: Parser, bad: Any, snapshot: bool) -> None:
+def test_only_a_race_control_message_without_text_is_skipped(parser: Parser, bad: Any, snapshot: bool) -> None:
     other = {"Utc": "2025-10-09T08:55:00", "Category": "Other", "Message": "DRS ENABLED"}
     facts = taken(parser, "RaceControlMessages", {"Messages": [GOOD, bad, other]}, snapshot=snapshot)
     assert [fact.message for fact in facts if isinstance(fact, RaceControl)] == ["TRACK CLEAR", "DRS ENABLED"]
@@ -59,7 +59,7 @@ def test_a_message_of_race_control_without_text_costs_itself(parser: Parser, bad
     assert not [fact for fact in again if isinstance(fact, RaceControl)]
 
 
-def test_a_radio_call_that_cannot_be_read_costs_itself(parser: Parser) -> None:
+def test_only_an_unreadable_radio_call_is_skipped(parser: Parser) -> None:
     calls = [{"Path": "a.mp3"}, "x", {"RacingNumber": "4", "Path": "b.mp3"}, {"RacingNumber": "81"}]
     facts = taken(parser, "TeamRadio", {"Captures": calls})
     assert [(fact.driver_number, fact.path) for fact in facts if isinstance(fact, TeamRadio)] == [("4", "b.mp3")]
@@ -67,14 +67,14 @@ def test_a_radio_call_that_cannot_be_read_costs_itself(parser: Parser) -> None:
 
 
 @pytest.mark.parametrize("bad", [7, None, [], "x"])
-def test_a_driver_who_is_none_costs_no_other(bad: Any) -> None:
+def test_only_an_invalid_driver_is_skipped(bad: Any) -> None:
     parser = Parser(T0_MS)
     parser.take(sent("DriverList", DRIVERS | {"16": bad}, 1, snapshot=True))
     assert [entry.tla for entry in parser.state.entries()] == ["NOR", "PIA"]
     assert parser.state.counts.damaged == {"DriverList": 1}
 
 
-def test_a_line_of_timing_that_cannot_be_read_costs_that_car_s(parser: Parser) -> None:
+def test_only_the_unreadable_timing_line_of_a_car_is_skipped(parser: Parser) -> None:
     for bad in (7, {"Sectors": 7, "InPit": "x", "Position": {"a": 1}}, None):
         out = {"InPit": False, "NumberOfLaps": 1, "Position": "1"}
         taken(parser, "TimingData", {"Lines": {"4": out}})
@@ -85,7 +85,7 @@ def test_a_line_of_timing_that_cannot_be_read_costs_that_car_s(parser: Parser) -
         assert parser.state.counts.damaged["TimingData"] == before + 1
 
 
-def test_a_line_of_tyres_that_cannot_be_read_costs_that_car_s(parser: Parser) -> None:
+def test_only_the_unreadable_tyre_line_of_a_car_is_skipped(parser: Parser) -> None:
     soft = {"Compound": "SOFT", "New": "true", "TyresNotChanged": "0", "StartLaps": 0, "TotalLaps": 0}
     taken(parser, "TimingAppData", {"Lines": {"4": {"Stints": {"0": soft}}, "81": {"Line": 1}}})
     hard = soft | {"Compound": "HARD"}
@@ -94,7 +94,7 @@ def test_a_line_of_tyres_that_cannot_be_read_costs_that_car_s(parser: Parser) ->
     assert parser.state.counts.damaged == {"TimingAppData": 2}
 
 
-def test_a_driver_who_makes_no_entry_costs_no_other_and_no_later_message() -> None:
+def test_a_driver_without_a_valid_entry_affects_no_other_and_no_later_message() -> None:
     parser = Parser(T0_MS)
     parser.take(sent("DriverList", DRIVERS | {"16": {"Tla": "LEC", "FullName": "\ud800"}}, 1, snapshot=True))
     assert parser.state.counts.damaged == {"DriverList": 1}
@@ -104,8 +104,8 @@ def test_a_driver_who_makes_no_entry_costs_no_other_and_no_later_message() -> No
     assert [entry.tla for entry in parser.state.entries()] == ["NOR", "PIA"]
 
 
-def test_a_number_of_cars_that_cannot_be_costs_itself() -> None:
-    """SessionData alone has the part here: it is taken over with a later message, whatever that is."""
+def test_only_an_impossible_number_of_cars_is_skipped() -> None:
+    """Only SessionData has the part here: it is taken with a later message of any topic."""
     parser = Parser(T0_MS)
     parser.take(sent("TimingData", {"NoEntries": [-1, 15, 2**40]}, 1))
     parser.take(sent("SessionData", {"Series": [{"QualifyingPart": 2}]}, 2))
@@ -117,7 +117,7 @@ def test_a_number_of_cars_that_cannot_be_costs_itself() -> None:
 
 
 @pytest.mark.parametrize("topic", ["TimingData", "TimingAppData"])
-def test_a_message_nested_deeper_than_can_be_read_costs_itself(parser: Parser, topic: str) -> None:
+def test_only_a_message_nested_too_deep_is_skipped(parser: Parser, topic: str) -> None:
     line: dict[str, Any] = {}
     for _ in range(5_000):
         line = {"a": line}
@@ -127,7 +127,7 @@ def test_a_message_nested_deeper_than_can_be_read_costs_itself(parser: Parser, t
 
 
 @pytest.mark.parametrize("days", [2, -2, 2_900_000])
-def test_a_message_with_a_time_that_no_session_has_costs_itself(days: int) -> None:
+def test_only_a_message_with_an_impossible_time_is_skipped(days: int) -> None:
     bad = [sent("TimingData", {"Lines": {}}, days * 86_400), sent("Heartbeat", {}, days * 86_400)]
     start = [sent("SessionInfo", info(1), 0), sent("DriverList", DRIVERS, 1),
              sent("SessionStatus", {"Status": "Started"}, 2), sent("Heartbeat", {}, 10)]  # fmt: skip
@@ -159,7 +159,7 @@ def test_of_more_than_100_cars_the_first_are_published() -> None:
     [{"Position": "5000"}, {"Position": -1}, {"KnockedOut": True, "Stats": [{"TimeDiffToFastest": "+1.0"}, 7]},
      {"Sectors": {"0": {"Value": "99:59:59.999"}}}, {"GapToLeader": "999L"}],
 )  # fmt: skip
-def test_a_damaged_value_of_a_car_costs_nothing_else_of_it(parser: Parser, bad: dict[str, Any]) -> None:
+def test_a_damaged_value_affects_no_other_value_of_the_car(parser: Parser, bad: dict[str, Any]) -> None:
     taken(parser, "TimingData", {"Lines": {"4": {"InPit": False, "NumberOfLaps": 1}}})
     came_in = taken(parser, "TimingData", {"Lines": {"4": bad | {"InPit": True}}})
     went_out = taken(parser, "TimingData", {"Lines": {"4": {"InPit": False}}})
@@ -167,7 +167,7 @@ def test_a_damaged_value_of_a_car_costs_nothing_else_of_it(parser: Parser, bad: 
     assert [fact.in_pit for fact in went_out if isinstance(fact, Timing)] == [False]
 
 
-def test_a_set_older_than_any_costs_no_lap() -> None:
+def test_a_set_with_an_impossible_age_affects_no_lap() -> None:
     stint = {"Compound": "SOFT", "New": "false", "TyresNotChanged": "0", "StartLaps": 1_000, "TotalLaps": 1_000}
     feed = [sent("SessionInfo", info(1), 0), sent("DriverList", DRIVERS, 1),
             sent("SessionStatus", {"Status": "Started"}, 2), *run_of_laps("4", 20),
@@ -176,7 +176,7 @@ def test_a_set_older_than_any_costs_no_lap() -> None:
     assert [(lap.compound, lap.tyre_life) for lap in session.laps] == [("SOFT", None)] * 5
 
 
-def test_what_is_remembered_of_a_feed_is_bounded(parser: Parser) -> None:
+def test_memory_per_feed_is_bounded(parser: Parser) -> None:
     for nth in range(3):
         lines = {
             str(number): {"NumberOfLaps": 1, f"Field{number}": 1} for number in range(nth * 900, nth * 900 + 900)

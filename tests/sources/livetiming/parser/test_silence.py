@@ -1,4 +1,4 @@
-"""What should speak while a session is on, and does not, is told once, and again when it speaks."""
+"""Topics that should be sent while a session is on, and are not, have one notice until they are received again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def texts(silence: Silence, topic: str, at_ms: int, on_since_ms: int | None) -> 
     return [(notice.about, notice.text) for notice in silence.take(topic, at_ms, on_since_ms)]
 
 
-def test_without_a_subscription_the_reason_is_told_and_only_once_the_session_is_on() -> None:
+def test_without_a_subscription_the_notice_has_the_reason_and_comes_once_the_session_is_on() -> None:
     silence = Silence()
     assert texts(silence, HEARTBEAT, 500_000, None) == []
     assert texts(silence, HEARTBEAT, 510_000, 500_000) == []
@@ -22,7 +22,7 @@ def test_without_a_subscription_the_reason_is_told_and_only_once_the_session_is_
     assert texts(silence, "TimingData", 530_000, 500_000) == []
 
 
-def test_a_topic_that_falls_silent_is_told_and_taken_back_when_it_speaks() -> None:
+def test_a_silent_topic_has_a_notice_until_it_is_received_again() -> None:
     silence = Silence()
     for topic in ("CarData.z", "Position.z", "TimingData"):
         assert texts(silence, topic, 500_000, 500_000) == []

@@ -51,7 +51,7 @@ def test_a_race_starts_when_only_session_data_says_so() -> None:
 
 
 @pytest.mark.parametrize("delays", [(0.0, 0.2), (0.2, 0.0), (0.0, 3.0), (3.0, 0.0)])
-def test_a_status_that_two_topics_have_is_told_once_when_the_first_has_it(delays: tuple[float, float]) -> None:
+def test_a_status_in_two_topics_is_published_once_with_the_first(delays: tuple[float, float]) -> None:
     happened = [(60, "Started", "1"), (300, "Aborted", "5"), (900, "Started", "1"), (2_000, "Finished", "2")]
     words = {"1": "AllClear", "2": "Yellow", "5": "Red"}
     own, other = delays
@@ -68,7 +68,7 @@ def test_a_status_that_two_topics_have_is_told_once_when_the_first_has_it(delays
     assert track(session) == [(at * 1000, code, words[code]) for at, _, code in happened]
 
 
-def test_whatever_two_sources_leave_out_each_change_that_one_of_them_has_is_known() -> None:
+def test_a_change_that_either_source_has_is_published() -> None:
     for seed in range(200):
         chance = random.Random(seed)
         truth = [chance.choice("AB") for _ in range(12)]
@@ -80,7 +80,7 @@ def test_whatever_two_sources_leave_out_each_change_that_one_of_them_has_is_know
         assert sequence.statuses == truth
 
 
-def test_who_joins_late_knows_when_the_session_started() -> None:
+def test_a_late_joiner_knows_when_the_session_started() -> None:
     history = [
         {"Utc": utc_text(T0_MS - 900_000), "TrackStatus": "Yellow"},
         {"Utc": utc_text(T0_MS - 840_000), "SessionStatus": "Started"},
@@ -139,7 +139,7 @@ def test_imola_qualifying_without_its_status_topic_has_three_parts_that_start(re
     assert parts == [1, 2, 3]
 
 
-def test_who_joins_while_the_session_is_on_misses_no_topic_that_had_no_time_to_come() -> None:
+def test_a_late_joiner_gets_no_notice_of_topics_that_had_no_time_to_arrive() -> None:
     history = [{"Utc": utc_text(T0_MS - 840_000), "SessionStatus": "Started"}]
     states = [
         sent("SessionInfo", info(9), 0, snapshot=True), sent("DriverList", DRIVERS, 0, snapshot=True),

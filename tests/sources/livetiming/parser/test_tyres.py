@@ -1,4 +1,4 @@
-"""Which set of tyres is on a car, from the stints that the feed announces late, early, twice, or wrongly."""
+"""Which set of tyres is on a car, from the stints that the feed sends late, early, twice, or wrongly."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_stint_announced_ahead_of_the_stop_waits_until_the_car_has_been_in() -
     take(tyres, {1: NEW_SOFT | {"TyresNotChanged": "1"}})
     assert driven(tyres) == [("SOFT", 1, 0)]
     tyres.enter_pit_lane(12)
-    assert driven(tyres) == [("SOFT", 1, 0)], "nothing was said of it since"
+    assert driven(tyres) == [("SOFT", 1, 0)], "nothing was sent about it since"
     take(tyres, {1: {"Compound": "HARD", "TyresNotChanged": "0", "TotalLaps": 0}})
     assert driven(tyres) == [("SOFT", 1, 0), ("HARD", 13, 0)]
 
@@ -86,7 +86,7 @@ def test_a_set_that_the_feed_begins_under_the_number_of_the_one_before_is_anothe
     assert driven(tyres) == [("SOFT", 1, 0), ("HARD", 21, 0)]
 
 
-def test_a_correction_of_the_set_before_is_none_of_the_set_on_the_car() -> None:
+def test_a_correction_of_the_set_before_does_not_change_the_set_on_the_car() -> None:
     """SAI, British practice 1 2022: corrected 19 s after the car had come in."""
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
@@ -99,19 +99,19 @@ def test_a_correction_of_the_set_before_is_none_of_the_set_on_the_car() -> None:
     assert [stint.is_changed for stint in tyres.stints()] == [True, False]
 
 
-def test_a_set_that_was_not_changed_does_not_get_younger() -> None:
+def test_a_set_that_stays_on_the_car_does_not_get_younger() -> None:
     """STR, Australia 2025, and VER, British practice 1 2024."""
-    for told in (NEW_SOFT | {"TyresNotChanged": "1"}, UNKNOWN):
+    for fields in (NEW_SOFT | {"TyresNotChanged": "1"}, UNKNOWN):
         tyres = CarTyres()
         take(tyres, {0: NEW_SOFT | {"StartLaps": 3, "TotalLaps": 3}})
         tyres.enter_pit_lane(5)
-        take(tyres, {1: told})
+        take(tyres, {1: fields})
         take(tyres, {1: {"Compound": "SOFT", "New": "true"}})
         assert driven(tyres) == [("SOFT", 1, 3), ("SOFT", 6, 8)]
         assert [change.changed for change in tyres.changes("1", 0)] == [True, False]
 
 
-def test_another_compound_is_a_change_whatever_the_feed_says() -> None:
+def test_another_compound_is_a_change_even_if_the_feed_denies_it() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_HARD})
     tyres.enter_pit_lane(2)
@@ -129,9 +129,9 @@ def test_every_correction_is_published_and_nothing_twice() -> None:
     assert tyres.changes("1", 10) == []
     for change in ({"New": "false"}, {"StartLaps": 4}, {"Compound": "WET"}, {"Compound": "SOFT"}):
         take(tyres, {0: change})
-        (told,) = tyres.changes("1", 20)
-        assert (told.lap, told.session_time_ms) == (1, 20)
-    assert (told.compound, told.fresh, told.tyre_life) == ("SOFT", False, 4)
+        (published,) = tyres.changes("1", 20)
+        assert (published.lap, published.session_time_ms) == (1, 20)
+    assert (published.compound, published.fresh, published.tyre_life) == ("SOFT", False, 4)
 
 
 def test_an_unknown_compound_is_not_published() -> None:
@@ -145,7 +145,7 @@ def test_an_unknown_compound_is_not_published() -> None:
     assert [(one.compound, one.lap, one.tyre_life) for one in tyres.changes("1", 15)] == [("HARD", 9, 2)]
 
 
-def test_after_a_loss_of_the_connection_stints_belong_to_the_visits_that_were_missed() -> None:
+def test_after_a_reconnect_stints_belong_to_the_missed_visits() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
     tyres.join(30, 2, is_in=False, is_new=False)
@@ -158,7 +158,7 @@ def test_after_a_loss_of_the_connection_stints_belong_to_the_visits_that_were_mi
 
 
 @pytest.mark.parametrize("counted", [0, 1])
-def test_a_car_that_came_in_while_nothing_was_heard_gets_its_next_set_for_the_lap_after(counted: int) -> None:
+def test_a_car_that_came_in_while_disconnected_gets_its_next_set_for_the_lap_after(counted: int) -> None:
     """SAI, Dutch practice 2 of 2025: the feed does not count every visit of a practice."""
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
@@ -183,7 +183,7 @@ def test_a_reconnect_in_mid_race_does_not_move_the_car_at_the_start_of_the_recor
     assert without_samples(session).cars["81"].tyre_age() == 5
 
 
-def test_an_aborted_start_takes_the_visits_since_with_it() -> None:
+def test_an_aborted_start_discards_the_visits_before_it() -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
     tyres.enter_pit_lane(1)
@@ -194,37 +194,37 @@ def test_an_aborted_start_takes_the_visits_since_with_it() -> None:
 
 @pytest.mark.parametrize("value", [None, [], {}, "x", -4, 10**30, float("nan"), "Ж", "S" * 500, True])
 @pytest.mark.parametrize("name", ["Compound", "New", "StartLaps", "TotalLaps", "TyresNotChanged"])
-def test_a_damaged_value_costs_nothing_else(name: str, value: Any) -> None:
+def test_a_damaged_value_of_a_stint_affects_nothing_else(name: str, value: Any) -> None:
     tyres = CarTyres()
     take(tyres, {0: NEW_SOFT})
     tyres.enter_pit_lane(3)
     take(tyres, {1: NEW_HARD | {name: value}})
-    told = tyres.changes("1", 0)
-    assert (told[0].compound, told[0].lap, told[0].tyre_life) == ("SOFT", 1, 0)
+    changes = tyres.changes("1", 0)
+    assert (changes[0].compound, changes[0].lap, changes[0].tyre_life) == ("SOFT", 1, 0)
 
 
 # -- through the parser --------------------------------------------------------------------------------
 
 
-def said(topic: str, data: dict[str, Any], at_s: float, snapshot: bool = False) -> FeedMessage:
+def sent(topic: str, data: dict[str, Any], at_s: float, snapshot: bool = False) -> FeedMessage:
     return FeedMessage(topic, data, 1_760_000_000_000 + round(at_s * 1000), snapshot)
 
 
 def timing(at_s: float, snapshot: bool = False, **line: Any) -> FeedMessage:
-    return said("TimingData", {"Lines": {"81": line}}, at_s, snapshot)
+    return sent("TimingData", {"Lines": {"81": line}}, at_s, snapshot)
 
 
 def stint(at_s: float, number: int, snapshot: bool = False, **change: Any) -> FeedMessage:
     stints = {str(number): change} if not snapshot else [change]
-    return said("TimingAppData", {"Lines": {"81": {"Stints": stints}}}, at_s, snapshot)
+    return sent("TimingAppData", {"Lines": {"81": {"Stints": stints}}}, at_s, snapshot)
 
 
 def race(*messages: FeedMessage, kind: str = "Race", laps: int = 0) -> list[FeedMessage]:
     """A race of one car that starts at 60 s and ends a lap each 80 s."""
     info = {"Key": 1, "Type": kind, "Name": kind, "Meeting": {"Name": "X"}, "GmtOffset": "00:00:00", "Path": "p/"}
     ends = [timing(60 + 80 * n, NumberOfLaps=n, LastLapTime={"Value": "1:20.000"}) for n in range(1, laps + 1)]
-    start = [said("SessionInfo", info, 0), said("DriverList", {"81": {"Tla": "PIA", "Line": 1}}, 0),
-             timing(1, InPit=False), said("SessionStatus", {"Status": "Started"}, 60)]  # fmt: skip
+    start = [sent("SessionInfo", info, 0), sent("DriverList", {"81": {"Tla": "PIA", "Line": 1}}, 0),
+             timing(1, InPit=False), sent("SessionStatus", {"Status": "Started"}, 60)]  # fmt: skip
     return sorted([*start, *ends, *messages], key=lambda message: message.sent_ms)
 
 
@@ -233,7 +233,7 @@ def ages(session: Session) -> dict[int, tuple[str | None, int | None]]:
 
 
 def test_tyre_data_that_arrive_late_count_from_the_start_of_the_stint() -> None:
-    """BOT, Qatar sprint 2024: nine laps old on the grid, thirteen when the feed said so."""
+    """BOT, Qatar sprint 2024: nine laps old on the grid, thirteen when the feed sent it."""
     feed = race(stint(390, 0, **NEW_SOFT | {"New": "false", "StartLaps": 9, "TotalLaps": 13}), laps=6)
     session, _ = as_session(feed, "x")
     assert ages(session) == {lap: ("SOFT", 9 + lap) for lap in range(1, 7)}
@@ -254,20 +254,20 @@ def test_without_tyre_data_the_age_is_unknown_and_then_right() -> None:
 
 def test_a_stint_announced_after_the_flag_was_not_driven() -> None:
     feed = race(
-        stint(61, 0, **NEW_SOFT), said("SessionStatus", {"Status": "Finished"}, 301), timing(320, InPit=True),
+        stint(61, 0, **NEW_SOFT), sent("SessionStatus", {"Status": "Finished"}, 301), timing(320, InPit=True),
         timing(340, InPit=False), stint(342, 1, **NEW_HARD), laps=3,
     )  # fmt: skip
     car = without_samples(as_session(feed, "x")[0]).cars["81"]
     assert (car.compound, car.stops()) == ("SOFT", [])
 
 
-def test_a_car_met_on_its_way_has_the_age_and_the_stops_of_the_feeds_state() -> None:
-    """As many laps on the set as the feed had counted, and those heard since."""
+def test_a_car_on_track_at_the_snapshot_has_the_age_and_stops_of_the_snapshot() -> None:
+    """As many laps on the set as the feed had counted, and those received since."""
     two = [NEW_SOFT | {"TotalLaps": 3}, NEW_HARD | {"TotalLaps": 5}]
     feed = [message for message in race(kind="Practice") if message.topic in {"SessionInfo", "DriverList"}]
-    feed += [said("SessionStatus", {"Status": "Started"}, 1, snapshot=True),
+    feed += [sent("SessionStatus", {"Status": "Started"}, 1, snapshot=True),
              timing(1, snapshot=True, InPit=False, NumberOfLaps=9, NumberOfPitStops=1),
-             said("TimingAppData", {"Lines": {"81": {"Stints": two}}}, 1, snapshot=True)]  # fmt: skip
+             sent("TimingAppData", {"Lines": {"81": {"Stints": two}}}, 1, snapshot=True)]  # fmt: skip
     feed += [timing(30 + 85 * n, NumberOfLaps=10 + n, LastLapTime={"Value": "1:25.000"}) for n in range(3)]
     session, _ = as_session(feed, "x")
     joined = without_samples(session, to_ms=20_000).cars["81"]
@@ -277,16 +277,16 @@ def test_a_car_met_on_its_way_has_the_age_and_the_stops_of_the_feeds_state() -> 
 
 
 @pytest.mark.parametrize("order", [("TimingAppData", "TimingData"), ("TimingData", "TimingAppData")])
-def test_stints_of_the_feeds_state_are_the_same_in_any_order_of_its_topics(order: tuple[str, str]) -> None:
+def test_stints_of_a_snapshot_do_not_depend_on_the_order_of_its_topics(order: tuple[str, str]) -> None:
     three = [NEW_SOFT | {"TotalLaps": 12}, NEW_HARD | {"TotalLaps": 10}, NEW_SOFT | {"StartLaps": 3, "TotalLaps": 11}]
     state = {
         "TimingData": timing(1, snapshot=True, InPit=False, NumberOfLaps=30, NumberOfPitStops=2),
-        "TimingAppData": said("TimingAppData", {"Lines": {"81": {"Stints": three}}}, 1, snapshot=True),
+        "TimingAppData": sent("TimingAppData", {"Lines": {"81": {"Stints": three}}}, 1, snapshot=True),
     }
-    started = said("SessionStatus", {"Status": "Started"}, 1, snapshot=True)
+    started = sent("SessionStatus", {"Status": "Started"}, 1, snapshot=True)
     car = without_samples(as_session([*race()[:2], started, *(state[name] for name in order)], "x")[0]).cars["81"]
-    told = stints(car.sets, car.laps_driven)
-    assert [(one.compound, one.first_lap, one.laps, one.tyre_life_before) for one in told] == [
+    sets = stints(car.sets, car.laps_driven)
+    assert [(one.compound, one.first_lap, one.laps, one.tyre_life_before) for one in sets] == [
         ("SOFT", 1, 12, 0), ("HARD", 13, 10, 0), ("SOFT", 23, 8, 3),
     ]  # fmt: skip
     assert (car.tyre_age(), car.stops_unseen()) == (11, 2)
@@ -299,19 +299,19 @@ def phantom() -> list[FeedMessage]:
 
 def test_a_recording_has_no_phantom_compound() -> None:
     session, _ = as_session(phantom(), "x")
-    (told,) = (fact for fact in session.messages if isinstance(fact, TyreChange))
-    assert (told.session_time_ms, told.compound) == (61_000, "SOFT")
+    (change,) = (fact for fact in session.messages if isinstance(fact, TyreChange))
+    assert (change.session_time_ms, change.compound) == (61_000, "SOFT")
     assert {lap.compound for lap in session.laps} == {"SOFT"}
 
 
 def test_live_a_phantom_compound_is_corrected_when_the_feed_does() -> None:
     run = LiveRun(1, 0, "x")
-    told = [item.record for message in phantom() for item in run.take(message)]
-    changes = [fact for fact in told if isinstance(fact, TyreChange)]
+    records = [item.record for message in phantom() for item in run.take(message)]
+    changes = [fact for fact in records if isinstance(fact, TyreChange)]
     assert [(fact.session_time_ms, fact.compound, fact.lap) for fact in changes] == [
         (61_000, "WET", 1), (96_000, "SOFT", 1),
     ]  # fmt: skip
-    assert {fact.compound for fact in told if isinstance(fact, Lap)} == {"SOFT"}
+    assert {fact.compound for fact in records if isinstance(fact, Lap)} == {"SOFT"}
 
 
 # -- recordings ----------------------------------------------------------------------------------------
@@ -337,12 +337,12 @@ def feeds_own(messages: list[FeedMessage]) -> dict[str, list[list[Any]]]:
     found: dict[str, list[list[Any]]] = {}
     for number, announced in state.items():
         sets: list[list[Any]] = []
-        for _, told in sorted(announced.items()):
-            laps = told["TotalLaps"] - told["StartLaps"]
-            if sets and told["TyresNotChanged"] == "1" and told["Compound"] == sets[-1][0]:
+        for _, fields in sorted(announced.items()):
+            laps = fields["TotalLaps"] - fields["StartLaps"]
+            if sets and fields["TyresNotChanged"] == "1" and fields["Compound"] == sets[-1][0]:
                 sets[-1][1] += laps
             else:
-                sets.append([told["Compound"], laps, told["StartLaps"]])
+                sets.append([fields["Compound"], laps, fields["StartLaps"]])
         found[number] = [one for one in sets if one[1] > 0]
     return found
 

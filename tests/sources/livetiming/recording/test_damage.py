@@ -1,4 +1,4 @@
-"""Recordings that are cut off, and made worse at random: what is whole is read, and every other line is counted."""
+"""Recordings that are cut off or fuzzed: complete lines are read, and every other line is counted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def same(message: FeedMessage) -> tuple[str, str, int]:
 
 
 def read(path: Path) -> tuple[list[FeedMessage], Recording]:
-    """Nothing at all when nothing in it is whole."""
+    """Nothing if no line is complete."""
     try:
         recording = open_recording(path)
     except SourceError:
@@ -57,7 +57,7 @@ def streams(messages: list[FeedMessage]) -> dict[str, list[str]]:
     return made
 
 
-def test_capture_cut_at_every_byte_gives_its_whole_lines(tmp_path: Path, stretch: list[FeedMessage]) -> None:
+def test_a_capture_cut_at_any_byte_gives_its_complete_lines(tmp_path: Path, stretch: list[FeedMessage]) -> None:
     lines = capture([each for each in stretch if not each.topic.endswith(".z")][:8])
     text = "\n".join(lines).encode()
     expected = [tuple(line) for line in map(json.loads, lines)]
@@ -73,7 +73,7 @@ def test_capture_cut_at_every_byte_gives_its_whole_lines(tmp_path: Path, stretch
 
 
 @pytest.mark.parametrize("members", [1, 3])
-def test_gzip_cut_at_many_bytes_gives_all_that_can_be_unpacked(
+def test_a_gzip_capture_cut_at_many_bytes_is_read_as_far_as_possible(
     tmp_path: Path, stretch: list[FeedMessage], members: int
 ) -> None:
     text = "\n".join(capture(stretch)).encode()
@@ -105,29 +105,31 @@ def _between_members(packed: bytes, at: int) -> bool:
     return packed[at : at + 2] == b"\x1f\x8b"
 
 
-def test_answer_to_subscribing_cut_at_many_bytes_gives_its_whole_topics(tmp_path: Path, recordings: Path) -> None:
+def test_an_answer_to_subscribing_cut_at_many_bytes_gives_its_complete_topics(
+    tmp_path: Path, recordings: Path
+) -> None:
     folder = recordings / "mexico2025_qualifying" / "signalr_capture" / "2024_Silverstone_Practice_1"
     text = gzip.decompress((folder / "subscribe.txt.gz").read_bytes())
-    told = json.loads(text)
+    states = json.loads(text)
     path = tmp_path / "subscribe.txt"
     for at in range(1, len(text), len(text) // 97):
         path.write_bytes(text[:at])
         messages, recording = read(path)
-        assert {each.topic: each.data for each in messages} == dict(list(told.items())[: len(messages)])
+        assert {each.topic: each.data for each in messages} == dict(list(states.items())[: len(messages)])
         assert all(each.snapshot for each in messages)
         if messages:
             assert recording.counts.damaged.total() == 1
-    assert len(messages) == len(told) - 1
+    assert len(messages) == len(states) - 1
 
 
-def test_one_garbled_topic_in_the_answer_costs_that_topic(tmp_path: Path, recordings: Path) -> None:
+def test_only_the_garbled_topic_of_an_answer_is_skipped(tmp_path: Path, recordings: Path) -> None:
     folder = recordings / "mexico2025_qualifying" / "signalr_capture" / "2024_Imola_Qualifying"
     text = gzip.decompress((folder / "subscribe.txt.gz").read_bytes())
-    told = json.loads(text)
+    states = json.loads(text)
     at = text.index(b"\n", text.index(b'"TimingStats"') + 400)
     (tmp_path / "subscribe.txt").write_bytes(text[:at] + b"}}]" + text[at:])
     messages, recording = read(tmp_path)
-    assert {each.topic: each.data for each in messages} == {k: v for k, v in told.items() if k != "TimingStats"}
+    assert {each.topic: each.data for each in messages} == {k: v for k, v in states.items() if k != "TimingStats"}
     assert recording.counts.damaged.total() == 1
 
 
@@ -170,7 +172,7 @@ def _wrong_type(dice: random.Random, lines: list[str], at: int) -> None:
         try:
             parts = list(map(json.dumps, json.loads(lines[at])))
         except ValueError:
-            return  # it is bad enough already
+            return  # it is damaged enough already
         parts[dice.randrange(len(parts))] = wrong
         lines[at] = f"[{', '.join(parts)}]"
     else:
@@ -178,7 +180,7 @@ def _wrong_type(dice: random.Random, lines: list[str], at: int) -> None:
 
 
 def _wrong_compression(dice: random.Random, lines: list[str], at: int) -> None:
-    """A packed text with bytes missing, which a reader of lines cannot see; of other topics, the line packed."""
+    """A compressed text with bytes missing, which a reader of lines cannot notice; else the line, compressed."""
     if '"7' in lines[at]:
         begin = lines[at].index('"7') + 1
         lines[at] = lines[at][:begin] + lines[at][begin + dice.randrange(1, 40) :]
@@ -192,9 +194,7 @@ MUTATIONS: list[Mutation] = [
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_what_is_made_worse_at_random_costs_only_itself(
-    tmp_path: Path, stretch: list[FeedMessage], seed: int
-) -> None:
+def test_only_fuzzed_lines_are_skipped(tmp_path: Path, stretch: list[FeedMessage], seed: int) -> None:
     dice = random.Random(seed)
     files = {"capture.jsonl": capture(stretch)} if seed % 2 else streams(stretch)
     untouched = {line for lines in files.values() for line in lines}
@@ -217,8 +217,8 @@ def test_what_is_made_worse_at_random_costs_only_itself(
 
 
 def _content(files: dict[str, list[str]], wholly: Counter[str]) -> Counter[tuple[str, str]]:
-    """What the untouched lines say."""
-    said: Counter[tuple[str, str]] = Counter()
+    """The content of the untouched lines."""
+    content: Counter[tuple[str, str]] = Counter()
     for name, lines in files.items():
         for line in lines:
             if line not in wholly:
@@ -226,12 +226,12 @@ def _content(files: dict[str, list[str]], wholly: Counter[str]) -> Counter[tuple
             topic, data = json.loads(line)[:2] if name == "capture.jsonl" else (
                 name.removesuffix(".jsonStream"), json.loads(line[12:])
             )  # fmt: skip
-            said[topic, json.dumps(data, sort_keys=True)] += 1
-    return said
+            content[topic, json.dumps(data, sort_keys=True)] += 1
+    return content
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_damaged_gzip_costs_what_follows_in_that_file(tmp_path: Path, stretch: list[FeedMessage], seed: int) -> None:
+def test_damaged_gzip_is_read_up_to_the_damage(tmp_path: Path, stretch: list[FeedMessage], seed: int) -> None:
     dice = random.Random(seed)
     files = streams(stretch)
     for name, lines in files.items():
@@ -251,5 +251,5 @@ def test_damaged_gzip_costs_what_follows_in_that_file(tmp_path: Path, stretch: l
 
 
 def _as_far(packed: bytes) -> list[bytes]:
-    """The whole lines before the damage."""
+    """The complete lines before the damage."""
     return zlib.decompressobj(wbits=31).decompress(packed).split(b"\n")[:-1]

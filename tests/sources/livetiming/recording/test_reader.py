@@ -1,4 +1,4 @@
-"""Recordings: every recorded file is read whole, in every form, and what is damaged is told and costs only itself."""
+"""Recordings: every recorded file is read completely, in every form; damaged lines are reported and skipped."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_folder_and_capture_have_the_same_content(recordings: Path, mexico_feed:
     ("name", "deltas", "states"),
     [("2024_Imola_Qualifying", 9_991, 12), ("2024_Silverstone_Practice_1", 11_438, 13)],
 )
-def test_both_text_captures_are_read_with_their_first_state(
+def test_both_text_captures_are_read_with_their_first_states(
     recordings: Path, name: str, deltas: int, states: int
 ) -> None:
     folder = recordings / MEXICO / "signalr_capture" / name
@@ -89,8 +89,8 @@ def test_both_text_captures_are_read_with_their_first_state(
     assert [message.snapshot for message in messages] == [True] * states + [False] * deltas
     assert damage(recording) == 0
     assert in_time(messages)
-    told = json.loads(gzip.decompress((folder / "subscribe.txt.gz").read_bytes()))
-    assert {message.topic: message.data for message in messages[:states]} == told
+    answer = json.loads(gzip.decompress((folder / "subscribe.txt.gz").read_bytes()))
+    assert {message.topic: message.data for message in messages[:states]} == answer
     assert list(map(same, open_recording(folder / "live.txt.gz"))) == list(map(same, messages))
 
 
@@ -129,7 +129,7 @@ def test_plain_gzip_line_ends_and_bom_make_no_difference(
     assert list(map(same, again)) == list(map(same, mexico_feed))
 
 
-def test_messages_that_were_flushed_together_come_in_the_order_of_the_times_they_tell(
+def test_messages_that_were_flushed_together_are_in_the_order_of_their_own_times(
     mexico_feed: list[FeedMessage],
 ) -> None:
     end_ms = mexico_feed[-1].sent_ms
@@ -155,7 +155,7 @@ CLOCKS = [
 
 
 @pytest.mark.parametrize(("clocks", "t0"), CLOCKS, ids=[names[0] or "nothing" for names, _ in CLOCKS])
-def test_offsets_become_times_by_whatever_tells_the_time(
+def test_offsets_become_times_by_the_most_reliable_topic(
     recordings: Path, tmp_path: Path, clocks: list[str], t0: str
 ) -> None:
     for path in (recordings / MEXICO / "raw").iterdir():
@@ -176,14 +176,14 @@ BROKEN = {
 }  # fmt: skip
 
 
-def test_deliberately_broken_capture_gives_what_is_whole_and_tells_every_other_line(recordings: Path) -> None:
+def test_a_broken_capture_is_read_and_every_damaged_line_is_reported(recordings: Path) -> None:
     path = recordings / FROZEN / "signalr_capture_with_errors_2021.txt"
-    told: list[Damage] = []
-    recording = open_recording(path, told.append)
+    damages: list[Damage] = []
+    recording = open_recording(path, damages.append)
     messages = list(recording)
-    assert len(messages) + len(told) == len(path.read_text().splitlines()) == 51
+    assert len(messages) + len(damages) == len(path.read_text().splitlines()) == 51
     by_reason: dict[str, list[int]] = {}
-    for each in told:
+    for each in damages:
         by_reason.setdefault(each.reason, []).append(each.line)
     assert by_reason == BROKEN
     assert recording.counts.damaged == {(path.name, reason): len(lines) for reason, lines in BROKEN.items()}
@@ -212,7 +212,7 @@ def test_fastf1_s_answer_to_subscribing_is_state_and_has_the_time_of_what_follow
     ]
 
 
-def test_one_message_with_a_wild_time_delays_no_other(tmp_path: Path) -> None:
+def test_a_message_with_a_far_later_time_delays_no_other(tmp_path: Path) -> None:
     lines = [f'00:00:{second:02}.000{{"n":{second}}}' for second in range(60)]
     lines[20] = '23:00:00.000{"n":20}'
     lines[40] = '00:00:00.001{"n":40}'
@@ -251,7 +251,7 @@ def test_message_far_too_late_keeps_its_content_and_is_counted(tmp_path: Path) -
         ("cut.txt.gz", gzip.compress(b"[]", mtime=0)[:5]),
     ],
 )
-def test_what_holds_no_recording_is_refused_in_a_sentence(tmp_path: Path, name: str, content: Any) -> None:
+def test_a_path_without_a_recording_is_refused_in_a_sentence(tmp_path: Path, name: str, content: Any) -> None:
     path = tmp_path / name
     if isinstance(content, dict):
         path.mkdir()
@@ -265,7 +265,7 @@ def test_what_holds_no_recording_is_refused_in_a_sentence(tmp_path: Path, name: 
         open_recording(path)
 
 
-def test_line_without_end_takes_no_memory_and_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_line_takes_no_memory_and_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from f1stream.sources.livetiming.recording import lines
 
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 100_000)

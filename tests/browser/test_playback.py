@@ -1,4 +1,4 @@
-"""Every viewer holds the remote control: the tape on a small synthetic race."""
+"""Playback, delay and panels of one viewer, on a small synthetic race."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def test_a_delay_holds_to_a_fifth_of_a_second_and_is_remembered(browser: B
     await until(later, "f1stream.state")
     apart: list[float] = []
     for _ in range(800):  # a page that has just opened on a busy machine catches up first
-        # Both are told at which wall time they were asked: the machine is busy.
+        # With the wall time of each query, because a busy machine delays them.
         here = await now.evaluate("[f1stream.clock.t, Date.now()]")
         there = await later.evaluate("[f1stream.clock.t, Date.now()]")
         apart.append((here[0] - there[0]) - (here[1] - there[1]))
@@ -31,7 +31,7 @@ async def test_a_delay_holds_to_a_fifth_of_a_second_and_is_remembered(browser: B
     assert abs(median(apart[-40:]) - 3_000) < 200
     await later.keyboard.press("+")
     await later.goto(stage.address)
-    await until(later, "f1stream.state && f1stream.remote.delay === 3100")
+    await until(later, "f1stream.state && f1stream.playback.delay === 3100")
     assert await later.input_value("#delay") == "3.1"
     await context.close()
 
@@ -63,19 +63,19 @@ async def test_speeds_keys_and_the_way_back_to_live(browser: Browser, stage: Sta
     page, errors = await opened(browser, stage)
     await pill(page, "Live")
     await page.keyboard.press("Home")
-    await until(page, "f1stream.remote.mode === 'play' && f1stream.state.t < 20000")
+    await until(page, "f1stream.playback.mode === 'play' && f1stream.state.t < 20000")
     for _ in range(2):
         await page.keyboard.press("]")
-    await until(page, "f1stream.remote.speed === 4 && f1stream.remote.settled")
-    await page.wait_for_timeout(2_000)  # the clock takes its place behind the newest frame
+    await until(page, "f1stream.playback.speed === 4 && f1stream.playback.settled")
+    await page.wait_for_timeout(2_000)  # the clock settles behind the newest frame
     begin = await page.evaluate("[f1stream.clock.t, performance.now()]")
     await page.wait_for_timeout(3_000)
     end = await page.evaluate("[f1stream.clock.t, performance.now()]")
-    assert 2.8 < (end[0] - begin[0]) / (end[1] - begin[1]) < 5.7, "four times, not the two or eight beside it"
+    assert 2.8 < (end[0] - begin[0]) / (end[1] - begin[1]) < 5.7, "four times, not two or eight"
     await page.keyboard.press("Shift+ArrowRight")
     await until(page, f"f1stream.state.t > {end[0]} + 50000")
     await page.keyboard.press(" ")
-    await until(page, "f1stream.remote.mode === 'pause' && f1stream.remote.settled")
+    await until(page, "f1stream.playback.mode === 'pause' && f1stream.playback.settled")
     still = await page.evaluate("f1stream.clock.t")
     await rendered(page)
     assert await page.evaluate("f1stream.clock.t") == still
@@ -85,7 +85,7 @@ async def test_speeds_keys_and_the_way_back_to_live(browser: Browser, stage: Sta
     assert errors == []
 
 
-async def test_panels_that_are_put_away_stay_away(browser: Browser, stage: Stage) -> None:
+async def test_hidden_panels_stay_hidden(browser: Browser, stage: Stage) -> None:
     stage.put(30)
     page, errors = await opened(browser, stage)
     await until(page, "f1stream.state")

@@ -1,4 +1,4 @@
-"""Never two at once: everything that writes the season's facts or builds the marts holds one lock."""
+"""The lock of everything that writes the season's facts or builds the marts: never two at once."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from f1stream.settings import Settings
 
 
 class Busy(UserError):
-    """Another process is at it; the text is one sentence for the user."""
+    """Another process holds the lock; the text is one sentence for the user."""
 
 
 @contextmanager
 def one_at_a_time(settings: Settings, wait_s: float = 0.0) -> Iterator[None]:
-    """Hold the lock, which ends with the process whatever happens to it. Raises Busy."""
+    """Hold the lock, for which to wait up to ``wait_s`` seconds. It ends with the process. Raises Busy."""
     lock = FileLock(settings.folder() / "jobs.lock", timeout=wait_s)
     try:
         lock.acquire()

@@ -1,0 +1,71 @@
+"""The samples of a session archive: ``telemetry.parquet`` and ``driver_ahead.parquet`` as columns per car."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from f1stream.sources.session import Columns, SourceError
+
+DECIMALS = {"X": 1, "Y": 1, "Z": 1, "Speed": 2, "RPM": 2, "Throttle": 2, "Distance": 2, "RelativeDistance": 6,
+            "DistanceToDriverAhead": 2}  # fmt: skip
+"""Decimal places of the columns stored as 32-bit floats; reading restores the rounded values in 64 bits."""
+COLUMN_NAMES = {
+    "session_time_ms": "session_time_ms", "x": "X", "y": "Y", "z": "Z", "speed": "Speed", "rpm": "RPM",
+    "throttle": "Throttle", "brake": "Brake", "gear": "nGear", "drs": "DRS", "status": "Status", "lap": "Lap",
+    "distance": "Distance", "relative_distance": "RelativeDistance", "driver_ahead": "DriverAhead",
+    "distance_to_driver_ahead": "DistanceToDriverAhead",
+}  # fmt: skip
+"""A packet's column to the archive's."""
+OPTIONAL_COLUMNS = {
+    "DRS", "Status", "Lap", "Distance", "RelativeDistance", "DriverAhead", "DistanceToDriverAhead",
+}  # fmt: skip
+OPEN_DRS = 12
+"""One of the feed's codes for open DRS; code 1 is closed."""
+
+
+def read_samples(folder: Path) -> dict[str, Columns]:
+    """The samples by driver number, in time order. Raises SourceError."""
+    path = folder / "telemetry.parquet"
+    try:
+        table = pq.read_table(path)
+        beside = folder / "driver_ahead.parquet"
+        if "DriverAhead" not in table.column_names and beside.exists():
+            path = beside
+            for name, column in zip((extra := pq.read_table(beside)).column_names, extra.columns, strict=True):
+                table = table.append_column(name, column)
+    except FileNotFoundError:
+        raise SourceError(f"{path} is missing: the session archive is not complete. Fetch it again.") from None
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{path} cannot be read: {error}. Fetch the archive again.") from None
+    for name in COLUMN_NAMES.values():
+        if name not in table.column_names and name not in OPTIONAL_COLUMNS:
+            raise SourceError(f"{path} has no column {name}. Fetch the archive again.")
+    drivers = table["DriverNumber"].cast(pa.string()).to_numpy()
+    columns = {
+        ours: _column(table[theirs], theirs) for ours, theirs in COLUMN_NAMES.items() if theirs in table.column_names
+    }
+    if "drs" in columns and set(np.unique(columns["drs"])) == {0, 1}:
+        columns["drs"] = columns["drs"] * OPEN_DRS  # the archive has 0 and 1 instead of the codes
+    return {
+        str(number): {name: column[rows] for name, column in columns.items()}
+        for number in np.unique(drivers)
+        for rows in [np.flatnonzero(drivers == number)]
+    }
+
+
+def _column(column: pa.ChunkedArray, name: str) -> Any:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    if name == "Brake":
+        return column.to_numpy().astype(bool)
+    values = column.to_numpy()
+    if name in DECIMALS:
+        values = np.round(values.astype(np.float64), DECIMALS[name])
+    if column.null_count:
+        values = np.where(column.is_null().to_numpy(), None, values.astype(object))
+    return values
