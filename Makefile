@@ -111,7 +111,6 @@ diagram: setup
 faults: setup kafka
 	F1STREAM_FAULTS=long $(BIN)/pytest tests/faults --timeout 0 $(ARGS)
 
-# Recordings made worse at random, 1,000 times and more; CI does 50.
 # An hour: damaged recordings of the live timing, and hostile records through both workers' protocols.
 fuzz: setup
 	F1STREAM_FUZZ=1000 $(BIN)/pytest tests/sources/livetiming/recording/test_damage.py $(ARGS)

@@ -29,7 +29,7 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "web": BROKER,
     "whole": BROKER,
 }
-"""The secrets that each child uses, if they are in use at all."""
+"""The secrets that each child receives, if they are set."""
 SYSTEM = re.compile(r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|SYSTEMROOT|PYTHON\w+|NO_COLOR|RUST_LOG)")
 """The only variables that foreign programs get: the embedded broker and warehouse."""
 

@@ -18,13 +18,15 @@ from models.frame import Sector
 LINES = 60
 """Timing lines a lap, equally spaced; line 0 of a lap is the finish line."""
 CROSSINGS = 140
-"""Crossing times kept, two laps and a third: a car about to be lapped twice is compared with the leader's of then."""
+"""Crossing times kept, two laps and a third: the gap of a car that is about to be lapped twice needs the leader's
+crossing times of two laps ago."""
 STATIONARY_KMH = 2.0
 """km/h. A car in the pit lane is stationary up to this speed."""
 CHANGE_MS = 1_700
 """ms. No tyre change takes less: the quickest stop took 1.80 s (Qatar 2023)."""
 STOOD_MS = 1_000
-"""ms. Samples show at least so much of any tyre change: they are at most 0.3 s apart when none is lost."""
+"""ms. Shortest time that samples show a car stationary during a tyre change: they are at most 0.3 s apart when none
+is lost."""
 NEXT_UNKNOWN = -1e9
 """For ``Car.next_m``: the points ahead of the car must be looked up again."""
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from f1stream.race import crossings, retirements
 from f1stream.race.car import LINES, NEXT_UNKNOWN, Car, PitVisit
 from f1stream.race.limits import AWAITED, COMPARED, stints_of_car
@@ -52,6 +54,8 @@ def apply_car_message(race: Race, car: Car, message: CarMessage) -> None:
         case Retirement():
             car.retired, car.stopped = not message.revoked, False
             race.needs_ranking.add(car.number)
+        case _:
+            assert_never(message)
 
 
 def apply_lap(race: Race, car: Car, lap: LapUpdate) -> None:

@@ -18,8 +18,7 @@ class Distance(NamedTuple):
 UNKNOWN = Distance(0, None)
 LEADER = Distance(0, 0)
 TIE_MS = 1_000
-"""ms. A car that crossed a line earlier than the car ahead of it, by more, has no gap: times do not explain their
-order."""
+"""ms. If a car crossed a line by more than this before the car that is ranked ahead of it, no gap is shown."""
 
 
 def rank(cars: Iterable[Car]) -> list[Car]:

@@ -53,9 +53,9 @@ def _two_laps(car: Car, lap: int) -> int | None:
 def _condition(
     car: Car, stop: PitVisit, in_pits: set[int], changes: Sequence[tuple[int, Condition]]
 ) -> PitCondition | None:
-    """The condition of a stop; None for a stop whose two laps do not show what it cost.
+    """The condition of a stop; None if its cost cannot be measured.
 
-    These are: a stop on lap 1, which begins at standstill at different distances from the line; one that shares a
+    It cannot for a stop on lap 1, which begins at standstill at different distances from the line; one that shares a
     lap with another pit visit; one with a red flag in its two laps; one during which the condition changed; and one
     under green with a safety car, real or virtual, before the end of the out lap: other cars had slowed down for it
     already, or not yet. A safety car that comes before the pit entry, or ends after the exit, costs all cars alike.

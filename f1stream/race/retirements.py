@@ -1,7 +1,8 @@
 """Which cars are out of a race: the feed retires them, or they give no sign of life any more.
 
 A sign of life is what only a moving car causes: a line or a mini-sector passed, a sector time, pit entry and exit,
-speed. Position and gap are none: they change when other cars pass.
+speed. A change of position or gap is not one: other cars that
+pass cause it.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ STOPPED_MS = 20_000
 """ms. The same for a car that the feed shows as ``Stopped``. In 14 recordings it did so 21 to 166 s after the last
 sign of life of a car that stayed where it was, and up to 10 s after that of a car that only drove slowly."""
 PAUSES = 1.5
-"""Multiple of the field's longest pause between signs of life up to which silence is usual: with laps alone, a pause
-is a lap."""
+"""Multiple of the field's longest pause between signs of life up to which silence is usual. If the feed has only
+lap times, one pause lasts a lap."""
 FEED_SILENT_MS = 30_000
 """ms. Without a sign of life of any car for longer, the feed was silent: cars' silences are counted from its end."""
 GARAGE_LAPS = 3

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from f1stream.race import crossings, retirements
 from f1stream.race.car_facts import apply_car_message, correct_missed_laps
 from f1stream.race.limits import CONDITIONS
@@ -14,20 +16,27 @@ from f1stream.race.ranking import choose_source, update_ranking
 from f1stream.race.state import Race
 from f1stream.race.timed import Parts
 from models import (
+    Entries,
     LapCount,
     Message,
     MiniSector,
+    Notice,
     PitIn,
     PitOut,
     RaceControl,
     Retirement,
     SectorTime,
+    SessionClock,
+    SessionEnd,
     SessionInfo,
     SessionPart,
     SessionStatus,
+    TeamRadio,
     Timing,
+    Track,
     TrackStatus,
     TyreChange,
+    Weather,
 )
 from models.session_start import start_after
 from models.session_type import is_race
@@ -61,8 +70,12 @@ def apply_message(race: Race, message: Message) -> None:
             if (car := race.cars.get(message.driver_number)) is not None:
                 race.changed.add(car.number)
                 apply_car_message(race, car, message)
-        case _:  # entries, track and end belong to the stream of frames, not to the race
+        case Entries() | Track() | SessionEnd():  # applied by the stage that makes the frames
             pass
+        case Weather() | SessionClock() | TeamRadio() | Notice():  # shown as published, see ``broadcast``
+            pass
+        case _:
+            assert_never(message)
 
 
 def apply_time(race: Race, now: int) -> bool:

@@ -66,7 +66,7 @@ class SessionReader:
 def as_session(messages: Iterable[FeedMessage], source: str, key: str | None = None) -> tuple[Session, ParseCounts]:
     """A session in ``messages``, which are in time order, and what of them could not be used.
 
-    ``key``: which session, if there are several; by default the last that has been on. Raises SourceError if the
+    ``key``: which session, if there are several; by default the last one that was started. Raises SourceError if the
     messages do not identify their session, and for a key that they do not contain.
     """
     reader, names = _read(messages, key)
@@ -115,7 +115,7 @@ def _read(messages: Iterable[FeedMessage], key: str | None) -> tuple[SessionRead
 
 
 def _better(later: SessionReader | None, earlier: SessionReader | None, key: str | None) -> SessionReader | None:
-    """Of two sessions with the key, or of any two without one: the later, unless only the earlier has been on."""
+    """Of two sessions with the key, or of any two without one: the later, unless only the earlier was started."""
     if later is None or (key is not None and later.key != key):
         return earlier
     return later if earlier is None or later.parser.has_been_on or not earlier.parser.has_been_on else earlier
