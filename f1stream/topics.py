@@ -136,7 +136,7 @@ def check_run_id(run_id: int, published_s: float) -> None:
 
 
 MOST = MOST_INT64
-"""Later than any session time."""
+"""Greatest number of a record or header; later than any session time."""
 MAX_AHEAD_MS = 3_600_000
 """A run id (Unix ms) this long after its record's Kafka timestamp is refused."""
 _MOST = {"emitted_ms": LONGEST_MS, "seq": MOST_SEQ, "laps": MOST_SEQ, "messages": MOST_SEQ}
@@ -275,9 +275,9 @@ def decode_damaged(value: bytes) -> DamageNotice:
     return _decode(_damaged, value)
 
 
-def head_headers(run_id: int, head: SessionHeader) -> list[tuple[str, bytes]]:
-    """Headers of a session header; ``seq`` is the first frame that it is valid for."""
-    return [("kind", b"head"), ("epoch", b"%d" % run_id), ("seq", b"%d" % (head.t // FRAME_MS))]
+def session_headers(run_id: int, header: SessionHeader) -> list[tuple[str, bytes]]:
+    """Kafka headers of a session header; ``seq`` is the first frame that it is valid for."""
+    return [("kind", b"head"), ("epoch", b"%d" % run_id), ("seq", b"%d" % (header.t // FRAME_MS))]
 
 
 def decode_frames(value: bytes) -> list[SessionHeader | Frame]:

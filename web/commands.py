@@ -1,4 +1,4 @@
-"""The commands of a viewer's remote control, as they arrive on the websocket."""
+"""The playback commands of viewers, as they arrive on the websocket."""
 
 from __future__ import annotations
 

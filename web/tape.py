@@ -142,7 +142,7 @@ class Tape:
         self._spilled = max(0, self._spilled - 1)
         return True
 
-    # -- what is asked ----------------------------------------------------------------------------------
+    # -- queries ----------------------------------------------------------------------------------------
 
     def group_of(self, number: int) -> KeyframeGroup | None:
         """The group with the latest keyframe at or before a frame number."""

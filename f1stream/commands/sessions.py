@@ -78,7 +78,9 @@ def replay(
     counts: Annotated[
         Path | None, typer.Option(help="File for the numbers of published records, as JSON lines.")
     ] = None,
-    truth: Annotated[Path | None, typer.Option(help="File for what really happened (sim: only), as JSON.")] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="File for the exact facts of the race (sim: only), as JSON.")
+    ] = None,
 ) -> None:
     """Publish a session into the topics."""
     from f1stream.settings import settings

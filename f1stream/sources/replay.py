@@ -1,4 +1,4 @@
-"""``f1stream replay``: sessions into the topics, side by side, with a progress bar each."""
+"""``f1stream replay``: publishes sessions concurrently, with a progress bar each."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ async def replay(
 
 
 def write_truth(sessions: list[Session], file: Path, source: str) -> None:
-    """Write what really happened in simulated sessions, by session key. Raises SourceError for other sources."""
+    """Write the truth of simulated sessions, by session key. Raises SourceError for other sources."""
     known = {session.session_key: session.truth.to_json() for session in sessions if session.truth is not None}
     if not known:
-        raise SourceError(f"{source} does not know what really happened; only sim: does.")
+        raise SourceError(f"{source} has no truth to write; only sim: has.")
     file.write_text(json.dumps(known) + "\n")

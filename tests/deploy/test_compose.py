@@ -77,8 +77,8 @@ def test_only_those_who_use_the_warehouse_are_given_its_secrets(file: dict[str, 
         n for n, service in ours(file).items() if "F1STREAM_EMBEDDED_WAREHOUSE_PASSWORD" in environment_of(service)
     }
     assert embedded == given | {"warehouse"}
-    told = {name for name, service in ours(file).items() if "F1STREAM_F1TV_TOKEN" in environment_of(service)}
-    assert told == {"scheduler"}
+    with_token = {name for name, service in ours(file).items() if "F1STREAM_F1TV_TOKEN" in environment_of(service)}
+    assert with_token == {"scheduler"}
     for service in file["services"].values():
         for key, value in environment_of(service).items():
             assert value is None or not any(word in key for word in ("PASSWORD", "TOKEN", "PRIVATE_KEY")), key
@@ -96,21 +96,21 @@ def test_every_volume_and_file_is_there(file: dict[str, Any]) -> None:
     assert used == set(file["volumes"])
 
 
-def test_one_builds_the_image_and_nobody_looks_for_it_elsewhere(file: dict[str, Any]) -> None:
+def test_one_service_builds_the_image_and_none_pulls_it(file: dict[str, Any]) -> None:
     assert [name for name, service in file["services"].items() if "build" in service] == ["topics"]
     build = file["services"]["topics"]["build"]
     assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
     assert {service["pull_policy"] for service in ours(file).values()} == {"never"}
 
 
-def test_the_scheduler_builds_for_readers_unless_told_otherwise(
+def test_the_scheduler_builds_for_readers_unless_configured_otherwise(
     file: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = environment_of(file["services"]["scheduler"])["F1STREAM_DBT_TARGET"]
+    target = environment_of(file["services"]["scheduler"])["F1STREAM_DBT_TARGET"]
     monkeypatch.setenv("F1STREAM_DBT_TARGET", "")
-    assert filled_in(told) == "prod"
+    assert filled_in(target) == "prod"
     monkeypatch.setenv("F1STREAM_DBT_TARGET", "staging")
-    assert filled_in(told) == "staging"
+    assert filled_in(target) == "staging"
 
 
 def test_every_process_that_stays_is_checked(file: dict[str, Any]) -> None:
@@ -156,8 +156,8 @@ async def _until(http: aiohttp.ClientSession, url: str) -> Any:
         while True:
             try:
                 async with http.get(url) as answer:
-                    if answer.status == 200 and (told := await answer.json()):
-                        return told
+                    if answer.status == 200 and (body := await answer.json()):
+                        return body
             except aiohttp.ClientError:
                 pass
             await asyncio.sleep(0.3)

@@ -72,7 +72,7 @@ def panels(boards: dict[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, A
             yield f"{name}: {panel['title']}", panel
 
 
-# -- what the processes tell ---------------------------------------------------------------------------------
+# -- metrics of the processes --------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Known:
                 stderr=log, start_new_session=True,
             ))  # fmt: skip
 
-    def told(job: str, *awaited: str) -> dict[str, set[str]]:
+    def scrape(job: str, *awaited: str) -> dict[str, set[str]]:
         until = time.monotonic() + PATIENCE_S
         while True:
             assert all(each.poll() is None for each in started), f"one has ended; see {folder}"
@@ -105,20 +105,20 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Known:
                     return labels_by_metric(text)
             except (urllib.error.URLError, TimeoutError, ConnectionError):
                 pass
-            assert time.monotonic() < until, f"{job} does not tell {' and '.join(awaited)}; see {folder}"
+            assert time.monotonic() < until, f"{job} does not export {' and '.join(awaited)}; see {folder}"
             time.sleep(0.3)
 
     try:
         start("demo", "--source", "sim:cars=4,laps=2", "--speed", "max")
         found = {
-            "race": told("race", "f1stream_lag_records{", "f1stream_healthy 1.0"),
-            "archive": told("archive", "f1stream_archive_rows_total{", "f1stream_healthy 1.0"),
-            "web": told("web", "f1stream_lag_records{", "f1stream_healthy 1.0"),
-            "schedule": told("schedule", "f1stream_job_next_run_timestamp_seconds{", "f1stream_healthy 1.0"),
+            "race": scrape("race", "f1stream_lag_records{", "f1stream_healthy 1.0"),
+            "archive": scrape("archive", "f1stream_archive_rows_total{", "f1stream_healthy 1.0"),
+            "web": scrape("web", "f1stream_lag_records{", "f1stream_healthy 1.0"),
+            "schedule": scrape("schedule", "f1stream_job_next_run_timestamp_seconds{", "f1stream_healthy 1.0"),
         }
         with LiveTimingServer([said], waits=True) as server:
             start("live", F1STREAM_LIVE_URL=server.url)
-            found["live"] = told("live", "f1stream_live_connected 1.0")
+            found["live"] = scrape("live", "f1stream_live_connected 1.0")
     finally:
         for each in reversed(started):
             each.send_signal(signal.SIGTERM)
@@ -159,7 +159,7 @@ def labels_by_metric(text: str) -> dict[str, set[str]]:
 
 
 def wrong(query: str, known: Known, legend: str = "") -> list[str]:
-    """What a PromQL expression, and the text made of its result, name that no process tells."""
+    """What a PromQL expression, and the text made of its result, name that no process exports."""
     found: list[str] = []
     mentioned: set[str] = set()
     bare = LISTED.sub(" ", re.sub(r"\[[^]]*\]|offset \w+|\b[0-9.]+\w*", " ", re.sub(r'"[^"]*"', '""', query)))
@@ -170,13 +170,13 @@ def wrong(query: str, known: Known, legend: str = "") -> list[str]:
             continue
         tellers = [job for job, metrics in known.items() if name in metrics]
         if not tellers:
-            found.append(f"{name} is told by no process")
+            found.append(f"{name} is exported by no process")
             continue
         own = set.union(*(known[job][name] for job in tellers))
         found += [f"{name} has no label {each}" for each in NAME.findall(matchers) if each not in own]
         mentioned |= own
     for name, job in re.findall(r'\b([a-z_0-9]+)\{[^}]*\bjob="([^"]*)"', query):
-        found += [f"{job} does not tell {name}"] * (name not in known.get(job, {}))
+        found += [f"{job} does not export {name}"] * (name not in known.get(job, {}))
     listed = [label for group in LISTED.findall(query) for label in NAME.findall(group)]
     shown = re.findall(r"\{\{ ?(?:\$labels\.)?([a-z_]+)", legend)
     found += [f"there is no label {each}" for each in [*listed, *shown] if each not in mentioned]
@@ -184,7 +184,7 @@ def wrong(query: str, known: Known, legend: str = "") -> list[str]:
 
 
 @pytest.mark.system
-def test_dashboards_show_what_the_processes_tell(boards: dict[str, dict[str, Any]], known: Known) -> None:
+def test_dashboards_show_metrics_that_the_processes_export(boards: dict[str, dict[str, Any]], known: Known) -> None:
     found = [
         f"{where}: {each}"
         for where, panel in panels(boards)
@@ -195,7 +195,7 @@ def test_dashboards_show_what_the_processes_tell(boards: dict[str, dict[str, Any
 
 
 @pytest.mark.system
-def test_alerts_ask_what_the_processes_tell(alerts: dict[str, dict[str, Any]], known: Known) -> None:
+def test_alerts_use_metrics_that_the_processes_export(alerts: dict[str, dict[str, Any]], known: Known) -> None:
     found = [
         f"{name}: {each}"
         for name, rule in alerts.items()
@@ -205,13 +205,13 @@ def test_alerts_ask_what_the_processes_tell(alerts: dict[str, dict[str, Any]], k
 
 
 @pytest.mark.system
-def test_what_nobody_tells_is_found(known: Known) -> None:
+def test_a_metric_that_no_process_exports_is_found(known: Known) -> None:
     assert wrong('sum by (topic) (rate(f1stream_lag_records{job="race"}[5m])) > 1e3', known, "{{topic}}") == []
-    assert wrong("rate(f1stream_lag[5m])", known) == ["f1stream_lag is told by no process"]
+    assert wrong("rate(f1stream_lag[5m])", known) == ["f1stream_lag is exported by no process"]
     assert wrong('f1stream_lag_records{car="4"}', known) == ["f1stream_lag_records has no label car"]
     assert wrong("sum by (car) (up)", known) == wrong("up", known, "{{car}}") == ["there is no label car"]
-    assert wrong('f1stream_web_viewers{job="race"}', known) == ["race does not tell f1stream_web_viewers"]
-    assert wrong('up{job="racer"}', known) == ["job racer is not scraped", "racer does not tell up"]
+    assert wrong('f1stream_web_viewers{job="race"}', known) == ["race does not export f1stream_web_viewers"]
+    assert wrong('up{job="racer"}', known) == ["job racer is not scraped", "racer does not export up"]
 
 
 @pytest.mark.system
@@ -224,10 +224,10 @@ def test_every_metric_of_ours_is_on_a_dashboard(boards: dict[str, dict[str, Any]
 
 
 @pytest.mark.system
-def test_every_process_tells_its_version_memory_and_start(known: Known) -> None:
+def test_every_process_exports_version_memory_and_start(known: Known) -> None:
     for job, metrics in known.items():
         for name in ("f1stream_build_info", "process_resident_memory_bytes", "process_start_time_seconds"):
-            assert name in metrics, f"{job} does not tell {name}"
+            assert name in metrics, f"{job} does not export {name}"
     assert all("f1stream_healthy" in metrics for job, metrics in known.items() if job != "live")
     assert all("partition" in known[job]["f1stream_lag_records"] for job in ("race", "archive", "web"))
 

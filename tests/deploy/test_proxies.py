@@ -1,4 +1,4 @@
-"""The page behind the proxies whose files are in deploy/: what they tell of a viewer, and whom they cut off."""
+"""The page behind the proxies of deploy/: the headers that they set, and the connections that they close."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ from tests.support.required import ROOT, missing
 
 pytestmark = pytest.mark.system
 SMALL = ("--sessions", "1", "--workers", "1", "--laps", "1", "--cars", "4", "--rounds", "1", "--no-warm-up")
-Told = dict[str, list[dict[str, Any]]]
+Report = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Told:
+def measured(tmp_path: Path) -> Report:
     """What it has measured. It ends in an error when samples are lost, or states or updates differ."""
     jars()
     if not (ROOT / ".venv-quix" / ".ready").exists():
@@ -31,10 +31,10 @@ def told(tmp_path: Path) -> Told:
     return json.loads(report.read_text())
 
 
-def test_all_that_was_published_is_raced_and_every_framework_has_counted_it(told: Told) -> None:
-    (cell,) = told["cells"]
+def test_all_that_was_published_is_raced_and_every_framework_has_counted_it(measured: Report) -> None:
+    (cell,) = measured["cells"]
     assert cell["samples"] == cell["published"] > 1_000
     assert cell["frames"] > 100
-    names = [job["name"] for job in told["frameworks"]]
+    names = [job["name"] for job in measured["frameworks"]]
     assert names == ["Faust", "Quix Streams", "Faust, by batches"]
-    assert len({(job["packets"], job["samples"]) for job in told["frameworks"]}) == 1
+    assert len({(job["packets"], job["samples"]) for job in measured["frameworks"]}) == 1

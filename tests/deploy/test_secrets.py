@@ -115,7 +115,7 @@ class Witness:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.seen: dict[str, bytes] = {}
+        self.outputs: dict[str, bytes] = {}
         """What was printed and answered, by what it is."""
         self.command_lines: set[str] = set()
         self.aws = {f"AWS_{name}": secrets.token_hex(20) for name in ("SECRET_ACCESS_KEY", "SESSION_TOKEN")}
@@ -172,8 +172,8 @@ class Witness:
                 then(given)
         finally:
             stop(process, within_s=20)
-        self.seen[name] = log.read_bytes()
-        assert self.seen[name], f"{name} said nothing"
+        self.outputs[name] = log.read_bytes()
+        assert self.outputs[name], f"{name} printed nothing"
         return log.read_text(errors="replace")
 
     def get(self, url: str) -> str:
@@ -183,14 +183,14 @@ class Witness:
         except urllib.error.HTTPError as refused:
             answer = refused
         with answer:
-            self.seen[url] = str(answer.headers).encode() + answer.read()
-        return self.seen[url].decode(errors="replace")
+            self.outputs[url] = str(answer.headers).encode() + answer.read()
+        return self.outputs[url].decode(errors="replace")
 
     def leaks(self) -> list[str]:
         """Which secret is in what."""
-        seen = {**self.seen, **{f"the command line {line[:60]}": line.encode() for line in self.command_lines}}
+        seen = {**self.outputs, **{f"the command line {line[:60]}": line.encode() for line in self.command_lines}}
         files = {str(path.relative_to(self.folder)): path for path in self.folder.rglob("*") if path.is_file()}
-        assert files or self.seen
+        assert files or self.outputs
         seen |= {name: path.read_bytes() for name, path in files.items()}
         pattern = re.compile(b"|".join(map(re.escape, self._secret)))
         return sorted({f"{self._secret[found]} in {where}" for where, text in seen.items()
@@ -462,8 +462,8 @@ def test_what_is_refused_is_not_shown(
         formats = itertools.cycle(("json", "text"))
 
         def run(environment: dict[str, str], *command: str, **how: Any) -> Callable[[], Any]:
-            given = environment | {"F1STREAM_LOG_FORMAT": next(formats)}
-            return lambda: witness.run(*command, **how, **given)
+            variables = environment | {"F1STREAM_LOG_FORMAT": next(formats)}
+            return lambda: witness.run(*command, **how, **variables)
 
         all_at_once(
             run(without(right, *ONLY["password"]), "dbt", "debug", ends_with=1),
@@ -490,17 +490,15 @@ def test_what_is_refused_is_not_shown(
 UNCAUGHT = """
 from f1stream import logs
 from f1stream.settings import Settings
-own = Settings(_env_file=None)
-logs.configure("test", own)
-kafka, warehouse = own.kafka_client(), own.warehouse_client()
-raise RuntimeError(f"{own!r} {own} {own.model_dump()} {own.model_dump_json()}")
+settings = Settings(_env_file=None)
+logs.configure("test", settings)
+kafka, warehouse = settings.kafka_client(), settings.warehouse_client()
+raise RuntimeError(f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}")
 """
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_an_error_that_nobody_caught_shows_the_settings_without_their_secrets(
-    witness: Witness, log_format: str
-) -> None:
+def test_an_uncaught_error_shows_the_settings_without_their_secrets(witness: Witness, log_format: str) -> None:
     given = witness.keep_secret(marked()) | {"F1STREAM_LOG_FORMAT": log_format}
     given |= SNOWFLAKE | {"F1STREAM_BROKER_SECURITY": "SASL_PLAINTEXT", "F1STREAM_BROKER_USER": "lando"}
     output = witness.run("-c", UNCAUGHT, ends_with=1, **given)
@@ -521,8 +519,8 @@ def test_help_shows_no_setting(witness: Witness, monkeypatch: pytest.MonkeyPatch
     for name, value in witness.keep_secret(marked()).items():
         monkeypatch.setenv(name, value)
     for command in commands():
-        shown = CliRunner().invoke(cli.app, [*command.split(), "--help"], env={"COLUMNS": "200"})
-        assert shown.exit_code == 0, command
-        witness.seen[command] = shown.output.encode()
-    assert "Usage" in shown.output
+        result = CliRunner().invoke(cli.app, [*command.split(), "--help"], env={"COLUMNS": "200"})
+        assert result.exit_code == 0, command
+        witness.outputs[command] = result.output.encode()
+    assert "Usage" in result.output
     assert witness.leaks() == []

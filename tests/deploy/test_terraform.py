@@ -86,13 +86,13 @@ def test_every_variable_has_a_description_and_a_type_and_what_a_user_sets_is_che
 
 
 @pytest.mark.system
-def test_readme_tells_every_variable_as_it_is_described(files: dict[Path, Any]) -> None:
+def test_readme_lists_every_variable_with_its_description(files: dict[Path, Any]) -> None:
     readme = (TERRAFORM / "README.md").read_text()
     table = readme.partition("## Variables")[2].partition("\n## ")[0]
-    told = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", table, re.M)}
+    documented = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", table, re.M)}
     variables = blocks(files, "variable", TERRAFORM)
-    assert told.keys() == variables.keys()
-    for name, (default, description) in told.items():
+    assert documented.keys() == variables.keys()
+    for name, (default, description) in documented.items():
         assert description == value(variables[name], "description")
         assert (default == "required") == ("default" not in variables[name])
 
@@ -107,7 +107,7 @@ def test_example_sets_what_has_no_default_and_nothing_that_is_not_there(files: d
 
 
 @pytest.mark.system
-def test_nobody_is_let_in_but_whom_the_user_names(files: dict[Path, Any]) -> None:
+def test_only_the_networks_that_the_user_names_are_let_in(files: dict[Path, Any]) -> None:
     assert "default" not in blocks(files, "variable", TERRAFORM)["allowed_cidrs"]
     by_address = []
     for name, body in blocks(files, "resource").items():
@@ -159,8 +159,8 @@ def test_snowflake_has_the_names_of_the_ddl_of_dbt_and_of_streamlit() -> None:
 
 
 def test_services_are_commands_at_the_ports_of_the_settings() -> None:
-    (told,) = re.findall(r"ports += \{(.*)\}", text())
-    ports = dict(re.findall(r"(\w+) = (\d+)", told))
+    (listed,) = re.findall(r"ports += \{(.*)\}", text())
+    ports = dict(re.findall(r"(\w+) = (\d+)", listed))
     commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     assert ports.keys() == {"race", "archive", "schedule", "web"} <= commands
     for name, port in ports.items():
@@ -204,7 +204,7 @@ def test_costs_are_what_their_arithmetic_gives(files: dict[Path, Any]) -> None:
     assert [float(row[1].split(" ×")[0]) for row in rows if row[0].startswith("Fargate")] == needed
 
 
-def test_a_check_that_is_skipped_says_why() -> None:
+def test_a_skipped_check_has_a_reason() -> None:
     skipped = re.findall(r"checkov:skip(.*)", text())
     assert 0 < len(skipped) < 12
     for reason in skipped:

@@ -92,10 +92,10 @@ def test_all_processes_run_a_race_from_the_wheel_in_a_clean_environment(installe
     report = tmp_path / "report.json"
     run("f1stream", "demo", "--source", "sim:cars=4,laps=2", "--speed", "max", "--exit-when-done",
         "--report", str(report))  # fmt: skip
-    told = json.loads(report.read_text())  # what is not accounted for would have been exit code 1
-    assert len(told["final_order"]) == 4
-    assert told["warehouse"]["laps"] == told["laps"] == 8
-    assert told["seconds"]["marts"], "dbt has not built the marts"
+    result = json.loads(report.read_text())  # what is not accounted for would have been exit code 1
+    assert len(result["final_order"]) == 4
+    assert result["warehouse"]["laps"] == result["laps"] == 8
+    assert result["seconds"]["marts"], "dbt has not built the marts"
     for module in ("race", "archive"):
         assert "worker" in run("faust", "-A", f"agents.{module}", "worker", "--help")
     size = sum(file.stat().st_size for file in installed.rglob("*") if not file.is_symlink())

@@ -143,9 +143,11 @@ def test_settings_that_are_set_exist() -> None:
     assert named <= {f"F1STREAM_{name.upper()}" for name in Settings.model_fields}
     for name, job in jobs():
         for step in job.get("steps", []):
-            told = {**job.get("env", {}), **step.get("env", {})}
+            variables = {**job.get("env", {}), **step.get("env", {})}
             for setting, values in (("F1STREAM_DBT_TARGET", ["pr"]), ("F1STREAM_DBT_SCHEMA", ["PR_12"])):
-                given = re.sub(r"\$\{\{ github.event.pull_request.number \}\}", "12", told.get(setting, values[0]))
+                given = re.sub(
+                    r"\$\{\{ github.event.pull_request.number \}\}", "12", variables.get(setting, values[0])
+                )
                 assert given in values, name
                 Settings(_env_file=None, **{setting.removeprefix("F1STREAM_").lower(): given})
 
@@ -158,12 +160,12 @@ def test_targets_of_dbt_are_targets() -> None:
     assert set(released) <= set(TARGETS)
 
 
-def test_every_secret_and_variable_is_told_and_only_those() -> None:
+def test_every_secret_and_variable_is_documented_and_no_other() -> None:
     used = set(re.findall(r"\b(?:secrets|vars)\.(\w+)", everything()))
     readme = (ROOT / "deploy" / "README.md").read_text().partition("\n## Workflows\n")[2].partition("\n## ")[0]
     table = readme.partition("| Environment |")[2].partition("\n\n")[0]
-    told = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", table))
-    assert told == used
+    documented = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)*)`", table))
+    assert documented == used
     environments = {job["environment"] for _, job in jobs() if "environment" in job}
     assert environments == {"tests", "pull-requests", "staging", "production"}
     for name in environments:
@@ -332,7 +334,9 @@ def test_merged_changes_of_two_branches_have_a_tag_of_their_own(repository: Repo
     assert repository.changed("image", "HEAD^1") == "true", "as a pull request's merge is looked at"
 
 
-def test_without_its_history_no_tag_is_told(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_without_its_history_no_tag_is_printed(
+    repository: Repository, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     repository.write("tests/some.file", "changed")
     repository.commit()
     clone = tmp_path_factory.mktemp("clone") / "clone"
@@ -347,7 +351,7 @@ def test_without_its_history_no_tag_is_told(repository: Repository, tmp_path_fac
 # deploy/release.sh
 
 STAND_IN = r"""#!/usr/bin/env bash
-# In place of aws, docker and terraform: notes how it was called, and answers as it is told to.
+# Stands in for aws, docker and terraform: records its calls, and answers as configured.
 name=$(basename "$0")
 echo "$name $*" >> "$CALLS"
 case "$name $*" in
@@ -377,13 +381,13 @@ class Release:
             (self.bin / name).write_text(STAND_IN)
             (self.bin / name).chmod(0o755)
 
-    def run(self, **told: str) -> tuple[int, str, list[str]]:
+    def run(self, **variables: str) -> tuple[int, str, list[str]]:
         self.calls.write_text("")
         environment = {
             "PATH": f"{self.bin}:{os.environ['PATH']}", "CALLS": str(self.calls), "REGISTRY": "registry/f1stream",
             "PAUSE_S": "0", "THERE": "registry/f1stream:new", "SNOWFLAKE_USER": "TERRAFORM",
             "SNOWFLAKE_PRIVATE_KEY": "marked-secret", "F1STREAM_SNOWFLAKE_ACCOUNT": "ACME-RACING",
-        } | told  # fmt: skip
+        } | variables  # fmt: skip
         done = subprocess.run(
             ["bash", SCRIPTS[1], "new", "prod"], env=environment, capture_output=True, text=True, check=False
         )

@@ -167,7 +167,7 @@ async def test_a_good_session_among_damaged_runs_loses_no_frame(rig: Rig) -> Non
     async with asyncio.timeout(PATIENCE_S):
         while await damaged_runs(rig) < len(STAND_STILL):
             await asyncio.sleep(0.2)
-    assert rig.gaps() <= len(STAND_STILL), "a gap ends a worker once"
+    assert rig.sequence_gaps() <= len(STAND_STILL), "a gap exits a worker once"
     for seed, spoil in BAD.items():
         assert await rig.frames(await publish_again(rig, seed)) == expected(sessions[seed]), spoil.__name__
 

@@ -70,7 +70,7 @@ async def test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row(
         await rig.until_loaded()
         assert [n for n in found.keys() | undisturbed.keys() if found.get(n) != undisturbed.get(n)] == []
         rig.assert_exact(items)
-        assert rig.gaps() == 0, "a new worker began elsewhere than the old ones ended"
+        assert rig.sequence_gaps() == 0, "a new worker did not begin where the old one ended"
     finally:
         rig.stop()
     assert all(frames_during), f"frames stood still while a race worker was replaced: {frames_during}"

@@ -80,6 +80,7 @@ async def test_archive_worker_is_healthy_after_it_loaded_records(tmp_path: Path)
         await wait_healthy(port, worker)
         await rig.publish(bytes_of(ITEMS))
         await rig.until_loaded()
+        await wait_healthy(port, worker)  # until Faust has committed the offsets
         await assert_stays_healthy(port)
         assert await rig.dead_letters(0) == []
     finally:

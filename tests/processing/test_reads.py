@@ -7,8 +7,8 @@ from collections.abc import Collection
 import pytest
 
 from f1stream import topics
-from f1stream.processing.reads import AssignedReads
-from tests.support.harness import MemoryRecord, Offsets, run
+from f1stream.processing.reads import AssignedReads, PartitionOffsets
+from tests.support.harness import MemoryRecord, run
 
 OF = (topics.LAPS, 0)
 
@@ -23,7 +23,7 @@ def reads(*offsets: int, committed: int | None = 5, end: int = 8, log: Collectio
     async def next_record(_: tuple[str, int], offset: int) -> int | None:
         return next((each for each in log if each >= offset), None)
 
-    found = AssignedReads(lambda: {OF: Offsets(end, committed)}, next_record)
+    found = AssignedReads(lambda: {OF: PartitionOffsets(end, committed)}, next_record)
     for offset in offsets:
         run(found.add(record(offset)))
     return found

@@ -24,7 +24,7 @@ from f1stream.warehouse.partition_batch import Partition
 from f1stream.warehouse.schema import create
 from models.packet import COLUMNS
 from tests.support.ports import free_port
-from tests.support.rig import PATIENCE_S, STOPPED_AT_A_GAP, Rig, wait_healthy
+from tests.support.rig import EXITED_AT_A_GAP, PATIENCE_S, Rig, wait_healthy
 
 OFFSETS = "select loaded_by, loaded_at, kafka_topic, kafka_partition, next_offset from RAW.LOAD_OFFSETS order by 3, 4"
 """Which worker loaded which offsets, and when."""
@@ -85,7 +85,7 @@ class ArchiveRig(Rig):
         async with asyncio.timeout(within_s):
             while True:
                 for place, (process, _) in enumerate(self.archives):
-                    if process.poll() == STOPPED_AT_A_GAP:
+                    if process.poll() == EXITED_AT_A_GAP:
                         del self.archives[place]
                         self.archive()
                         break

@@ -16,13 +16,13 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from f1stream import topics
 from f1stream.processing.acks import AckTracker
 from f1stream.processing.batch import Batch, Stage, process_batch
 from f1stream.processing.outputs import Output
-from f1stream.processing.reads import AssignedReads
+from f1stream.processing.reads import AssignedReads, PartitionOffsets
 from f1stream.processing.tables import newest, with_version, without_version
 from f1stream.race.stages.driver_stage import DriverStage
 from f1stream.race.stages.session_stage import SessionStage
@@ -129,13 +129,6 @@ class MemoryKafka:
         return list(letters.values())
 
 
-class Offsets(NamedTuple):
-    """``Position`` of one partition."""
-
-    end: int
-    committed: int | None
-
-
 class MemoryTable:
     """A table (``KeyValueStore``) with its changelog."""
 
@@ -148,7 +141,7 @@ class MemoryTable:
 
     def write(self, key: bytes, run_id: int, progress: int, value: bytes) -> None:
         stored = with_version(run_id, progress, value)
-        if self._name != "standing":  # of a run's headers a recovery may keep a later one, which holds more tracks
+        if self._name != "standing":  # of a run's headers recovery may keep a later one, with more tracks
             assert newest(self._data, [(key, stored)])[key] == stored, "a recovery would keep the older value"
         self._data[key] = stored
         self._worker.hand_over(self, lambda: self._worker.kafka.changelogs[self._name].append((key, stored)))
@@ -197,7 +190,7 @@ class MemoryWorker:
         self.generation = self.kafka.generation
         ends = {of: len(log) for of, log in self.kafka.logs.items()}
         self.reads = AssignedReads(
-            lambda: {of: Offsets(ends.get(of, 0), self.kafka.committed.get(of)) for of in self.kafka.logs},
+            lambda: {of: PartitionOffsets(ends.get(of, 0), self.kafka.committed.get(of)) for of in self.kafka.logs},
             self.kafka.next_record,
         )
         clock: Callable[[], float] = lambda: self.now  # noqa: E731

@@ -1,4 +1,4 @@
-"""A local live timing that speaks the feed's protocol, plays a recording, closes connections on demand and logs all.
+"""A local live timing: it speaks the feed's protocol, plays a recording and closes connections on demand.
 
 ASP.NET SignalR Core over websockets with JSON records: ``POST …/negotiate``, a cookie that goes with the connection,
 the handshake, ``Subscribe`` answered with each topic's whole state, then ``feed`` invocations.

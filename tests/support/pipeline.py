@@ -61,7 +61,7 @@ def run(
 ) -> Run:
     """Race ``session`` through both stages, ``batch`` records at a time, in the order of publishing.
 
-    Nothing fails here and nothing is kept: no tables are written. ``spoiled``: (topic, key, seq) of records that
+    Nothing fails here and nothing is stored: no tables are written. ``spoiled``: (topic, key, seq) of records that
     arrive unreadable.
     """
     worker = MemoryWorker(MemoryKafka())

@@ -24,11 +24,11 @@ from models import DeadLetter
 from tests.support.ports import free_port
 
 PATIENCE_S = 180
-STOPPED_AT_A_GAP = 70
+EXITED_AT_A_GAP = 70
 
 
 class WorkerStoppedError(Exception):
-    """A worker met a sequence gap before it was ready."""
+    """A worker exited at a sequence gap before it was ready."""
 
 
 def bytes_of(items: Iterable[OutgoingRecord]) -> list[tuple[OutgoingRecord, bytes]]:
@@ -37,7 +37,7 @@ def bytes_of(items: Iterable[OutgoingRecord]) -> list[tuple[OutgoingRecord, byte
 
 
 class Rig:
-    """A broker, its own (embedded) or the one of ``broker`` (environment), and any number of workers."""
+    """A broker, its own (embedded) or the one configured by ``broker`` (environment), and any number of workers."""
 
     def __init__(self, home: Path, partitions: int = 24, broker: dict[str, str] | None = None) -> None:
         self._environment = {
@@ -52,7 +52,7 @@ class Rig:
         self.settings = Settings(_env_file=None, **names)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.logs: dict[int, Path] = {}
-        """The log of each process, by its id."""
+        """What each process (by id) says."""
         self.workers: list[tuple[subprocess.Popen[bytes], int]] = []
         self.race_command = [sys.executable, "-m", "f1stream", "race"]
         self.home = home
@@ -77,7 +77,7 @@ class Rig:
         return process
 
     def environment(self) -> dict[str, str]:
-        """The environment of a child."""
+        """What a child must know."""
         return dict(self._environment)
 
     async def worker(self) -> subprocess.Popen[bytes]:
@@ -97,16 +97,16 @@ class Rig:
         self.workers.append((self._popen(self.race_command, "race", F1STREAM_RACE_PORT=str(port)), port))
 
     def restart_stopped(self) -> None:
-        """As a service manager would: a worker that stopped at a sequence gap continues when it is restarted."""
+        """Restart workers like a service manager: one that found a sequence gap has exited."""
         for place, (process, port) in enumerate(self.workers):
-            if process.poll() == STOPPED_AT_A_GAP:
+            if process.poll() == EXITED_AT_A_GAP:
                 del self.workers[place]
                 self._worker(port)
                 return
 
-    def gaps(self) -> int:
-        """How often a worker has met a sequence gap."""
-        return sum(process.poll() == STOPPED_AT_A_GAP for process in self.processes)
+    def sequence_gaps(self) -> int:
+        """The number of workers that exited at a sequence gap."""
+        return sum(process.poll() == EXITED_AT_A_GAP for process in self.processes)
 
     def web(self, port: int) -> subprocess.Popen[bytes]:
         """A page server."""
@@ -200,7 +200,7 @@ async def wait_healthy(port: int, process: subprocess.Popen[bytes]) -> None:
     """Return when the worker on ``port`` is ready."""
 
     def check() -> None:
-        if process.poll() == STOPPED_AT_A_GAP:
+        if process.poll() == EXITED_AT_A_GAP:
             raise WorkerStoppedError
         assert process.poll() is None, f"the worker ended with code {process.returncode}"
 

@@ -85,7 +85,7 @@ def race() -> list[Sent]:
     frames: list[Frame] = [frame(0), frame(1)]
     key = first.session_key.encode()
     return [
-        (topics.FRAMES, key, topics.encode_frames([first]), topics.head_headers(1, first)),
+        (topics.FRAMES, key, topics.encode_frames([first]), topics.session_headers(1, first)),
         (topics.FRAMES, key, topics.encode_frames(frames), topics.frame_headers(1, frames)),
     ]
 
@@ -134,7 +134,7 @@ def run_of(epoch: int, key: bytes = b"test_race") -> list[Sent]:
     frames = [frame(0), frame(1)]
     first = head(session=key.decode(), epoch=epoch)
     return [
-        (topics.FRAMES, key, topics.encode_frames([first]), topics.head_headers(epoch, first)),
+        (topics.FRAMES, key, topics.encode_frames([first]), topics.session_headers(epoch, first)),
         (topics.FRAMES, key, topics.encode_frames(frames), topics.frame_headers(epoch, frames)),
     ]
 
@@ -156,9 +156,9 @@ UNREADABLE: dict[str, Sent] = {
         topics.FRAMES, b"test_race", b"{}", [*FRAME_HEADERS, ("seq", b"9" * 30), ("keys", b"9" * 30)],
     ),
     "a number of 5,000 digits": (topics.FRAMES, b"test_race", b"{}", [*FRAME_HEADERS, ("seq", b"9" * 5_000)]),
-    "a head that is no JSON": (topics.FRAMES, b"test_race", b"nonsense", topics.head_headers(2, head(epoch=2))),
+    "a head that is no JSON": (topics.FRAMES, b"test_race", b"nonsense", topics.session_headers(2, head(epoch=2))),
     "a head that is a frame": (
-        topics.FRAMES, b"test_race", topics.encode_frames([frame(0)]), topics.head_headers(2, head(epoch=2)),
+        topics.FRAMES, b"test_race", topics.encode_frames([frame(0)]), topics.session_headers(2, head(epoch=2)),
     ),
     "a message with a great number": (
         topics.MESSAGES, b"test_race", orjson.dumps(WEATHER).replace(b"300", b"%d" % BIG), stamped(),

@@ -68,7 +68,7 @@ class StoredHeader:
         """The valid track."""
         return self.tracks[-1] if self.tracks else None
 
-    def head(self, session_key: str, run_id: int, t: int) -> SessionHeader:
+    def session_header(self, session_key: str, run_id: int, t: int) -> SessionHeader:
         """The header for viewers, valid from session time ``t`` (ms) on. Info and entries must be known."""
         assert self.info is not None and self.entries is not None  # noqa: S101
         track = self.track

@@ -38,7 +38,7 @@ def frame_records(key: bytes, run_id: int, made: Iterable[SessionHeader | Frame]
             raise RunDamaged(f"a {each.kind} frame at {each.t} ms has {len(value)} bytes, more than {RECORD_BYTES}")
         if isinstance(each, SessionHeader):
             yield from close()
-            yield Output(topics.FRAMES, key, value, topics.head_headers(run_id, each))
+            yield Output(topics.FRAMES, key, value, topics.session_headers(run_id, each))
             continue
         if len(group) == FRAMES_PER_RECORD or size + len(value) > RECORD_BYTES:
             yield from close()

@@ -121,7 +121,7 @@ class SessionRace:
         end = min(most, complete)
         while self.t < end:
             if self._apply_messages(self.t + FRAME_MS):
-                out.append(self.header.head(self.session_key, self.run_id, self.t + FRAME_MS))
+                out.append(self.header.session_header(self.session_key, self.run_id, self.t + FRAME_MS))
             self._make_frames(min(end, self.join.next_change_ms()), out)
         self.join.leave(self.t)
 

@@ -54,7 +54,7 @@ class Car:
         return self.driver.checkpoint.run_id, self.driver.checkpoint.packet_seq
 
     def take(self, headers: Sequence[tuple[str, bytes]], value: bytes | None) -> None:
-        """Receive a packet. Raises BadRecord, or Hole."""
+        """Receive a packet. Raises BadRecord, or SequenceGap."""
         own = RecordHeaders.decode(headers, time.time())
         if own.run_id > self.driver.checkpoint.run_id:
             self.samples, self.distance_m, self.t, self.speed = 0, 0.0, -1, 0.0

@@ -35,8 +35,8 @@ driven as (
 
 ),
 
-{# A car's first lap time counts from the lights; the feed's "Started" is a fraction of a second earlier or later. Each
-   car's lap end has an error of its own, so the median over all cars is used. #}
+{# A car's first lap time counts from the lights; the feed's "Started" is a fraction of a second earlier or later.
+   Each car's lap end has an error of its own, so the median over all cars is used. #}
 lights as (
 
     select

@@ -8,8 +8,6 @@ import json
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,81 +19,13 @@ from f1stream.sources.livetiming import metrics
 from f1stream.sources.livetiming.connection.client import FeedClient
 from f1stream.sources.livetiming.connection.signalr import ConnectionLost, HubConnection
 from f1stream.sources.livetiming.message import TOPICS, Damage, FeedMessage
+from tests.support.feed_listener import changes, listening, same, settings, value
 from tests.support.figures import figures
 from tests.support.livetiming_server import LiveTimingServer, merge
 
 ON_TRACK = slice(3_000, 6_000)
 """Cars are on the track: 15 messages a second and more."""
 START = FeedMessage("TrackStatus", {"Status": "1"}, 1_741_000_000_000)
-
-
-def settings(server: LiveTimingServer, **values: Any) -> Settings:
-    return Settings(_env_file=None, live_url=server.url, live_retry_seconds=0.1, **values)
-
-
-def same(message: FeedMessage) -> tuple[str, int, str]:
-    return message.topic, message.sent_ms, json.dumps(message.data)
-
-
-def changes(n: int, **more: Any) -> list[FeedMessage]:
-    return [FeedMessage("LapCount", {"CurrentLap": at, **more}, 1_741_000_000_000 + 100 * at) for at in range(n)]
-
-
-class Listener:
-    """Collects messages in the background."""
-
-    def __init__(self, live: FeedClient) -> None:
-        self.got: list[FeedMessage] = []
-        self.at: dict[tuple[str, int, str], float] = {}
-        """When (monotonic s) each was received."""
-        self.wait_s = 0.0
-        self._live = live
-        self._task = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        async with aclosing(self._live.messages()) as messages:
-            async for message in messages:
-                self.got.append(message)
-                self.at.setdefault(same(message), time.monotonic())
-                if self.wait_s:
-                    await asyncio.sleep(self.wait_s)
-
-    @property
-    def changes(self) -> list[FeedMessage]:
-        return [message for message in self.got if not message.snapshot]
-
-    async def until(self, enough: Callable[[], bool]) -> None:
-        """Return as soon as ``enough()``; after a minute at the latest, and the caller's assertion fails."""
-        end = time.monotonic() + 60
-        while not enough() and not self._task.done() and time.monotonic() < end:
-            await asyncio.sleep(0.01)
-
-    async def everything(self, server: LiveTimingServer) -> list[FeedMessage]:
-        """Everything that was sent and not cut off."""
-        await self.until(server.played.is_set)
-        closed = {index for client in server.clients if client.ended != "cut" for index in client.sent}
-        last = {same(server.messages[index]) for index in closed}
-        await self.until(lambda: last <= self.at.keys())
-        return self.changes
-
-    async def close(self) -> None:
-        self._task.cancel()
-        await asyncio.wait({self._task})
-        if not self._task.cancelled():
-            self._task.result()
-
-
-@asynccontextmanager
-async def listening(live: FeedClient) -> AsyncIterator[Listener]:
-    listener = Listener(live)
-    try:
-        yield listener
-    finally:
-        await listener.close()
-
-
-def value(metric: Any) -> float:
-    return float(metric._value.get())
 
 
 async def test_first_the_states_then_every_change_as_it_was_sent(mexico_feed: list[FeedMessage]) -> None:
@@ -251,7 +181,7 @@ async def test_a_listener_that_stops_leaves_no_connection_and_no_task() -> None:
 
 async def test_connections_are_renewed_with_an_overlap_and_nothing_is_lost_or_duplicated() -> None:
     before = value(metrics.RENEWALS)
-    messages = changes(2_000)
+    messages = changes(6_000)  # 2.4 s: time for the renewals on a busy machine too
     with LiveTimingServer(messages, speed=250) as server:
         async with listening(FeedClient(settings(server, live_renew_minutes=0.08 / 60))) as listener:
             assert list(map(same, await listener.everything(server))) == list(map(same, messages))
