@@ -156,16 +156,16 @@ class JobScheduler:
         except Exception as error:  # any failure is shown and retried
             log.exception("job %s failed", name)
             result = JobResult(Ended.FAILED, errors=[f"{type(error).__name__}: {error}"], build_pending=build_pending)
-        last = self._note(name, result.ended, began)
         if result.sessions is not None:
             self._follow(result.sessions)
         if result.ended is not Ended.COMPLETE:
-            at = last.at + times.pause(attempt, failed=result.ended is Ended.FAILED)
+            at = datetime.now(UTC) + times.pause(attempt, failed=result.ended is Ended.FAILED)
             error_text = result.error or str(result.ended)
             self._schedule_retry(name, attempt + 1, error_text, build_pending=result.build_pending, at=at)
         elif self._replaces_retry(name):
             self._forget(RETRY)
         self._forget(GUARD + name)
+        last = self._note(name, result.ended, began)  # now: who sees that it has ended sees what follows from it, too
         level = logging.INFO if result.ended is Ended.COMPLETE else logging.WARNING
         text = " ".join(result.sentences + result.errors)
         log.log(level, "%s, attempt %d: %s in %.0f s. %s", name, attempt, result.ended, last.seconds, text)
