@@ -36,7 +36,8 @@ INTRODUCTION = f"""{GENERATED}
 Every setting is an environment variable, or a line in `.env` of the folder that the command is started in. The
 environment takes precedence. A `.env` that another user owns, or that everybody can write, is refused; so is one that
 sets `F1STREAM_LIVE_URL` without the token that would be sent there. `f1stream doctor` checks the settings and names
-misspelt ones. Secrets (marked) are never logged or shown, and each process gets only those that it uses.
+misspelt ones. Secrets (marked) are never logged or shown, and each process gets only those that it uses. The commands
+and their options are in [commands](commands.md).
 """
 COMMANDS_INTRODUCTION = f"""{GENERATED}
 # Commands
