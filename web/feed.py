@@ -22,7 +22,7 @@ class Feed:
         self.connected = False
         """Whether the broker answers."""
         self.caught_up = False
-        """Whether every record that the topics had at the start has been read."""
+        """Whether every record that topics ``frames`` and ``marts`` had at the start has been read."""
         self.lags: Lags = {}
         """Records not read yet, by topic and partition."""
         self.stuck: str | None = None

@@ -19,7 +19,11 @@ KINDS = frozenset({
     "session_status", "track_status", "race_control", "weather", "lap_count", "pit_in", "pit_out", "tyre_change",
     "team_radio", "retirement", "session_part", "notice",
 })  # fmt: skip
-"""Messages that are stored; the others are in the frames or too many."""
+"""Kinds of messages that are stored."""
+NOT_STORED = frozenset({
+    "session_info", "entries", "track", "sector", "mini_sector", "timing", "clock", "session_end",
+})  # fmt: skip
+"""Kinds that are in frames and heads, or too many."""
 ENTRY_BYTES = 33 + 8 * 5 + 16
 """Memory of an entry beyond its length in CPython: the object, its list slots, its number in a set."""
 LAP_BYTES = 400

@@ -75,7 +75,7 @@ class JobScheduler:
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
             timezone=UTC,
         )
-        self.sessions = SessionJobs(settings, self._scheduler, self._note)
+        self.sessions = SessionJobs(settings, self._scheduler, self._record_run)
 
     def start(self) -> None:
         """Start: what came due in the meantime runs once, what failed or was interrupted is retried now."""
@@ -94,7 +94,7 @@ class JobScheduler:
             elif due.id == RETRY:
                 due.modify(next_run_time=now)
         if self._scheduler.get_job("session") is None:
-            self._follow([], since=now)
+            self._reschedule([], since=now)
             self._put("first", "date", run_date=now)
         self.sessions.start()
         self._scheduler.resume()
@@ -157,7 +157,7 @@ class JobScheduler:
             log.exception("job %s failed", name)
             result = JobResult(Ended.FAILED, errors=[f"{type(error).__name__}: {error}"], build_pending=build_pending)
         if result.sessions is not None:
-            self._follow(result.sessions)
+            self._reschedule(result.sessions)
         if result.ended is not Ended.COMPLETE:
             at = datetime.now(UTC) + times.pause(attempt, failed=result.ended is Ended.FAILED)
             error_text = result.error or str(result.ended)
@@ -165,17 +165,19 @@ class JobScheduler:
         elif self._replaces_retry(name):
             self._forget(RETRY)
         self._forget(GUARD + name)
-        last = self._note(name, result.ended, began)  # now: who sees that it has ended sees what follows from it, too
+        last = self._record_run(
+            name, result.ended, began
+        )  # now: who sees that it has ended sees what follows from it, too
         level = logging.INFO if result.ended is Ended.COMPLETE else logging.WARNING
         text = " ".join(result.sentences + result.errors)
         log.log(level, "%s, attempt %d: %s in %.0f s. %s", name, attempt, result.ended, last.seconds, text)
 
-    def _note(self, name: str, ended: Ended, began: float) -> LastRun:
+    def _record_run(self, name: str, ended: Ended, began: float) -> LastRun:
         last = self.last[name] = LastRun(ended, datetime.now(UTC), time.monotonic() - began)
         self.counts[name, str(ended)] = self.counts.get((name, str(ended)), 0) + 1
         return last
 
-    def _follow(self, planned: list[PlannedSession], since: datetime | None = None) -> None:
+    def _reschedule(self, planned: list[PlannedSession], since: datetime | None = None) -> None:
         """Reschedule the jobs that depend on the calendar. Sessions that are done stay done."""
         starts = [each.starts[-1] for each in planned]
         known = self._scheduler.get_job("session")

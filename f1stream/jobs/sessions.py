@@ -44,14 +44,14 @@ INTERRUPTED = "The process ended in the run."
 
 
 class SessionJobs:
-    """Both jobs, each in its own thread. ``note`` is called with each run's job, outcome and start (monotonic s)."""
+    """Both jobs, each in its own thread. ``record_run`` takes each run's job, outcome and start (monotonic s)."""
 
     def __init__(
-        self, settings: Settings, scheduler: BaseScheduler, note: Callable[[str, Ended, float], object]
+        self, settings: Settings, scheduler: BaseScheduler, record_run: Callable[[str, Ended, float], object]
     ) -> None:
         self.live = LiveClient(settings)
         self._republish = CommandRunner(settings, REPUBLISH)
-        self._settings, self._scheduler, self._note = settings, scheduler, note
+        self._settings, self._scheduler, self._record_run = settings, scheduler, record_run
         self._placing = threading.Lock()
 
     def start(self) -> None:
@@ -116,7 +116,7 @@ class SessionJobs:
         began = time.monotonic()
         log.info("%s: following the live timing.", LIVE)
         ended = self.live.follow(self._current_start)
-        self._note(LIVE, ended, began)
+        self._record_run(LIVE, ended, began)
         level = logging.WARNING if self.live.error else logging.INFO
         log.log(level, "%s: %s. %s", LIVE, ended, self.live.error)
         if ended is Ended.COMPLETE and (session := self._session(LIVE, self.live.start)):
@@ -141,7 +141,7 @@ class SessionJobs:
         if code is None:  # we are being stopped; retried at the next start
             return
         text = self._republish.last_words()
-        self._note(REPUBLISH, Ended.COMPLETE if code == 0 else Ended.FAILED, began)
+        self._record_run(REPUBLISH, Ended.COMPLETE if code == 0 else Ended.FAILED, began)
         log.log(logging.WARNING if code else logging.INFO, "%s, attempt %d: %s", REPUBLISH, attempt, text)
         if code:
             given_up = attempt >= ATTEMPTS and datetime.now(UTC) >= start + WEEKEND

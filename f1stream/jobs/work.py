@@ -52,12 +52,17 @@ LOADS = ("nothing", "calendar", "changes", "whole season")
 JOBS = {
     job.name: job
     for job in (
-        Job("season", "every second day at midnight UTC", "changes", "always"),
+        Job("season", "on odd days of the month at midnight UTC", "changes", "always"),
         Job("weekly", "Mondays at 04:00 UTC: results are revised months later", "whole season", "always"),
         Job(
             "session", f"{plan.PUBLISHED_AFTER.seconds // 3600} hours after each session starts", "changes", "always"
         ),
-        Job("calendar", "hourly on days with a session, which may move; else daily", "calendar", "never"),
+        Job(
+            "calendar",
+            "hourly on days with a session, which may move; else on the next such day",
+            "calendar",
+            "never",
+        ),
         Job("first", "at the first start", "changes", "if rows changed"),
         Job("build", "on request", "nothing", "always"),
     )
@@ -160,7 +165,7 @@ async def _load(job: Job, settings: Settings, warehouse: Warehouse, result: JobR
             report = await work.calendar()
         else:
             report = await work.sync(whole_season=job.loads == "whole season")
-    _note(report, result)
+    _add_report(report, result)
 
 
 def _sessions(settings: Settings, warehouse: Warehouse) -> list[PlannedSession] | None:
@@ -171,7 +176,7 @@ def _sessions(settings: Settings, warehouse: Warehouse) -> list[PlannedSession] 
     return calendar.season(settings, events, seasons) or None
 
 
-def _note(report: SyncReport, result: JobResult) -> None:
+def _add_report(report: SyncReport, result: JobResult) -> None:
     landed = report.landed
     result.rows += landed.new + landed.changed + landed.gone
     summary, *errors = report.sentences()

@@ -79,7 +79,7 @@ def lap_counts(laps: list[Lap], start_ms: int, total_laps: int | None) -> Iterat
             yield LapCount(session_time_ms=lap.end_ms, lap=begun, total_laps=total_laps)
 
 
-def car_facts(
+def messages_of_cars(
     laps: list[Lap], telemetry: dict[str, Columns], entries: list[Entry], start_ms: int
 ) -> Iterator[Message]:
     """Tyre, pit, sector and retirement messages. A car retires at its last sample; one without laps, at the start."""

@@ -24,7 +24,7 @@ COLUMN_NAMES = {
 OPTIONAL_COLUMNS = {
     "DRS", "Status", "Lap", "Distance", "RelativeDistance", "DriverAhead", "DistanceToDriverAhead",
 }  # fmt: skip
-OPEN_DRS = 12
+FEED_OPEN_DRS = 12
 """One of the feed's codes for open DRS; code 1 is closed."""
 
 
@@ -50,7 +50,7 @@ def read_samples(folder: Path) -> dict[str, Columns]:
         ours: _column(table[theirs], theirs) for ours, theirs in COLUMN_NAMES.items() if theirs in table.column_names
     }
     if "drs" in columns and set(np.unique(columns["drs"])) == {0, 1}:
-        columns["drs"] = columns["drs"] * OPEN_DRS  # the archive has 0 and 1 instead of the codes
+        columns["drs"] = columns["drs"] * FEED_OPEN_DRS  # the archive has 0 and 1 instead of the codes
     return {
         str(number): {name: column[rows] for name, column in columns.items()}
         for number in np.unique(drivers)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from f1stream.sources.archive_lap_facts import car_facts, lap_counts, laps_as_known
+from f1stream.sources.archive_lap_facts import lap_counts, laps_as_known, messages_of_cars
 from f1stream.sources.archive_samples import COLUMN_NAMES, read_samples
 from f1stream.sources.session import Columns, Session, SourceError
 from f1stream.sources.timestamps import gmt_offset_ms
@@ -61,7 +61,7 @@ def read_archive(folder: Path) -> Session:
                 [
                     *_session_facts(folder, facts, t0_utc_ms),
                     *lap_counts(laps, start_ms, facts.get("total_laps")),
-                    *car_facts(laps, telemetry, entries, start_ms),
+                    *messages_of_cars(laps, telemetry, entries, start_ms),
                 ],
                 key=lambda message: message.session_time_ms,
             ),

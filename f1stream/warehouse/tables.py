@@ -172,7 +172,7 @@ def _common(records: list[DecodedRecord]) -> Values:
     values: Values = {column.name: [] for column in COMMON}
     for record in records:
         n, origin, headers = record.rows, record.origin, record.headers
-        known_ms = record.timestamp_ms if headers is None else headers.t0_utc_ms
+        date_ms = record.timestamp_ms if headers is None else headers.t0_utc_ms
         for name, value in (
             ("kafka_topic", origin.topic),
             ("kafka_incarnation", origin.incarnation),
@@ -181,7 +181,7 @@ def _common(records: list[DecodedRecord]) -> Values:
             ("source", None if headers is None else headers.source),
             ("epoch", None if headers is None else headers.run_id),
             ("session_key", _session_key(record)),
-            ("session_date", _utc(known_ms).date()),
+            ("session_date", _utc(date_ms).date()),
             ("published_at", _utc(record.timestamp_ms)),
         ):
             values[name].extend([value] * n)

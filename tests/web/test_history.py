@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import get_args
 
 import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import LapCount, RaceControl, SectorTime, TeamRadio
+from models import LapCount, Message, RaceControl, SectorTime, TeamRadio
 from tests.support.page_race import lap, message, messages
-from web.history import ENTRY_BYTES, Fact, History
+from web.history import ENTRY_BYTES, KINDS, NOT_STORED, Fact, History
 
 EVERYTHING = 1 << 62
 
@@ -101,3 +102,9 @@ def test_a_viewer_is_sent_every_entry_exactly_once_in_any_order_of_arrival(
     assert paths == list(range(len(arriving)))
     everything = times(history.between(-1, 1_000))
     assert all(earlier <= later for earlier, later in pairwise(everything))
+
+
+def test_every_kind_of_message_is_stored_or_named_as_not_stored() -> None:
+    kinds = {kind.model_fields["kind"].default for kind in get_args(get_args(Message)[0])}
+    assert kinds == KINDS | NOT_STORED
+    assert not KINDS & NOT_STORED

@@ -25,7 +25,7 @@ class HealthSchema(Schema):
     """`ok`, or what is wrong."""
     reader: Literal["connected", "disconnected"]
     caught_up: bool
-    """Whether everything that was in the topics at the start has been read."""
+    """Whether all frames and marts that were in the topics at the start have been read."""
     lag: int
     """Records not read yet."""
 

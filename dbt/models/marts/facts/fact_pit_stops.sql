@@ -4,7 +4,7 @@ with laps as (
 
 ),
 
-visits as (
+laps_with_next as (
 
     select
         laps.session_key,
@@ -19,12 +19,12 @@ visits as (
 
 ),
 
-lane as (
+visits as (
 
     select
         *,
         row_number() over (partition by entry_key order by lap_number) as visit_number
-    from visits
+    from laps_with_next
     where pit_in_ms is not null
 
 ),
@@ -51,19 +51,19 @@ tyre_changes as (
 stationary as (
 
     select
-        lane.entry_key,
-        lane.lap_number,
+        visits.entry_key,
+        visits.lap_number,
         count(*) as samples,
         max(iff(telemetry.speed_kmh < 2, telemetry.session_time_ms, null))
         - min(iff(telemetry.speed_kmh < 2, telemetry.session_time_ms, null)) as stationary_ms
-    from lane
+    from visits
     inner join {{ ref('stg_stream__telemetry') }} as telemetry
         on
-            lane.session_key = telemetry.session_key
-            and lane.driver_number = telemetry.driver_number
-            and telemetry.session_time_ms between lane.pit_in_ms and lane.pit_out_ms
-            and telemetry.lap_number between lane.lap_number and lane.next_lap_number
-    group by lane.entry_key, lane.lap_number
+            visits.session_key = telemetry.session_key
+            and visits.driver_number = telemetry.driver_number
+            and telemetry.session_time_ms between visits.pit_in_ms and visits.pit_out_ms
+            and telemetry.lap_number between visits.lap_number and visits.next_lap_number
+    group by visits.entry_key, visits.lap_number
 
 ),
 
@@ -82,21 +82,21 @@ official as (
 final as (
 
     select
-        {{ surrogate_key(['lane.entry_key', 'lane.lap_number']) }} as pit_stop_key,
-        lane.entry_key,
-        lane.session_key,
+        {{ surrogate_key(['visits.entry_key', 'visits.lap_number']) }} as pit_stop_key,
+        visits.entry_key,
+        visits.session_key,
         sessions.event_key,
         entries.driver_key,
-        lane.driver_number,
-        lane.visit_number,
-        lane.lap_number,
-        lane.pit_in_ms,
-        lane.pit_out_ms,
-        lane.pit_out_ms - lane.pit_in_ms as lane_ms,
+        visits.driver_number,
+        visits.visit_number,
+        visits.lap_number,
+        visits.pit_in_ms,
+        visits.pit_out_ms,
+        visits.pit_out_ms - visits.pit_in_ms as lane_ms,
         stationary.stationary_ms,
-        {# The rule of f1stream/race/car.py: the feed may restart a set's age after a drive through the lane. #}
+        {# As PitVisit in f1stream/race/passings.py, from stored samples; a change under red flag counts here. #}
         coalesce(tyre_changes.is_changed, false) and (
-            coalesce(tyre_changes.compound <> lane.compound, false)
+            coalesce(tyre_changes.compound <> visits.compound, false)
             or stationary.samples is null
             or coalesce(stationary.stationary_ms >= 1000, false)
         ) as is_tyre_change,
@@ -105,30 +105,30 @@ final as (
         official.stop_number as official_stop_number,
         official.lane_ms as official_lane_ms,
         'stream' as source
-    from lane
-    inner join {{ ref('dim_session') }} as sessions on lane.session_key = sessions.session_key
-    left outer join {{ ref('dim_session_entry') }} as entries on lane.entry_key = entries.entry_key
+    from visits
+    inner join {{ ref('dim_session') }} as sessions on visits.session_key = sessions.session_key
+    left outer join {{ ref('dim_session_entry') }} as entries on visits.entry_key = entries.entry_key
     left outer join stationary
-        on lane.entry_key = stationary.entry_key and lane.lap_number = stationary.lap_number
+        on visits.entry_key = stationary.entry_key and visits.lap_number = stationary.lap_number
     left outer join tyre_changes
         on
-            lane.session_key = tyre_changes.session_key
-            and lane.driver_number = tyre_changes.driver_number
-            and lane.next_lap_number = tyre_changes.first_lap
+            visits.session_key = tyre_changes.session_key
+            and visits.driver_number = tyre_changes.driver_number
+            and visits.next_lap_number = tyre_changes.first_lap
     left outer join {{ ref('fact_track_status') }} as status
         on
-            lane.session_key = status.session_key
-            and lane.pit_in_ms >= status.begins_ms
-            and lane.pit_in_ms < status.ends_ms
+            visits.session_key = status.session_key
+            and visits.pit_in_ms >= status.begins_ms
+            and visits.pit_in_ms < status.ends_ms
     left outer join official
         on
             sessions.is_grand_prix
             and sessions.event_key = official.event_key
             and entries.driver_key = official.driver_key
-            and lane.lap_number = official.lap_number
+            and visits.lap_number = official.lap_number
     qualify
         row_number() over (
-            partition by lane.entry_key, lane.lap_number
+            partition by visits.entry_key, visits.lap_number
             order by status.begins_ms desc, official.stop_number asc
         ) = 1
 
