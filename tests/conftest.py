@@ -36,7 +36,7 @@ os.environ.setdefault("F1STREAM_FASTF1_URL", "http://127.0.0.1:9")
 
 
 def pytest_configure() -> None:
-    """Told to end, the run takes down what it has put up, as with Ctrl-C."""
+    """On SIGTERM, the run stops what it has started, as with Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

@@ -195,14 +195,16 @@ def _expected(item: OutgoingRecord) -> list[dict[str, Any]]:
             | {name: None if (column := getattr(packet, name)) is None else column[n] for name in COLUMNS}
             for n, ms in enumerate(packet.session_time_ms)
         ]
-    told = {"seq": item.headers.seq, "emitted_ms": item.headers.emitted_ms}
+    stamped = {"seq": item.headers.seq, "emitted_ms": item.headers.emitted_ms}
     if item.topic == topics.LAPS:
         lap = item.record.model_dump()
         if lap["start_utc"] is not None:
             lap["start_utc"] = lap["start_utc"].astimezone(UTC).replace(tzinfo=None)
-        return [run | told | lap]
+        return [run | stamped | lap]
     message = json.loads(item.record.model_dump_json())
-    return [run | told | {"kind": message["kind"], "session_time_ms": message["session_time_ms"], "payload": message}]
+    return [
+        run | stamped | {"kind": message["kind"], "session_time_ms": message["session_time_ms"], "payload": message}
+    ]
 
 
 def _plain(name: str, value: Any) -> Any:

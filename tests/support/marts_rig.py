@@ -65,11 +65,11 @@ class MartsRig:
             message.model_copy(update={"source": source}) if isinstance(message, SessionInfo) else message
             for message in session.messages
         ]
-        told = Session(
+        published = Session(
             **{name: getattr(session, name) for name in session.__dataclass_fields__} | {"messages": messages}
         )
         reads: dict[str, list[Any]] = defaultdict(list)
-        for item in pack(told, epoch, 10_000, to_ms=to_ms):
+        for item in pack(published, epoch, 10_000, to_ms=to_ms):
             message = SimpleNamespace(
                 topic=item.topic, partition=0, offset=len(reads[item.topic]), key=item.key,
                 value=topics.encode(item.record), headers=item.headers.encode(), timestamp=time.time(),

@@ -29,7 +29,7 @@ from web.tape_store import FramesRecord
 LAP_MS = 60_000
 CARS = (("1", "VER", "Red", "3671C6"), ("4", "NOR", "Orange", "FF8000"), ("81", "PIA", "Orange", "FF8000"))
 PACE_MS = {"4": LAP_MS, "1": LAP_MS + 500, "81": LAP_MS + 1_000}
-"""How long a lap takes whom."""
+"""Lap time (ms) by car."""
 KEY_FRAMES = KEYFRAME_MS // FRAME_MS
 
 

@@ -99,10 +99,10 @@ class SnowflakeDoor:
 
 def _with(head: bytes, *headers: str) -> bytes:
     """The head of a request with other values of some headers, given as name, value, name, value."""
-    told = dict(zip(headers[::2], headers[1::2], strict=True))
-    names = {name.lower().encode() for name in told}
+    headers_by_name = dict(zip(headers[::2], headers[1::2], strict=True))
+    names = {name.lower().encode() for name in headers_by_name}
     kept = [line for line in head.strip().split(b"\r\n") if line.partition(b":")[0].lower() not in names]
-    return b"\r\n".join([*kept, *(f"{name}: {value}".encode() for name, value in told.items()), b"", b""])
+    return b"\r\n".join([*kept, *(f"{name}: {value}".encode() for name, value in headers_by_name.items()), b"", b""])
 
 
 def _length(head: bytes) -> int:
