@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     """How long Kafka keeps the frames, which the page shows and rewinds."""
 
     snowflake_account: str = ""
-    """Snowflake account; empty is the embedded warehouse."""
+    """Snowflake account, as ORGANIZATION-ACCOUNT; empty is the embedded warehouse."""
     snowflake_user: str = ""
     """Snowflake user."""
     snowflake_password: SecretStr = SecretStr("")
@@ -119,9 +119,9 @@ class Settings(BaseSettings):
     """Bytes of Kafka values after which it flushes."""
     archive_flush_seconds: float | None = Field(None, gt=0)
     """Age of the oldest pending row (s) after which it flushes; by default 60, or 2 with the embedded warehouse. What
-    is not flushed is safe in Kafka. A Snowflake warehouse is billed at least 60 s each time it resumes: up to about
-    120 it never suspends during a session; with 600 it is billed for a tenth of the time, and tables are up to 10 min
-    late."""
+    is not flushed is safe in Kafka. A Snowflake warehouse is billed at least 60 s each time it
+    resumes. Below about 120 it never suspends during a session; with 600 it is billed for a tenth of the time, and
+    tables are up to 10 min late."""
     archive_retry_seconds: float = Field(30.0, gt=0)
     """Longest pause (s) between attempts to reach the warehouse."""
 
@@ -152,8 +152,8 @@ class Settings(BaseSettings):
     web_viewers: int = Field(5000, ge=1)
     """Open websockets of one server; it accepts 1,000 more connections for other requests."""
     web_viewers_per_address: int = Field(50, ge=1)
-    """Open websockets from one address, and twice as many connections and 50 more. Behind a proxy that is not in
-    `F1STREAM_WEB_TRUSTED_PROXIES`, all viewers have one address."""
+    """Most websockets from one address; all its connections together may be twice as many and 50 more. Behind a proxy
+    that is not in `F1STREAM_WEB_TRUSTED_PROXIES`, all viewers have one address."""
     web_requests_per_minute: int = Field(600, ge=1)
     """API requests a minute from one address, a third of them at once; more get status 429 with `Retry-After`."""
     web_hosts: str = Field("", pattern=r"^(\*|[A-Za-z0-9._-]+)?( *, *[A-Za-z0-9._-]+)*$")

@@ -30,7 +30,7 @@ def doctor() -> None:
 
 
 def topics() -> None:
-    """Create the topics that do not exist yet; correct the settings of those that do."""
+    """Create the topics that do not exist yet, and make existing ones use the broker's timestamps."""
     from f1stream.kafka import configure_topics, create_topics
     from f1stream.settings import settings
 

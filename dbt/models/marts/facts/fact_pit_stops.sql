@@ -94,7 +94,7 @@ final as (
         visits.pit_out_ms,
         visits.pit_out_ms - visits.pit_in_ms as lane_ms,
         stationary.stationary_ms,
-        {# As PitVisit in f1stream/race/passings.py, from stored samples; a change under red flag counts here. #}
+        {# As PitVisit in f1stream/race/car.py, from stored samples; a change under red flag counts here. #}
         coalesce(tyre_changes.is_changed, false) and (
             coalesce(tyre_changes.compound <> visits.compound, false)
             or stationary.samples is null
