@@ -200,7 +200,7 @@ def _retry_after(value: str | None) -> float | None:
     """Seconds until the time that a ``Retry-After`` header names; None without a valid one."""
     try:
         return None if value is None else min(Retry().parse_retry_after(value), LONGEST_RETRY_AFTER_S)
-    except InvalidHeader:
+    except (InvalidHeader, ValueError, OverflowError):
         return None
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import ceil
 from typing import Annotated
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 
 from f1stream.race.progress import Progress
 from f1stream.race.timing_points import Observation, TimingPoints
@@ -38,7 +38,7 @@ class PitVisit:
     lap: int
     in_ms: int
     out_ms: int | None = None
-    stationary_ms: Annotated[int, Field(validation_alias=AliasChoices("stationary_ms", "standing_ms"))] = 0
+    stationary_ms: Annotated[int, Field(alias="standing_ms")] = 0
     """The longest time in one place."""
     changed: bool = False
     """A message says that tyres were changed."""
@@ -77,7 +77,7 @@ class FeedBest:
 class Car:
     """Everything the rules know of one car, as plain values: part of a checkpoint.
 
-    ``AliasChoices``: the second name is the field's in checkpoints of earlier releases.
+    An alias is the field's name in checkpoints, which releases before and after this one read and write.
     """
 
     number: str
@@ -105,9 +105,7 @@ class Car:
     """Where the finish line was assumed to be when the car last passed it."""
     seen_ms: int | None = None
     """Its latest sample."""
-    stationary_since: Annotated[
-        int | None, Field(validation_alias=AliasChoices("stationary_since", "standing_from"))
-    ] = None
+    stationary_since: Annotated[int | None, Field(alias="standing_from")] = None
     """Session time from which it has not moved, in the pit lane."""
     coasted: bool = False
     """``coast_to_lines`` was applied since the latest sample."""
@@ -121,9 +119,7 @@ class Car:
     """The lap that it was on when the run began."""
     lap_times: dict[str, int] = field(default_factory=dict)
     """Valid lap times by lap number (text, as JSON has it); a deleted lap is not among them."""
-    feed_bests: Annotated[dict[int, FeedBest], Field(validation_alias=AliasChoices("feed_bests", "shown_bests"))] = (
-        field(default_factory=dict)
-    )
+    feed_bests: Annotated[dict[int, FeedBest], Field(alias="shown_bests")] = field(default_factory=dict)
     """By part of a practice or qualifying, from 0: its best lap as the feed shows it."""
     lap_ends: dict[str, int] = field(default_factory=dict)
     """Session time at which each lap ended, official where that is known."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 
 from f1stream.race.car import LINES, Car
 from f1stream.race.timing_points import SECTOR_1, SECTOR_2, TimingPoints
@@ -43,9 +43,7 @@ class MiniSectorColours:
     source: Literal["feed", "lines"] | None = None
     counts: tuple[int, int, int] | None = None
     """How many mini-sectors each sector has."""
-    marks: Annotated[dict[str, str], Field(validation_alias=AliasChoices("marks", "told"))] = field(
-        default_factory=dict
-    )
+    marks: Annotated[dict[str, str], Field(alias="told")] = field(default_factory=dict)
     """By car: a character for each mini-sector of its lap that it has ended; see ``MARKS``."""
     ends: list[int] = field(default_factory=THIRDS.copy)
     """Timing lines of a lap at which our own mini-sectors end; the last is ``LINES``."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, PlainSerializer, TypeAdapter
+from pydantic import Field, PlainSerializer, TypeAdapter
 
 from f1stream.race.bests import Bests
 from f1stream.race.broadcast import BroadcastState
@@ -40,14 +40,12 @@ positions after the end, which are the result."""
 class Race:
     """One session, race or not. With ``official`` off, official times neither correct nor count.
 
-    ``AliasChoices``: the second name is the field's in checkpoints of earlier releases.
+    An alias is the field's name in checkpoints, which releases before and after this one read and write.
     """
 
     cars: dict[str, Car]
     official: bool = True
-    timing_points: Annotated[TimingPoints | None, Field(validation_alias=AliasChoices("timing_points", "places"))] = (
-        None
-    )
+    timing_points: Annotated[TimingPoints | None, Field(alias="places")] = None
     """None while there is no reference line."""
     total_laps: int | None = None
     parts: Parts | None = None
@@ -62,15 +60,13 @@ class Race:
     """The last sign of life of any car."""
     flag_ms: int | None = None
     """When the leader took the chequered flag."""
-    broadcast: Annotated[BroadcastState, Field(validation_alias=AliasChoices("broadcast", "bulletins"))] = field(
-        default_factory=BroadcastState
-    )
+    broadcast: Annotated[BroadcastState, Field(alias="bulletins")] = field(default_factory=BroadcastState)
     cases: tuple[Case, ...] = ()
     """Incidents and penalties before the stewards; replaced, never changed in place."""
     conditions: list[tuple[int, Condition]] = field(default_factory=list)
     """(session time, condition from then on)."""
     pit_loss: tuple[PitLoss, ...] = ()
-    pit_loss_outdated: bool = False
+    pit_loss_outdated: Annotated[bool, Field(alias="stops_told")] = False
     """A fact that can change ``pit_loss`` was applied since it was last computed."""
     mini_sectors: MiniSectors = field(default_factory=MiniSectors)
     """Estimates where cars are while there is no reference line."""
@@ -91,9 +87,9 @@ class Race:
     columns: Columns = field(default_factory=Columns)
     laps_led: int = 0
     """The most laps that any car has completed."""
-    needs_ranking: Numbers = field(default_factory=set)
+    needs_ranking: Annotated[Numbers, Field(alias="moved")] = field(default_factory=set)
     """Cars whose place or gap may have changed since the last ranking: a line crossed, a crossing corrected."""
-    changed: Numbers = field(default_factory=set)
+    changed: Annotated[Numbers, Field(alias="touched")] = field(default_factory=set)
     """Cars of which anything but place and gap has changed since the last frame."""
     compared: list[MeasuredPassing] = field(default_factory=list)
     """Measured against official times since the last checkpoint, for the metric of the measuring error."""
@@ -111,7 +107,7 @@ class Race:
 
     def dump(self) -> bytes:
         """As JSON."""
-        return _RACE.dump_json(self)
+        return _RACE.dump_json(self, by_alias=True)
 
     @staticmethod
     def load(value: bytes) -> Race:
