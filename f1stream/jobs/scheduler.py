@@ -165,9 +165,8 @@ class JobScheduler:
         elif self._replaces_retry(name):
             self._forget(RETRY)
         self._forget(GUARD + name)
-        last = self._record_run(
-            name, result.ended, began
-        )  # now: who sees that it has ended sees what follows from it, too
+        # Recorded last: whoever sees that it has ended also sees what follows from it.
+        last = self._record_run(name, result.ended, began)
         level = logging.INFO if result.ended is Ended.COMPLETE else logging.WARNING
         text = " ".join(result.sentences + result.errors)
         log.log(level, "%s, attempt %d: %s in %.0f s. %s", name, attempt, result.ended, last.seconds, text)

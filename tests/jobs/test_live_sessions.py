@@ -170,7 +170,7 @@ def test_with_no_broker_configured_nothing_is_followed(tmp_path: Path) -> None:
     """Facts and marts are kept without one too: that is no failure."""
     jobs = JobScheduler(Settings(_env_file=None, home=tmp_path, embedded_broker_port=free_port()))
     jobs._scheduler.start(paused=True)
-    jobs._follow([PlannedSession("Bahrain Grand Prix", "Race", (datetime.now(UTC),))], since=datetime.now(UTC))
+    jobs._reschedule([PlannedSession("Bahrain Grand Prix", "Race", (datetime.now(UTC),))], since=datetime.now(UTC))
     jobs.sessions.follow()
     jobs.sessions.publish()
     jobs.stop()

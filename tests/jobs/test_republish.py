@@ -72,7 +72,7 @@ async def test_a_republished_session_is_in_the_topics_and_a_failure_is_retried_a
     settings = with_fastf1(rig.settings, servers, tmp_path)
     jobs = JobScheduler(settings)
     jobs._scheduler.start(paused=True)
-    jobs._follow([PLANNED], since=datetime.now(UTC))
+    jobs._reschedule([PLANNED], since=datetime.now(UTC))
     await asyncio.to_thread(jobs.sessions.publish)
     assert jobs.counts == {(REPUBLISH, "failed"): 1}
     assert "Mexico City Grand Prix" in jobs.failing()[REPUBLISH]
@@ -111,7 +111,7 @@ def test_republishing_is_given_up_after_some_attempts_and_off_with_the_live_clie
     settings = Settings(_env_file=None, home=tmp_path, broker="127.0.0.1:9")
     jobs = JobScheduler(settings)
     jobs._scheduler.start(paused=True)
-    jobs._follow([PLANNED], since=datetime.now(UTC))
+    jobs._reschedule([PLANNED], since=datetime.now(UTC))
     jobs.sessions.publish(9)
     assert jobs._scheduler.get_job(PENDING) is not None
     assert "No Kafka broker answers" in jobs.failing()[REPUBLISH]
@@ -122,6 +122,6 @@ def test_republishing_is_given_up_after_some_attempts_and_off_with_the_live_clie
     assert "No Kafka broker answers" in on_file(settings)[1][REPUBLISH], "and it is still shown"
     jobs = JobScheduler(settings.model_copy(update={"schedule_live": False}))
     jobs._scheduler.start(paused=True)
-    jobs._follow([PLANNED])
+    jobs._reschedule([PLANNED])
     assert {due.id for due in jobs._scheduler.get_jobs()} == {"session", "calendar"}
     jobs.stop()

@@ -12,7 +12,7 @@ import pytest
 
 from f1stream import topics
 from f1stream.sources.archive_lap_facts import laps_as_known
-from f1stream.sources.archive_samples import COLUMN_NAMES, OPEN_DRS
+from f1stream.sources.archive_samples import COLUMN_NAMES, FEED_OPEN_DRS
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.session_archive import _track, read_archive
@@ -35,7 +35,7 @@ def test_every_value_is_the_archives(archive_path: Path, aus_session: Session) -
             else:
                 read = np.array([np.nan if v is None else v for v in columns[ours]], dtype=np.float32)
                 stored = np.array([np.nan if v is None else v for v in recorded], dtype=np.float32)
-                stored = stored * OPEN_DRS if ours == "drs" else stored  # the archive's 1 is open
+                stored = stored * FEED_OPEN_DRS if ours == "drs" else stored  # the archive's 1 is open
                 np.testing.assert_array_equal(read, stored, err_msg=f"{number} {ours}")
 
 

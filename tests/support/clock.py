@@ -60,6 +60,7 @@ class FakedTime:
         """Run what is due now, and wait until more than ``ended`` runs have ended and none is on or still due."""
         self.jobs._scheduler.wakeup()
         deadline = time.monotonic() + LONGEST_RUN_S
-        while self._ended() <= ended or self._is_on() or self._is_due():
+        # In this order: a job that is submitted in between is no longer due, and on.
+        while self._is_due() or self._is_on() or self._ended() <= ended:
             assert time.monotonic() < deadline, f"still running: {self.jobs.running()}"
             time.sleep(0.002)

@@ -34,7 +34,7 @@ def stored(checkpoint: bytes | None) -> Any:
     """All but the cars that have changed since the last frame: after a restart all count as changed."""
     assert checkpoint is not None
     value = json.loads(checkpoint)
-    (value["race"] or {}).pop("changed", None)
+    (value["race"] or {}).pop("touched", None)
     return value
 
 
