@@ -29,6 +29,8 @@ demo: setup
 
 # Tests share the cores: PYTEST_WORKERS=0 runs them one after the other, in the order in which they stand.
 PYTEST_WORKERS ?= 2
+# Tests of the whole system wait more than they compute.
+PYTEST_SYSTEM_WORKERS ?= 3
 
 test: lint types
 	$(BIN)/pytest -m "not system" -n $(PYTEST_WORKERS) $(ARGS)
@@ -36,7 +38,7 @@ test: lint types
 test-all: test sqlfluff checks test-system
 
 test-system: environments
-	$(BIN)/pytest -m system -n $(PYTEST_WORKERS) --no-loadscope-reorder $(ARGS)
+	$(BIN)/pytest -m system -n $(PYTEST_SYSTEM_WORKERS) --no-loadscope-reorder $(ARGS)
 
 # What the tests of `make test-system` use beside our own environment.
 environments: streamlit-setup quix-setup kafka .venv-sqlfluff/.ready .venv-checks/.ready

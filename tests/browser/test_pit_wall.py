@@ -264,17 +264,18 @@ async def test_scrubbing_to_a_lap_shows_that_lap_everywhere_and_revealing_shows_
         }}"""
     )
     await until(page, f"f1stream.state?.t >= {before} && f1stream.state.t <= {before + 1_200}")
-    await page.wait_for_timeout(500)
+    await rendered(page)
     assert await page.inner_text("#lap") == "13"
     assert "Lap 13" in str(await page.get_attribute("#bar", "aria-valuetext"))
     laps = {cells["lap"] for cells in (await table(page)).values()}
     assert max(int(each) for each in laps) == 12
-    assert max(max(each["x"]) for each in await chart(page, "trace")) == 12
+    await chart(page, "trace")  # scrolls to it
+    place = "document.querySelector('[data-chart=trace]').firstChild"
+    await until(page, f"Math.max(...{place}.data.map(each => Math.max(...each.x))) === 12", 15)
     shown = [each["Message"] for each in known.race_control if each["Time"] <= before + 1_200]
     assert await page.evaluate("document.querySelector('#messages .message').textContent") == shown[-1]
     await page.keyboard.press("r")
     await until(page, "f1stream.playback.reveal")
-    place = "document.querySelector('[data-chart=trace]').firstChild"
     await until(page, f"Math.max(...{place}.data.map(each => Math.max(...each.x))) === 57", 15)
     assert await page.evaluate("f1stream.state.t") <= before + 1_200, "the time shown does not change"
     await page.keyboard.press("r")

@@ -72,8 +72,8 @@ async def test_memory_stays_bounded_while_samples_wait(
         idle = psutil.Process(process.pid).memory_info().rss
         watching = asyncio.create_task(watch(psutil.Process(process.pid)))
         for epoch in range(1, TIMES + 1):
-            runs.append(await publish(aus_session, rig.settings, speed=None, epoch=epoch))
-        await rig.logged(process, "Attempt 3 to load failed")  # a flush is full, and no more is received
+            runs.append(await publish(aus_session, rig.settings, speed=None, packet_ms=3_000, epoch=epoch))
+        await rig.logged(process, "Attempt 2 to load failed")  # a flush is full, and no more is received
         watching.cancel()
         waiting = sum(run.samples for run in runs)
         figures.append(

@@ -5,29 +5,15 @@ from __future__ import annotations
 import pytest
 
 from f1stream.race.car import CROSSINGS, LINES, Car, PitVisit
-from f1stream.race.progress import Progress
 from f1stream.race.timing_points import TimingPoints
 from models import TyreChange
+from tests.support.car_on_the_oval import car_at
 from tests.support.oval import LAP_M
-
-LINE_M = LAP_M / LINES
 
 
 @pytest.fixture
 def car() -> Car:
     return Car("4", 0)
-
-
-@pytest.fixture
-def points() -> TimingPoints:
-    return TimingPoints(LAP_M)
-
-
-def at(metres: float, speed: float = 72.0, t: int = 0) -> Car:
-    """A car before the start, ``metres`` from the finish line."""
-    found = Car("4", 0, progress=Progress(metres, t, speed), seen_ms=t)
-    found.measured_line = int(metres // LINE_M)
-    return found
 
 
 def test_lines_passed_unseen_are_put_evenly_in_between(car: Car) -> None:
@@ -100,7 +86,7 @@ def test_the_start_is_at_the_nearest_finish_line(car: Car, points: TimingPoints)
 
 def test_found_on_a_line_laid_in_mid_race_a_car_is_on_the_lap_after_those_it_has_officially_ended() -> None:
     for along in (0.01, 0.4, 0.9):
-        car = at(along * LAP_M)
+        car = car_at(along * LAP_M)
         car.measured_line, car.line = -1, 3 * LINES
         car.set_lap(LAP_M)
         assert car.progress.m == pytest.approx((3 + along) * LAP_M)
@@ -109,14 +95,14 @@ def test_found_on_a_line_laid_in_mid_race_a_car_is_on_the_lap_after_those_it_has
 
 def test_found_again_a_measured_car_is_at_the_nearest_place() -> None:
     for before, along, laps in ((2.9, 0.05, 3), (3.1, 0.95, 2)):
-        car = at(along * LAP_M)
+        car = car_at(along * LAP_M)
         car.measured_line = car.line = int(before * LINES)
         car.set_lap(LAP_M)
         assert car.progress.m == pytest.approx((laps + along) * LAP_M)
 
 
 def test_an_official_lap_count_is_taken_over_when_measuring_lost_laps() -> None:
-    car = at(5.0)
+    car = car_at(5.0)
     car.correct_lap_count(12, LAP_M)
     assert car.progress.m == pytest.approx(12 * LAP_M + 5.0)
     assert car.measured_line == 12 * LINES
@@ -124,7 +110,7 @@ def test_an_official_lap_count_is_taken_over_when_measuring_lost_laps() -> None:
 
 def test_an_official_lap_count_a_moment_early_or_late_is_no_loss() -> None:
     for metres in (12 * LAP_M - 15.0, 12 * LAP_M + 15.0):
-        car = at(metres)
+        car = car_at(metres)
         car.correct_lap_count(12, LAP_M)
         assert car.progress.m == metres
 
