@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from statistics import median
 
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
 from tests.support.stage import Stage, in_chromium, opened, pill, rendered, until
 
@@ -57,6 +58,18 @@ async def test_a_lost_connection_keeps_the_cursor(browser: Browser, stage: Stage
     assert errors == []
 
 
+async def until_plays_at(page: Page, speed: float) -> None:
+    """Return when the clock has run at ``speed``, not at half or double, for a while; a busy machine may stall it."""
+    async with asyncio.timeout(30):
+        steady = 0
+        while steady < 4:
+            begin = await page.evaluate("[f1stream.clock.t, performance.now()]")
+            await page.wait_for_timeout(500)
+            end = await page.evaluate("[f1stream.clock.t, performance.now()]")
+            found = (end[0] - begin[0]) / (end[1] - begin[1])
+            steady = steady + 1 if speed / 1.4 < found < speed * 1.4 else 0
+
+
 async def test_speeds_keys_and_the_way_back_to_live(browser: Browser, stage: Stage) -> None:
     stage.put(900)
     stage.race()
@@ -67,13 +80,10 @@ async def test_speeds_keys_and_the_way_back_to_live(browser: Browser, stage: Sta
     for _ in range(2):
         await page.keyboard.press("]")
     await until(page, "f1stream.playback.speed === 4 && f1stream.playback.settled")
-    await page.wait_for_timeout(2_000)  # the clock settles behind the newest frame
-    begin = await page.evaluate("[f1stream.clock.t, performance.now()]")
-    await page.wait_for_timeout(3_000)
-    end = await page.evaluate("[f1stream.clock.t, performance.now()]")
-    assert 2.8 < (end[0] - begin[0]) / (end[1] - begin[1]) < 5.7, "four times, not two or eight"
+    await until_plays_at(page, 4)
+    before = await page.evaluate("f1stream.clock.t")
     await page.keyboard.press("Shift+ArrowRight")
-    await until(page, f"f1stream.state.t > {end[0]} + 50000")
+    await until(page, f"f1stream.state.t > {before} + 50000")
     await page.keyboard.press(" ")
     await until(page, "f1stream.playback.mode === 'pause' && f1stream.playback.settled")
     still = await page.evaluate("f1stream.clock.t")
