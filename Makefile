@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test test-all test-system environments coverage lint sqlfluff format types checks configuration diagram faults fuzz bench bench-scale kafka streamlit streamlit-setup streamlit-deploy quix-setup lock clean
+.PHONY: help setup demo test test-all test-system environments coverage lint sqlfluff format types checks configuration diagram faults fuzz bench bench-compare bench-scale kafka streamlit streamlit-setup streamlit-deploy quix-setup lock clean
 
 help:
 	@echo "make demo    watch a race: broker, worker, page and a source, all on this machine (ARGS='--speed 5')"
@@ -12,7 +12,7 @@ help:
 	@echo "make test-all    all tests: Apache Kafka, Chromium, dbt, deployment too (Java 17, Maven, openssl, chromium, caddy, promtool)"
 	@echo "make setup   only prepare the environment in .venv"
 	@echo "make streamlit   past sessions and standings from the marts: http://localhost:8501"
-	@echo "make lint | sqlfluff | format | types | checks | configuration | diagram | coverage | faults | fuzz | bench | bench-scale | kafka | lock | clean"
+	@echo "make lint | sqlfluff | format | types | checks | configuration | diagram | coverage | faults | fuzz | bench | bench-compare | bench-scale | kafka | lock | clean"
 
 setup: .venv/.ready
 
@@ -124,6 +124,10 @@ kafka:
 
 bench: setup
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# The working tree against a commit, in turns: make bench-compare BASE=main ARGS="rules worker"
+bench-compare: setup
+	$(BIN)/python -m tests.bench.compare $(BASE) $(ARGS)
 
 # Quix Streams wants other versions than we do: an environment of its own, only to be compared with.
 .venv-quix/.ready: deploy/locks/quix.txt | setup
