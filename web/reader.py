@@ -28,9 +28,9 @@ PICTURE_TOPICS = (topics.FRAMES, topics.MARTS)
 """Topics needed to draw: the server has caught up once these are read."""
 DETAIL_TOPICS = (topics.LAPS, topics.MESSAGES, topics.TELEMETRY)
 """Topics that may lag."""
-PICTURE_POLL_MS = 50
-"""How long the broker may hold a fetch of ``PICTURE_TOPICS``; the embedded broker always takes half of it."""
-DETAIL_POLL_MS = 1000
+PICTURE_BUSY_MS = 50
+"""How long the embedded broker may hold a fetch of ``PICTURE_TOPICS`` while records arrive."""
+DETAIL_BUSY_MS = 1000
 """The same for ``DETAIL_TOPICS``: each fetch names all their partitions, the embedded broker's greatest cost."""
 LOGGED_SESSIONS = 200
 """Pairs of topic and session whose bad records are logged separately; further sessions share one count a topic."""
@@ -42,8 +42,8 @@ class StreamReader(Feed):
     def __init__(self, tapes: TapeStore, settings: Settings) -> None:
         super().__init__(tapes)
         self._bad_by_session: Counter[tuple[str, str]] = Counter()
-        self._picture = TopicTail(PICTURE_TOPICS, PICTURE_POLL_MS, settings, self._receive, self._picture_changed)
-        self._detail = TopicTail(DETAIL_TOPICS, DETAIL_POLL_MS, settings, self._receive, self._detail_changed)
+        self._picture = TopicTail(PICTURE_TOPICS, PICTURE_BUSY_MS, settings, self._receive, self._picture_changed)
+        self._detail = TopicTail(DETAIL_TOPICS, DETAIL_BUSY_MS, settings, self._receive, self._detail_changed)
 
     async def start(self) -> None:
         """Start reading in the background; a broker that is away is tried again with backoff."""

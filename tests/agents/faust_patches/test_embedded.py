@@ -12,6 +12,7 @@ from faust.types import TP
 from agents.faust_patches import embedded
 from agents.faust_patches.app import PatchedApp
 from agents.faust_patches.embedded import EmbeddedConsumerThread
+from f1stream.embedded.fetch_wait import QUIET_AFTER_S, QUIET_MS, FetchWait
 
 PARTITION = TP("cars-changelog", 0)
 
@@ -26,6 +27,24 @@ def test_fetches_return_soon(thread: Any, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: client)
     assert thread._create_worker_consumer(None) is client
     assert (client._fetch_max_wait_ms, client._fetch_min_bytes) == (20, 65536)
+
+
+async def test_what_was_fetched_sets_how_long_the_next_fetch_may_take(
+    thread: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fetch(_: Any, client: Any, records: dict[TP, Any]) -> dict[TP, Any]:
+        return records
+
+    now = 0.0
+    thread.position_versions = {}
+    thread._fetch_wait = FetchWait(embedded.BUSY_MS, lambda: now)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
+    client = SimpleNamespace(_fetcher=SimpleNamespace(_fetch_max_wait_ms=embedded.BUSY_MS))
+    now = QUIET_AFTER_S
+    assert await thread._fetch_records(client, {}) == {}
+    assert client._fetcher._fetch_max_wait_ms == QUIET_MS
+    assert await thread._fetch_records(client, {PARTITION: [1]}) == {PARTITION: [1]}
+    assert client._fetcher._fetch_max_wait_ms == embedded.BUSY_MS
 
 
 async def test_tables_are_recovered_to_the_real_end(thread: Any, monkeypatch: pytest.MonkeyPatch) -> None:
