@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar, Self
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -13,3 +15,28 @@ class Record(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    _defaults: ClassVar[dict[str, Any]] = {}
+    """By field, in their order: its default; None for one without."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Note the defaults, which ``model_construct`` would copy deeply each time."""
+        super().__pydantic_init_subclass__(**kwargs)
+        cls._defaults = {
+            name: None if field.is_required() else field.default for name, field in cls.model_fields.items()
+        }
+
+    @classmethod
+    def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:  # type: ignore[override]
+        """As pydantic's, for fields by name and in a quarter of the time: the race worker makes a million a race.
+
+        Defaults are shared, not copied: records are not changed.
+        """
+        self = cls.__new__(cls)
+        fields = cls._defaults.copy()
+        fields.update(values)
+        object.__setattr__(self, "__dict__", fields)
+        object.__setattr__(self, "__pydantic_fields_set__", set(values) if _fields_set is None else _fields_set)
+        object.__setattr__(self, "__pydantic_extra__", None)
+        object.__setattr__(self, "__pydantic_private__", None)
+        return self

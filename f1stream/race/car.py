@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil
@@ -278,8 +279,8 @@ class Car:
 
     def stops_unseen(self) -> int:
         """Stops before the run began: changes of sets without a visit while the earlier set was driven."""
-        visited = [visit.lap for visit in self.visits]
+        visited = sorted(visit.lap for visit in self.visits)
         return sum(
-            not any(before.first_lap <= lap < after.first_lap for lap in visited)
+            bisect_left(visited, before.first_lap) == bisect_left(visited, after.first_lap)
             for before, after in pairwise(self.sets)
         )

@@ -25,7 +25,7 @@ class FrameBuilder:
         self._cases: tuple[Case, ...] = ()
         """The cases that ``_placed`` is computed with."""
         self._changed: dict[str, CarState] = {}
-        """By car: the fields that differ from the keyframe; likewise below for the session."""
+        """By car, in grid order: the fields that differ from the keyframe; likewise below for the session."""
         self._session: tuple[Any, ...] = ()
         self._session_changed = RaceState.model_construct()
         race.changed.update(race.cars)
@@ -43,15 +43,18 @@ class FrameBuilder:
         else:
             for number in race.changed:
                 self._car_changed(number)
-            changed = {number: self._changed[number] for number in race.cars if number in self._changed}
             self._race_changed(tally)
-            frame = self._frame("delta", t, changed, self._session_changed)
+            frame = self._frame("delta", t, self._changed.copy(), self._session_changed)
         race.changed.clear()
         return frame
 
     def _frame(self, kind: Literal["key", "delta"], t: int, cars: dict[str, CarState], session: RaceState) -> Frame:
         columns = self._race.columns
-        frame = Frame.model_construct(
+        some: dict[str, Any] = {
+            "along": self._along(t),
+            "drs": [] if columns.drs.count(None) == len(columns.drs) else columns.drs.copy(),
+        }
+        return Frame.model_construct(
             kind=kind,
             t=t,
             key_t=t if self.keyframe is None or kind == "key" else self.keyframe.t,
@@ -63,13 +66,8 @@ class FrameBuilder:
             interval=columns.interval.copy(),
             cars=cars,
             race=session,
+            **{name: column for name, column in some.items() if column},
         )
-        some = {
-            "along": self._along(t),
-            "drs": [] if columns.drs.count(None) == len(columns.drs) else columns.drs.copy(),
-        }
-        some = {name: column for name, column in some.items() if column}
-        return frame.model_copy(update=some) if some else frame
 
     def _along(self, t: int) -> list[int | None]:
         """By car: the estimated share of its lap in 1/10,000; empty where positions are known."""
@@ -112,11 +110,14 @@ class FrameBuilder:
     def _car_changed(self, number: str) -> None:
         assert self.keyframe is not None  # noqa: S101
         now, then = self._car(self._race.cars[number]).__dict__, self.keyframe.cars[number].__dict__
-        changed = {name: value for name, value in now.items() if value != then[name]}
-        if changed:
-            self._changed[number] = CarState.model_construct(**changed)
-        else:
+        changed = {name: value for name, value in now.items() if value is not then[name] and value != then[name]}
+        if not changed:
             self._changed.pop(number, None)
+            return
+        is_new = number not in self._changed
+        self._changed[number] = CarState.model_construct(**changed)
+        if is_new:
+            self._changed = {number: self._changed[number] for number in self._race.cars if number in self._changed}
 
     def _car(self, car: Car) -> CarState:
         position, laps_down, interval_laps, with_penalties = self._placed[car.number]
