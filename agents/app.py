@@ -48,7 +48,8 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         consumer_auto_offset_reset="earliest",
         consumer_metadata_max_age_ms=10_000,  # a recreated topic is noticed within 10 s
         # The embedded broker delays a join by half the session timeout, and until a killed member's session ends.
-        broker_session_timeout=6.0,
+        # Apache Kafka accepts no less than 6 s by default.
+        broker_session_timeout=4.0 if settings.embedded else 6.0,
         broker_heartbeat_interval=1.0,
         broker_max_poll_interval=settings.broker_max_poll_seconds,
         broker_commit_interval=1.0,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 from pydantic import SecretStr
@@ -20,7 +21,6 @@ from f1stream.embedded.running import data_folder
 from f1stream.embedded.warehouse import WarehouseFailed
 from f1stream.ports import free_port, url
 from f1stream.processes import F1STREAM, Child, Children
-from f1stream.report import RunOutcome, WarehouseRows, as_json, collect, loaded
 from f1stream.scratch import scratch_folder
 from f1stream.settings import Settings, settings
 from f1stream.sources.fastf1.client import reachable
@@ -32,6 +32,9 @@ from f1stream.sources.spec import open_source
 from f1stream.stack import REQUEST_TIMEOUT, Stack, check_ports
 from f1stream.supervisor import ChildFailed, Supervisor
 from f1stream.warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from f1stream.report import RunOutcome, WarehouseRows
 
 GIVES_UP_S = 20.0
 """Seconds that a demo with an end waits for an archive worker that cannot load; the worker itself retries forever."""
@@ -128,22 +131,26 @@ class Demo:
 
     async def _run(self) -> int:
         source = await self._start()
+        # Not before: it imports the warehouse's client, which takes a second of a start.
+        from f1stream import report  # noqa: PLC0415
+
         season = asyncio.create_task(self._report_season())
         await self._supervisor.until_ended(source)
         season.cancel()
         replay_s = time.monotonic() - self._published_at
         runs = [RunCounts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
         with self._console.status("Waiting for the last frame"):
-            outcomes = await collect(self._settings, runs, self._supervisor.check)
+            outcomes = await report.collect(self._settings, runs, self._supervisor.check)
         race_s = time.monotonic() - self._published_at
         with self._console.status("Waiting for the last rows"):
-            rows = await self._loaded(runs)
+            rows = await self._loaded(report.loaded(self._settings, runs, self._supervisor.check))
         now = time.monotonic()
         seconds = {
             "total": now - self._began, "replay": replay_s, "race": race_s, "archive": now - self._published_at,
         }  # fmt: skip
         seconds["marts"] = await self._build_marts()
-        code = self._conclude(outcomes, rows, seconds)
+        rss = {child.name: child.peak_rss for child in self._children.children}
+        code = self._conclude(outcomes, rows, report.as_json(outcomes, rows, seconds, rss))
         if not self.exit_when_done:
             self._console.print("The session is over. The page stays up; Ctrl-C stops all.")
             await self._supervisor.until_ended()
@@ -155,15 +162,17 @@ class Demo:
         await self._stack.start_broker()
         where = s.bootstrap[0] if s.embedded else ",".join(s.bootstrap)
         self._say("broker", f"ready on {where}" + (" (embedded, in memory)" if s.embedded else ""))
+        # The first frame waits for the race worker, whose consumer group takes seconds to form, and for the source.
+        # They start before the rest needs the processor; the topics keep what others are not ready for.
         self._stack.start("race")
+        source = self._start_source()
+        await self._stack.alive("race")
         self._stack.start("web")
+        self._stack.start("archive")
         data = data_folder(s) if self.keep else self._scratch
         await self._stack.start_warehouse(data)
         self._say("warehouse", self._warehouse_state(data))
-        self._stack.start("archive")
         self._stack.start("schedule")
-        # At full speed the source need not wait: nobody watches, and the topics keep its records.
-        source = self._start_source() if self.speed == "max" else None
         await self._stack.ready("web")
         self._say("web", f"ready on port {s.web_port}")
         for name in ("race", "archive", "schedule"):
@@ -175,7 +184,7 @@ class Demo:
         faster = "; faster: --speed 10" if self.speed == "1" else ""
         page = url(s.web_host, s.web_port)
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all{faster}.\n")
-        return source or self._start_source()
+        return source
 
     def _warehouse_state(self, data: Path) -> str:
         s = self._settings
@@ -227,9 +236,9 @@ class Demo:
                     self._say("season", "calendar, results and standings are in the warehouse")
                     return
 
-    async def _loaded(self, runs: list[RunCounts]) -> WarehouseRows:
+    async def _loaded(self, all_loaded: Coroutine[Any, Any, WarehouseRows]) -> WarehouseRows:
         """Wait for all rows. With ``exit_when_done``, raises ChildFailed if the archive worker cannot load."""
-        rows = asyncio.create_task(loaded(self._settings, runs, self._supervisor.check))
+        rows = asyncio.create_task(all_loaded)
         since: float | None = None
         try:
             async with aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as http:
@@ -255,10 +264,8 @@ class Demo:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
-    def _conclude(self, outcomes: list[RunOutcome], rows: WarehouseRows, seconds: dict[str, float]) -> int:
+    def _conclude(self, outcomes: list[RunOutcome], rows: WarehouseRows, report: dict[str, Any]) -> int:
         """Write the report, print the result; returns the exit code: 1 if anything is not accounted for."""
-        rss = {child.name: child.peak_rss for child in self._children.children}
-        report = as_json(outcomes, rows, seconds, rss)
         if self.report is not None:
             self.report.write_text(json.dumps(report, indent=1) + "\n")
         differences = [sentence for outcome in outcomes for sentence in outcome.differences()]
@@ -270,7 +277,8 @@ class Demo:
                 f"All {report['samples']:,} samples, {report['laps']:,} laps and {report['messages']:,} messages are "
                 f"accounted for, in {report['frames']:,} frames; "
                 f"{report['dead_letters']} dead letters; {rows.total():,} rows in the warehouse; "
-                f"{seconds['total']:.1f} s from the start, and then {seconds['marts']:.1f} s for the marts."
+                f"{report['seconds']['total']:.1f} s from the start, and then {report['seconds']['marts']:.1f} s for "
+                "the marts."
             )
         return 1 if differences else 0
 

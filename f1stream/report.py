@@ -26,6 +26,8 @@ from models.frame import Tally
 
 QUIET_S = 1.0
 """Dead letters are complete when none has come for this long after the last frame."""
+KEYFRAME, ENDED = b'{"kind":"key"', b'"ended":true'
+"""How a keyframe begins, and what only the last frame contains: other frames need not be decoded."""
 
 
 @dataclass
@@ -39,8 +41,10 @@ class RunOutcome:
     """From the last frame; then the run is complete."""
     damaged: str | None = None
     """The reason why the race worker has stopped the run; None if it has not."""
+    keyframe: bytes = b""
+    """The last one, undecoded."""
     positions: dict[str, int] = field(default_factory=dict)
-    """By driver number, from the last decoded frame."""
+    """By driver number, from the last frame and its keyframe."""
     dead_letters: dict[tuple[str, str, int, int], DeadLetter] = field(default_factory=dict)
     """By consumer, topic, partition and offset."""
 
@@ -102,7 +106,7 @@ async def collect(settings: Settings, runs: list[RunCounts], progress: Callable[
             for message in (message for messages in batch.values() for message in messages):
                 outcome = outcomes.get(_run_of(message))
                 if outcome is not None:
-                    with suppress(BadRecord, KeyError, ValueError):
+                    with suppress(BadRecord, LookupError, ValueError):
                         _add(outcome, message)
             quiet = 0.0 if batch else quiet + asyncio.get_running_loop().time() - began
             progress()
@@ -125,7 +129,7 @@ def _run_of(message: Any) -> tuple[bytes, int | None]:
 
 
 def _add(outcome: RunOutcome, message: Any) -> None:
-    """Add a record to its outcome. Raises BadRecord, KeyError or ValueError for one that no worker has written."""
+    """Add a record to its outcome. Raises BadRecord, LookupError or ValueError for one that no worker has written."""
     if message.topic == topics.DEAD_LETTERS:
         letter = topics.decode_dead_letter(message.value)
         outcome.dead_letters[letter.consumer, letter.topic, letter.partition, letter.offset] = letter
@@ -139,15 +143,15 @@ def _add(outcome: RunOutcome, message: Any) -> None:
         return
     first = _number(message, "seq")
     outcome.frames.update(range(first, first + _number(message, "count")))
-    if dict(message.headers)["keys"] or b'"ended":true' in message.value:
-        for frame in topics.decode_frames(message.value):
+    if dict(message.headers)["keys"]:
+        outcome.keyframe = [line for line in message.value.split(b"\n") if line.startswith(KEYFRAME)][-1]
+    if ENDED in message.value:
+        for frame in topics.decode_frames(b"\n".join([outcome.keyframe, message.value.rpartition(b"\n")[2]])):
             if isinstance(frame, Frame):
                 _add_frame(outcome, frame)
 
 
 def _add_frame(outcome: RunOutcome, frame: Frame) -> None:
-    if frame.kind == "key":
-        outcome.positions = {}
     for number, car in frame.cars.items():
         if "position" in car.model_fields_set:
             outcome.positions[number] = car.position

@@ -76,8 +76,8 @@ class Settings(BaseSettings):
     embedded_broker_port: Port = 19092
     """Loopback port of the embedded broker."""
 
-    topic_partitions: int = Field(24, ge=1)
-    """Partitions of every topic, fixed when the topics are created."""
+    topic_partitions: int = Field(default_factory=lambda earlier: 24 if earlier.get("broker") else 6, ge=1)
+    """Partitions of every topic, fixed when the topics are created. The embedded broker's work grows with them."""
     topic_replication: int = Field(1, ge=1)
     """Copies of every topic, fixed when the topics are created; 3 on a cluster."""
     frames_retention_hours: int = Field(24 * 7, ge=1)

@@ -18,8 +18,6 @@ from f1stream.ports import check_port, url
 from f1stream.processes import F1STREAM, Child, Children
 from f1stream.settings import EMBEDDED_HOST, Settings
 from f1stream.supervisor import ChildFailed
-from f1stream.warehouse.connection import Warehouse
-from f1stream.warehouse.schema import create
 
 READY_WITHIN_S = 60.0
 """Seconds from a worker's start to its first healthy answer; after that the stack fails."""
@@ -65,24 +63,40 @@ class Stack:
                 await asyncio.to_thread(warehouse.wait_until_up, child.process, s.embedded_warehouse_port)
             except WarehouseFailed as failed:
                 raise WarehouseFailed(f"{failed} {child.last_words() or f'Its log is {child.log}.'}") from failed
-        connection = Warehouse(s)
-        await asyncio.to_thread(lambda: list(create(connection, s.snowflake_database)))
-        connection.close()
+        await asyncio.to_thread(_create_tables, s)
 
     def start(self, name: str) -> Child:
         """Start a service, ``f1stream NAME``. It is not ready yet."""
         return self.children.start(name, [*F1STREAM, name])
 
-    def health(self, name: str) -> str:
+    def health(self, name: str, path: str = "/health") -> str:
         """The URL of a service's health."""
-        return url(self.settings.web_host, getattr(self.settings, f"{name}_port"), "/health")
+        return url(self.settings.web_host, getattr(self.settings, f"{name}_port"), path)
 
     async def ready(self, name: str) -> None:
         """Return when a service is healthy. Raises ChildFailed."""
+        await self._answers(name, "/health")
+
+    async def alive(self, name: str) -> None:
+        """Return when a service has started, ready or not. Raises ChildFailed."""
+        await self._answers(name, "/alive")
+
+    async def _answers(self, name: str, path: str) -> None:
         try:
-            await until_healthy(self.health(name), self.check, READY_WITHIN_S)
+            await until_healthy(self.health(name, path), self.check, READY_WITHIN_S)
         except TimeoutError as late:
             raise ChildFailed(f"{name} was not ready within {READY_WITHIN_S:.0f} s: {late}") from None
+
+
+def _create_tables(settings: Settings) -> None:
+    from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415 - its client takes a second to import,
+    from f1stream.warehouse.schema import create  # noqa: PLC0415 - and the broker and workers can start meanwhile
+
+    connection = Warehouse(settings)
+    try:
+        list(create(connection, settings.snowflake_database))
+    finally:
+        connection.close()
 
 
 def check_ports(settings: Settings) -> None:

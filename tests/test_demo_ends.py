@@ -41,11 +41,11 @@ async def archive(monkeypatch: pytest.MonkeyPatch) -> Any:
         made.asked += 1
         return web.json_response({"ready": True, "reason": None, "waits": FULL})
 
-    async def loaded(*_: Any) -> WarehouseRows:
+    async def rows() -> WarehouseRows:
         await made.loaded.wait()
         return WarehouseRows(1, 2, 3, 0, 0)
 
-    monkeypatch.setattr(demo, "loaded", loaded)
+    made.rows = rows
     monkeypatch.setattr(demo, "POLL_S", 0.001)
     monkeypatch.setattr(demo, "GIVES_UP_S", 0.0)
     app = web.Application()
@@ -57,12 +57,12 @@ async def archive(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 async def test_it_ends_when_the_archive_worker_cannot_load(archive: Any) -> None:
     with pytest.raises(ChildFailed, match=r"has not been able to load.*No space left on device") as failed:
-        await plan(archive.settings)._loaded([])
+        await plan(archive.settings)._loaded(archive.rows())
     assert failed.value.code != 0
 
 
 async def test_without_exit_when_done_it_waits_until_there_is_space(archive: Any) -> None:
-    waiting = asyncio.create_task(plan(archive.settings, exit_when_done=False)._loaded([]))
+    waiting = asyncio.create_task(plan(archive.settings, exit_when_done=False)._loaded(archive.rows()))
     for _ in range(20):
         await asyncio.sleep(0.001)
     assert not waiting.done()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
 from f1stream import topics
 from f1stream.race.stages.frame_records import damaged_record
-from f1stream.report import collect
+from f1stream.report import RunOutcome, _add, collect
 from f1stream.sources.publish import RunCounts
 from models import DeadLetter, Frame
-from models.frame import RaceState, Tally
+from models.frame import CarState, RaceState, Tally
 from tests.support.rig import Rig
 
 KEY = b"monza"
@@ -65,3 +67,25 @@ async def test_only_the_race_workers_dead_letters_of_this_run_count(
         ("race", 0),
         ("archive", 0),
     ]
+
+
+def test_the_final_order_is_that_of_the_last_frame_on_its_keyframe() -> None:
+    """In a record of their own; the positions of earlier frames, and of an earlier keyframe, do not count."""
+    columns: dict[str, list[int | None]] = {key: [] for key in ("x", "y", "speed", "age", "gap", "interval")}
+
+    def frame(t: int, positions: dict[str, int], *, kind: str = "delta", **race: Any) -> Frame:
+        cars = {number: CarState(position=position) for number, position in positions.items()}
+        return Frame(kind=kind, t=t, key_t=t // 10_000 * 10_000, cars=cars, race=RaceState(**race), **columns)
+
+    records = [
+        [frame(10_000, {"4": 2, "1": 1}, kind="key"), frame(10_200, {"4": 1, "1": 2})],
+        [frame(20_000, {"4": 1, "1": 3, "63": 2}, kind="key"), frame(20_200, {"4": 3, "1": 1})],
+        [frame(20_400, {"1": 2, "63": 3}), frame(20_600, {"1": 2, "63": 3}, ended=True, tally=Tally(laps=9))],
+    ]
+    outcome = RunOutcome(RunCounts("monza", 2, laps=9))
+    for made in records:
+        assert not outcome.is_over
+        headers = topics.frame_headers(2, made)
+        _add(outcome, SimpleNamespace(topic=topics.FRAMES, value=topics.encode_frames(made), headers=headers))
+    assert outcome.final_order() == ["4", "1", "63"]
+    assert (outcome.tally, outcome.frames) == (Tally(laps=9), {50, 51, 100, 101, 102, 103})

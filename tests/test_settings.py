@@ -27,6 +27,12 @@ def test_without_a_broker_the_embedded_one_is_used() -> None:
     assert settings.bootstrap == ["127.0.0.1:12345"]
 
 
+def test_topics_have_few_partitions_on_the_embedded_broker_unless_said_otherwise() -> None:
+    assert Settings(_env_file=None).topic_partitions == 6
+    assert Settings(_env_file=None, broker="kafka:9092").topic_partitions == 24
+    assert Settings(_env_file=None, topic_partitions=12).topic_partitions == 12
+
+
 def test_brokers_are_a_list_with_or_without_blanks() -> None:
     settings = made(broker="a:9092, b:9093,")
     assert not settings.embedded

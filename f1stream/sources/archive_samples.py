@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from f1stream.sources.session import Columns, SourceError
@@ -45,16 +46,17 @@ def read_samples(folder: Path) -> dict[str, Columns]:
     for name in COLUMN_NAMES.values():
         if name not in table.column_names and name not in OPTIONAL_COLUMNS:
             raise SourceError(f"{path} has no column {name}. Fetch the archive again.")
-    drivers = table["DriverNumber"].cast(pa.string()).to_numpy()
+    drivers = table["DriverNumber"].cast(pa.string()).combine_chunks().dictionary_encode()
     columns = {
         ours: _column(table[theirs], theirs) for ours, theirs in COLUMN_NAMES.items() if theirs in table.column_names
     }
-    if "drs" in columns and set(np.unique(columns["drs"])) == {0, 1}:
+    if "drs" in columns and set(pc.unique(table["DRS"]).to_pylist()) == {0, 1}:
         columns["drs"] = columns["drs"] * FEED_OPEN_DRS  # the archive has 0 and 1 instead of the codes
+    codes = drivers.indices.to_numpy()
     return {
-        str(number): {name: column[rows] for name, column in columns.items()}
-        for number in np.unique(drivers)
-        for rows in [np.flatnonzero(drivers == number)]
+        number: {name: column[rows] for name, column in columns.items()}
+        for number, code in sorted((number, code) for code, number in enumerate(drivers.dictionary.to_pylist()))
+        for rows in [np.flatnonzero(codes == code)]
     }
 
 

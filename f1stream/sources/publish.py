@@ -81,7 +81,7 @@ class RunCounts:
 def packet_ms_for(speed: float | None) -> int:
     """Packet length, ms: short near real time, so that the page moves smoothly, else longer and so cheaper."""
     if speed is None:
-        return 3_000
+        return 10_000
     return 250 if speed <= 10 else 1_000
 
 
