@@ -17,7 +17,9 @@ Source = Annotated[str, typer.Argument(help=f"Where the session comes from: {KIN
 PacketMs = Annotated[
     int | None,
     typer.Option(
-        min=50, max=10_000, help="Session time (ms) in one packet, by default 250 up to 10x and 1000 above."
+        min=50,
+        max=10_000,
+        help="Session time (ms) in one packet, by default 250 up to 10x, 1000 above, 10000 at full speed.",
     ),
 ]
 FromMs = Annotated[
