@@ -162,10 +162,11 @@ class Demo:
         await self._stack.start_broker()
         where = s.bootstrap[0] if s.embedded else ",".join(s.bootstrap)
         self._say("broker", f"ready on {where}" + (" (embedded, in memory)" if s.embedded else ""))
-        # The first frame waits for the race worker, whose consumer group takes seconds to form, and for the source.
-        # They start before the rest needs the processor; the topics keep what others are not ready for.
+        # The first frame waits for the race worker, whose consumer group takes seconds to form: it starts before the
+        # rest needs the processor.
         self._stack.start("race")
-        source = self._start_source()
+        # At full speed the source need not wait: nobody watches, and the topics keep its records.
+        source = self._start_source() if self.speed == "max" else None
         await self._stack.alive("race")
         self._stack.start("web")
         self._stack.start("archive")
@@ -184,7 +185,7 @@ class Demo:
         faster = "; faster: --speed 10" if self.speed == "1" else ""
         page = url(s.web_host, s.web_port)
         self._console.print(f"\n[bold]Watch it on {page}[/bold]  Ctrl-C stops all{faster}.\n")
-        return source
+        return source or self._start_source()
 
     def _warehouse_state(self, data: Path) -> str:
         s = self._settings
