@@ -132,7 +132,7 @@ class Demo:
     async def _run(self) -> int:
         source = await self._start()
         # Not before: it imports the warehouse's client, which takes a second of a start.
-        from f1stream import report  # noqa: PLC0415
+        from f1stream.report import as_json, collect, loaded  # noqa: PLC0415
 
         season = asyncio.create_task(self._report_season())
         await self._supervisor.until_ended(source)
@@ -140,17 +140,17 @@ class Demo:
         replay_s = time.monotonic() - self._published_at
         runs = [RunCounts(**json.loads(line)) for line in self._counts.read_text().splitlines()]
         with self._console.status("Waiting for the last frame"):
-            outcomes = await report.collect(self._settings, runs, self._supervisor.check)
+            outcomes = await collect(self._settings, runs, self._supervisor.check)
         race_s = time.monotonic() - self._published_at
         with self._console.status("Waiting for the last rows"):
-            rows = await self._loaded(report.loaded(self._settings, runs, self._supervisor.check))
+            rows = await self._loaded(loaded(self._settings, runs, self._supervisor.check))
         now = time.monotonic()
         seconds = {
             "total": now - self._began, "replay": replay_s, "race": race_s, "archive": now - self._published_at,
         }  # fmt: skip
         seconds["marts"] = await self._build_marts()
         rss = {child.name: child.peak_rss for child in self._children.children}
-        code = self._conclude(outcomes, rows, report.as_json(outcomes, rows, seconds, rss))
+        code = self._conclude(outcomes, rows, as_json(outcomes, rows, seconds, rss))
         if not self.exit_when_done:
             self._console.print("The session is over. The page stays up; Ctrl-C stops all.")
             await self._supervisor.until_ended()

@@ -89,8 +89,9 @@ class Stack:
 
 
 def _create_tables(settings: Settings) -> None:
-    from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415 - its client takes a second to import,
-    from f1stream.warehouse.schema import create  # noqa: PLC0415 - and the broker and workers can start meanwhile
+    """Its imports take a second, in which the broker and the workers start."""
+    from f1stream.warehouse.connection import Warehouse  # noqa: PLC0415
+    from f1stream.warehouse.schema import create  # noqa: PLC0415
 
     connection = Warehouse(settings)
     try:

@@ -246,7 +246,6 @@ class Frame(Record):
     """Milliseconds behind the car ahead at the last timing line crossed."""
     cars: dict[CarNumber, CarState] = CARS
     race: RaceState
-    # No default_factory: model_construct would read its signature each time, which takes longer than the rest.
     along: list[Small | None] = Field(default=[], max_length=MOST_CARS)
     """Without a reference line only: the completed share of a car's lap in 1/10,000, estimated from the mini-sectors
     that it passed; null for a car in the pits or out."""

@@ -29,7 +29,7 @@ PICTURE_TOPICS = (topics.FRAMES, topics.MARTS)
 DETAIL_TOPICS = (topics.LAPS, topics.MESSAGES, topics.TELEMETRY)
 """Topics that may lag."""
 PICTURE_BUSY_MS = 50
-"""How long the embedded broker may hold a fetch of ``PICTURE_TOPICS`` while records arrive."""
+"""How long the broker may hold a fetch of ``PICTURE_TOPICS`` while records arrive."""
 DETAIL_BUSY_MS = 1000
 """The same for ``DETAIL_TOPICS``: each fetch names all their partitions, the embedded broker's greatest cost."""
 LOGGED_SESSIONS = 200

@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from f1stream.embedded.fetch_wait import KAFKA_MS, FetchWait
+from f1stream.embedded.fetch_wait import FetchWait
 from f1stream.process_health import StallDetector
 from f1stream.settings import Settings
 
@@ -48,7 +48,7 @@ class TopicTail:
         on_records: Callable[[Batches], None],
         on_change: Callable[[], None],
     ) -> None:
-        """``busy_ms``: how long the embedded broker may hold a fetch while records arrive (see ``FetchWait``)."""
+        """``busy_ms``: how long the broker may hold a fetch while records arrive (see ``FetchWait``)."""
         self.connected = False
         self.caught_up = False
         """Whether every partition has been read to its end once."""
@@ -113,13 +113,13 @@ class TopicTail:
             group_id=None,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
-            fetch_max_wait_ms=self._busy_ms if self._settings.embedded else KAFKA_MS,
+            fetch_max_wait_ms=self._busy_ms,
             fetch_max_bytes=FETCH_BYTES,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
             metadata_max_age_ms=30_000,
             **self._settings.kafka_client(),
         )
-        wait = FetchWait(self._busy_ms) if self._settings.embedded else None
+        wait = FetchWait(self._busy_ms)
         check: asyncio.Task[None] | None = None
         try:
             async with asyncio.timeout(TIMEOUT_S * 2):
@@ -131,8 +131,7 @@ class TopicTail:
             check = asyncio.create_task(self._check(consumer, partitions))
             while not check.done():
                 batches = await consumer.getmany(timeout_ms=1000, max_records=POLL_RECORDS)
-                if wait is not None:
-                    wait.update(consumer, any(batches.values()))
+                wait.update(consumer, any(batches.values()))
                 self._on_records(batches)
                 for partition, batch in batches.items():
                     if batch:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
 from f1stream.race.state import Race
-from f1stream.sources.packing import pack
+from f1stream.sources.packing import OutgoingRecord, pack
 from f1stream.sources.session import Session
 from models import CarState, Frame, Lap, Packet
 
@@ -71,22 +71,29 @@ def _frames(session: Session) -> Iterator[tuple[Frame, Race]]:
         join.begins(RUN_ID, None)
     race = SessionRace(session.session_key, RUN_ID)
     for item in pack(session, RUN_ID, PACKET_MS):
-        headers, record = item.headers, item.record
-        if isinstance(record, Lap):
-            if record.driver_number in joins:
-                joins[record.driver_number].take_lap(headers.seq, headers.emitted_ms, record, None)
-        elif isinstance(record, Packet):
-            join = joins[record.driver_number]
-            join.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, record, None)
-            while (update := join.join()[0]) is not None:
-                race.take_update(update)
-            yield from _advance(race)
-        else:
-            race.admit(record)
-            race.take_message(headers.seq, headers.emitted_ms, record)
+        take(item, joins, race)
+        if isinstance(item.record, Packet):
+            yield from advance(race)
 
 
-def _advance(race: SessionRace) -> Iterator[tuple[Frame, Race]]:
+def take(item: OutgoingRecord, joins: dict[str, DriverJoin], race: SessionRace) -> None:
+    """Pass a record through the joins of both stages. ``joins``: by driver number."""
+    headers, record = item.headers, item.record
+    if isinstance(record, Lap):
+        if record.driver_number in joins:
+            joins[record.driver_number].take_lap(headers.seq, headers.emitted_ms, record, None)
+    elif isinstance(record, Packet):
+        join = joins[record.driver_number]
+        join.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, record, None)
+        while (update := join.join()[0]) is not None:
+            race.take_update(update)
+    else:
+        race.admit(record)
+        race.take_message(headers.seq, headers.emitted_ms, record)
+
+
+def advance(race: SessionRace) -> Iterator[tuple[Frame, Race]]:
+    """The frames that have become complete, each with the state of the rules. Raises what the rules raise."""
     more = True
     while more:
         for made in race.advance():

@@ -1,4 +1,4 @@
-"""How long the embedded broker may hold a fetch for which it has no records.
+"""How long a broker may hold a fetch for which it has no records.
 
 Apache Kafka answers as soon as a record arrives. The embedded broker always takes half of the time it is given: short
 while records arrive, and long while none do, because many short fetches keep a core busy.
@@ -11,10 +11,8 @@ from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer
 
-KAFKA_MS = 1_000
-"""ms. How long Apache Kafka may hold a fetch."""
 QUIET_MS = 1_000
-"""ms. How long the embedded broker may, while no records arrive: the first one is up to half of this late."""
+"""ms. The wait while no records arrive. On the embedded broker the first one is up to half of this late."""
 QUIET_AFTER_S = 10.0
 """Seconds without records after which a topic is quiet: longer than a session's processes take to start."""
 

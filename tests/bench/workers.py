@@ -16,15 +16,16 @@ import aiohttp
 import psutil
 
 from f1stream import topics
+from f1stream.conformance.replay import advance, take
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
-from f1stream.sources.packing import OutgoingRecord, pack
+from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
 from f1stream.topics import RecordHeaders
 from f1stream.warehouse import tables
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
-from models import Frame, Lap, Packet, SessionHeader
+from models import Frame
 from tests.bench.results import Results
 from tests.support.archive_rig import ArchiveRig
 from tests.support.rig import Rig, bytes_of
@@ -43,39 +44,19 @@ def rules(results: Results, session: Session) -> None:
     drivers = {number: DriverJoin(number) for number in session.telemetry}
     for driver in drivers.values():
         driver.begins(1, None)
-    frames: list[SessionHeader | Frame] = []
+    frames: list[Frame] = []
     began = time.process_time()
     for n, item in enumerate(items):
-        _take(race, drivers, item)
+        take(item, drivers, race)
         if n % ADVANCE_EVERY == 0:
-            _advance(race, frames)
-    _advance(race, frames)
+            frames += [frame for frame, _ in advance(race)]
+    frames += [frame for frame, _ in advance(race)]
     spent = time.process_time() - began
     results.add("rules: samples a second and core", session.samples() / spent, "samples/s")
     began = time.process_time()
     for frame in frames:
         topics.encode_frames([frame])
     results.add("rules: encoding the frames", (time.process_time() - began) / len(frames) * 1e6, "us a frame")
-
-
-def _take(race: SessionRace, drivers: dict[str, DriverJoin], item: OutgoingRecord) -> None:
-    headers, record = item.headers, item.record
-    if isinstance(record, Lap):
-        drivers[record.driver_number].take_lap(headers.seq, headers.emitted_ms, record, None)
-    elif isinstance(record, Packet):
-        driver = drivers[record.driver_number]
-        driver.take_packet(headers.seq, headers.emitted_ms, headers.laps, headers.messages, record, None)
-        while (update := driver.join()[0]) is not None:
-            race.take_update(update)
-    else:
-        race.take_message(headers.seq, headers.emitted_ms, record)
-
-
-def _advance(race: SessionRace, frames: list[SessionHeader | Frame]) -> None:
-    while True:
-        frames += race.advance()
-        if not race.has_more:
-            return
 
 
 async def plain_loop(rig: Rig, session: Session) -> float:

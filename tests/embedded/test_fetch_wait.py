@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.consumer.fetcher import Fetcher
 
 from f1stream.embedded.fetch_wait import QUIET_AFTER_S, QUIET_MS, FetchWait
 
@@ -49,8 +50,6 @@ def test_a_consumer_that_may_be_late_is_never_asked_to_hurry(consumer: Consumer)
     assert consumer.poll(QUIET_AFTER_S, False) == 3 * QUIET_MS
 
 
-async def test_aiokafka_reads_the_wait_at_each_fetch() -> None:
+def test_aiokafka_reads_the_wait_at_each_fetch() -> None:
     """The attribute is private: a release that renames it must fail here."""
-    from aiokafka.consumer.fetcher import Fetcher
-
     assert "_fetch_max_wait_ms" in Fetcher._get_actions_per_node.__code__.co_names
