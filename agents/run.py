@@ -23,8 +23,12 @@ def run_worker(module: str) -> None:
     with scratch_folder(name) as folder:
         tempfile.tempdir = str(folder)  # Snowflake's connector creates a folder for each uploaded file
         app = importlib.import_module(module).app
-        # Packets and frames are small, short-lived, acyclic objects: frequent cycle collection is a waste of time.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        collect_seldom()
         worker = faust.Worker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
         worker.execute_from_commandline()
+
+
+def collect_seldom() -> None:
+    """Collect cycles seldom: packets and frames are small, short-lived, acyclic objects."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

@@ -91,7 +91,7 @@ def cross_line(race: Race, car: Car, line: int, time_ms: int) -> None:
         return
     record_sign_of_life(race, car, time_ms)
     if race.timing_points is not None:
-        race.changed.update(race.colours.cross(car, since))
+        race.recoloured.update(race.colours.cross(car, since))
     race.needs_ranking.add(car.number)
     if car.lap > laps:
         _end_lap(race, car)

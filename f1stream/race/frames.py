@@ -24,6 +24,8 @@ class FrameBuilder:
         """By car: position, laps behind the leader and the car ahead, position with penalties."""
         self._cases: tuple[Case, ...] = ()
         """The cases that ``_placed`` is computed with."""
+        self._states: dict[str, CarState] = {}
+        """By car: complete, as of the last frame."""
         self._changed: dict[str, CarState] = {}
         """By car, in grid order: the fields that differ from the keyframe; likewise below for the session."""
         self._session: tuple[Any, ...] = ()
@@ -35,17 +37,24 @@ class FrameBuilder:
         race = self._race
         if apply_time(race, t) or not self._placed or self._cases is not race.cases:
             self._place()
+        recoloured = race.recoloured - race.changed
+        for number in race.changed:
+            self._states[number] = self._car(race.cars[number])
+        for number in recoloured:  # most changes are a mini-sector's colour and nothing else
+            state = self._states[number].__dict__ | {"mini_sectors": race.colours.marks.get(number, "")}
+            self._states[number] = CarState.model_construct(**state)
         if self.keyframe is None or t % KEYFRAME_MS == 0:
-            cars = {number: self._car(car) for number, car in race.cars.items()}
+            cars = {number: self._states[number] for number in race.cars}
             self._changed.clear()
             self._session, self._session_changed = (), RaceState.model_construct()
             frame = self.keyframe = self._frame("key", t, cars, self._race_state(tally))
         else:
-            for number in race.changed:
+            for number in race.changed | recoloured:
                 self._car_changed(number)
             self._race_changed(tally)
             frame = self._frame("delta", t, self._changed.copy(), self._session_changed)
         race.changed.clear()
+        race.recoloured.clear()
         return frame
 
     def _frame(self, kind: Literal["key", "delta"], t: int, cars: dict[str, CarState], session: RaceState) -> Frame:
@@ -109,7 +118,7 @@ class FrameBuilder:
 
     def _car_changed(self, number: str) -> None:
         assert self.keyframe is not None  # noqa: S101
-        now, then = self._car(self._race.cars[number]).__dict__, self.keyframe.cars[number].__dict__
+        now, then = self._states[number].__dict__, self.keyframe.cars[number].__dict__
         changed = {name: value for name, value in now.items() if value is not then[name] and value != then[name]}
         if not changed:
             self._changed.pop(number, None)

@@ -79,14 +79,17 @@ def _by_progress(race: Race) -> None:
             race.put_back = [
                 car.number for place, car in enumerate(ranked) if car.finished and place > by_lines[car.number]
             ]
-    before = dict(pairwise(reversed(race.order)))
-    new_leader = ranked[0].number != race.order[0]
-    race.order = [car.number for car in ranked]
+    before, race.order = race.order, [car.number for car in ranked]
     if race.suspended:  # gaps pause
         return
-    for ahead, car in zip([None, *ranked], ranked, strict=False):
-        if new_leader or car.number in race.needs_ranking or before.get(car.number) != (ahead and ahead.number):
-            _measure(race, car, ranked[0], ahead)
+    stale = race.needs_ranking
+    if race.order[0] != before[0]:
+        stale = set(race.cars)
+    elif race.order != before:
+        stale = stale | {number for _, number in set(pairwise(race.order)) - set(pairwise(before))}
+    for place, car in enumerate(ranked):
+        if car.number in stale:
+            _measure(race, car, ranked[0], ranked[place - 1] if place else None)
 
 
 def _by_lap_time(race: Race, parts: Parts) -> None:

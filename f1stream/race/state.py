@@ -91,6 +91,8 @@ class Race:
     """Cars whose place or gap may have changed since the last ranking: a line crossed, a crossing corrected."""
     changed: Annotated[Numbers, Field(alias="touched")] = field(default_factory=set)
     """Cars of which anything but place and gap has changed since the last frame."""
+    recoloured: Annotated[Numbers, Field(exclude=True)] = field(default_factory=set)
+    """Cars that ended a mini-sector, or lost the best time of one, since the last frame."""
     compared: list[MeasuredPassing] = field(default_factory=list)
     """Measured against official times since the last checkpoint, for the metric of the measuring error."""
     gap_errors: list[int] = field(default_factory=list)

@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import psutil
 
+from agents.run import collect_seldom
 from f1stream import topics
 from f1stream.conformance.replay import advance, take
 from f1stream.race.stages.driver_join import DriverJoin
@@ -39,6 +40,7 @@ ADVANCE_EVERY = 500
 
 def rules(results: Results, session: Session) -> None:
     """The rules on one core, without Kafka: decoded records in, frames out, neither encoded nor decoded."""
+    collect_seldom()  # as the worker does
     items = list(pack(session, 1, PACKET_MS))
     race = SessionRace(session.session_key, 1)
     drivers = {number: DriverJoin(number) for number in session.telemetry}

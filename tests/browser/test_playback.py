@@ -71,7 +71,7 @@ async def until_plays_at(page: Page, speed: float) -> None:
 
 
 async def test_speeds_keys_and_the_way_back_to_live(browser: Browser, stage: Stage) -> None:
-    stage.put(900)
+    stage.put(3_000)
     stage.race()
     page, errors = await opened(browser, stage)
     await pill(page, "Live")
