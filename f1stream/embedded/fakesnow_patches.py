@@ -10,12 +10,16 @@ import logging
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path, PosixPath
 from typing import Any
 
 import duckdb
 import fakesnow.arrow
 import fakesnow.conn
+import fakesnow.cursor
+import fakesnow.dialect
+import fakesnow.server
 import pyarrow as pa
 import pyarrow.compute as pc
 from fakesnow import transforms
@@ -74,6 +78,8 @@ def apply(stages: Path) -> None:
     _one_statement_at_a_time()
     _merge_natively()
     _null_timestamps()
+    _describe_results()
+    _parse_once()
 
 
 def _before_and_after_each_statement() -> None:
@@ -142,6 +148,7 @@ def _answer(cursor: Any, sql: str) -> None:
     """Replace the result of the executed statement by that of ``sql``."""
     cursor._last_sql, cursor._last_params = sql, None
     cursor._duck_conn.execute(sql)
+    cursor.f1stream_columns = cursor._duck_conn.description
     cursor._arrow_table = cursor._duck_conn.to_arrow_table()
 
 
@@ -244,6 +251,43 @@ def _null_timestamps() -> None:
         return pa.StructArray.from_arrays(values, fields=fields, mask=pc.is_null(column))
 
     fakesnow.arrow.timestamp_to_sf_struct = patched
+
+
+def _describe_results() -> None:
+    """Take the names and types of a result's columns from it; fakesnow plans each statement again for them."""
+    run = FakeSnowflakeCursor._execute
+    describe = FakeSnowflakeCursor._describe_last_sql
+
+    def patched_run(self: Any, transformed: exp.Expression, params: Any = None) -> None:
+        run(self, transformed, params)
+        earlier = transformed.args.get("result_scan_sfqid")  # fakesnow keeps its result, and DuckDB runs nothing
+        self.f1stream_columns = None if earlier else self._duck_conn.description
+
+    def patched_describe(self: Any) -> list[tuple[Any, ...]]:
+        if self.f1stream_columns is None:
+            return list(describe(self))
+        return [(name, str(kind), None, None, None, None) for name, kind, *_ in self.f1stream_columns]
+
+    FakeSnowflakeCursor.f1stream_columns = None
+    FakeSnowflakeCursor._execute = patched_run
+    FakeSnowflakeCursor._describe_last_sql = patched_describe
+
+
+def _parse_once() -> None:
+    """Parse each statement once: fakesnow's server parses it for its type, and then its cursor does again."""
+    parse = fakesnow.dialect.parse_one
+    parsed: ContextVar[dict[str, exp.Expression]] = ContextVar("parsed")
+
+    def first(command: str) -> exp.Expression:
+        expression = parse(command)
+        parsed.set({command: expression})
+        return expression
+
+    def second(command: str) -> exp.Expression:
+        return parsed.get({}).pop(command, None) or parse(command)  # the cursor changes it: it is used once
+
+    fakesnow.server.parse_one = first
+    fakesnow.cursor.parse_one = second
 
 
 def add_master_token(app: Starlette) -> None:

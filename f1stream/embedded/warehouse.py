@@ -7,6 +7,7 @@ need the password, and DuckDB reads and writes only below the folder (``warehous
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import shutil
@@ -180,6 +181,8 @@ def serve(data: Path, host: str, port: int, idle_s: float, idle_in_transaction_s
             for session in list(emulator_server.sessions.values()):
                 session._duck_conn.interrupt()
 
+    gc.freeze()  # modules and databases stay; a statement's syntax tree is many short-lived objects
+    gc.set_threshold(10_000, 50, 100)
     config = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1, lifespan="off"
     )

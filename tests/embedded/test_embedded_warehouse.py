@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import snowflake.connector
+from snowflake.connector.constants import FIELD_ID_TO_NAME
+from snowflake.connector.cursor import SnowflakeCursor
 
 from f1stream.warehouse.connection import refuses_data
 from f1stream.warehouse.schema import create
@@ -118,6 +120,35 @@ def test_null_timestamps_are_null(server: Server) -> None:
     first, second = client.rows("select seen from RAW.T order by n")
     assert first["seen"] is None
     assert second["seen"].isoformat() == "2025-03-16T04:18:22.974000"
+
+
+def test_a_result_has_the_columns_that_it_is_described_with(server: Server) -> None:
+    client = server.client()
+    query = (
+        "select 1::number(9, 3) as n, 'a' as s, null as u, true as b, 1.5::double as f, '2025-03-16'::date as d,"
+        " '2025-03-16 04:18:22'::timestamp_ntz as t, parse_json('{\"a\": 1}') as v"
+    )
+    selected = client.execute(query)
+    assert _columns(selected) == [
+        ("N", "FIXED", 3), ("S", "TEXT", None), ("U", "TEXT", None), ("B", "BOOLEAN", None),
+        ("F", "REAL", None), ("D", "DATE", None), ("T", "TIMESTAMP_NTZ", 9), ("V", "VARIANT", None),
+    ]  # fmt: skip
+    assert client.rows("create table RAW.T (n int)")[0]["status"].startswith("Table T")
+    earlier = client.execute(f"select * from table(result_scan('{selected.sfqid}'))")
+    assert _columns(earlier) == _columns(selected)
+
+
+def _columns(cursor: SnowflakeCursor) -> list[tuple[str, str, int | None]]:
+    return [(column.name, FIELD_ID_TO_NAME[column.type_code], column.scale) for column in cursor.description]
+
+
+def test_each_row_of_a_batch_is_inserted(server: Server) -> None:
+    client = server.client()
+    client.execute("create table RAW.T (n int, s varchar)")
+    with client.transaction() as execute:
+        execute("select 1").connection.cursor().executemany("insert into RAW.T values (?, ?)", [(1, "a"), (2, "b")])
+        execute("commit")
+    assert client.rows("select * from RAW.T order by n") == [{"n": 1, "s": "a"}, {"n": 2, "s": "b"}]
 
 
 def test_statements_about_the_account_are_accepted(server: Server) -> None:
