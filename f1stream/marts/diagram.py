@@ -43,7 +43,8 @@ def tables(manifest: Node) -> str:
     lines += sorted(_relations(marts, tests))
     for node in sorted(marts.values(), key=lambda node: str(node["name"])):
         if _is_diagrammed(node):
-            lines += _entity(node, _columns_with(tests, node, "unique"), _columns_with(tests, node, "relationships"))
+            primary, foreign = (_columns_with(tests, node, kind) for kind in ("primary_key", "relationships"))
+            lines += _entity(node, primary, foreign)
     lines += ["```", "", "| mart | what one row is | built as |", "| --- | --- | --- |"]
     for node in sorted(marts.values(), key=lambda node: (node["fqn"][2:-1], node["name"])):
         lines.append(f"| `{node['name']}` | {node['description']} | {node['config']['materialized']} |")
@@ -73,13 +74,13 @@ def _relations(marts: dict[str, Node], tests: list[Node]) -> Iterator[str]:
                 yield f"    {parent} |o--o{{ {child['name']} : {test['column_name']}"
 
 
-def _entity(node: Node, unique: set[str], foreign: set[str]) -> Iterator[str]:
+def _entity(node: Node, primary: set[str], foreign: set[str]) -> Iterator[str]:
     yield f"    {node['name']} {{"
     for name, column in node["columns"].items():
-        kinds = [kind for kind, of in (("PK", unique), ("FK", foreign)) if name in of]
+        kinds = [kind for kind, of in (("PK", primary), ("FK", foreign)) if name in of]
         if kinds:
             yield f"        {column['data_type'].partition('(')[0]} {name} {', '.join(kinds)}"
-    others = sum(name not in unique | foreign for name in node["columns"])
+    others = sum(name not in primary | foreign for name in node["columns"])
     yield f"        columns and_{others}_more"
     yield "    }"
 

@@ -94,3 +94,12 @@ def test_one_bad_value_is_null_and_the_rest_of_the_answer_is_there(marts: MartsR
 def test_points_add_up_where_all_of_them_can_be_read(marts: MartsRig, landed: SyncReport) -> None:
     tests = {name: result["status"] for name, result in marts.builds["bad values"][1].items() if "add_up" in name}
     assert set(tests.values()) == {"pass"}
+
+
+def test_a_key_that_is_null_or_twice_fails(marts: MartsRig, landed: SyncReport) -> None:
+    (events,) = marts.rows("select count(*) as n from MARTS.FACT_EVENTS")
+    marts.warehouse.execute("insert into MARTS.FACT_EVENTS select * from MARTS.FACT_EVENTS")
+    marts.warehouse.execute("insert into MARTS.FACT_EVENTS (season) values (2023)")
+    assert not marts.dbt("keys", "test", "--select", "primary_key_fact_events_event_key")
+    (result,) = marts.builds["keys"][1].values()
+    assert (result["status"], result["failures"]) == ("fail", events["n"] + 1)

@@ -83,7 +83,7 @@ def test_every_mart_has_a_contract_and_a_tested_key(manifest: dict[str, Any], mo
             continue
         assert model["contract"]["enforced"], name
         kinds = {test["test_metadata"]["name"] for test in tests if test["attached_node"] == model["unique_id"]}
-        assert {"unique", "not_null"} <= kinds, name
+        assert "primary_key" in kinds, name
 
 
 def test_every_foreign_key_is_tested(manifest: dict[str, Any], models: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def test_every_foreign_key_is_tested(manifest: dict[str, Any], models: dict[str,
         (keys[node["attached_node"]], node["column_name"])
         for node in manifest["nodes"].values()
         if node["resource_type"] == "test"
-        and (node.get("test_metadata") or {}).get("name") in {"relationships", "unique"}
+        and (node.get("test_metadata") or {}).get("name") in {"relationships", "primary_key"}
     }
     for name, model in models.items():
         if "marts" in model["fqn"] and name != "telemetry":
