@@ -24,8 +24,6 @@ REBALANCE_S = 60.0
 """Seconds. After a rebalance without progress for this long, the process exits."""
 BATCH = 500
 """Most events in one batch."""
-WITHIN_S = 0.02
-"""Seconds that ``noack_take`` waits for a batch to fill. Adds to the latency."""
 
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 """Errors of the client and the broker for a record that no retry can deliver."""
@@ -162,16 +160,32 @@ async def batches(
 ) -> AsyncIterator[Batch]:
     """Batches of events of the current assignment; ``reset`` is called after a rebalance, before its first batch.
 
-    Events of an earlier assignment are dropped: Kafka redelivers them, here or to another worker.
+    A batch has the events that were received while the one before it was processed: there is always one, and no wait
+    for more. Events of an earlier assignment are dropped: Kafka redelivers them, here or to another worker.
     """
+    stream.enable_acks = False
+    received: asyncio.Queue[Any] = asyncio.Queue(BATCH)
+    receiving = asyncio.create_task(_receive(stream, received))
     generation = None
-    async for events in stream.noack_take(BATCH, within=WITHIN_S):
-        current = app.consumer_generation_id
-        if generation != current:
-            generation = current
-            reset()
-        yield Batch(
-            consumer,
-            [event for event in events if event.message.generation_id == current],
-            is_current=lambda of=current: bool(app.consumer_generation_id == of),  # type: ignore[misc]
-        )
+    try:
+        while True:
+            events = [await received.get()]
+            while not received.empty():
+                events.append(received.get_nowait())
+            current = app.consumer_generation_id
+            if generation != current:
+                generation = current
+                reset()
+            yield Batch(
+                consumer,
+                [event for event in events if event.message.generation_id == current],
+                is_current=lambda of=current: bool(app.consumer_generation_id == of),  # type: ignore[misc]
+            )
+    finally:
+        receiving.cancel()
+
+
+@exit_on_error
+async def _receive(stream: Any, received: asyncio.Queue[Any]) -> None:
+    async for event in stream.events():
+        await received.put(event)

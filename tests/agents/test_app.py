@@ -13,7 +13,8 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 from faust.transport.drivers.aiokafka import server_list
 
 from agents import app as worker
-from agents.app import FaustOutputs, batches, create_app
+from agents import exiting
+from agents.app import BATCH, FaustOutputs, batches, create_app
 from agents.faust_patches.app import PatchedApp
 from f1stream import topics
 from f1stream.processing.outputs import Output, RecordRefused
@@ -87,48 +88,86 @@ def event(offset: int, generation: int) -> Any:
 
 
 class Stream:
-    """Delivers batches, and calls a function between two of them."""
+    """A stream of the events in a queue."""
 
-    def __init__(self, *deliveries: tuple[Callable[[], None], list[Any]]) -> None:
-        self.deliveries = deliveries
+    def __init__(self, *events: Any) -> None:
+        self.enable_acks = True
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
+        self.put(*events)
 
-    async def noack_take(self, _: int, within: float) -> AsyncIterator[list[Any]]:
-        for before, events in self.deliveries:
-            before()
-            yield events
+    def put(self, *events: Any) -> None:
+        for each in events:
+            self.queue.put_nowait(each)
+
+    async def events(self) -> AsyncIterator[Any]:
+        while True:
+            yield await self.queue.get()
+
+
+async def test_a_batch_has_what_was_received_during_the_one_before_and_waits_for_no_more() -> None:
+    app: Any = SimpleNamespace(consumer_generation_id=1)
+    stream = Stream(event(0, 1))
+    taken = batches(app, "race", stream)
+    assert [each.message.offset for each in (await anext(taken)).events] == [0]
+    stream.put(*(event(offset, 1) for offset in range(1, BATCH + 2)))
+    await asyncio.sleep(0)
+    assert [each.message.offset for each in (await anext(taken)).events] == [*range(1, BATCH + 1)]
+    assert [each.message.offset for each in (await anext(taken)).events] == [BATCH + 1]
+    assert not stream.enable_acks, "Faust acknowledges none of them"
+    await taken.aclose()
 
 
 async def test_events_of_an_earlier_assignment_are_left_out() -> None:
-    """A rebalance clears Faust's queues, not the buffer of a batch."""
+    """A rebalance clears Faust's queues, not the events that were taken from them."""
     app: Any = SimpleNamespace(consumer_generation_id=1)
-    stream = Stream(
-        (lambda: None, [event(7, 1)]),
-        (lambda: vars(app).update(consumer_generation_id=2), [event(8, 1), event(7, 2)]),
-    )
-    taken = [[event.message for event in batch.events] async for batch in batches(app, "race", stream)]
-    assert [[(message.offset, message.generation_id) for message in batch] for batch in taken] == [[(7, 1)], [(7, 2)]]
+    stream = Stream(event(7, 1))
+    taken = batches(app, "race", stream)
+    first = [each.message for each in (await anext(taken)).events]
+    app.consumer_generation_id = 2
+    stream.put(event(8, 1), event(7, 2))
+    second = [each.message for each in (await anext(taken)).events]
+    found = [[(message.offset, message.generation_id) for message in batch] for batch in (first, second)]
+    assert found == [[(7, 1)], [(7, 2)]]
+    await taken.aclose()
 
 
 async def test_a_stage_is_reset_once_per_assignment_and_before_its_first_batch() -> None:
     app: Any = SimpleNamespace(consumer_generation_id=1)
     done: list[Any] = []
-    stream = Stream(
-        (lambda: None, [event(1, 1)]),
-        (lambda: None, [event(2, 1)]),
-        (lambda: vars(app).update(consumer_generation_id=2), [event(1, 2)]),
-        (lambda: None, [event(2, 2)]),
-    )
-    async for batch in batches(app, "race", stream, lambda: done.append("reset")):
-        done.append(batch.events[0].message.offset)
+    stream = Stream()
+    taken = batches(app, "race", stream, lambda: done.append("reset"))
+    for offset, generation in ((1, 1), (2, 1), (1, 2), (2, 2)):
+        app.consumer_generation_id = generation
+        stream.put(event(offset, generation))
+        done.append((await anext(taken)).events[0].message.offset)
     assert done == ["reset", 1, 2, "reset", 1, 2]
+    await taken.aclose()
 
 
 async def test_a_batch_knows_whether_its_assignment_is_current() -> None:
     app: Any = SimpleNamespace(consumer_generation_id=1)
-    taken = [batch async for batch in batches(app, "race", Stream((lambda: None, [event(1, 1)])))]
-    assert taken[0].is_current()
+    taken = batches(app, "race", Stream(event(1, 1)))
+    batch = await anext(taken)
+    assert batch.is_current()
     app.consumer_generation_id = 2
-    assert not taken[0].is_current()
+    assert not batch.is_current()
+    await taken.aclose()
+
+
+async def test_a_stream_that_fails_exits_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons: list[str] = []
+    monkeypatch.setattr(exiting, "exit_process", reasons.append)
+
+    class Failing(Stream):
+        async def events(self) -> AsyncIterator[Any]:
+            yield event(1, 1)
+            raise OSError("the queue is broken")
+
+    taken = batches(SimpleNamespace(consumer_generation_id=1), "race", Failing())  # type: ignore[arg-type]
+    assert len((await anext(taken)).events) == 1
+    await asyncio.sleep(0)
+    assert reasons == ["_receive failed: OSError: the queue is broken."]
+    await taken.aclose()
 
 
 @pytest.mark.parametrize("step", ["send", "delivery"])

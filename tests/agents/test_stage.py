@@ -44,14 +44,14 @@ class Recorder:
 
 
 class Stream:
-    """A stream of the batches in a queue."""
+    """A stream of the events in a queue."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[list[Any]] = asyncio.Queue()
+        self.queue: asyncio.Queue[Any] = asyncio.Queue()
 
     async def ack(self, event: Any) -> None: ...
 
-    async def noack_take(self, most: int, within: float) -> AsyncIterator[list[Any]]:
+    async def events(self) -> AsyncIterator[Any]:
         while True:
             yield await self.queue.get()
 
@@ -90,16 +90,16 @@ async def until(condition: Any) -> None:
 async def test_due_work_is_processed_without_a_record(running: Any) -> None:
     running.stage.may_end.set()
     running.stage.is_due = True
-    await running.stream.queue.put([event(0, 1)])
+    await running.stream.queue.put(event(0, 1))
     await until(lambda: [] in running.stage.happened)
     assert running.stage.happened[:2] == ["reset", [0]]
 
 
 async def test_a_rebalance_in_the_middle_of_a_batch_resets_the_stage_after_it(running: Any) -> None:
-    await running.stream.queue.put([event(0, 1)])
+    await running.stream.queue.put(event(0, 1))
     await running.stage.at_work.wait()
     running.app.consumer_generation_id = 2
-    await running.stream.queue.put([event(0, 2)])
+    await running.stream.queue.put(event(0, 2))
     running.stage.may_end.set()
     await until(lambda: len(running.stage.happened) == 4)
     assert running.stage.happened == ["reset", [0], "reset", [0]]
@@ -107,10 +107,10 @@ async def test_a_rebalance_in_the_middle_of_a_batch_resets_the_stage_after_it(ru
 
 async def test_nothing_is_due_of_partitions_that_were_revoked(running: Any) -> None:
     running.stage.may_end.set()
-    await running.stream.queue.put([event(0, 1)])
+    await running.stream.queue.put(event(0, 1))
     await until(lambda: [0] in running.stage.happened)
     running.app.consumer_generation_id = 2
     running.stage.is_due = True
-    await running.stream.queue.put([event(1, 2)])
+    await running.stream.queue.put(event(1, 2))
     await until(lambda: [] in running.stage.happened)
     assert running.stage.happened[:4] == ["reset", [0], "reset", [1]]
