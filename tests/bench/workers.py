@@ -21,6 +21,7 @@ from f1stream.conformance.replay import advance, take
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.packing import pack
+from f1stream.sources.publish import packet_ms_for
 from f1stream.sources.session import Session
 from f1stream.topics import RecordHeaders
 from f1stream.warehouse import tables
@@ -28,14 +29,15 @@ from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from models import Frame
 from tests.bench.results import Results
-from tests.support.archive_rig import ArchiveRig
+from tests.support.archive_rig import QUICK, ArchiveRig
 from tests.support.rig import Rig, bytes_of
 
 PACKET_MS = 10_000
 """Session time of a packet at full speed."""
 PARTITIONS = 6
 """Of each topic: the default on the embedded broker."""
-FLUSH_ROWS = 100_000
+FLUSH_RECORDS = 2_000
+"""Records of a flush of the plain loop: some 100,000 rows, as the archive worker's by default."""
 ADVANCE_EVERY = 500
 """Records between two calls for frames: as many as a worker's batch has."""
 
@@ -165,7 +167,7 @@ async def plain_archive(rig: ArchiveRig, records: int) -> float:
         for messages in (await consumer.getmany(timeout_ms=100, max_records=500)).values():
             waiting += messages
             taken += len(messages)
-        if len(waiting) >= 5_000 or taken == records:  # some 100,000 rows
+        if len(waiting) >= FLUSH_RECORDS or taken == records:
             batches = batches_of(waiting, next_offsets)
             await asyncio.to_thread(loader.load, batches)
             waiting = []
@@ -174,13 +176,14 @@ async def plain_archive(rig: ArchiveRig, records: int) -> float:
 
 
 async def archive_worker(results: Results, session: Session) -> None:
-    """The archive worker beside a plain loop with the same loader; the worker's start excluded."""
-    items = bytes_of(pack(session, 1, PACKET_MS))
+    """The archive worker beside a plain loop with the same loader, as at full speed; the worker's start excluded."""
+    items = bytes_of(pack(session, 1, packet_ms_for(None)))
     seconds: dict[str, float] = {}
     for kind in ("plain loop", "archive worker"):
         with tempfile.TemporaryDirectory() as folder:
             rig = ArchiveRig(Path(folder), 24)
-            rig._environment["F1STREAM_ARCHIVE_FLUSH_ROWS"] = str(FLUSH_ROWS)
+            for name in QUICK:  # flush as by default
+                del rig._environment[name]
             try:
                 await rig.start()
                 if kind == "plain loop":
