@@ -20,12 +20,13 @@ from f1stream.processing.dead_letters import reject
 from f1stream.processing.outputs import Output, Outputs, deliver
 from f1stream.processing.records import KafkaEvent
 from f1stream.topics import BadRecord, SequenceGap
+from f1stream.warehouse import tables
 from f1stream.warehouse.assignment import Assignment, OffsetStore, TopicLog
 from f1stream.warehouse.buffer import FlushLimits, RecordBuffer
 from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch, halves, rows_of
 from f1stream.warehouse.retry import Retry
-from f1stream.warehouse.tables import BY_TOPIC, undecoded
+from f1stream.warehouse.tables import DecodedRecord
 from models import DeadLetter
 
 log = logging.getLogger("f1stream")
@@ -104,19 +105,33 @@ class ArchiveSink:
             offsets = assignment.loaded
             if offsets is None:
                 offsets = await self._retry.until_done(assignment.load_offsets)
-            for event in batch.events:
+            for event, decoded in self._decode(batch, offsets):
                 if not batch.is_current():
                     break
-                await self._receive(event, assignment, offsets)
+                await self._receive(event, decoded, assignment, offsets)
                 if self._is_due():
                     await self._flush()
             await self._deliver_dead_letters()
             if not self.buffer.batches:  # every record was already loaded
                 await self.acks.acknowledge(acknowledge)
 
+    def _decode(
+        self, batch: Batch, offsets: Mapping[Partition, LoadedOffset]
+    ) -> list[tuple[KafkaEvent, DecodedRecord | BadRecord]]:
+        """The events with what they decode to; none if the partitions were revoked."""
+        if not batch.is_current():
+            return []
+        began = time.perf_counter()
+        messages = [event.message for event in batch.events]
+        incarnations = [offsets[Partition(message.topic, message.partition)].incarnation for message in messages]
+        decoded = tables.read(messages, incarnations)
+        metrics.PHASES.labels("decode").inc(time.perf_counter() - began)
+        return list(zip(batch.events, decoded, strict=True))
+
     async def _receive(
-        self, event: KafkaEvent, assignment: Assignment, offsets: Mapping[Partition, LoadedOffset]
-    ) -> None:
+        self, event: KafkaEvent, decoded: DecodedRecord | BadRecord, assignment: Assignment,
+        offsets: Mapping[Partition, LoadedOffset],
+    ) -> None:  # fmt: skip
         record = event.message
         partition = Partition(record.topic, record.partition)
         ack = self.acks.take(event)
@@ -128,13 +143,9 @@ class ArchiveSink:
         if record.offset > first:
             await self._skip(assignment, partition, first, record.offset)
         self._next[partition] = record.offset + 1
-        began = time.perf_counter()
-        try:
-            decoded = BY_TOPIC[record.topic].read(record, loaded.incarnation)
-        except BadRecord as error:
-            self._dead_letters.append(reject(CONSUMER, record, str(error)))
-            decoded = undecoded(record, loaded.incarnation)
-        metrics.PHASES.labels("decode").inc(time.perf_counter() - began)
+        if isinstance(decoded, BadRecord):
+            self._dead_letters.append(reject(CONSUMER, record, str(decoded)))
+            decoded = tables.undecoded(record, loaded.incarnation)
         self.buffer.add(partition, loaded, first, decoded, ack, self._clock())
 
     async def _skip(self, assignment: Assignment, partition: Partition, first: int, found: int) -> None:

@@ -7,22 +7,24 @@ its run (``source`` and ``epoch``). Timestamps are UTC without a zone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from itertools import chain
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from f1stream import topics
 from f1stream.topics import BadRecord, RecordHeaders
+from f1stream.warehouse import packet_columns
 from models import DeadLetter, Lap, Message, Packet
 from models.packet import COLUMNS
 
-Values = dict[str, list[Any]]
-"""The values of a table's rows, by column."""
+Values = dict[str, Any]
+"""The values of a table's rows, by column: lists or Arrow arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +96,19 @@ class DecodedRecord:
     timestamp_ms: int
     """Kafka's timestamp, Unix ms."""
     record: Any
-    """The decoded model; None when the record was refused and has no rows."""
+    """The decoded model, or ``ParsedPacket``; None when the record was refused and has no rows."""
     rows: int
-    size: int
-    """Bytes of the value."""
-    hash: str
-    """Of the value; see ``fingerprint``."""
+    value: bytes | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the value."""
+        return len(self.value or b"")
+
+    @property
+    def hash(self) -> str:
+        """Of the value; see ``fingerprint``."""
+        return fingerprint(self.value)
 
     def without_rows(self) -> DecodedRecord:
         """The record as refused: its offset is loaded, and no row."""
@@ -119,10 +128,13 @@ class Table:
     own: Callable[[list[DecodedRecord]], Values]
     """The values of the columns that the other tables do not have."""
 
-    def read(self, message: Any, incarnation: int) -> DecodedRecord:
-        """Decode a Kafka message. Raises BadRecord when it cannot be loaded; use ``undecoded`` then."""
+    def read(self, message: Any, incarnation: int, decoded: Any = None) -> DecodedRecord:
+        """Decode a Kafka message. Raises BadRecord when it cannot be loaded; use ``undecoded`` then.
+
+        ``decoded``: its value, if it was decoded with others.
+        """
         found = undecoded(message, incarnation)
-        record = self.decode(message.value)
+        record = self.decode(message.value) if decoded is None else decoded
         if self.topic == topics.DEAD_LETTERS:
             try:
                 headers = RecordHeaders.decode(message.headers, message.timestamp)
@@ -143,16 +155,20 @@ class Table:
 
         Raises pyarrow.ArrowInvalid or OverflowError when a value does not fit.
         """
-        values = _common(records) | self.own(records)
-        return pa.table({column.name: pa.array(values[column.name], column.arrow) for column in self.columns})
+        counts = np.array([record.rows for record in records])
+        values = _common(records, counts) | self.own(records)
+        return pa.table({column.name: _array(values[column.name], column.arrow) for column in self.columns})
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    return values if isinstance(values, pa.Array) else pa.array(values, kind)
 
 
 def undecoded(message: Any, incarnation: int) -> DecodedRecord:
     """A Kafka message without rows."""
-    value = message.value or b""
     return DecodedRecord(
         Origin(message.topic, incarnation, message.partition, message.offset),
-        message.key or b"", None, round(message.timestamp * 1000), None, 0, len(value), fingerprint(message.value),
+        message.key or b"", None, round(message.timestamp * 1000), None, 0, message.value,
     )  # fmt: skip
 
 
@@ -168,25 +184,31 @@ COMMON = _columns(
 """The first columns of every raw table; ``published_at`` is Kafka's timestamp."""
 
 
-def _common(records: list[DecodedRecord]) -> Values:
-    values: Values = {column.name: [] for column in COMMON}
-    for record in records:
-        n, origin, headers = record.rows, record.origin, record.headers
-        date_ms = record.timestamp_ms if headers is None else headers.t0_utc_ms
-        for name, value in (
-            ("kafka_topic", origin.topic),
-            ("kafka_incarnation", origin.incarnation),
-            ("kafka_partition", origin.partition),
-            ("kafka_offset", origin.offset),
-            ("source", None if headers is None else headers.source),
-            ("epoch", None if headers is None else headers.run_id),
-            ("session_key", _session_key(record)),
-            ("session_date", _utc(date_ms).date()),
-            ("published_at", _utc(record.timestamp_ms)),
-        ):
-            values[name].extend([value] * n)
-        values["kafka_index"].extend(range(n))
+def _common(records: list[DecodedRecord], counts: Any) -> Values:
+    """``counts``: the number of rows of each record."""
+    of_records: Values = {
+        "kafka_topic": [record.origin.topic for record in records],
+        "kafka_incarnation": [record.origin.incarnation for record in records],
+        "kafka_partition": [record.origin.partition for record in records],
+        "kafka_offset": [record.origin.offset for record in records],
+        "source": [None if record.headers is None else record.headers.source for record in records],
+        "epoch": [None if record.headers is None else record.headers.run_id for record in records],
+        "session_key": [_session_key(record) for record in records],
+        "session_date": [
+            _utc(record.timestamp_ms if record.headers is None else record.headers.t0_utc_ms).date()
+            for record in records
+        ],
+        "published_at": [_utc(record.timestamp_ms) for record in records],
+    }
+    types = {column.name: column.arrow for column in COMMON}
+    values: Values = {name: _repeated(pa.array(own, types[name]), counts) for name, own in of_records.items()}
+    values["kafka_index"] = pa.array(np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts))
     return values
+
+
+def _repeated(values: pa.Array, counts: Any) -> pa.Array:
+    """Each value as often as ``counts`` says."""
+    return values.take(pa.array(np.repeat(np.arange(len(counts)), counts)))
 
 
 def _utc(ms: int) -> datetime:
@@ -205,15 +227,13 @@ def _session_key(record: DecodedRecord) -> str:
 
 
 def _samples(records: list[DecodedRecord]) -> Values:
-    packets: list[tuple[Packet, DecodedRecord]] = [(record.record, record) for record in records]
-    values: Values = {"driver_number": [], "utc": []}
-    for packet, record in packets:
-        t0 = 0 if record.headers is None else record.headers.t0_utc_ms
-        values["driver_number"].extend([packet.driver_number] * record.rows)
-        values["utc"].extend((t0 + t) * 1000 for t in packet.session_time_ms)
-    for name in COLUMNS:
-        columns = [(getattr(packet, name), record.rows) for packet, record in packets]
-        values[name] = list(chain.from_iterable([None] * n if column is None else column for column, n in columns))
+    packets = [record.record for record in records]
+    counts = np.array([record.rows for record in records])
+    values: Values = packet_columns.columns(packets)
+    t0 = pa.array([0 if record.headers is None else record.headers.t0_utc_ms for record in records], pa.int64())
+    utc_ms = pc.add_checked(_repeated(t0, counts), values["session_time_ms"])
+    values["utc"] = pc.multiply_checked(utc_ms, 1000).cast(pa.timestamp("us"))
+    values["driver_number"] = _repeated(pa.array([packet.driver_number for packet in packets]), counts)
     return values
 
 
@@ -222,7 +242,7 @@ TELEMETRY = Table(
     topics.TELEMETRY,
     (*COMMON, *_columns(driver_number=str, utc=datetime), *_columns_of(Packet, COLUMNS)),
     topics.decode_packet,
-    lambda packet: len(packet.session_time_ms),
+    packet_columns.count,
     _samples,
 )
 
@@ -294,3 +314,20 @@ DEAD_LETTERS = Table(
 
 ALL = (TELEMETRY, LAPS, MESSAGES, DEAD_LETTERS)
 BY_TOPIC = {table.topic: table for table in ALL}
+
+
+def read(messages: Sequence[Any], incarnations: Sequence[int]) -> list[DecodedRecord | BadRecord]:
+    """Decode Kafka messages, the packets among them together. BadRecord: see ``Table.read``."""
+    packets = [n for n, message in enumerate(messages) if message.topic == topics.TELEMETRY]
+    decoded: dict[int, Any] = dict(
+        zip(packets, packet_columns.decode_packets([messages[n].value for n in packets]), strict=True)
+    )
+    found: list[DecodedRecord | BadRecord] = []
+    for n, (message, incarnation) in enumerate(zip(messages, incarnations, strict=True)):
+        try:
+            if isinstance(value := decoded.get(n), BadRecord):
+                raise value
+            found.append(BY_TOPIC[message.topic].read(message, incarnation, value))
+        except BadRecord as error:
+            found.append(error)
+    return found

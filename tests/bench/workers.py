@@ -23,13 +23,13 @@ from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.packing import pack
 from f1stream.sources.publish import packet_ms_for
 from f1stream.sources.session import Session
-from f1stream.topics import RecordHeaders
+from f1stream.topics import BadRecord, RecordHeaders
 from f1stream.warehouse import tables
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from models import Frame
 from tests.bench.results import Results
-from tests.support.archive_rig import QUICK, ArchiveRig
+from tests.support.archive_rig import ArchiveRig
 from tests.support.rig import Rig, bytes_of
 
 PACKET_MS = 10_000
@@ -140,15 +140,19 @@ async def _first_update_to_last_frame(rig: Rig) -> tuple[float, float]:
 def batches_of(messages: Iterable[Any], next_offsets: dict[Partition, int]) -> list[PartitionBatch]:
     """Kafka messages as batches, decoded."""
     batches: dict[Partition, PartitionBatch] = {}
-    for message in messages:
-        of = Partition(message.topic, message.partition)
-        as_fausts = SimpleNamespace(
+    as_fausts = [
+        SimpleNamespace(
             topic=message.topic, partition=message.partition, offset=message.offset, key=message.key,
             value=message.value, headers=message.headers, timestamp=message.timestamp / 1000,  # seconds
-        )  # fmt: skip
-        read = tables.BY_TOPIC[message.topic].read(as_fausts, 0)
-        batches.setdefault(of, PartitionBatch(of, 0, next_offsets.get(of, 0), [])).records.append(read)
-        next_offsets[of] = message.offset + 1
+        )
+        for message in messages
+    ]  # fmt: skip
+    for record in tables.read(as_fausts, [0] * len(as_fausts)):
+        if isinstance(record, BadRecord):
+            raise record
+        of = Partition(record.origin.topic, record.origin.partition)
+        batches.setdefault(of, PartitionBatch(of, 0, next_offsets.get(of, 0), [])).records.append(record)
+        next_offsets[of] = record.origin.offset + 1
     return list(batches.values())
 
 
@@ -182,8 +186,7 @@ async def archive_worker(results: Results, session: Session) -> None:
     for kind in ("plain loop", "archive worker"):
         with tempfile.TemporaryDirectory() as folder:
             rig = ArchiveRig(Path(folder), 24)
-            for name in QUICK:  # flush as by default
-                del rig._environment[name]
+            del rig._environment["F1STREAM_ARCHIVE_FLUSH_ROWS"]  # as many as by default; the last ones sooner
             try:
                 await rig.start()
                 if kind == "plain loop":

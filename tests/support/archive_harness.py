@@ -273,7 +273,7 @@ class MemoryLoader:
             for record in batch.records:
                 if record.rows:
                     origin = record.origin
-                    value = record.record.model_dump_json().encode()
+                    value = record.value or b""
                     if value in self.warehouse.refused:
                         raise DataRefused("the warehouse refused it")
                     transaction.rows.append((batch.partition, origin.incarnation, origin.offset, value))
