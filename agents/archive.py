@@ -3,8 +3,8 @@
     telemetry, laps, messages, dead-letters ──▶ archive ──▶ RAW tables
 
 Records are buffered until a flush is due by their number, size or age, and acknowledged when the warehouse has
-committed them. While the warehouse is unavailable the buffer fills up, then reading pauses. The protocol is in
-``f1stream.warehouse.sink``.
+committed them. Meanwhile the next ones are buffered. While the warehouse is unavailable the buffer fills up, then
+reading pauses. The protocol is in ``f1stream.warehouse.sink``.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class AckTracker:
 
     async def acknowledge(self, acknowledge: Acknowledge) -> None:
         """Acknowledge the done events at the front of each partition."""
-        for pending in self._pending.values():
+        for pending in list(self._pending.values()):  # events of another partition can arrive meanwhile
             while pending and pending[0].done:
                 await acknowledge(pending.popleft().event)
 

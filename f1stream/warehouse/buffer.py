@@ -54,11 +54,13 @@ class RecordBuffer:
         self.rows += record.rows
         self.size += record.size
 
+    def is_full(self, limits: FlushLimits) -> bool:
+        """Whether the buffer has records and has reached the limit of rows or bytes."""
+        return bool(self.batches) and (self.rows >= limits.rows or self.size >= limits.size)
+
     def is_due(self, limits: FlushLimits, now: float) -> bool:
         """Whether the buffer has records and has reached one of the limits."""
-        return bool(self.batches) and (
-            self.rows >= limits.rows or self.size >= limits.size or now - self.oldest_s >= limits.age_s
-        )
+        return self.is_full(limits) or (bool(self.batches) and now - self.oldest_s >= limits.age_s)
 
     def loaded_to(self, partition: Partition, next_offset: int) -> None:
         """Drop the records of ``partition`` before ``next_offset``, which are loaded, and mark them as done."""

@@ -68,6 +68,8 @@ class ArchiveSink:
         self._acknowledge: Acknowledge
         self._lock = asyncio.Lock()
         """Records are received and flushed by different tasks."""
+        self._flushing: asyncio.Task[None] | None = None
+        """Loads the records of the last flush; meanwhile the next ones are buffered."""
 
     # -- assignment ------------------------------------------------------------------------------------------
 
@@ -97,8 +99,9 @@ class ArchiveSink:
 
         Records of revoked partitions are dropped; records that are already loaded are only acknowledged.
         """
-        async with self._lock:  # a flush of the previous assignment may still be running
+        async with self._lock:
             if not self._is_current():
+                await self.flushed()
                 self._reset()
             self._is_current, self._acknowledge = batch.is_current, acknowledge
             assignment = self._assignment
@@ -112,7 +115,7 @@ class ArchiveSink:
                 if self._is_due():
                     await self._flush()
             await self._deliver_dead_letters()
-            if not self.buffer.batches:  # every record was already loaded
+            if not self.buffer.batches and not self._is_flushing():  # every record was already loaded
                 await self.acks.acknowledge(acknowledge)
 
     def _decode(
@@ -158,6 +161,7 @@ class ArchiveSink:
         ours = partition in self._next or assignment.read_from[partition] > first
         if ours or await self._log.next_record(partition, first) < found:  # the consumer skipped a record
             await self._flush()
+            await self.flushed()
             raise SequenceGap(f"{partition.topic}[{partition.partition}] continues at {found}, not at {first}")
         begin = (await self._log.first_offsets([partition]))[partition]
         if begin <= first:
@@ -182,16 +186,30 @@ class ArchiveSink:
     # -- flushing --------------------------------------------------------------------------------------------
 
     async def flush_if_due(self) -> None:
-        """Flush the buffer when it is old enough, also if no further record arrives."""
+        """Flush the buffer when it is old enough, also if no further record arrives; see ``flushed``."""
         async with self._lock:
             if self._is_due():
                 await self._flush()
+        await self.flushed()
+
+    async def flushed(self) -> None:
+        """Return when no flush is running. Raises what the last one raised."""
+        if self._flushing is not None:
+            await self._flushing
+
+    def _is_flushing(self) -> bool:
+        return self._flushing is not None and not self._flushing.done()
 
     def _is_due(self) -> bool:
-        return self.buffer.is_due(self._limits, self._clock())
+        """Records that are only old enough wait for a running flush, without blocking those that arrive."""
+        return self.buffer.is_full(self._limits) or (
+            not self._is_flushing() and self.buffer.is_due(self._limits, self._clock())
+        )
 
     async def _flush(self) -> None:
-        """Load everything in the buffer so that a crash between any two steps loses and duplicates nothing.
+        """Start to load everything in the buffer, after the end of the flush before.
+
+        A crash between any two steps loses and duplicates nothing:
 
         1. Deliver the dead letters of records that could not be decoded, and wait for the broker's acknowledgement.
            The offsets of those records are loaded with the others: delivered later, a crash would lose the letters.
@@ -208,42 +226,38 @@ class ArchiveSink:
 
         Steps 2 to 4 are retried with backoff while the warehouse or the broker is away.
         """
+        await self.flushed()
         await self._deliver_dead_letters()
-        metrics.FLUSH_ROWS.set(self.buffer.rows)
+        buffer, self.buffer = self.buffer, RecordBuffer()
+        self._flushing = asyncio.create_task(self._load_buffer(buffer, self._is_current, self._acknowledge))
+
+    async def _load_buffer(
+        self, buffer: RecordBuffer, is_current: Callable[[], bool], acknowledge: Acknowledge
+    ) -> None:
+        metrics.FLUSH_ROWS.set(buffer.rows)
         began = time.perf_counter()
         attempts = 0
 
         async def attempt() -> None:
             nonlocal attempts
             attempts += 1
-            if not self._is_current():
-                self._reset()
+            if not is_current():
+                buffer.clear()
                 return
             if attempts > 1:
-                self._drop_loaded(await self._loader.offsets())
-            await self._load(list(self.buffer.batches.values()))
+                _drop_loaded(buffer, await self._loader.offsets())
+            await self._load(buffer, list(buffer.batches.values()))
 
         await self._retry.until_done(attempt)
         metrics.FLUSH.observe(time.perf_counter() - began)
-        self.buffer.clear()
-        await self.acks.acknowledge(self._acknowledge)
+        if buffer.pending:
+            await self.acks.acknowledge(acknowledge)
 
     async def _deliver_dead_letters(self) -> None:
         await deliver(self._outputs, self._dead_letters)
         self._dead_letters.clear()
 
-    def _drop_loaded(self, offsets: Mapping[Partition, LoadedOffset]) -> None:
-        """Drop the loaded records. Raises SequenceGap when a record before the buffered ones is not loaded."""
-        for partition, batch in list(self.buffer.batches.items()):
-            loaded = offsets[partition]
-            if loaded.incarnation != batch.incarnation or loaded.next_offset < batch.first_offset:
-                raise SequenceGap(
-                    f"{partition.topic}[{partition.partition}] is loaded to {loaded.next_offset}, and "
-                    f"{batch.first_offset} was next"
-                )
-            self.buffer.loaded_to(partition, loaded.next_offset)
-
-    async def _load(self, batches: list[PartitionBatch]) -> None:
+    async def _load(self, buffer: RecordBuffer, batches: list[PartitionBatch]) -> None:
         if not batches:
             return
         try:
@@ -252,21 +266,33 @@ class ArchiveSink:
             metrics.FENCED.inc()
             raise WarehouseError(f"Another worker has loaded these records: {fenced}.") from fenced
         except DataRefused as refused:
-            await self._load_in_parts(batches, str(refused))
+            await self._load_in_parts(buffer, batches, str(refused))
             return
         for table, loaded in rows.items():
             metrics.ROWS.labels(table).inc(loaded)
         for batch in batches:
-            self.buffer.loaded_to(batch.partition, batch.next_offset)
+            buffer.loaded_to(batch.partition, batch.next_offset)
 
-    async def _load_in_parts(self, batches: list[PartitionBatch], reason: str) -> None:
+    async def _load_in_parts(self, buffer: RecordBuffer, batches: list[PartitionBatch], reason: str) -> None:
         """Load refused data by halves; a single record becomes a dead letter, and only its offset is loaded."""
         log.info("Searching %d rows for the refused record: %s", rows_of(batches), reason)
         parts = halves(batches)
         if parts is None:
             (batch,) = batches
-            record = self.buffer.message(batch.partition, batch.records[0].origin.offset)
+            record = buffer.message(batch.partition, batch.records[0].origin.offset)
             await deliver(self._outputs, [reject(CONSUMER, record, reason)])
             parts = [batch.without_rows()], []
         for part in parts:
-            await self._load(part)
+            await self._load(buffer, part)
+
+
+def _drop_loaded(buffer: RecordBuffer, offsets: Mapping[Partition, LoadedOffset]) -> None:
+    """Drop the loaded records. Raises SequenceGap when a record before the buffered ones is not loaded."""
+    for partition, batch in list(buffer.batches.items()):
+        loaded = offsets[partition]
+        if loaded.incarnation != batch.incarnation or loaded.next_offset < batch.first_offset:
+            raise SequenceGap(
+                f"{partition.topic}[{partition.partition}] is loaded to {loaded.next_offset}, and "
+                f"{batch.first_offset} was next"
+            )
+        buffer.loaded_to(partition, loaded.next_offset)

@@ -72,9 +72,13 @@ class Faults:
     passed: list[str] = field(default_factory=list)
     plan: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     """The fault at the nth gate, from 0."""
+    switches: bool = False
+    """Whether other tasks run at each gate."""
 
     async def at(self, gate: str) -> None:
         """Pass a gate; a fault may raise here, or wait."""
+        if self.switches:
+            await asyncio.sleep(0)
         self.passed.append(gate)
         fault = self.plan.get(len(self.passed) - 1)
         if fault is not None:
@@ -299,9 +303,9 @@ class Worker:
     def __init__(
         self, kafka: MemoryKafka, warehouse: MemoryWarehouse, *, faults: Faults | None = None,
         limits: FlushLimits = LIMITS, sleep: Callable[[float], Awaitable[None]] | None = None,
-        partitions: Sequence[Partition] = (),
+        partitions: Sequence[Partition] = (), overlaps: bool = False,
     ) -> None:  # fmt: skip
-        """``partitions``: by default those of all topics but dead letters."""
+        """``partitions``: by default those of all topics but dead letters. ``overlaps``: receives during a flush."""
         self.kafka, self.warehouse = kafka, warehouse
         self.faults = faults or Faults()
         self.name = f"worker-{next(self.names)}"
@@ -315,6 +319,7 @@ class Worker:
         )
         self.generation = -1
         self.partitions = partitions
+        self.overlaps = self.faults.switches = overlaps
         self.positions: dict[Partition, int] = {}
         self.acknowledged: list[tuple[Partition, int]] = []
 
@@ -352,6 +357,7 @@ class Worker:
             await self._acknowledge(event, at)
 
         await self.sink.receive(Batch(CONSUMER, events, lambda: self.generation == at), acknowledge)
+        await (asyncio.sleep(0) if self.overlaps else self.sink.flushed())
 
     async def _acknowledge(self, event: Delivered, generation: int) -> None:
         await self.faults.at("acknowledge:before")
@@ -368,13 +374,19 @@ class Worker:
         """Receive everything, and flush what is left."""
         while await self.poll(most):
             pass
+        await self.sink.flushed()
         self.now_s += 1_000
         await self.sink.flush_if_due()
 
     async def run(self, most: int = 3) -> None:
-        """A worker's life: assignment, receiving everything, flushing the rest by age."""
-        await self.assign()
-        await self.drain(most)
+        """A worker's life: assignment, receiving everything, flushing the rest by age. An error ends all of it."""
+        try:
+            await self.assign()
+            await self.drain(most)
+        except BaseException:
+            if self.sink._flushing is not None:
+                self.sink._flushing.cancel()
+            raise
 
 
 async def _no_sleep(_: float) -> None:

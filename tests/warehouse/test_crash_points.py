@@ -1,7 +1,8 @@
 """A crash, a lost warehouse or a rebalance at every step of the archive sink: each row is loaded once.
 
 A run without faults counts the steps of several flushes, with a record that cannot be decoded and one that the
-warehouse refuses. Then the run is repeated with a fault at each step.
+warehouse refuses. Then the run is repeated with a fault at each step; all of it with a worker that receives during a
+flush, too.
 """
 
 from __future__ import annotations
@@ -45,34 +46,48 @@ def scene() -> tuple[MemoryKafka, MemoryWarehouse]:
     return kafka, warehouse
 
 
-async def gates_without_faults() -> list[str]:
-    worker = Worker(*scene())
+async def gates_without_faults(overlaps: bool) -> list[str]:
+    worker = Worker(*scene(), overlaps=overlaps)
     with suppress(Exception):  # fails in the test without faults, not at collection
         await worker.run()
     return worker.faults.passed
 
 
-GATES = asyncio.run(gates_without_faults())
-EVERY_GATE = pytest.mark.parametrize("nth", range(len(GATES)), ids=lambda n: f"{n}-{GATES[n]}")
-OF_THE_WAREHOUSE = [
-    n
-    for n, gate in enumerate(GATES)
-    if "put:before" in GATES[: n + 1] and gate.startswith(("put", "compare_and_set", "copy", "commit", "offsets"))
-]
+GATES = {overlaps: asyncio.run(gates_without_faults(overlaps)) for overlaps in (False, True)}
+OVERLAPS = pytest.mark.parametrize("overlaps", GATES, ids=lambda overlaps: "overlapping" if overlaps else "alone")
 
 
-async def test_without_faults_every_row_is_loaded_once() -> None:
+def each(gates: Callable[[bool], list[int]]) -> pytest.MarkDecorator:
+    cases = [(overlaps, nth) for overlaps in GATES for nth in gates(overlaps)]
+    ids = [f"{'overlapping-' * overlaps}{nth}-{GATES[overlaps][nth]}" for overlaps, nth in cases]
+    return pytest.mark.parametrize(("overlaps", "nth"), cases, ids=ids)
+
+
+def of_the_warehouse(overlaps: bool) -> list[int]:
+    gates = GATES[overlaps]
+    steps = ("put", "compare_and_set", "copy", "commit", "offsets")
+    return [n for n, gate in enumerate(gates) if "put:before" in gates[: n + 1] and gate.startswith(steps)]
+
+
+EVERY_GATE = each(lambda overlaps: list(range(len(GATES[overlaps]))))
+
+
+@OVERLAPS
+async def test_without_faults_every_row_is_loaded_once(*, overlaps: bool) -> None:
     kafka, warehouse = scene()
-    await Worker(kafka, warehouse).run()
+    await Worker(kafka, warehouse, overlaps=overlaps).run()
     assert_exact(kafka, warehouse)
 
 
-def test_every_step_of_a_flush_has_gates() -> None:
+@OVERLAPS
+def test_every_step_of_a_flush_has_gates(*, overlaps: bool) -> None:
     steps = {
         "offsets", "begin_at", "send", "delivery", "put", "compare_and_set", "copy", "commit", "acknowledge",
     }  # fmt: skip
-    assert {f"{step}:{when}" for step in steps for when in ("before", "after")} - set(GATES) == {"send:after"}
-    assert GATES.count("commit:after") >= 4
+    assert {f"{step}:{when}" for step in steps for when in ("before", "after")} - set(GATES[overlaps]) == {
+        "send:after"
+    }
+    assert GATES[overlaps].count("commit:after") >= 4
 
 
 async def die() -> None:
@@ -90,9 +105,11 @@ async def cancel() -> None:
 
 @pytest.mark.parametrize("fault", [die, lose_the_warehouse, cancel])
 @EVERY_GATE
-async def test_a_fault_at_any_step_loads_every_row_once(nth: int, fault: Callable[[], Awaitable[None]]) -> None:
+async def test_a_fault_at_any_step_loads_every_row_once(
+    nth: int, fault: Callable[[], Awaitable[None]], *, overlaps: bool
+) -> None:
     kafka, warehouse = scene()
-    worker = Worker(kafka, warehouse)
+    worker = Worker(kafka, warehouse, overlaps=overlaps)
     worker.faults.plan = {nth: fault}
     with suppress(*ENDS_A_PROCESS):
         await worker.run()
@@ -101,11 +118,11 @@ async def test_a_fault_at_any_step_loads_every_row_once(nth: int, fault: Callabl
     assert_exact(kafka, warehouse)
 
 
-@pytest.mark.parametrize("nth", OF_THE_WAREHOUSE, ids=lambda n: f"{n}-{GATES[n]}")
-async def test_the_worker_waits_for_a_warehouse_that_is_away(nth: int) -> None:
+@each(of_the_warehouse)
+async def test_the_worker_waits_for_a_warehouse_that_is_away(nth: int, *, overlaps: bool) -> None:
     """Away three times in a row."""
     kafka, warehouse = scene()
-    worker = Worker(kafka, warehouse)
+    worker = Worker(kafka, warehouse, overlaps=overlaps)
     worker.faults.plan = dict.fromkeys(range(nth, nth + 3), lose_the_warehouse)
     await worker.run()
     assert_exact(kafka, warehouse)
@@ -130,14 +147,16 @@ async def until_frozen(worker: Worker, nth: int) -> tuple[asyncio.Task[None], as
 @EVERY_GATE
 @pytest.mark.parametrize("session_ends", [True, False], ids=["its session has ended", "its session continues"])
 @pytest.mark.parametrize("knows", [True, False], ids=["revoked", "frozen"])
-async def test_of_two_workers_one_loads_each_row(nth: int, *, session_ends: bool, knows: bool) -> None:
+async def test_of_two_workers_one_loads_each_row(
+    nth: int, *, overlaps: bool, session_ends: bool, knows: bool
+) -> None:
     """The first worker freezes in mid-step while a second one takes over its partitions; then it resumes.
 
     If revoked, it knows that it has lost the partitions; if frozen, it does not. If its session continues, it holds
     locks on the offsets, and wakes when the second one waits for them.
     """
     kafka, warehouse = scene()
-    first = Worker(kafka, warehouse)
+    first = Worker(kafka, warehouse, overlaps=overlaps)
     life, wake = await until_frozen(first, nth)
     if session_ends:
         warehouse.end_sessions()
@@ -173,15 +192,18 @@ VALUES = st.lists(st.sampled_from(["good", "bad", "refused", "missing"]), min_si
 @example(  # the first record after an assignment is skipped
     lives=[(0, "reassign", 1, 1), (48, "die", 2, 3), (6, "drop", 2, 1)],
     kinds=(["good", "missing", "refused"], ["good", "good", "bad"]),
+    overlaps=False,
 )
-@given(lives=LIVES, kinds=st.tuples(VALUES, VALUES))
+@given(lives=LIVES, kinds=st.tuples(VALUES, VALUES), overlaps=st.booleans())
 def test_every_row_is_loaded_once_after_any_sequence_of_faults(
-    lives: list[tuple[int, str, int, int]], kinds: tuple[list[str], list[str]]
+    lives: list[tuple[int, str, int, int]], kinds: tuple[list[str], list[str]], overlaps: bool
 ) -> None:
-    asyncio.run(any_lives(lives, kinds))
+    asyncio.run(any_lives(lives, kinds, overlaps))
 
 
-async def any_lives(lives: list[tuple[int, str, int, int]], kinds: tuple[list[str], list[str]]) -> None:
+async def any_lives(
+    lives: list[tuple[int, str, int, int]], kinds: tuple[list[str], list[str]], overlaps: bool
+) -> None:
     kafka = MemoryKafka()
     warehouse = MemoryWarehouse(kafka)
     for partition, own in zip((FIRST, SECOND), kinds, strict=True):
@@ -192,7 +214,7 @@ async def any_lives(lives: list[tuple[int, str, int, int]], kinds: tuple[list[st
                 warehouse.refused.add(value)
     for gate, what, most, rows in lives:
         warehouse.end_sessions()
-        worker = Worker(kafka, warehouse, limits=FlushLimits(rows, 1_000_000, 10.0))
+        worker = Worker(kafka, warehouse, limits=FlushLimits(rows, 1_000_000, 10.0), overlaps=overlaps)
 
         async def fault(worker: Worker = worker, what: str = what) -> None:
             if what == "die":

@@ -148,6 +148,7 @@ async def test_a_dead_letter_that_is_not_delivered_ends_the_worker_before_its_of
     monkeypatch.setattr(worker.sink._outputs, "send", fails)
     with pytest.raises(Away):
         await worker.poll(10)
+    await worker.sink.flushed()
     assert warehouse.newest()[FIRST].next_offset == 4, "the first flush had no bad record; the second one has"
     await run_until_loaded(kafka, warehouse)
     assert_exact(kafka, warehouse)
@@ -392,7 +393,52 @@ async def test_reassigned_partitions_continue_after_what_the_other_worker_has_lo
     assert_exact(kafka, warehouse)
 
 
-async def test_records_received_during_a_flush_wait_for_its_end(
+async def test_records_are_received_during_a_flush_until_the_next_is_due(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """Old records alone do not make it due; they are flushed when the one before has ended."""
+    go_on = asyncio.Event()
+
+    async def wait() -> None:
+        await go_on.wait()
+
+    kafka.produce(FIRST, *map(good, range(6, 20)))
+    worker = Worker(kafka, warehouse, overlaps=True)
+    await worker.assign()
+    worker.faults.plan = {len(worker.faults.passed) + GATES_TO_COPY: wait}
+    await worker.poll(4)
+    await worker.poll(2)
+    worker.now_s = 1_000.0
+    await worker.poll(1)
+    assert len(worker.sink.buffer.batches[FIRST].records) == 3
+    receiving = asyncio.create_task(worker.poll(5))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not receiving.done()
+    assert (len(worker.sink.buffer.batches[FIRST].records), worker.acknowledged) == (4, [])
+    go_on.set()
+    await receiving
+    await worker.drain()
+    assert_exact(kafka, warehouse)
+    assert [offset for _, offset in worker.acknowledged] == list(range(20))
+
+
+async def test_what_a_flush_raises_ends_the_task_that_looks_at_the_age(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """No further record arrives."""
+    kafka.produce(FIRST, good(6), good(7))
+    worker = Worker(kafka, warehouse, overlaps=True)
+    await worker.assign()
+    await worker.poll(4)
+    await worker.sink.flushed()
+    warehouse.offsets[FIRST, 0] = LoadedOffset(0, 2)
+    await worker.poll(4)
+    with pytest.raises(SequenceGap, match="is loaded to 2, and 4 was next"):
+        await worker.sink.flush_if_due()
+
+
+async def test_records_of_a_new_assignment_wait_for_the_end_of_a_flush(
     worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
     """The flush is due by age and runs in another task than the one that receives."""
@@ -413,7 +459,7 @@ async def test_records_received_during_a_flush_wait_for_its_end(
     receiving = asyncio.create_task(worker.poll(4))
     for _ in range(20):
         await asyncio.sleep(0)
-    assert len(worker.sink.buffer.batches[FIRST].records) == 2
+    assert not worker.sink.buffer.batches
     go_on.set()
     await asyncio.gather(flush, receiving)
     await worker.drain()
