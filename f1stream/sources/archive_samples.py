@@ -47,22 +47,27 @@ def read_samples(folder: Path) -> dict[str, Columns]:
         if name not in table.column_names and name not in OPTIONAL_COLUMNS:
             raise SourceError(f"{path} has no column {name}. Fetch the archive again.")
     drivers = table["DriverNumber"].cast(pa.string()).combine_chunks().dictionary_encode()
-    columns = {
-        ours: _column(table[theirs], theirs) for ours, theirs in COLUMN_NAMES.items() if theirs in table.column_names
-    }
-    if "drs" in columns and set(pc.unique(table["DRS"]).to_pylist()) == {0, 1}:
-        columns["drs"] = columns["drs"] * FEED_OPEN_DRS  # the archive has 0 and 1 instead of the codes
     codes = drivers.indices.to_numpy()
-    return {
-        number: {name: column[rows] for name, column in columns.items()}
+    rows = {
+        number: np.flatnonzero(codes == code)
         for number, code in sorted((number, code) for code, number in enumerate(drivers.dictionary.to_pylist()))
-        for rows in [np.flatnonzero(codes == code)]
     }
+    samples: dict[str, Columns] = {number: {} for number in rows}
+    for ours, theirs in COLUMN_NAMES.items():  # one after the other: all columns at once need twice the memory
+        if theirs not in table.column_names:
+            continue
+        column = _column(table[theirs], theirs)
+        if theirs == "DRS" and set(pc.unique(table["DRS"]).to_pylist()) == {0, 1}:
+            column = column * FEED_OPEN_DRS  # the archive has 0 and 1 instead of the codes
+        for number, own in rows.items():
+            samples[number][ours] = column[own]
+    return samples
 
 
 def _column(column: pa.ChunkedArray, name: str) -> Any:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(pa.string())
+    if pa.types.is_dictionary(column.type):  # one Python text for each value, not for each sample
+        coded = column.unify_dictionaries().combine_chunks()
+        return np.array([*coded.dictionary.to_pylist(), None], object)[coded.indices.fill_null(-1).to_numpy()]
     if name == "Brake":
         return column.to_numpy().astype(bool)
     values = column.to_numpy()
