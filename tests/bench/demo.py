@@ -62,7 +62,7 @@ async def _follow_cpu(pid: int, used: dict[str, float]) -> None:
         for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
             try:
                 by_process[process.pid] = (_command(process), sum(process.cpu_times()[:2]))
-            except psutil.Error:
+            except (psutil.Error, IndexError):  # it is ending: it has no command line any more
                 continue
         used.clear()
         for name, seconds in by_process.values():
