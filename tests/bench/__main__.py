@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from f1stream.sources.session_archive import read_archive
-from tests.bench import hostile, page, viewers
+from tests.bench import hostile, page
 from tests.bench.demo import ARCHIVE, idle, whole_race
 from tests.bench.latency import latency
 from tests.bench.results import Results
+from tests.bench.viewers import viewers
 from tests.bench.workers import archive_worker, race_worker, rules
 
 Benchmark = Callable[[Results], None]
@@ -26,7 +27,7 @@ BENCHMARKS: dict[str, tuple[str, Benchmark]] = {
     "latency": ("the delay at 1x, on both brokers",
                 lambda results: asyncio.run(latency(results, read_archive(ARCHIVE)))),
     "idle": ("the CPU of a demo without a session", lambda results: asyncio.run(idle(results))),
-    "viewers": ("thousands of viewers (printed only)", lambda _: viewers.main(read_archive(ARCHIVE))),
+    "viewers": ("thousands of viewers", lambda results: viewers(results, read_archive(ARCHIVE))),
     "hostile": ("viewers beside hostile clients (printed only)", lambda _: hostile.main()),
     "page": ("the page in a browser (printed only)", lambda _: asyncio.run(page.main())),
 }  # fmt: skip

@@ -12,7 +12,7 @@ import pickle
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from aiohttp import web
 from f1stream.settings import Settings
 from web.app import create_app
 from web.connections import Connections
-from web.feed import Feed
+from web.feed import Feed, now_ms
 from web.metrics import Metrics
 from web.server import CONNECTIONS, serving
 from web.tape_store import FramesRecord, TapeStore
@@ -56,7 +56,7 @@ async def tape(recorded: Recorded, limits: dict[str, int]) -> tuple[web.Applicat
 
     async def run() -> None:
         async for _, record in each_in_time(recorded.frames):
-            feed.add_frames([record])
+            feed.add_frames([replace(record, arrived_ms=now_ms())])
 
     return create_app(Settings(**limits), feed), run
 

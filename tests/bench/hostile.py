@@ -20,8 +20,9 @@ from pathlib import Path
 from statistics import quantiles
 
 from f1stream.sources.simulator import simulate
+from tests.bench.clients import HANDSHAKE, PONG, Clients
 from tests.bench.dashboard import Recorded
-from tests.bench.viewers import HANDSHAKE, PONG, Server, Viewer
+from tests.bench.viewers import Server
 from tests.support.pipeline import run
 from tests.support.recorded_race import records
 
@@ -136,25 +137,14 @@ def another_process(what: str, port: int) -> Iterator[None]:
         process.wait()
 
 
-async def good_viewers(port: int, began: float) -> list[Viewer]:
-    """Who is not to notice anything."""
-    loop = asyncio.get_running_loop()
-    made = [(await loop.create_connection(lambda: Viewer("", began), "127.0.0.1", port))[1] for _ in range(GOOD)]
-    await asyncio.gather(*(viewer.open for viewer in made))
-    return made
-
-
-async def measure(name: str, server: Server, viewers: list[Viewer]) -> None:
+def measure(name: str, server: Server, good: Clients, began: float) -> None:
     """Print how late the good ones are for some time, and what the server has open."""
-    await asyncio.sleep(SETTLE_S)
-    for viewer in viewers:
-        viewer.begin()
+    time.sleep(SETTLE_S)
+    good.begin()
     cpu, since = server.cpu(), time.monotonic()
-    await asyncio.sleep(MEASURED_S)
+    time.sleep(MEASURED_S)
     busy = (server.cpu() - cpu) / (time.monotonic() - since)
-    for viewer in viewers:
-        viewer.end()
-    late = sorted(each * 1000 for viewer in viewers for each in viewer.late)
+    late = sorted(good.end(began)["live"].late_ms)
     cuts = quantiles(late, n=100) if len(late) > 1 else [float("nan")] * 99
     print(
         f"{name:>29}: {len(late) / GOOD / MEASURED_S:.1f} frames a viewer and second, late by p50 {cuts[49]:.1f} ms, "
@@ -164,19 +154,22 @@ async def measure(name: str, server: Server, viewers: list[Viewer]) -> None:
     )
 
 
-async def beside(server: Server) -> None:
+def beside(server: Server) -> None:
     """One kind after the other."""
-    viewers = await good_viewers(server.port, server.go(START_MS + PAST_MS))
-    await measure("nobody else", server, viewers)
-    for name in ATTACKS:
-        with another_process(name, server.port):
-            await measure(f"{BAD} with {name}", server, viewers)
-    with another_process("left", server.port):
-        await measure("silent, slow, unread", server, viewers)
-        await asyncio.sleep(LEFT_S - SETTLE_S - MEASURED_S)
-        await measure(f"… after {LEFT_S} s", server, viewers)
-    for viewer in viewers:
-        viewer.transport.abort()
+    good = Clients(server.port)
+    try:
+        began = server.go(START_MS + PAST_MS)
+        good.connect([""] * GOOD)
+        measure("nobody else", server, good, began)
+        for name in ATTACKS:
+            with another_process(name, server.port):
+                measure(f"{BAD} with {name}", server, good, began)
+        with another_process("left", server.port):
+            measure("silent, slow, unread", server, good, began)
+            time.sleep(LEFT_S - SETTLE_S - MEASURED_S)
+            measure(f"… after {LEFT_S} s", server, good, began)
+    finally:
+        good.stop()
 
 
 def main() -> None:
@@ -194,7 +187,7 @@ def main() -> None:
         path.write_bytes(pickle.dumps(Recorded(past, frames, [])))
         server = Server("page", path)
         try:
-            asyncio.run(beside(server))
+            beside(server)
         finally:
             server.stop()
 
