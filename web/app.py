@@ -65,9 +65,9 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
 
     async def run(_: web.Application) -> AsyncIterator[None]:
         await source.start()
-        waker = asyncio.create_task(viewers.wake(), name="viewers-wake")
+        sending = asyncio.create_task(viewers.send(), name="viewers")
         yield
-        waker.cancel()
+        sending.cancel()
         await source.stop()
 
     async def close_viewers(_: web.Application) -> None:

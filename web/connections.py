@@ -193,6 +193,7 @@ class ClientConnection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """The send buffer has room again."""
         self._paused = False
+        self._least_buffered = math.inf
         if self._http:
             self._http.resume_writing()
 

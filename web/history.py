@@ -87,6 +87,8 @@ class History:
 
     def late(self, since: int, until_ms: int) -> list[bytes]:
         """The entries known by ``until_ms`` that arrived as number ``since`` or later, in order of time."""
+        if since == len(self._arrivals):
+            return []
         known = [entry for entry in self._arrivals[since:] if entry[0] <= until_ms]
         return [value for _, value in sorted(known, key=lambda entry: entry[0])]
 

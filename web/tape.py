@@ -146,6 +146,8 @@ class Tape:
 
     def group_of(self, number: int) -> KeyframeGroup | None:
         """The group with the latest keyframe at or before a frame number."""
+        if self._groups and number >= self._groups[-1].start:
+            return self._groups[-1]
         index = bisect_right(self._groups, number, key=lambda group: group.start) - 1
         return self._groups[index] if index >= 0 else None
 

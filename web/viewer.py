@@ -1,15 +1,17 @@
 """One viewer: an open websocket and a cursor on a tape. Frames are sent as the bytes that came from Kafka.
 
-There is no queue per viewer. A task waits until something is due, compares the cursor with its target and sends the
-frames between them, or only the newest one when the viewer is too far behind or plays faster than the eye sees.
+There is no queue per viewer. When something is due, a turn (``web.turns``) compares the cursor with its target and
+sends the frames between them, or only the newest one when the viewer is too far behind or plays faster than the eye
+sees.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
+from collections.abc import Callable, Iterator
+from struct import pack
 from typing import Any
 
 import orjson
@@ -22,8 +24,6 @@ from web.feed import Feed, now_ms
 from web.metrics import Metrics
 from web.tape import Tape
 from web.token_bucket import TokenBucket
-
-log = logging.getLogger(__name__)
 
 COMMANDS_PER_S, COMMANDS_AT_ONCE = 10.0, 20.0
 """Commands applied on average, and at once. Further ones wait, and later ones replace them (``web.commands``)."""
@@ -40,10 +40,11 @@ FRAMES_PER_S = 25.0
 """Frames sent to a viewer on average …"""
 BURST = 8
 """… and at once, so that a batch of the race worker at normal speed is sent whole."""
-SOONEST_S = 0.005
-"""Shortest timer: nobody sees a smaller difference."""
-SLOW_S = 0.25
-"""A viewer is slow when a send took longer than this."""
+BLOCKED_S = 0.1
+"""Until a viewer whose connection is slow is looked at again: so long nothing is sent to them."""
+SEND_BUFFER_BYTES = 32 * 1024
+"""Send buffer of the kernel for a viewer, some seconds of frames. By default it would take megabytes, and a slow
+viewer would see frames that are minutes old instead of jumping to the newest one."""
 SILENT_MS = 30_000
 """A viewer that chose no session moves to a newer one once theirs has ended or had no frame for this long."""
 
@@ -52,11 +53,20 @@ class Viewer:
     """The sending side of a websocket. ``session_key`` None follows the newest session."""
 
     def __init__(
-        self, ws: web.WebSocketResponse, feed: Feed, metrics: Metrics, session_key: str | None, initial: Command
+        self,
+        ws: web.WebSocketResponse,
+        transport: asyncio.Transport,
+        feed: Feed,
+        metrics: Metrics,
+        session_key: str | None,
+        initial: Command,
     ) -> None:
         self.ws = ws
-        self.wake = asyncio.Event()
-        """Set when something may be due that no timer announces."""
+        self.ready = False
+        """Whether a turn is waiting for them (``web.turns``) …"""
+        self.timer: float | None = None
+        """… and when the next one is due."""
+        self._transport = transport
         self._feed = feed
         self._metrics = metrics
         self._session_key = session_key
@@ -65,10 +75,13 @@ class Viewer:
         self._commands: list[Command] = []
         self._command_rate = TokenBucket(COMMANDS_PER_S, COMMANDS_AT_ONCE, time.monotonic())
         self._frame_rate = TokenBucket(FRAMES_PER_S, BURST, time.monotonic())
+        self._messages: Iterator[bytes] | None = None
+        """What is due and was not sent yet."""
         self._slow = False
         self._session_over = False
         """Whether their session has ended or is silent."""
         self._status_at = 0.0
+        self._due = 0.0
 
     @property
     def live(self) -> bool:
@@ -76,27 +89,32 @@ class Viewer:
         return self._cursor.mode == "live"
 
     def enqueue(self, command: Command) -> None:
-        """Apply a command after the current send, as soon as the rate limit allows."""
+        """Apply a command in one of the next turns, as soon as the rate limit allows."""
         self._commands = enqueue(self._commands, command)
-        self.wake.set()
 
-    async def run(self) -> None:
-        """Send until the connection closes or the task is cancelled."""
-        while not self.ws.closed:
-            self.wake.clear()
-            self._cursor.follow(self._choose_tape())
-            await self._apply_commands()
-            mode = self._cursor.mode
-            target = self._cursor.target(time.monotonic(), now_ms())
-            if self._cursor.mode != mode:
-                await self._send(orjson.dumps(self._cursor.moved(None)))
-            budget = int(self._frame_rate.tokens(time.monotonic()))
-            if budget >= 1:
-                await self._send_frames(target, budget)
-            if time.monotonic() >= self._status_at:
-                self._status_at = time.monotonic() + STATUS_S * 0.9
-                await self._send(orjson.dumps(self._status()))
-            await self._wait()
+    def turn(self, now: float) -> float | None:
+        """Send what is due at ``now``, in monotonic seconds. Returns when the next turn is due; None when closed.
+
+        Nothing is sent while something waits in the buffer, and no more than the kernel takes at once.
+        """
+        if self.ws.closed or self._transport.is_closing():
+            return None
+        if self._transport.get_write_buffer_size():
+            self._slow = True
+            return now + BLOCKED_S
+        self._messages = self._messages or self._due_messages(now)
+        parts: list[bytes] = []
+        size = 0
+        for message in self._messages:
+            parts += header(len(message)), message
+            size += len(message)
+            if size >= SEND_BUFFER_BYTES:
+                break
+        else:
+            self._messages = None
+        if parts:
+            self._transport.write(b"".join(parts))
+        return self._due if self._messages is None else now
 
     def _choose_tape(self) -> Tape | None:
         if self._session_key is not None:
@@ -110,54 +128,54 @@ class Viewer:
         # Until the topic has been read the newest session is not known.
         return self._feed.tapes.newest() if self._feed.caught_up else None
 
-    async def _apply_commands(self) -> None:
-        while self._commands and self._command_rate.take(time.monotonic()):
-            command = self._commands.pop(0)
-            try:
-                self._cursor.apply(command)
-            except BadCommand as error:
-                await self._send(orjson.dumps({"kind": "refused", "id": command.id, "error": str(error)}))
-            else:
-                self._status_at = 0.0
-                await self._send(orjson.dumps(self._cursor.moved(command.id)))
-            await asyncio.sleep(0)  # let other viewers run
-
-    async def _wait(self) -> None:
-        """Until a frame is due or arrives, or a command arrives or may be applied."""
-        now = time.monotonic()
-        behind = self._cursor.behind(self._cursor.target(now, now_ms()))
-        if behind > 0 and self._frame_rate.tokens(now) < 1:
-            due: float | None = self._frame_rate.wait(now)
-        else:
-            due = self._cursor.due_in(now, now_ms())
-        if self._commands:
-            pause = self._command_rate.wait(now)
-            due = pause if due is None else min(due, pause)
-        if due is None:
-            await self.wake.wait()
+    def _due_messages(self, now: float) -> Iterator[bytes]:
+        """The answer to a command, or else frames, log entries and the status; sets when the next turn is due."""
+        self._cursor.follow(self._choose_tape())
+        if self._commands and self._command_rate.take(now):
+            self._due = now
+            yield orjson.dumps(self._apply(self._commands.pop(0)))
             return
-        timer = asyncio.get_running_loop().call_later(max(due, SOONEST_S), self.wake.set)
-        try:
-            await self.wake.wait()
-        finally:
-            timer.cancel()
+        mode, wall_ms = self._cursor.mode, now_ms()
+        target = self._cursor.target(now, wall_ms)
+        if self._cursor.mode != mode:
+            yield orjson.dumps(self._cursor.moved(None))
+        budget = int(self._frame_rate.tokens(now))
+        if budget >= 1:
+            yield from self._frames(target, budget)
+        if now >= self._status_at:
+            self._status_at = now + STATUS_S * 0.9
+            yield orjson.dumps(self._status())
+        self._due = self._next_turn(now, wall_ms, target)
 
-    async def _send_frames(self, target: int | None, budget: int) -> None:
-        started, skipped = time.monotonic(), self._cursor.skipped
+    def _apply(self, command: Command) -> dict[str, Any]:
+        try:
+            self._cursor.apply(command)
+        except BadCommand as error:
+            return {"kind": "refused", "id": command.id, "error": str(error)}
+        self._status_at = 0.0
+        return self._cursor.moved(command.id)
+
+    def _next_turn(self, now: float, wall_ms: int, target: int | None) -> float:
+        """When a frame or the status is due or a command may be applied."""
+        due = self._status_at + STATUS_S * 0.1
+        if self._cursor.behind(target) > 0 and self._frame_rate.tokens(now) < 1:
+            due = min(due, now + self._frame_rate.wait(now))
+        elif (wait := self._cursor.due_in(now, wall_ms)) is not None:
+            due = min(due, now + wait)
+        return min(due, now + self._command_rate.wait(now)) if self._commands else due
+
+    def _frames(self, target: int | None, budget: int) -> Iterator[bytes]:
+        sent, skipped = 0, self._cursor.skipped
         for message in self._cursor.advance(target, budget):
-            await self._send(message)
-            self._frame_rate.spend(1)
-            self._metrics.sent.inc()
-        for message in self._cursor.log():
-            await self._send(message)
+            sent += 1
+            yield message
+        self._frame_rate.spend(sent)
+        self._metrics.sent.inc(sent)
+        yield from self._cursor.log()
         if self._cursor.skipped > skipped:
             reason = "slow viewer" if self._slow else "fast replay"
             self._metrics.skipped.labels(reason).inc(self._cursor.skipped - skipped)
-        self._slow = time.monotonic() - started > SLOW_S
-
-    async def _send(self, message: bytes) -> None:
-        # As text, so that browsers show it as JSON; Kafka's bytes are sent without being decoded.
-        await self.ws.send_frame(message, WSMsgType.TEXT)
+        self._slow = False
 
     def _status(self) -> dict[str, Any]:
         tape, number = self._cursor.tape, self._cursor.number
@@ -185,19 +203,18 @@ class Viewer:
         }
 
 
-async def send_all(viewer: Viewer) -> None:
-    """Run the sending side until the viewer is gone; an internal error closes the socket."""
-    try:
-        await viewer.run()
-    except ConnectionError:
-        pass  # the viewer disconnected during a send
-    except Exception:
-        log.exception("a viewer's task failed")
-        await close(viewer.ws, WSCloseCode.INTERNAL_ERROR, "internal server error")
+def header(length: int) -> bytes:
+    """The header of a websocket message (RFC 6455) from the server. As text, so that browsers show it as JSON."""
+    if length < 126:
+        return bytes((0x81, length))
+    return pack("!BBH", 0x81, 126, length) if length < 1 << 16 else pack("!BBQ", 0x81, 127, length)
 
 
-async def receive_all(viewer: Viewer) -> None:
-    """Receive commands until the connection ends. Close the socket after an invalid message or too many."""
+async def receive_all(viewer: Viewer, wake: Callable[[Viewer], None]) -> None:
+    """Receive commands until the connection ends; ``wake`` gives the viewer a turn for each.
+
+    Close the socket after an invalid message or too many.
+    """
     rate = TokenBucket(MESSAGES_PER_S, MESSAGES_AT_ONCE, time.monotonic())
     ws = viewer.ws
     try:
@@ -207,6 +224,7 @@ async def receive_all(viewer: Viewer) -> None:
             match message.type:
                 case WSMsgType.TEXT:
                     viewer.enqueue(parse_command(message.data))
+                    wake(viewer)
                 case WSMsgType.PING:
                     await ws.pong(message.data)
                 case WSMsgType.PONG:

@@ -1,11 +1,11 @@
-"""The viewers on ``/ws``: the registry of open websockets, its limits, and the task that wakes them."""
+"""The viewers on ``/ws``: the registry of open websockets, its limits, and whose turn it is to be sent something."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
-import time
 from collections import Counter
 
 from aiohttp import ClientConnectionResetError, WSCloseCode, web
@@ -14,15 +14,15 @@ from web.commands import BadCommand, initial_command
 from web.feed import Feed
 from web.hosts import same_origin
 from web.metrics import Metrics
-from web.viewer import CLOSE_S, STATUS_S, Viewer, close, receive_all, send_all
+from web.turns import Turns
+from web.viewer import CLOSE_S, SEND_BUFFER_BYTES, Viewer, close, receive_all
+
+log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 4096
 """A longer message closes the socket."""
 HEARTBEAT_S = 20.0
 """Seconds between pings; a viewer that does not answer one is disconnected."""
-SEND_BUFFER_BYTES = 32 * 1024
-"""Send buffer of the kernel for a viewer, some seconds of frames. By default it would take megabytes, and a slow
-viewer would see frames that are minutes old instead of jumping to the newest one."""
 
 
 class Viewers:
@@ -35,6 +35,8 @@ class Viewers:
         self._per_address = per_address
         self._addresses: Counter[str] = Counter()
         self._open: dict[web.WebSocketResponse, Viewer] = {}
+        self._turns = Turns(self._turn)
+        self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return self._addresses.total()
@@ -63,38 +65,45 @@ class Viewers:
         if transport is None:
             raise ClientConnectionResetError("the client has disconnected")
         self._addresses[address] += 1
-        sender: asyncio.Task[None] | None = None
         try:
             await ws.prepare(request)
-            _limit_send_buffer(ws)
-            viewer = self._open[ws] = Viewer(ws, self._feed, self._metrics, request.query.get("session"), initial)
-            sender = asyncio.create_task(send_all(viewer), name="viewer")
-            await receive_all(viewer)
+            _limit_send_buffer(transport)
+            initial_session = request.query.get("session")
+            viewer = Viewer(ws, transport, self._feed, self._metrics, initial_session, initial)
+            self._open[ws] = viewer
+            self._turns.add(viewer)
+            await receive_all(viewer, self._turns.add)
         finally:
             self._open.pop(ws, None)
             if ws.prepared:
                 transport.abort()  # a close would wait until the client has read its buffer, and some never read
             self._addresses[address] -= 1
             self._addresses += Counter()  # removes addresses without connections
-            if sender:
-                sender.cancel()
-                await asyncio.gather(sender, return_exceptions=True)
         return ws
 
-    async def wake(self) -> None:
-        """Wake live viewers whenever the feed changes, and all viewers once a second, until cancelled."""
-        tick_at = time.monotonic() + STATUS_S
+    async def send(self) -> None:
+        """Send to viewers what is due and to live ones what arrives, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._turns.run(), name="viewers-turns")
+            tasks.create_task(self._wake(), name="viewers-wake")
+
+    async def _wake(self) -> None:
+        """Give live viewers a turn whenever the feed changes."""
         while True:
-            changed = self._feed.changed
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(0.0, tick_at - time.monotonic())):
-                    await changed.wait()
-            tick = time.monotonic() >= tick_at
-            if tick:
-                tick_at = time.monotonic() + STATUS_S
+            await self._feed.changed.wait()
             for viewer in self._open.values():
-                if tick or viewer.live:
-                    viewer.wake.set()
+                if viewer.live:
+                    self._turns.add(viewer)
+
+    def _turn(self, viewer: Viewer, now: float) -> float | None:
+        try:
+            return viewer.turn(now)
+        except Exception:
+            log.exception("a viewer's turn failed")
+            closing = asyncio.create_task(close(viewer.ws, WSCloseCode.INTERNAL_ERROR, "internal server error"))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            return None
 
     async def close(self) -> None:
         """Close every websocket: the server is stopping."""
@@ -102,7 +111,8 @@ class Viewers:
         await asyncio.gather(*closing, return_exceptions=True)
 
 
-def _limit_send_buffer(ws: web.WebSocketResponse) -> None:
-    connection = ws.get_extra_info("socket")
-    if connection is not None:  # None when the viewer has disconnected already
+def _limit_send_buffer(transport: asyncio.Transport) -> None:
+    transport.set_write_buffer_limits(0)  # the connection counts as stalled while anything waits
+    with contextlib.suppress(OSError):  # the viewer has disconnected already
+        connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

@@ -17,7 +17,7 @@ from models import Frame, Season, SessionResult
 from models.message import RaceControl
 from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import damaged_notice, frames_record, head_record
-from web import viewer, viewers
+from web import viewer
 from web.app import create_app, serve
 from web.cursor import ViewerCursor
 from web.feed import Feed
@@ -41,8 +41,7 @@ def feed() -> Feed:
 def quick_status(monkeypatch: pytest.MonkeyPatch) -> None:
     """Status messages come often, so that no test waits for one."""
     assert viewer.STATUS_S == 1.0
-    for module in (viewer, viewers):
-        monkeypatch.setattr(module, "STATUS_S", 0.05)
+    monkeypatch.setattr(viewer, "STATUS_S", 0.05)
 
 
 @pytest.fixture

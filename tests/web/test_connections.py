@@ -141,7 +141,9 @@ async def test_a_download_that_is_read_too_slowly_is_closed(caplog: pytest.LogCa
         await until(lambda: any(each.transport.get_write_buffer_size() for each in made.connections))
         theirs = next(iter(made.connections)).transport
         for seconds in (0, 40, 80):
-            before = theirs.get_write_buffer_size()
+            async with asyncio.timeout(10):
+                while not (before := theirs.get_write_buffer_size()):
+                    await asyncio.sleep(0.01)
             made.connections.check(later(seconds))
             while theirs.get_write_buffer_size() == before:
                 await reader.read(1024)
@@ -196,7 +198,9 @@ async def test_a_viewer_who_reads_slowly_stays() -> None:
             await asyncio.sleep(0.02)
         theirs = next(iter(made.connections)).transport
         for seconds in range(0, 300, 50):
-            before = theirs.get_write_buffer_size()
+            async with asyncio.timeout(10):
+                while not (before := theirs.get_write_buffer_size()):
+                    await asyncio.sleep(0.01)
             made.connections.check(later(seconds))
             while theirs.get_write_buffer_size() >= before:
                 await reader.read(1024)

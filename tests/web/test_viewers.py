@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 import orjson
@@ -15,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from f1stream.settings import Settings
 from tests.support.page_race import frames_record, head_record
+from tests.support.recording_transport import RecordingTransport
 from web import viewer as sending_side
 from web import viewers
 from web.app import create_app
@@ -22,6 +22,7 @@ from web.commands import Command, GoLive, GoToLap, Pause, Play, Reveal, enqueue
 from web.feed import Feed
 from web.metrics import Metrics
 from web.tape_store import TapeStore
+from web.turns import Turns
 from web.viewer import Viewer
 
 Client = TestClient[web.Request, web.Application]
@@ -123,31 +124,28 @@ async def test_pings_are_answered_and_counted_as_messages(client: Client) -> Non
     assert ws.close_code == aiohttp.WSCloseCode.POLICY_VIOLATION
 
 
-class Recorder:
-    """A websocket whose sends never block."""
-
-    def __init__(self) -> None:
-        self.closed = False
-        self.sent: list[tuple[int, Any]] = []
-        self.turns = 0
-
-    async def send_frame(self, message: bytes, _: WSMsgType) -> None:
-        self.sent.append((self.turns, orjson.loads(message)))
-
-
 async def test_between_two_commands_of_one_viewer_the_others_have_their_turn(feed: Feed) -> None:
-    ws = Recorder()
-    viewer = Viewer(ws, feed, Metrics(), None, LIVE)  # type: ignore[arg-type]
-    sending = asyncio.create_task(viewer.run())
-    for command in (SHOW, GoToLap(id=1, do="lap", lap=1), HERE):
-        viewer.enqueue(command)
+    transports = [RecordingTransport(), RecordingTransport()]
+    viewers = [Viewer(each, each, feed, Metrics(), None, LIVE) for each in transports]  # type: ignore[arg-type]
+    answered: list[tuple[Viewer, int]] = []
+
+    def turn(viewer: Viewer, now: float) -> float | None:
+        due = viewer.turn(now)
+        answers = [body for body in transports[viewers.index(viewer)].messages() if body["kind"] == "moved"]
+        answered.append((viewer, len(answers)))
+        return due
+
+    turns = Turns(turn)
+    for viewer in viewers:
+        for command in (SHOW, GoToLap(id=1, do="lap", lap=1), HERE):
+            viewer.enqueue(command)
+        turns.add(viewer)
+    taking = asyncio.create_task(turns.run())
     async with asyncio.timeout(5):
-        while sum(body["kind"] == "moved" for _, body in ws.sent) < 3:
+        while len(answered) < 6:
             await asyncio.sleep(0)
-            ws.turns += 1
-    sending.cancel()
-    turns = [turn for turn, body in ws.sent if body["kind"] == "moved"]
-    assert len(set(turns)) == 3
+    taking.cancel()
+    assert answered[:6] == [(viewer, 1) for viewer in viewers] * 3
 
 
 async def test_between_two_messages_of_a_burst_the_others_have_their_turn(
