@@ -44,13 +44,16 @@ def free_port(wanted: int) -> int:
     raise OSError(f"no loopback port is free on {EMBEDDED_HOST}")
 
 
-def check_port(host: str, port: int, setting: str, what: str) -> None:
+def check_port(host: str, port: int, setting: str, what: str, *, shared: bool = False) -> None:
     """Raise PortTaken if ``port`` cannot be listened on, or ``host`` is not an address of this machine.
 
     ``setting`` is the setting that moves the port, ``what`` the server that needs it; both are in the error's text.
+    A ``shared`` port may have other servers that share it.
     """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             probe.bind((host, port))
         except (OSError, UnicodeError) as error:

@@ -149,6 +149,9 @@ class Settings(BaseSettings):
     """Address that the page listens on, and health and metrics of all processes; IPv6 such as `::1` too."""
     web_port: Port = 8000
     """Port of the page."""
+    web_port_shared: bool = False
+    """Whether other page servers with this setting may listen on the same port: Linux divides the connections among
+    them (`SO_REUSEPORT`). Each counts for itself: limits hold per process, and `/metrics` is of one of them."""
     web_viewers: int = Field(5000, ge=1)
     """Open websockets of one server; it accepts 1,000 more connections for other requests."""
     web_viewers_per_address: int = Field(50, ge=1)

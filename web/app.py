@@ -94,7 +94,7 @@ async def serve(settings: Settings) -> None:
     """Serve the page on ``web_host``:``web_port`` until SIGTERM. Raises OSError when the port is taken."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with serving(create_app(settings), settings.web_host, settings.web_port):
+    async with serving(create_app(settings), settings.web_host, settings.web_port, settings.web_port_shared):
         await stop.wait()
 
 

@@ -31,8 +31,11 @@ OTHER_DESCRIPTORS = 256
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
-    """Serve ``app``, which has ``CONNECTIONS``; yields the port. Raises OSError when the port is taken."""
+async def serving(app: web.Application, host: str, port: int, share: bool = False) -> AsyncIterator[int]:
+    """Serve ``app``, which has ``CONNECTIONS``; yields the port. Raises OSError when the port is taken.
+
+    ``share``: other servers that share the port too may have it.
+    """
     loop = asyncio.get_running_loop()
     limit_accept_errors(loop)
     connections = app[CONNECTIONS]
@@ -48,7 +51,9 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[i
         await runner.setup()
         http = runner.server
         assert http is not None  # noqa: S101 - after setup
-        server = await loop.create_server(lambda: connections.connection(http), host, port, backlog=BACKLOG)
+        server = await loop.create_server(
+            lambda: connections.connection(http), host, port, backlog=BACKLOG, reuse_port=share
+        )
         watching = asyncio.create_task(connections.watch(), name="connections-watch")
         try:
             gc.collect()

@@ -79,7 +79,7 @@ def web() -> None:
     from f1stream.settings import settings
 
     s = settings()
-    check_port(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page")
+    check_port(s.web_host, s.web_port, "F1STREAM_WEB_PORT", "the page", shared=s.web_port_shared)
     s.ssl_context()  # raises now if the setting is wrong
     from web.app import serve
 

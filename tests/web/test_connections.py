@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from f1stream.ports import PortTaken, check_port
 from f1stream.settings import Settings
 from models.message import RaceControl
 from tests.support.page_race import frames_record, head_record
@@ -72,13 +74,14 @@ class Page:
 
 
 @asynccontextmanager
-async def page(**settings: Any) -> AsyncIterator[Page]:
+async def page(port: int = 0, **settings: Any) -> AsyncIterator[Page]:
     feed = Feed(TapeStore(2**26))
     feed.connected = feed.caught_up = True
     feed.add_frames([head_record(), frames_record(0, 60, arrived_ms=int(time.time() * 1000))])
-    app = create_app(Settings(**settings), feed)
-    async with serving(app, "127.0.0.1", 0) as port:
-        made = Page(app, feed, port)
+    wanted = Settings(**settings)
+    app = create_app(wanted, feed)
+    async with serving(app, "127.0.0.1", port, wanted.web_port_shared) as listening:
+        made = Page(app, feed, listening)
         yield made
         made.leave()
 
@@ -221,6 +224,18 @@ async def test_a_client_that_sends_without_a_pause_is_read_at_a_limited_rate(mon
         await until(lambda: theirs.received > before and not theirs.transport.is_reading())
         assert theirs.received < before + len(sent)
         await until(lambda: theirs.received == before + len(sent))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux divides connections among the servers of a port")
+async def test_servers_that_share_a_port_have_a_part_of_its_clients_each() -> None:
+    async with page(web_port_shared=True) as one, page(one.port, web_port_shared=True) as other:
+        check_port("127.0.0.1", one.port, "F1STREAM_WEB_PORT", "the page", shared=True)
+        for _ in range(64):
+            await one.client(UPGRADE)
+        await until(lambda: len(one.connections) + len(other.connections) == 64)
+        assert len(one.connections) > 0 < len(other.connections)
+        with pytest.raises(PortTaken):
+            check_port("127.0.0.1", one.port, "F1STREAM_WEB_PORT", "the page")
 
 
 async def test_connections_are_bounded_in_all_and_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
