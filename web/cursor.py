@@ -98,9 +98,10 @@ class ViewerCursor:
     def target(self, now: float, now_ms: int) -> int | None:
         """The frame to show now; None while there is none. A viewer that plays up to the live edge becomes live."""
         edge = self.edge(now_ms)
-        span = self.tape.span() if self.tape else None
-        if self.mode == "live" or edge is None or span is None:
+        if self.mode == "live" or edge is None:
             return edge
+        span = self.tape.span() if self.tape else None
+        assert span is not None  # noqa: S101 - there is a newest frame
         if self.number is None:  # the clock starts with the first picture
             self._from_ms, self._since = max(self._from_ms, span[0]), now
         played = (now - self._since) * 1000 * self.speed if self.mode == "play" else 0

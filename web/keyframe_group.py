@@ -16,11 +16,15 @@ OBJECT_BYTES = 41
 class KeyframeGroup:
     """Encoded frames, numbered from ``start`` without a gap, in memory until ``spill`` moves them to disk."""
 
-    __slots__ = ("_columns_offset", "_ends", "_frames", "_frames_offset", "_spill_file", "columns", "size", "start")
+    __slots__ = (
+        "_columns_offset", "_ends", "_frames", "_frames_offset", "_spill_file", "columns", "last", "size", "start",
+    )  # fmt: skip
 
     def __init__(self, start: int, keyframe: dict[str, Any]) -> None:
         """``keyframe`` decoded; it is then added by ``append`` as every frame. Raises BadRecord."""
         self.start = start
+        self.last = start - 1
+        """The number of the last frame."""
         self.columns = GapColumns(keyframe)
         self.size = 0
         """Bytes of memory of the frames and columns."""
@@ -31,18 +35,14 @@ class KeyframeGroup:
         """On disk: where each frame ends, relative to ``_frames_offset``."""
 
     def __len__(self) -> int:
-        return len(self._ends) if self._spill_file else len(self._frames)
-
-    @property
-    def last(self) -> int:
-        """The number of the last frame."""
-        return self.start + len(self) - 1
+        return self.last - self.start + 1
 
     def append(self, frame: bytes, decoded: dict[str, Any]) -> int:
         """Add the next frame; returns its bytes of memory. Raises BadRecord when its cars are not the keyframe's."""
         assert self._spill_file is None  # noqa: S101 - only complete groups are spilled
         self.columns.append(decoded)
         self._frames.append(frame)
+        self.last += 1
         added = len(frame) + OBJECT_BYTES + self.columns.row_bytes
         self.size += added
         return added
