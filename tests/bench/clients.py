@@ -99,8 +99,8 @@ class _Viewer:
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.sendall(HANDSHAKE.format(query=query).encode())
 
-    def receive(self, most: int = 65_536) -> None:
-        data = self.socket.recv(most)
+    def receive(self, most: int) -> None:
+        data = self.socket.recv(most, socket.MSG_DONTWAIT)
         now = time.monotonic()
         if not data:
             raise ConnectionResetError("the server has closed a viewer's connection")
@@ -159,13 +159,23 @@ class _Loop:
             if found == descriptor:
                 asked = True
             else:
-                self._by_descriptor[found].receive()
+                self._receive(self._by_descriptor[found])
         if time.monotonic() >= self._slow_at:
             self._slow_at = time.monotonic() + SLOW_S
             for viewer in self._viewers:
-                if viewer.slow and select.select([viewer.socket], [], [], 0)[0]:
-                    viewer.receive(SLOW_BYTES)
+                if viewer.slow:
+                    self._receive(viewer, SLOW_BYTES)
         return asked
+
+    def _receive(self, viewer: _Viewer, most: int = 65_536) -> None:
+        try:
+            viewer.receive(most)
+        except BlockingIOError:
+            pass
+        except ConnectionError:  # such a viewer then counts as one that got nothing lately
+            viewer.slow = False
+            if viewer.socket.fileno() != -1:
+                viewer.socket.close()
 
     def connect(self, queries: Sequence[str]) -> None:
         for first in range(0, len(queries), CONNECTING):
