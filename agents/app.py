@@ -165,7 +165,7 @@ async def batches(
     """
     stream.enable_acks = False
     received: asyncio.Queue[Any] = asyncio.Queue(BATCH)
-    receiving = asyncio.create_task(_receive(stream, received))
+    receiving = asyncio.ensure_future(_receive(stream, received))
     generation = None
     try:
         while True:
