@@ -135,10 +135,10 @@ class Rig:
         finally:
             await producer.stop()
 
-    def reader(self, *names: str) -> AIOKafkaConsumer:
-        """A consumer of whole topics, from their beginning."""
+    def reader(self, *names: str, wait_ms: int = 50) -> AIOKafkaConsumer:
+        """A consumer of whole topics, from their beginning; ``wait_ms``: how long the broker may hold a fetch."""
         return AIOKafkaConsumer(
-            *names, **self.settings.kafka_client(), auto_offset_reset="earliest", fetch_max_wait_ms=50,
+            *names, **self.settings.kafka_client(), auto_offset_reset="earliest", fetch_max_wait_ms=wait_ms,
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )  # fmt: skip
 
