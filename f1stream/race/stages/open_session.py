@@ -29,12 +29,26 @@ class OpenSession:
     """Samples already counted in the metrics."""
     pending: list[tuple[int, PendingAck]] = field(default_factory=list)
     """(session time of the event's last content, event): done once a checkpoint has reached that time."""
+    has_stored: bool = False
+    """The last checkpoint had reached a pending event's time when the event was received."""
     received_at: float = 0.0
     """Clock at the last received record."""
     tried_at: float = 0.0
     """Clock at the last attempt to checkpoint the pending input of a silent run."""
     failure: Exception | None = None
     """Why the run cannot be continued; the next batch reports it as damaged."""
+
+    def add(self, until_ms: int, pending: PendingAck) -> None:
+        """Add an event to the pending ones."""
+        self.pending.append((until_ms, pending))
+        self.has_stored |= until_ms <= self.checkpoint_ms
+
+    def release(self) -> None:
+        """Mark the events that the last checkpoint has reached as done; done ones are pending no more."""
+        for until_ms, pending in self.pending:
+            pending.done = pending.done or until_ms <= self.checkpoint_ms
+        self.pending = [(until_ms, pending) for until_ms, pending in self.pending if not pending.done]
+        self.has_stored = False
 
     def event_of(self, failure: Exception) -> KafkaEvent | None:
         """The event of the message that caused ``failure``, or the last event; None if it is not pending any more."""

@@ -99,7 +99,7 @@ class SessionStage:
                 pending.done = True
             except Exception as error:
                 self._failed(batch, event, error)
-                self.sessions[event.message.key or b""].pending.append((SUPERSEDED, pending))
+                self.sessions[event.message.key or b""].add(SUPERSEDED, pending)
         for key in list(self._changed):
             self._advance(batch, key)
         return self._outputs
@@ -153,9 +153,8 @@ class SessionStage:
             log.warning("Run %d is silent and has not ended: its checkpoint includes input after session time %d ms.",
                         session.race.run_id, session.checkpoint_ms, extra=key_fields(key))  # fmt: skip
         for key, session in list(self.sessions.items()):
-            for until, pending in session.pending:
-                pending.done = pending.done or until <= session.checkpoint_ms
-            session.pending = [(until, pending) for until, pending in session.pending if not pending.done]
+            if key in due or key in silent or session.has_stored:  # there may be thousands of pending events
+                session.release()
             if (session.race.ended or key in silent) and not session.pending and session.failure is None:
                 self._leave(key)
 
@@ -186,7 +185,7 @@ class SessionStage:
             message = None
             batch.reject(event, error)
         session.race.take_message(headers.seq, headers.emitted_ms, message)
-        session.pending.append((headers.emitted_ms, pending))
+        session.add(headers.emitted_ms, pending)
 
     def _take_updates(self, batch: Batch, event: KafkaEvent, pending: PendingAck) -> None:
         """Pass a record of updates to its session. Raises as ``_take_message`` does."""
@@ -218,7 +217,7 @@ class SessionStage:
         if session is None:
             pending.done = True
             return
-        session.pending.append((until.get(session.race.run_id, SUPERSEDED), pending))
+        session.add(until.get(session.race.run_id, SUPERSEDED), pending)
 
     def _session(
         self, batch: Batch, event: KafkaEvent, pending: PendingAck | None, run_id: int, *, begins: bool
@@ -253,7 +252,7 @@ class SessionStage:
         else:
             self._ignored.add(key, run_id, "damaged run", str(session.race.damaged))
         if pending is not None:
-            session.pending.append((SUPERSEDED, pending))
+            session.add(SUPERSEDED, pending)
         return None
 
     # -- checkpoints -----------------------------------------------------------------------------------
