@@ -160,18 +160,20 @@ async def batches(
 ) -> AsyncIterator[Batch]:
     """Batches of events of the current assignment; ``reset`` is called after a rebalance, before its first batch.
 
-    A batch has the events that were received while the one before it was processed: there is always one, and no wait
-    for more. Events of an earlier assignment are dropped: Kafka redelivers them, here or to another worker.
+    A batch has the events that were received while the previous one was processed, at most ``BATCH``; it does not
+    wait for more. Events of an earlier assignment are dropped: Kafka redelivers them, here or to another worker.
     """
     stream.enable_acks = False
     received: asyncio.Queue[Any] = asyncio.Queue(BATCH)
     receiving = asyncio.ensure_future(_receive(stream, received))
-    generation = None
+    generation, ended = None, False
     try:
-        while True:
+        while not ended:
             events = [await received.get()]
             while not received.empty():
                 events.append(received.get_nowait())
+            if ended := events[-1] is None:
+                events.pop()
             current = app.consumer_generation_id
             if generation != current:
                 generation = current
@@ -183,9 +185,12 @@ async def batches(
             )
     finally:
         receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
 
 
 @exit_on_error
 async def _receive(stream: Any, received: asyncio.Queue[Any]) -> None:
+    """Put the events of a stream into a queue, and None when the stream ends."""
     async for event in stream.events():
         await received.put(event)
+    await received.put(None)

@@ -217,8 +217,11 @@ class Car:
             self.lap_end_ms = time_ms
         return True
 
-    def update_visit(self, t: int, speed: float) -> None:
-        """Apply a sample from the pit lane: the visit's longest time in one place, and without a sample."""
+    def update_visit(self, t: int, speed: float) -> bool:
+        """Apply a sample from the pit lane: the visit's longest time in one place, and without a sample.
+
+        True if the car's time in one place has grown.
+        """
         visit = self.visits[-1] if self.visits else None
         if visit is not None:
             visit.unseen_ms = max(visit.unseen_ms, t - (visit.in_ms if visit.seen_ms is None else visit.seen_ms))
@@ -227,8 +230,10 @@ class Car:
             self.stationary_since = None
         elif self.stationary_since is None:
             self.stationary_since = t
-        elif visit is not None:
-            visit.stationary_ms = max(visit.stationary_ms, t - self.stationary_since)
+        elif visit is not None and t - self.stationary_since > visit.stationary_ms:
+            visit.stationary_ms = t - self.stationary_since
+            return True
+        return False
 
     def fit_tyres(self, change: TyreChange, racing: bool) -> None:
         """Apply a tyre change, or the correction of one.

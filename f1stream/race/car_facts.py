@@ -46,7 +46,7 @@ def apply_car_message(race: Race, car: Car, message: CarMessage) -> None:
             if message.sector != 3:  # sector 3 ends at the finish line, whose official time is in the lap record
                 _apply_official_passing(race, car, Passing(message.sector, message.lap, at))
         case MiniSector():
-            race.colours.apply(message)
+            race.recoloured.update(race.colours.apply(message) & race.cars.keys())
             if message.change == "passed":
                 crossings.apply_mini_sector(race, car, message)
         case Timing():

@@ -28,7 +28,8 @@ def apply_sample(
         record_sign_of_life(race, car, t)
     race.columns.put(car.grid, int(x) if has_position else None, int(y) if has_position else None, int(speed), t, drs)
     if car.in_pit:
-        car.update_visit(t, speed)
+        if car.update_visit(t, speed):
+            race.changed.add(car.number)
         race.pit_lane.sample(car.number, x, y, speed)
     points = race.timing_points
     if points is None:

@@ -58,11 +58,16 @@ class MiniSectorColours:
 
     # -- the feed's own ---------------------------------------------------------------------------------
 
-    def apply(self, message: MiniSector) -> None:
-        """Apply a colour of the feed. Without ``counts`` the mini-sector's place in the lap is unknown: ignored."""
+    def apply(self, message: MiniSector) -> set[str]:
+        """Apply a colour of the feed. Returns changed cars.
+
+        Without ``counts`` the mini-sector's place in the lap is unknown: ignored.
+        """
         if message.counts is None:
-            return
+            return set()
+        changed = {message.driver_number}
         if self.source != "feed":
+            changed.update(self.marks)
             self.marks.clear()
         self.source, self.counts = "feed", message.counts
         nth = sum(message.counts[: message.sector - 1]) + message.mini_sector - 1
@@ -70,6 +75,7 @@ class MiniSectorColours:
         rest = "" if message.change == "cleared" else known[nth + 1 :]
         mark = MARKS[message.mark] if message.mini_sector else ""
         self.marks[message.driver_number] = known[:nth] + mark + rest if nth >= 0 else ""
+        return changed
 
     # -- from our own lines ----------------------------------------------------------------------------
 
@@ -118,6 +124,7 @@ class MiniSectorColours:
             elif line == 0 and not car.in_pit:
                 self.marks[car.number] = ""
                 self.last[car.number] = 0
+                changed.append(car.number)
         return changed
 
     def _passes(self, car: Car, line: int, nth: int) -> list[str]:

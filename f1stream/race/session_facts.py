@@ -68,7 +68,8 @@ def apply_message(race: Race, message: Message) -> None:
             _update_cases(race, message)
         case PitIn() | PitOut() | TyreChange() | SectorTime() | MiniSector() | Retirement() | Timing():
             if (car := race.cars.get(message.driver_number)) is not None:
-                race.changed.add(car.number)
+                if not isinstance(message, MiniSector):  # it changes a colour, see ``recoloured``
+                    race.changed.add(car.number)
                 apply_car_message(race, car, message)
         case Entries() | Track() | SessionEnd():  # applied by the stage that makes the frames
             pass
@@ -99,6 +100,7 @@ def _update_start(race: Race, message: SessionStatus | RaceControl) -> None:
     if started_ms == race.started_ms:
         return
     race.started_ms = started_ms
+    race.changed.update(race.cars)
     for car in race.cars.values():
         if started_ms is not None:
             car.start(started_ms, race.timing_points)

@@ -154,6 +154,20 @@ async def test_a_batch_knows_whether_its_assignment_is_current() -> None:
     await taken.aclose()
 
 
+async def test_the_batches_end_with_the_stream() -> None:
+    """Faust ends a stream to stop its agent."""
+
+    class Finite(Stream):
+        async def events(self) -> AsyncIterator[Any]:
+            while not self.queue.empty():
+                yield self.queue.get_nowait()
+
+    app: Any = SimpleNamespace(consumer_generation_id=1)
+    async with asyncio.timeout(5):
+        taken = [batch async for batch in batches(app, "race", Finite(event(1, 1), event(2, 1)))]
+    assert [each.message.offset for batch in taken for each in batch.events] == [1, 2]
+
+
 async def test_a_stream_that_fails_exits_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     reasons: list[str] = []
     monkeypatch.setattr(exiting, "exit_process", reasons.append)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from f1stream.race.frames import FrameBuilder
 from f1stream.race.state import Race
 from f1stream.topics import decode_frames, encode_frames
-from models import Frame, LapCount, PitIn, PitOut, RaceControl, TrackStatus, TyreChange, Weather
+from models import Frame, LapCount, MiniSector, PitIn, PitOut, RaceControl, TrackStatus, TyreChange, Weather
 from models.frame import FRAME_MS, KEYFRAME_MS
 from tests.support.oval import Oval
 
@@ -94,6 +95,61 @@ def test_a_keyframe_and_any_later_delta_make_the_whole_picture(
             assert key is not None
             assert back.key_t == key.t
             assert merged(key, back) == picture, f"at {frame.t} ms"
+
+
+def aborted(oval: Oval) -> None:
+    oval.start()
+    oval.go(4)
+    oval.apply(RaceControl(session_time_ms=oval.now, category="Other", message="ABORTED START"))
+    oval.go(1)
+
+
+def started_twice(oval: Oval) -> None:
+    """The second start begins the mini-sectors of lap 1 again."""
+    aborted(oval)
+    oval.status("Started")
+    oval.go(2)
+
+
+def colours_by_the_feed(oval: Oval) -> None:
+    """The feed's first mini-sector replaces ours, of all cars."""
+    oval.start()
+    oval.go(8)
+    assert all(oval.race.colours.marks.values())
+    oval.apply(MiniSector(session_time_ms=oval.now, driver_number="4", lap=1, sector=1, mini_sector=1, mark="slower",
+                          change="passed", counts=(3, 2, 2)))  # fmt: skip
+    oval.go(1)
+
+
+def stands_after_its_tyre_change(oval: Oval) -> None:
+    oval.start()
+    oval.go(3)
+    oval.apply(PitIn(session_time_ms=oval.now, driver_number="4", lap=1))
+    oval.apply(
+        TyreChange(session_time_ms=oval.now, driver_number="4", lap=2, compound="HARD", tyre_life=0, fresh=True)
+    )
+    oval.drive("4", speed=0)
+    oval.go(4)
+
+
+@pytest.mark.parametrize("happens", [aborted, started_twice, colours_by_the_feed, stands_after_its_tyre_change])
+def test_what_changes_is_in_the_next_frame_and_a_restart_adds_nothing(
+    monkeypatch: pytest.MonkeyPatch, happens: Callable[[Oval], None]
+) -> None:
+    oval = Oval("4", "81")
+    key: list[Frame] = []
+    build = oval.frames.frame
+
+    def frame(t: int) -> Frame:
+        made = build(t)
+        if made.kind == "key":
+            key[:] = [made]
+        picture = afresh(oval)
+        assert (whole(made) if made.kind == "key" else merged(key[0], made)) == picture, f"at {t} ms"
+        return made
+
+    monkeypatch.setattr(oval.frames, "frame", frame)
+    happens(oval)
 
 
 def test_something_happened_in_every_part_of_a_frame(eventful: tuple[list[Frame], list[dict[str, Any]]]) -> None:
