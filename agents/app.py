@@ -14,6 +14,7 @@ from faust.auth import SASLCredentials, SSLCredentials
 from agents.exiting import exit_on_error, exit_process
 from agents.faust_patches import embedded, transport
 from agents.faust_patches.app import PatchedApp
+from agents.faust_patches.stream import take
 from agents.faust_patches.tables import DurableTable
 from f1stream.processing.batch import Batch
 from f1stream.processing.outputs import Output, RecordRefused
@@ -161,36 +162,16 @@ async def batches(
     """Batches of events of the current assignment; ``reset`` is called after a rebalance, before its first batch.
 
     A batch has the events that were received while the previous one was processed, at most ``BATCH``; it does not
-    wait for more. Events of an earlier assignment are dropped: Kafka redelivers them, here or to another worker.
+    wait for more.
     """
-    stream.enable_acks = False
-    received: asyncio.Queue[Any] = asyncio.Queue(BATCH)
-    receiving = asyncio.ensure_future(_receive(stream, received))
-    generation, ended = None, False
-    try:
-        while not ended:
-            events = [await received.get()]
-            while not received.empty():
-                events.append(received.get_nowait())
-            if ended := events[-1] is None:
-                events.pop()
-            current = app.consumer_generation_id
-            if generation != current:
-                generation = current
-                reset()
-            yield Batch(
-                consumer,
-                [event for event in events if event.message.generation_id == current],
-                is_current=lambda of=current: bool(app.consumer_generation_id == of),  # type: ignore[misc]
-            )
-    finally:
-        receiving.cancel()
-        await asyncio.gather(receiving, return_exceptions=True)
-
-
-@exit_on_error
-async def _receive(stream: Any, received: asyncio.Queue[Any]) -> None:
-    """Put the events of a stream into a queue, and None when the stream ends."""
-    async for event in stream.events():
-        await received.put(event)
-    await received.put(None)
+    generation = None
+    while (events := await take(app, stream, BATCH)) is not None:
+        current = app.consumer_generation_id
+        if generation != current:
+            generation = current
+            reset()
+        yield Batch(
+            consumer,
+            events,
+            is_current=lambda of=current: bool(app.consumer_generation_id == of),  # type: ignore[misc]
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +13,7 @@ from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 from faust.transport.drivers.aiokafka import server_list
 
 from agents import app as worker
-from agents import exiting
-from agents.app import BATCH, FaustOutputs, batches, create_app
+from agents.app import FaustOutputs, batches, create_app
 from agents.faust_patches.app import PatchedApp
 from f1stream import topics
 from f1stream.processing.outputs import Output, RecordRefused
@@ -87,101 +86,39 @@ def event(offset: int, generation: int) -> Any:
     return SimpleNamespace(message=SimpleNamespace(offset=offset, generation_id=generation))
 
 
-class Stream:
-    """A stream of the events in a queue."""
+class Deliveries:
+    """Batches of events as ``take`` returns them."""
 
-    def __init__(self, *events: Any) -> None:
-        self.enable_acks = True
-        self.queue: asyncio.Queue[Any] = asyncio.Queue()
-        self.put(*events)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *deliveries: list[Any]) -> None:
+        self.left = list(deliveries)
+        monkeypatch.setattr(worker, "take", self.take)
 
-    def put(self, *events: Any) -> None:
-        for each in events:
-            self.queue.put_nowait(each)
-
-    async def events(self) -> AsyncIterator[Any]:
-        while True:
-            yield await self.queue.get()
+    async def take(self, app: Any, stream: Any, most: int) -> list[Any] | None:
+        if not self.left:
+            return None
+        events = self.left.pop(0)
+        app.consumer_generation_id = events[0].message.generation_id
+        return events
 
 
-async def test_a_batch_has_what_was_received_during_the_one_before_and_waits_for_no_more() -> None:
-    app: Any = SimpleNamespace(consumer_generation_id=1)
-    stream = Stream(event(0, 1))
-    taken = batches(app, "race", stream)
-    assert [each.message.offset for each in (await anext(taken)).events] == [0]
-    stream.put(*(event(offset, 1) for offset in range(1, BATCH + 2)))
-    await asyncio.sleep(0)
-    assert [each.message.offset for each in (await anext(taken)).events] == [*range(1, BATCH + 1)]
-    assert [each.message.offset for each in (await anext(taken)).events] == [BATCH + 1]
-    assert not stream.enable_acks, "Faust acknowledges none of them"
-    await taken.aclose()
-
-
-async def test_events_of_an_earlier_assignment_are_left_out() -> None:
-    """A rebalance clears Faust's queues, not the events that were taken from them."""
-    app: Any = SimpleNamespace(consumer_generation_id=1)
-    stream = Stream(event(7, 1))
-    taken = batches(app, "race", stream)
-    first = [each.message for each in (await anext(taken)).events]
-    app.consumer_generation_id = 2
-    stream.put(event(8, 1), event(7, 2))
-    second = [each.message for each in (await anext(taken)).events]
-    found = [[(message.offset, message.generation_id) for message in batch] for batch in (first, second)]
-    assert found == [[(7, 1)], [(7, 2)]]
-    await taken.aclose()
-
-
-async def test_a_stage_is_reset_once_per_assignment_and_before_its_first_batch() -> None:
-    app: Any = SimpleNamespace(consumer_generation_id=1)
+async def test_a_stage_is_reset_once_per_assignment_and_before_its_first_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Deliveries(monkeypatch, [event(1, 1)], [event(2, 1)], [event(1, 2)], [event(2, 2)])
+    app: Any = SimpleNamespace(consumer_generation_id=0)
     done: list[Any] = []
-    stream = Stream()
-    taken = batches(app, "race", stream, lambda: done.append("reset"))
-    for offset, generation in ((1, 1), (2, 1), (1, 2), (2, 2)):
-        app.consumer_generation_id = generation
-        stream.put(event(offset, generation))
-        done.append((await anext(taken)).events[0].message.offset)
+    async for batch in batches(app, "race", None, lambda: done.append("reset")):
+        done.append(batch.events[0].message.offset)
     assert done == ["reset", 1, 2, "reset", 1, 2]
-    await taken.aclose()
 
 
-async def test_a_batch_knows_whether_its_assignment_is_current() -> None:
+async def test_a_batch_knows_whether_its_assignment_is_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    Deliveries(monkeypatch, [event(1, 1)])
     app: Any = SimpleNamespace(consumer_generation_id=1)
-    taken = batches(app, "race", Stream(event(1, 1)))
-    batch = await anext(taken)
-    assert batch.is_current()
+    taken = [batch async for batch in batches(app, "race", None)]
+    assert taken[0].is_current()
     app.consumer_generation_id = 2
-    assert not batch.is_current()
-    await taken.aclose()
-
-
-async def test_the_batches_end_with_the_stream() -> None:
-    """Faust ends a stream to stop its agent."""
-
-    class Finite(Stream):
-        async def events(self) -> AsyncIterator[Any]:
-            while not self.queue.empty():
-                yield self.queue.get_nowait()
-
-    app: Any = SimpleNamespace(consumer_generation_id=1)
-    async with asyncio.timeout(5):
-        taken = [batch async for batch in batches(app, "race", Finite(event(1, 1), event(2, 1)))]
-    assert [each.message.offset for batch in taken for each in batch.events] == [1, 2]
-
-
-async def test_a_stream_that_fails_exits_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    reasons: list[str] = []
-    monkeypatch.setattr(exiting, "exit_process", reasons.append)
-
-    class Failing(Stream):
-        async def events(self) -> AsyncIterator[Any]:
-            yield event(1, 1)
-            raise OSError("the queue is broken")
-
-    taken = batches(SimpleNamespace(consumer_generation_id=1), "race", Failing())  # type: ignore[arg-type]
-    assert len((await anext(taken)).events) == 1
-    await asyncio.sleep(0)
-    assert reasons == ["_receive failed: OSError: the queue is broken."]
-    await taken.aclose()
+    assert not taken[0].is_current()
 
 
 @pytest.mark.parametrize("step", ["send", "delivery"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agents import app as worker
 from agents import stage as runner
 from agents.stage import StageRunner
 from f1stream import topics
@@ -51,9 +52,9 @@ class Stream:
 
     async def ack(self, event: Any) -> None: ...
 
-    async def events(self) -> AsyncIterator[Any]:
-        while True:
-            yield await self.queue.get()
+
+async def take(app: Any, stream: Stream, most: int) -> list[Any]:
+    return [await stream.queue.get()]
 
 
 def event(offset: int, generation: int) -> Any:
@@ -66,6 +67,7 @@ def event(offset: int, generation: int) -> Any:
 async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
     monkeypatch.setattr(runner, "DUE_EVERY_S", 0.001)
     monkeypatch.setattr(runner, "input_positions", lambda _: {})
+    monkeypatch.setattr(worker, "take", take)
     app = SimpleNamespace(consumer_generation_id=1, should_stop=False)
     stage, stream = Recorder(), Stream()
     its = StageRunner(app, "race", "test", stage, SimpleNamespace())  # type: ignore[arg-type]

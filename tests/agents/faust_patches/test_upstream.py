@@ -58,6 +58,11 @@ RELIED_ON = {
         "faust.transport.conductor.Conductor.acks_enabled_for",
         "faust.transport.drivers.aiokafka.AIOKafkaConsumerThread.topic_partitions",
     ],
+    "stream.py": [
+        "faust.streams.Stream._py_aiter",
+        "faust.streams.Stream.ack",
+        "faust.transport.consumer.Consumer.track_message",
+    ],
     "transport.py": ["faust.app.base.App._new_transport", "faust.app.base.App._new_producer_transport"],
 }
 """Functions that a patch depends on without overriding them, by our module."""
@@ -68,6 +73,8 @@ READ: dict[str, str] = {
     "faust.app.base.App._new_transport": "fd2f766213d799f1",
     "faust.app.base.App.consumer": "e222b180c92648d1",
     "faust.app.base.App.flow_control": "640417b3c723f9a0",
+    "faust.streams.Stream._py_aiter": "1ca6ad128ad0973e",
+    "faust.streams.Stream.ack": "df4aa6fe22907f32",
     "faust.tables.base.Collection.apply_changelog_batch": "aebca0a2691b88dd",
     "faust.tables.base.Collection.partition_for_key": "b4829d3afb819031",
     "faust.tables.base.Collection.send_changelog": "8269787f2830ab79",
@@ -84,6 +91,7 @@ READ: dict[str, str] = {
     "faust.transport.consumer.Consumer.getmany": "235d66a223f24536",
     "faust.transport.consumer.Consumer.on_partitions_revoked": "bee0e9c2c08ff55f",
     "faust.transport.consumer.Consumer.perform_seek": "d3e8527bdb719700",
+    "faust.transport.consumer.Consumer.track_message": "68b2ee2f2fcbf474",
     "faust.transport.consumer.ConsumerThread.__init__": "6719cc345e315898",
     "faust.transport.consumer.ConsumerThread.on_partitions_assigned": "35e870601064f139",
     "faust.transport.consumer.ConsumerThread.on_partitions_revoked": "8f3c1dcf6a4c7e84",
