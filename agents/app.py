@@ -53,7 +53,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         broker_max_poll_interval=settings.broker_max_poll_seconds,
         broker_commit_interval=1.0,
         stream_wait_empty=False,  # waiting for unacknowledged events hangs on SIGTERM
-        producer_linger_ms=5,
+        producer_linger_ms=0,
         producer_max_batch_size=512 * 1024,
         producer_max_request_size=MAX_RECORD_BYTES,
         web_bind=settings.web_host,
