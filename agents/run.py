@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import tempfile
 
 import faust
 
 from f1stream import logs
+from f1stream.garbage import collect_seldom
 from f1stream.scratch import scratch_folder
 from f1stream.settings import settings
 
@@ -26,9 +26,3 @@ def run_worker(module: str) -> None:
         collect_seldom()
         worker = faust.Worker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
         worker.execute_from_commandline()
-
-
-def collect_seldom() -> None:
-    """Collect cycles seldom: packets and frames are small, short-lived, acyclic objects."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import resource
 from collections.abc import AsyncIterator
@@ -11,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from f1stream.garbage import collect_seldom
 from web.connections import Connections
 from web.log_throttle import limit_accept_errors, requests
 
@@ -26,18 +26,15 @@ BACKLOG = 512
 """Connections that wait in the kernel to be accepted."""
 MOST_DESCRIPTORS = 2**20
 """The limit of open files is raised up to this."""
-COLLECT_AFTER = 50_000
-"""Objects after which garbage is looked for. At Python's 700, timers that live for a moment make it go through all
-objects of 5,000 viewers every 20 s, which stops everything for 0.3 s."""
 OTHER_DESCRIPTORS = 256
 """Open files for Kafka and everything else but clients."""
 
 
 @asynccontextmanager
-async def serving(app: web.Application, host: str, port: int, share: bool = False) -> AsyncIterator[int]:
+async def serving(app: web.Application, host: str, port: int, shared: bool = False) -> AsyncIterator[int]:
     """Serve ``app``, which has ``CONNECTIONS``; yields the port. Raises OSError when the port is taken.
 
-    ``share``: other servers that share the port too may have it.
+    ``shared``: other servers that share the port may listen on it too.
     """
     loop = asyncio.get_running_loop()
     limit_accept_errors(loop)
@@ -55,13 +52,11 @@ async def serving(app: web.Application, host: str, port: int, share: bool = Fals
         http = runner.server
         assert http is not None  # noqa: S101 - after setup
         server = await loop.create_server(
-            lambda: connections.connection(http), host, port, backlog=BACKLOG, reuse_port=share
+            lambda: connections.connection(http), host, port, backlog=BACKLOG, reuse_port=shared
         )
         watching = asyncio.create_task(connections.watch(), name="connections-watch")
         try:
-            gc.collect()
-            gc.freeze()  # these objects stay: collecting through them repeatedly would delay all viewers
-            gc.set_threshold(COLLECT_AFTER)
+            collect_seldom(10, 10)  # a closed websocket leaves 15 kB of cyclic garbage
             yield server.sockets[0].getsockname()[1]
         finally:
             server.close()

@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 import psutil
 
-from agents.run import collect_seldom
 from f1stream import topics
 from f1stream.conformance.replay import advance, take
+from f1stream.garbage import collect_seldom
 from f1stream.race.stages.driver_join import DriverJoin
 from f1stream.race.stages.session_race import SessionRace
 from f1stream.sources.packing import pack
