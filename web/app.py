@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator
 from importlib.resources import files
@@ -24,6 +25,8 @@ from web.static_files import StaticFiles
 from web.tape_store import TapeStore
 from web.viewers import Viewers
 
+log = logging.getLogger(__name__)
+
 STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 TAPE_BYTES = 256 * 2**20
@@ -34,6 +37,8 @@ MORE_CONNECTIONS = 1000
 """Connections beyond the limit of websockets, for the requests of clients that open the page."""
 MORE_FROM_ADDRESS = 50
 """Connections from one address beyond two for each websocket."""
+SENDING = web.AppKey("sending", asyncio.Task[None])
+"""The task that sends to all viewers."""
 
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; "
@@ -63,11 +68,12 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     )
     metrics.watch_connections(lambda: len(connections))
 
-    async def run(_: web.Application) -> AsyncIterator[None]:
+    async def run(app: web.Application) -> AsyncIterator[None]:
         await source.start()
-        sending = asyncio.create_task(viewers.send(), name="viewers")
+        app[SENDING] = sending = asyncio.create_task(viewers.send(), name="viewers")
         yield
         sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
         await source.stop()
 
     async def close_viewers(_: web.Application) -> None:
@@ -91,11 +97,19 @@ def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
 
 
 async def serve(settings: Settings) -> None:
-    """Serve the page on ``web_host``:``web_port`` until SIGTERM. Raises OSError when the port is taken."""
+    """Serve the page on ``web_host``:``web_port`` until SIGTERM. Raises OSError when the port is taken.
+
+    Stops if sending to viewers fails, and raises that error: the service manager restarts the server.
+    """
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with serving(create_app(settings), settings.web_host, settings.web_port, settings.web_port_shared):
+    app = create_app(settings)
+    async with serving(app, settings.web_host, settings.web_port, settings.web_port_shared):
+        app[SENDING].add_done_callback(lambda _: stop.set())
         await stop.wait()
+        if app[SENDING].done():
+            log.critical("Sending to viewers failed. The page server stops and must be restarted.")
+            app[SENDING].result()
 
 
 def _pages() -> list[web.RouteDef]:

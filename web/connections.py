@@ -127,6 +127,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._connections = connections
         self._http_protocol = http_protocol
         self._http: asyncio.Protocol | None = None
+        self.on_drained: Callable[[], None] | None = None
+        """Called when the send buffer has room again (see ``resume_writing``)."""
         self._buffer = bytearray()
         self._receive_rate = TokenBucket(*HTTP_BYTES, time.monotonic())
         self._response_started = math.inf
@@ -191,11 +193,13 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._http.pause_writing()
 
     def resume_writing(self) -> None:
-        """The send buffer has room again."""
+        """The send buffer has room again; a websocket's is empty (``web.viewers`` sets its limit to 0)."""
         self._paused = False
         self._least_buffered = math.inf
         if self._http:
             self._http.resume_writing()
+        if self.on_drained:
+            self.on_drained()
 
     # -- limits -----------------------------------------------------------------------------------------
 

@@ -25,9 +25,9 @@ class ViewerCursor:
         self.reveal = False
         """Whether entries of the log that are later than the picture are sent."""
         self.number: int | None = None
-        """The last frame sent; None after a jump."""
+        """The last frame sent, or missing frame passed; None after a jump."""
         self.skipped = 0
-        """Frames that were not sent."""
+        """Frames that were not sent. Frames missing from the tape do not count unless they are jumped over."""
         self._from_ms = 0
         """Session time at which playing or the pause starts …"""
         self._since = 0.0
@@ -81,7 +81,7 @@ class ViewerCursor:
 
     @property
     def t(self) -> int:
-        """Session time of the last frame sent; after a jump the session time of its target."""
+        """Session time of the last frame sent or passed; after a jump the session time of its target."""
         return self._from_ms if self.number is None else self.number * FRAME_MS
 
     # -- what is due -----------------------------------------------------------------------------------
@@ -123,13 +123,14 @@ class ViewerCursor:
     # -- what is sent ----------------------------------------------------------------------------------
 
     def behind(self, target: int | None) -> int:
-        """How many frames up to ``target`` have not been sent."""
+        """How many frames up to ``target`` have not been sent or passed."""
         return 0 if target is None else target - (-1 if self.number is None else self.number)
 
     def advance(self, target: int | None, budget: int) -> Iterator[bytes]:
         """The next messages: every frame up to ``target`` if ``budget`` allows, else only the frame ``target``.
 
-        A head precedes the first frame that it holds for, a keyframe the first delta that builds on it.
+        A head precedes the first frame that it holds for, a keyframe the first delta that builds on it. Frames
+        missing from the tape are passed as if they had been sent: meanwhile the frame before them is the picture.
         """
         if self.tape is None:
             return
@@ -141,10 +142,10 @@ class ViewerCursor:
             self.skipped += max(0, first - self.number - 1)
         for number in range(first, target + 1):
             group = self.tape.group_of(number)
-            if group is None or (number > group.last and self.number is not None):
-                continue  # a hole
+            before, self.number = self.number, number
+            if group is None or (before is not None and before >= group.last):
+                continue  # missing
             yield from self._due_head(number)
-            self.number = number
             shown = min(number, group.last)
             if group.start != self._key:
                 self._key = group.start

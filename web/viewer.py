@@ -1,8 +1,8 @@
 """One viewer: an open websocket and a cursor on a tape. Frames are sent as the bytes that came from Kafka.
 
-There is no queue per viewer. When something is due, a turn (``web.turns``) compares the cursor with its target and
-sends the frames between them, or only the newest one when the viewer is too far behind or plays faster than the eye
-sees.
+There is no queue per viewer. When something is due, ``web.send_scheduler`` gives the viewer a turn, which compares
+the cursor with its target and sends the frames between them, or only the newest one when the viewer is too far behind
+or plays faster than the eye sees.
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ FRAMES_PER_S = 25.0
 """Frames sent to a viewer on average …"""
 BURST = 8
 """… and at once, so that a batch of the race worker at normal speed is sent whole."""
-BLOCKED_S = 0.1
-"""Until a viewer whose connection is slow is looked at again: so long nothing is sent to them."""
 SEND_BUFFER_BYTES = 32 * 1024
 """Send buffer of the kernel for a viewer, some seconds of frames. By default it would take megabytes, and a slow
 viewer would see frames that are minutes old instead of jumping to the newest one."""
@@ -63,9 +61,9 @@ class Viewer:
     ) -> None:
         self.ws = ws
         self.ready = False
-        """Whether a turn is waiting for them (``web.turns``) …"""
+        """Whether the viewer is in the send scheduler's queue."""
         self.timer: float | None = None
-        """… and when the next one is due."""
+        """When the send scheduler puts the viewer into its queue, in monotonic seconds; None: when it is added."""
         self._transport = transport
         self._feed = feed
         self._metrics = metrics
@@ -95,13 +93,15 @@ class Viewer:
     def turn(self, now: float) -> float | None:
         """Send what is due at ``now``, in monotonic seconds. Returns when the next turn is due; None when closed.
 
-        Nothing is sent while something waits in the buffer, and no more than the kernel takes at once.
+        A turn writes at most ``SEND_BUFFER_BYTES`` and one message. Nothing is written while the kernel has not taken
+        the last write whole: the buffer is empty again when ``Viewers`` gives the next turn, or else at the time
+        returned.
         """
         if self.ws.closed or self._transport.is_closing():
             return None
         if self._transport.get_write_buffer_size():
             self._slow = True
-            return now + BLOCKED_S
+            return now + STATUS_S
         self._messages = self._messages or self._due_messages(now)
         parts: list[bytes] = []
         size = 0

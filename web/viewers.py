@@ -1,4 +1,4 @@
-"""The viewers on ``/ws``: the registry of open websockets, its limits, and whose turn it is to be sent something."""
+"""The viewers on ``/ws``: the registry of open websockets, its limits, and the task that sends to them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import contextlib
 import logging
 import socket
 from collections import Counter
+from functools import partial
 
 from aiohttp import ClientConnectionResetError, WSCloseCode, web
 
 from web.commands import BadCommand, initial_command
+from web.connections import ClientConnection
 from web.feed import Feed
 from web.hosts import same_origin
 from web.metrics import Metrics
-from web.turns import Turns
+from web.send_scheduler import SendScheduler
 from web.viewer import CLOSE_S, SEND_BUFFER_BYTES, Viewer, close, receive_all
 
 log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ class Viewers:
         self._per_address = per_address
         self._addresses: Counter[str] = Counter()
         self._open: dict[web.WebSocketResponse, Viewer] = {}
-        self._turns = Turns(self._turn)
+        self._scheduler = SendScheduler(self._turn)
         self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -71,8 +73,11 @@ class Viewers:
             initial_session = request.query.get("session")
             viewer = Viewer(ws, transport, self._feed, self._metrics, initial_session, initial)
             self._open[ws] = viewer
-            self._turns.add(viewer)
-            await receive_all(viewer, self._turns.add)
+            connection = transport.get_protocol()
+            if isinstance(connection, ClientConnection):
+                connection.on_drained = partial(self._scheduler.add, viewer)
+            self._scheduler.add(viewer)
+            await receive_all(viewer, self._scheduler.add)
         finally:
             self._open.pop(ws, None)
             if ws.prepared:
@@ -84,7 +89,7 @@ class Viewers:
     async def send(self) -> None:
         """Send to viewers what is due and to live ones what arrives, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._turns.run(), name="viewers-turns")
+            tasks.create_task(self._scheduler.run(), name="viewers-turns")
             tasks.create_task(self._wake(), name="viewers-wake")
 
     async def _wake(self) -> None:
@@ -93,7 +98,7 @@ class Viewers:
             await self._feed.changed.wait()
             for viewer in self._open.values():
                 if viewer.live:
-                    self._turns.add(viewer)
+                    self._scheduler.add(viewer)
 
     def _turn(self, viewer: Viewer, now: float) -> float | None:
         try:
@@ -108,7 +113,7 @@ class Viewers:
     async def close(self) -> None:
         """Close every websocket: the server is stopping."""
         closing = [close(ws, WSCloseCode.GOING_AWAY, "server is stopping") for ws in self._open]
-        await asyncio.gather(*closing, return_exceptions=True)
+        await asyncio.gather(*closing, *self._closing, return_exceptions=True)
 
 
 def _limit_send_buffer(transport: asyncio.Transport) -> None:

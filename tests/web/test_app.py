@@ -17,11 +17,14 @@ from models import Frame, Season, SessionResult
 from models.message import RaceControl
 from tests.support.page_marts import BUILT_MS, result, season
 from tests.support.page_race import damaged_notice, frames_record, head_record
+from tests.support.ports import free_port
 from web import viewer
 from web.app import create_app, serve
 from web.cursor import ViewerCursor
 from web.feed import Feed
+from web.send_scheduler import SendScheduler
 from web.tape_store import TapeStore
+from web.viewers import Viewers
 
 Client = TestClient[web.Request, web.Application]
 
@@ -408,6 +411,21 @@ async def test_the_page_comes_with_a_strict_policy(client: Client) -> None:
 async def test_no_file_outside_the_static_folder_is_served(client: Client, path: str) -> None:
     url = client.make_url("/").with_path(path, encoded=True)
     assert (await client.session.get(url)).status in {403, 404}
+
+
+@pytest.mark.parametrize(("owner", "name"), [(SendScheduler, "run"), (Viewers, "_wake")])
+async def test_the_server_stops_when_sending_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, owner: type, name: str
+) -> None:
+    async def fail(_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(owner, name, fail)
+    async with asyncio.timeout(20):
+        with pytest.raises(ExceptionGroup) as raised:
+            await serve(Settings(web_port=free_port(), broker="127.0.0.1:1"))
+    assert raised.group_contains(RuntimeError, match="a bug")
+    assert "Sending to viewers failed" in caplog.text
 
 
 async def test_a_taken_port_is_an_error_of_the_caller() -> None:

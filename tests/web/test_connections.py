@@ -23,7 +23,7 @@ from f1stream.settings import Settings
 from models.message import RaceControl
 from tests.support.page_race import frames_record, head_record
 from web import connections as limits
-from web import log_throttle, server, viewers
+from web import log_throttle, server, viewer, viewers
 from web.app import create_app
 from web.connections import Connections
 from web.feed import Feed
@@ -209,6 +209,40 @@ async def test_a_viewer_who_reads_slowly_stays() -> None:
                 await reader.read(1024)
             made.feed.add_frames([frames_record(90 + seconds, 50, race_control=long)])
         assert len(made.connections) == 1
+
+
+async def test_a_viewer_is_sent_more_as_soon_as_their_buffer_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewer, "STATUS_S", 3_600.0)  # no other reason for a turn than the buffer
+    entries = [b'{"text":"%s"}' % (b"x" * 200) for _ in range(2_000)] + [b'"the last one"']
+    async with page() as made:
+        monkeypatch.setattr(made.feed.tapes.get("test_race").history, "between", lambda *_: entries)  # type: ignore[union-attr]
+        reader = await made.client(UPGRADE.replace(b"/ws", b"/ws?at=1000"), room=4096)
+        await until(lambda: len(made.connections) == 1)
+        theirs = next(iter(made.connections)).transport
+        await until(lambda: theirs.get_write_buffer_size() > 0)
+        await asyncio.sleep(0.1)  # turns find that something waits
+        received = b""
+        async with asyncio.timeout(20):
+            while b'"the last one"' not in received:
+                received += await reader.read(65_536)
+        assert len(received) > 2_000 * 200
+
+
+@pytest.mark.parametrize("failing", ["viewer", "nothing"])
+async def test_a_stopped_server_leaves_no_task(monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    def fail(_: viewer.Viewer, now: float) -> float | None:
+        raise RuntimeError(f"a bug at {now}")
+
+    if failing == "viewer":
+        monkeypatch.setattr(viewer.Viewer, "turn", fail)
+        monkeypatch.setattr(viewer, "CLOSE_S", 0.2)  # this viewer does not answer the close frame
+    async with page() as made:
+        reader = await made.client(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.read(2)
+        names = {task.get_name() for task in asyncio.all_tasks()}
+        assert {"viewers", "connections-watch"} < names
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def test_a_client_that_sends_without_a_pause_is_read_at_a_limited_rate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,17 @@ def tape() -> Tape:
     return made
 
 
+@pytest.fixture
+def tape_with_hole() -> Tape:
+    """Frames 60 to 99 are missing."""
+    tapes = TapeStore(2**26)
+    for record in (head_record(), frames_record(0, 60), frames_record(100, 100)):
+        tapes.append(record)
+    made = tapes.get("test_race")
+    assert made is not None
+    return made
+
+
 def at(tape: Tape, *commands: GoLive | Play | Pause | GoToLap) -> ViewerCursor:
     cursor = ViewerCursor()
     cursor.follow(tape)
@@ -62,6 +73,29 @@ def test_playing_advances_at_its_speed(tape: Tape, speed: float) -> None:
         wait = cursor.due_in(50.0 + step / 8, 0)
         assert wait is not None
         assert 0 < wait <= FRAME_MS / 1000 / speed + 1e-6
+
+
+@pytest.mark.parametrize("speed", [1.0, 16.0])
+def test_playing_passes_frames_missing_from_the_tape_at_its_speed_and_counts_none_as_skipped(
+    tape_with_hole: Tape, speed: float
+) -> None:
+    cursor = at(tape_with_hole, Play(id=1, do="play", t=11_000, speed=speed))
+    now, seen = 5.0, []
+    for _ in range(80):
+        seen += sent(cursor, now)
+        wait = cursor.due_in(now, 0)
+        assert wait is not None
+        assert 0 < wait <= FRAME_MS / 1000 / speed + 1e-6
+        now += wait + 1e-6
+    assert [t // FRAME_MS for t in seen] == [50, *range(55, 60), *range(100, 135)]
+    assert cursor.skipped == 0
+
+
+def test_a_jump_into_missing_frames_shows_the_frame_before_them_and_a_long_step_too(tape_with_hole: Tape) -> None:
+    assert sent(at(tape_with_hole, Pause(id=1, do="pause", t=80 * FRAME_MS)), 0.0) == [50 * FRAME_MS, 59 * FRAME_MS]
+    cursor = at(tape_with_hole, Play(id=1, do="play", t=51 * FRAME_MS))
+    sent(cursor, 0.0)
+    assert sent(cursor, 20 * FRAME_MS / 1000) == [59 * FRAME_MS]
 
 
 def test_playing_up_to_the_live_edge_becomes_live(tape: Tape) -> None:

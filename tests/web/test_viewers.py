@@ -21,8 +21,8 @@ from web.app import create_app
 from web.commands import Command, GoLive, GoToLap, Pause, Play, Reveal, enqueue
 from web.feed import Feed
 from web.metrics import Metrics
+from web.send_scheduler import SendScheduler
 from web.tape_store import TapeStore
-from web.turns import Turns
 from web.viewer import Viewer
 
 Client = TestClient[web.Request, web.Application]
@@ -135,12 +135,12 @@ async def test_between_two_commands_of_one_viewer_the_others_have_their_turn(fee
         answered.append((viewer, len(answers)))
         return due
 
-    turns = Turns(turn)
+    scheduler = SendScheduler(turn)
     for viewer in viewers:
         for command in (SHOW, GoToLap(id=1, do="lap", lap=1), HERE):
             viewer.enqueue(command)
-        turns.add(viewer)
-    taking = asyncio.create_task(turns.run())
+        scheduler.add(viewer)
+    taking = asyncio.create_task(scheduler.run())
     async with asyncio.timeout(5):
         while len(answered) < 6:
             await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Turns: one viewer after the other, in the order in which something became due; what a turn sends."""
+"""Sending to one viewer after the other, in the order in which something became due; what a turn sends."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from f1stream.settings import Settings
 from tests.support.page_race import frames_record, head_record
 from tests.support.recording_transport import RecordingTransport
 from web.app import create_app
-from web.commands import GoLive, Pause
+from web.commands import Command, GoLive, Pause, Play
 from web.feed import Feed
 from web.metrics import Metrics
+from web.send_scheduler import SendScheduler
 from web.tape_store import TapeStore
-from web.turns import Turns
-from web.viewer import BLOCKED_S, SEND_BUFFER_BYTES, STATUS_S, Viewer, header
+from web.viewer import SEND_BUFFER_BYTES, STATUS_S, Viewer, header
 
 Client = TestClient[web.Request, web.Application]
 LIVE = GoLive(id=1, do="live")
@@ -41,8 +41,8 @@ async def client(feed: Feed) -> AsyncIterator[Client]:
         yield made
 
 
-def viewer_of(feed: Feed, transport: RecordingTransport) -> Viewer:
-    return Viewer(transport, transport, feed, Metrics(), None, LIVE)  # type: ignore[arg-type]
+def viewer_of(feed: Feed, transport: RecordingTransport, initial: Command = LIVE) -> Viewer:
+    return Viewer(transport, transport, feed, Metrics(), None, initial)  # type: ignore[arg-type]
 
 
 async def test_turns_are_taken_in_the_order_in_which_they_were_due(feed: Feed) -> None:
@@ -53,18 +53,59 @@ async def test_turns_are_taken_in_the_order_in_which_they_were_due(feed: Feed) -
     def turn(viewer: Viewer, now: float) -> float | None:
         taken.append(viewer)
         if viewer is third:
-            turns.add(first)  # whose timer is then another one
+            scheduler.add(first)  # whose timer is then another one
         return now + waits[viewer].pop(0) if waits.get(viewer) else None
 
-    turns = Turns(turn)
+    scheduler = SendScheduler(turn)
     for viewer in (first, second, third, first):
-        turns.add(viewer)
-    taking = asyncio.create_task(turns.run())
+        scheduler.add(viewer)
+    taking = asyncio.create_task(scheduler.run())
     async with asyncio.timeout(5):
         while len(taken) < 6:
             await asyncio.sleep(0.01)
     taking.cancel()
     assert taken == [first, second, third, first, first, second]
+
+
+async def ticks_beside(scheduler: SendScheduler, turns: list[float]) -> None:
+    """Run the scheduler until there were 20 turns, during which another task of the event loop must run as often."""
+    sending, ticks = asyncio.create_task(scheduler.run()), 0
+    while len(turns) < 20 and not sending.done():
+        await asyncio.sleep(0.001)
+        ticks += 1
+    assert not sending.done()
+    sending.cancel()
+    assert ticks >= 20
+
+
+async def test_a_viewer_that_is_always_due_does_not_occupy_the_event_loop(feed: Feed) -> None:
+    turns: list[float] = []
+
+    def turn(_: Viewer, now: float) -> float | None:
+        turns.append(now)
+        assert len(turns) < 1_000, "no other task runs"
+        return now
+
+    scheduler = SendScheduler(turn)
+    scheduler.add(viewer_of(feed, RecordingTransport()))
+    await ticks_beside(scheduler, turns)
+
+
+async def test_a_viewer_who_plays_through_missing_frames_does_not_occupy_the_event_loop(feed: Feed) -> None:
+    feed.add_frames([frames_record(1_050, 60)])
+    transport = RecordingTransport()
+    viewer = viewer_of(feed, transport, Play(id=1, do="play", t=59 * 200, speed=16))
+    turns: list[float] = []
+
+    def turn(viewer: Viewer, now: float) -> float | None:
+        turns.append(now)
+        assert len(turns) < 1_000, "no other task runs"
+        return viewer.turn(now)
+
+    scheduler = SendScheduler(turn)
+    scheduler.add(viewer)
+    await ticks_beside(scheduler, turns)
+    assert [body["t"] // 200 for body in transport.messages() if body["kind"] in {"key", "delta"}] == [50, 59]
 
 
 @pytest.fixture
@@ -81,7 +122,7 @@ def test_nothing_is_sent_while_something_waits_in_the_buffer(feed: Feed, now: fl
     transport.waiting = 1
     for number in range(60, 90):
         feed.add_frames([frames_record(number)])
-        assert viewer.turn(now + number) == now + number + BLOCKED_S
+        assert viewer.turn(now + number) == now + number + STATUS_S
     assert not transport.messages()
     transport.waiting = 0
     viewer.turn(now + 90)

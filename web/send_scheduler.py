@@ -1,6 +1,6 @@
-"""Whose turn it is to be sent something: one task for all viewers, in the order in which something became due.
+"""Schedules sending to all viewers: one task, in the order in which something became due.
 
-A task, an event and a timer for each viewer cost more than what is sent.
+A task, an event and a timer for each viewer would cost more than what is sent.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from itertools import count
 from web.viewer import Viewer
 
 SOONEST_S = 0.005
-"""Shortest timer: nobody sees a smaller difference."""
+"""Shortest wait for a timer, in seconds; what is due sooner is sent this much later, which nobody sees. Also keeps a
+viewer that is due again at once from occupying the event loop."""
 SLICE_S = 0.002
-"""Turns are taken for this long; then the event loop may do something else."""
+"""Seconds of sending after which other tasks of the event loop run, if viewers are still ready."""
 
 
-class Turns:
-    """Viewers that are ready, and those that will be when something is due."""
+class SendScheduler:
+    """A queue of the viewers that are ready, and a timer for each of those that will be."""
 
     def __init__(self, turn: Callable[[Viewer, float], float | None]) -> None:
-        """``turn`` sends what is due at an instant and returns when the next turn is due; None: there is none.
-        It must not raise. Instants are monotonic seconds."""
+        """``turn`` sends to a viewer what is due at an instant and returns when the next turn is due, or None if only
+        ``add`` will tell. It must not raise. Instants are monotonic seconds."""
         self._turn = turn
         self._ready: deque[Viewer] = deque()
         self._timers: list[tuple[float, int, Viewer]] = []
-        """A heap. A timer that is not the viewer's latest one is ignored."""
+        """A heap. Timers that have been replaced stay in it and are ignored."""
         self._order = count()
         self._changed = asyncio.Event()
 
@@ -41,11 +42,11 @@ class Turns:
             self._changed.set()
 
     async def run(self) -> None:
-        """Take turns until cancelled."""
+        """Send until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            self._changed.clear()
-            now = self._take(time.monotonic() + SLICE_S)
+            now = self._run_ready(time.monotonic() + SLICE_S)
+            self._changed.clear()  # last: a turn or a timer has set it, and the wait below would not suspend
             if self._ready:
                 await asyncio.sleep(0)
             elif self._timers:
@@ -55,7 +56,8 @@ class Turns:
             else:
                 await self._changed.wait()
 
-    def _take(self, until: float) -> float:
+    def _run_ready(self, until: float) -> float:
+        """Give a turn to viewers whose timer has expired and to ready ones, until an instant; returns the time."""
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             due, _, viewer = heappop(self._timers)
