@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 
 from f1stream.errors import UserError
 from f1stream.settings import EMBEDDED_HOST
@@ -48,8 +49,13 @@ def check_port(host: str, port: int, setting: str, what: str, *, shared: bool = 
     """Raise PortTaken if ``port`` cannot be listened on, or ``host`` is not an address of this machine.
 
     ``setting`` is the setting that moves the port, ``what`` the server that needs it; both are in the error's text.
-    A ``shared`` port may have other servers that share it.
+    A ``shared`` port may have other servers that share it; UserError where the system does not divide connections.
     """
+    if shared and sys.platform != "linux":
+        raise UserError(
+            "Only Linux divides the connections of a port among servers. "
+            f"Unset F1STREAM_WEB_PORT_SHARED and set another {setting} for each server."
+        )
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
@@ -63,7 +69,8 @@ def check_port(host: str, port: int, setting: str, what: str, *, shared: bool = 
                     f"({getattr(error, 'strerror', None) or error}). "
                     "Set F1STREAM_WEB_HOST to one, such as 127.0.0.1 or ::1."
                 ) from None
+            share = "; a page server shares it only with F1STREAM_WEB_PORT_SHARED=true" if shared else ""
             raise PortTaken(
                 f"Port {port} on {host} is not free for {what} ({error.strerror}). "
-                f"Stop what uses it, or set {setting} to another port."
+                f"Stop what uses it{share}, or set {setting} to another port."
             ) from None

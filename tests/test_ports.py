@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import sys
 
 import pytest
 
+from f1stream.errors import UserError
 from f1stream.ports import PortTaken, check_port, listens, url
 from tests.support.ports import free_port
 from tests.support.required import missing
@@ -35,6 +37,20 @@ def test_a_port_of_ipv6_is_free_or_taken_by_itself() -> None:
         check_port("127.0.0.1", port, "F1STREAM_WEB_PORT", "the page")
         assert listens(port, "::1")
     check_port("::1", port, "F1STREAM_WEB_PORT", "the page")
+
+
+def test_a_port_is_shared_on_linux_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(UserError, match=r"Only Linux .* Unset F1STREAM_WEB_PORT_SHARED"):
+        check_port("127.0.0.1", free_port(), "F1STREAM_WEB_PORT", "the page", shared=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux divides connections among the servers of a port")
+def test_a_shared_port_that_another_server_has_for_itself_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as alone:
+        port = alone.getsockname()[1]
+        with pytest.raises(PortTaken, match="shares it only with F1STREAM_WEB_PORT_SHARED=true"):
+            check_port("127.0.0.1", port, "F1STREAM_WEB_PORT", "the page", shared=True)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
