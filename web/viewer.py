@@ -93,9 +93,8 @@ class Viewer:
     def turn(self, now: float) -> float | None:
         """Send what is due at ``now``, in monotonic seconds. Returns when the next turn is due; None when closed.
 
-        A turn writes at most ``SEND_BUFFER_BYTES`` and one message. Nothing is written while the kernel has not taken
-        the last write whole: the buffer is empty again when ``Viewers`` gives the next turn, or else at the time
-        returned.
+        A turn writes at most ``SEND_BUFFER_BYTES`` and one message. Nothing is written until the kernel has taken all
+        of the last write: then ``ClientConnection.on_drained`` gives the next turn, before the time returned.
         """
         if self.ws.closed or self._transport.is_closing():
             return None

@@ -1,6 +1,6 @@
-"""Thousands of websockets in a process of their own, cheap enough not to be what is measured.
+"""Thousands of websocket clients in one process, apart from the server that is measured.
 
-One loop reads sockets that have something and looks at nothing but lengths and session times: about 10 us a frame.
+One loop reads the sockets that are readable and decodes only lengths and session times: about 10 us per frame.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 CONNECTING = 50
-"""At once."""
+"""Connections opened at once; the next ones wait until these have their handshake."""
 SLOW_BYTES = 1_024
-"""A slow viewer reads so much …"""
+"""Bytes that a slow viewer reads at a time, and its receive buffer before the kernel's own minimum."""
 SLOW_S = 1.0
-"""… and then not for so long."""
+"""Seconds between two reads of a slow viewer."""
 ALIVE_S = 10
+"""Seconds without data after which a viewer no longer counts as alive."""
 PING = 0x89
 PONG = b"\x8a\x80\x00\x00\x00\x00"
 HANDSHAKE = (
@@ -33,18 +34,18 @@ HANDSHAKE = (
 
 @dataclass
 class Seen:
-    """What the viewers of one kind got while they were measured."""
+    """What the viewers of one kind received during a measurement."""
 
     viewers: int = 0
     alive: int = 0
-    """How many of them got something in the last ``ALIVE_S`` seconds."""
+    """How many of them received something in the last ``ALIVE_S`` seconds."""
     bytes: int = 0
     late_ms: array[float] = field(default_factory=lambda: array("d"))
-    """By frame how long after it was due it came."""
+    """For each frame the milliseconds from when it was due until it was received."""
 
 
 class Clients:
-    """The process, as the benchmark uses it."""
+    """The client process, as seen by the benchmark."""
 
     def __init__(self, port: int) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -61,21 +62,21 @@ class Clients:
         self._ask("connect", queries)
 
     def slow_down(self, numbers: Sequence[int]) -> None:
-        """From now on these viewers have a bad connection: little room, and seldom emptied."""
+        """Let these viewers read ``SLOW_BYTES`` every ``SLOW_S`` seconds from now on, with a small receive buffer."""
         self._ask("slow_down", numbers)
 
     def begin(self) -> None:
-        """Measure from here on."""
+        """Begin a measurement."""
         self._ask("begin")
 
     def end(self, began: float) -> dict[str, Seen]:
-        """What came since ``begin``, by kind of viewer. ``began``: the monotonic time of session time 0, for live
-        viewers; for one in the past the earliest of their frames tells it."""
+        """What was received since ``begin``, by kind of viewer. ``began``: the monotonic time (s) of session time 0,
+        for live viewers; for a viewer in the past it is computed from the frame that was least late."""
         seen: dict[str, Seen] = self._ask("end", began)
         return seen
 
     def cpu(self) -> float:
-        """Seconds so far."""
+        """CPU seconds of the process so far."""
         seconds: float = self._ask("cpu")
         return seconds
 
@@ -93,9 +94,9 @@ class _Viewer:
         self.slow = self.open = False
         self.bytes, self.last = 0, 0.0
         self.arrivals = array("d")
-        """In turns the session time of a frame in seconds and when it came."""
+        """Session time (s) and time of receipt (monotonic s) of each frame, alternating."""
         self.rest = b""
-        """The beginning of a message whose end has not come."""
+        """The beginning of a message that is not complete yet."""
         self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.sendall(HANDSHAKE.format(query=query).encode())
 
@@ -136,7 +137,7 @@ class _Viewer:
 
 
 class _Loop:
-    """The loop of the process, and what can be asked of it."""
+    """The loop of the process, and the requests that it answers."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -153,7 +154,7 @@ class _Loop:
                 pipe.send(getattr(self, name)(*values))
 
     def _turn(self, descriptor: int = -1) -> bool:
-        """Read what has come; whether ``descriptor`` has something."""
+        """Read all readable sockets; returns whether ``descriptor`` is readable."""
         asked = False
         for found, _ in self._poll.poll(0.05, 10_000):
             if found == descriptor:
@@ -172,7 +173,7 @@ class _Loop:
             viewer.receive(most)
         except BlockingIOError:
             pass
-        except ConnectionError:  # such a viewer then counts as one that got nothing lately
+        except ConnectionError:  # the viewer then no longer counts as slow or alive
             viewer.slow = False
             if viewer.socket.fileno() != -1:
                 viewer.socket.close()

@@ -1,7 +1,7 @@
-"""How late ten good viewers get their frames while others, from another address, do what they should not.
+"""How late ten viewers receive their frames while clients from another address attack the server.
 
-Who is hostile is another process; after each attack it goes on with the next. At the end silent, slow and unread
-connections are left alone until the server has ended them all. Four minutes: ``python -m tests.bench.hostile``
+The attackers are another process for each attack. The last one opens connections that are silent, slow or not read,
+which the server closes by itself. Takes four minutes: ``python -m tests.bench.hostile``
 """
 
 from __future__ import annotations
@@ -27,18 +27,22 @@ from tests.support.pipeline import run
 from tests.support.recorded_race import records
 
 GOOD, BAD = 10, 49
+"""Viewers that are measured, and connections of an attack: below the limit of 50 per address."""
 HOSTILE_ADDRESS = "127.0.0.2"
 START_MS = 3_600_000
 """Session time at which a simulated race starts."""
 PAST_MS = 300_000
+"""Session time that has been published when the server starts (ms)."""
 MEASURED_S = 15
+"""Seconds of each measurement."""
 SETTLE_S = 3
+"""Seconds between the start of an attack and its measurement."""
 AT_ONCE = 40
-"""Messages written without a pause …"""
+"""Messages that an attacker writes without a pause."""
 PAUSE_S = 0.001
-"""… and the pause behind them."""
+"""Seconds between two such bursts."""
 LEFT_S = 150
-"""So long the server has to end what was left open."""
+"""Seconds in which the server must have closed all silent, slow and unread connections."""
 
 
 def message(opcode: int, payload: bytes) -> bytes:
@@ -57,18 +61,18 @@ ATTACKS: dict[str, tuple[bytes, Callable[[int], bytes]]] = {
     "pings": (b"", lambda _: message(9, b"")),
     "pieces without an end": (b"\x01\x80\x00\x00\x00\x00", lambda _: b"\x00\x80\x00\x00\x00\x00"),
 }  # fmt: skip
-"""What a hostile websocket sends first, and then again and again."""
+"""By attack: what its websockets send first, and what repeatedly (the argument counts the messages)."""
 LEFT = {
     "reads nothing": (HANDSHAKE.format(query="").encode(), PONG, 10.0),
     "silent": (b"", b"", 10.0),
     "slow headers": (b"GET / HTTP/1.1\r\n", b"X-More: 1\r\n", 1.0),
     "unread download": (b"GET /vendor/plotly.min.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"", 10.0),
 }
-"""What a client that is left alone sends, what again, and how often in seconds."""
+"""By kind of connection: what it sends first, what repeatedly, and the seconds between."""
 
 
 async def connect(port: int, room: int = 0) -> socket.socket:
-    """A connection from the hostile address; ``room``: bytes that the kernel takes for it."""
+    """A connection from the attackers' address; ``room``: bytes of its receive buffer, 0 for the default."""
     made = socket.socket()
     if room:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
@@ -79,7 +83,7 @@ async def connect(port: int, room: int = 0) -> socket.socket:
 
 
 async def attack(port: int, first: bytes, each: Callable[[int], bytes]) -> None:
-    """One hostile websocket that reads all, and comes again when it is turned away."""
+    """One websocket that reads everything, and connects again when it is closed."""
     number = 0
     while True:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -106,7 +110,7 @@ async def _read(reader: asyncio.StreamReader) -> None:
 
 
 async def leave(port: int, first: bytes, more: bytes, every_s: float) -> None:
-    """A client that reads nothing, until the server has had enough of it."""
+    """A client that reads nothing, until the server closes the connection."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(OSError):
         client = await connect(port, room=4096)
@@ -117,7 +121,7 @@ async def leave(port: int, first: bytes, more: bytes, every_s: float) -> None:
 
 
 async def hostile(what: str, port: int) -> None:
-    """All of one kind, until killed."""
+    """All clients of one attack, until the process is killed."""
     if what in ATTACKS:
         await asyncio.gather(*(attack(port, *ATTACKS[what]) for _ in range(BAD)))
     else:
@@ -128,7 +132,7 @@ async def hostile(what: str, port: int) -> None:
 
 @contextmanager
 def another_process(what: str, port: int) -> Iterator[None]:
-    """Hostile clients beside us."""
+    """Run an attack in another process."""
     process = subprocess.Popen([sys.executable, "-m", "tests.bench.hostile", what, str(port)])
     try:
         yield
@@ -138,7 +142,7 @@ def another_process(what: str, port: int) -> Iterator[None]:
 
 
 def measure(name: str, server: Server, good: Clients, began: float) -> None:
-    """Print how late the good ones are for some time, and what the server has open."""
+    """Print how late the measured viewers' frames are, and the server's CPU, descriptors and memory."""
     time.sleep(SETTLE_S)
     good.begin()
     cpu, since = server.cpu(), time.monotonic()
@@ -155,7 +159,7 @@ def measure(name: str, server: Server, good: Clients, began: float) -> None:
 
 
 def beside(server: Server) -> None:
-    """One kind after the other."""
+    """Measure without an attack, then each attack, one after the other."""
     good = Clients(server.port)
     try:
         began = server.go(START_MS + PAST_MS)
@@ -173,7 +177,7 @@ def beside(server: Server) -> None:
 
 
 def main() -> None:
-    """All of it."""
+    """Run the benchmark."""
     session = simulate(3, cars=20, laps=8)
     assert session.start_ms == START_MS
     made = run(session, 10_000).made

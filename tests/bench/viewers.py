@@ -1,4 +1,4 @@
-"""2,000 and 5,000 viewers of one web process, half live and half somewhere in the past; then 200 of them read slowly.
+"""2,000 and 5,000 viewers of one page server, half live and half somewhere in the past; then 200 of them read slowly.
 
 Beside it, in the same run, a dashboard that encodes every sample for each viewer. ``make bench ARGS=viewers``
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import pickle
 import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import quantiles
+from urllib.request import urlopen
 
 import psutil
 
@@ -26,14 +28,19 @@ from web.tape_store import FramesRecord
 
 VIEWERS = (2_000, 5_000)
 SLOW = 200
+"""Viewers with slow connections."""
 NAIVE_VIEWERS = (100, 1_000)
+"""Viewers of the dashboard for comparison; with more it falls ever further behind."""
 NOW_MS = 7_000_000
 """The session time that is now: half of the race has been."""
 SHOWN_S = 90
 """Seconds of the session that are replayed."""
 MEASURED_S = 30
+"""Seconds of each measurement."""
 SETTLE_S = 5
+"""Seconds between the start of the replay and a measurement."""
 PACKET_MS = 10_000
+"""Session time (ms) of a packet from which the frames are made."""
 
 
 class Server:
@@ -58,6 +65,13 @@ class Server:
     def cpu(self) -> float:
         """Seconds so far."""
         return sum(self.process.cpu_times()[:2])
+
+    def viewers(self) -> float:
+        """Open websockets, by the page server's own metrics."""
+        with urlopen(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            found = re.search(r"^f1stream_web_viewers (\S+)$", answer.read().decode(), re.MULTILINE)
+        assert found
+        return float(found[1])
 
     def stop(self) -> None:
         assert self._process.stdin
@@ -91,7 +105,7 @@ def measure(results: Results, name: str, server: Server, clients: Clients, began
 
 
 def on_tape(results: Results, path: Path, start_ms: int, count: int) -> None:
-    """The page's own server."""
+    """Measure the page server, first with fast connections only."""
     server = Server("tape", path)
     clients = Clients(server.port)
     try:
@@ -104,13 +118,15 @@ def on_tape(results: Results, path: Path, start_ms: int, count: int) -> None:
         clients.slow_down(random.Random(8).sample(range(count), SLOW))
         time.sleep(2 * SETTLE_S)
         measure(results, f"{count} viewers, {SLOW} slow", server, clients, began)
+        # The heartbeat disconnects those who read a ping too late to answer it within 10 s.
+        results.add(f"{count} viewers, {SLOW} slow: connected at the end", server.viewers(), "viewers")
     finally:
         clients.stop()
         server.stop()
 
 
 def on_naive(results: Results, path: Path, count: int) -> None:
-    """The dashboard as one writes it first."""
+    """Measure the dashboard for comparison, which encodes every sample for each viewer."""
     server = Server("naive", path)
     clients = Clients(server.port)
     try:
@@ -124,7 +140,7 @@ def on_naive(results: Results, path: Path, count: int) -> None:
 
 
 def prepared(session: Session) -> Recorded:
-    """The race up to now, and what comes."""
+    """The frames of the race up to ``NOW_MS``, and the frames and samples after it."""
     past: list[FramesRecord] = []
     frames: list[tuple[int, FramesRecord]] = []
     made = run(session, PACKET_MS, to_ms=NOW_MS + (SHOWN_S + 30) * 1000).made

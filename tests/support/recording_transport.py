@@ -1,4 +1,4 @@
-"""A websocket and its transport that keep what is sent."""
+"""A websocket and its transport that record what is sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 
 
 class RecordingTransport:
-    """Takes everything at once; ``waiting`` bytes count as not sent yet."""
+    """Sends every write at once; ``waiting`` is the size of the send buffer that it reports, in bytes."""
 
     closed = False
 
