@@ -51,6 +51,11 @@ class ArchiveApp(PatchedApp):
         back = await sink.assigned({partition: positions[tp] or 0 for partition, tp in ours.items()})
         return {ours[partition]: offset for partition, offset in back.items()}
 
+    async def on_shutdown(self) -> None:
+        """The tasks have ended that receive and flush: end the flush, too."""
+        await super().on_shutdown()
+        await sink.stop()
+
 
 def waits_for(away: str | None) -> None:
     """Report whether the warehouse is unavailable, and why: restarting the worker would not help."""

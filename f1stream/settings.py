@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     archive_flush_rows: int = Field(100_000, ge=1)
     """Rows after which the archive worker flushes to the warehouse; 100,000 rows of telemetry are a file of 4 MB."""
     archive_flush_bytes: int = Field(64_000_000, ge=1)
-    """Bytes of Kafka values after which it flushes."""
+    """Bytes of Kafka values after which it flushes; each counts 500 more, as empty ones need memory, too."""
     archive_flush_seconds: float | None = Field(None, gt=0)
     """Age of the oldest pending row (s) after which it flushes; by default 60, or 2 with the embedded warehouse. What
     is not flushed is safe in Kafka. A Snowflake warehouse is billed at least 60 s each time it

@@ -9,15 +9,19 @@ from f1stream.processing.records import KafkaRecord
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from f1stream.warehouse.tables import DecodedRecord
 
+RECORD_BYTES = 500
+"""Bytes that a record counts beside its value, which may be empty. It needs two to three times as much (its event,
+headers and pending acknowledgement); counted so, telemetry at the default limits is still flushed by rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class FlushLimits:
     """The buffer is flushed when it reaches any one of them."""
 
     rows: int
-    """Rows of the raw tables."""
+    """Rows of the raw tables; a record without rows counts as one."""
     size: int
-    """Bytes of Kafka values."""
+    """Bytes of Kafka values, and ``RECORD_BYTES`` for each."""
     age_s: float
     """Age of the oldest buffered record, s."""
 
@@ -30,7 +34,11 @@ class RecordBuffer:
     pending: dict[Partition, list[PendingAck]] = field(default_factory=dict)
     """The acknowledgement of every record added since the buffer was cleared, loaded ones too."""
     rows: int = 0
+    """Rows to load."""
+    counted_rows: int = 0
+    """Those of ``FlushLimits``."""
     size: int = 0
+    """Bytes, as in ``FlushLimits``."""
     oldest_s: float = 0.0
     """When the oldest record was added, on the sink's monotonic clock (s)."""
 
@@ -52,11 +60,12 @@ class RecordBuffer:
             self.batches[partition] = PartitionBatch(partition, loaded.incarnation, first, [record])
         self.pending.setdefault(partition, []).append(ack)
         self.rows += record.rows
-        self.size += record.size
+        self.counted_rows += max(record.rows, 1)
+        self.size += record.size + RECORD_BYTES
 
     def is_full(self, limits: FlushLimits) -> bool:
         """Whether the buffer has records and has reached the limit of rows or bytes."""
-        return bool(self.batches) and (self.rows >= limits.rows or self.size >= limits.size)
+        return bool(self.batches) and (self.counted_rows >= limits.rows or self.size >= limits.size)
 
     def is_due(self, limits: FlushLimits, now: float) -> bool:
         """Whether the buffer has records and has reached one of the limits."""
@@ -80,4 +89,4 @@ class RecordBuffer:
         """Drop everything."""
         self.batches.clear()
         self.pending.clear()
-        self.rows = self.size = 0
+        self.rows = self.counted_rows = self.size = 0

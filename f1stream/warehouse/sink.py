@@ -10,7 +10,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Protocol
 
 from f1stream import metrics, topics
@@ -33,6 +34,10 @@ log = logging.getLogger("f1stream")
 CONSUMER = "archive"
 OFFSETS_WITHIN_S = 20.0
 """Seconds that a rebalance waits for the warehouse's offsets; after that, the first batch waits for them."""
+
+GROUP_BYTES = 4_000_000
+"""Bytes of Kafka values that are decoded at once. Meanwhile no other task runs, and nothing is flushed: a batch can
+have 500 values of 300 KB."""
 
 
 class AsyncLoader(OffsetStore, Protocol):
@@ -67,7 +72,7 @@ class ArchiveSink:
         """Whether the buffered records' partitions are still assigned to this worker."""
         self._acknowledge: Acknowledge
         self._lock = asyncio.Lock()
-        """Records are received and flushed by different tasks."""
+        """Held by the task that buffers records or starts a flush: one receives them, another looks at their age."""
         self._flushing: asyncio.Task[None] | None = None
         """Loads the records of the last flush; meanwhile the next ones are buffered."""
 
@@ -101,35 +106,37 @@ class ArchiveSink:
         """
         async with self._lock:
             if not self._is_current():
-                await self.flushed()
+                await self.wait_for_flush()
                 self._reset()
             self._is_current, self._acknowledge = batch.is_current, acknowledge
             assignment = self._assignment
             offsets = assignment.loaded
             if offsets is None:
                 offsets = await self._retry.until_done(assignment.load_offsets)
-            for event, decoded in self._decode(batch, offsets):
+            for events in _groups(batch.events):
                 if not batch.is_current():
                     break
-                await self._receive(event, decoded, assignment, offsets)
-                if self._is_due():
-                    await self._flush()
+                for event, decoded in self._decode(events, offsets):
+                    if not batch.is_current():
+                        break
+                    await self._receive(event, decoded, assignment, offsets)
+                    if self._is_due():
+                        await self._flush()
+                await asyncio.sleep(0)
             await self._deliver_dead_letters()
             if not self.buffer.batches and not self._is_flushing():  # every record was already loaded
                 await self.acks.acknowledge(acknowledge)
 
     def _decode(
-        self, batch: Batch, offsets: Mapping[Partition, LoadedOffset]
+        self, events: Sequence[KafkaEvent], offsets: Mapping[Partition, LoadedOffset]
     ) -> list[tuple[KafkaEvent, DecodedRecord | BadRecord]]:
-        """The events with what they decode to; none if the partitions were revoked."""
-        if not batch.is_current():
-            return []
+        """The events with what they decode to."""
         began = time.perf_counter()
-        messages = [event.message for event in batch.events]
+        messages = [event.message for event in events]
         incarnations = [offsets[Partition(message.topic, message.partition)].incarnation for message in messages]
-        decoded = tables.read(messages, incarnations)
+        decoded = tables.decode_records(messages, incarnations)
         metrics.PHASES.labels("decode").inc(time.perf_counter() - began)
-        return list(zip(batch.events, decoded, strict=True))
+        return list(zip(events, decoded, strict=True))
 
     async def _receive(
         self, event: KafkaEvent, decoded: DecodedRecord | BadRecord, assignment: Assignment,
@@ -161,7 +168,7 @@ class ArchiveSink:
         ours = partition in self._next or assignment.read_from[partition] > first
         if ours or await self._log.next_record(partition, first) < found:  # the consumer skipped a record
             await self._flush()
-            await self.flushed()
+            await self.wait_for_flush()
             raise SequenceGap(f"{partition.topic}[{partition.partition}] continues at {found}, not at {first}")
         begin = (await self._log.first_offsets([partition]))[partition]
         if begin <= first:
@@ -186,16 +193,25 @@ class ArchiveSink:
     # -- flushing --------------------------------------------------------------------------------------------
 
     async def flush_if_due(self) -> None:
-        """Flush the buffer when it is old enough, also if no further record arrives; see ``flushed``."""
+        """Flush the buffer when it is old enough, also if no further record arrives; see ``wait_for_flush``."""
         async with self._lock:
             if self._is_due():
                 await self._flush()
-        await self.flushed()
+        await self.wait_for_flush()
 
-    async def flushed(self) -> None:
-        """Return when no flush is running. Raises what the last one raised."""
+    async def wait_for_flush(self) -> None:
+        """Return when no flush is running. Raises what the last one raised.
+
+        A waiter that is cancelled does not cancel the flush: others wait for it, too.
+        """
         if self._flushing is not None:
-            await self._flushing
+            await asyncio.shield(self._flushing)
+
+    async def stop(self) -> None:
+        """Cancel a running flush: what it has not loaded is read again. Nothing may be received afterwards."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.gather(self._flushing, return_exceptions=True)
 
     def _is_flushing(self) -> bool:
         return self._flushing is not None and not self._flushing.done()
@@ -207,11 +223,20 @@ class ArchiveSink:
         )
 
     async def _flush(self) -> None:
-        """Start to load everything in the buffer, after the end of the flush before.
+        """Start to load everything in the buffer, after the end of the flush before; see ``_load_buffer``."""
+        await self.wait_for_flush()
+        await self._deliver_dead_letters()
+        buffer, self.buffer = self.buffer, RecordBuffer()
+        self._flushing = asyncio.create_task(self._load_buffer(buffer, self._is_current, self._acknowledge))
+
+    async def _load_buffer(
+        self, buffer: RecordBuffer, is_current: Callable[[], bool], acknowledge: Acknowledge
+    ) -> None:
+        """Load and acknowledge everything in ``buffer``.
 
         A crash between any two steps loses and duplicates nothing:
 
-        1. Deliver the dead letters of records that could not be decoded, and wait for the broker's acknowledgement.
+        1. ``_flush`` has delivered the dead letters of records that could not be decoded, acknowledged by the broker.
            The offsets of those records are loaded with the others: delivered later, a crash would lose the letters.
         2. Stop if the partitions were revoked. Their new owner reads the records again from the loaded offset.
         3. After a failed attempt, reload the offsets from the warehouse and drop the loaded records: the commit may
@@ -226,14 +251,6 @@ class ArchiveSink:
 
         Steps 2 to 4 are retried with backoff while the warehouse or the broker is away.
         """
-        await self.flushed()
-        await self._deliver_dead_letters()
-        buffer, self.buffer = self.buffer, RecordBuffer()
-        self._flushing = asyncio.create_task(self._load_buffer(buffer, self._is_current, self._acknowledge))
-
-    async def _load_buffer(
-        self, buffer: RecordBuffer, is_current: Callable[[], bool], acknowledge: Acknowledge
-    ) -> None:
         metrics.FLUSH_ROWS.set(buffer.rows)
         began = time.perf_counter()
         attempts = 0
@@ -284,6 +301,13 @@ class ArchiveSink:
             parts = [batch.without_rows()], []
         for part in parts:
             await self._load(buffer, part)
+
+
+def _groups(events: Sequence[KafkaEvent]) -> Iterator[list[KafkaEvent]]:
+    """Consecutive events, of at most ``GROUP_BYTES`` of values."""
+    rest = iter(events)
+    for values in topics.parts([event.message.value or b"" for event in events], GROUP_BYTES):
+        yield list(islice(rest, len(values)))
 
 
 def _drop_loaded(buffer: RecordBuffer, offsets: Mapping[Partition, LoadedOffset]) -> None:

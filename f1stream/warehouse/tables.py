@@ -128,7 +128,7 @@ class Table:
     own: Callable[[list[DecodedRecord]], Values]
     """The values of the columns that the other tables do not have."""
 
-    def read(self, message: Any, incarnation: int, decoded: Any = None) -> DecodedRecord:
+    def decode_record(self, message: Any, incarnation: int, decoded: Any = None) -> DecodedRecord:
         """Decode a Kafka message. Raises BadRecord when it cannot be loaded; use ``undecoded`` then.
 
         ``decoded``: its value, if it was decoded with others.
@@ -316,8 +316,8 @@ ALL = (TELEMETRY, LAPS, MESSAGES, DEAD_LETTERS)
 BY_TOPIC = {table.topic: table for table in ALL}
 
 
-def read(messages: Sequence[Any], incarnations: Sequence[int]) -> list[DecodedRecord | BadRecord]:
-    """Decode Kafka messages, the packets among them together. BadRecord: see ``Table.read``."""
+def decode_records(messages: Sequence[Any], incarnations: Sequence[int]) -> list[DecodedRecord | BadRecord]:
+    """Decode Kafka messages, the packets among them together. BadRecord: see ``Table.decode_record``."""
     packets = [n for n, message in enumerate(messages) if message.topic == topics.TELEMETRY]
     decoded: dict[int, Any] = dict(
         zip(packets, packet_columns.decode_packets([messages[n].value for n in packets]), strict=True)
@@ -327,7 +327,7 @@ def read(messages: Sequence[Any], incarnations: Sequence[int]) -> list[DecodedRe
         try:
             if isinstance(value := decoded.get(n), BadRecord):
                 raise value
-            found.append(BY_TOPIC[message.topic].read(message, incarnation, value))
+            found.append(BY_TOPIC[message.topic].decode_record(message, incarnation, value))
         except BadRecord as error:
             found.append(error)
     return found

@@ -147,7 +147,7 @@ def batches_of(messages: Iterable[Any], next_offsets: dict[Partition, int]) -> l
         )
         for message in messages
     ]  # fmt: skip
-    for record in tables.read(as_fausts, [0] * len(as_fausts)):
+    for record in tables.decode_records(as_fausts, [0] * len(as_fausts)):
         if isinstance(record, BadRecord):
             raise record
         of = Partition(record.origin.topic, record.origin.partition)

@@ -357,7 +357,7 @@ class Worker:
             await self._acknowledge(event, at)
 
         await self.sink.receive(Batch(CONSUMER, events, lambda: self.generation == at), acknowledge)
-        await (asyncio.sleep(0) if self.overlaps else self.sink.flushed())
+        await (asyncio.sleep(0) if self.overlaps else self.sink.wait_for_flush())
 
     async def _acknowledge(self, event: Delivered, generation: int) -> None:
         await self.faults.at("acknowledge:before")
@@ -374,7 +374,7 @@ class Worker:
         """Receive everything, and flush what is left."""
         while await self.poll(most):
             pass
-        await self.sink.flushed()
+        await self.sink.wait_for_flush()
         self.now_s += 1_000
         await self.sink.flush_if_due()
 
@@ -384,8 +384,7 @@ class Worker:
             await self.assign()
             await self.drain(most)
         except BaseException:
-            if self.sink._flushing is not None:
-                self.sink._flushing.cancel()
+            await self.sink.stop()
             raise
 
 

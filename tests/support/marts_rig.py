@@ -74,7 +74,7 @@ class MartsRig:
                 topic=item.topic, partition=0, offset=len(reads[item.topic]), key=item.key,
                 value=topics.encode(item.record), headers=item.headers.encode(), timestamp=time.time(),
             )  # fmt: skip
-            reads[item.topic].append(tables.BY_TOPIC[item.topic].read(message, 0))
+            reads[item.topic].append(tables.BY_TOPIC[item.topic].decode_record(message, 0))
         loader = Loader(self.warehouse, "rig")
         for topic, found in reads.items():
             loader.begin_at({Partition(f"{topic}", self.offset): LoadedOffset(0, 0)})

@@ -77,7 +77,7 @@ def lap_messages() -> list[Any]:
 
 
 def batch_of(messages: list[Any], first: int, until: int) -> PartitionBatch:
-    return PartitionBatch(LAPS, 0, first, [tables.LAPS.read(one, 0) for one in messages[first:until]])
+    return PartitionBatch(LAPS, 0, first, [tables.LAPS.decode_record(one, 0) for one in messages[first:until]])
 
 
 def lap_numbers(loader: Loader) -> list[int]:
@@ -144,7 +144,7 @@ def test_a_batch_covers_offsets_and_can_be_cut_and_halved() -> None:
 
 def test_a_value_that_does_not_fit_its_column_is_refused(loader: Loader, lap_messages: list[Any]) -> None:
     loader.begin_at({LAPS: LoadedOffset(0, 0)})
-    read = tables.LAPS.read(lap_messages[0], 0)
+    read = tables.LAPS.decode_record(lap_messages[0], 0)
     spoiled = read.without_rows()
     too_much = replace(read, record=read.record.model_copy(update={"position": 2**70}))
     with pytest.raises(DataRefused, match="does not fit"):
@@ -162,7 +162,7 @@ def test_a_dead_letter_that_is_sent_again_is_loaded_once(loader: Loader) -> None
             consumer="race", topic="laps", partition=3, offset=7, timestamp_ms=timestamp_ms, key=None, reason="no",
             body_base64=None, length=0, sha256="",
         )  # fmt: skip
-        return tables.DEAD_LETTERS.read(message(topics.DEAD_LETTERS, offset, topics.encode(refused)), 0)
+        return tables.DEAD_LETTERS.decode_record(message(topics.DEAD_LETTERS, offset, topics.encode(refused)), 0)
 
     assert loader.load([PartitionBatch(of, 0, 0, [letter(0), letter(1)])]) == {"DEAD_LETTERS": 1}
     assert loader.load([PartitionBatch(of, 0, 2, [letter(2), letter(3, timestamp_ms=10)])]) == {"DEAD_LETTERS": 1}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections import Counter
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ import pytest
 from f1stream import metrics, topics
 from f1stream.processing.outputs import Output
 from f1stream.topics import SequenceGap
-from f1stream.warehouse.buffer import FlushLimits
-from f1stream.warehouse.partition_batch import LoadedOffset, Partition
+from f1stream.warehouse import sink, tables
+from f1stream.warehouse.buffer import RECORD_BYTES, FlushLimits
+from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from tests.support.archive_harness import (
     Away,
     Delivered,
     MemoryKafka,
+    MemoryLoader,
     MemoryWarehouse,
     Message,
     Worker,
@@ -78,7 +81,7 @@ async def test_a_record_is_loaded_when_it_is_old_enough(worker: Worker, warehous
 
 
 async def test_records_are_flushed_by_bytes(kafka: MemoryKafka, warehouse: MemoryWarehouse) -> None:
-    worker = Worker(kafka, warehouse, limits=FlushLimits(1_000, 2 * len(good(0)), 10.0))
+    worker = Worker(kafka, warehouse, limits=FlushLimits(1_000, 2 * (len(good(0)) + RECORD_BYTES), 10.0))
     await worker.assign()
     await worker.poll(1)
     assert not warehouse.rows
@@ -148,7 +151,7 @@ async def test_a_dead_letter_that_is_not_delivered_ends_the_worker_before_its_of
     monkeypatch.setattr(worker.sink._outputs, "send", fails)
     with pytest.raises(Away):
         await worker.poll(10)
-    await worker.sink.flushed()
+    await worker.sink.wait_for_flush()
     assert warehouse.newest()[FIRST].next_offset == 4, "the first flush had no bad record; the second one has"
     await run_until_loaded(kafka, warehouse)
     assert_exact(kafka, warehouse)
@@ -423,6 +426,34 @@ async def test_records_are_received_during_a_flush_until_the_next_is_due(
     assert [offset for _, offset in worker.acknowledged] == list(range(20))
 
 
+@pytest.mark.parametrize(
+    "limits", [FlushLimits(100, 2**40, 10.0), FlushLimits(2**40, 100_000, 10.0)], ids=["rows", "bytes"]
+)
+async def test_records_without_rows_or_bytes_are_bounded_during_a_flush(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse, monkeypatch: pytest.MonkeyPatch, limits: FlushLimits
+) -> None:
+    """Empty values: the warehouse does not answer, and thousands of them are published."""
+    go_on = asyncio.Event()
+    kafka.produce(SECOND, *[b""] * 3_000)
+    worker = Worker(kafka, warehouse, limits=limits, overlaps=True)
+    await worker.assign()
+    load = MemoryLoader.load
+
+    async def blocked(self: MemoryLoader, batches: list[PartitionBatch]) -> Counter[str]:
+        await go_on.wait()
+        return await load(self, batches)
+
+    monkeypatch.setattr(MemoryLoader, "load", blocked)
+    receiving = asyncio.create_task(worker.drain(500))
+    for _ in range(10_000):
+        await asyncio.sleep(0)
+    assert len(worker.sink.acks) < 1_000
+    assert not receiving.done()
+    go_on.set()
+    await receiving
+    assert_exact(kafka, warehouse)
+
+
 async def test_what_a_flush_raises_ends_the_task_that_looks_at_the_age(
     kafka: MemoryKafka, warehouse: MemoryWarehouse
 ) -> None:
@@ -431,11 +462,91 @@ async def test_what_a_flush_raises_ends_the_task_that_looks_at_the_age(
     worker = Worker(kafka, warehouse, overlaps=True)
     await worker.assign()
     await worker.poll(4)
-    await worker.sink.flushed()
+    await worker.sink.wait_for_flush()
     warehouse.offsets[FIRST, 0] = LoadedOffset(0, 2)
     await worker.poll(4)
     with pytest.raises(SequenceGap, match="is loaded to 2, and 4 was next"):
         await worker.sink.flush_if_due()
+
+
+async def test_a_waiter_that_is_cancelled_does_not_end_the_flush(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """The others wait for the same flush."""
+    go_on = asyncio.Event()
+
+    async def wait() -> None:
+        await go_on.wait()
+
+    worker = Worker(kafka, warehouse, overlaps=True)
+    await worker.assign()
+    worker.faults.plan = {len(worker.faults.passed) + GATES_TO_COPY: wait}
+    await worker.poll(4)
+    waiter = asyncio.create_task(worker.sink.flush_if_due())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    go_on.set()
+    await worker.drain()
+    assert_exact(kafka, warehouse)
+
+
+async def test_a_sink_that_is_stopped_loads_and_acknowledges_nothing_more(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    worker = Worker(kafka, warehouse, overlaps=True)
+    await worker.sink.stop()
+    await worker.assign()
+    worker.faults.plan = {len(worker.faults.passed) + GATES_TO_COPY: asyncio.Event().wait}
+    await worker.poll(4)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert worker.faults.passed[-1] == "copy:after"
+    await worker.sink.stop()
+    passed = len(worker.faults.passed)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (warehouse.rows, worker.acknowledged, len(worker.faults.passed)) == ([], [], passed)
+    await run_until_loaded(kafka, warehouse)
+    assert_exact(kafka, warehouse)
+
+
+async def test_a_batch_is_decoded_in_groups_and_other_tasks_run_between_them(
+    kafka: MemoryKafka, warehouse: MemoryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of at most ``GROUP_BYTES`` of values; when the partitions are revoked, no further group is decoded."""
+    monkeypatch.setattr(sink, "GROUP_BYTES", 3 * len(good(0)) + 10)
+    decoded: list[int] = []
+    decode_records = tables.decode_records
+
+    def counted(messages: Sequence[Any], incarnations: Sequence[int]) -> Any:
+        decoded.append(len(messages))
+        return decode_records(messages, incarnations)
+
+    monkeypatch.setattr(tables, "decode_records", counted)
+    kafka.produce(FIRST, b"", b"", good(8), good(9))
+    worker = Worker(kafka, warehouse, limits=FlushLimits(1_000, 1_000_000, 10.0))
+    await worker.assign()
+    receiving = asyncio.create_task(worker.poll(8))
+    await asyncio.sleep(0)
+    assert decoded == [3]
+    await receiving
+    assert decoded == [3, 5]
+    receiving = asyncio.create_task(worker.poll(8))
+    await asyncio.sleep(0)
+    assert decoded == [3, 5, 2]
+    await receiving
+    await worker.assign()
+    receiving = asyncio.create_task(worker.poll(10))
+    await asyncio.sleep(0)
+    worker.revoke()
+    await receiving
+    assert decoded == [3, 5, 2, 3]
+    await worker.assign()
+    await worker.drain()
+    assert_exact(kafka, warehouse)
 
 
 async def test_records_of_a_new_assignment_wait_for_the_end_of_a_flush(

@@ -25,7 +25,7 @@ def test_a_record_that_cannot_be_loaded_has_a_reason(
 ) -> None:
     message: Any = Message(topic, 3, 17, value, key, headers)  # type: ignore[arg-type]
     with pytest.raises(topics.BadRecord) as error:
-        BY_TOPIC[topic].read(message, 0)
+        BY_TOPIC[topic].decode_record(message, 0)
     assert any(part in str(error.value) for part in reason.split("|"))
     stands_in = undecoded(message, 0)
     assert (stands_in.origin.offset, stands_in.rows, stands_in.size) == (17, 0, len(value or b""))
@@ -53,4 +53,4 @@ def test_a_packet_of_another_car_than_its_key_says_is_refused() -> None:
     message: Any = Message(topics.TELEMETRY, 0, 0, b"{}", b"9693:99")
     table = replace(BY_TOPIC[topics.TELEMETRY], decode=lambda _: SimpleNamespace(driver_number="4"))
     with pytest.raises(topics.BadRecord, match="driver_number is 4, the key says 99"):
-        table.read(message, 0)
+        table.decode_record(message, 0)
