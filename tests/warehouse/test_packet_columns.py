@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import AfterValidator, StringConstraints, field_validator, model_validator
 
 from f1stream import topics
 from f1stream.topics import BadRecord
 from f1stream.warehouse import packet_columns
-from f1stream.warehouse.packet_columns import FEW, ParsedPacket, columns, count, decode_packets
+from f1stream.warehouse.packet_columns import MIN_GROUP, ParsedPacket, columns, count, decode_packets
 from models import Packet
+from models.base import Record
 from models.packet import COLUMNS
 from tests.support.hostile import fuzzed
 
@@ -29,8 +31,11 @@ GOOD = json.dumps(FIELDS).encode()
 EMPTY = json.dumps({name: [] if isinstance(value, list) else value for name, value in FIELDS.items()}).encode()
 ODD = [
     *((b"1.5", number) for number in (b"NaN", b"-Infinity", b"1e999", b"01", b"-0", b".5", b"1.", b"1E2", b"10000001",
-                                      b"null", b"true", b'"1.5"', b"[1.5]", b"{}", b"1.5, 2", b"1.5/**/")),
-    *((b"128", number) for number in (b"8.0", b"8.5", b"9223372036854775808", b"true", b'"8"', b"null", b"1e2")),
+                                      b"null", b"true", b'"1.5"', b"[1.5]", b"{}", b"1.5, 2", b"1.5/**/",
+                                      b"-0.0", b"-0e0", b"-0 ", b"-0\n", b"-01", b"1e-0")),
+    *((b"1.5", number) for number in (b"0." + b"1" * 5_000, b"1" * 5_000, b"1" * 5_000 + b"e-4999")),
+    *((b"128", number) for number in (b"8.0", b"8.5", b"9223372036854775808", b"true", b'"8"', b"null", b"1e2", b"-0",
+                                      b"0" * 400, b"9" * 5_000)),
     *((b'"4"', text) for text in (b"4", b"null", b'"12345678901"', b'"4\n"', b'"4\x00"', b'"\\u0034"', b'"\xc3\xa9"',
                                   b'"\xff"', b'"}\n{"', b'"\\ud800"')),
     (b"900", b"700"), (b"900", b"1001"), (b"800, 900", b"900, 800"), (b"800", b"-86400001"), (b"1000", b"86400001"),
@@ -62,14 +67,15 @@ def outcome(found: ParsedPacket | Packet | BadRecord) -> Any:
 
 
 def assert_as_the_model_does(values: list[bytes | None]) -> None:
-    assert [outcome(found) for found in decode_packets(values)] == [by_model(value) for value in values]
+    """The same in every digit: -0.0 is not 0.0."""
+    assert [repr(outcome(found)) for found in decode_packets(values)] == [repr(by_model(value)) for value in values]
 
 
 def test_many_good_packets_are_parsed_without_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = by_model(GOOD), by_model(EMPTY)
     monkeypatch.setattr(topics, "decode_packet", None)
-    found = decode_packets([GOOD, EMPTY] * FEW)
-    assert [outcome(each) for each in found] == [*expected] * FEW
+    found = decode_packets([GOOD, EMPTY] * MIN_GROUP)
+    assert [outcome(each) for each in found] == [*expected] * MIN_GROUP
 
 
 @pytest.mark.parametrize(
@@ -79,16 +85,16 @@ def test_an_odd_packet_among_others_is_decoded_or_refused_as_by_the_model(part: 
     odd = GOOD.replace(part, instead, 1)
     assert odd != GOOD
     # The longest group that is parsed at once, of which only one packet is odd; and some that are.
-    assert_as_the_model_does([*[GOOD] * (FEW // 2), odd, *[GOOD] * (FEW // 2)])
-    assert_as_the_model_does([odd] * FEW)
-    assert_as_the_model_does([None, GOOD[:-9], odd, GOOD[-9:], *[GOOD] * FEW])
+    assert_as_the_model_does([*[GOOD] * (MIN_GROUP // 2), odd, *[GOOD] * (MIN_GROUP // 2)])
+    assert_as_the_model_does([odd] * MIN_GROUP)
+    assert_as_the_model_does([None, GOOD[:-9], odd, GOOD[-9:], *[GOOD] * MIN_GROUP])
 
 
 @fuzzed(examples=150)
 @given(seed=st.integers(0, 2**32))
 def test_packets_with_changed_bytes_are_decoded_or_refused_as_by_the_model(seed: int) -> None:
     random = Random(seed)
-    values: list[bytes | None] = [GOOD] * FEW
+    values: list[bytes | None] = [GOOD] * MIN_GROUP
     for _ in range(random.randint(1, 3)):
         changed = bytearray(GOOD)
         for _ in range(random.randint(1, 2)):
@@ -96,7 +102,7 @@ def test_packets_with_changed_bytes_are_decoded_or_refused_as_by_the_model(seed:
             changed[at : at + random.randint(0, 2)] = random.choice(
                 [bytes([random.randrange(256)]), *(bytes([each]) for each in b'{}[],:"0189.-eEntf \n')]
             )
-        values[random.randrange(FEW)] = bytes(changed)
+        values[random.randrange(MIN_GROUP)] = bytes(changed)
     assert_as_the_model_does(values)
 
 
@@ -104,8 +110,8 @@ def test_columns_have_the_samples_of_all_packets_in_order() -> None:
     """Of two groups and of single ones, with and without each column, in another order than they were decoded."""
     bare = json.dumps({name: FIELDS[name] for name in list(FIELDS)[:11]} | {"driver_number": "1"}).encode()
     packets = [
-        *decode_packets([GOOD, bare] * FEW), *decode_packets([bare]), *decode_packets([bare, EMPTY] * FEW),
-        *decode_packets([GOOD]),
+        *decode_packets([GOOD, bare] * MIN_GROUP), *decode_packets([bare]),
+        *decode_packets([bare, EMPTY] * MIN_GROUP), *decode_packets([GOOD]),
     ]  # fmt: skip
     packets = [packet for packet in packets if not isinstance(packet, BadRecord) and count(packet)]
     assert {type(packet) for packet in packets} == {ParsedPacket, Packet}
@@ -124,3 +130,51 @@ def test_columns_have_the_samples_of_all_packets_in_order() -> None:
 def test_a_rule_that_cannot_be_checked_is_an_error_at_import() -> None:
     with pytest.raises(NotImplementedError, match="pattern"):
         packet_columns._Rule.of({"type": "string", "pattern": "^a"})
+
+
+@pytest.mark.parametrize("number", ["integer", "number"])
+def test_a_minimum_and_a_maximum_may_stand_alone(number: str) -> None:
+    for bound, within, beyond in (("minimum", 5, 4), ("maximum", 5, 6)):
+        rule = packet_columns._Rule.of({"type": number, bound: 5})
+        assert rule.allows(pa.array([within], rule.arrow))
+        assert not rule.allows(pa.array([within, beyond], rule.arrow))
+        assert rule.allows(pa.array([], rule.arrow))
+
+
+def positive(value: Any) -> Any:
+    return value
+
+
+class FieldIsValidated(Packet):
+    _check = field_validator("gear")(positive)
+
+
+class ModelIsValidated(Packet):
+    _check = model_validator(mode="before")(positive)
+
+
+class ValueIsValidated(Packet):
+    until_ms: Annotated[int, AfterValidator(positive)]
+
+
+class ItemIsValidated(Packet):
+    drs: list[Annotated[int, AfterValidator(positive)] | None] | None = None
+
+
+class TextIsChanged(Packet):
+    status: list[Annotated[str, StringConstraints(strip_whitespace=True)]] | None = None
+
+
+class ColumnsMayDiffer(Record):
+    x: list[float]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [FieldIsValidated, ModelIsValidated, ValueIsValidated, ItemIsValidated, TextIsChanged, ColumnsMayDiffer],
+)
+def test_a_rule_that_is_not_in_the_schema_is_an_error_at_import(model: type[Record]) -> None:
+    """Arrow's columns would be accepted without it."""
+    packet_columns._require_known_rules(Packet)
+    with pytest.raises(NotImplementedError, match="checked here"):
+        packet_columns._require_known_rules(model)
