@@ -25,6 +25,7 @@ COLUMN_NAMES = {
 OPTIONAL_COLUMNS = {
     "DRS", "Status", "Lap", "Distance", "RelativeDistance", "DriverAhead", "DistanceToDriverAhead",
 }  # fmt: skip
+TEXT_COLUMNS = {"Status", "DriverAhead"}
 FEED_OPEN_DRS = 12
 """One of the feed's codes for open DRS; code 1 is closed."""
 
@@ -65,8 +66,9 @@ def read_samples(folder: Path) -> dict[str, Columns]:
 
 
 def _column(column: pa.ChunkedArray, name: str) -> Any:
-    if pa.types.is_dictionary(column.type):  # one Python text for each value, not for each sample
-        coded = column.unify_dictionaries().combine_chunks()
+    if name in TEXT_COLUMNS or pa.types.is_dictionary(column.type):
+        # One Python text for each value, not for each sample.
+        coded = column.cast(pa.string()).combine_chunks().dictionary_encode()
         return np.array([*coded.dictionary.to_pylist(), None], object)[coded.indices.fill_null(-1).to_numpy()]
     if name == "Brake":
         return column.to_numpy().astype(bool)

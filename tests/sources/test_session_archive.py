@@ -7,12 +7,14 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from f1stream import topics
+from f1stream.sources import archive_samples
 from f1stream.sources.archive_lap_facts import laps_as_known
-from f1stream.sources.archive_samples import COLUMN_NAMES, FEED_OPEN_DRS
+from f1stream.sources.archive_samples import COLUMN_NAMES, FEED_OPEN_DRS, OPTIONAL_COLUMNS, read_samples
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session, SourceError
 from f1stream.sources.session_archive import _track, read_archive
@@ -37,6 +39,25 @@ def test_every_value_is_the_archives(archive_path: Path, aus_session: Session) -
                 stored = np.array([np.nan if v is None else v for v in recorded], dtype=np.float32)
                 stored = stored * FEED_OPEN_DRS if ours == "drs" else stored  # the archive's 1 is open
                 np.testing.assert_array_equal(read, stored, err_msg=f"{number} {ours}")
+
+
+@pytest.mark.parametrize("index", [pa.uint8(), pa.uint32(), pa.int8()], ids=str)
+@pytest.mark.parametrize("cars", [pa.array(["4", "44"]), pa.array([4, 44])], ids=["texts", "numbers"])
+def test_a_column_of_texts_may_be_a_dictionary_of_any_kind(
+    tmp_path: Path, index: pa.DataType, cars: pa.Array
+) -> None:
+    """Two chunks with different dictionaries, and a sample without a value. Read from Parquet, numbers are plain."""
+    chunks = [
+        pa.DictionaryArray.from_arrays(pa.array(codes, index), values)
+        for codes, values in (([0, 1, None], cars), ([0], cars[1:]))
+    ]
+    table = pa.table(
+        {name: [1.0, 2.0, 3.0, 4.0] for name in COLUMN_NAMES.values() if name not in OPTIONAL_COLUMNS}
+        | {"DriverNumber": ["1"] * 4, "DriverAhead": pa.chunked_array(chunks)}
+    )
+    assert archive_samples._column(table["DriverAhead"], "DriverAhead").tolist() == ["4", "44", None, "44"]
+    pq.write_table(table, tmp_path / "telemetry.parquet")
+    assert read_samples(tmp_path)["1"]["driver_ahead"].tolist() == ["4", "44", None, "44"]
 
 
 def test_samples_are_not_shared_between_packets_nor_lost(aus_session: Session) -> None:
