@@ -1,4 +1,4 @@
-{# A key is in every row and in no two. One query where dbt's not_null and unique are two. #}
+{# Fails for null and duplicate keys. One query where dbt's not_null and unique are two. #}
 {% test primary_key(model, column_name) %}
 
 select
