@@ -30,22 +30,27 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "whole": BROKER,
 }
 """The secrets that each child receives, if they are set."""
-SYSTEM = re.compile(r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|SYSTEMROOT|PYTHON\w+|NO_COLOR|RUST_LOG)")
+ALLOCATOR = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
+"""Returns freed memory to the system sooner: Arrow's own pool, and an arena of glibc for each thread, keep it.
+``deploy/docker/Dockerfile`` sets the same."""
+ALLOCATOR_OF_SOURCE = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""The same for a source, which frees much once, after reading. Workers would pay in CPU."""
+SYSTEM = re.compile(
+    r"(PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|SYSTEMROOT|PYTHON\w+|NO_COLOR|RUST_LOG|MALLOC_\w+|ARROW_DEFAULT_MEMORY_POOL)"
+)
 """The only variables that foreign programs get: the embedded broker and warehouse."""
-
-MEMORY = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2"}
-"""Returns freed memory to the system sooner: Arrow's own pool, and an arena of glibc for each thread, keep it."""
-READS_ARCHIVE = {"MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"}
-"""The same for a source, which frees much once, after reading; in a worker it would cost a quarter of its CPU."""
 
 
 def environment_for(settings: Settings, child: str) -> dict[str, str]:
-    """The environment of a child. It contains secrets: never log it."""
+    """The environment of a child. It contains secrets: never log it.
+
+    Variables of the allocators that are set in ours have precedence over ``ALLOCATOR``.
+    """
     system = {name: value for name, value in os.environ.items() if SYSTEM.fullmatch(name)}
     if child == "broker":
         return system
-    memory = MEMORY | (READS_ARCHIVE if child == "source" else {})
-    given = {**memory, **(system if child == "warehouse" else os.environ), **settings.environment()}
+    allocator = ALLOCATOR | (ALLOCATOR_OF_SOURCE if child == "source" else {})
+    given = {**allocator, **(system if child == "warehouse" else os.environ), **settings.environment()}
     withheld = SECRETS - (NEEDS[child] & _in_use(settings))
     return given | {f"F1STREAM_{name.upper()}": "" for name in withheld}  # or it would read them from .env
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from f1stream.child_environment import NEEDS, SECRETS, environment_for
+from f1stream.child_environment import ALLOCATOR, ALLOCATOR_OF_SOURCE, NEEDS, SECRETS, environment_for
 from f1stream.settings import Settings
 
 EVERYTHING = {name: SecretStr(f"secret {name}") for name in SECRETS}
@@ -64,6 +64,26 @@ def test_the_programs_of_others_get_nothing_but_the_system(monkeypatch: pytest.M
         assert "PATH" in given
         assert "AWS_SECRET_ACCESS_KEY" not in given
     assert not [name for name in environment_for(Settings(_env_file=None), "broker") if "F1STREAM" in name]
+
+
+def test_children_return_memory_sooner_unless_the_operator_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ALLOCATOR | ALLOCATOR_OF_SOURCE:
+        monkeypatch.delenv(name, raising=False)
+    settings = Settings(_env_file=None)
+    assert environment_for(settings, "archive").items() >= ALLOCATOR.items()
+    assert not environment_for(settings, "archive").keys() & ALLOCATOR_OF_SOURCE.keys()
+    assert environment_for(settings, "source").items() >= (ALLOCATOR | ALLOCATOR_OF_SOURCE).items()
+    own = dict.fromkeys(ALLOCATOR | ALLOCATOR_OF_SOURCE, "own")
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    for child in NEEDS.keys() | {"broker"}:
+        assert environment_for(settings, child).items() >= own.items(), child
+
+
+def test_the_container_has_the_allocators_of_children() -> None:
+    """Its process is started by no parent of ours."""
+    (line,) = re.findall(r"^ENV (.*)$", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
+    assert dict(pair.split("=", 1) for pair in line.split()).items() >= ALLOCATOR.items()
 
 
 def test_every_child_of_the_demo_is_known() -> None:
