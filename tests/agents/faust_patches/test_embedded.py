@@ -26,7 +26,7 @@ def test_fetches_return_soon(thread: Any, monkeypatch: pytest.MonkeyPatch) -> No
     client = SimpleNamespace(_fetch_max_wait_ms=1500, _fetch_min_bytes=1)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: client)
     assert thread._create_worker_consumer(None) is client
-    assert (client._fetch_max_wait_ms, client._fetch_min_bytes) == (20, 65536)
+    assert (client._fetch_max_wait_ms, client._fetch_min_bytes) == (12, 65536)
 
 
 async def test_what_was_fetched_sets_how_long_the_next_fetch_may_take(
