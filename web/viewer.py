@@ -128,7 +128,7 @@ class Viewer:
         return self._feed.tapes.newest() if self._feed.caught_up else None
 
     def _due_messages(self, now: float) -> Iterator[bytes]:
-        """The answer to a command, or else frames, log entries and the status; sets when the next turn is due."""
+        """The answer to a command, or else frames, the status and log entries; sets when the next turn is due."""
         self._cursor.follow(self._choose_tape())
         if self._commands and self._command_rate.take(now):
             self._due = now
@@ -141,9 +141,11 @@ class Viewer:
         budget = int(self._frame_rate.tokens(now))
         if budget >= 1:
             yield from self._frames(target, budget)
-        if now >= self._status_at:
+        if now >= self._status_at:  # before the log, which can be long: the page needs the range of the session
             self._status_at = now + STATUS_S * 0.9
             yield orjson.dumps(self._status())
+        if budget >= 1:
+            yield from self._cursor.log()
         self._due = self._next_turn(now, wall_ms, target)
 
     def _apply(self, command: Command) -> dict[str, Any]:
@@ -170,7 +172,6 @@ class Viewer:
             yield message
         self._frame_rate.spend(sent)
         self._metrics.sent.inc(sent)
-        yield from self._cursor.log()
         if self._cursor.skipped > skipped:
             reason = "slow viewer" if self._slow else "fast replay"
             self._metrics.skipped.labels(reason).inc(self._cursor.skipped - skipped)

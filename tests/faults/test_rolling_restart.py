@@ -17,7 +17,7 @@ from f1stream.sources.session import Session
 from tests.support.archive_rig import ArchiveRig
 from tests.support.figures import figures
 from tests.support.kafka_cluster import Cluster
-from tests.support.rig import bytes_of
+from tests.support.rig import PATIENCE_S, bytes_of
 
 pytestmark = pytest.mark.system
 SPEED = 5.0
@@ -37,7 +37,7 @@ async def test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row(
     async def upgrade(workers: list[Any], start: Callable[[], Awaitable[Any]]) -> list[int]:
         """Like a service manager: SIGTERM, wait, start the new worker, wait until it is ready.
 
-        Returns how many frames came while each was replaced.
+        The next one is replaced once frames have come. Returns how many came while each was replaced.
         """
         during = []
         for process, _ in workers:
@@ -45,6 +45,9 @@ async def test_workers_replaced_one_by_one_change_no_frame_and_lose_no_row(
             process.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(process.wait, 30) == 0, f"{process.args} did not end well"
             await start()
+            async with asyncio.timeout(PATIENCE_S):
+                while len(seen) == before:  # on a busy machine the new worker is ready within one pause of the frames
+                    await asyncio.sleep(0.05)
             during.append(len(seen) - before)
         return during
 

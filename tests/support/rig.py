@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from f1stream import topics
+from f1stream.child_environment import ALLOCATOR
 from f1stream.embedded import broker
 from f1stream.kafka import create_topics
 from f1stream.processes import stop
@@ -41,6 +42,7 @@ class Rig:
 
     def __init__(self, home: Path, partitions: int = 24, broker: dict[str, str] | None = None) -> None:
         self._environment = {
+            **ALLOCATOR,  # as the demo's workers have
             "F1STREAM_HOME": str(home),
             "F1STREAM_BROKER": "",
             "F1STREAM_EMBEDDED_BROKER_PORT": str(free_port()),
@@ -48,7 +50,11 @@ class Rig:
             "F1STREAM_TOPIC_PARTITIONS": str(partitions),
             **(broker or {}),
         }
-        names = {name.removeprefix("F1STREAM_").lower(): value for name, value in self._environment.items()}
+        names = {
+            name.removeprefix("F1STREAM_").lower(): value
+            for name, value in self._environment.items()
+            if name.startswith("F1STREAM_")
+        }
         self.settings = Settings(_env_file=None, **names)
         self.processes: list[subprocess.Popen[bytes]] = []
         self.logs: dict[int, Path] = {}
