@@ -26,7 +26,7 @@ class SendScheduler:
 
     def __init__(self, turn: Callable[[Viewer, float], float | None]) -> None:
         """``turn`` sends to a viewer what is due at an instant and returns when the next turn is due, or None if only
-        ``add`` will tell. It must not raise. Instants are monotonic seconds."""
+        ``add`` gives another. It must not raise. Instants are monotonic seconds."""
         self._turn = turn
         self._ready: deque[Viewer] = deque()
         self._timers: list[tuple[float, int, Viewer]] = []

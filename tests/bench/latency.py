@@ -12,6 +12,7 @@ from statistics import median, quantiles
 
 import aiohttp
 
+from agents.faust_patches.embedded import BUSY_MS
 from f1stream import topics
 from f1stream.sources.packing import pack
 from f1stream.sources.session import Session
@@ -30,8 +31,6 @@ BEGINS_MS = 30_000
 SETTLES_MS = 5_000
 LONGEST_MS = 1_000
 """ms. No packet is longer: frames further back were complete before."""
-FETCH_WAIT_MS = 20
-"""ms, as the workers' own on the embedded broker."""
 
 
 PARTS = ("packet published", "update read", "frame read", "frame at the client")
@@ -113,7 +112,7 @@ async def _watch(rig: Rig, cars: int, published: Instants, updates: Instants, fr
     """Note when each frame's last packet was published, when its last update could be read, and the frame itself."""
     packets: dict[str, tuple[int, float]] = {}
     joined: dict[str, tuple[int, float]] = {}
-    consumer = rig.reader(topics.TELEMETRY, topics.UPDATES, topics.FRAMES, wait_ms=FETCH_WAIT_MS)
+    consumer = rig.reader(topics.TELEMETRY, topics.UPDATES, topics.FRAMES, wait_ms=BUSY_MS)
     await consumer.start()
     try:
         async for message in consumer:
