@@ -16,7 +16,7 @@ ORDER = (
         "f1stream.errors", "f1stream.private_folder", "f1stream.env_file", "f1stream.embedded.password",
         "f1stream.settings", "f1stream.child_environment", "f1stream.logs", "f1stream.ports", "f1stream.processes",
         "f1stream.supervisor", "f1stream.scratch", "f1stream.disk", "f1stream.lock", "f1stream.process_health",
-        "f1stream.monitoring", "f1stream.garbage",
+        "f1stream.monitoring", "f1stream.garbage", "f1stream.fetch_wait",
     ),
     ("f1stream.topics", "f1stream.topic_settings", "f1stream.kafka"),
     ("f1stream.metrics", "f1stream.processing"),

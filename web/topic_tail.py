@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from f1stream.embedded.fetch_wait import FetchWait
+from f1stream.fetch_wait import FetchWait
 from f1stream.process_health import StallDetector
 from f1stream.settings import Settings
 

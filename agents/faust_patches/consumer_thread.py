@@ -6,14 +6,25 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
+import aiokafka
 from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+from f1stream.fetch_wait import FetchWait
+
+BUSY_MS = 50
+"""Milliseconds that a fetch may take while records arrive; Faust uses 1,500.
+
+The client has one request at a time with a broker, for the partitions of which it has no records left. While the
+broker holds one for quiet partitions, the others cannot be read on, although they have records.
+"""
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Records which position of a partition was in effect at each fetch, and sets all positions in one step."""
 
+    busy_ms = BUSY_MS
     position_versions: dict[Any, int]
     """Per partition, a counter that changes whenever its position is set; cleared on rebalance."""
     fetched_versions: dict[Any, int]
@@ -26,6 +37,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._next_version = count()
         self._generation: Any = None
         """Generation of the assignment; None while partitions are being assigned."""
+        self._fetch_wait = FetchWait(self.busy_ms)
+
+    def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
+        """Change how long a fetch waits, which Faust hard-codes."""
+        client = super()._create_worker_consumer(transport)
+        client._fetch_max_wait_ms = self.busy_ms
+        return client
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Invalidate all positions until partitions are assigned and their positions set."""
@@ -39,10 +57,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self.position_versions.clear()
         await super().on_partitions_assigned(assigned, generation_id)
 
-    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
-        """Fetch records from the client, and record the positions they belong to."""
-        records = await super()._fetch_records(*args, **kwargs)
+    async def _fetch_records(self, consumer: aiokafka.AIOKafkaConsumer, *args: Any, **kwargs: Any) -> Any:
+        """Fetch records from the client; record their positions, and set how long the next fetches may take."""
+        records = await super()._fetch_records(consumer, *args, **kwargs)
         self.fetched_versions = self.position_versions.copy()
+        self._fetch_wait.update(consumer, bool(records))
         return records
 
     async def committed_offsets(self) -> dict[Any, int | None]:

@@ -50,6 +50,7 @@ class RunningDemo:
         while text not in self.output:
             line = self.process.stdout.readline()
             assert line, f"it ended and said: {self.output}"
+            print(line, end="")  # pytest shows it when the text does not come in time
             self.output += line
 
     def get(self, path: str) -> Any:

@@ -24,7 +24,7 @@ from f1stream.processing.batch import Batch, Stage, process_batch
 from f1stream.processing.outputs import Output
 from f1stream.processing.reads import AssignedReads, PartitionOffsets
 from f1stream.processing.tables import newest, with_version, without_version
-from f1stream.race.stages.driver_stage import DriverStage
+from f1stream.race.stages.driver_stage import CHECKPOINT_S, DriverStage
 from f1stream.race.stages.session_stage import SessionStage
 from f1stream.sources.packing import OutgoingRecord
 from models import Frame
@@ -194,7 +194,7 @@ class MemoryWorker:
             self.kafka.next_record,
         )
         clock: Callable[[], float] = lambda: self.now  # noqa: E731
-        self.driver_stage = DriverStage(MemoryTable(self, "cars"), AckTracker(), self.silent_s, clock)
+        self.driver_stage = DriverStage(MemoryTable(self, "cars"), AckTracker(), self.silent_s, clock=clock)
         self.session_stage = SessionStage(
             MemoryTable(self, "races"), MemoryTable(self, "standing"), AckTracker(), self.silent_s, clock=clock
         )
@@ -276,15 +276,15 @@ class MemoryWorker:
         return bool(events)
 
     def run_to_the_end(self, most: int = 20, batch_s: float = 0.3) -> None:
-        """Read everything, ``most`` records of a partition at a time; a batch takes ``batch_s`` of the clock.
+        """Read and store everything, ``most`` records of a partition at a time.
 
-        Whenever the process dies it is started again.
+        A batch takes ``batch_s`` of the clock. Whenever the process dies it is started again.
         """
         while True:
             with suppress(Died):
                 read = [self.driver_batch(most), self.session_batch(most)]
-                self.now += batch_s
-                if not any(read) and not self.session_stage.is_due:
+                self.now += batch_s if any(read) else CHECKPOINT_S
+                if not any(read) and not self.driver_stage.is_due and not self.session_stage.is_due:
                     return
                 continue
             self.start()

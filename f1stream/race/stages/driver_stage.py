@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -21,6 +22,8 @@ from models import CarUpdate, DamagedRun, Lap, Packet, Updates
 
 RECORD_BYTES = 500_000
 """Largest record of ``updates``; further ones go into the next. A broker accepts 1 MB by default."""
+CHECKPOINT_S = 1.0
+"""Seconds between two checkpoints of the drivers. After a crash, input after the last one is processed again."""
 SILENT_S = 60.0
 """After this many seconds without input a run is silent: its pending records are written to the tables and
 acknowledged, and it leaves memory. Otherwise a dead source would block the offsets of its partitions."""
@@ -38,12 +41,13 @@ class DriverStage:
         table: KeyValueStore,
         acks: AckTracker,
         silent_s: float = SILENT_S,
+        checkpoint_s: float = CHECKPOINT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``clock``: seconds, monotonic."""
         self.acks = acks
         self._table = table
-        self._silent_s, self._clock = silent_s, clock
+        self._silent_s, self._checkpoint_s, self._clock = silent_s, checkpoint_s, clock
         self._drivers: dict[bytes, DriverJoin] = {}
         """Drivers in memory, by key. Others are read from the table when one of their records is received."""
         self._received_at: dict[bytes, float] = {}
@@ -51,7 +55,13 @@ class DriverStage:
         self._tried_at: dict[bytes, float] = {}
         """Clock at the last attempt to store the pending records of a silent run, which did not fit."""
         self._changed: dict[bytes, DriverJoin] = {}
+        """Drivers with input in this batch."""
+        self._unstored: dict[bytes, DriverJoin] = {}
+        """Drivers with input after their value in the table was written."""
         self._done: list[PendingAck] = []
+        """Events that are done once ``_unstored`` is stored."""
+        self._stored_at = -math.inf
+        """Clock at the last write."""
         self._ignored = IgnoredRecords("race")
 
     def reset(self) -> None:
@@ -60,11 +70,17 @@ class DriverStage:
         self._drivers.clear()
         self._received_at.clear()
         self._tried_at.clear()
+        self._unstored.clear()
+        self._done.clear()
 
     @property
     def is_due(self) -> bool:
-        """See ``Stage``: a run is silent."""
-        return bool(self._silent(self._clock()))
+        """See ``Stage``: there is a checkpoint to write, or a run is silent."""
+        now = self._clock()
+        return self._is_checkpoint_due(now) or bool(self._silent(now))
+
+    def _is_checkpoint_due(self, now: float) -> bool:
+        return bool(self._unstored or self._done) and now - self._stored_at >= self._checkpoint_s
 
     def _silent(self, now: float) -> list[bytes]:
         """Drivers with a silent run whose pending records should be stored, now or again."""
@@ -73,7 +89,7 @@ class DriverStage:
 
     def process(self, batch: Batch) -> list[Output]:
         """See ``Stage``. The outputs are the updates of each session, in as few records as possible."""
-        self._changed, self._done = {}, []
+        self._changed = {}
         updates: dict[str, list[CarUpdate]] = {}
         damaged: list[Output] = []
         last: dict[bytes, KafkaEvent] = {}
@@ -124,20 +140,25 @@ class DriverStage:
         self._received_at |= dict.fromkeys(self._changed, now)  # not earlier: a slow delivery is not silence
         for key in self._changed:
             self._tried_at.pop(key, None)
+        self._unstored |= self._changed
         silent = self._silent(now)
+        if not silent and not self._is_checkpoint_due(now):
+            return
+        self._stored_at = now
         for key in silent:
             self._done += self._drivers[key].checkpoint_pending()
-            self._changed[key] = self._drivers[key]
+            self._unstored[key] = self._drivers[key]
             if self._drivers[key].has_unacknowledged:
                 self._tried_at[key] = now
             else:
                 del self._received_at[key]
                 self._tried_at.pop(key, None)
-        for key, driver in self._changed.items():
+        for key, driver in self._unstored.items():
             self._table.write(key, driver.checkpoint.run_id, driver.progress, driver.dump())
         await self._table.flush()
         for pending in self._done:
             pending.done = True
+        self._unstored, self._done = {}, []
         for key in silent:
             if key not in self._received_at:
                 del self._drivers[key]

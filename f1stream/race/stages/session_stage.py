@@ -18,7 +18,7 @@ from f1stream.processing.records import KafkaEvent
 from f1stream.processing.tables import KeyValueStore
 from f1stream.race.stages.checkpoint import MAX_BYTES
 from f1stream.race.stages.damage import report_damage
-from f1stream.race.stages.driver_stage import GIVE_UP, SILENT_S
+from f1stream.race.stages.driver_stage import CHECKPOINT_S, GIVE_UP, SILENT_S
 from f1stream.race.stages.frame_records import damaged_record, frame_records
 from f1stream.race.stages.open_session import SUPERSEDED, OpenSession
 from f1stream.race.stages.session_race import SessionRace
@@ -27,8 +27,6 @@ from f1stream.topics import MOST, BadRecord, RecordHeaders, RunDamaged, Sequence
 
 log = logging.getLogger("f1stream")
 
-CHECKPOINT_S = 1.0
-"""Seconds between two checkpoints of a session. After a crash, input after the last one is processed again."""
 LABELLED = 100
 """Most sessions with their own label in the metrics."""
 

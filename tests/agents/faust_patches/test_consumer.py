@@ -77,7 +77,7 @@ class Bench:
 
     async def fetch(self) -> None:
         """Fetch records from the client."""
-        self.fetched = await self.thread._fetch_records()
+        self.fetched = await self.thread._fetch_records(self.client)
 
     async def deliver(self) -> list[int]:
         """The offsets that are delivered to the streams."""
@@ -116,6 +116,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(driver.Consumer, "getmany", getmany)
     monkeypatch.setattr(driver.Consumer, "_is_changelog_tp", lambda *_: False)
     vars(thread).update(app=app, consumer=consumer, position_versions={}, fetched_versions={}, _next_version=count())
+    thread._fetch_wait = SimpleNamespace(update=lambda *_: None)
     vars(consumer).update(app=app, _thread=thread, _read_offset={PARTITION: None}, _committed_offset={})
     return made
 

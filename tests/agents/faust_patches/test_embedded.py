@@ -11,8 +11,9 @@ from faust.types import TP
 
 from agents.faust_patches import embedded
 from agents.faust_patches.app import PatchedApp
+from agents.faust_patches.consumer_thread import ConsumerThread
 from agents.faust_patches.embedded import EmbeddedConsumerThread
-from f1stream.embedded.fetch_wait import QUIET_AFTER_S, QUIET_MS, FetchWait
+from f1stream.fetch_wait import QUIET_AFTER_S, QUIET_MS, FetchWait
 
 PARTITION = TP("cars-changelog", 0)
 
@@ -22,11 +23,17 @@ def thread() -> Any:
     return EmbeddedConsumerThread.__new__(EmbeddedConsumerThread)
 
 
-def test_fetches_return_soon(thread: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("kind", "wait_ms", "least_bytes"), [(ConsumerThread, 50, 1), (EmbeddedConsumerThread, 12, 65536)]
+)
+def test_fetches_return_soon(
+    kind: type[ConsumerThread], wait_ms: int, least_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread: Any = kind.__new__(kind)
     client = SimpleNamespace(_fetch_max_wait_ms=1500, _fetch_min_bytes=1)
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda *_: client)
     assert thread._create_worker_consumer(None) is client
-    assert (client._fetch_max_wait_ms, client._fetch_min_bytes) == (12, 65536)
+    assert (client._fetch_max_wait_ms, client._fetch_min_bytes) == (wait_ms, least_bytes)
 
 
 async def test_what_was_fetched_sets_how_long_the_next_fetch_may_take(

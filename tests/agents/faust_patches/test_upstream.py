@@ -26,7 +26,7 @@ from tests.support.required import ROOT
 FOLDER = "agents/faust_patches"
 DOCUMENT = "docs/faust.md"
 FETCH_WAIT = "fetch_wait.py"
-"""Of ``f1stream.embedded``, for workers and page; tests/embedded/test_fetch_wait.py checks its private attribute."""
+"""Of ``f1stream``, for workers and page; tests/test_fetch_wait.py checks its private attribute."""
 UPSTREAM = ("aiokafka", "faust", "mode")
 PRIVATE = re.compile(r"_[a-z]")
 

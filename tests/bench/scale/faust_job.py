@@ -5,67 +5,106 @@ Run by ``agents.run.run_worker("tests.bench.scale.faust_job")``.
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from typing import Any
 
-from agents.app import batches, create_app, raw_table, raw_topic
+from agents.app import FaustOutputs, create_app, raw_table, raw_topic
 from agents.exiting import exit_on_error
 from agents.faust_patches.app import PatchedApp
+from agents.stage import StageRunner
 from f1stream import topics
-from f1stream.processing.acks import AckTracker
+from f1stream.processing.acks import AckTracker, PendingAck
+from f1stream.processing.batch import Batch
+from f1stream.processing.outputs import Output
+from f1stream.processing.tables import KeyValueStore
 from f1stream.settings import settings
 from models import CarUpdate
-from tests.bench.scale.job import GROUP, OUTPUT, Car, encoded
+from tests.bench.scale.job import COMMIT_S, GROUP, OUTPUT, Car, encoded
 
 BATCHED = bool(os.environ.get("SCALE_BATCHED"))
 
+
+class CarStage:
+    """The cars of this worker's partitions (see ``Stage``), stored every ``COMMIT_S``, as Quix Streams does."""
+
+    def __init__(self, table: KeyValueStore) -> None:
+        self.acks = AckTracker()
+        self._table = table
+        self._cars: dict[bytes, Car] = {}
+        self._unstored: dict[bytes, Car] = {}
+        self._done: list[PendingAck] = []
+        self._stored_at = -math.inf
+
+    def reset(self) -> None:
+        self.acks.reset()
+        self._cars.clear()
+        self._unstored.clear()
+        self._done.clear()
+
+    @property
+    def is_due(self) -> bool:
+        return bool(self._unstored) and time.monotonic() - self._stored_at >= COMMIT_S
+
+    def process(self, batch: Batch) -> list[Output]:
+        outputs = []
+        touched: dict[bytes, Car] = {}
+        for event in batch.events:
+            self._done.append(self.acks.take(event))
+            message = event.message
+            key, headers = message.key or b"", message.headers or ()
+            car = self._cars.get(key)
+            if car is None:
+                car = self._cars[key] = Car.restore(key, self._table.read(key))
+            touched[key] = car
+            car.take(headers, message.value)
+            if not BATCHED and (update := car.hand_on()) is not None:
+                outputs.append(Output(OUTPUT, key, encoded(update), headers))
+        self._unstored |= touched
+        return _by_session(touched) if BATCHED else outputs
+
+    def delivered(self, batch: Batch) -> None:
+        pass
+
+    async def write_tables(self) -> None:
+        if not self.is_due:
+            return
+        self._stored_at = time.monotonic()
+        for key, car in self._unstored.items():
+            run_id, packet = car.progress
+            self._table.write(key, run_id, 1 + packet, car.dump())
+        await self._table.flush()
+        for pending in self._done:
+            pending.done = True
+        self._unstored.clear()
+        self._done.clear()
+
+
+def _by_session(cars: dict[bytes, Car]) -> list[Output]:
+    """All that a batch made of a session, in one record."""
+    sessions: dict[str, list[CarUpdate]] = {}
+    for key, car in cars.items():
+        if (update := car.hand_on()) is not None:
+            sessions.setdefault(topics.session_of(key)[0], []).append(update)
+    return [Output(OUTPUT, key.encode(), encoded(*updates)) for key, updates in sessions.items()]
+
+
 app = create_app(GROUP, settings(), settings().race_port, PatchedApp)
-output = raw_topic(app, OUTPUT)
-table = raw_table(app, "cars", "session:driver -> its car")
+runner = StageRunner(app, "scale", "car", CarStage(raw_table(app, "cars", "session:driver -> its car")),
+                     FaustOutputs(app, OUTPUT))  # fmt: skip
 
 
 @app.agent(raw_topic(app, topics.TELEMETRY))
 @exit_on_error
 async def cars(stream: Any) -> None:
     """Outputs, then state, then acknowledgement, as in ``agents.race``."""
-    acks = AckTracker()
-    known: dict[bytes, Car] = {}
-
-    def forget() -> None:
-        acks.reset()
-        known.clear()
-
-    async for batch in batches(app, "scale", stream, forget):
-        touched: dict[bytes, Car] = {}
-        sends = []
-        for event in batch.events:
-            acks.take(event).done = True
-            message = event.message
-            car = known.get(message.key)
-            if car is None:
-                car = known[message.key] = Car.restore(message.key, table.read(message.key))
-            touched[message.key] = car
-            car.take(message.headers, message.value)
-            if not BATCHED and (update := car.hand_on()) is not None:
-                value = encoded(update)
-                sends.append(await output.send(key=message.key, value=value, headers=message.headers))
-        if BATCHED:
-            sends = await send_sessions(touched)
-        for send in sends:
-            await send
-        if not batch.is_current():
-            continue
-        for key, car in touched.items():
-            epoch, packet = car.progress
-            table.write(key, epoch, 1 + packet, car.dump())
-        await table.flush()
-        await acks.acknowledge(stream.ack)
+    async for batch in runner.batches(stream):
+        await runner.process(batch)
 
 
-async def send_sessions(touched: dict[bytes, Car]) -> list[Any]:
-    """All that a batch made of a session, in one record."""
-    sessions: dict[str, list[CarUpdate]] = {}
-    for key, car in touched.items():
-        if (update := car.hand_on()) is not None:
-            sessions.setdefault(topics.session_of(key)[0], []).append(update)
-    return [await output.send(key=key.encode(), value=encoded(*updates)) for key, updates in sessions.items()]
+@app.task
+@exit_on_error
+async def cars_due() -> None:
+    """Store the cars when no more packets come."""
+    await runner.process_due()

@@ -10,7 +10,7 @@ import pytest
 from f1stream import topics
 from f1stream.processing.outputs import Output
 from f1stream.race.stages import driver_stage, frame_records
-from f1stream.race.stages.driver_stage import SILENT_S
+from f1stream.race.stages.driver_stage import CHECKPOINT_S, SILENT_S
 from f1stream.sources.packing import pack
 from f1stream.sources.simulator import simulate
 from f1stream.topics import RecordHeaders
@@ -92,6 +92,28 @@ def test_updates_of_a_session_are_one_record_a_batch_unless_they_are_too_large(
     (log,) = (log for (topic, _), log in cut.logs.items() if topic == topics.UPDATES)
     assert [len(Updates.model_validate_json(record.value or b"").entries) for record in log] == [1, 1]
     assert cut.frames(1) == whole.frames(1)
+
+
+def test_drivers_are_stored_once_a_second_and_what_follows_is_acknowledged_with_the_next_checkpoint() -> None:
+    kafka = MemoryKafka(each for each in records() if each.topic in {topics.TELEMETRY, topics.LAPS})
+    worker = MemoryWorker(kafka)
+    worker.driver_batch(1)
+    stored, acknowledged = len(kafka.changelogs["cars"]), dict(kafka.committed)
+    published = updates(kafka)
+    for _ in range(7):
+        worker.now += CHECKPOINT_S / 8
+        assert worker.driver_batch(1)
+    assert updates(kafka) == published + 7
+    assert (len(kafka.changelogs["cars"]), kafka.committed) == (stored, acknowledged)
+    worker.now += CHECKPOINT_S / 8
+    assert worker.driver_stage.is_due
+    worker.driver_batch(0)
+    assert not worker.driver_stage.is_due
+    assert len(kafka.changelogs["cars"]) == stored + 2, "both cars, once"
+    assert all(kafka.committed[of] > acknowledged[of] for of in acknowledged)
+    worker.start()
+    worker.driver_batch(500)
+    assert updates(kafka) == published + 8
 
 
 def test_consecutive_frames_share_a_record(monkeypatch: pytest.MonkeyPatch) -> None:

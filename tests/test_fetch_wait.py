@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiokafka.consumer.fetcher import Fetcher
 
-from f1stream.embedded.fetch_wait import QUIET_AFTER_S, QUIET_MS, FetchWait
+from f1stream.fetch_wait import QUIET_AFTER_S, QUIET_MS, FetchWait
 
 BUSY_MS = 20
 

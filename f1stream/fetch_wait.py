@@ -1,7 +1,8 @@
 """How long a broker may hold a fetch for which it has no records.
 
-Apache Kafka answers as soon as a record arrives. The embedded broker always takes half of the time it is given: short
-while records arrive, and long while none do, because many short fetches keep a core busy.
+Short while records arrive: aiokafka has one request at a time with a broker, so that a fetch of quiet partitions
+which the broker holds delays the others, and the embedded broker always takes half of the time it is given. Long
+while none do, because many short fetches keep a core busy.
 """
 
 from __future__ import annotations
