@@ -15,7 +15,7 @@ from agents.exiting import exit_on_error, exit_process
 from agents.faust_patches import embedded, transport
 from agents.faust_patches.app import PatchedApp
 from agents.faust_patches.stream import take
-from agents.faust_patches.tables import DurableTable
+from agents.faust_patches.tables import DurableTable, PatchedTableManager
 from f1stream.processing.batch import Batch
 from f1stream.processing.outputs import Output, RecordRefused
 from f1stream.settings import Settings
@@ -63,6 +63,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         web_router_enabled=False,
         worker_redirect_stdouts=False,
         Table=DurableTable,
+        TableManager=PatchedTableManager,
     )
 
     @app.task

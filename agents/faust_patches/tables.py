@@ -1,4 +1,4 @@
-"""Tables whose writes can be awaited."""
+"""Tables whose writes can be awaited, and that are registered without a wait."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Iterable
 from typing import Any
 
 from aiokafka.partitioner import DefaultPartitioner
+from faust.tables.manager import TableManager
 from faust.tables.table import Table
 
 from f1stream.processing.tables import newest, with_version, without_version
@@ -55,3 +56,13 @@ class DurableTable(Table):
         write = super().send_changelog(*args, **kwargs)
         self.__dict__.setdefault("_writes", []).append(write)
         return write
+
+
+class PatchedTableManager(TableManager):
+    """Registers the tables at once."""
+
+    async def on_start(self) -> None:
+        """Register the tables. Faust first sleeps for a second, in case more are added: ours exist before the app."""
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()

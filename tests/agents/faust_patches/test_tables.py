@@ -1,4 +1,4 @@
-"""A table's writes can be awaited, and its recovery keeps the newest value of each key."""
+"""A table's writes can be awaited, its recovery keeps the newest value of each key, and it is registered at once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from faust.tables.base import Collection
 
 from agents.app import raw_table
 from agents.faust_patches.app import PatchedApp
+from agents.faust_patches.tables import PatchedTableManager
 from f1stream.processing.tables import with_version
 
 KEY = b"9839:44"
@@ -100,3 +101,21 @@ async def test_recovery_keeps_the_newest_value(table: Any) -> None:
     assert table.read(KEY) == b"newest", "of a later part of the changelog, too"
     table.apply_changelog_batch([change(4, 0, b"next run")])
     assert table.read(KEY) == b"next run"
+
+
+async def test_tables_are_registered_without_a_wait(app: PatchedApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker joins its group after this, and a page waits for its first frame."""
+    manager = PatchedTableManager(app)
+    done: list[str] = []
+
+    def step(name: str) -> Any:
+        async def run(*_: Any) -> None:
+            done.append(name)
+
+        return run
+
+    monkeypatch.setattr(manager, "_update_channels", step("register"))
+    monkeypatch.setattr(manager.recovery, "start", step("recovery"))
+    monkeypatch.setattr(manager, "sleep", step("sleep"))
+    await manager.on_start()
+    assert done == ["register", "recovery"]

@@ -49,6 +49,7 @@ REACHED: dict[str, list[str]] = {
     "_stopped": ["mode.services.Service.wait_first"],
     "_suspend": ["mode.utils.queues.FlowControlEvent.suspend"],
     "_thread": ["faust.transport.consumer.ThreadDelegateConsumer.__init__"],
+    "_update_channels": ["faust.tables.manager.TableManager._update_channels"],
 }  # fmt: skip
 """Private attributes of Faust, mode and aiokafka that we use, and the functions that define their meaning."""
 
@@ -78,6 +79,8 @@ READ: dict[str, str] = {
     "faust.tables.base.Collection.apply_changelog_batch": "aebca0a2691b88dd",
     "faust.tables.base.Collection.partition_for_key": "b4829d3afb819031",
     "faust.tables.base.Collection.send_changelog": "8269787f2830ab79",
+    "faust.tables.manager.TableManager._update_channels": "fbf8c1558b2d8743",
+    "faust.tables.manager.TableManager.on_start": "35aa469ac19e96ab",
     "faust.tables.recovery.Recovery._resume_streams": "c68b1634b3c34da8",
     "faust.tables.recovery.Recovery.on_rebalance": "121a73ad43cf0b0f",
     "faust.transport.conductor.Conductor.acks_enabled_for": "4179761a8c21891d",
