@@ -7,10 +7,10 @@ import json
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
 from pydantic import SecretStr
 from rich.console import Console
 
@@ -23,13 +23,8 @@ from f1stream.ports import free_port, url
 from f1stream.processes import F1STREAM, Child, Children
 from f1stream.scratch import scratch_folder
 from f1stream.settings import Settings, settings
-from f1stream.sources.fastf1.client import reachable
-from f1stream.sources.fastf1.fetch import fetch, fetched_archive
-from f1stream.sources.fastf1.schedule import SessionRef, title
-from f1stream.sources.publish import RunCounts
-from f1stream.sources.session import SourceError
 from f1stream.sources.spec import open_source
-from f1stream.stack import REQUEST_TIMEOUT, Stack, check_ports
+from f1stream.stack import Stack, check_ports
 from f1stream.supervisor import ChildFailed, Supervisor
 from f1stream.warehouse.errors import WarehouseError
 
@@ -42,8 +37,6 @@ POLL_S = 1.0
 """Seconds between two checks of the archive worker."""
 SEASON_POLL_S = 0.5
 INTERRUPTED = 130
-SHOWN_RACE = SessionRef(2025, "Australian Grand Prix", "Race")
-"""The default session: rain, three safety cars, six retirements."""
 
 
 @dataclass
@@ -74,28 +67,12 @@ class Demo:
     def _replayable(self) -> str:
         """The source to replay, fetched if it has to be."""
         kind, _, named = (self.source or "").partition(":")
-        if kind == "fastf1":
-            return f"archive:{self._fetched(SessionRef.parse(named))}"
-        if self.source is not None:
+        if self.source is not None and kind != "fastf1":
             return self.source
-        here = fetched_archive(self._settings, SHOWN_RACE)
-        try:
-            if here is None and not reachable(self._settings):
-                raise SourceError("there is no network")
-            return f"archive:{here or self._fetched(SHOWN_RACE)}"
-        except SourceError as error:
-            self._say("source", f"{title(SHOWN_RACE)}, cannot be had ({error}); a simulated race instead")
-            return "sim:"
+        from f1stream.demo_session import fetched, shown_race  # noqa: PLC0415 - FastF1's client is slow to import
 
-    def _fetched(self, wanted: SessionRef) -> Path:
-        here = fetched_archive(self._settings, wanted)
-        if here is None:
-            self._say("source", f"fetching {title(wanted)}, once: a minute or two")
-            fetched = fetch(self._settings, wanted, again=False)
-            for note in fetched.notes:
-                self._say("source", note)
-            here = fetched.folder
-        return here
+        say = partial(self._say, "source")
+        return fetched(self._settings, named, say) if named else shown_race(self._settings, say)
 
     async def run(self) -> int:
         """Run until it is done or stopped; returns the exit code."""
@@ -131,8 +108,9 @@ class Demo:
 
     async def _run(self) -> int:
         source = await self._start()
-        # Not before: it imports the warehouse's client, which takes a second of a start.
+        # Not before: they import the clients of warehouse and broker, which take a second of a start.
         from f1stream.report import as_json, collect, loaded  # noqa: PLC0415
+        from f1stream.sources.publish import RunCounts  # noqa: PLC0415
 
         season = asyncio.create_task(self._report_season())
         await self._supervisor.until_ended(source)
@@ -165,6 +143,7 @@ class Demo:
         # The first frame waits for the race worker, whose consumer group takes seconds to form: it starts before the
         # rest needs the processor.
         self._stack.start("race")
+        await self._stack.create_topics()
         # At full speed the source need not wait: nobody watches, and the topics keep its records.
         source = self._start_source() if self.speed == "max" else None
         await self._stack.alive("race")
@@ -223,47 +202,34 @@ class Demo:
 
     async def _report_season(self) -> None:
         """Print once whether the scheduler's first run could load the season's facts."""
-        async with aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as http:
-            while True:
-                await asyncio.sleep(SEASON_POLL_S)
-                health = await self._health(http, "schedule")
-                if health is None:
-                    continue
-                if "first" in health["failing"]:
-                    error = health["failing"]["first"]
-                    self._say("season", f"not available, the demo continues without it: {error}")
-                    return
-                if "first" in health["last"]:
-                    self._say("season", "calendar, results and standings are in the warehouse")
-                    return
+        while True:
+            await asyncio.sleep(SEASON_POLL_S)
+            health = await self._stack.health_report("schedule")
+            if health is None:
+                continue
+            if "first" in health["failing"]:
+                error = health["failing"]["first"]
+                self._say("season", f"not available, the demo continues without it: {error}")
+                return
+            if "first" in health["last"]:
+                self._say("season", "calendar, results and standings are in the warehouse")
+                return
 
     async def _loaded(self, all_loaded: Coroutine[Any, Any, WarehouseRows]) -> WarehouseRows:
         """Wait for all rows. With ``exit_when_done``, raises ChildFailed if the archive worker cannot load."""
         rows = asyncio.create_task(all_loaded)
         since: float | None = None
         try:
-            async with aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as http:
-                while not rows.done():
-                    await asyncio.wait({rows}, timeout=POLL_S)
-                    health = await self._health(http, "archive") if self.exit_when_done else None
-                    waits = health["waits"] if health else None
-                    since = (since or time.monotonic()) if waits else None
-                    if since is not None and time.monotonic() - since > GIVES_UP_S:
-                        raise ChildFailed(
-                            f"The archive worker has not been able to load for {GIVES_UP_S:.0f} s: {waits}"
-                        )
+            while not rows.done():
+                await asyncio.wait({rows}, timeout=POLL_S)
+                health = await self._stack.health_report("archive") if self.exit_when_done else None
+                waits = health["waits"] if health else None
+                since = (since or time.monotonic()) if waits else None
+                if since is not None and time.monotonic() - since > GIVES_UP_S:
+                    raise ChildFailed(f"The archive worker has not been able to load for {GIVES_UP_S:.0f} s: {waits}")
             return await rows
         finally:
             rows.cancel()
-
-    async def _health(self, http: aiohttp.ClientSession, name: str) -> dict[str, Any] | None:
-        """A service's health; None if it does not answer."""
-        try:
-            async with http.get(self._stack.health(name)) as answer:
-                health: dict[str, Any] = await answer.json()
-                return health
-        except (aiohttp.ClientError, TimeoutError):
-            return None
 
     def _conclude(self, outcomes: list[RunOutcome], rows: WarehouseRows, report: dict[str, Any]) -> int:
         """Write the report, print the result; returns the exit code: 1 if anything is not accounted for."""

@@ -7,13 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import aiohttp
+from typing import Any
 
 from f1stream.embedded import broker, warehouse
 from f1stream.embedded.broker import BrokerFailed
 from f1stream.embedded.warehouse import WarehouseFailed
-from f1stream.kafka import create_topics
 from f1stream.ports import check_port, url
 from f1stream.processes import F1STREAM, Child, Children
 from f1stream.settings import EMBEDDED_HOST, Settings
@@ -21,7 +19,8 @@ from f1stream.supervisor import ChildFailed
 
 READY_WITHIN_S = 60.0
 """Seconds from a worker's start to its first healthy answer; after that the stack fails."""
-REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=2)
+REQUEST_TIMEOUT_S = 2
+"""Seconds. A service that takes longer to say how it is has not answered."""
 SERVICES = {
     "race": "the race worker's health and metrics",
     "archive": "the archive worker's health and metrics",
@@ -41,7 +40,7 @@ class Stack:
     """Raises ChildFailed if a child has ended with an error; called while the stack waits."""
 
     async def start_broker(self) -> None:
-        """Start the embedded broker, unless Kafka is configured, and create the topics. Raises BrokerFailed."""
+        """Start the embedded broker, unless Kafka is configured. Raises BrokerFailed."""
         s = self.settings
         if s.embedded:
             child = self.children.start("broker", broker.command(s.embedded_broker_port))
@@ -49,7 +48,12 @@ class Stack:
                 await broker.wait_until_up(child.process, s.embedded_broker_port)
             except BrokerFailed as failed:
                 raise BrokerFailed(f"{failed} Its log is {child.log}.") from failed
-        await create_topics(s)
+
+    async def create_topics(self) -> None:
+        """Create the topics. Raises BrokerError."""
+        from f1stream.kafka import create_topics  # noqa: PLC0415 - meanwhile the first processes start
+
+        await create_topics(self.settings)
 
     async def start_warehouse(self, data: Path) -> None:
         """Start the embedded warehouse on ``data``, unless Snowflake is configured, and create the tables.
@@ -80,6 +84,20 @@ class Stack:
     async def alive(self, name: str) -> None:
         """Return when a service has started, ready or not. Raises ChildFailed."""
         await self._answers(name, "/alive")
+
+    async def health_report(self, name: str) -> dict[str, Any] | None:
+        """The body of a service's health; None if it does not answer."""
+        import aiohttp  # noqa: PLC0415 - slow, and no process that starts waits for it
+
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(REQUEST_TIMEOUT_S)) as http,
+                http.get(self.health(name)) as answer,
+            ):
+                report: dict[str, Any] = await answer.json()
+                return report
+        except (aiohttp.ClientError, TimeoutError):
+            return None
 
     async def _answers(self, name: str, path: str) -> None:
         try:
@@ -114,9 +132,11 @@ async def until_healthy(address: str, check: Callable[[], None], within_s: float
 
     Raises TimeoutError, whose text is the last answer.
     """
+    import aiohttp  # noqa: PLC0415 - slow, and no process that starts waits for it
+
     deadline = time.monotonic() + within_s
     reason = "it does not answer"
-    async with aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as http:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(REQUEST_TIMEOUT_S)) as http:
         while time.monotonic() < deadline:
             check()
             try:

@@ -30,7 +30,7 @@ ORDER = (
     ("f1stream.jobs",),
     ("agents",),
     ("web",),
-    ("f1stream.report", "f1stream.stack", "f1stream.doctor", "f1stream.demo"),
+    ("f1stream.report", "f1stream.stack", "f1stream.doctor", "f1stream.demo_session", "f1stream.demo"),
     ("f1stream.commands",),
     ("f1stream.cli", "f1stream.child", "f1stream.reference", "f1stream.__main__"),
 )  # fmt: skip

@@ -15,9 +15,10 @@ from f1stream.conformance.replay import replay
 from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.parser.counts import ParseCounts
 from f1stream.sources.livetiming.recording.reader import open_recording
+from f1stream.sources.recorded import recorded, split_recording
 from f1stream.sources.session import Session
-from f1stream.sources.session_archive import read_archive, require_archive
-from f1stream.sources.spec import recorded, split_recording
+from f1stream.sources.session_archive import read_archive
+from f1stream.sources.spec import require_archive
 from models import SessionInfo
 
 LAG_MS = 5_000

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from f1stream.errors import UserError
-from models import Lap, Message
 
-Columns = dict[str, npt.NDArray[Any]]
+if TYPE_CHECKING:  # not at run time: who only opens a source does not wait for them
+    import numpy.typing as npt
+
+    from models import Lap, Message
+
+Columns = dict[str, "npt.NDArray[Any]"]
 """One car's samples in time order: the columns of ``models.packet.COLUMNS`` that the source has.
 
 Columns that can be null (``drs``, ``relative_distance``, ``driver_ahead``, ``distance_to_driver_ahead``) are

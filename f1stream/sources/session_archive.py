@@ -38,7 +38,6 @@ PREAMBLE_MS = 60_000
 
 def read_archive(folder: Path) -> Session:
     """Read an archive. Raises SourceError when a file is missing or damaged."""
-    require_archive(folder)
     facts = _read_json(folder, "session.json")
     try:
         t0_utc_ms = _utc_ms(facts["t0_utc"])
@@ -82,12 +81,6 @@ def read_archive(folder: Path) -> Session:
         messages=messages,
         laps_known_ms=[at_ms for at_ms, _ in known],
     )
-
-
-def require_archive(folder: Path) -> None:
-    """Raise SourceError unless the folder exists; ``read_archive`` checks the files."""
-    if not folder.is_dir():
-        raise SourceError(f"There is no session archive at {folder}: no such folder.")
 
 
 def _read_json(folder: Path, name: str) -> Any:

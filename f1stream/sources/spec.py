@@ -8,86 +8,63 @@ A recording's path may be followed by the session: ``recording:PATH#9570`` selec
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from itertools import chain
 from pathlib import Path
 
 from f1stream.settings import settings
-from f1stream.sources.fastf1.fetch import fetch_if_missing
-from f1stream.sources.fastf1.identity import identity_messages
-from f1stream.sources.fastf1.schedule import SessionRef
 from f1stream.sources.kinds import KINDS
-from f1stream.sources.livetiming.as_session import as_session
-from f1stream.sources.livetiming.parser.counts import ParseCounts
-from f1stream.sources.livetiming.recording.reader import Recording, open_recording
 from f1stream.sources.session import Session, SourceError
-from f1stream.sources.session_archive import read_archive, require_archive
-from f1stream.sources.simulator import SimOptions, simulate
-
-log = logging.getLogger(__name__)
-LOGGED_NAMES = 10
-"""At most so many unknown names are logged."""
 
 
 def open_source(spec: str) -> list[Callable[[], Session]]:
-    """The sessions of a source, as functions that read or make one. Raises SourceError."""
+    """The sessions of a source, as functions that read or make one. Raises SourceError.
+
+    A kind is imported when it is used: all of them take half a second, and a start waits for it.
+    """
     kind, _, rest = spec.partition(":")
     if kind == "archive" and rest:
-        folder = Path(rest).expanduser()
-        require_archive(folder)
-        return [lambda: read_archive(folder)]
+        return [_archived(Path(rest).expanduser())]
     if kind == "fastf1":
-        wanted = SessionRef.parse(rest)
-        return [lambda: read_archive(fetch_if_missing(settings(), wanted))]
+        return [_fetched(rest)]
     if kind == "recording" and rest:
-        path, session = split_recording(rest)
-        recording = open_recording(path)
-        return [lambda: _recorded(recording, session)]
+        from f1stream.sources.recorded import recorded_session  # noqa: PLC0415
+
+        return [recorded_session(rest)]
     if kind == "sim":
-        options = SimOptions.parse(rest)
-        return [_simulated(options, options.seed + nth) for nth in range(options.sessions)]
+        return _simulated(rest)
     raise SourceError(f"{spec!r} is not a source. Known are: {KINDS}.")
 
 
-def split_recording(text: str) -> tuple[Path, str | None]:
-    """The path of a recording and the text after ``#``. A path that exists may contain a ``#``."""
-    path = Path(text).expanduser()
-    before, mark, session = text.rpartition("#")
-    if path.exists() or not mark or not before or not session:
-        return path, None
-    return Path(before).expanduser(), session
+def require_archive(folder: Path) -> None:
+    """Raise SourceError unless the folder exists; ``read_archive`` checks the files."""
+    if not folder.is_dir():
+        raise SourceError(f"There is no session archive at {folder}: no such folder.")
 
 
-def recorded(recording: Recording, session: str | None = None) -> tuple[Session, ParseCounts]:
-    """Read a session of a recording, with the counts of the parser. ``session`` is the text after ``#``.
+def _archived(folder: Path) -> Callable[[], Session]:
+    def read() -> Session:
+        from f1stream.sources.session_archive import read_archive  # noqa: PLC0415
 
-    Raises SourceError.
-    """
-    source = f"recording:{recording.path.name}"
-    if session is None or "/" not in session:
-        return as_session(recording, source, session)
-    wanted = SessionRef.parse(session)
-    first = next(iter(recording))
-    if any(message.topic == "SessionInfo" for message in recording):
-        raise SourceError(f"{source} has its own session information: leave out #{session}, or name a key.")
-    return as_session(chain(identity_messages(settings(), wanted, first.sent_ms), recording), source)
+        return read_archive(folder)
+
+    require_archive(folder)
+    return read
 
 
-def _recorded(recording: Recording, name: str | None) -> Session:
-    session, counts = recorded(recording, name)
-    lines, refused = recording.counts.damaged.total(), counts.damaged.total()
-    if lines or refused:
-        log.warning(
-            "%s: %d lines could not be read and %d messages are not valid for their topic; the rest is complete.",
-            recording.path, lines, refused,
-        )  # fmt: skip
-    if new := [*counts.unknown_topics, *counts.unknown_fields]:
-        log.warning(
-            "%s: the feed has unknown topics or fields: %s.", recording.path, ", ".join(sorted(new)[:LOGGED_NAMES])
-        )
-    return session
+def _fetched(name: str) -> Callable[[], Session]:
+    from f1stream.sources.fastf1.fetch import fetch_if_missing  # noqa: PLC0415
+    from f1stream.sources.fastf1.schedule import SessionRef  # noqa: PLC0415
+    from f1stream.sources.session_archive import read_archive  # noqa: PLC0415
+
+    wanted = SessionRef.parse(name)
+    return lambda: read_archive(fetch_if_missing(settings(), wanted))
 
 
-def _simulated(options: SimOptions, seed: int) -> Callable[[], Session]:
-    return lambda: simulate(seed, cars=options.cars, laps=options.laps)
+def _simulated(options: str) -> list[Callable[[], Session]]:
+    from f1stream.sources.simulator import SimOptions, simulate  # noqa: PLC0415
+
+    given = SimOptions.parse(options)
+    return [
+        lambda seed=given.seed + nth: simulate(seed, cars=given.cars, laps=given.laps)  # type: ignore[misc]
+        for nth in range(given.sessions)
+    ]

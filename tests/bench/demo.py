@@ -106,6 +106,7 @@ async def idle(results: Results) -> None:
         stack = Stack(settings, children, lambda: None)
         try:
             await stack.start_broker()
+            await stack.create_topics()
             await stack.start_warehouse(Path(folder))
             for name in ("race", "web", "archive", "schedule"):
                 stack.start(name)
