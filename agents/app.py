@@ -19,7 +19,7 @@ from agents.faust_patches.tables import DurableTable, PatchedTableManager
 from f1stream.processing.batch import Batch
 from f1stream.processing.outputs import Output, RecordRefused
 from f1stream.settings import Settings
-from f1stream.topics import MAX_RECORD_BYTES
+from f1stream.topics import COMPRESSION, MAX_RECORD_BYTES
 
 REBALANCE_S = 60.0
 """Seconds. After a rebalance without progress for this long, the process exits."""
@@ -54,6 +54,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         broker_commit_interval=1.0,
         stream_wait_empty=False,  # waiting for unacknowledged events hangs on SIGTERM
         producer_linger_ms=0,
+        producer_compression_type=COMPRESSION,
         producer_max_batch_size=512 * 1024,
         producer_max_request_size=MAX_RECORD_BYTES,
         web_bind=settings.web_host,

@@ -43,7 +43,7 @@ def producer_for(settings: Settings, **more: Any) -> AIOKafkaProducer:
     """An idempotent producer; the embedded broker does not support idempotence."""
     return AIOKafkaProducer(
         **settings.kafka_client(), enable_idempotence=not settings.embedded,
-        max_request_size=topics.MAX_RECORD_BYTES, **more,
+        max_request_size=topics.MAX_RECORD_BYTES, compression_type=topics.COMPRESSION, **more,
     )  # fmt: skip
 
 
