@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +34,14 @@ FEED_OPEN_DRS = 12
 
 def read_samples(folder: Path) -> dict[str, Columns]:
     """The samples by driver number, in time order. Raises SourceError."""
-    path = folder / "telemetry.parquet"
-    try:
-        table = pq.read_table(path)
-        beside = folder / "driver_ahead.parquet"
-        if "DriverAhead" not in table.column_names and beside.exists():
-            path = beside
-            for name, column in zip((extra := pq.read_table(beside)).column_names, extra.columns, strict=True):
-                table = table.append_column(name, column)
-    except FileNotFoundError:
-        raise SourceError(f"{path} is missing: the session archive is not complete. Fetch it again.") from None
-    except (OSError, pa.ArrowException) as error:
-        raise SourceError(f"{path} cannot be read: {error}. Fetch the archive again.") from None
+    files = dict.fromkeys(_columns_in(folder / "telemetry.parquet"), folder / "telemetry.parquet")
+    beside = folder / "driver_ahead.parquet"
+    if "DriverAhead" not in files and beside.exists():
+        files |= dict.fromkeys(_columns_in(beside), beside)
     for name in COLUMN_NAMES.values():
-        if name not in table.column_names and name not in OPTIONAL_COLUMNS:
-            raise SourceError(f"{path} has no column {name}. Fetch the archive again.")
-    drivers = table["DriverNumber"].cast(pa.string()).combine_chunks().dictionary_encode()
+        if name not in files and name not in OPTIONAL_COLUMNS:
+            raise SourceError(f"{files['DriverNumber']} has no column {name}. Fetch the archive again.")
+    drivers = _read(files["DriverNumber"], "DriverNumber").cast(pa.string()).combine_chunks().dictionary_encode()
     codes = drivers.indices.to_numpy()
     rows = {
         number: np.flatnonzero(codes == code)
@@ -55,14 +49,41 @@ def read_samples(folder: Path) -> dict[str, Columns]:
     }
     samples: dict[str, Columns] = {number: {} for number in rows}
     for ours, theirs in COLUMN_NAMES.items():  # one after the other: all columns at once need twice the memory
-        if theirs not in table.column_names:
+        if theirs not in files:
             continue
-        column = _column(table[theirs], theirs)
-        if theirs == "DRS" and set(pc.unique(table["DRS"]).to_pylist()) == {0, 1}:
+        stored = _read(files[theirs], theirs)
+        if len(stored) != len(codes):
+            raise SourceError(
+                f"{files[theirs]} has {len(stored):,} samples, not {len(codes):,}. Fetch the archive again."
+            )
+        column = _column(stored, theirs)
+        if theirs == "DRS" and set(pc.unique(stored).to_pylist()) == {0, 1}:
             column = column * FEED_OPEN_DRS  # the archive has 0 and 1 instead of the codes
         for number, own in rows.items():
             samples[number][ours] = column[own]
     return samples
+
+
+def _columns_in(path: Path) -> list[str]:
+    with _errors(path):
+        names: list[str] = pq.read_schema(path).names
+        return names
+
+
+def _read(path: Path, name: str) -> pa.ChunkedArray:
+    with _errors(path):
+        return pq.read_table(path, columns=[name])[name]
+
+
+@contextmanager
+def _errors(path: Path) -> Iterator[None]:
+    """Raise SourceError for a file that is missing or damaged."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise SourceError(f"{path} is missing: the session archive is not complete. Fetch it again.") from None
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(f"{path} cannot be read: {error}. Fetch the archive again.") from None
 
 
 def _column(column: pa.ChunkedArray, name: str) -> Any:
@@ -73,8 +94,4 @@ def _column(column: pa.ChunkedArray, name: str) -> Any:
     if name == "Brake":
         return column.to_numpy().astype(bool)
     values = column.to_numpy()
-    if name in DECIMALS:
-        values = np.round(values.astype(np.float64), DECIMALS[name])
-    if column.null_count:
-        values = np.where(column.is_null().to_numpy(), None, values.astype(object))
-    return values
+    return np.round(values.astype(np.float64), DECIMALS[name]) if name in DECIMALS else values

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from f1stream import topics
 from f1stream.sources.session import Session
@@ -83,6 +86,10 @@ def pack(
         number: columns["session_time_ms"].searchsorted(np.array(instants), side="right").tolist()
         for number, columns in session.telemetry.items()
     }
+    nullable = {
+        number: {name for name, column in columns.items() if column.dtype.kind == "f" and np.isnan(column).any()}
+        for number, columns in session.telemetry.items()
+    }
     for nth, until in enumerate(instants[1:]):
         while next_fact is not None and next_fact[0] <= until:
             yield builder.fact(*next_fact)
@@ -94,9 +101,16 @@ def pack(
             packet = Packet(
                 driver_number=number,
                 until_ms=until,
-                **{name: column[first:last].tolist() for name, column in columns.items()},
+                **{
+                    name: _with_none(column[first:last]) if name in nullable[number] else column[first:last].tolist()
+                    for name, column in columns.items()
+                },
             )
             yield builder.packet(packet)
+
+
+def _with_none(values: npt.NDArray[Any]) -> list[float | None]:
+    return [None if math.isnan(value) else value for value in values.tolist()]
 
 
 def _entered(session: Session, begin: int) -> dict[str, int]:

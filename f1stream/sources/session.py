@@ -16,8 +16,8 @@ if TYPE_CHECKING:  # not at run time: who only opens a source does not wait for 
 Columns = dict[str, "npt.NDArray[Any]"]
 """One car's samples in time order: the columns of ``models.packet.COLUMNS`` that the source has.
 
-Columns that can be null (``drs``, ``relative_distance``, ``driver_ahead``, ``distance_to_driver_ahead``) are
-object arrays when they have nulls.
+Null (in ``drs``, ``relative_distance``, ``driver_ahead``, ``distance_to_driver_ahead``) is NaN in arrays of floats,
+and None in arrays of objects, which need four times the memory.
 """
 
 
