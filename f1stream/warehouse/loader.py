@@ -7,7 +7,7 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -24,6 +24,8 @@ from f1stream.warehouse.tables import DecodedRecord, Table
 from models import DeadLetter
 
 Execute = Callable[..., Any]
+GROUP_ROWS = 20_000
+"""Rows that are converted at once, to a row group of the file. All rows of a flush at once would need 30 MB more."""
 
 
 class Loader:
@@ -146,12 +148,13 @@ class Loader:
 
     def _parquet(self, table: Table, records: list[DecodedRecord]) -> IO[bytes]:
         with self._timed("parquet"):
-            try:
-                rows = table.arrow(records)
-            except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError) as error:
-                raise DataRefused(f"a value does not fit the table: {error}") from error
             content = io.BytesIO()
-            pq.write_table(rows, content, compression="snappy")
+            with pq.ParquetWriter(content, table.schema, compression="snappy") as file:
+                for group in _row_groups(records):
+                    try:
+                        file.write_table(table.arrow(group))
+                    except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError) as error:
+                        raise DataRefused(f"a value does not fit the table: {error}") from error
             content.seek(0)
             return content
 
@@ -210,6 +213,20 @@ class Loader:
             yield
         finally:
             metrics.PHASES.labels(phase).inc(time.perf_counter() - began)
+
+
+def _row_groups(records: Iterable[DecodedRecord]) -> Iterator[list[DecodedRecord]]:
+    """Consecutive records with ``GROUP_ROWS`` rows or a few more."""
+    group: list[DecodedRecord] = []
+    rows = 0
+    for record in records:
+        group.append(record)
+        rows += record.rows
+        if rows >= GROUP_ROWS:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
 
 
 def _identity(letter: DeadLetter) -> tuple[Any, ...]:

@@ -35,9 +35,9 @@ CONSUMER = "archive"
 OFFSETS_WITHIN_S = 20.0
 """Seconds that a rebalance waits for the warehouse's offsets; after that, the first batch waits for them."""
 
-GROUP_BYTES = 4_000_000
-"""Bytes of Kafka values that are decoded at once. Meanwhile no other task runs, and nothing is flushed: a batch can
-have 500 values of 300 KB."""
+GROUP_BYTES = 1_000_000
+"""Bytes of Kafka values that are decoded at once, which takes several times as much memory. Meanwhile no other task
+runs, and nothing is flushed: a batch can have 500 values of 300 KB."""
 
 
 class AsyncLoader(OffsetStore, Protocol):

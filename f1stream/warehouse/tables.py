@@ -150,6 +150,11 @@ class Table:
                     raise BadRecord(f"driver_number is {record.driver_number}, the key says {number}")
         return replace(found, headers=headers, record=record, rows=self.count(record))
 
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of ``arrow``."""
+        return pa.schema([(column.name, column.arrow) for column in self.columns])
+
     def arrow(self, records: list[DecodedRecord]) -> pa.Table:
         """The rows of ``records`` in order; each record has at least one.
 
