@@ -11,9 +11,6 @@ from rich.table import Table
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs.runs import Ended, JobRuns
-from f1stream.jobs.scheduler import on_file
-from f1stream.jobs.sessions import LIVE, REPUBLISH
-from f1stream.jobs.times import REPUBLISH_AFTER
 from f1stream.jobs.work import JOBS, Job, run_job
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse, error_text
@@ -25,6 +22,10 @@ SHOWN_RUNS = 20
 
 def show(settings: Settings) -> None:
     """Print the jobs, when each is due, and the latest runs."""
+    from f1stream.jobs.scheduler import on_file  # noqa: PLC0415 - slow to import, and a run needs none
+    from f1stream.jobs.sessions import LIVE, REPUBLISH  # noqa: PLC0415
+    from f1stream.jobs.times import REPUBLISH_AFTER  # noqa: PLC0415
+
     console = Console()
     due, failing = on_file(settings)
     table = Table("job", "runs", "next (UTC)", "to be tried again because")

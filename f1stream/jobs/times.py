@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from apscheduler.triggers.base import BaseTrigger
 
 from f1stream.jobs.calendar import PlannedSession
-from f1stream.jolpica.plan import PUBLISHED_AFTER
+from f1stream.jolpica import PUBLISHED_AFTER
 
 LIVE_BEFORE = timedelta(minutes=15)
 """The live client starts this long before a session, which may begin early by the feed's clock."""

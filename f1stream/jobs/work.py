@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import snowflake.connector
 
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.jobs import calendar
-from f1stream.jobs.calendar import PlannedSession
 from f1stream.jobs.runs import Ended, JobRuns
-from f1stream.jolpica import plan
-from f1stream.jolpica.client import Unreachable, open_jolpica
-from f1stream.jolpica.landing import Landing
-from f1stream.jolpica.sync import Sync, SyncReport, landed_events
+from f1stream.jolpica import PUBLISHED_AFTER
 from f1stream.kafka import BrokerError
 from f1stream.lock import one_at_a_time
 from f1stream.marts.build import BuildFailed, build
@@ -26,6 +20,10 @@ from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import MISSING, create
+
+if TYPE_CHECKING:
+    from f1stream.jobs.calendar import PlannedSession
+    from f1stream.jolpica.sync import SyncReport
 
 LOCK_TIMEOUT_S = 3600.0
 """Seconds that a run waits for another one to end, such as a run by hand or a backfill; then it fails."""
@@ -54,9 +52,7 @@ JOBS = {
     for job in (
         Job("season", "on odd days of the month at midnight UTC", "changes", "always"),
         Job("weekly", "Mondays at 04:00 UTC: results are revised months later", "whole season", "always"),
-        Job(
-            "session", f"{plan.PUBLISHED_AFTER.seconds // 3600} hours after each session starts", "changes", "always"
-        ),
+        Job("session", f"{PUBLISHED_AFTER.seconds // 3600} hours after each session starts", "changes", "always"),
         Job(
             "calendar",
             "hourly on days with a session, which may move; else on the next such day",
@@ -131,11 +127,14 @@ def _begin(runs: JobRuns, job: Job, settings: Settings, attempt: int) -> str:
 
 def _parts(job: Job, settings: Settings, warehouse: Warehouse, result: JobResult, *, build_pending: bool) -> None:
     if job.loads != "nothing":
-        try:
-            asyncio.run(_load(job, settings, warehouse, result))
-        except (Unreachable, WarehouseError) as error:
-            result.failed(error)
-        result.sessions = _sessions(settings, warehouse)
+        from f1stream.jobs.load import load, planned_sessions  # noqa: PLC0415 - slow, and job ``build`` loads nothing
+
+        loaded = asyncio.run(load(job.loads, settings, warehouse))
+        if isinstance(loaded, Exception):
+            result.failed(loaded)
+        else:
+            _add_report(loaded, result)
+        result.sessions = planned_sessions(settings, warehouse)
     if job.builds == "never" or not (result.rows or build_pending):
         return
     result.build_pending = True
@@ -156,24 +155,6 @@ def _parts(job: Job, settings: Settings, warehouse: Warehouse, result: JobResult
             if published
             else "No broker runs: nothing was published to the page."
         )
-
-
-async def _load(job: Job, settings: Settings, warehouse: Warehouse, result: JobResult) -> None:
-    async with open_jolpica(settings) as api:
-        work = Sync(api, Landing(warehouse))
-        if job.loads == "calendar":
-            report = await work.calendar()
-        else:
-            report = await work.sync(whole_season=job.loads == "whole season")
-    _add_report(report, result)
-
-
-def _sessions(settings: Settings, warehouse: Warehouse) -> list[PlannedSession] | None:
-    """The sessions of the landed calendar and of the feed's index; also if the API does not answer."""
-    seasons = plan.active_seasons(datetime.now(UTC).date())
-    landing = Landing(warehouse)
-    events = [event for season in seasons for event in landed_events(landing, season)]
-    return calendar.season(settings, events, seasons) or None
 
 
 def _add_report(report: SyncReport, result: JobResult) -> None:

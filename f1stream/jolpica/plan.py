@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from f1stream.jolpica import PUBLISHED_AFTER
 from f1stream.jolpica.landing import AnswerStatus, LastAnswer
 from f1stream.jolpica.models import JolpicaRace, SessionStart
 from f1stream.jolpica.rate_limit import PER_SECOND
 from f1stream.jolpica.resources import ALL, RACES, Query
 
-PUBLISHED_AFTER = timedelta(hours=4)
-"""A session's results are due this long after its start: the longest race takes three hours, the API about one."""
 EMPTY_IS_FINAL_AFTER = timedelta(days=14)
 """An answer that is still empty this long after it was due is final: some races have no pit stops or lap times."""
 LATEST_ROUNDS = 2

@@ -17,7 +17,7 @@ from f1stream.jobs.times import (
     pause,
     session_on,
 )
-from f1stream.jolpica.plan import PUBLISHED_AFTER
+from f1stream.jolpica import PUBLISHED_AFTER
 
 
 def at(text: str) -> datetime:
