@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ each are only in the table below it.
 """
 DIAGRAMMED = ("facts", "dimensions")
 """Folders of marts. Marts outside them join others for one reader, and would cross the diagram with lines."""
+PARENT = re.compile(r"ref\('(\w+)'\)")
+"""A table in the arguments of a test."""
 Node = dict[str, Any]
 
 
@@ -40,11 +43,15 @@ def tables(manifest: Node) -> str:
         and marts.keys() >= set(node["depends_on"]["nodes"])  # a seed is no mart
     ]
     lines = [HEAD, "```mermaid", "erDiagram"]
-    lines += sorted(_relations(marts, tests))
-    for node in sorted(marts.values(), key=lambda node: str(node["name"])):
-        if _is_diagrammed(node):
-            primary, foreign = (_columns_with(tests, node, kind) for kind in ("primary_key", "relationships"))
-            lines += _entity(node, primary, foreign)
+    diagrammed = sorted(filter(_is_diagrammed, marts.values()), key=lambda node: str(node["name"]))
+    lines += sorted(
+        f"    {parent} |o--o{{ {node['name']} : {column}"
+        for node in diagrammed
+        for column, parent in _foreign_keys(tests, node).items()
+    )
+    for node in diagrammed:
+        primary = {test["column_name"] for test in _tests_of(tests, node, "primary_key")}
+        lines += _entity(node, primary, {*_foreign_keys(tests, node)})
     lines += ["```", "", "| mart | what one row is | built as |", "| --- | --- | --- |"]
     for node in sorted(marts.values(), key=lambda node: (node["fqn"][2:-1], node["name"])):
         lines.append(f"| `{node['name']}` | {node['description']} | {node['config']['materialized']} |")
@@ -55,23 +62,19 @@ def _is_diagrammed(mart: Node) -> bool:
     return mart["fqn"][-2] in DIAGRAMMED
 
 
-def _columns_with(tests: list[Node], node: Node, kind: str) -> set[str]:
+def _tests_of(tests: list[Node], mart: Node, kind: str) -> list[Node]:
+    return [
+        test for test in tests if test["attached_node"] == mart["unique_id"] and test["test_metadata"]["name"] == kind
+    ]
+
+
+def _foreign_keys(tests: list[Node], mart: Node) -> dict[str, str]:
+    """Column to the table it refers to."""
     return {
-        test["column_name"]
-        for test in tests
-        if test["attached_node"] == node["unique_id"] and test["test_metadata"]["name"] == kind
+        column: PARENT.sub(r"\1", parent)
+        for test in _tests_of(tests, mart, "foreign_keys")
+        for column, parent in test["test_metadata"]["kwargs"]["to"].items()
     }
-
-
-def _relations(marts: dict[str, Node], tests: list[Node]) -> Iterator[str]:
-    for test in tests:
-        if test["test_metadata"]["name"] == "relationships":
-            child = marts[test["attached_node"]]
-            (parent,) = (
-                marts[other]["name"] for other in test["depends_on"]["nodes"] if other != test["attached_node"]
-            )
-            if _is_diagrammed(child):
-                yield f"    {parent} |o--o{{ {child['name']} : {test['column_name']}"
 
 
 def _entity(node: Node, primary: set[str], foreign: set[str]) -> Iterator[str]:

@@ -103,3 +103,17 @@ def test_a_key_that_is_null_or_twice_fails(marts: MartsRig, landed: SyncReport) 
     assert not marts.dbt("keys", "test", "--select", "primary_key_fact_events_event_key")
     (result,) = marts.builds["keys"][1].values()
     assert (result["status"], result["failures"]) == ("fail", events["n"] + 1)
+
+
+def test_foreign_keys_without_their_rows_are_counted_and_null_is_none(marts: MartsRig, landed: SyncReport) -> None:
+    """Of all columns of a mart together."""
+    for table, key in (("DIM_DRIVER", "driver_key"), ("DIM_CONSTRUCTOR", "constructor_key")):
+        marts.warehouse.execute(f"create or replace table MARTS.{table} as select 'known' as {key}")
+    marts.warehouse.execute("delete from MARTS.FACT_DRIVER_STANDINGS")
+    marts.warehouse.execute(
+        "insert into MARTS.FACT_DRIVER_STANDINGS (driver_key, constructor_key)"
+        " values ('known', 'a'), ('b', 'known'), ('c', 'd'), (null, null)"
+    )
+    assert marts.dbt("foreign keys", "test", "--select", "fact_driver_standings,test_name:foreign_keys")
+    found = {result["status"]: result["failures"] for result in marts.builds["foreign keys"][1].values()}
+    assert found == {"pass": 0, "warn": 4}, "unknown drivers only warn; null refers to no event"

@@ -89,10 +89,11 @@ def test_every_mart_has_a_contract_and_a_tested_key(manifest: dict[str, Any], mo
 def test_every_foreign_key_is_tested(manifest: dict[str, Any], models: dict[str, Any]) -> None:
     keys = {model["unique_id"]: name for name, model in models.items()}
     tested = {
-        (keys[node["attached_node"]], node["column_name"])
+        (keys[node["attached_node"]], column)
         for node in manifest["nodes"].values()
         if node["resource_type"] == "test"
-        and (node.get("test_metadata") or {}).get("name") in {"relationships", "primary_key"}
+        and (node.get("test_metadata") or {}).get("name") in {"foreign_keys", "primary_key"}
+        for column in node["test_metadata"]["kwargs"].get("to") or [node["column_name"]]
     }
     for name, model in models.items():
         if "marts" in model["fqn"] and name != "telemetry":
