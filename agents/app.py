@@ -25,6 +25,8 @@ REBALANCE_S = 60.0
 """Seconds. After a rebalance without progress for this long, the process exits."""
 BATCH = 500
 """Most events in one batch."""
+QUEUE = 2 * BATCH
+"""Most events of a stream that wait for the next batches; with more, Faust pauses reading."""
 FETCH_BYTES = 64 * 1024
 """Bytes of one partition in a fetch, compressed; at least one batch. Partitions then advance evenly: frames wait for
 the slowest, and with more bytes the race worker buffered most of a race that it read at full speed."""
@@ -57,6 +59,7 @@ def create_app(name: str, settings: Settings, port: int, kind: type[A]) -> A:
         broker_commit_interval=1.0,
         stream_wait_empty=False,  # waiting for unacknowledged events hangs on SIGTERM
         consumer_max_fetch_size=FETCH_BYTES,
+        stream_buffer_maxsize=QUEUE,
         producer_linger_ms=0,
         producer_compression_type=COMPRESSION,
         producer_max_batch_size=512 * 1024,
