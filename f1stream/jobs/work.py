@@ -17,9 +17,8 @@ from f1stream.marts.build import BuildFailed, build
 from f1stream.marts.project import schema_of_marts
 from f1stream.marts.publish import publish, read
 from f1stream.settings import Settings
-from f1stream.warehouse.connection import Warehouse, error_text
+from f1stream.warehouse.connection import MISSING, Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
-from f1stream.warehouse.schema import MISSING, create
 
 if TYPE_CHECKING:
     from f1stream.jobs.calendar import PlannedSession
@@ -121,7 +120,10 @@ def _begin(runs: JobRuns, job: Job, settings: Settings, attempt: int) -> str:
     except snowflake.connector.ProgrammingError as error:
         if error.errno != MISSING:
             raise
-        list(create(runs.warehouse, settings.snowflake_database))  # the first run: the tables do not exist yet
+        # The first run: the tables do not exist yet. Not imported before: the scheduler would keep 8 MB of Arrow.
+        from f1stream.warehouse.schema import create  # noqa: PLC0415
+
+        list(create(runs.warehouse, settings.snowflake_database))
         return runs.begin(job.name, attempt)
 
 

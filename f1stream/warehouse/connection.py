@@ -121,6 +121,8 @@ def _no_answer() -> SnowflakeCursor:
     raise WarehouseError("The warehouse gave no answer.")
 
 
+MISSING = 2003
+"""Snowflake's error code for an object that does not exist, or that the role may not see."""
 SESSION_GONE = {390104, 390111, 390112, 390114, 390115, 390195}
 """Snowflake's error codes for an unknown or expired session or token."""
 

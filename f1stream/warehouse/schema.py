@@ -13,11 +13,8 @@ import snowflake.connector
 from snowflake.connector.util_text import split_statements
 
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import Warehouse, error_text
+from f1stream.warehouse.connection import MISSING, Warehouse, error_text
 from f1stream.warehouse.errors import WarehouseError
-
-MISSING = 2003
-"""Snowflake's error code for an object that does not exist, or that the role may not see."""
 
 
 def create(warehouse: Warehouse, database: str) -> Iterator[str]:
