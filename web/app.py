@@ -31,8 +31,10 @@ STATIC = Path(__file__).parent / "static"
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 TAPE_BYTES = 256 * 2**20
 """Memory for the tapes. A race of two and a half hours takes about 70 MB with its columns."""
+TAPE_SPILL_BYTES = 16 * 2**20
+"""Memory for frames with their columns while there is disk: more than half an hour of a race."""
 TAPE_DISK_BYTES = 8 * 2**30
-"""Disk for frames that do not fit into memory: more than a hundred races."""
+"""Disk for older frames: more than a hundred races."""
 MORE_CONNECTIONS = 1000
 """Connections beyond the limit of websockets, for the requests of clients that open the page."""
 MORE_FROM_ADDRESS = 50
@@ -55,7 +57,7 @@ SECURITY = {
 
 def create_app(settings: Settings, feed: Feed | None = None) -> web.Application:
     """The application; ``feed`` None reads Kafka as the settings say."""
-    source = feed or StreamReader(TapeStore(TAPE_BYTES, TAPE_DISK_BYTES), settings)
+    source = feed or StreamReader(TapeStore(TAPE_BYTES, TAPE_DISK_BYTES, TAPE_SPILL_BYTES), settings)
     metrics = Metrics()
     viewers = Viewers(source, metrics, settings.web_viewers, settings.web_viewers_per_address)
     metrics.watch(source, lambda: len(viewers), settings.web_viewers)

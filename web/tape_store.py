@@ -39,9 +39,11 @@ class FramesRecord:
 class TapeStore:
     """The tapes by session. ``limit`` is in bytes of memory and ``disk_limit`` in bytes of disk, over all tapes."""
 
-    def __init__(self, limit: int, disk_limit: int = 0) -> None:
+    def __init__(self, limit: int, disk_limit: int = 0, spill_above: int | None = None) -> None:
+        """``spill_above``: bytes of frames in memory; with more, the oldest are spilled. By default ``limit``."""
         self.limit = limit
         self.disk_limit = disk_limit
+        self.spill_above = limit if spill_above is None else spill_above
         self._tapes: dict[str, Tape] = {}
         self._dropped: dict[str, int] = {}
         """Run id by dropped session: late records of that run from another topic are ignored."""
@@ -119,24 +121,28 @@ class TapeStore:
 
     def make_room(self) -> None:
         """Keep within the limits: spill to disk, the oldest session first, and drop what the disk has no room for."""
-        size = self.size
-        while size > self.limit:
-            by_age = sorted(self._tapes.values(), key=_updated_ms)
-            room = self.disk_size < self.disk_limit
-            if not ((room and self._spill(by_age)) or self._drop_oldest(by_age)):
+        while sum(tape.size for tape in self._tapes.values()) > self.spill_above and self._spill():
+            pass
+        while self.size > self.limit:
+            if not (self._spill() or self._drop_oldest()):
                 return
-            size = self.size
 
-    def _spill(self, by_age: list[Tape]) -> bool:
+    def _by_age(self) -> list[Tape]:
+        return sorted(self._tapes.values(), key=_updated_ms)
+
+    def _spill(self) -> bool:
+        if self.disk_size >= self.disk_limit:
+            return False
         try:
-            return any(tape.spill_oldest() for tape in by_age)
+            return any(tape.spill_oldest() for tape in self._by_age())
         except OSError as error:
-            log.warning("the spill file cannot grow (%s); the oldest frames are dropped", error)
+            log.warning("the spill file cannot grow (%s); frames stay in memory while there is room", error)
             self.disk_limit = self.disk_size
             return False
 
-    def _drop_oldest(self, by_age: list[Tape]) -> bool:
+    def _drop_oldest(self) -> bool:
         """Drop the oldest finished session, else the oldest keyframe group of the longest tape."""
+        by_age = self._by_age()
         newest_ms = _updated_ms(by_age[-1])
         for tape in by_age:
             if _updated_ms(tape) < newest_ms and (tape.ended or _updated_ms(tape) < newest_ms - SILENT_MS):

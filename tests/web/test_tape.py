@@ -168,8 +168,9 @@ def test_a_session_longer_than_memory_loses_its_beginning_only() -> None:
     assert tape.size == tapes.size
 
 
-def test_spilled_frames_are_read_back_unchanged() -> None:
-    tapes, whole = TapeStore(120_000, disk_limit=2**30), TapeStore(2**30)
+@pytest.mark.parametrize(("limit", "spill_above"), [(120_000, None), (2**30, 120_000)])
+def test_spilled_frames_are_read_back_unchanged(limit: int, spill_above: int | None) -> None:
+    tapes, whole = TapeStore(limit, disk_limit=2**30, spill_above=spill_above), TapeStore(2**30)
     for each in (tapes, whole):
         each.append(head_record())
         for first in range(0, 40 * KEY_FRAMES, KEY_FRAMES):
@@ -196,11 +197,14 @@ def test_lap_1_begins_with_the_start_and_not_with_an_aborted_one() -> None:
     assert tape.lap_at(2) is None
 
 
-def test_with_a_full_disk_only_the_oldest_frames_are_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("limit", "is_lost"), [(120_000, True), (2**30, False)])
+def test_with_a_full_disk_only_frames_beyond_the_memory_are_lost(
+    monkeypatch: pytest.MonkeyPatch, limit: int, is_lost: bool
+) -> None:
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    tapes = TapeStore(120_000, disk_limit=2**30)
+    tapes = TapeStore(limit, disk_limit=2**30, spill_above=60_000)
     tapes.append(head_record())
     monkeypatch.setattr("web.spill_file.os.pwrite", full)
     for first in range(0, 40 * KEY_FRAMES, KEY_FRAMES):
@@ -208,8 +212,8 @@ def test_with_a_full_disk_only_the_oldest_frames_are_lost(monkeypatch: pytest.Mo
     tape = tapes.get("test_race")
     assert tape is not None
     assert tape.latest == 40 * KEY_FRAMES - 1
-    assert tapes.size <= 120_000
-    assert frame_at(tape, 0) is None
+    assert tapes.size <= limit
+    assert (frame_at(tape, 0) is None) == is_lost
 
 
 HEADERS = [("kind", b"frames"), ("epoch", b"7"), ("seq", b"50"), ("count", b"2"), ("keys", b"50")]
