@@ -149,7 +149,7 @@ class Loader:
     def _parquet(self, table: Table, records: list[DecodedRecord]) -> IO[bytes]:
         with self._timed("parquet"):
             content = io.BytesIO()
-            with pq.ParquetWriter(content, table.schema, compression="snappy") as file:
+            with pq.ParquetWriter(content, table.schema, compression="snappy", use_dictionary=_texts(table)) as file:
                 for group in _row_groups(records):
                     try:
                         file.write_table(table.arrow(group))
@@ -213,6 +213,11 @@ class Loader:
             yield
         finally:
             metrics.PHASES.labels(phase).inc(time.perf_counter() - began)
+
+
+def _texts(table: Table) -> list[str]:
+    """The columns of text, whose values repeat; looking for repeated numbers costs more than it saves."""
+    return [field.name for field in table.schema if pa.types.is_string(field.type)]
 
 
 def _row_groups(records: Iterable[DecodedRecord]) -> Iterator[list[DecodedRecord]]:

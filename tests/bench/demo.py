@@ -22,7 +22,9 @@ ARCHIVE = DATA / "aus2025_race"
 SETTLES_S = 15
 """Seconds after which nothing of the start goes on."""
 IDLE_S = 30
-MEASURED_EVERY_S = 0.1
+MEASURED_EVERY_S = 0.5
+MEMORY_EVERY_S = 2.0
+"""Seldom: the kernel counts every page."""
 
 
 async def whole_race(results: Results) -> None:
@@ -36,12 +38,15 @@ async def whole_race(results: Results) -> None:
             env=environment, stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         used: dict[str, float] = {}
+        at_once: list[float] = []
         usage = asyncio.create_task(_follow_cpu(process.pid, used))
+        memory = asyncio.create_task(_follow_memory(process.pid, at_once))
         await _first_frame(f"http://127.0.0.1:{environment['F1STREAM_WEB_PORT']}/ws")
         first = time.perf_counter() - began
         if await process.wait():
             raise SystemExit(f"The demo ended with code {process.returncode}.")
         usage.cancel()
+        memory.cancel()
         found = json.loads(report.read_text())
     results.add("race: nothing started to the first frame on the page", first, "s")
     results.add("race: nothing started to the last frame and row", found["seconds"]["total"], "s")
@@ -51,6 +56,7 @@ async def whole_race(results: Results) -> None:
     for name, size in found["peak_rss_mb"].items():
         results.add(f"race: peak memory of {name}", size, "MB")
     results.add("race: peak memory of all", sum(found["peak_rss_mb"].values()), "MB")
+    results.add("race: most memory at once, shared pages counted once", max(at_once), "MB")
     for name, seconds in used.items():
         results.add(f"race: CPU of {name}", seconds, "s")
 
@@ -68,6 +74,21 @@ async def _follow_cpu(pid: int, used: dict[str, float]) -> None:
         for name, seconds in by_process.values():
             used[name] = used.get(name, 0.0) + seconds
         await asyncio.sleep(MEASURED_EVERY_S)
+
+
+async def _follow_memory(pid: int, at_once: list[float]) -> None:
+    """Add what a demo's processes have in memory together (PSS, MB), until its marts are built or it is cancelled."""
+    while True:
+        total = 0.0
+        for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+            try:
+                if _command(process) == "jobs":
+                    return
+                total += process.memory_full_info().pss / 1e6
+            except (psutil.Error, IndexError):
+                continue
+        at_once.append(total)
+        await asyncio.sleep(MEMORY_EVERY_S)
 
 
 def _command(process: psutil.Process) -> str:
