@@ -27,7 +27,7 @@ BATCH = 500
 """Most events in one batch."""
 QUEUE = 2 * BATCH
 """Most events of a stream that wait for the next batches; with more, Faust pauses reading."""
-FETCH_BYTES = 64 * 1024
+FETCH_BYTES = 256 * 1024
 """Bytes of one partition in a fetch, compressed; at least one batch. Partitions then advance evenly: frames wait for
 the slowest, and with more bytes the race worker buffered most of a race that it read at full speed."""
 

@@ -13,6 +13,9 @@ from agents.exiting import exit_process
 from agents.faust_patches.consumer_thread import ConsumerThread
 from agents.faust_patches.coroutines import cancel, resume
 
+FULL_S = 0.02
+"""Seconds between two looks at queues that are full; a batch takes as long."""
+
 
 class Consumer(driver.Consumer):
     """See the table of patches in docs/faust.md."""
@@ -46,7 +49,16 @@ class Consumer(driver.Consumer):
         return committable
 
     async def _wait_next_records(self, timeout: float) -> Any:
-        """Return no records while partitions are being assigned: ``getmany`` would set their positions."""
+        """Return no records while partitions are being assigned: ``getmany`` would set their positions.
+
+        While partitions wait for room in the streams' queues, look again soon: Faust sleeps for a second if all do,
+        and else waits as long for records of the others.
+        """
+        if self.flow_active and self._buffered_partitions:
+            timeout = FULL_S
+            if not self._get_active_partitions():
+                await self.sleep(FULL_S)
+                return None, set()
         records, active = await super()._wait_next_records(timeout)
         return (records if self.flow_active else None), active
 

@@ -13,7 +13,7 @@ from faust.types import TP
 
 from f1stream.fetch_wait import FetchWait
 
-BUSY_MS = 50
+BUSY_MS = 20
 """Milliseconds that a fetch may take while records arrive; Faust uses 1,500.
 
 The client has one request at a time with a broker, for the partitions of which it has no records left. While the

@@ -15,10 +15,10 @@ from faust.types import TP
 
 from agents.faust_patches import consumer as patched
 from agents.faust_patches.app import PatchedApp
-from agents.faust_patches.consumer import Consumer
+from agents.faust_patches.consumer import FULL_S, Consumer
 from agents.faust_patches.consumer_thread import ConsumerThread
 
-PARTITION = TP("telemetry", 0)
+PARTITION, OTHER = TP("telemetry", 0), TP("telemetry", 1)
 COMMITTED = 10
 
 
@@ -51,6 +51,7 @@ class Client:
 class App:
     """The parts of an app that a consumer uses."""
 
+    in_recovery: bool = False
     earlier: dict[TP, int] = field(default_factory=dict)
     tables: Any = field(default_factory=lambda: SimpleNamespace(recovery=SimpleNamespace(_generation_id=0)))
 
@@ -118,6 +119,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     vars(thread).update(app=app, consumer=consumer, position_versions={}, fetched_versions={}, _next_version=count())
     thread._fetch_wait = SimpleNamespace(update=lambda *_: None)
     vars(consumer).update(app=app, _thread=thread, _read_offset={PARTITION: None}, _committed_offset={})
+    consumer._buffered_partitions = set()
     return made
 
 
@@ -204,6 +206,31 @@ async def test_nothing_is_read_while_the_flow_is_stopped(bench: Bench, monkeypat
     assert await bench.consumer._wait_next_records(1.0) == ([1], {PARTITION})
     bench.consumer.flow_active = False
     assert await bench.consumer._wait_next_records(1.0) == (None, {PARTITION})
+
+
+@pytest.mark.parametrize(("full", "timeouts"), [(set(), [1.0]), ({OTHER}, [FULL_S]), ({OTHER, PARTITION}, [])])
+async def test_partitions_whose_queues_were_full_are_read_on_soon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, full: set[TP], timeouts: list[float]
+) -> None:
+    asked: list[float] = []
+    slept: list[float] = []
+
+    async def wait_next_records(_: Any, timeout: float) -> Any:
+        asked.append(timeout)
+        return [1], {PARTITION}
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(driver.Consumer, "_wait_next_records", wait_next_records)
+    bench.consumer._active_partitions = {PARTITION, OTHER}
+    bench.consumer.flow_active = True
+    bench.consumer.sleep = sleep
+    for partition in full:
+        bench.consumer.on_buffer_full(partition)
+    records, _ = await bench.consumer._wait_next_records(1.0)
+    assert records == ([1] if timeouts else None)
+    assert (asked, slept) == (timeouts, [] if timeouts else [FULL_S])
 
 
 async def test_worker_exits_when_a_topic_was_recreated(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
