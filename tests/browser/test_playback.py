@@ -66,6 +66,8 @@ async def until_plays_at(page: Page, speed: float) -> None:
             begin = await page.evaluate("[f1stream.clock.t, performance.now()]")
             await page.wait_for_timeout(500)
             end = await page.evaluate("[f1stream.clock.t, performance.now()]")
+            if begin[0] is None or end[0] is None:  # no frame of the new time has arrived yet
+                continue
             found = (end[0] - begin[0]) / (end[1] - begin[1])
             steady = steady + 1 if speed / 1.4 < found < speed * 1.4 else 0
 
