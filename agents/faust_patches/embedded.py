@@ -16,7 +16,7 @@ from f1stream.settings import settings
 
 SCHEME = "f1stream-embedded"
 """URL scheme of the embedded broker."""
-BUSY_MS = 12
+BUSY_MS = 10
 """Milliseconds that a fetch may take while records arrive: the broker always takes half of them."""
 FETCH_BYTES = 64 * 1024
 """Minimum bytes of a fetch. The broker scans the partition from its beginning each time: fetch few, large ones."""

@@ -38,7 +38,7 @@ async def whole_race(results: Results) -> None:
             env=environment, stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         used: dict[str, float] = {}
-        at_once: list[float] = []
+        at_once: list[tuple[float, float]] = []
         usage = asyncio.create_task(_follow_cpu(process.pid, used))
         memory = asyncio.create_task(_follow_memory(process.pid, at_once))
         await _first_frame(f"http://127.0.0.1:{environment['F1STREAM_WEB_PORT']}/ws")
@@ -56,7 +56,8 @@ async def whole_race(results: Results) -> None:
     for name, size in found["peak_rss_mb"].items():
         results.add(f"race: peak memory of {name}", size, "MB")
     results.add("race: peak memory of all", sum(found["peak_rss_mb"].values()), "MB")
-    results.add("race: most memory at once, shared pages counted once", max(at_once), "MB")
+    results.add("race: memory of all at the end of the race", at_once[-1][0], "MB")
+    results.add("race: most memory at once, shared pages counted once", max(pss for _, pss in at_once), "MB")
     for name, seconds in used.items():
         results.add(f"race: CPU of {name}", seconds, "s")
 
@@ -76,18 +77,23 @@ async def _follow_cpu(pid: int, used: dict[str, float]) -> None:
         await asyncio.sleep(MEASURED_EVERY_S)
 
 
-async def _follow_memory(pid: int, at_once: list[float]) -> None:
-    """Add what a demo's processes have in memory together (PSS, MB), until its marts are built or it is cancelled."""
+async def _follow_memory(pid: int, at_once: list[tuple[float, float]]) -> None:
+    """Add what a demo's processes have in memory (MB) until its marts are built or it is cancelled.
+
+    Each value is the sum of what each process has by itself (RSS), and with shared pages counted once (PSS).
+    """
     while True:
-        total = 0.0
+        rss = pss = 0.0
         for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
             try:
                 if _command(process) == "jobs":
                     return
-                total += process.memory_full_info().pss / 1e6
+                memory = process.memory_full_info()
+                rss += memory.rss / 1e6
+                pss += memory.pss / 1e6
             except (psutil.Error, IndexError):
                 continue
-        at_once.append(total)
+        at_once.append((rss, pss))
         await asyncio.sleep(MEMORY_EVERY_S)
 
 

@@ -24,7 +24,7 @@ def thread() -> Any:
 
 
 @pytest.mark.parametrize(
-    ("kind", "wait_ms", "least_bytes"), [(ConsumerThread, 20, 1), (EmbeddedConsumerThread, 12, 65536)]
+    ("kind", "wait_ms", "least_bytes"), [(ConsumerThread, 20, 1), (EmbeddedConsumerThread, 10, 65536)]
 )
 def test_fetches_return_soon(
     kind: type[ConsumerThread], wait_ms: int, least_bytes: int, monkeypatch: pytest.MonkeyPatch
