@@ -172,7 +172,7 @@ async def test_the_clock_runs_evenly_at_every_pace(browser: Browser, speed: floa
     page, _ = await opened(browser, stage)
     paces: list[float] = await page.evaluate(
         """async ([speed, batch]) => {
-            const { SessionClock } = await import("/static/clock.js");
+            const { SessionClock } = await import("/static/session/clock.js");
             const clock = new SessionClock();
             const paces = [];
             let sent = 0, last = null;

@@ -2,28 +2,28 @@
 
 import { Charts } from "./charts/charts.js";
 import { LapComparison } from "./charts/comparison.js";
-import { SessionClock } from "./clock.js";
-import { Connection } from "./connection.js";
-import { exposeState } from "./debug.js";
-import { byId, setText } from "./dom.js";
-import { DriverSelection } from "./driver-selection.js";
-import { FrameBuffer } from "./frames.js";
-import { renderFacts, renderSession } from "./header.js";
-import { History } from "./history.js";
-import { bindKeys } from "./keyboard.js";
-import { TrackMap } from "./map/map.js";
-import { isEstimated } from "./map/track.js";
-import { Marts } from "./marts.js";
-import { PanelChooser } from "./panel-chooser.js";
-import { PitWindow } from "./pit-window.js";
-import { Playback, SPEEDS } from "./playback.js";
-import { RaceControlLog } from "./race-control.js";
-import { Radio } from "./radio.js";
-import { ResultPanel } from "./result.js";
-import { SessionPicker } from "./session-picker.js";
-import { StandingsPanel } from "./standings.js";
-import { connectionStatus, renderPill } from "./status-pill.js";
-import { Timeline, fillSpeeds } from "./timeline.js";
+import { SessionClock } from "./session/clock.js";
+import { Connection } from "./session/connection.js";
+import { exposeState } from "./page/debug.js";
+import { byId, setText } from "./page/dom.js";
+import { DriverSelection } from "./page/driver-selection.js";
+import { FrameBuffer } from "./session/frames.js";
+import { Header } from "./page/header.js";
+import { History } from "./session/history.js";
+import { bindKeys } from "./page/keyboard.js";
+import { MapNote, TrackMap } from "./map/map.js";
+import { Marts } from "./session/marts.js";
+import { PanelChooser } from "./page/panel-chooser.js";
+import { Panels } from "./page/panels.js";
+import { PitWindow } from "./panels/pit-window.js";
+import { Playback, SPEEDS } from "./playback/playback.js";
+import { RaceControlLog } from "./panels/race-control.js";
+import { Radio } from "./panels/radio.js";
+import { ResultPanel } from "./panels/result.js";
+import { SessionPicker } from "./page/session-picker.js";
+import { StandingsPanel } from "./panels/standings.js";
+import { connectionStatus, renderPill } from "./page/status-pill.js";
+import { Timeline, fillSpeeds } from "./playback/timeline.js";
 import { Tower } from "./tower/tower.js";
 
 const TABLE_MS = 200; // wall time between two renderings of the table and the panels
@@ -34,10 +34,7 @@ const clock = new SessionClock();
 const history = new History();
 const selection = new DriverSelection();
 const map = new TrackMap(byId("map"), selection);
-const tower = new Tower(byId("rows"), selection);
 const marts = new Marts();
-const result = new ResultPanel();
-const standings = new StandingsPanel();
 const reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 let connection = null;
@@ -56,12 +53,20 @@ const playback = new Playback({
   shown: () => clock.playhead,
   onChange: () => (tableAt = 0),
 });
-const raceControl = new RaceControlLog(byId("messages"), playback);
-const radio = new Radio(playback);
-const charts = new Charts();
-const comparison = new LapComparison(selection, (points) => (map.points = points));
-const pitWindow = new PitWindow(selection);
-const timeline = new Timeline(playback, history);
+const place = (name) => document.querySelector(`[data-panel="${name}"]`);
+const panels = new Panels([
+  { place: byId("tower").closest(".panel"), panel: new Tower(byId("rows"), selection) },
+  { place: null, panel: new Header() },
+  { place: place("control"), panel: new RaceControlLog(byId("messages"), playback) },
+  { place: place("radio"), panel: new Radio(playback) },
+  { place: place("pit-window"), panel: new PitWindow(selection) },
+  { place: null, panel: new Charts() },
+  { place: place("compare"), panel: new LapComparison(selection, (points) => (map.points = points)) },
+  { place: place("map"), panel: new MapNote() },
+  { place: place("result"), panel: new ResultPanel() },
+  { place: place("standings"), panel: new StandingsPanel() },
+  { place: null, panel: new Timeline(playback, history) },
+]);
 fillSpeeds(SPEEDS);
 new PanelChooser(() => window.dispatchEvent(new Event("themechange")));
 const picker = new SessionPicker((session) => {
@@ -103,7 +108,9 @@ function handleMessage(message) {
 /** Clear the page for another session, or another run of the same one. */
 function resetPanels() {
   clock.reset(playback.mode === "play" ? playback.speed : null);
-  for (const each of [map, tower, raceControl, radio, charts, comparison, pitWindow, result, standings, history]) each.reset();
+  map.reset();
+  history.reset();
+  panels.reset();
   shown = null;
 }
 
@@ -115,7 +122,6 @@ function draw(now) {
   if (around) {
     if (shownHead !== around.from.head) {
       shownHead = around.from.head;
-      renderSession(shownHead);
       selection.setEntries(shownHead);
       byId("main").dataset.empty = "false";
     }
@@ -127,39 +133,27 @@ function draw(now) {
     if (now - tableAt > TABLE_MS) {
       tableAt = now;
       shown = around.from;
-      renderPanels(t, silence, now);
+      panels.render(viewOf(t, silence, now));
+      playback.updateAddress(buffer.head?.session_key, selection.codes, now);
     }
   }
   renderStatus(now);
 }
 
-/** Render the table and all panels from the snapshot shown; `silence` is wall time in ms since the newest frame. */
-function renderPanels(t, silence, now) {
-  const over = shown.race.ended || (playback.reveal && Boolean(status?.ended));
-  const horizon = playback.reveal ? Infinity : t; // session time up to which panels may show what has happened
-  const view = { snapshot: shown, t, horizon, history, selection, over };
-  tower.render(shown, silence, history.laps(t));
-  renderFacts(shown, clock.rate, status?.session === shown.head.session_key ? status.damaged : null);
-  raceControl.render(view);
-  radio.render(view);
-  pitWindow.render(shown);
-  charts.render(view, now);
-  comparison.render(view);
-  renderMapNote(shown);
-  result.render(view, marts);
-  standings.render(view, marts, now);
-  const span = status?.from_ms == null ? [t, t] : [status.from_ms, Math.max(status.to_ms, t)];
-  timeline.render(t, span, horizon, shown.race.started_ms, selection.cars);
-  playback.updateAddress(buffer.head?.session_key, selection.codes, now);
-}
-
-function renderMapNote(snapshot) {
-  const estimated = isEstimated(snapshot);
-  byId("map-note").hidden = Boolean(snapshot.head.outline);
-  byId("map-note").dataset.estimated = String(estimated);
-  setText("map-note", estimated
-    ? "Estimated: without positions the map is a ring of one lap's time, with cars placed by their mini-sectors."
-    : "The track outline is not known yet: only the cars are shown.");
+/** What the panels show: the snapshot at session time `t` (ms), and what is known of the session. */
+function viewOf(t, silence, now) {
+  return {
+    snapshot: shown,
+    t, // session time (ms)
+    horizon: playback.reveal ? Infinity : t, // session time up to which panels may show what has happened
+    span: status?.from_ms == null ? [t, t] : [status.from_ms, Math.max(status.to_ms, t)], // session time of both ends
+    over: shown.race.ended || (playback.reveal && Boolean(status?.ended)), // whether the result may be shown
+    damaged: status?.session === shown.head.session_key ? status.damaged : null, // why the worker has stopped the run
+    rate: clock.rate, // session time per wall time
+    silence, // wall time in ms since the newest frame
+    now, // performance.now()
+    history, selection, marts,
+  };
 }
 
 function renderStatus(now) {

@@ -1,6 +1,6 @@
 // Draws the charts that are in view, again whenever their data has changed.
 
-import { byId, element } from "../dom.js";
+import { byId, element } from "../page/dom.js";
 import { CONFIG, plotly } from "./plotly.js";
 import { laptimes, positions, strategy, trace, weather } from "./figures.js";
 
@@ -29,8 +29,9 @@ export class Charts {
     for (const chart of this.charts.values()) chart.drawn = "";
   }
 
-  /** Draw the charts in view whose data has changed. `view` is `{snapshot, t, horizon, history, selection}`. */
-  async render(view, now) {
+  /** Draw the charts in view whose data has changed. */
+  async render(view) {
+    const { now } = view;
     const due = [...this.charts].filter(([, chart]) => chart.inView && !chart.busy && now - chart.at > DRAW_MS);
     for (const [place, chart] of due) {
       const inputs = [view.history.version(view.horizon), view.selection.numbers, this.theme, view.snapshot.race.lap, chart.kind === "strategy" ? JSON.stringify(Object.values(view.snapshot.cars).map((car) => [car.position, car.stints])) : ""].join();

@@ -1,7 +1,7 @@
 // The comparison of two laps of any drivers: channels and time difference over distance.
 
-import { byId, element } from "../dom.js";
-import { lapTime, teamColor } from "../format.js";
+import { byId, element } from "../page/dom.js";
+import { lapTime, teamColor } from "../page/format.js";
 import { CONFIG, colours, layout, plain, plotly } from "./plotly.js";
 
 // Name, axis title and vertical part (0–1) of the chart.

@@ -1,9 +1,9 @@
 // The charts as Plotly figures, made of the laps and messages known at the view's horizon. Each function returns
 // `{traces, layout, label, note}`, or null without data.
 
-import { compoundOf } from "../compounds.js";
-import { lapTime, teamColor } from "../format.js";
-import { raceOrder } from "../snapshot.js";
+import { compoundOf } from "../page/flags-and-compounds.js";
+import { lapTime, teamColor } from "../page/format.js";
+import { raceOrder } from "../session/snapshot.js";
 import { colours, flagShapes, lapScale, layout, plain } from "./plotly.js";
 
 const SLOW = 1.14; // times the fastest lap; slower laps do not extend the scale of the lap times

@@ -1,6 +1,8 @@
 // Loads Plotly when the first chart comes into view (it is large, and the page does not wait for it), and gives its
 // charts the page's look.
 
+import { trackStatusOf } from "../page/flags-and-compounds.js";
+
 const SOURCE = "/vendor/plotly.min.js";
 let loading = null;
 
@@ -47,14 +49,13 @@ export function layout(x, y, more = {}) {
   };
 }
 
-const STATUS_COLORS = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
-
 /** Periods of flags as shaded areas; `at` maps session time (ms) to the chart's x. */
 export function flagShapes(statuses, at) {
   const color = colours();
   return statuses.flatMap(({ status, from, to }) => {
     const [x0, x1] = [at(from), at(to)];
-    return STATUS_COLORS[status] && x1 > x0 ? [{ type: "rect", xref: "x", yref: "paper", x0, x1, y0: 0, y1: 1, line: { width: 0 }, fillcolor: color(STATUS_COLORS[status]), opacity: 0.16, layer: "below" }] : [];
+    const shade = trackStatusOf(status)?.color;
+    return shade && x1 > x0 ? [{ type: "rect", xref: "x", yref: "paper", x0, x1, y0: 0, y1: 1, line: { width: 0 }, fillcolor: color(shade), opacity: 0.16, layer: "below" }] : [];
   });
 }
 

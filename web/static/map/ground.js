@@ -1,9 +1,9 @@
 // The map's ground: track, pit lane, yellow sectors, finish line, sector lines and corner numbers. It is painted onto
 // a canvas of its own when one of them changes; cars are drawn over a copy of it.
 
+import { trackStatusOf } from "../page/flags-and-compounds.js";
 import { RING } from "./track.js";
 
-const FLAG_COLORS = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
 const YELLOW_STEP = 100; // 1/10 m between two points of a yellow sector's line
 const CORNER_SPAN = 300; // 1/10 m before and after a corner, for the direction in which it turns
 const CORNER_PX = 17; // from the track's line to the corner's number
@@ -27,7 +27,7 @@ function paintTrack(context, { track, screen, race, color, colors }, width) {
   const path = new Path2D();
   track.points.forEach(([x, y], i) => path[i ? "lineTo" : "moveTo"](...screen(x, y)));
   path.closePath();
-  const flag = FLAG_COLORS[race.track_status];
+  const flag = trackStatusOf(race.track_status)?.color;
   for (const [lineWidth, strokeStyle] of [
     [width + 5, flag ? color(flag) : colors["--track-edge"]],
     [width, colors["--track"]],

@@ -1,7 +1,8 @@
 // The track map: a canvas with the ground painted when it changes and the cars drawn at the display's rate.
 
-import { teamColor } from "../format.js";
-import { carStatus, signalAge } from "../snapshot.js";
+import { byId, setText } from "../page/dom.js";
+import { teamColor } from "../page/format.js";
+import { carStatus, signalAge } from "../session/snapshot.js";
 import { paintCar, paintLabel, paintPoints, paintTrail } from "./cars.js";
 import { paintGround } from "./ground.js";
 import { placeLabels } from "./labels.js";
@@ -13,6 +14,20 @@ const SMALL_PX = 480; // narrower maps have thinner lines, smaller labels and no
 const TRAIL_MS = 6000; // of session time: length of the trails of selected cars
 const HEADING_PX = 3; // distance that a car moves before its direction is measured again
 const COLORS = ["--text", "--muted", "--panel", "--label", "--track", "--track-edge", "--bg"];
+
+/** The sentence on the map of a session without an outline or without positions. */
+export class MapNote {
+  reset() {}
+
+  render({ snapshot }) {
+    const estimated = isEstimated(snapshot);
+    byId("map-note").hidden = Boolean(snapshot.head.outline);
+    byId("map-note").dataset.estimated = String(estimated);
+    setText("map-note", estimated
+      ? "Estimated: without positions the map is a ring of one lap's time, with cars placed by their mini-sectors."
+      : "The track outline is not known yet: only the cars are shown.");
+  }
+}
 
 export class TrackMap {
   constructor(canvas, selection) {

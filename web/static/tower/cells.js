@@ -1,8 +1,8 @@
 // The contents of the timing tower's cells, as lists of nodes or as text.
 
-import { compoundOf } from "../compounds.js";
-import { element, placesGained, symbol } from "../dom.js";
-import { NONE, lapTime } from "../format.js";
+import { compoundOf } from "../page/flags-and-compounds.js";
+import { element, placesGained, symbol } from "../page/dom.js";
+import { NONE, lapTime } from "../page/format.js";
 
 /** The position with the places gained or lost since the grid; `entry` null omits these. */
 export function positionParts(position, entry) {

@@ -1,6 +1,6 @@
 // A car's penalties and incidents in the timing tower.
 
-import { element } from "../dom.js";
+import { element } from "../page/dom.js";
 
 const STATES = { noted: "noted", investigated: "under investigation", after_race: "investigated after the race", given: "not served yet", served: "served" };
 const PENDING = { noted: "noted", investigated: "investig.", after_race: "after race" }; // short texts of undecided incidents

@@ -1,8 +1,8 @@
 // One row of the timing tower. A cell is changed only when its value differs from the last one shown.
 
-import { element, surname } from "../dom.js";
-import { NONE, age, gap, lapTime, sectorTime, teamColor } from "../format.js";
-import { isTimedSession } from "../snapshot.js";
+import { element, surname } from "../page/dom.js";
+import { NONE, age, gap, lapTime, sectorTime, teamColor } from "../page/format.js";
+import { isTimedSession } from "../session/snapshot.js";
 import { cutState, markedTime, positionParts, stopsSummary, stopsTitle, tyreParts } from "./cells.js";
 import { renderPenalties } from "./penalties.js";
 

@@ -1,7 +1,7 @@
 // The timing tower: one row per car, in race order.
 
-import { byId } from "../dom.js";
-import { carStatus, isTimedSession, raceOrder, signalAge } from "../snapshot.js";
+import { byId } from "../page/dom.js";
+import { carStatus, isTimedSession, raceOrder, signalAge } from "../session/snapshot.js";
 import { Row } from "./row.js";
 
 const GLIDE_MS = 450; // duration of a row's movement to its new position
@@ -31,8 +31,9 @@ export class Tower {
     this.order = "";
   }
 
-  /** Show a snapshot. `silence` is the wall time in ms since the newest frame, `laps` the result of `History.laps`. */
-  render(snapshot, silence, laps) {
+  /** Show the view's snapshot. */
+  render({ snapshot, silence, history, t }) {
+    const laps = history.laps(t);
     const order = raceOrder(snapshot);
     const { race } = snapshot;
     this.body.parentElement.dataset.timed = String(isTimedSession(race));

@@ -1,11 +1,11 @@
-// Answers of the API that come from the marts: cached until the server's status names another build of them.
+// Answers of the API that come from the marts: asked for again when the server's status names another build of them.
 
-const RETRY_MS = 5000; // after a failed request
+import { Request } from "./request.js";
 
 export class Marts {
   constructor() {
     this.version = null;
-    this.answers = new Map(); // name -> {version, body, busy, retryAt}
+    this.requests = new Map(); // by name
   }
 
   /** Set the build named in the server's status; null means that it has none or has not read one since it started. */
@@ -14,31 +14,13 @@ export class Marts {
   }
 
   /**
-   * The API's answer for `path`: null if the marts do not have it, undefined while it is loading. `name` is the cache
-   * key: two paths with the same name are two ways to request the same answer.
+   * The API's answer for `path`: null if the marts do not have it, undefined while it is loading. Two paths with the same
+   * `name` are two ways to ask the same question.
    */
   get(path, name = path) {
     if (this.version === null) return null;
-    let answer = this.answers.get(name);
-    if (!answer) this.answers.set(name, (answer = { version: null, body: undefined, busy: false, retryAt: 0 }));
-    if (answer.version !== this.version && !answer.busy && performance.now() >= answer.retryAt) this.load(path, answer);
-    return answer.body;
-  }
-
-  async load(path, answer) {
-    const version = this.version; // the build may change meanwhile: the next get() then loads again
-    answer.busy = true;
-    try {
-      const response = await fetch(path);
-      if (!response.ok && response.status !== 404) throw new Error(`${path} answered ${response.status}`);
-      answer.body = response.ok ? await response.json() : null;
-      answer.version = version;
-    } catch (error) {
-      console.warn(error.message);
-      answer.retryAt = performance.now() + RETRY_MS;
-    } finally {
-      answer.busy = false;
-    }
+    if (!this.requests.has(name)) this.requests.set(name, new Request());
+    return this.requests.get(name).get(path, this.version);
   }
 }
 

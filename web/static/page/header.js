@@ -1,20 +1,24 @@
 // The header and the banner: session, progress, clocks, weather, track status. Also the list of teams.
 
 import { byId, element, setText } from "./dom.js";
+import { trackStatusOf } from "./flags-and-compounds.js";
 import { NONE, clock, countdown, lapTime, pace, teamColor } from "./format.js";
-import { isTimedSession, timeLeft } from "./snapshot.js";
+import { isTimedSession, timeLeft } from "../session/snapshot.js";
 
-const TRACK_STATUS = {
-  1: ["clear", "Track clear"],
-  2: ["yellow", "Yellow flag"],
-  4: ["safety", "Safety car"],
-  5: ["red", "Red flag"],
-  6: ["safety", "Virtual safety car"],
-  7: ["safety", "Virtual safety car ending"],
-};
+/** The header and the banner, from the view. */
+export class Header {
+  reset() {
+    this.head = null;
+  }
+
+  render(view) {
+    if (view.snapshot.head !== this.head) renderSession((this.head = view.snapshot.head));
+    renderFacts(view.snapshot, view.rate, view.damaged);
+  }
+}
 
 /** Render what is constant during a session: its name and the teams. */
-export function renderSession(head) {
+function renderSession(head) {
   const { info } = head;
   setText("meeting", info.meeting);
   setText("subtitle", [info.name, info.circuit || info.location].filter(Boolean).join(" · "));
@@ -36,7 +40,7 @@ export function renderSession(head) {
 }
 
 /** Render what changes with the snapshot. `damaged` is the reason why the race worker gave up the run, or null. */
-export function renderFacts(snapshot, rate, damaged) {
+function renderFacts(snapshot, rate, damaged) {
   const { race, head } = snapshot;
   renderProgress(race, head.info, snapshot.t);
   setText("clock", clock(snapshot.t));
@@ -91,7 +95,7 @@ function partName(race, info) {
 function banner(race) {
   if (race.ended) return ["over", "Session over", ""];
   if (race.suspended) return ["red", "Session suspended", "The clock runs, gaps pause"];
-  const [kind, sentence] = TRACK_STATUS[race.track_status] ?? ["clear", race.track_message || "Track status unknown"];
+  const { kind, sentence } = trackStatusOf(race.track_status) ?? { kind: "clear", sentence: race.track_message || "Track status unknown" };
   if (race.status === "Finished" || race.status === "Finalised" || race.status === "Ends") return ["over", "Chequered flag", kind === "clear" ? "" : sentence];
   if (race.status === "Inactive" && kind === "clear") return ["clear", "Before the start", ""];
   return [kind, sentence, yellowSectors(race)];

@@ -1,24 +1,24 @@
 // Recorded team radio, newest first, as links to Formula 1's archive.
 
-import { byId, element } from "./dom.js";
-import { clock, teamColor } from "./format.js";
+import { Changes } from "../page/changes.js";
+import { byId, element } from "../page/dom.js";
+import { clock, teamColor } from "../page/format.js";
 
 const ARCHIVE = "https://livetiming.formula1.com/static/";
 
 export class Radio {
   constructor(playback) {
     this.playback = playback;
+    this.changes = new Changes();
   }
 
   reset() {
-    this.shown = "";
+    this.changes.reset();
   }
 
   render({ snapshot, history, horizon }) {
     const messages = history.messages(horizon, "team_radio");
-    const shown = `${messages.length} ${history.changes}`;
-    if (shown === this.shown) return;
-    this.shown = shown;
+    if (!this.changes.differ(messages, snapshot.head)) return;
     byId("no-radio").hidden = messages.length > 0;
     byId("radio").replaceChildren(...messages.toReversed().map((message) => this.item(message, snapshot.head)));
   }

@@ -1,8 +1,8 @@
 // The pit window: where each car would rejoin if it stopped now, by the time that a stop has cost in this race.
 
-import { byId, cell, driverCell, element } from "./dom.js";
-import { gap, lapTime, teamColor } from "./format.js";
-import { carStatus, raceOrder, signalAge } from "./snapshot.js";
+import { byId, cell, driverCell, element } from "../page/dom.js";
+import { gap, lapTime, teamColor } from "../page/format.js";
+import { carStatus, raceOrder, signalAge } from "../session/snapshot.js";
 
 const ASSUMED_MS = { green: 22000, vsc: 14000, sc: 11000 }; // cost of a stop until one has been measured in this race
 const CONDITIONS = { green: "under green", vsc: "under the virtual safety car", sc: "behind the safety car" };
@@ -57,7 +57,7 @@ export class PitWindow {
     this.shown = "";
   }
 
-  render(snapshot) {
+  render({ snapshot }) {
     const { race } = snapshot;
     const cars = race.part == null && !race.ended ? runningCars(snapshot) : [];
     const loss = pitLoss(race);

@@ -1,8 +1,9 @@
 // The result of a race, from the marts. It is not requested before the chequered flag.
 
-import { byId, cell, driverCell, element, setText, symbol } from "./dom.js";
-import { NONE, gap, lapTime, raceTime, teamColor } from "./format.js";
-import { TeamColours, isGrandPrix, sessionPath } from "./marts.js";
+import { Changes } from "../page/changes.js";
+import { byId, cell, driverCell, element, setText, symbol } from "../page/dom.js";
+import { NONE, gap, lapTime, raceTime, teamColor } from "../page/format.js";
+import { TeamColours, isGrandPrix, sessionPath } from "../session/marts.js";
 
 const SOURCES = {
   jolpica: "Official",
@@ -16,21 +17,20 @@ const NOT_BUILT = ["Not built yet", "Not built yet: the marts are built after th
 
 export class ResultPanel {
   constructor() {
+    this.changes = new Changes();
     this.reset();
   }
 
   reset() {
-    this.shown = [];
+    this.changes.reset();
     this.show([], ...BEFORE);
   }
 
-  render({ snapshot, over }, marts) {
+  render({ snapshot, over, marts }) {
     const { head } = snapshot;
     byId("result").hidden = !isGrandPrix(head.info);
     const result = over && isGrandPrix(head.info) ? marts.get(sessionPath(head, "result")) : null;
-    const state = [head, over, result];
-    if (state.every((each, i) => each === this.shown[i])) return;
-    this.shown = state;
+    if (!this.changes.differ(head, over, result)) return;
     if (!over) this.show([], ...BEFORE);
     else if (!result) this.show([], ...(result === undefined ? LOADING : NOT_BUILT));
     else this.show(resultRows(result, new TeamColours(head)), sourceText(result.rows), "");

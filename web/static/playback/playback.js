@@ -2,6 +2,8 @@
 // The server moves the cursor. Each command has a number, and the server's answer carries it: frames that arrive
 // before that answer belong to the earlier position and are ignored.
 
+import { recall, remember } from "../page/storage.js";
+
 export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16]; // times the session's own pace
 export const MAX_DELAY_MS = 600000; // longer delays are cut to this
 const ADDRESS_MS = 1000; // wall time between updates of the address
@@ -16,7 +18,7 @@ export class Playback {
     this.onChange = onChange;
     this.session = address.get("session");
     this.reveal = address.get("reveal") === "1";
-    this.delay = limitDelay(address.has("delay") ? Number(address.get("delay")) * 1000 : Number(localStorage.getItem("f1stream.delay") ?? 0));
+    this.delay = limitDelay(address.has("delay") ? Number(address.get("delay")) * 1000 : Number(recall("delay") ?? 0));
     this.t = address.has("t") && Number.isFinite(Number(address.get("t"))) ? Math.round(Number(address.get("t"))) : null;
     this.speed = SPEEDS.includes(Number(address.get("speed"))) ? Number(address.get("speed")) : 1;
     this.mode = this.t === null ? "live" : address.has("speed") ? "play" : "pause";
@@ -97,7 +99,7 @@ export class Playback {
 
   setDelay(ms) {
     this.delay = limitDelay(ms);
-    localStorage.setItem("f1stream.delay", String(this.delay));
+    remember("delay", String(this.delay));
     if (this.mode === "live") this.live();
     else this.onChange();
   }

@@ -1,7 +1,8 @@
 // The race control log, newest message first. New messages are announced to screen readers and, on request, by a tone.
 
-import { byId, element, setText } from "./dom.js";
-import { clock } from "./format.js";
+import { Changes } from "../page/changes.js";
+import { byId, element, setText } from "../page/dom.js";
+import { clock } from "../page/format.js";
 
 const MAX_MESSAGES = 200; // listed; older ones are left out
 const NEWS_MS = 6000; // of session time: after a longer step in time, messages are listed but not announced
@@ -11,13 +12,14 @@ export class RaceControlLog {
   constructor(list, playback) {
     this.list = list;
     this.playback = playback;
+    this.changes = new Changes();
     this.sound = new Sound(byId("sound"));
     this.reset();
   }
 
   reset() {
     this.list.replaceChildren();
-    this.shown = "";
+    this.changes.reset();
     this.items = new Map();
     this.announcedTo = null; // session time (ms) up to which messages have been announced
     this.banner = "";
@@ -28,9 +30,7 @@ export class RaceControlLog {
   render({ snapshot, history, horizon, t }) {
     const known = history.messages(horizon, "race_control");
     const messages = known.length ? known : (snapshot.race.race_control ?? []).map((message) => ({ t: message.session_time_ms, ...message }));
-    const shown = `${messages.length} ${messages.at(-1)?.t} ${messages.at(-1)?.message}`;
-    if (shown !== this.shown) {
-      this.shown = shown;
+    if (this.changes.differ(messages.map((message) => `${message.t} ${message.message}`))) {
       this.items = new Map(messages.slice(-MAX_MESSAGES).map((message) => [message, this.items.get(message) ?? this.item(message)]));
       this.list.replaceChildren(...[...this.items.values()].reverse());
       byId("no-messages").hidden = messages.length > 0;

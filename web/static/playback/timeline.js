@@ -1,13 +1,14 @@
 // The bar at the foot of the page: playback buttons, the session's timeline, and marks for laps, flags and pit stops.
 
-import { byId, element } from "./dom.js";
-import { clock, lapTime } from "./format.js";
+import { Changes } from "../page/changes.js";
+import { byId, element } from "../page/dom.js";
+import { trackStatusOf } from "../page/flags-and-compounds.js";
+import { clock, lapTime } from "../page/format.js";
 
 const SCRUB_MS = 100; // wall time between two seeks while the bar is dragged
 const LIVE_MS = 1000; // of session time: a bar released this close to the end goes live
 const BEHIND_MS = 1500; // of session time: a smaller lag behind the session is not shown
 const LABEL_PX = 26; // room for a lap number
-const STATUS_COLORS = { 2: "--yellow", 4: "--safety", 5: "--red", 6: "--safety", 7: "--safety" };
 const ICONS = { pause: "M7 5v14M17 5v14", play: "M8 4l11 8-11 8z" };
 
 export class Timeline {
@@ -18,10 +19,10 @@ export class Timeline {
     this.canvas = byId("marks");
     this.span = [0, 0]; // session time (ms) of both ends
     this.dragging = false;
-    this.painted = ""; // what the marks were painted from
+    this.changes = new Changes(); // in what the marks were painted from
     this.addListeners();
-    new ResizeObserver(() => (this.painted = "")).observe(this.canvas);
-    window.addEventListener("themechange", () => (this.painted = ""));
+    new ResizeObserver(() => this.changes.reset()).observe(this.canvas);
+    window.addEventListener("themechange", () => this.changes.reset());
   }
 
   addListeners() {
@@ -89,11 +90,13 @@ export class Timeline {
     return lap && t <= (this.horizon ?? t) ? `Lap ${lap.lap} · ${clock(t)}` : clock(t);
   }
 
-  /**
-   * Render the position `t` within `span`; marks only up to `horizon`. `started` is the session time of the race's
-   * start or null, `cars` the selected cars. All times are session time in ms.
-   */
-  render(t, span, horizon, started, cars) {
+  reset() {
+    this.changes.reset();
+  }
+
+  /** Render the view's position within its span; marks only up to its horizon. */
+  render({ t, span, horizon, snapshot, selection }) {
+    const [started, cars] = [snapshot.race.started_ms, selection.cars];
     const { playback } = this;
     this.span = span;
     this.horizon = horizon;
@@ -133,9 +136,8 @@ export class Timeline {
     const { canvas, span } = this;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (!width || span[1] <= span[0]) return;
-    const painted = [this.history.version(horizon), width, Math.round(span[1] / 10000), span[0], this.started, cars.map((car) => car.number)].join();
-    if (painted === this.painted) return;
-    this.painted = painted;
+    const numbers = cars.map((car) => car.number);
+    if (!this.changes.differ(this.history.version(horizon), width, Math.round(span[1] / 10000), span[0], this.started, numbers)) return;
     const ratio = window.devicePixelRatio || 1;
     [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
     const context = canvas.getContext("2d");
@@ -152,8 +154,9 @@ export class Timeline {
 
   paintFlags({ context, height, x, color }, horizon) {
     for (const { status, from, to } of this.history.statuses(Math.min(horizon, this.span[1]))) {
-      if (!STATUS_COLORS[status]) continue;
-      context.fillStyle = color(STATUS_COLORS[status]);
+      const shade = trackStatusOf(status)?.color;
+      if (!shade) continue;
+      context.fillStyle = color(shade);
       context.fillRect(x(from), height - 5, Math.max(1.5, x(to) - x(from)), 5);
     }
   }

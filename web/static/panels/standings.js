@@ -1,9 +1,10 @@
 // The season around a session: standings, calendar, and the standings if the race ended now. The server leaves out
 // what was not known yet at the session time shown.
 
-import { byId, cell, driverCell, element, placesGained, setText } from "./dom.js";
-import { NONE, teamColor } from "./format.js";
-import { TeamColours, awardsPoints, sessionPath } from "./marts.js";
+import { Changes } from "../page/changes.js";
+import { byId, cell, driverCell, element, placesGained, setText } from "../page/dom.js";
+import { NONE, teamColor } from "../page/format.js";
+import { TeamColours, awardsPoints, sessionPath } from "../session/marts.js";
 
 const KINDS = ["drivers", "constructors", "calendar", "now"];
 const NOT_BUILT = "Not built yet: the marts are built after the session.";
@@ -13,27 +14,26 @@ const STATUSES = { scheduled: "", held: "held", cancelled: "cancelled" };
 export class StandingsPanel {
   constructor() {
     this.kind = KINDS[0];
+    this.changes = new Changes();
     for (const kind of KINDS) byId(`standings-${kind}`).addEventListener("click", () => (this.kind = kind));
     this.reset();
   }
 
   reset() {
-    this.shown = [];
+    this.changes.reset();
     this.projection = { at: 0, body: undefined }; // `at` in performance.now()
     this.show([], "", "");
   }
 
   /** Show the season as known at a snapshot. A simulated race belongs to no season. */
-  render({ snapshot, t, over }, marts, now) {
+  render({ snapshot, t, over, marts, now }) {
     const { head } = snapshot;
     byId("standings").hidden = head.info.simulated;
     if (head.info.simulated) return;
     byId("standings-now").hidden = !awardsPoints(head.info);
     const season = marts.get(sessionPath(head, "season", over ? null : t), `season ${head.session_key} ${over}`);
     if (this.kind === "now" && season) this.loadProjection(head, over ? null : t, now);
-    const state = [head, over, season, this.kind, this.projection.body];
-    if (state.every((each, i) => each === this.shown[i])) return;
-    this.shown = state;
+    if (!this.changes.differ(head, over, season, this.kind, this.projection.body)) return;
     if (!season) this.show([], "", season === undefined ? "Loading the standings…" : NOT_BUILT);
     else if (this.kind === "calendar") this.show(season.rounds.map((round) => roundRow(round, season.round)), `Season ${season.season}`, "");
     else if (this.kind === "now") this.showProjection(head);

@@ -1,8 +1,9 @@
 // Which panels are shown: chosen by the viewer and remembered in the browser.
 
 import { byId, element } from "./dom.js";
+import { recall, remember } from "./storage.js";
 
-const STORAGE_KEY = "f1stream.panels";
+const STORED = "panels";
 
 export class PanelChooser {
   /** `onShow()` is called when a hidden panel becomes visible again. */
@@ -17,7 +18,7 @@ export class PanelChooser {
       box.addEventListener("change", () => {
         if (box.checked) this.hidden.delete(name);
         else this.hidden.add(name);
-        localStorage.setItem(STORAGE_KEY, JSON.stringify([...this.hidden]));
+        remember(STORED, JSON.stringify([...this.hidden]));
         this.apply();
         if (box.checked) onShow();
       });
@@ -34,7 +35,7 @@ export class PanelChooser {
 
 function rememberedHidden() {
   try {
-    const hidden = JSON.parse(localStorage.getItem(STORAGE_KEY));
+    const hidden = JSON.parse(recall(STORED));
     return Array.isArray(hidden) ? hidden : [];
   } catch {
     return [];

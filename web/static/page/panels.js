@@ -1,0 +1,42 @@
+// The page's panels: an error in one of them leaves the others running.
+//
+// A panel has `render(view)`, called several times a second, and `reset()`, called when another session or another run
+// begins. `view` is what is shown: see `viewOf` in main.js.
+
+import { element } from "./dom.js";
+
+const RETRY_MS = 5000; // wall time until a failed panel is rendered again
+
+export class Panels {
+  /** `panels` are `{place, panel}`: `place` is the element that says so when its panel fails, or null. */
+  constructor(panels) {
+    this.panels = panels.map((each) => ({ ...each, failedAt: null, notice: null }));
+  }
+
+  reset() {
+    for (const each of this.panels) this.guard(each, 0, () => each.panel.reset());
+  }
+
+  /** Render all panels; `view.now` is performance.now(). */
+  render(view) {
+    for (const each of this.panels) {
+      if (each.failedAt !== null && view.now - each.failedAt < RETRY_MS) continue;
+      this.guard(each, view.now, () => each.panel.render(view));
+    }
+  }
+
+  /** Call a panel. If it fails, say so in its place and in the console; the others go on. */
+  guard(each, now, call) {
+    try {
+      call();
+      if (each.failedAt === null) return;
+      each.failedAt = null;
+      each.notice?.remove();
+    } catch (error) {
+      if (each.failedAt === null) console.error(error);
+      each.failedAt = now;
+      each.notice ??= element("p", "failed", "This panel has an error and is not up to date. The others go on.");
+      each.place?.append(each.notice);
+    }
+  }
+}
