@@ -27,10 +27,15 @@ EVERY_S = 30
 AGAIN = 4
 """Measurements in the second pass."""
 OPENINGS = 5
+SETTLES_S = 3
 
 WATCH = """
 (() => {
-  window.seen = { first: null, intervals: [] };
+  window.seen = { first: null, intervals: [], tasks: [0], shift: 0 };
+  new PerformanceObserver((list) => seen.tasks.push(...list.getEntries().map((task) => task.duration)))
+    .observe({ type: "longtask", buffered: true });
+  new PerformanceObserver((list) => list.getEntries().forEach((each) => (seen.shift += each.value)))
+    .observe({ type: "layout-shift", buffered: true });
   let last = null;
   const look = (now) => {
     if (window.f1stream?.state && seen.first === null) seen.first = performance.now();
@@ -57,12 +62,24 @@ async def heap_mb(page: Page, tools: CDPSession) -> str:
 
 
 async def opening(page: Page, stage: Stage) -> None:
-    """Time to the first snapshot, several times, and the files loaded for it."""
-    took = []
+    """Time to the first snapshot, several times; longest task, layout shift and bytes of three seconds more."""
+    took, tasks, shifts, received = [], [], [], [0.0]
+    tools = await page.context.new_cdp_session(page)
+    await tools.send("Network.enable")
+    tools.on("Network.dataReceived", lambda each: received.append(each["encodedDataLength"]))
+    tools.on("Network.webSocketFrameReceived", lambda each: received.append(len(each["response"]["payloadData"])))
     for _ in range(OPENINGS):
         await page.goto(f"{stage.address}/?session={KEY}&t={GREEN_MS}")
         await until(page, "seen.first")
         took.append(await page.evaluate("seen.first"))
+        await page.wait_for_timeout(SETTLES_S * 1000)
+        tasks.append(await page.evaluate("Math.max(...seen.tasks)"))
+        shifts.append(await page.evaluate("seen.shift"))
+    await tools.detach()
+    print(
+        f"longest task of a load: {max(tasks):.0f} ms, median {sorted(tasks)[OPENINGS // 2]:.0f} ms; "
+        f"layout shift {max(shifts):.3f}; {sum(received) / OPENINGS / 1000:.0f} kB of files and frames"
+    )
     loaded = await page.evaluate(
         "performance.getEntriesByType('resource').filter(each => each.name.includes('/static/')).length"
     )
@@ -79,8 +96,11 @@ async def drawing(page: Page) -> None:
     await page.keyboard.press("k")
     for place in ("top of the page", "charts"):
         if place == "charts":
+            await page.evaluate("seen.tasks.length = 1")
             await page.evaluate("document.querySelector('[data-chart=trace]').scrollIntoView()")
             await page.wait_for_timeout(4_000)
+            longest = await page.evaluate("Math.max(...seen.tasks)")
+            print(f"longest task when the charts come into view: {longest:.0f} ms")
         await page.evaluate("seen.intervals.length = 0")
         await page.wait_for_timeout(DRAWN_S * 1000)
         intervals = await page.evaluate("seen.intervals")

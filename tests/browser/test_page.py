@@ -211,6 +211,75 @@ async def test_between_distant_frames_cars_stay_on_the_track(browser: Browser, s
     assert (over_the_line["x"], over_the_line["y"]) == pytest.approx((0, 1000), abs=1)
 
 
+async def test_a_panel_that_fails_says_so_and_leaves_the_others_running(browser: Browser, stage: Stage) -> None:
+    page, errors = await opened(browser, stage)
+    seen = await page.evaluate(
+        """async () => {
+            const { Panels } = await import("/static/page/panels.js");
+            const place = document.createElement("section");
+            let broken = true, rendered = 0;
+            const panels = new Panels([
+                { place, panel: { reset() {}, render() { if (broken) throw new Error("broken on purpose"); } } },
+                { place: null, panel: { reset() {}, render() { rendered += 1; } } },
+            ]);
+            for (const now of [0, 200, 400]) panels.render({ now });
+            const failed = place.textContent;
+            broken = false;
+            panels.render({ now: 4900 });
+            const early = place.textContent;
+            panels.render({ now: 5100 });
+            return { rendered, failed, early, after: place.textContent };
+        }"""
+    )
+    assert seen["rendered"] == 5
+    assert seen["failed"] == seen["early"] == "This panel has an error and is not up to date. The others go on."
+    assert not seen["after"]
+    assert [each for each in errors if "broken on purpose" not in each] == []
+    assert len(errors) == 1, "once, not with each drawing"
+
+
+async def test_a_question_to_the_server_is_repeated_when_it_fails_and_aborted_by_the_next(
+    browser: Browser, stage: Stage
+) -> None:
+    page, _ = await opened(browser, stage)
+    seen = await page.evaluate(
+        """async () => {
+            const { Request } = await import("/static/session/request.js");
+            const asked = [];
+            let now = 0;
+            const [ask, clock] = [window.fetch, performance.now];
+            performance.now = () => now;
+            window.fetch = (path, { signal }) => new Promise((answer, reject) => {
+                asked.push(path);
+                signal.addEventListener("abort", () => reject(new Error("aborted")));
+                if (path === "/fails") answer(new Response('{"error": "Too many requests."}', { status: 429 }));
+                if (path === "/none") answer(new Response("", { status: 404 }));
+                if (path === "/works") answer(new Response('{"laps": 57}'));
+            });
+            const settled = () => new Promise((done) => setTimeout(done, 20));
+            const request = new Request();
+            const answers = [request.get("/fails")];
+            await settled();
+            const error = request.error;
+            answers.push(request.get("/fails"));  // too early to repeat it
+            now = 1001;
+            answers.push(request.get("/fails"));
+            await settled();
+            answers.push(request.get("/never"), request.get("/works"));
+            await settled();
+            answers.push(request.get("/works"), request.get("/none"));
+            await settled();
+            answers.push(request.get("/none"));
+            [window.fetch, performance.now] = [ask, clock];
+            return { asked, error, answers: answers.map((each) => (each === undefined ? "nothing yet" : each)) };
+        }"""
+    )
+    nothing, laps = "nothing yet", {"laps": 57}
+    assert seen["asked"] == ["/fails", "/fails", "/never", "/works", "/none"]
+    assert seen["error"] == "Too many requests."
+    assert seen["answers"] == [nothing, nothing, nothing, nothing, nothing, laps, laps, None]
+
+
 async def test_text_from_the_feed_is_never_markup(browser: Browser, stage: Stage) -> None:
     evil = [{"session_time_ms": 5, "category": "Other", "message": "<img src=x onerror=alert(1)>"}]
     stage.put(1, race_control=evil)

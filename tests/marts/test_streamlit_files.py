@@ -60,7 +60,7 @@ def test_the_upload_to_snowflake_is_all_that_the_app_imports() -> None:
 def test_every_compound_has_the_same_letter_and_a_colour_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the page, in the warehouse and in the app, compounds of 2018 too."""
     monkeypatch.syspath_prepend(APP)
-    page = (ROOT / "web" / "static" / "compounds.js").read_text()
+    page = (ROOT / "web" / "static" / "page" / "flags-and-compounds.js").read_text()
     shown = {name: (letter, color) for name, letter, color in re.findall(
         r'\["(\w+)", \{ letter: "(\w+)", color: "(--[a-z]+)" \}\]', page)}  # fmt: skip
     assert {"HYPERSOFT", "ULTRASOFT", "SUPERSOFT", "SOFT", "MEDIUM", "HARD", "INTERMEDIATE", "WET"} < shown.keys()
@@ -69,7 +69,7 @@ def test_every_compound_has_the_same_letter_and_a_colour_everywhere(monkeypatch:
     colors = module_of_the_app("charts").COMPOUNDS
     assert len(set(colors.values())) == len(colors)
     assert colors.keys() == shown.keys()
-    theme = (ROOT / "web" / "static" / "theme.css").read_text()
+    theme = (ROOT / "web" / "static" / "styles" / "theme.css").read_text()
     for _, color in shown.values():
         assert len(set(re.findall(rf"^  {color}: (#[0-9a-f]{{6}});$", theme, re.MULTILINE))) == 2, "dark and light"
     seed = pd.read_csv(ROOT / "dbt" / "seeds" / "tyre_compounds.csv")

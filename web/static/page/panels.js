@@ -25,7 +25,7 @@ export class Panels {
     }
   }
 
-  /** Call a panel. If it fails, say so in its place and in the console; the others go on. */
+  /** Call a panel. If it fails, say so in its place and report the error like an uncaught one; the others go on. */
   guard(each, now, call) {
     try {
       call();
@@ -33,7 +33,7 @@ export class Panels {
       each.failedAt = null;
       each.notice?.remove();
     } catch (error) {
-      if (each.failedAt === null) console.error(error);
+      if (each.failedAt === null) reportError(error);
       each.failedAt = now;
       each.notice ??= element("p", "failed", "This panel has an error and is not up to date. The others go on.");
       each.place?.append(each.notice);
