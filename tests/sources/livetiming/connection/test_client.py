@@ -282,7 +282,8 @@ async def test_whichever_connections_are_lost_and_renewed_all_that_was_sent_come
         async with listening(live) as listener:
             got = list(map(same, await listener.everything(server)))
     assert got == [same(messages[index]) for index in server.sent]
-    assert len(server.clients) > 3
+    if server.waits:  # else a busy machine may have played all of it before the client is back
+        assert len(server.clients) > 3
 
 
 def token(seconds: float, name: str = "somebody") -> str:
