@@ -6,7 +6,6 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator
-from importlib.resources import files
 from pathlib import Path
 
 from aiohttp import web
@@ -28,7 +27,6 @@ from web.viewers import Viewers
 log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
-PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
 TAPE_BYTES = 256 * 2**20
 """Memory for the tapes. A race of two and a half hours takes about 70 MB with its columns."""
 TAPE_SPILL_BYTES = 16 * 2**20
@@ -43,9 +41,7 @@ SENDING = web.AppKey("sending", asyncio.Task[None])
 """The task that sends to all viewers."""
 
 SECURITY = {
-    "Content-Security-Policy": "default-src 'self'; "
-    # Plotly adds rules to a style element that is empty at first: this is the hash of an empty string.
-    "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; img-src 'self' data:; base-uri 'none'; "
+    "Content-Security-Policy": "default-src 'self'; style-src 'self'; img-src 'self' data:; base-uri 'none'; "
     "object-src 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -115,20 +111,13 @@ async def serve(settings: Settings) -> None:
 
 
 def _pages() -> list[web.RouteDef]:
-    """The page, its files, and the charts' library from the installed package."""
-    static, library = StaticFiles(STATIC), StaticFiles(PLOTLY.parent)
+    """The page and its files."""
+    static = StaticFiles(STATIC)
 
     async def page(request: web.Request) -> web.StreamResponse:
         return await static.send(request, "index.html")
 
-    async def plotly(request: web.Request) -> web.StreamResponse:
-        return await library.send(request, PLOTLY.name, cache="public, max-age=86400")
-
-    return [
-        web.get("/", page),
-        web.get("/static/{name:.+}", static.serve),
-        web.get("/vendor/plotly.min.js", plotly),
-    ]
+    return [web.get("/", page), web.get("/static/{name:.+}", static.serve)]
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -45,8 +45,8 @@ class StaticFiles:
         """``GET /static/{name}``."""
         return await self.send(request, request.match_info["name"])
 
-    async def send(self, request: web.Request, name: str, *, cache: str | None = None) -> web.StreamResponse:
-        """A file, or 304 when the client has it; ``cache`` is Cache-Control. Raises HTTPNotFound."""
+    async def send(self, request: web.Request, name: str) -> web.StreamResponse:
+        """A file, or 304 when the client has it. Raises HTTPNotFound."""
         path = self._paths.get(name)
         if path is None:
             raise web.HTTPNotFound(text="There is no such file.")
@@ -57,8 +57,6 @@ class StaticFiles:
         response = web.StreamResponse(status=304 if fresh else 200)
         response.headers["ETag"] = f'W/"{content.tag}"'
         response.headers["Vary"] = "Accept-Encoding"
-        if cache is not None:
-            response.headers["Cache-Control"] = cache
         if fresh:
             await response.prepare(request)
             return response

@@ -66,7 +66,7 @@ LEFT = {
     "reads nothing": (HANDSHAKE.format(query="").encode(), PONG, 10.0),
     "silent": (b"", b"", 10.0),
     "slow headers": (b"GET / HTTP/1.1\r\n", b"X-More: 1\r\n", 1.0),
-    "unread download": (b"GET /vendor/plotly.min.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"", 10.0),
+    "unread download": (b"GET /static/styles/tower.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 500, b"", 10.0),
 }
 """By kind of connection: what it sends first, what repeatedly, and the seconds between."""
 

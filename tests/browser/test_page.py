@@ -292,7 +292,7 @@ async def test_text_from_the_feed_is_never_markup(browser: Browser, stage: Stage
 
 EVIL = '<a href="//evil"><b>{}</b></a>%{{x}}'
 EVIL_TYRES = "<b>SOFT</b>%{x}"
-"""A link and a template, as Plotly interprets them."""
+"""A link and a template, as chart libraries interpret them."""
 
 
 async def test_text_from_the_feed_is_never_markup_in_a_chart(browser: Browser, stage: Stage) -> None:
@@ -305,21 +305,26 @@ async def test_text_from_the_feed_is_never_markup_in_a_chart(browser: Browser, s
     stage.feed.add_frames([frames_record(651, 1, changes={"4": {"stints": tyres}}, ended=True)])
     stage.feed.add_facts([lap("4", 2, seq=9, compound=EVIL_TYRES)])
     page, errors = await opened(browser, stage)
+    await until(page, "f1stream.history.length > 20 && document.getElementById('rows').children.length === 3")
     for chart in ("trace", "positions", "laptimes", "strategy"):
         place = f"document.querySelector('[data-chart={chart}]')"
         await page.evaluate(f"{place}.scrollIntoView()")
-        await until(page, f"{place}.querySelector('.js-plotly-plot .main-svg text')", 20)
-        await page.evaluate(f"Plotly.Fx.hover({place}.firstChild, [{{ curveNumber: 0, pointNumber: 0 }}])")
-        await until(page, f"{place}.querySelector('.hoverlayer text')")
-        assert EVIL.format("NOR") in await page.evaluate(f"{place}.querySelector('.hoverlayer').textContent")
-        assert EVIL.format("NOR") in await page.evaluate(f"{place}.textContent"), chart
+        await until(page, f"f1stream.charts.{chart}", 20)
+        assert EVIL.format("NOR") in await page.evaluate(f"f1stream.charts.{chart}.series.map(each => each.name)")
+        await page.locator(f"[data-chart={chart}]").focus()
+        for key in ("ArrowLeft", "ArrowUp", "ArrowUp", "ArrowUp"):
+            await page.keyboard.press(key)
+        shown = await page.evaluate(f"{place}.querySelector('.chart-tip:not([hidden])').textContent")
+        assert EVIL.format("NOR") in shown, chart
+        if chart == "laptimes":
+            assert EVIL_TYRES.lower() in shown
     place = "document.getElementById('compare-chart')"
     await page.evaluate(f"{place}.scrollIntoView()")
-    await until(page, f"{place}.querySelector('.js-plotly-plot .main-svg text')", 20)
-    await page.locator("#compare-chart .nsewdrag").nth(1).hover(force=True)
-    await until(page, f"{place}.querySelector('.hoverlayer text')")
-    assert EVIL.format("VER") in await page.evaluate(f"{place}.querySelector('.hoverlayer').textContent")
-    for part in ("[data-chart] a", "#compare-chart a", "[data-chart] [style*=bold]", "#compare-chart [style*=bold]"):
+    await until(page, "f1stream.charts.compare", 20)
+    await page.locator("#compare-chart").hover()
+    await until(page, f"{place}.querySelector('.chart-tip:not([hidden])')")
+    assert EVIL.format("VER") in await page.evaluate(f"{place}.querySelector('.chart-tip').textContent")
+    for part in ("[data-chart] a", "[data-chart] b", "[data-chart] img", "[data-chart] [style*=bold]"):
         assert await page.evaluate(f"document.querySelectorAll('{part}').length") == 0, part
     assert errors == []
 

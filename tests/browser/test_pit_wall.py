@@ -132,12 +132,11 @@ async def table(page: Page) -> dict[str, dict[str, str]]:
 
 
 async def chart(page: Page, name: str) -> list[dict[str, Any]]:
-    """The traces of a chart, once it is drawn."""
-    place = f"document.querySelector('[data-chart={name}]')"
-    await page.evaluate(f"{place}.scrollIntoView()")
-    await until(page, f"{place}.firstChild?.data", 20)
+    """The lines or bars of a chart, once it is drawn from all entries of the history."""
+    await page.evaluate(f"document.querySelector('[data-chart={name}]').scrollIntoView()")
+    await until(page, f"f1stream.charts.{name}?.known === f1stream.history.length", 20)
     found: list[dict[str, Any]] = await page.evaluate(
-        f"{place}.firstChild.data.map(({{ name, x, y, base }}) => ({{ name, x: [...x], y: [...y], base }}))"
+        f"f1stream.charts.{name}.series.map(({{ name, x, y, base }}) => ({{ name, x, y, base }}))"
     )
     return found
 
@@ -174,7 +173,7 @@ async def test_every_panel_shows_what_the_recording_says(
 
     # The chart may have been drawn while the log was arriving; it is drawn again a second later.
     last = json.dumps({each["Driver"]: each["LapNumber"] for each in ended.values()})
-    drawn = "document.querySelector('[data-chart=trace]').firstChild?.data"
+    drawn = "f1stream.charts.trace.series"
     await chart(page, "trace")
     await until(
         page,
@@ -277,16 +276,16 @@ async def test_scrubbing_to_a_lap_shows_that_lap_everywhere_and_revealing_shows_
     laps = {cells["lap"] for cells in (await table(page)).values()}
     assert max(int(each) for each in laps) == 12
     await chart(page, "trace")  # scrolls to it
-    place = "document.querySelector('[data-chart=trace]').firstChild"
-    await until(page, f"Math.max(...{place}.data.map(each => Math.max(...each.x))) === 12", 15)
+    laps = "Math.max(...f1stream.charts.trace.series.map(each => Math.max(...each.x)))"
+    await until(page, f"{laps} === 12", 15)
     shown = [each["Message"] for each in known.race_control if each["Time"] <= before + 1_200]
     assert await page.evaluate("document.querySelector('#messages .message').textContent") == shown[-1]
     await page.keyboard.press("r")
     await until(page, "f1stream.playback.reveal")
-    await until(page, f"Math.max(...{place}.data.map(each => Math.max(...each.x))) === 57", 15)
+    await until(page, f"{laps} === 57", 15)
     assert await page.evaluate("f1stream.state.t") <= before + 1_200, "the time shown does not change"
     await page.keyboard.press("r")
-    await until(page, f"Math.max(...{place}.data.map(each => Math.max(...each.x))) === 12", 15)
+    await until(page, f"{laps} === 12", 15)
     await page.close()
 
 

@@ -34,7 +34,9 @@ UPGRADE = (
     b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
-LARGE = b"GET /vendor/plotly.min.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+LARGE = b"GET /large HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+LARGE_BYTES = 5_000_000
+"""More than the kernel takes for a client that reads nothing."""
 PONG = b"\x8a\x80\x00\x00\x00\x00"
 
 
@@ -80,10 +82,16 @@ async def page(port: int = 0, **settings: Any) -> AsyncIterator[Page]:
     feed.add_frames([head_record(), frames_record(0, 60, arrived_ms=int(time.time() * 1000))])
     wanted = Settings(**settings)
     app = create_app(wanted, feed)
+    app.router.add_get("/large", _large)
     async with serving(app, "127.0.0.1", port, wanted.web_port_shared) as listening:
         made = Page(app, feed, listening)
         yield made
         made.leave()
+
+
+async def _large(_: web.Request) -> web.Response:
+    """A download such as the API's of a whole race."""
+    return web.Response(body=bytes(LARGE_BYTES))
 
 
 async def until(condition: Callable[[], bool]) -> None:

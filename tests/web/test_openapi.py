@@ -24,7 +24,7 @@ from web.feed import Feed
 from web.tape_store import TapeStore
 
 Client = TestClient[web.Request, web.Application]
-ELSEWHERE = ("/", "/ws", "/static/{name}", "/vendor/plotly.min.js")
+ELSEWHERE = ("/", "/ws", "/static/{name}")
 DESCRIBED: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())
 A_SESSION = "/api/sessions/{key}"
 QUERIES = {f"{A_SESSION}/telemetry": "?car=4&lap=1", f"{A_SESSION}/compare": "?a=4:1&b=81:1"}

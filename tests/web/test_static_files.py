@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from f1stream.settings import Settings
 from web import static_files
-from web.app import PLOTLY, STATIC, create_app
+from web.app import STATIC, create_app
 from web.feed import Feed
 from web.static_files import StaticFiles
 from web.tape_store import TapeStore
@@ -30,8 +30,8 @@ async def client() -> AsyncIterator[Client]:
 
 @pytest.mark.parametrize(
     ("path", "file"),
-    [("/", STATIC / "index.html"), ("/static/main.js", STATIC / "main.js"), ("/vendor/plotly.min.js", PLOTLY),
-     ("/static/charts/figures.js", STATIC / "charts" / "figures.js"),
+    [("/", STATIC / "index.html"), ("/static/main.js", STATIC / "main.js"),
+     ("/static/charts/chart.js", STATIC / "charts" / "chart.js"),
      ("/static/favicon.svg", STATIC / "favicon.svg")],
 )  # fmt: skip
 async def test_a_file_is_sent_as_it_is_or_compressed(client: Client, path: str, file: Path) -> None:

@@ -1,6 +1,6 @@
 // Connects the parts of the page: websocket messages in, one session clock, and all panels rendered from it.
 
-import { Charts } from "./charts/charts.js";
+import { sessionCharts } from "./charts/charts.js";
 import { LapComparison } from "./charts/comparison.js";
 import { SessionClock } from "./session/clock.js";
 import { Connection } from "./session/connection.js";
@@ -54,14 +54,16 @@ const playback = new Playback({
   onChange: () => (tableAt = 0),
 });
 const place = (name) => document.querySelector(`[data-panel="${name}"]`);
+const charts = sessionCharts(playback);
+const comparison = new LapComparison(selection, playback, (points) => (map.points = points));
 const panels = new Panels([
   { place: byId("tower").closest(".panel"), panel: new Tower(byId("rows"), selection) },
   { place: null, panel: new Header() },
   { place: place("control"), panel: new RaceControlLog(byId("messages"), playback) },
   { place: place("radio"), panel: new Radio(playback) },
   { place: place("pit-window"), panel: new PitWindow(selection) },
-  { place: null, panel: new Charts() },
-  { place: place("compare"), panel: new LapComparison(selection, (points) => (map.points = points)) },
+  ...[...charts].map(([name, panel]) => ({ place: place(name), panel })),
+  { place: place("compare"), panel: comparison },
   { place: place("map"), panel: new MapNote() },
   { place: place("result"), panel: new ResultPanel() },
   { place: place("standings"), panel: new StandingsPanel() },
@@ -187,4 +189,4 @@ byId("columns").addEventListener("click", (event) => {
 
 requestAnimationFrame(draw);
 
-exposeState({ buffer, map, clock, playback, history, connection, state: () => ({ shown, pill, status, frames }) });
+exposeState({ buffer, map, clock, playback, history, connection, charts: new Map([...charts, ["compare", comparison.chart]]), state: () => ({ shown, pill, status, frames }) });

@@ -1,7 +1,7 @@
 // `window.f1stream`: read-only state of the page, for tests and for the browser's console.
 
 /** `state` returns what `main.js` holds. Objects are copied where a caller could change them. */
-export function exposeState({ buffer, map, clock, playback, history, connection, state }) {
+export function exposeState({ buffer, map, clock, playback, history, connection, charts, state }) {
   window.f1stream = Object.freeze({
     get state() {
       return state().shown;
@@ -24,6 +24,10 @@ export function exposeState({ buffer, map, clock, playback, history, connection,
     },
     get history() {
       return history.entries.map((entry) => ({ ...entry }));
+    },
+    /** What each chart has drawn, by name; null for those that have drawn nothing. */
+    get charts() {
+      return Object.fromEntries([...charts].map(([name, chart]) => [name, structuredClone(chart.drawn)]));
     },
     get frames() {
       return state().frames;

@@ -15,6 +15,7 @@ export class Request {
     this.key = null; // of the latest question
     this.body = undefined; // the latest answer: undefined while there is none, null if the server does not have it
     this.error = null; // why the latest question has no answer, in the server's words
+    this.missing = null; // why the server does not have it, likewise
     this.failures = 0;
     this.retryAt = 0; // performance.now() of the next attempt
   }
@@ -41,9 +42,10 @@ export class Request {
     const abort = (this.abort = new AbortController());
     try {
       const response = await fetch(path, { signal: abort.signal });
-      const body = response.status === NOT_FOUND ? null : await response.json();
-      if (!response.ok && body) throw new Error(body.error ?? `${path} answered ${response.status}`);
-      if (!abort.signal.aborted) Object.assign(this, { body, error: null, failures: 0 });
+      const found = response.status !== NOT_FOUND;
+      const body = found ? await response.json() : await response.json().catch(() => null);
+      if (!response.ok && found) throw new Error(body.error ?? `${path} answered ${response.status}`);
+      if (!abort.signal.aborted) Object.assign(this, { body: found ? body : null, missing: found ? null : body?.error ?? null, error: null, failures: 0 });
     } catch (error) {
       if (abort.signal.aborted) return;
       this.error = error.message;
