@@ -24,6 +24,9 @@ ASTRAY_M = 400.0
 """m. A position further than this from the integrated speed is not of this lap, and is left out."""
 LONGEST_M = 15_000.0
 """m, twice the longest circuit. A longer lap is refused."""
+SMOOTH_MS = 2_000
+"""ms. A position is off by some metres from one sample to the next: the time between two laps would jump by 0.2 s.
+What the positions say beyond the integrated speed is therefore averaged over this time, twice."""
 FEWEST = 20
 """Samples that a lap must have at least: two and a half seconds of them."""
 
@@ -161,8 +164,18 @@ def _projected(t: Floats, expected: Floats, samples: Samples, line: ReferenceLin
     here = np.abs(off) < ASTRAY_M
     if np.count_nonzero(here) < FEWEST:
         return t, expected
-    along: Floats = expected[here] + off[here]
+    off = _averaged(t[here], _averaged(t[here], off[here]))
+    along: Floats = expected[here] + off
     return t[here], along
+
+
+def _averaged(t: Floats, values: Floats) -> Floats:
+    """The mean of the values within half of ``SMOOTH_MS`` of each time."""
+    first = np.searchsorted(t, t - SMOOTH_MS / 2, side="left")
+    last = np.searchsorted(t, t + SMOOTH_MS / 2, side="right")
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    mean: Floats = (sums[last] - sums[first]) / (last - first)
+    return mean
 
 
 def _fitted(t: Floats, along: Floats, edges: Floats, length: float) -> Floats:

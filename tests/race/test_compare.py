@@ -156,6 +156,23 @@ def test_the_difference_at_the_line_is_that_of_the_official_lap_times(
     assert max(errors) < 0.001
 
 
+@pytest.mark.parametrize(
+    ("a", "b"), [(("4", 43), ("1", 43)), (("63", 30), ("81", 30)), (("4", 57), ("1", 57)), (("4", 28), ("1", 28))]
+)
+def test_the_difference_of_two_laps_does_not_jump(
+    aus_session: Session, line: ReferenceLine, a: tuple[str, int], b: tuple[str, int]
+) -> None:
+    by_number = {(lap.driver_number, lap.lap_number): lap for lap in aus_session.laps}
+    first, second = by_number[a], by_number[b]
+    found = compare(recorded(aus_session, first), recorded(aus_session, second), line)
+    steps = np.abs(np.diff(found.delta_ms))
+    figures.append(f"compare {a} with {b}: the difference changes by at most {steps.max():.0f} ms within 5 m")
+    assert steps.max() <= 40
+    assert first.lap_time_ms is not None
+    assert second.lap_time_ms is not None
+    assert found.delta_ms[-1] == pytest.approx(second.lap_time_ms - first.lap_time_ms, abs=0.001)
+
+
 @pytest.mark.parametrize("with_line", [True, False], ids=["line", "speeds"])
 def test_the_difference_at_the_ends_of_sectors_is_near_that_of_the_official_sector_times(
     aus_session: Session, line: ReferenceLine, pairs: list[tuple[Lap, Lap]], with_line: bool
