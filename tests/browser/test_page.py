@@ -198,12 +198,17 @@ async def test_between_distant_frames_cars_stay_on_the_track(browser: Browser, s
     page, _ = await opened(browser, stage)
     place = await page.evaluate(
         """async () => {
-            const { Track, carPosition } = await import("/static/map/track.js");
-            const square = [[0, 0], [10000, 0], [10000, 10000], [0, 10000]];
-            const track = new Track(square);
-            const frames = [{ t: 0, x: [8000], y: [100] }, { t: 10000, x: [9900], y: [4000] }];
-            const home = [{ t: 0, x: [0], y: [2000] }, { t: 10000, x: [2000], y: [0] }];
-            return [carPosition(track, ...frames, 0, 0.25), carPosition(track, ...home, 0, 0.25)];
+            const { Track } = await import("/static/map/track.js");
+            const { Motion } = await import("/static/map/motion.js");
+            const track = new Track([[0, 0], [10000, 0], [10000, 10000], [0, 10000]]);
+            const head = { cars: [{ driver_number: "4" }] };
+            const at = (...way) => {
+                const motion = new Motion();
+                motion.take(track, way.map(([x, y], n) => (
+                    { head, t: n * 10000, x: [x], y: [y], age: [0], speed: [null], cars: {} })));
+                return motion.places(2500)["4"];
+            };
+            return [at([8000, 100], [9900, 4000]), at([0, 2000], [2000, 0])];
         }"""
     )
     corner, over_the_line = place

@@ -130,7 +130,7 @@ function draw(now) {
     const silence = playback.mode === "pause" ? 0 : now - frameAt;
     if (!reducedMotion.matches || now - mapAt > REDUCED_MOTION_MS) {
       mapAt = now;
-      map.draw(reducedMotion.matches ? { ...around, to: around.from, part: 0 } : around, silence);
+      map.draw(reducedMotion.matches ? { ...around, to: around.from, part: 0, t: around.from.t } : around, silence);
     }
     if (now - tableAt > TABLE_MS) {
       tableAt = now;

@@ -6,8 +6,9 @@ import { carStatus, signalAge } from "../session/snapshot.js";
 import { paintCar, paintLabel, paintPoints, paintTrail } from "./cars.js";
 import { paintGround } from "./ground.js";
 import { placeLabels } from "./labels.js";
+import { LAG_MS, Motion } from "./motion.js";
 import { fitProjection } from "./projection.js";
-import { RING, Track, carPosition, isEstimated, ringPosition } from "./track.js";
+import { RING, Track, gridPositions, isEstimated, ringPositions } from "./track.js";
 
 const MARGIN_PX = [38, 26]; // around the track, on a large and a small map: room for labels at the edge
 const SMALL_PX = 480; // narrower maps have thinner lines, smaller labels and no corner numbers
@@ -37,6 +38,7 @@ export class TrackMap {
     this.ground = document.createElement("canvas");
     this.track = null;
     this.outline = null; // the points that `track` was made of
+    this.motion = new Motion();
     this.positions = {}; // by car number, in 1/10 m: what is on the screen now
     this.trails = new Map(); // by number of a selected car: [{t, x, y}] in ms and 1/10 m
     this.points = []; // places that another panel highlights: [{x, y, color}] in 1/10 m
@@ -53,6 +55,7 @@ export class TrackMap {
   /** Forget a session's track and cars. */
   reset() {
     this.outline = this.track = this.seen = null;
+    this.motion.reset();
     this.positions = {};
     this.labelSides.clear();
     this.labelOffsets.clear();
@@ -61,18 +64,22 @@ export class TrackMap {
     this.dirty = true;
   }
 
-  /** Draw the cars between two snapshots; `silence` is the wall time in ms since the newest frame. */
-  draw({ from, to, part }, silence) {
+  /**
+   * Draw the cars at session time `t` (ms), which lies between the snapshots `from` and `to`; `snapshots` are all that
+   * have arrived since. `silence` is the wall time in ms since the newest frame.
+   */
+  draw({ from, to, part, t, snapshots }, silence) {
     if (to.head !== from.head) [to, part] = [from, 0]; // another head may have other columns
     this.updateTrack(from);
-    this.updatePositions(from, to, part);
+    this.motion.take(this.track, snapshots);
+    this.updatePositions(from, to, part, t);
     const { track_status: status, sector_lines: lines, yellow_sectors: yellow, pit_lane: lane } = from.race;
     const groundState = JSON.stringify([status, lines, yellow, lane?.length]);
     if (groundState !== this.groundState) {
       this.groundState = groundState;
       this.dirty = true;
     }
-    this.updateTrails(from.t + part * (to.t - from.t));
+    this.updateTrails(t);
     if (this.dirty && !this.prepare(from)) return;
     this.paint(from, silence);
   }
@@ -86,13 +93,10 @@ export class TrackMap {
     this.dirty = true;
   }
 
-  updatePositions(from, to, part) {
-    this.positions = {};
-    const estimated = isEstimated(from);
-    from.head.cars.forEach((entry, i) => {
-      const place = estimated ? ringPosition(from, to, i, part) : carPosition(this.track, from, to, i, part);
-      if (place) this.positions[entry.driver_number] = place;
-    });
+  updatePositions(from, to, part, t) {
+    const grid = this.track ? gridPositions(this.track, from) : {}; // until a car has a position
+    const places = isEstimated(from) ? ringPositions(from, to, part) : this.motion.places(t - LAG_MS);
+    this.positions = { ...grid, ...places };
     if (!this.track) this.growBounds();
   }
 

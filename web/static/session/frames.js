@@ -37,16 +37,19 @@ export class FrameBuffer {
     return snapshot;
   }
 
-  /** The snapshots before and after session time `t` (ms), and the fraction 0–1 between them: `{from, to, part}`. */
+  /**
+   * The snapshots before and after session time `t` (ms), and the fraction 0–1 between them: `{from, to, part}`, with `t`
+   * and all `snapshots` of the buffer.
+   */
   around(t) {
     const snapshots = this.snapshots;
     if (!snapshots.length) return null;
     while (snapshots.length > 2 && snapshots[1].t <= t) snapshots.shift();
     const from = snapshots[0];
     const to = snapshots[1];
-    if (!to || t <= from.t) return { from, to: from, part: 0 };
-    if (to.t <= t) return { from: to, to, part: 0 };
-    return { from, to, part: (t - from.t) / (to.t - from.t) };
+    if (!to || t <= from.t) return { from, to: from, part: 0, t, snapshots };
+    if (to.t <= t) return { from: to, to, part: 0, t, snapshots };
+    return { from, to, part: (t - from.t) / (to.t - from.t), t, snapshots };
   }
 }
 
