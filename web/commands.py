@@ -54,7 +54,7 @@ class Pause(_Command):
 
 
 class GoToLap(_Command):
-    """Go to the moment at which the leader begins a lap; playing or pausing continues."""
+    """Go to where the leader begins a lap, or the session if it is lap 1; playing or pausing continues."""
 
     do: Literal["lap"]
     lap: Annotated[int, Field(ge=1, le=200)]
@@ -120,6 +120,13 @@ def initial_command(query: dict[str, str]) -> Command:
         return _command.validate_python(wanted)
     except ValidationError as error:
         raise BadCommand(_sentence(error)) from None
+
+
+def initial_wait(query: dict[str, str]) -> bool:
+    """Whether a session that has ended waits for the first command: ``ended=wait``. Raises BadCommand."""
+    if query.get("ended", "wait") != "wait":
+        raise BadCommand("ended: the only value is wait")
+    return "ended" in query
 
 
 def _sentence(error: ValidationError) -> str:

@@ -15,11 +15,13 @@ FOREVER_MS = 1 << 62
 
 
 class ViewerCursor:
-    """A position that follows the end of a tape, plays at its own speed, or is paused."""
+    """A position that follows the end of a tape, plays at its own speed, is paused, or waits for a command."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits_if_ended: bool = False) -> None:
+        """``waits_if_ended``: a session that had ended before the viewer came to it is not shown until a command."""
         self.tape: Tape | None = None
-        self.mode: Literal["live", "play", "pause"] = "live"
+        self.mode: Literal["live", "play", "pause", "wait"] = "live"
+        self.waits_if_ended = waits_if_ended
         self.speed = 1.0
         self.delay_ms = 0
         self.reveal = False
@@ -42,9 +44,15 @@ class ViewerCursor:
         """How many entries of the history have been looked at."""
 
     def follow(self, tape: Tape | None) -> None:
-        """Move to a tape; on another one than before everything is sent again."""
+        """Move to a tape; on another one than before everything is sent again.
+
+        A session that ends while it is followed stays on the screen: only one that had ended before is waited with.
+        """
         if tape is not self.tape:
             self.tape, self._head = tape, None
+            if self.follows_newest:
+                waits = self.waits_if_ended and tape is not None and tape.ended
+                self.mode = "wait" if waits else "live"
             self._log_sent_ms, self._log_arrivals = -FOREVER_MS, 0
             self._jump()
 
@@ -80,6 +88,11 @@ class ViewerCursor:
         self._jump()
 
     @property
+    def follows_newest(self) -> bool:
+        """Whether no position was chosen: a newer session may take the place of an ended one."""
+        return self.mode in {"live", "wait"}
+
+    @property
     def t(self) -> int:
         """Session time of the last frame sent or passed; after a jump the session time of its target."""
         return self._from_ms if self.number is None else self.number * FRAME_MS
@@ -97,6 +110,8 @@ class ViewerCursor:
 
     def target(self, now: float, now_ms: int) -> int | None:
         """The frame to show now; None while there is none. A viewer that plays up to the live edge becomes live."""
+        if self.mode == "wait":
+            return None
         edge = self.edge(now_ms)
         if self.mode == "live" or edge is None:
             return edge

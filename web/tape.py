@@ -196,7 +196,8 @@ class Tape:
     def lap_at(self, lap: int) -> int | None:
         """Session time of the first frame with the leader on ``lap``; None when there is none yet.
 
-        Before an aborted start the leader was on lap 1 for a while too: lap 1 begins with the start that counts.
+        Before an aborted start the leader was on lap 1 for a while too: lap 1 begins with the start that counts, also
+        of a practice or qualifying, and with the tape if it has ended and its start is not known.
         """
         if not self._groups:
             return None
@@ -206,9 +207,9 @@ class Tape:
         return None if number is None else max(number, self._groups[0].start) * FRAME_MS
 
     def _race_start(self) -> int | None:
-        """Session time of the first frame since the start; None before it and where laps are not counted."""
-        if self._newest["started_ms"] is None or not self._newest.get("lap"):
-            return None
+        """Session time of the first frame since the start; None before it."""
+        if self._newest["started_ms"] is None:
+            return self._groups[0].start * FRAME_MS if self.ended else None
         return max(-(-int(self._newest["started_ms"]) // FRAME_MS), self._groups[0].start) * FRAME_MS
 
 

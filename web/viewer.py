@@ -58,6 +58,7 @@ class Viewer:
         metrics: Metrics,
         session_key: str | None,
         initial: Command,
+        waits_if_ended: bool = False,
     ) -> None:
         self.ws = ws
         self.ready = False
@@ -68,7 +69,7 @@ class Viewer:
         self._feed = feed
         self._metrics = metrics
         self._session_key = session_key
-        self._cursor = ViewerCursor()
+        self._cursor = ViewerCursor(waits_if_ended)
         self._cursor.apply(initial)
         self._commands: list[Command] = []
         self._command_rate = TokenBucket(COMMANDS_PER_S, COMMANDS_AT_ONCE, time.monotonic())
@@ -117,24 +118,26 @@ class Viewer:
 
     def _choose_tape(self) -> Tape | None:
         if self._session_key is not None:
-            # A position in the past may not have been read yet.
-            return self._feed.tapes.get(self._session_key) if self._feed.caught_up or self.live else None
+            # A position in the past may not have been read yet, nor the end of a session that is not to be shown.
+            at_once = self.live and not self._cursor.waits_if_ended
+            return self._feed.tapes.get(self._session_key) if self._feed.caught_up or at_once else None
         current = self._cursor.tape
         if current is not None:
             run = self._feed.tapes.get(current.session_key)
-            if run is not None and (run is not current or not self._session_over or not self.live):
+            if run is not None and (run is not current or not self._session_over or not self._cursor.follows_newest):
                 return run
         # Until the topic has been read the newest session is not known.
         return self._feed.tapes.newest() if self._feed.caught_up else None
 
     def _due_messages(self, now: float) -> Iterator[bytes]:
         """The answer to a command, or else frames, the status and log entries; sets when the next turn is due."""
+        mode = self._cursor.mode
         self._cursor.follow(self._choose_tape())
         if self._commands and self._command_rate.take(now):
             self._due = now
             yield orjson.dumps(self._apply(self._commands.pop(0)))
             return
-        mode, wall_ms = self._cursor.mode, now_ms()
+        wall_ms = now_ms()
         target = self._cursor.target(now, wall_ms)
         if self._cursor.mode != mode:
             yield orjson.dumps(self._cursor.moved(None))

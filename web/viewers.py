@@ -11,7 +11,7 @@ from functools import partial
 
 from aiohttp import ClientConnectionResetError, WSCloseCode, web
 
-from web.commands import BadCommand, initial_command
+from web.commands import BadCommand, initial_command, initial_wait
 from web.connections import ClientConnection
 from web.feed import Feed
 from web.hosts import same_origin
@@ -44,7 +44,7 @@ class Viewers:
         return self._addresses.total()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """``GET /ws?session=KEY&at=MS&speed=X&delay_ms=N``; ``web.commands`` defines what a viewer may send.
+        """``GET /ws?session=KEY&at=MS&speed=X&delay_ms=N&ended=wait``; ``web.commands`` has what a viewer may send.
 
         400 for an invalid position, 403 for another site's page, 429 for too many from one address, 503 when the
         limit of viewers is reached.
@@ -53,6 +53,7 @@ class Viewers:
             raise web.HTTPForbidden(text="Pages of another origin may not connect.")
         try:
             initial = initial_command(dict(request.query))
+            waits_if_ended = initial_wait(dict(request.query))
         except BadCommand as error:
             raise web.HTTPBadRequest(text=f"{error}.") from None
         address = request.remote or ""
@@ -71,7 +72,7 @@ class Viewers:
             await ws.prepare(request)
             _limit_send_buffer(transport)
             initial_session = request.query.get("session")
-            viewer = Viewer(ws, transport, self._feed, self._metrics, initial_session, initial)
+            viewer = Viewer(ws, transport, self._feed, self._metrics, initial_session, initial, waits_if_ended)
             self._open[ws] = viewer
             connection = transport.get_protocol()
             if isinstance(connection, ClientConnection):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from models.frame import FRAME_MS
 from tests.support.page_race import LAP_MS, frames_record, head_record
-from web.commands import BadCommand, GoLive, GoToLap, Pause, Play
+from web.commands import BadCommand, GoLive, GoToLap, Pause, Play, Reveal
 from web.cursor import ViewerCursor
 from web.tape import Tape
 from web.tape_store import TapeStore
@@ -144,6 +144,66 @@ def test_after_a_jump_the_keyframe_is_sent_again(tape: Tape) -> None:
     cursor.apply(Pause(id=2, do="pause", t=61_200))
     assert cursor.moved(2)["jump"] is True
     assert sent(cursor, 0.0) == [60_000, 61_200]
+
+
+@pytest.fixture
+def ended() -> Tape:
+    """A race that ended 12 s after its first frame."""
+    tapes = TapeStore(2**26)
+    for record in (head_record(), frames_record(0, 60), frames_record(60, 1, ended=True, race_control=[])):
+        tapes.append(record)
+    made = tapes.get("test_race")
+    assert made is not None
+    return made
+
+
+def kinds(cursor: ViewerCursor) -> list[str]:
+    """The kinds of the messages that are sent now."""
+    return [orjson.loads(each)["kind"] for each in [*cursor.advance(cursor.target(5.0, 0), 8), *cursor.log()]]
+
+
+CHOICES: list[tuple[GoLive | Play | Pause | GoToLap, str, int]] = [
+    (GoToLap(id=1, do="lap", lap=1), "play", 0),
+    (Play(id=1, do="play", t=4_000), "play", 4_000),
+    (Pause(id=1, do="pause"), "pause", 0),
+    (GoLive(id=1, do="live"), "live", 12_000),
+]
+
+
+@pytest.mark.parametrize(("command", "mode", "t"), CHOICES, ids=["start", "time", "pause", "end"])
+def test_an_ended_session_shows_nothing_before_a_command_and_then_what_was_asked_for(
+    ended: Tape, command: GoLive | Play | Pause | GoToLap, mode: str, t: int
+) -> None:
+    cursor = ViewerCursor(waits_if_ended=True)
+    cursor.follow(ended)
+    assert (cursor.mode, kinds(cursor), kinds(cursor)) == ("wait", ["head"], [])
+    cursor.apply(Reveal(id=0, do="reveal", on=True))
+    assert (cursor.mode, kinds(cursor)) == ("wait", [])
+    cursor.apply(command)
+    assert sent(cursor, 5.0, 0)[-1] == t
+    assert cursor.mode == mode
+
+
+def test_a_session_that_ends_while_it_is_watched_goes_on_to_its_end_and_another_ended_one_waits(ended: Tape) -> None:
+    tapes = TapeStore(2**26)
+    tapes.append(head_record())
+    tapes.append(frames_record(0, 60))
+    running = tapes.get("test_race")
+    assert running is not None
+    cursor = ViewerCursor(waits_if_ended=True)
+    cursor.follow(running)
+    assert sent(cursor, 0.0)[-1] == 59 * FRAME_MS
+    tapes.append(frames_record(60, 1, ended=True, race_control=[]))
+    cursor.follow(running)
+    assert (cursor.mode, sent(cursor, 0.0)) == ("live", [60 * FRAME_MS])
+    cursor.follow(ended)
+    assert cursor.mode == "wait"
+    cursor.follow(None)
+    assert cursor.mode == "live"
+
+
+def test_without_the_wish_to_wait_an_ended_session_shows_its_end(ended: Tape) -> None:
+    assert sent(at(ended), 0.0)[-1] == 60 * FRAME_MS
 
 
 PRESSED = st.tuples(

@@ -197,6 +197,17 @@ def test_lap_1_begins_with_the_start_and_not_with_an_aborted_one() -> None:
     assert tape.lap_at(2) is None
 
 
+@pytest.mark.parametrize(("started_ms", "begins"), [(4_100, 4_200), (None, 0)])
+def test_lap_1_of_a_session_that_counts_no_laps_is_its_start_and_of_an_ended_one_without_a_start_the_first_frame(
+    started_ms: int | None, begins: int
+) -> None:
+    tape = Tape("test_race", 1)
+    for first, ended in ((0, False), (50, True)):
+        record = frames_record(first, 50, lap=0, started_ms=started_ms, ended=ended)
+        tape.append(record.seq, record.value.split(b"\n"), record.keys, 0)
+        assert tape.lap_at(1) == (begins if ended or started_ms else None)
+
+
 @pytest.mark.parametrize(("limit", "is_lost"), [(120_000, True), (2**30, False)])
 def test_with_a_full_disk_only_frames_beyond_the_memory_are_lost(
     monkeypatch: pytest.MonkeyPatch, limit: int, is_lost: bool

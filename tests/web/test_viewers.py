@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import orjson
@@ -13,7 +14,8 @@ from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from f1stream.settings import Settings
-from tests.support.page_race import frames_record, head_record
+from tests.support.page_marts import result, season
+from tests.support.page_race import frames_record, head_record, lap, messages
 from tests.support.recording_transport import RecordingTransport
 from web import viewer as sending_side
 from web import viewers
@@ -146,6 +148,60 @@ async def test_between_two_commands_of_one_viewer_the_others_have_their_turn(fee
             await asyncio.sleep(0)
     taking.cancel()
     assert answered[:6] == [(viewer, 1) for viewer in viewers] * 3
+
+
+@pytest.mark.parametrize("query", ["ended=wait", "ended=wait&session=test_race", "ended=wait&delay_ms=2000"])
+async def test_nothing_of_an_ended_session_is_sent_before_the_first_command(
+    client: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """Not even while the server still reads the topics: the end has not been read yet."""
+    monkeypatch.setattr(sending_side, "STATUS_S", 0.02)
+    feed.caught_up = False
+    ws = await client.ws_connect(f"/ws?{query}")
+    received: list[dict[str, Any]] = []
+
+    async def receive(kind: str) -> dict[str, Any]:
+        async with asyncio.timeout(5):
+            while True:
+                received.append(orjson.loads((await ws.receive()).data))
+                if received[-1]["kind"] == kind:
+                    return received[-1]
+
+    assert (await receive("status"))["session"] is None
+    feed.add_facts([*(lap(car, 1) for car in ("1", "4", "81")), *messages()])
+    feed.add_marts([result(), season()])
+    feed.add_frames([frames_record(400, 1, ended=True, race_control=[])])
+    feed.caught_up = True
+    while (status := await receive("status"))["session"] is None:
+        pass
+    assert (status["mode"], status["ended"], status["t"], status["to_ms"]) == ("wait", True, None, 400 * 200)
+    await ws.send_json({"id": 1, "do": "reveal", "on": True})
+    assert (await receive("moved"))["mode"] == "wait"
+    for _ in range(3):
+        await receive("status")
+    assert {each["kind"] for each in received} == {"status", "head", "moved"}
+    assert [each["t"] for each in received if each["kind"] == "head"] == [0], "the first head of the session"
+    await ws.send_json({"id": 2, "do": "reveal", "on": False})
+    await ws.send_json({"id": 3, "do": "pause", "t": 30_000})
+    received.clear()
+    while not received or received[-1]["kind"] != "log":
+        await receive("log")
+    assert [each["t"] for each in received if each["kind"] in {"key", "delta"}] == [30_000]
+    assert max(entry["t"] for each in received for entry in each.get("entries", [])) <= 30_000
+
+
+async def test_an_ended_session_shows_its_end_to_a_client_that_does_not_wait(client: Client, feed: Feed) -> None:
+    feed.add_frames([frames_record(400, 1, ended=True, race_control=[])])
+    ws = await client.ws_connect("/ws")
+    async with asyncio.timeout(5):
+        while (body := orjson.loads((await ws.receive()).data))["kind"] != "delta" and body.get("t") != 80_000:
+            pass
+    assert body["t"] == 80_000
+
+
+async def test_another_wish_than_to_wait_is_a_bad_request(client: Client) -> None:
+    answer = await client.get("/ws?ended=show")
+    assert (answer.status, await answer.text()) == (400, "ended: the only value is wait.")
 
 
 async def test_between_two_messages_of_a_burst_the_others_have_their_turn(
