@@ -7,7 +7,7 @@ as in the feed, speeds km/h.
 from models.dead_letter import DeadLetter
 from models.frame import CarState, DamageNotice, Frame, RaceState, SessionHeader, YellowSector
 from models.lap import Lap
-from models.marts import Marts, ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
+from models.marts import Marts, ResultRow, Round, RoundResult, RoundSession, Season, SessionResult, StandingRow
 from models.message import (
     Entries,
     Entry,
@@ -62,6 +62,7 @@ __all__ = [
     "Retirement",
     "Round",
     "RoundResult",
+    "RoundSession",
     "Season",
     "SectorTime",
     "SessionClock",

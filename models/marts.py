@@ -14,6 +14,8 @@ from models.bounds import CarNumber, Code, Key, LapNumber, Name, Points, Positio
 
 MOST_ROWS = 500
 """Rows of one result or of one table of standings; a record with more is refused."""
+MOST_SESSIONS = 10
+"""Sessions of one event; a record with more is refused."""
 MOST_ROUNDS = 100
 """Rounds of one season; a record with more is refused."""
 
@@ -96,6 +98,14 @@ class ChampionshipRow(Record):
     gained: Points
 
 
+class RoundSession(Record):
+    """A session of an event in the calendar. Source: ``MARTS.FACT_EVENTS``."""
+
+    name: Name
+    """As the feed names it: ``Practice 1``, ``Sprint``, ``Race``, …"""
+    starts_ms: UtcMs
+
+
 class Round(Record):
     """An event of the season, with its race's result and the standings after it."""
 
@@ -108,6 +118,8 @@ class Round(Record):
     constructors: list[StandingRow] = Field(max_length=MOST_ROWS)
     results: list[RoundResult] = Field(default=[], max_length=MOST_ROWS)
     """Result of its race; empty before it is held, as are the standings."""
+    sessions: list[RoundSession] = Field(default=[], max_length=MOST_SESSIONS)
+    """Its sessions in order, as far as their times are known."""
 
 
 class Season(Record):

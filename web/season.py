@@ -115,6 +115,20 @@ def championship_at(season: Season, info: SessionInfo, picture: dict[str, Any], 
     }
 
 
+def calendar_of(season: Season) -> list[dict[str, Any]]:
+    """The events of a season without anything of their results, not even whether they have been held."""
+    return [
+        {
+            "round": each.round,
+            "event_name": each.event_name,
+            "race_date": each.race_date,
+            "cancelled": each.status == "cancelled",
+            "sessions": [session.model_dump() for session in each.sessions],
+        }
+        for each in season.rounds
+    ]
+
+
 def _place(state: dict[str, Any]) -> int:
     with_penalties: int | None = state.get("position_with_penalties")
     return with_penalties or int(state.get("position") or 999)

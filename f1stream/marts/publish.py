@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaError
@@ -22,7 +23,7 @@ from f1stream import topics
 from f1stream.kafka import create_topics, has_broker, producer_for, unreachable
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
-from models import ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
+from models import ResultRow, Round, RoundResult, RoundSession, Season, SessionResult, StandingRow
 
 log = logging.getLogger("f1stream")
 
@@ -32,8 +33,17 @@ Row = dict[str, Any]
 PageRow = TypeVar("PageRow", ResultRow, RoundResult, StandingRow)
 RESULTS = "select * from {marts}.PAGE_RESULTS order by position_order"
 STANDINGS = "select * from {marts}.PAGE_STANDINGS order by position nulls last, points desc, name"
+SESSIONS = {
+    "first_practice": "Practice 1", "second_practice": "Practice 2", "third_practice": "Practice 3",
+    "sprint_qualifying": "Sprint Qualifying", "sprint": "Sprint", "qualifying": "Qualifying", "race": "Race",
+}  # fmt: skip
+"""Names of the sessions of an event by the column of their start, without ``_starts_at``."""
 EVENTS = """
-select event_key, season, round, event_name, race_date, event_status from {marts}.FACT_EVENTS
+select
+    event_key, season, round, event_name, race_date, event_status,
+    first_practice_starts_at, second_practice_starts_at, third_practice_starts_at, sprint_qualifying_starts_at,
+    sprint_starts_at, qualifying_starts_at, race_starts_at
+from {marts}.FACT_EVENTS
 where round is not null order by season, round
 """
 
@@ -73,11 +83,23 @@ def _seasons(events: list[Row], results: list[Row], standings: list[Row], built_
                     drivers=_page_rows(StandingRow, drivers_of[key], f"the standings after {key}"),
                     constructors=_page_rows(StandingRow, constructors_of[key], f"the standings after {key}"),
                     results=_page_rows(RoundResult, results_of[key], f"the result of {key}"),
+                    sessions=_sessions(event),
                 )
             )  # fmt: skip
     for season, found in rounds.items():
         with _skip_invalid(f"Season {season}"):
             yield Season(season=season, built_ms=built_ms, rounds=found)
+
+
+def _sessions(event: Row) -> list[RoundSession]:
+    """The sessions of an event whose times (UTC) are known, in their order."""
+    starts = {name: event.get(f"{column}_starts_at") for column, name in SESSIONS.items()}
+    found = [
+        RoundSession(name=name, starts_ms=int(start.replace(tzinfo=UTC).timestamp() * 1000))
+        for name, start in starts.items()
+        if start is not None
+    ]
+    return sorted(found, key=lambda session: session.starts_ms)
 
 
 def _grouped(rows: Iterable[Row], column: str) -> defaultdict[str, list[Row]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -47,6 +48,27 @@ def test_a_season_has_the_results_of_its_held_rounds() -> None:
     assert isinstance(held.results[0], RoundResult)
     assert (held.results[1].position, held.results[1].status) == (None, "Retired")
     assert scheduled.results == []
+
+
+def test_a_round_has_its_sessions_in_order_as_far_as_their_times_are_known() -> None:
+    sprint = {
+        "first_practice_starts_at": datetime(2025, 3, 21, 3, 30), "second_practice_starts_at": None,
+        "qualifying_starts_at": datetime(2025, 3, 22, 7, 0), "race_starts_at": datetime(2025, 3, 23, 7, 0),
+        "sprint_qualifying_starts_at": datetime(2025, 3, 21, 7, 30), "sprint_starts_at": datetime(2025, 3, 22, 3, 0),
+    }  # fmt: skip
+
+    class Sprint(Tables):
+        def rows(self, query: str) -> list[dict[str, Any]]:
+            return [row | sprint if row is NEXT else row for row in super().rows(query)]
+
+    (season,) = publish.read(cast(Warehouse, Sprint()), "MARTS")
+    assert season.kind == "season"
+    unknown, known = season.rounds
+    assert unknown.sessions == []
+    assert [each.name for each in known.sessions] == [
+        "Practice 1", "Sprint Qualifying", "Sprint", "Qualifying", "Race",
+    ]  # fmt: skip
+    assert known.sessions[-1].starts_ms == 1_742_713_200_000
 
 
 def test_a_streamed_race_is_the_result_of_its_session_and_its_round() -> None:

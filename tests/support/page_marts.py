@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models import ResultRow, Round, RoundResult, Season, SessionResult, StandingRow
+from models import ResultRow, Round, RoundResult, RoundSession, Season, SessionResult, StandingRow
 
 BUILT_MS = 1_700_100_000_000
 THIS_ROUND = 3
@@ -70,6 +70,7 @@ def season(held: int = THIS_ROUND, built_ms: int = BUILT_MS, year: int = 2023) -
                 drivers=[standing(1, first, 25.0 * number, number), standing(2, second, 10.5)] if there else [],
                 constructors=[team(1, TEAMS[first], 26.0 * number, number)] if there else [],
                 results=[finisher(1, first, 25.0), finisher(2, second, 18.0)] if there else [],
+                sessions=[RoundSession(name="Race", starts_ms=BUILT_MS + number * 1_000)] if number > 2 else [],
             )
         )
     return Season(season=year, built_ms=built_ms, rounds=rounds)

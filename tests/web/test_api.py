@@ -16,6 +16,7 @@ from tests.support.page_marts import result, season
 from tests.support.page_race import CARS, LAP_MS, lap, message, whole_race
 from web.app import create_app
 from web.feed import Feed
+from web.marts_store import MartsStore
 from web.tape_store import TapeStore
 
 Client = TestClient[web.Request, web.Application]
@@ -130,6 +131,37 @@ async def test_the_result_and_the_standings_with_it_come_after_the_flag(client: 
 async def test_a_simulated_session_is_of_no_season(client: Client, feed: Feed) -> None:
     whole_race(feed, 2, simulated=True, session="sim-1")
     assert "simulated" in (await get(client, "/api/sessions/sim-1/season", 404))["error"]
+
+
+async def test_the_calendar_is_the_newest_seasons_and_empty_without_one(client: Client, feed: Feed) -> None:
+    assert (await get(client, "/api/calendar"))["season"] == 2023
+    feed.add_marts([season(year=2024, held=0), season(held=4)])
+    shown = await get(client, "/api/calendar")
+    assert (shown["season"], len(shown["events"])) == (2024, 4)
+    feed.marts = MartsStore()
+    assert await get(client, "/api/calendar") == {"season": None, "events": []}
+    assert shown["events"][3]["sessions"][0]["name"] == "Race"
+    assert "winner" not in str(shown)
+
+
+async def test_what_is_not_there_is_an_answer_without_content_for_clients_that_ask_for_it(
+    client: Client, feed: Feed
+) -> None:
+    feed.marts = MartsStore()
+    for path in (
+        "result",
+        "season",
+        "laps?at=1x",
+        "telemetry?car=4&lap=9",
+        "compare?a=4:1&b=81:9",
+        "gaps?absent=404",
+    ):
+        plain = await client.get(f"/api/sessions/test_race/{path}")
+        absent = await client.get(f"/api/sessions/test_race/{path}{'&' if '?' in path else '?'}absent=204")
+        assert absent.status == (204 if plain.status == 404 else 400), path
+        assert plain.status == (400 if "at=1x" in path or "404" in path else 404), path
+        assert bool(await absent.read()) == (absent.status == 400)
+    assert (await client.get("/api/sessions/test_race/laps?absent=204")).status == 200
 
 
 @pytest.mark.parametrize("t", [-5_000, 0, 999, 30_000, 60_000, 60_499, 60_999, 61_000, 119_999, 125_000, END_MS - 1])

@@ -79,4 +79,4 @@ async def test_every_request_generated_from_the_description_is_answered_as_descr
         output, _ = await process.communicate()
     text = output.decode(errors="replace")
     assert process.returncode == 0, text[-8_000:]
-    assert "Tested: 19" in text, text[-2_000:]
+    assert "Tested: 20" in text, text[-2_000:]

@@ -4,9 +4,9 @@ import orjson
 import pytest
 
 from models import Season, SessionInfo
-from tests.support.page_marts import THIS_ROUND, result, season
+from tests.support.page_marts import BUILT_MS, THIS_ROUND, result, season
 from tests.support.page_race import head
-from web.season import AFTER_THE_LAST, championship_at, day_of, event_of, season_at, standings_at
+from web.season import AFTER_THE_LAST, calendar_of, championship_at, day_of, event_of, season_at, standings_at
 
 DAY_MS = 86_400_000
 
@@ -39,6 +39,16 @@ def test_after_the_flag_the_result_names_the_event() -> None:
     assert event_of(season(), info(days=-30), result()) == THIS_ROUND
     assert event_of(season(), info(days=-30), result(season=2022)) == 1
     assert event_of(season(), info(days=-30), result(round=None)) == 1
+
+
+def test_the_calendar_has_no_result_and_not_even_which_rounds_are_held() -> None:
+    year = season(held=4)
+    cancelled = year.rounds[1].model_copy(update={"status": "cancelled"})
+    shown = calendar_of(year.model_copy(update={"rounds": [year.rounds[0], cancelled, *year.rounds[2:]]}))
+    assert calendar_of(season(held=0)) == calendar_of(season(held=4))
+    assert [each["cancelled"] for each in shown] == [False, True, False, False]
+    assert set(shown[2]) == {"round", "event_name", "race_date", "cancelled", "sessions"}
+    assert shown[3]["sessions"] == [{"name": "Race", "starts_ms": BUILT_MS + 4_000}]
 
 
 def test_a_cancelled_event_has_no_sessions() -> None:

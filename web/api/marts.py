@@ -10,6 +10,7 @@ from aiohttp import web
 from models import Season, SessionInfo, SessionResult
 from models.session_type import is_grand_prix, is_race
 from web.api.marts_schemas import (
+    CalendarSchema,
     ChampionshipSchema,
     ResultSchema,
     SeasonAroundSchema,
@@ -21,13 +22,13 @@ from web.api.operation import SESSION_PATH, Routes, get
 from web.api.requests import SessionQuery, session_query
 from web.api.responses import API_PREFIX, bad_request, json_response, model_response, not_found
 from web.marts_store import EncodedRecord
-from web.season import championship_at, day_of, season_at
+from web.season import calendar_of, championship_at, day_of, season_at
 
 YEAR = re.compile(r"[1-9][0-9]{3}", re.ASCII)
 
 
 class MartRoutes(Routes):
-    """``result`` of a session, the ``season`` around it, its ``championship``, and ``/api/seasons``."""
+    """``result`` of a session, the ``season`` around it, its ``championship``, the calendar, and ``/api/seasons``."""
 
     @get(
         f"{SESSION_PATH}/result",
@@ -100,6 +101,19 @@ class MartRoutes(Routes):
         if record is None:
             raise not_found(f"the marts have no season {year} yet; /api/seasons lists those they have")
         return info, _season(record.value)
+
+    @get(
+        f"{API_PREFIX}calendar",
+        tag="marts",
+        summary="The calendar of the newest season",
+        description="Events and the times of their sessions, without results. Empty when the marts have no season.",
+        answer=CalendarSchema,
+        returns="The calendar.",
+    )
+    async def calendar(self, _: web.Request) -> web.Response:
+        """The calendar of the newest season, for a page that has no session to show."""
+        year, record = next(self._feed.marts.seasons(), (None, None))
+        return json_response({"season": year, "events": calendar_of(_season(record.value)) if record else []})
 
     @get(
         f"{API_PREFIX}seasons",

@@ -139,6 +139,33 @@ class SeasonsSchema(Schema):
     seasons: list[SeasonSummarySchema]
 
 
+class RoundSessionSchema(Schema):
+    """A session of an event."""
+
+    name: str = Field(examples=["Practice 1"])
+    starts_ms: int
+    """Unix ms."""
+
+
+class CalendarEventSchema(Schema):
+    """An event of the calendar."""
+
+    round: int
+    event_name: str
+    race_date: date
+    cancelled: bool
+    sessions: list[RoundSessionSchema]
+    """In order, as far as their times are known."""
+
+
+class CalendarSchema(Schema):
+    """The events of a season."""
+
+    season: int | None
+    """Null when the marts have none."""
+    events: list[CalendarEventSchema]
+
+
 class RoundSchema(Schema):
     """A round with the standings after it and the result of its race."""
 
@@ -149,6 +176,7 @@ class RoundSchema(Schema):
     drivers: list[StandingSchema]
     constructors: list[StandingSchema]
     results: list[FinisherSchema]
+    sessions: list[RoundSessionSchema]
 
 
 class SeasonSchema(Schema):

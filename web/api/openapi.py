@@ -89,6 +89,14 @@ ERRORS = {
 """By status: component, description, headers."""
 
 
+NO_CONTENT = "It does not exist, or was not known at that time, and `absent=204` was given. Without a body."
+ABSENT = Parameter(
+    "absent",
+    {"type": "string", "enum": ["204"]},
+    "`204` is answered in place of `404`: browsers report every 404 as an error of the page.",
+)
+
+
 def document() -> Json:
     """The OpenAPI document."""
     operations = [
@@ -109,6 +117,7 @@ def document() -> Json:
         "components": {
             "parameters": {
                 "At": _parameter(AT),
+                "Absent": _parameter(ABSENT),
                 "IfNoneMatch": {
                     "name": "If-None-Match",
                     "in": "header",
@@ -117,7 +126,10 @@ def document() -> Json:
                 },
             },
             "headers": HEADERS,
-            "responses": {name: _error(text, headers) for name, text, headers in ERRORS.values()},
+            "responses": {
+                "NoContent": {"description": NO_CONTENT},
+                **{name: _error(text, headers) for name, text, headers in ERRORS.values()},
+            },
             "schemas": schemas([ErrorSchema, *models]),
         },
     }
@@ -131,12 +143,15 @@ def _operation(name: str, operation: Operation) -> Json:
     ]
     if "key" in in_path:
         parameters.append(_ref("parameters", "At"))
+    if of_api and in_path:
+        parameters.append(_ref("parameters", "Absent"))
     if of_api:
         parameters.append(_ref("parameters", "IfNoneMatch"))
     parameters += [_parameter(each) for each in operation.parameters]
     responses: Json = {"200": {"description": operation.returns, "content": _content(operation.answer)}}
     if of_api:
         responses["200"]["headers"] = _headers(REUSABLE)
+        responses |= {"204": _ref("responses", "NoContent")} if in_path else {}
         statuses = ["304", *(["400", "404"] if in_path else []), "421", "429", "500"]
         statuses += ["503"] if operation.path.rpartition("/")[2] in LONG else []
         responses |= {status: _ref("responses", ERRORS[status][0]) for status in statuses}

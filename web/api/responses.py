@@ -67,7 +67,7 @@ def error_response(status: int, sentence: str) -> web.Response:
 
 @web.middleware
 async def api_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """For everything below ``/api/``: ETags and 304, compression, and errors as JSON."""
+    """For everything below ``/api/``: ETags and 304, compression, errors as JSON, and ``absent=204``."""
     if not request.path.startswith(API_PREFIX):
         return await handler(request)
     response = _with_etag(request, await _handled(request, handler))
@@ -77,9 +77,14 @@ async def api_middleware(request: web.Request, handler: Handler) -> web.StreamRe
 
 
 async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
+    absent = request.query.get("absent", "204")
     try:
+        if absent != "204":
+            raise bad_request("absent: the only value is 204")
         return await handler(request)
     except ApiError as error:
+        if error.status == 404 and "absent" in request.query:
+            return web.Response(status=204)
         response = error_response(error.status, str(error))
         if error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)

@@ -59,7 +59,7 @@ export class LapComparison {
     const [a, b] = this.sides.map((side) => `${side.car.value}:${side.lap.value}`);
     const until = horizon === Infinity ? "" : `&at=${Math.floor(t)}`;
     const answer = this.request.get(`/api/sessions/${encodeURIComponent(head.session_key)}/compare?a=${a}&b=${b}${until}`, `${a} ${b}`);
-    const problem = answer === null ? this.request.missing ?? "the server does not have them" : this.request.error;
+    const problem = answer === null ? "there are too few samples of them." : this.request.error;
     if (problem) byId("compare-note").textContent = `These laps cannot be compared: ${problem}`;
     else if (answer) byId("compare-note").textContent = summaryOf(head, answer);
   }

@@ -5,6 +5,7 @@ import { Changes } from "../page/changes.js";
 import { byId, cell, driverCell, element, placesGained, setText } from "../page/dom.js";
 import { NONE, teamColor } from "../page/format.js";
 import { TeamColours, awardsPoints, sessionPath } from "../session/marts.js";
+import { Request } from "../session/request.js";
 
 const KINDS = ["drivers", "constructors", "calendar", "now"];
 const NOT_BUILT = "Not built yet: the marts are built after the session.";
@@ -15,13 +16,14 @@ export class StandingsPanel {
   constructor() {
     this.kind = KINDS[0];
     this.changes = new Changes();
+    this.projection = new Request();
     for (const kind of KINDS) byId(`standings-${kind}`).addEventListener("click", () => (this.kind = kind));
     this.reset();
   }
 
   reset() {
     this.changes.reset();
-    this.projection = { at: 0, body: undefined }; // `at` in performance.now()
+    this.projection.reset();
     this.show([], "", "");
   }
 
@@ -30,28 +32,15 @@ export class StandingsPanel {
     const { head } = snapshot;
     byId("standings").hidden = head.info.simulated;
     if (head.info.simulated) return;
-    byId("standings-now").hidden = !awardsPoints(head.info);
+    byId("standings-now").hidden = !awardsPoints(head.info) || over;
+    if (over && this.kind === "now") this.kind = KINDS[0];
     const season = marts.get(sessionPath(head, "season", over ? null : t), `season ${head.session_key} ${over}`);
-    if (this.kind === "now" && season) this.loadProjection(head, over ? null : t, now);
+    if (this.kind === "now" && season) this.projection.get(sessionPath(head, "championship", t), Math.floor(now / PROJECTION_MS));
     if (!this.changes.differ(head, over, season, this.kind, this.projection.body)) return;
     if (!season) this.show([], "", season === undefined ? "Loading the standings…" : NOT_BUILT);
     else if (this.kind === "calendar") this.show(season.rounds.map((round) => roundRow(round, season.round)), `Season ${season.season}`, "");
     else if (this.kind === "now") this.showProjection(head);
     else this.show(season.standings ? standingRows(season.standings, this.kind, head) : [], season.label, season.note);
-  }
-
-  async loadProjection(head, at, now) {
-    if (this.loading || now - this.projection.at < PROJECTION_MS) return;
-    this.loading = true;
-    try {
-      const response = await fetch(sessionPath(head, "championship", at));
-      this.projection = { at: now, body: response.ok ? await response.json() : null };
-    } catch (error) {
-      console.warn(error.message);
-      this.projection.at = now;
-    } finally {
-      this.loading = false;
-    }
   }
 
   showProjection(head) {

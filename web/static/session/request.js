@@ -1,7 +1,9 @@
 // A question to the server's API: asked once, again after a failure with growing pauses, and aborted by the next one.
+// What the server does not have is no failure: it is asked for with `absent=204`, because browsers write every 404 into
+// their console.
 
 const BACKOFF_MS = [1000, 2000, 5000, 15000]; // by failures in a row
-const NOT_FOUND = 404;
+const NO_CONTENT = 204;
 
 export class Request {
   constructor() {
@@ -15,7 +17,6 @@ export class Request {
     this.key = null; // of the latest question
     this.body = undefined; // the latest answer: undefined while there is none, null if the server does not have it
     this.error = null; // why the latest question has no answer, in the server's words
-    this.missing = null; // why the server does not have it, likewise
     this.failures = 0;
     this.retryAt = 0; // performance.now() of the next attempt
   }
@@ -41,11 +42,10 @@ export class Request {
   async ask(path) {
     const abort = (this.abort = new AbortController());
     try {
-      const response = await fetch(path, { signal: abort.signal });
-      const found = response.status !== NOT_FOUND;
-      const body = found ? await response.json() : await response.json().catch(() => null);
-      if (!response.ok && found) throw new Error(body.error ?? `${path} answered ${response.status}`);
-      if (!abort.signal.aborted) Object.assign(this, { body: found ? body : null, missing: found ? null : body?.error ?? null, error: null, failures: 0 });
+      const response = await fetch(`${path}${path.includes("?") ? "&" : "?"}absent=204`, { signal: abort.signal });
+      const body = response.status === NO_CONTENT ? null : await response.json();
+      if (!response.ok && body) throw new Error(body.error ?? `${path} answered ${response.status}`);
+      if (!abort.signal.aborted) Object.assign(this, { body, error: null, failures: 0 });
     } catch (error) {
       if (abort.signal.aborted) return;
       this.error = error.message;
