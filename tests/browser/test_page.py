@@ -34,6 +34,7 @@ from tests.support.stage import (
     rows,
     serious_violations,
     themes,
+    to_the_end,
     until,
 )
 from web.tape_store import FramesRecord
@@ -45,7 +46,7 @@ CLOCK_AND_PLACES = "[f1stream.clock.t, f1stream.positions]"
 async def test_a_page_without_a_session_says_what_to_do(browser: Browser, stage: Stage) -> None:
     page, errors = await opened(browser, stage)
     await pill(page, "Waiting for a session")
-    assert "make demo" in await page.inner_text("#empty")
+    assert "starts by itself as soon as a session begins" in await page.inner_text("#empty")
     stage.race()
     await pill(page, "Live")
     await until(page, "document.querySelectorAll('#rows tr').length === 3")
@@ -147,6 +148,7 @@ async def test_a_damaged_run_is_shown_with_what_to_do(browser: Browser, stage: S
 async def test_at_the_end_the_session_is_over_and_finishers_stay_finished(browser: Browser, stage: Stage) -> None:
     stage.put(20)
     page, errors = await opened(browser, stage, virtual_time=True)
+    await until(page, "f1stream.state")  # it watches before the session ends
     finished = {number: {"status": "finished"} for number in ("1", "4", "81")}
     stage.put(5, changes=finished)
     stage.put(1, changes=finished, ended=True, race_control=[])
@@ -310,6 +312,7 @@ async def test_text_from_the_feed_is_never_markup_in_a_chart(browser: Browser, s
     stage.feed.add_frames([frames_record(651, 1, changes={"4": {"stints": tyres}}, ended=True)])
     stage.feed.add_facts([lap("4", 2, seq=9, compound=EVIL_TYRES)])
     page, errors = await opened(browser, stage)
+    await to_the_end(page)
     await until(page, "f1stream.history.length > 20 && document.getElementById('rows').children.length === 3")
     for chart in ("trace", "positions", "laptimes", "strategy"):
         place = f"document.querySelector('[data-chart={chart}]')"

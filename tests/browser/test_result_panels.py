@@ -17,6 +17,7 @@ from tests.support.stage import (
     rendered,
     serious_violations,
     themes,
+    to_the_end,
     until,
 )
 
@@ -119,6 +120,7 @@ async def test_what_is_unknown_after_the_flag_is_stated(
     race.put(20)
     race.put(1, **OVER)
     page, errors = await opened(browser, race)
+    await to_the_end(page)
     await shows(page, "standings", sentence)
     await shows(page, "result-note", "Not built yet: the marts are built after the session")
     assert errors == []
@@ -137,6 +139,7 @@ async def test_a_new_build_is_requested_once_and_shown(browser: Browser, race: S
     race.put(20)
     race.put(1, **OVER)
     page, errors = await opened(browser, race)
+    await to_the_end(page)
     await shows(page, "result-note", "Not built yet")
     assert await requested(page) == [], "nothing is requested before the first build"
     race.feed.add_marts([result(), season()])
@@ -177,6 +180,7 @@ async def test_a_new_run_hides_the_result_again(browser: Browser, race: Stage) -
     race.put(20)
     race.put(1, **OVER)
     page, errors = await opened(browser, race)
+    await to_the_end(page)
     await until(page, "document.querySelectorAll('#result-rows tr').length === 3")
     race.head["epoch"] = 2
     race.number = 0

@@ -113,6 +113,11 @@ async def opened(
     return page, errors
 
 
+async def to_the_end(page: Page) -> None:
+    """Choose the end of a session that had ended when the page was opened: before that nothing of it is shown."""
+    await page.get_by_role("button", name="Go to the end").click()
+
+
 async def until(page: Page, condition: str, timeout_s: float = 10) -> None:
     # wait_for_function would evaluate a string inside the page, which its policy rightly forbids.
     deadline = time.monotonic() + timeout_s

@@ -5,6 +5,7 @@ import { LapComparison } from "./charts/comparison.js";
 import { SessionClock } from "./session/clock.js";
 import { Connection } from "./session/connection.js";
 import { exposeState } from "./page/debug.js";
+import { Calendar } from "./page/calendar.js";
 import { byId, setText } from "./page/dom.js";
 import { DriverSelection } from "./page/driver-selection.js";
 import { FrameBuffer } from "./session/frames.js";
@@ -12,7 +13,9 @@ import { Header } from "./page/header.js";
 import { History } from "./session/history.js";
 import { bindKeys } from "./page/keyboard.js";
 import { MapNote, TrackMap } from "./map/map.js";
+import { LastShown } from "./playback/last-shown.js";
 import { Marts } from "./session/marts.js";
+import { Opening } from "./page/opening.js";
 import { PanelChooser } from "./page/panel-chooser.js";
 import { Panels } from "./page/panels.js";
 import { PitWindow } from "./panels/pit-window.js";
@@ -27,6 +30,7 @@ import { Timeline, fillSpeeds } from "./playback/timeline.js";
 import { Tower } from "./tower/tower.js";
 
 const TABLE_MS = 200; // wall time between two renderings of the table and the panels
+const NOTE_MS = 8000; // wall time for which a sentence about a command is shown
 const REDUCED_MOTION_MS = 1000; // wall time between two drawings of the map if the viewer asked for less motion
 
 const buffer = new FrameBuffer();
@@ -47,6 +51,7 @@ let shownHead = null;
 let tableAt = 0;
 let mapAt = 0;
 let pill = {};
+let noteTimer;
 
 const playback = new Playback({
   send: (command) => connection?.send(command),
@@ -71,7 +76,10 @@ const panels = new Panels([
 ]);
 fillSpeeds(SPEEDS);
 new PanelChooser(() => window.dispatchEvent(new Event("themechange")));
+const lastShown = new LastShown();
+const opening = new Opening(playback, lastShown, new Calendar());
 const picker = new SessionPicker((session) => {
+  lastShown.leave();
   playback.changeSession(session);
   clock.reset();
   connection.reopen();
@@ -84,16 +92,20 @@ function handleMessage(message) {
     statusAt = now;
     marts.setVersion(message.marts);
     picker.render(message);
+    playback.onStatus(message);
+    // A viewer who has lost the connection meanwhile goes on where they were.
+    if (message.mode === "wait" && playback.settled && message.session === lastShown.session) playback.play(lastShown.t, 1);
   } else if (message.kind === "moved") {
     if (playback.onMoved(message)) {
       buffer.clear();
       clock.reset(message.mode === "play" ? message.speed : null);
     } else if (message.id === null) clock.pace = null;
     if (!message.reveal) history.forgetAfter(message.t);
+    if (message.id !== null) note("");
   } else if (message.kind === "refused") {
     playback.onRefused(message);
     setText("announce", message.error);
-    setText("timeline-note", message.error);
+    note(message.error);
   } else if (message.kind === "log") {
     history.add(message.entries);
   } else if (message.kind === "head") {
@@ -121,11 +133,12 @@ function draw(now) {
   requestAnimationFrame(draw);
   const t = clock.at(now);
   const around = t === null ? null : buffer.around(t);
-  if (around) {
+  pill = connectionStatus(connection, status, now - statusAt, now, playback);
+  opening.render({ status, head: buffer.head, hasPicture: Boolean(shown ?? around), trouble: pill.state === "down" ? pill.text : null, now });
+  if (around && !opening.covers) {
     if (shownHead !== around.from.head) {
       shownHead = around.from.head;
       selection.setEntries(shownHead);
-      byId("main").dataset.empty = "false";
     }
     const silence = playback.mode === "pause" ? 0 : now - frameAt;
     if (!reducedMotion.matches || now - mapAt > REDUCED_MOTION_MS) {
@@ -136,10 +149,11 @@ function draw(now) {
       tableAt = now;
       shown = around.from;
       panels.render(viewOf(t, silence, now));
+      lastShown.note(shownHead.session_key, t, now);
       playback.updateAddress(buffer.head?.session_key, selection.codes, now);
     }
   }
-  renderStatus(now);
+  renderStatus();
 }
 
 /** What the panels show: the snapshot at session time `t` (ms), and what is known of the session. */
@@ -158,11 +172,17 @@ function viewOf(t, silence, now) {
   };
 }
 
-function renderStatus(now) {
-  const over = status?.session === buffer.head?.session_key && Boolean(shown?.race.ended);
-  pill = connectionStatus(connection, status, now - statusAt, over, now, playback);
+function renderStatus() {
   renderPill(pill);
-  if (!buffer.head) setText("empty-title", pill.state === "down" ? pill.text : "Waiting for a session…");
+  setText("to-live-text", status?.ended ? "End" : "Live");
+  setText("key-live", status?.ended ? "Go to the end" : "Go live");
+}
+
+/** A sentence beside the timeline about the last command, for a while. */
+function note(text) {
+  setText("timeline-note", text);
+  clearTimeout(noteTimer);
+  if (text) noteTimer = setTimeout(() => setText("timeline-note", ""), NOTE_MS);
 }
 
 connection = new Connection({

@@ -7,8 +7,13 @@ import { isTimedSession, timeLeft } from "../session/snapshot.js";
 
 /** The header and the banner, from the view. */
 export class Header {
+  /** Another session: what is shown belongs to the one before. */
   reset() {
     this.head = null;
+    for (const id of ["lap", "clock", "local"]) setText(id, NONE);
+    for (const id of ["laps", "at-track", "banner-text", "banner-more"]) setText(id, "");
+    for (const id of ["fastest-fact", "aid-fact", "weather-fact", "notices", "rate"]) byId(id).hidden = true;
+    byId("banner").dataset.status = "none";
   }
 
   render(view) {
@@ -18,7 +23,7 @@ export class Header {
 }
 
 /** Render what is constant during a session: its name and the teams. */
-function renderSession(head) {
+export function renderSession(head) {
   const { info } = head;
   setText("meeting", info.meeting);
   setText("subtitle", [info.name, info.circuit || info.location].filter(Boolean).join(" · "));

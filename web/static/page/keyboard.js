@@ -2,7 +2,7 @@
 
 import { byId, element } from "./dom.js";
 
-/** All shortcuts: `[keys, description, action]`. */
+/** All shortcuts: `[keys, description, action, id of the description]`, the last one where the description changes. */
 function shortcuts(playback, selection) {
   const skip = (ms) => () => playback.skip(ms);
   const click = (id) => () => byId(id).click();
@@ -18,7 +18,7 @@ function shortcuts(playback, selection) {
     [["["], "Slower", () => playback.faster(-1)],
     [["]"], "Faster", () => playback.faster(1)],
     [["Home"], "Go to the start", () => playback.lap(1)],
-    [["l", "End"], "Go live", () => playback.live()],
+    [["l", "End"], "Go live", () => playback.live(), "key-live"],
     [["-"], "Delay 0.1 s less", () => playback.setDelay(playback.delay - 100)],
     [["+", "="], "Delay 0.1 s more", () => playback.setDelay(playback.delay + 100)],
     [["j"], "Go to a lap", focus("lap-number")],
@@ -39,10 +39,11 @@ const KEY_NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", "Shift+Ar
 export function bindKeys(playback, selection) {
   const all = shortcuts(playback, selection);
   const actions = new Map(all.flatMap(([keys, , action]) => keys.map((key) => [key, action])));
-  byId("keys").replaceChildren(...all.map(([keys, description]) => element("div", "", [
-    element("dt", "", keys.map((key) => element("kbd", "", KEY_NAMES[key] ?? key.toUpperCase()))),
-    element("dd", "", description),
-  ])));
+  byId("keys").replaceChildren(...all.map(([keys, description, , id]) => {
+    const [names, meaning] = [keys.map((key) => element("kbd", "", KEY_NAMES[key] ?? key.toUpperCase())), element("dd", "", description)];
+    if (id) meaning.id = id;
+    return element("div", "", [element("dt", "", names), meaning]);
+  }));
   byId("help-button").addEventListener("click", () => byId("help").showModal());
   byId("help-close").addEventListener("click", () => byId("help").close());
   document.addEventListener("keydown", (event) => {

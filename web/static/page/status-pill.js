@@ -7,10 +7,10 @@ const DATA_LATE_MS = 5000; // age of the race worker's latest record: above this
 const WORKER_GONE_MS = 30000; // above this the race worker is assumed to be down
 
 /**
- * The pill's `{state, text, more}`. `status` is the server's latest status, `statusAge` its age in ms, `ended` whether
- * the session shown is over, `now` is performance.now().
+ * The pill's `{state, text, more}`. `status` is the server's latest status, `statusAge` its age in ms, `now` is
+ * performance.now(). From an ended session nothing more is expected: that nothing comes is no fault.
  */
-export function connectionStatus(connection, status, statusAge, ended, now, playback) {
+export function connectionStatus(connection, status, statusAge, now, playback) {
   if (connection.state === "closed") {
     const seconds = Math.max(0, Math.ceil((connection.retryAt - now) / 1000));
     return { state: "down", text: "Disconnected, retrying", more: seconds ? `in ${seconds} s` : "" };
@@ -19,7 +19,7 @@ export function connectionStatus(connection, status, statusAge, ended, now, play
   if (statusAge > SERVER_SILENT_MS) return { state: "wait", text: "Server is not answering", more: coarse(statusAge) };
   if (playback.mode === "pause") return { state: "past", text: "Paused", more: "" };
   if (playback.mode === "play") return { state: "past", text: "Playing", more: playback.speed === 1 ? "" : `${playback.speed}×` };
-  if (ended) return { state: "over", text: "Session over", more: "" };
+  if (playback.mode === "wait" || status.ended) return { state: "over", text: "Session over", more: "" };
   if (status.reader !== "connected") return { state: "down", text: "Kafka is unreachable", more: "" };
   if (status.session == null) return { state: "wait", text: "Waiting for a session", more: "" };
   if (status.damaged) return { state: "down", text: "Run is damaged", more: "" };

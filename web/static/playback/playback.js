@@ -8,6 +8,7 @@ export const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16]; // times the session's own pa
 export const MAX_DELAY_MS = 600000; // longer delays are cut to this
 const ADDRESS_MS = 1000; // wall time between updates of the address
 const FRAME_MS = 200; // of session time between two frames
+const LATEST_MS = 7 * 24 * 3600000; // later session times are no moment of any session
 
 export class Playback {
   /** `send(object)` sends a message to the server, `shown()` returns the session time on the page (ms or null). */
@@ -16,10 +17,12 @@ export class Playback {
     this.send = send;
     this.shown = shown;
     this.onChange = onChange;
-    this.session = address.get("session");
+    this.session = address.get("session") || null;
     this.reveal = address.get("reveal") === "1";
     this.delay = limitDelay(address.has("delay") ? Number(address.get("delay")) * 1000 : Number(recall("delay") ?? 0));
-    this.t = address.has("t") && Number.isFinite(Number(address.get("t"))) ? Math.round(Number(address.get("t"))) : null;
+    this.t = address.has("t") ? sessionTime(Number(address.get("t"))) : null;
+    this.asked = this.t; // the time in the address, until it is known whether the session has it
+    this.beyond = null; // the time in the address, if the session had ended before
     this.speed = SPEEDS.includes(Number(address.get("speed"))) ? Number(address.get("speed")) : 1;
     this.mode = this.t === null ? "live" : address.has("speed") ? "play" : "pause";
     this.id = 0; // number of the latest command
@@ -37,12 +40,19 @@ export class Playback {
   query() {
     const t = this.currentTime();
     this.waiting = null;
+    if (this.mode === "wait") this.mode = "live"; // until the server says again that the session has ended
     const query = new URLSearchParams();
     if (this.session) query.set("session", this.session);
-    if (this.mode !== "live" && t !== null) query.set("at", String(Math.round(t)));
+    if (this.hasPosition && t !== null) query.set("at", String(Math.round(t)));
+    else query.set("ended", "wait");
     if (this.mode === "play") query.set("speed", String(this.speed));
     if (this.delay && this.mode !== "pause") query.set("delay_ms", String(this.delay));
     return query.toString();
+  }
+
+  /** Whether the viewer has chosen a session time; else they follow the newest one, or wait to choose. */
+  get hasPosition() {
+    return this.mode === "play" || this.mode === "pause";
   }
 
   live() {
@@ -59,7 +69,7 @@ export class Playback {
   }
 
   toggle() {
-    if (this.mode === "pause") this.play();
+    if (this.mode === "pause" || this.mode === "wait") this.play();
     else this.pause();
   }
 
@@ -91,7 +101,7 @@ export class Playback {
   }
 
   setSpeed(speed) {
-    if (this.mode === "pause") {
+    if (this.mode === "pause" || this.mode === "wait") {
       this.speed = speed;
       this.onChange();
     } else this.play(this.currentTime(), speed);
@@ -111,6 +121,7 @@ export class Playback {
 
   command(fields) {
     this.id += 1;
+    this.asked = this.beyond = null;
     if (fields.do !== "reveal") [this.waiting, this.target] = [this.id, fields.t ?? null];
     this.send({ id: this.id, ...fields });
     if (fields.do === "live" || fields.do === "play" || fields.do === "pause") this.mode = fields.do;
@@ -133,6 +144,13 @@ export class Playback {
     return answered && message.jump;
   }
 
+  /** Whether the session has the time in the address is known with the first status of it. */
+  onStatus({ session, ended, to_ms: end }) {
+    if (this.asked === null || session === null || end === null) return;
+    if (ended && this.asked > end + FRAME_MS) this.beyond = this.asked;
+    this.asked = null;
+  }
+
   /** The server has refused a command: the position is unchanged. */
   onRefused(message) {
     if (message.id === this.waiting) this.waiting = null;
@@ -141,7 +159,7 @@ export class Playback {
 
   /** Go live in another session. */
   changeSession(session) {
-    Object.assign(this, { session, mode: "live", t: null });
+    Object.assign(this, { session, mode: "live", t: null, asked: null, beyond: null });
     this.updateAddress(session, [], performance.now(), true);
   }
 
@@ -156,7 +174,7 @@ export class Playback {
     const shown = this.session ?? (this.mode === "live" ? null : session);
     if (shown) query.set("session", shown);
     const t = this.currentTime();
-    if (this.mode !== "live" && t !== null) query.set("t", String(Math.round(t)));
+    if (this.hasPosition && t !== null) query.set("t", String(Math.round(t)));
     if (this.mode === "play") query.set("speed", String(this.speed));
     if (this.mode === "live" && this.delay) query.set("delay", (this.delay / 1000).toFixed(1));
     if (drivers.length) query.set("drivers", drivers.join(","));
@@ -168,6 +186,11 @@ export class Playback {
 
 function atTime(t) {
   return t == null ? {} : { t: Math.round(t) };
+}
+
+/** A session time in ms from the address; null if the server would refuse it. */
+function sessionTime(ms) {
+  return Number.isFinite(ms) && Math.abs(ms) <= LATEST_MS ? Math.round(ms) : null;
 }
 
 /** A delay in ms, rounded to 0.1 s and limited to 0–`MAX_DELAY_MS`; 0 if it is no number. */
