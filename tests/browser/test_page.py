@@ -446,7 +446,12 @@ async def test_a_qualifying_is_shown_by_best_lap_with_its_cut_and_what_is_left_o
 ) -> None:
     stage.head = {"name": "Qualifying"}
     changes = {
-        "4": {"best_lap_ms": 75_586, "laps_down": 0},
+        "4": {
+            "best_lap_ms": 75_586,
+            "laps_down": 0,
+            "pit_stops": [{"lap": 2, "pit_lane_ms": 222_000, "stationary_ms": None}],
+            "stops": 1,
+        },
         "81": {"best_lap_ms": 75_848, "official_gap_ms": 262, "official_interval_ms": 262},
         "1": {"best_lap_ms": 76_900, "status": "eliminated", "laps_down": 0, "interval_laps": 0},
     }
@@ -474,6 +479,13 @@ async def test_a_qualifying_is_shown_by_best_lap_with_its_cut_and_what_is_left_o
     assert title is not None
     assert title.startswith("official; measured")
     assert await page.inner_text("#notices") == "The feed sends no car data. Nor positions."
+    for panel in ("trace", "positions", "pit-window"):
+        assert not await page.is_visible(f"[data-panel={panel}]"), panel
+    offered = await page.locator("#panel-choices label:not([hidden])").all_text_contents()
+    assert set(offered).isdisjoint({"Race trace", "Positions", "Pit window"})
+    assert "Lap times" in offered
+    assert not await page.is_visible("#lap-jump")
+    assert await page.locator("[data-col=stops] .sub").count() == 0
     assert await page.text_content("#aid-fact") == "DRSenabled"
     assert await page.is_visible("#aid-fact") == (viewport == DESKTOP)
     assert errors == []

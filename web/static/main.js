@@ -64,6 +64,7 @@ const comparison = new LapComparison(selection, playback, (points) => (map.point
 const panels = new Panels([
   { place: byId("tower").closest(".panel"), panel: new Tower(byId("rows"), selection) },
   { place: null, panel: new Header() },
+  { place: null, panel: new PanelChooser(() => window.dispatchEvent(new Event("themechange"))) },
   { place: place("control"), panel: new RaceControlLog(byId("messages"), playback) },
   { place: place("radio"), panel: new Radio(playback) },
   { place: place("pit-window"), panel: new PitWindow(selection) },
@@ -75,7 +76,6 @@ const panels = new Panels([
   { place: null, panel: new Timeline(playback, history) },
 ]);
 fillSpeeds(SPEEDS);
-new PanelChooser(() => window.dispatchEvent(new Event("themechange")));
 const lastShown = new LastShown();
 const opening = new Opening(playback, lastShown, new Calendar());
 const picker = new SessionPicker((session) => {

@@ -4,6 +4,7 @@ import { Changes } from "../page/changes.js";
 import { byId, element } from "../page/dom.js";
 import { lapTime, teamColor } from "../page/format.js";
 import { Request } from "../session/request.js";
+import { shownLaps } from "../session/snapshot.js";
 import { Chart } from "./chart.js";
 import { comparisonModel, summaryOf } from "./comparison-model.js";
 import { Highlight } from "./highlight.js";
@@ -89,11 +90,11 @@ function createSide(name) {
  * Offer a car's measured laps, newest first, and keep the viewer's choice. The menu of laps is not changed while the
  * viewer uses it: it would close.
  */
-function offerLaps(side, { history, horizon }) {
+function offerLaps(side, { snapshot, history, horizon }) {
   const { car, lap: menu } = side;
   const used = document.activeElement === menu || menu.matches(":hover");
   if (used && side.offered === car.value) return;
-  const driven = (history.laps(horizon).get(car.value) ?? []).filter((lap) => lap.ms && !lap.made);
+  const driven = shownLaps(history.laps(horizon).get(car.value) ?? [], snapshot.race);
   if (!side.changes.differ(car.value, driven)) return;
   side.offered = car.value;
   const best = driven.filter((lap) => !lap.deleted).reduce((least, lap) => (least && least.ms <= lap.ms ? least : lap), null);

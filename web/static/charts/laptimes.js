@@ -3,7 +3,7 @@
 
 import { compoundOf } from "../page/flags-and-compounds.js";
 import { clock, lapTime } from "../page/format.js";
-import { isTimedSession } from "../session/snapshot.js";
+import { isTimedSession, shownLaps } from "../session/snapshot.js";
 import { themeColors } from "./colors.js";
 import { carsOf, flagBands, lapInputs, lapModel } from "./lap-axis.js";
 import { lineModel } from "./line-model.js";
@@ -26,12 +26,13 @@ function make(view) {
   if (!times.length) return null;
   const timed = isTimedSession(view.snapshot.race);
   const fastest = Math.min(...times) / 1000;
-  const chosen = carsOf(view).filter((car) => laps.get(car.number)?.some((lap) => lap.ms && !lap.made));
+  const lapsOf = (car) => shownLaps(laps.get(car.number) ?? [], view.snapshot.race);
+  const chosen = carsOf(view).filter((car) => lapsOf(car).length);
   const wanted = view.selection.numbers.length ? chosen.filter((car) => view.selection.has(car.number)) : chosen.slice(0, SHOWN);
   if (!wanted.length) return null;
   const colors = themeColors();
   const series = wanted.map((car) => {
-    const own = laps.get(car.number).filter((lap) => lap.ms && !lap.made);
+    const own = lapsOf(car);
     const x = own.map((lap) => (timed ? lap.end : lap.lap));
     return {
       ...car, own, x, y: own.map((lap) => lap.ms / 1000), laps: timed ? own.map((lap) => lap.lap) : undefined,

@@ -11,7 +11,7 @@ export class DriverSelection {
   constructor() {
     this.numbers = [];
     this.entries = new Map();
-    // Codes from the page's address; null once they have been applied to the session's entries.
+    // Codes or car numbers from the page's address; null once they have been applied to the session's entries.
     this.requested = (new URLSearchParams(location.search).get("drivers") ?? "").split(",").filter(Boolean).slice(0, MAX_SELECTED);
     this.listeners = [];
   }
@@ -23,9 +23,10 @@ export class DriverSelection {
   /** Take over the entries of a session. Selected drivers are found again by their codes. */
   setEntries(head) {
     this.entries = new Map(head.cars.map((entry) => [entry.driver_number, entry]));
-    const codes = this.requested ?? this.codes;
+    const wanted = this.requested ?? this.codes;
     this.requested = null;
-    this.numbers = head.cars.filter((entry) => codes.includes(entry.tla)).sort((a, b) => codes.indexOf(a.tla) - codes.indexOf(b.tla)).map((entry) => entry.driver_number);
+    const found = wanted.map((name) => head.cars.find((entry) => entry.tla === name.toUpperCase()) ?? this.entries.get(name));
+    this.numbers = [...new Set(found.filter(Boolean).map((entry) => entry.driver_number))];
     this.notify();
   }
 

@@ -3,7 +3,7 @@
 import { byId, element, setText } from "./dom.js";
 import { trackStatusOf } from "./flags-and-compounds.js";
 import { NONE, clock, countdown, lapTime, pace, teamColor } from "./format.js";
-import { isTimedSession, timeLeft } from "../session/snapshot.js";
+import { isTimedSession, partPrefix, timeLeft } from "../session/snapshot.js";
 
 /** The header and the banner, from the view. */
 export class Header {
@@ -92,8 +92,8 @@ function renderProgress(race, info, t) {
 }
 
 function partName(race, info) {
-  if (!/qualifying|shootout/i.test(info.name)) return "Left";
-  return `${/sprint/i.test(info.name) ? "SQ" : "Q"}${race.part}`;
+  const prefix = partPrefix(info);
+  return prefix ? `${prefix}${race.part}` : "Left";
 }
 
 /** The banner's kind (for its colour), sentence and detail. */

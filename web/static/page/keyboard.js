@@ -15,8 +15,8 @@ function shortcuts(playback, selection) {
     [["Shift+ArrowRight"], "Forward a minute", skip(60000)],
     [[","], "Back one frame (0.2 s)", () => playback.step(-1)],
     [["."], "Forward one frame (0.2 s)", () => playback.step(1)],
-    [["["], "Slower", () => playback.faster(-1)],
-    [["]"], "Faster", () => playback.faster(1)],
+    [["[", "<"], "Slower", () => playback.faster(-1)],
+    [["]", ">"], "Faster", () => playback.faster(1)],
     [["Home"], "Go to the start", () => playback.lap(1)],
     [["l", "End"], "Go live", () => playback.live(), "key-live"],
     [["-"], "Delay 0.1 s less", () => playback.setDelay(playback.delay - 100)],
@@ -33,6 +33,9 @@ function shortcuts(playback, selection) {
   ];
 }
 
+// By their place on the keyboard, if what they write is no shortcut: many keyboards have no direct [ and ].
+const PLACES = { BracketLeft: "[", BracketRight: "]" };
+const ON_THE_BAR = { ArrowUp: "ArrowRight", ArrowDown: "ArrowLeft" };
 const KEY_NAMES = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", "Shift+ArrowLeft": "Shift ←", "Shift+ArrowRight": "Shift →", Escape: "Esc" };
 
 /** Fill the list of shortcuts and listen to them. */
@@ -47,18 +50,40 @@ export function bindKeys(playback, selection) {
   byId("help-button").addEventListener("click", () => byId("help").showModal());
   byId("help-close").addEventListener("click", () => byId("help").close());
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || byId("help").open) return;
-    const target = event.target;
-    const typing = target.matches("input:not([type=range]):not([type=checkbox]), select, textarea");
-    if (typing && event.key !== "Escape") return;
-    // The focused control keeps the keys that it uses itself.
-    if ((event.key === " " || event.key === "Enter") && target.closest("button, a, summary, tr[tabindex], [role=button], input")) return;
-    if (target.matches("input[type=range]") && /^(Arrow|Home|End|Page)/.test(event.key)) return;
-    if (target.closest(".scroll, .tower-scroll, .list-scroll") && /^(Home|End)$/.test(event.key)) return;
-    const action = actions.get((event.shiftKey && event.key.startsWith("Arrow") ? "Shift+" : "") + (event.key.length === 1 ? event.key.toLowerCase() : event.key));
+    if (event.defaultPrevented || isBrowserShortcut(event) || byId("help").open || belongsToControl(event)) return;
+    const action = actions.get(nameOf(event)) ?? actions.get(PLACES[event.code]);
     if (!action) return;
     event.preventDefault();
-    if (typing) target.blur();
+    if (event.key === "Escape" && event.target.matches(TYPING)) event.target.blur();
     else action();
   });
+}
+
+const TYPING = "input:not([type=range]):not([type=checkbox]), select, textarea";
+
+/** Shortcuts with Ctrl, Alt or Meta are the browser's; AltGr, which some systems report as Ctrl and Alt, writes characters. */
+function isBrowserShortcut(event) {
+  return event.metaKey || ((event.ctrlKey || event.altKey) && !event.getModifierState("AltGraph"));
+}
+
+/** The name of a key in the list of shortcuts. */
+function nameOf({ key, shiftKey, target }) {
+  const name = (target.id === "bar" && ON_THE_BAR[key]) || key;
+  return (shiftKey && name.startsWith("Arrow") ? "Shift+" : "") + (name.length === 1 ? name.toLowerCase() : name);
+}
+
+/** Whether the focused control uses the key itself. */
+function belongsToControl({ key, target }) {
+  if (target.matches("select")) return usesKey(target, key);
+  if (target.matches(TYPING)) return key !== "Escape";
+  if ((key === " " || key === "Enter") && target.closest("button, a, summary, tr[tabindex], [role=button], [type=checkbox]")) return true;
+  if (target.matches("input[type=range]") && key.startsWith("Page")) return true;
+  return Boolean(target.closest(".scroll, .tower-scroll, .list-scroll")) && (key === "Home" || key === "End");
+}
+
+/** A list uses every key while it is open, else those that move in it and the first letters of its options. */
+function usesKey(select, key) {
+  if (CSS.supports("selector(:open)") && select.matches(":open")) return true;
+  if (key.length > 1) return key !== "Escape";
+  return key !== " " && [...select.options].some((option) => option.text.toLowerCase().startsWith(key.toLowerCase()));
 }

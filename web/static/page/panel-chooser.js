@@ -1,7 +1,9 @@
-// Which panels are shown: chosen by the viewer and remembered in the browser.
+// Which panels are shown: chosen by the viewer and remembered in the browser. Panels that make sense in a race only are
+// neither shown nor offered in a practice or qualifying.
 
 import { byId, element } from "./dom.js";
 import { recall, remember } from "./storage.js";
+import { isTimedSession } from "../session/snapshot.js";
 
 const STORED = "panels";
 
@@ -10,6 +12,8 @@ export class PanelChooser {
   constructor(onShow) {
     this.panels = new Map([...document.querySelectorAll("[data-panel]")].map((panel) => [panel.dataset.panel, panel]));
     this.hidden = new Set(rememberedHidden());
+    this.timed = false;
+    this.choices = new Map(); // by panel
     const list = byId("panel-choices");
     for (const [name, panel] of this.panels) {
       const box = element("input");
@@ -22,13 +26,27 @@ export class PanelChooser {
         this.apply();
         if (box.checked) onShow();
       });
-      list.append(element("label", "", [box, panel.querySelector("h2").textContent]));
+      this.choices.set(name, element("label", "", [box, panel.querySelector("h2").textContent]));
     }
+    list.append(...this.choices.values());
+    this.apply();
+  }
+
+  reset() {}
+
+  render({ snapshot }) {
+    const timed = isTimedSession(snapshot.race);
+    if (timed === this.timed) return;
+    this.timed = timed;
     this.apply();
   }
 
   apply() {
-    for (const [name, panel] of this.panels) panel.dataset.off = String(this.hidden.has(name));
+    for (const [name, panel] of this.panels) {
+      const offered = !this.timed || panel.dataset.raceOnly === undefined;
+      panel.dataset.off = String(!offered || this.hidden.has(name));
+      this.choices.get(name).hidden = !offered;
+    }
     document.querySelector(".live").dataset.side = String(!this.hidden.has("map") || !this.hidden.has("control"));
   }
 }

@@ -4,11 +4,13 @@ import { Changes } from "../page/changes.js";
 import { byId, element } from "../page/dom.js";
 import { trackStatusOf } from "../page/flags-and-compounds.js";
 import { clock, lapTime } from "../page/format.js";
+import { isTimedSession } from "../session/snapshot.js";
+import { sections } from "./sections.js";
 
 const SCRUB_MS = 100; // wall time between two seeks while the bar is dragged
 const LIVE_MS = 1000; // of session time: a bar released this close to the end goes live
 const BEHIND_MS = 1500; // of session time: a smaller lag behind the session is not shown
-const LABEL_PX = 26; // room for a lap number
+const LABEL_PX = 26; // room for the name of a section
 const ICONS = { pause: "M7 5v14M17 5v14", play: "M8 4l11 8-11 8z" };
 
 export class Timeline {
@@ -18,6 +20,8 @@ export class Timeline {
     this.bar = byId("bar");
     this.canvas = byId("marks");
     this.span = [0, 0]; // session time (ms) of both ends
+    this.sections = []; // laps, parts or minutes that have begun at the horizon
+    this.horizon = 0;
     this.dragging = false;
     this.changes = new Changes(); // in what the marks were painted from
     this.addListeners();
@@ -84,23 +88,23 @@ export class Timeline {
     bubble.style.setProperty("--x", `${(part * 100).toFixed(2)}%`);
   }
 
-  /** A session time (ms) with its lap, if that is known at the horizon. */
+  /** A session time (ms) with its lap or part, if that is known at the horizon. */
   timeText(t) {
-    const lap = this.history.lapStarts(this.horizon ?? t, this.started).findLast((start) => start.at <= t);
-    return lap && t <= (this.horizon ?? t) ? `Lap ${lap.lap} · ${clock(t)}` : clock(t);
+    const section = this.sections.findLast(({ at }) => at <= t);
+    return section?.name && t <= this.horizon ? `${section.name} · ${clock(t)}` : clock(t);
   }
 
   reset() {
     this.changes.reset();
+    this.sections = [];
   }
 
   /** Render the view's position within its span; marks only up to its horizon. */
   render({ t, span, horizon, snapshot, selection }) {
-    const [started, cars] = [snapshot.race.started_ms, selection.cars];
     const { playback } = this;
     this.span = span;
     this.horizon = horizon;
-    this.started = started;
+    this.sections = sections(this.history, snapshot, Math.min(horizon, span[1]));
     const bar = this.bar;
     bar.min = span[0];
     bar.max = Math.max(span[0] + 1, span[1]);
@@ -109,7 +113,8 @@ export class Timeline {
     if (bar.getAttribute("aria-valuetext") !== label) bar.setAttribute("aria-valuetext", label);
     const percent = (ms) => `${(100 * Math.max(0, Math.min(1, (ms - span[0]) / Math.max(1, span[1] - span[0])))).toFixed(2)}%`;
     byId("track").style.setProperty("--here", percent(Number(bar.value)));
-    this.paint(horizon, cars);
+    byId("lap-jump").hidden = isTimedSession(snapshot.race);
+    this.paint(horizon, selection.cars, snapshot.race.started_ms ?? 0);
     this.renderButtons();
     if (!playback.settled) return;
     const behind = t === null ? 0 : Math.max(0, span[1] - t);
@@ -132,24 +137,24 @@ export class Timeline {
   }
 
   /** Paint the marks on a canvas, only when they have changed: with a lap, not with every snapshot. */
-  paint(horizon, cars) {
+  paint(horizon, cars, started) {
     const { canvas, span } = this;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (!width || span[1] <= span[0]) return;
     const numbers = cars.map((car) => car.number);
-    if (!this.changes.differ(this.history.version(horizon), width, Math.round(span[1] / 10000), span[0], this.started, numbers)) return;
+    const x = (t) => (width * (t - span[0])) / (span[1] - span[0]);
+    const here = Math.round(x(Math.min(horizon, span[1]))); // the latest flag grows up to here
+    if (!this.changes.differ(this.history.version(horizon), width, here, Math.round(span[1] / 10000), span[0], started, numbers, this.sections.length)) return;
     const ratio = window.devicePixelRatio || 1;
     [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
     const context = canvas.getContext("2d");
     const style = getComputedStyle(canvas);
     context.scale(ratio, ratio);
-    const x = (t) => (width * (t - span[0])) / (span[1] - span[0]);
     const color = (name) => style.getPropertyValue(name).trim();
-    const starts = this.history.lapStarts(horizon, this.started).filter((start) => start.at <= Math.min(horizon, span[1]));
     const drawing = { context, width, height, x, color };
     this.paintFlags(drawing, horizon);
-    paintLaps(drawing, starts);
-    this.paintStops(drawing, horizon, starts[0]?.at ?? 0, cars);
+    paintSections(drawing, this.sections);
+    this.paintStops(drawing, horizon, started, cars);
   }
 
   paintFlags({ context, height, x, color }, horizon) {
@@ -175,19 +180,19 @@ export class Timeline {
   }
 }
 
-/** A line at each lap's start, with as many lap numbers as there is room for. */
-function paintLaps({ context, width, height, x, color }, starts) {
-  const lapWidth = starts.length > 1 ? (x(starts.at(-1).at) - x(starts[0].at)) / (starts.length - 1) : width;
-  const every = [1, 2, 5, 10, 20, 50].find((step) => lapWidth * step > LABEL_PX) ?? 100;
+/** A line at the start of each section, with as many of their names as there is room for. */
+function paintSections({ context, width, height, x, color }, starts) {
+  const usual = starts.length > 1 ? (x(starts.at(-1).at) - x(starts[0].at)) / (starts.length - 1) : width;
+  const every = [1, 2, 5, 10, 20, 50].find((step) => usual * step > LABEL_PX) ?? 100;
   context.font = "600 10px system-ui, sans-serif";
   context.textBaseline = "top";
-  for (const { lap, at } of starts) {
-    const numbered = lap === 1 || lap % every === 0;
+  for (const [i, { short, at }] of starts.entries()) {
+    const numbered = i === 0 || (i + 1) % every === 0;
     context.fillStyle = color("--line-strong");
     context.fillRect(Math.round(x(at)), numbered ? 10 : 15, 1, height - 5 - (numbered ? 10 : 15));
     if (!numbered) continue;
     context.fillStyle = color("--muted");
-    context.fillText(String(lap), x(at) + 3, 6);
+    context.fillText(short, x(at) + 3, 6);
   }
 }
 

@@ -1,6 +1,8 @@
 // Laps and messages of a session, each with the session time `t` at which it became known. Every query takes a time:
 // entries that became known later are excluded, so that nothing is shown before it has happened.
 
+const OVER = ["Finished", "Finalised", "Ends"]; // statuses of a session since its chequered flag
+
 export class History {
   constructor() {
     this.reset();
@@ -65,7 +67,8 @@ export class History {
 
   /**
    * When the leader began each lap, as known at `t`: `[{lap, at}]`, `at` in session time (ms). `started` is the race's
-   * `started_ms`, or null. Laps that the server estimated (`made`) are left out: their ends are not measured.
+   * `started_ms`, or null. Laps that the server estimated (`made`) are left out: their ends are not measured. After the
+   * chequered flag nobody begins another lap.
    */
   lapStarts(t, started) {
     return this.cached(`starts ${started}`, t, () => {
@@ -75,7 +78,8 @@ export class History {
       }
       const starts = started == null ? [] : [{ lap: 1, at: started }];
       for (const [lap, end] of [...ends].sort((a, b) => a[0] - b[0])) starts.push({ lap: lap + 1, at: end });
-      return starts;
+      const over = this.messages(t, "session_status").some((entry) => OVER.includes(entry.status));
+      return over ? starts.filter((start) => ends.has(start.lap)) : starts;
     });
   }
 

@@ -2,6 +2,7 @@
 
 const STALE_MS = 5000; // age of a car's latest sample; older than this its data is stale
 const OUT_MS = 30000; // older than this the car is assumed to be out
+const PUSH = 1.07; // times a car's best lap; slower laps were not driven for a time
 const UNRANKED = 999; // sorts cars without a position last
 
 const LABELS = { finished: "FINISHED", retired: "RETIRED", out: "OUT", stale: "STALE", pit: "PIT", grid: "GRID", eliminated: "OUT", running: "" };
@@ -29,6 +30,24 @@ export function signalAge(snapshot, i) {
 /** Whether the order is by best lap (practice and qualifying) instead of by position on track. */
 export function isTimedSession(race) {
   return race.part != null;
+}
+
+/**
+ * The laps of a car that a panel shows: all measured ones in a race; in practice and qualifying only those on which it
+ * was driven for a time, not the laps out, in and of cooling down.
+ */
+export function shownLaps(laps, race) {
+  const measured = laps.filter((lap) => lap.ms && !lap.made);
+  if (!isTimedSession(race)) return measured;
+  const flying = measured.filter((lap) => !lap.in && !lap.out);
+  const best = Math.min(...flying.filter((lap) => !lap.deleted).map((lap) => lap.ms));
+  return flying.filter((lap) => lap.ms <= best * PUSH);
+}
+
+/** What the parts of a qualifying are called: "Q", or "SQ" before a sprint; empty for other sessions. */
+export function partPrefix(info) {
+  if (!/qualifying|shootout/i.test(info.name)) return "";
+  return /sprint/i.test(info.name) ? "SQ" : "Q";
 }
 
 /** Remaining session time in ms at session time `t` (ms), by the feed's countdown; null if the feed has none. */

@@ -1,5 +1,6 @@
 // One row of the timing tower. A cell is changed only when its value differs from the last one shown.
 
+import { Changes } from "../page/changes.js";
 import { element, surname } from "../page/dom.js";
 import { NONE, age, gap, lapTime, sectorTime, teamColor } from "../page/format.js";
 import { isTimedSession } from "../session/snapshot.js";
@@ -18,6 +19,7 @@ export class Row {
     this.element.style.setProperty("--team", teamColor(entry.team_color));
     this.cells = {};
     this.shown = {}; // by name, the value shown last
+    this.penalties = new Changes();
     for (const column of COLUMNS) {
       const cell = element(column === "driver" ? "th" : "td");
       if (column === "driver") cell.scope = "row";
@@ -53,6 +55,7 @@ export class Row {
   render(snapshot, i, car, status, isLeader, behind) {
     const { race } = snapshot;
     const out = status.code === "retired" || status.code === "out";
+    const done = out || status.code === "finished" || status.code === "eliminated"; // what it drives now is no timing
     this.update("status", status.code, () => {
       this.element.dataset.status = status.code;
       this.tag.textContent = status.label;
@@ -68,14 +71,15 @@ export class Row {
     this.update("best", `${car.best_lap_ms} ${best}`, () => this.cells.best.replaceChildren(...markedTime(car.best_lap_ms, best)));
     this.renderSectors(car, race.mini_sectors);
     this.update("tyre", JSON.stringify([car.compound, car.tyre_age, car.stints?.length]), () => this.cells.tyre.replaceChildren(...tyreParts(car)));
-    this.update("stops", JSON.stringify([car.stops, car.pit_stops]), () => {
-      const summary = stopsSummary(car);
+    const timed = isTimedSession(race); // a car in its garage has not stopped for 222 s
+    this.update("stops", JSON.stringify([car.stops, car.pit_stops, timed]), () => {
+      const summary = timed ? "" : stopsSummary(car);
       this.cells.stops.replaceChildren(String(car.stops ?? 0), ...(summary ? [element("span", "sub", summary)] : []));
-      this.cells.stops.title = stopsTitle(car);
+      this.cells.stops.title = timed ? "" : stopsTitle(car);
     });
-    this.update("penalty", JSON.stringify([car.penalties, car.position_with_penalties]), () => renderPenalties(this.cells.penalty, car));
-    this.update("drs", snapshot.drs?.[i] === 1 && !out, (open) => (this.drs.hidden = !open));
-    this.update("speed", snapshot.speed[i], (speed) => {
+    if (this.penalties.differ(JSON.stringify(car.penalties), car.position_with_penalties, car.position)) renderPenalties(this.cells.penalty, car);
+    this.update("drs", snapshot.drs?.[i] === 1 && !done, (open) => (this.drs.hidden = !open));
+    this.update("speed", done ? null : snapshot.speed[i], (speed) => {
       this.speed.textContent = speed ?? NONE;
       this.speedBar.style.setProperty("--part", Math.min(1, (speed ?? 0) / FULL_BAR_KMH).toFixed(3));
     });
