@@ -94,7 +94,9 @@ def compare(a: Driven, b: Driven, line: ReferenceLine | None, step_m: float = ST
     Raises TooFewSamplesError.
     """
     length = line.length_m if line else (speed_length(a) + speed_length(b)) / 2
-    if not 0 < length <= LONGEST_M:
+    if length <= 0:
+        raise TooFewSamplesError("there is no car data for them")
+    if length > LONGEST_M:
         raise TooFewSamplesError(f"the speeds give a lap of {length:.0f} m, longer than any circuit")
     axis = np.linspace(0.0, length, round(length / step_m) + 1)
     first, second = (resample(lap, axis, line) for lap in (a, b))

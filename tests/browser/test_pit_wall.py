@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ class Known:
             for lap in self.laps
             if lap["DriverNumber"] == number and lap["Time"] <= t and lap["LapTime"] and not lap["Deleted"]
         ]
+
+    def leader(self, lap: int) -> str:
+        """Number of the car that led at the end of a lap."""
+        code = self.expected["leader_per_lap"][lap - 1]["leader"]
+        return next(each["DriverNumber"] for each in self.laps if each["Driver"] == code)
 
     def best(self, number: str, t: int) -> int | None:
         return min(self.times(number, t), default=None)
@@ -315,6 +321,131 @@ async def test_a_moment_can_be_shared_by_its_address(browser: Browser, stage: St
     await until(page, "document.getElementById('lap').textContent === '8'")
     await page.close()
     await other.close()
+
+
+CHARTS = ("trace", "positions", "laptimes", "strategy", "weather")
+TALL = {"width": 1440, "height": 3200}
+"""All charts can be seen at once."""
+
+
+def frame_after(t: int) -> int:
+    """Session time (ms) of the first frame at or after ``t``."""
+    return -(-t // 200) * 200
+
+
+async def drawn(page: Page, what: str, name: str = "trace") -> Any:
+    return await page.evaluate(f"f1stream.charts.{name}.{what}")
+
+
+async def test_a_lap_under_the_pointer_is_highlighted_in_all_charts_and_a_click_goes_there(
+    browser: Browser, stage: Stage, known: Known
+) -> None:
+    ends = {each["lap"]: each["end_ms"] for each in known.expected["leader_per_lap"]}
+    t = ends[30] + 40_000
+    page = await at(browser, stage, t, viewport=TALL)
+    await page.evaluate("document.querySelector('.analysis').scrollIntoView()")
+    for name in CHARTS:
+        await until(page, f"f1stream.charts.{name}?.known === f1stream.history.length", 20)
+    for name in CHARTS[:-1]:
+        assert 30 < await drawn(page, "cursor", name) < 31, name
+    assert await drawn(page, "cursor", "weather") == t // 200 * 200
+
+    place = page.locator("[data-chart=trace]")
+    box = await place.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    highlight = await drawn(page, "highlight")
+    assert 10 < highlight["lap"] < 22
+    assert (highlight["from"], highlight["to"]) == (ends[highlight["lap"] - 1], ends[highlight["lap"]])
+    for name in CHARTS:
+        assert await drawn(page, "highlight", name) == highlight, name
+    tips = page.locator(".chart-tip:visible")
+    assert await tips.count() == 1
+    text = await tips.inner_text()
+    assert text.startswith(f"Lap {highlight['lap']}")
+    driver = next(each["Driver"] for each in known.laps if each["DriverNumber"] == highlight["driver"])
+    assert driver in text
+    line = next(each for each in await chart(page, "trace") if each["name"] == driver)
+    assert f"+{line['y'][line['x'].index(highlight['lap'])]:.3f} s" in text
+    await page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
+    await until(page, f"f1stream.state?.t === {frame_after(highlight['from'])}")
+
+    # The keyboard does the same: a lap further, another driver, and there.
+    await page.mouse.move(0, 0)
+    assert await drawn(page, "highlight") is None
+    await until(page, "f1stream.charts.positions?.known === f1stream.history.length", 20)
+    await page.locator("[data-chart=positions]").focus()
+    for key in ("ArrowRight", "ArrowLeft", "ArrowLeft", "ArrowDown"):
+        await page.keyboard.press(key)
+    stepped = await drawn(page, "highlight")
+    assert stepped["lap"] == highlight["lap"] - 3
+    assert stepped["driver"] == known.leader(stepped["lap"])
+    assert await tips.get_attribute("aria-live") == "polite"
+    await page.keyboard.press("Enter")
+    await until(page, f"f1stream.state?.t === {frame_after(ends[stepped['lap'] - 1])}")
+    await page.keyboard.press("Escape")
+    assert await drawn(page, "highlight") is None
+    assert await tips.count() == 0
+    await page.close()
+
+
+async def test_a_chart_does_nothing_before_it_is_seen_and_a_tap_shows_a_lap_before_it_goes_there(
+    browser: Browser, stage: Stage, known: Known
+) -> None:
+    t = known.expected["leader_per_lap"][29]["end_ms"]
+    page = await at(browser, stage, t, viewport=PHONE, has_touch=True, is_mobile=True, color_scheme="light")
+    assert set((await page.evaluate("f1stream.charts")).values()) == {None}
+    await chart(page, "trace")
+    assert await page.evaluate("f1stream.charts.weather") is None
+    names = await drawn(page, "names")
+    assert len(names) > 10
+    for a, b in combinations(names, 2):
+        assert abs(a["y"] - b["y"]) >= 11 or abs(a["x"] - b["x"]) > 25, (a, b)
+    contrasts = await page.evaluate(
+        """async (colors) => {
+            const { contrast } = await import("/static/charts/colors.js");
+            return colors.map((color) => contrast(color, "#ffffff"));
+        }""",
+        [each["color"] for each in names],
+    )
+    assert min(contrasts) >= 4.5
+    box = await page.locator("[data-chart=trace]").bounding_box()
+    assert box is not None
+    spot = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    await page.touchscreen.tap(*spot)
+    await page.locator(".chart-tip:visible").wait_for()
+    highlight = await drawn(page, "highlight")
+    await rendered(page)
+    assert await page.evaluate("f1stream.state.t") == t // 200 * 200, "the first tap only shows"
+    await page.touchscreen.tap(*spot)
+    await until(page, f"f1stream.state?.t === {frame_after(highlight['from'])}")
+    await page.close()
+
+
+async def test_the_menu_of_laps_stays_open_while_laps_are_driven(
+    browser: Browser, stage: Stage, known: Known
+) -> None:
+    ends = {each["Driver"]: each["Time"] for each in known.laps if each["LapNumber"] == 30}
+    page = await at(browser, stage, ends["NOR"] - 2_000, "&drivers=NOR,VER")
+    await page.evaluate("document.getElementById('compare-chart').scrollIntoView()")
+    menus = "document.querySelectorAll('#compare-laps select[aria-label^=Lap]')"
+    await until(page, f"[...{menus}].every(menu => menu.options[0]?.text.startsWith('29:'))")
+    await rendered(page)
+    await page.locator("#compare-laps select[aria-label='Lap of driver A']").focus()
+    await page.evaluate(f"window.before = {menus}[0].options[0]")
+    await page.evaluate(
+        f"""() => {{
+            const bar = document.getElementById("bar");
+            bar.value = {ends["VER"] + 1_000};
+            bar.dispatchEvent(new Event("input"));
+            bar.dispatchEvent(new Event("change"));
+        }}"""
+    )
+    await until(page, f"{menus}[1].options[0].text.startsWith('30:')")
+    assert await page.evaluate(f"{menus}[0].options[0] === window.before")
+    await page.evaluate("document.activeElement.blur()")
+    await until(page, f"{menus}[0].options[0].text.startsWith('30:')")
+    await page.close()
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -12,6 +13,8 @@ IMPORT = re.compile(r'^import \{(?P<names>[^}]*)\} from "(?P<path>\.[^"]+)";$', 
 ANY_IMPORT = re.compile(r'^\s*(?:import\b(?!\()|export\b.*\bfrom ")', re.MULTILINE)
 EXPORT = re.compile(r"^export (?:async )?(?:const|let|class|function\*?) (\w+)", re.MULTILINE)
 MAX_LINES = 300
+CHART_BYTES = 35_000
+"""Of all modules of the charts, each compressed."""
 
 MODULES = {path: path.read_text() for path in sorted(STATIC.rglob("*.js"))}
 
@@ -50,6 +53,12 @@ def test_the_imports_of_the_page_have_no_circle() -> None:
     except CycleError as error:
         circle = [str(path.relative_to(STATIC)) for path in error.args[1]]
         raise AssertionError(f"import circle: {' <- '.join(circle)}") from error
+
+
+def test_the_charts_are_light() -> None:
+    charts = [text.encode() for path, text in MODULES.items() if path.parent.name == "charts"]
+    assert len(charts) > 10
+    assert sum(len(gzip.compress(text)) for text in charts) < CHART_BYTES
 
 
 def test_no_module_of_the_page_is_long() -> None:

@@ -2,19 +2,20 @@
 // and the tooltip. What it draws is a model made by one of the modules beside it (`trace.js` and others).
 
 import { Changes } from "../page/changes.js";
-import { byId } from "../page/dom.js";
+import { setText } from "../page/dom.js";
 import { themeColors } from "./colors.js";
 import { Plot } from "./plot.js";
 import { Surface } from "./surface.js";
 import { Tooltip } from "./tooltip.js";
 
 const DRAW_MS = 1000; // wall time between two drawings of a chart, as long as it is in view
-const SMALLEST_PX = 60;
+const FRAME_MS = 200; // of session time between two frames
+const SMALLEST_PX = 60; // a chart less high is not drawn
 
 export class Chart {
   /**
    * `kind` is `{name, empty, inputs, make}`: `make(view)` returns a model, or null without data; `inputs(view)` is what
-   * the model depends on, for `Changes`; `empty` says what is missing.
+   * the model depends on, for `Changes`; `empty` says what is missing. `note`, if any, is the id of the element for the model's note.
    */
   constructor(kind, highlight, playback) {
     this.kind = kind;
@@ -69,8 +70,7 @@ export class Chart {
     }
     const { place, model } = this;
     const context = this.surface.chart();
-    const note = byId(`${this.kind.name}-note`);
-    if (note) note.textContent = model?.note ?? "";
+    if (this.kind.note) setText(this.kind.note, model?.note ?? "");
     if (!model) {
       place.dataset.note = this.kind.empty;
       for (const name of ["role", "aria-label", "tabindex"]) place.removeAttribute(name);
@@ -153,7 +153,8 @@ export class Chart {
 
   seek() {
     const from = this.own ? this.highlight.value?.from : null;
-    if (from != null) this.playback.seek(Math.round(from));
+    // The first frame in which the lap has begun: in the one before, the lap before has not ended.
+    if (from != null) this.playback.seek(Math.ceil(from / FRAME_MS) * FRAME_MS);
   }
 
   press(event) {

@@ -1,7 +1,7 @@
 // The comparison of two laps of any drivers: the choice of laps, and the chart of the server's answer.
 
 import { Changes } from "../page/changes.js";
-import { byId, element } from "../page/dom.js";
+import { byId, element, setText } from "../page/dom.js";
 import { lapTime, teamColor } from "../page/format.js";
 import { Request } from "../session/request.js";
 import { shownLaps } from "../session/snapshot.js";
@@ -52,7 +52,7 @@ export class LapComparison {
       side.swatch.style.setProperty("--team", teamColor(head.cars.find((car) => car.driver_number === side.car.value)?.team_color));
     }
     if (this.sides.every((side) => side.lap.value)) this.compare(view);
-    else byId("compare-note").textContent = "Each driver needs a completed lap first.";
+    else setText("compare-note", "Each driver needs a completed lap first.");
     this.chart.render(view);
   }
 
@@ -60,9 +60,9 @@ export class LapComparison {
     const [a, b] = this.sides.map((side) => `${side.car.value}:${side.lap.value}`);
     const until = horizon === Infinity ? "" : `&at=${Math.floor(t)}`;
     const answer = this.request.get(`/api/sessions/${encodeURIComponent(head.session_key)}/compare?a=${a}&b=${b}${until}`, `${a} ${b}`);
-    const problem = answer === null ? "there are too few samples of them." : this.request.error;
-    if (problem) byId("compare-note").textContent = `These laps cannot be compared: ${problem}`;
-    else if (answer) byId("compare-note").textContent = summaryOf(head, answer);
+    const problem = answer === null ? "There are too few samples of these laps." : this.request.error;
+    if (problem) setText("compare-note", problem);
+    else if (answer) setText("compare-note", summaryOf(head, answer));
   }
 
   setHead(head) {

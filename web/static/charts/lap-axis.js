@@ -53,7 +53,7 @@ export class LapAxis {
   /** Session time (ms) of the beginning and the end of the leader's lap `lap`; null as far as they are unknown. */
   span(lap) {
     const i = this.starts.findIndex((start) => start.lap === lap);
-    return { from: this.starts[i]?.at ?? null, to: this.starts[i + 1]?.at ?? (i < 0 ? null : this.until) };
+    return i < 0 ? { from: null, to: null } : { from: this.starts[i].at, to: this.starts[i + 1]?.at ?? this.until };
   }
 }
 
@@ -94,7 +94,7 @@ export function lapModel(view, { first, driven }) {
   };
   return {
     first, driven, bands,
-    x: { from: first, to: lastTick(driven, view), name: "Lap", whole: true },
+    x: { from: first, to: Math.max(first + 1, lastTick(driven, view)), name: "Lap", whole: true },
     cursorAt: ({ t, history, horizon, snapshot }) => (timed ? null : new LapAxis({ t, history, horizon, snapshot }).at(t)),
     highlightOf: (lap, driver) => ({ lap, driver, ...spanOf(lap, driver) }),
     placeOf: (highlight) => (highlight.lap === null || highlight.lap < first || highlight.lap > driven ? null : highlight.lap),

@@ -11,11 +11,13 @@ import { minuteTicks } from "./scale.js";
 import { bandInputs } from "./trace.js";
 
 const SLOW = 1.14; // times the fastest lap; slower laps do not extend the scale
+const TENTHS_S = 5; // a shorter axis has labels with tenths
 const SHOWN = 5; // number of cars shown while no driver is selected
 
 export const laptimes = {
   name: "laptimes",
   empty: "Starts with the first lap time",
+  note: "laptimes-note",
   inputs: (view) => [...lapInputs(view), ...bandInputs(view), carsOf(view).slice(0, 2 * SHOWN).map((car) => car.number)],
   make,
 };
@@ -35,7 +37,7 @@ function make(view) {
     const own = lapsOf(car);
     const x = own.map((lap) => (timed ? lap.end : lap.lap));
     return {
-      ...car, own, x, y: own.map((lap) => lap.ms / 1000), laps: timed ? own.map((lap) => lap.lap) : undefined,
+      ...car, own, x, y: own.map((lap) => lap.ms / 1000), ...(timed && overOwnLaps(own)),
       markers: own.map((lap) => ({ color: colors.get(compoundOf(lap.tyre).color), shape: lap.in || lap.out ? "diamond" : "circle" })),
     };
   });
@@ -44,12 +46,18 @@ function make(view) {
   const top = Math.max(fastest * 1.02, ...drawn.filter((seconds) => seconds <= limit));
   return lineModel({
     base: timed ? overTime(view, series) : overLaps(view, series), series,
-    y: { from: fastest - (top - fastest) * 0.06, to: top + (top - fastest) * 0.06, format: axisTime },
+    y: { from: fastest - (top - fastest) * 0.06, to: top + (top - fastest) * 0.06, format: axisTime(top - fastest) },
     label: `Lap times of ${wanted.map((car) => car.name).join(", ")}`,
     note: view.selection.numbers.length ? "" : `the first ${wanted.length} cars; select drivers to see others`,
     cut: top + (top - fastest) * 0.06,
     textOf: ({ own }, i) => describe(own[i]),
   });
+}
+
+/** In a timed session: the laps' numbers, and the best one, which has the name. */
+function overOwnLaps(own) {
+  const best = own.reduce((least, lap, i) => (lap.deleted || lap.ms >= own[least].ms ? least : i), 0);
+  return { laps: own.map((lap) => lap.lap), named: best };
 }
 
 function overLaps(view, series) {
@@ -75,11 +83,15 @@ function overTime(view, series) {
   };
 }
 
-function axisTime(seconds) {
-  const minutes = Math.floor(seconds / 60 + 1e-9);
-  const rest = Math.max(0, seconds - minutes * 60);
-  const text = Number.isInteger(Number(rest.toFixed(3))) ? rest.toFixed(0) : rest.toFixed(1);
-  return minutes ? `${minutes}:${text.padStart(text.includes(".") ? 4 : 2, "0")}` : text;
+/** Seconds as 1:22; with tenths on an axis of a few seconds. */
+function axisTime(span) {
+  const digits = span < TENTHS_S ? 1 : 0;
+  return (seconds) => {
+    const rounded = Number(seconds.toFixed(digits));
+    const minutes = Math.floor(rounded / 60);
+    const rest = (rounded - minutes * 60).toFixed(digits);
+    return minutes ? `${minutes}:${rest.padStart(digits ? 4 : 2, "0")}` : rest;
+  };
 }
 
 function describe(lap) {

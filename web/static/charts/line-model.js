@@ -9,7 +9,7 @@ const TIP_ROWS = 5;
 
 /**
  * A model for `LapChart`. `base` is that of `lapModel`; `y` the vertical axis; `series` are the lines: `{number, name, color, ink,
- * dash, highlighted, x, y}` with arrays x and y, and optionally `markers` (`{color, shape}` for each point). `textOf(line, i)` is
+ * dash, highlighted, x, y}` with arrays x and y, and optionally `markers` (`{color, shape}` for each point), `laps` (the lap of each point, over session time) and `named` (the point with the name). `textOf(line, i)` is
  * what the tooltip says of a point; values above `cut` interrupt their line.
  */
 export function lineModel({ base, y, series, label, note = "", cut = null, textOf }) {
@@ -33,6 +33,7 @@ function paint(plot, model) {
     for (const line of behind) {
       plot.path(pointsOf(line, model));
       plot.stroke(line.color, line.highlighted ? 1.8 : 1.2, line.dash ? DASH : [], line.highlighted ? 1 : 0.22);
+      if (line.x.length === 1 && !line.markers) plot.dot(plot.x(line.x[0]), plot.y(line.y[0]), 3, line.color);
       line.markers?.forEach((marker, i) => paintMarker(plot, line, marker, i));
     }
   });
@@ -63,8 +64,11 @@ function paintMarker(plot, line, { color, shape }, i) {
 function paintNames(plot, model) {
   model.names = [];
   const last = Math.max(...model.series.map((line) => line.x.at(-1)));
-  const ends = model.series.map((line, rank) => ({ line, x: plot.x(line.x.at(-1)), y: plot.y(line.y.at(-1)), rank: rank + (line.highlighted ? 0 : 100) }));
-  const running = ends.filter(({ line }) => last - line.x.at(-1) < RUNNING_LAPS);
+  const ends = model.series.map((line, rank) => {
+    const i = line.named ?? line.x.length - 1;
+    return { line, x: plot.x(line.x[i]), y: plot.y(line.y[i]), rank: rank + (line.highlighted ? 0 : 100), goesOn: line.named === undefined && last - line.x[i] < RUNNING_LAPS };
+  });
+  const running = ends.filter((end) => end.goesOn);
   const stand = Math.min(plot.end, plot.x(last)) + 9;
   for (const { item, y } of column(running, plot.top + 2, plot.bottom - 4)) {
     const end = Math.max(plot.top, Math.min(plot.bottom, item.y));
@@ -74,8 +78,8 @@ function paintNames(plot, model) {
     plot.stroke(item.line.color, 1, [], item.line.highlighted ? 0.5 : 0.15);
     write(plot, model, item.line, stand, y);
   }
-  for (const { line, x, y } of ends) {
-    if (last - line.x.at(-1) < RUNNING_LAPS || y > plot.bottom + 1 || y < plot.top - 1) continue;
+  for (const { line, x, y, goesOn } of ends) {
+    if (goesOn || y > plot.bottom + 1 || y < plot.top - 1) continue;
     const at = Math.max(plot.top + 6, Math.min(plot.bottom - 7, y));
     const free = model.names.every((other) => Math.abs(other.y - at) > 11 || Math.abs(other.x - x - 5) > 30);
     if (free) write(plot, model, line, x + 5, at, true);
@@ -84,10 +88,9 @@ function paintNames(plot, model) {
 
 function write(plot, model, line, x, y, halo = false) {
   const shown = line.name.length > 6 ? `${line.name.slice(0, 5)}…` : line.name;
-  plot.context.globalAlpha = line.highlighted ? 1 : 0.6;
-  plot.text(shown, x, y, { color: line.ink, size: 10.5, weight: 600, halo });
-  plot.context.globalAlpha = 1;
-  model.names.push({ name: line.name, x: Math.round(x), y: Math.round(y), color: line.ink });
+  const color = line.highlighted ? line.ink : plot.colors.get("--muted");
+  plot.text(shown, x, y, { color, size: 10.5, weight: line.highlighted ? 700 : 500, halo });
+  model.names.push({ name: line.name, x: Math.round(x), y: Math.round(y), color });
 }
 
 function paintOver(plot, model, highlight) {
@@ -147,7 +150,7 @@ function tipOf(model, highlight, plot, textOf) {
   const at = model.series.map((line) => ({ line, i: indexOf(line, highlight) })).filter(({ i }) => i >= 0);
   const focused = at.filter(({ line }) => line.number === highlight.driver);
   const others = at.filter(({ line }) => line.highlighted && line.number !== highlight.driver);
-  const rows = [...focused, ...(others.length < TIP_ROWS ? others : [])];
+  const rows = [...focused, ...(others.length <= TIP_ROWS ? others : [])];
   const [first] = rows;
   return {
     title: model.titleOf(highlight),

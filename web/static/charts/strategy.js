@@ -1,17 +1,17 @@
 // Stints by car, coloured by compound; hatched where the set was used before.
 
 import { compoundOf } from "../page/flags-and-compounds.js";
-import { themeColors } from "./colors.js";
-import { carsOf, lapInputs, lapModel } from "./lap-axis.js";
+import { contrast, themeColors } from "./colors.js";
+import { carsOf, lapModel } from "./lap-axis.js";
 import { bandInputs } from "./trace.js";
 
 const HATCH_PX = 6;
-const INK = ["#10151d", "#ffffff"];
+const INK = ["#10151d", "#ffffff"]; // of the text on a bar: the one with more contrast
 
 export const strategy = {
   name: "strategy",
   empty: "No tyre data yet",
-  inputs: (view) => [...lapInputs(view), ...bandInputs(view), view.snapshot.race.total_laps, carsOf(view).map((car) => [car.number, JSON.stringify(view.snapshot.cars[car.number]?.stints ?? [])])],
+  inputs: (view) => [...bandInputs(view), view.snapshot.race.total_laps, carsOf(view).map((car) => [car.number, JSON.stringify(view.snapshot.cars[car.number]?.stints ?? [])])],
   make,
 };
 
@@ -80,7 +80,7 @@ function paintBar(plot, bar, { x, y, width, height }) {
   const letter = compoundOf(bar.stint.compound).letter;
   const words = [`${letter} ${bar.x[0]}`, letter].find((each) => each.length * 6.5 + 6 < width);
   if (!words) return;
-  const ink = bar.highlighted ? INK[0] : themeColors().get("--muted");
+  const ink = bar.highlighted ? (contrast(INK[0], color) > contrast(INK[1], color) ? INK[0] : INK[1]) : themeColors().get("--muted");
   if (bar.used && bar.highlighted) plate(plot, x + width / 2, y, words.length * 6 + 5, height, color);
   plot.text(words, x + width / 2, y + height / 2 + 0.5, { color: ink, align: "center", size: Math.min(10.5, height - 1), weight: 600 });
 }

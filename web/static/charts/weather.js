@@ -6,7 +6,8 @@ import { themeColors } from "./colors.js";
 import { LapAxis } from "./lap-axis.js";
 import { minuteTicks, niceTicks } from "./scale.js";
 
-const MINUTE = 60000; // ms
+const MINUTE = 60000; // ms, between two readings
+const NARROW_PX = 380; // a chart less wide has a short legend
 const LINES = [
   { name: "Track", key: "track_temp", color: "--red", unit: "°C", digits: 1 },
   { name: "Air", key: "air_temp", color: "--stale", unit: "°C", digits: 1 },
@@ -29,12 +30,12 @@ function make(view) {
   if (samples.length < 2) return null;
   const colors = themeColors();
   const x = samples.map((each) => each.session_time_ms);
-  const [from, to] = [x[0], Math.max(x.at(-1), x[0] + MINUTE)];
+  const [from, to] = [x[0], x.at(-1) + MINUTE]; // readings come once a minute: until then there is room for the cursor
   const series = LINES.map((line) => ({ ...line, x, y: samples.map((each) => each[line.key] ?? null), ink: colors.get(line.color) })).filter(({ y }) => y.some((value) => value !== null));
   const left = series.filter((line) => !line.right).flatMap(({ y }) => y).filter((value) => value !== null);
   const top = Math.max(10, ...left);
   const ticks = niceTicks(Math.min(0, ...left), top * 1.05, 5);
-  const wet = samples.flatMap((each, i) => (each.rainfall ? [{ from: x[i], to: x[i + 1] ?? Math.min(x[i] + MINUTE, to), color: "--wet" }] : []));
+  const wet = samples.flatMap((each, i) => (each.rainfall ? [{ from: x[i], to: x[i + 1] ?? to, color: "--wet" }] : []));
   const model = {
     series, label: `Temperatures, wind and humidity; ${wet.length ? "blue where it rains" : "no rain"}`, bands: wet, right: 34,
     x: { from, to, ticks: (count) => minuteTicks(from, to, count), format: (t) => clock(t).slice(0, -3) },
@@ -71,23 +72,26 @@ function paint(plot, model) {
 
 /** Line samples with their names above the chart. */
 function paintLegend(plot, model) {
+  const narrow = plot.width < NARROW_PX;
+  const [sample, space] = narrow ? [9, 8] : [14, 14];
   let at = plot.left;
-  const entries = [...model.series.map(({ name, unit, ink, dash }) => ({ text: unit === "m/s" ? `${name} m/s` : name, ink, dash })), ...(model.bands.length ? [{ text: "Rain", band: true }] : [])];
+  const named = model.series.map(({ name, unit, ink, dash }) => ({ text: unit === "m/s" && !narrow ? `${name} m/s` : name, ink, dash }));
+  const entries = [...named, ...(model.bands.length ? [{ text: "Rain", band: true }] : [])];
   for (const { text, ink, dash, band } of entries) {
     const { context } = plot;
     if (band) {
       context.globalAlpha = 0.35;
       context.fillStyle = plot.colors.get("--wet");
-      context.fillRect(at, 3, 14, 9);
+      context.fillRect(at, 3, sample, 9);
       context.globalAlpha = 1;
     } else {
       context.beginPath();
       context.moveTo(at, 8);
-      context.lineTo(at + 14, 8);
+      context.lineTo(at + sample, 8);
       plot.stroke(ink, 2, dash ?? []);
     }
-    plot.text(text, at + 19, 8);
-    at += 19 + context.measureText(text).width + 14;
+    plot.text(text, at + sample + 5, 8);
+    at += sample + 5 + context.measureText(text).width + space;
   }
 }
 
