@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocket
 
+from tests.support.overflow import fill, outside
 from tests.support.recorded_race import recorded
 from tests.support.stage import (
     DESKTOP,
@@ -468,4 +469,36 @@ async def test_the_whole_page_is_accessible_and_fits(
     await page.keyboard.press("?")
     await until(page, "document.getElementById('help').open")
     await picture(page, f"keys-{theme}-{viewport['width']}")
+    await page.close()
+
+
+WIDTHS = {360: 740, 390: 844, 768: 1024, 844: 390, 1024: 768, 1280: 800, 1440: 900, 1920: 1080, 2560: 1440}
+"""Heights of the windows, by width."""
+
+
+async def test_no_text_leaves_its_cell_at_any_lap_and_width(browser: Browser, stage: Stage, known: Known) -> None:
+    """Every lap of the race, its end, and the longest values that a car can have."""
+    page = await at(browser, stage, 8_900_000)
+    moments = [lap["end_ms"] + AFTER_MS for lap in known.expected["leader_per_lap"]]
+    states = [
+        await (await page.request.get(f"{stage.address}/api/sessions/{KEY}/state?at={t}")).json()
+        for t in [*moments, 1 << 40]
+    ]
+    longest = json.loads(json.dumps(states[-1]))
+    for car in longest["frame"]["cars"].values():
+        car |= {"laps_down": 12, "interval_laps": 10, "official_gap_ms": None, "last_lap_mark": "overall",
+                "penalties": [{"kind": "stop_go", "state": "given", "seconds": 10, "lap": 3, "reason": None}],
+                "position_with_penalties": 21, "stops": 5, "stints": [{"compound": "SOFT", "laps": 3}] * 6,
+                "pit_stops": [{"lap": 9, "pit_lane_ms": 1_832_100, "stationary_ms": 1_810_200}]}  # fmt: skip
+    longest["frame"]["drs"] = [1] * len(longest["head"]["cars"])
+    longest["frame"]["speed"] = [348] * len(longest["head"]["cars"])
+    await fill(page, [*states, longest])
+    found: dict[str, list[str]] = {}
+    for width, height in WIDTHS.items():
+        await page.set_viewport_size({"width": width, "height": height})
+        found[f"{width}"] = await outside(page)
+        await page.evaluate("document.getElementById('tower-scroll').dataset.all = true")
+        found[f"{width}, all columns"] = await outside(page)
+        await page.evaluate("document.getElementById('tower-scroll').dataset.all = false")
+    assert {name: (len(texts), texts[:3]) for name, texts in found.items() if texts} == {}
     await page.close()

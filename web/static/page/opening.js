@@ -21,8 +21,10 @@ export class Opening {
     const kind = this.kind(status, hasPicture);
     if (kind) this.covers = true;
     else if (hasPicture) this.covers = false;
-    byId("main").dataset.empty = String(this.covers);
-    if (!this.covers) return;
+    // While the server has not said that there is none, a picture may be on its way: nothing flashes or moves at load.
+    const known = kind !== "waiting" || trouble !== null || status?.session === null;
+    byId("main").dataset.empty = String(this.covers && known);
+    if (!this.covers || !known) return;
     if (kind === "ended" || kind === "beyond") this.renderEnded(status, head?.session_key === status.session ? head : null, kind);
     else if (kind === "unknown") this.renderUnknown(status);
     else this.renderWaiting(status, trouble, now);

@@ -47,7 +47,8 @@ export class PanelChooser {
       panel.dataset.off = String(!offered || this.hidden.has(name));
       this.choices.get(name).hidden = !offered;
     }
-    document.querySelector(".live").dataset.side = String(!this.hidden.has("map") || !this.hidden.has("control"));
+    const [map, control] = [!this.hidden.has("map"), !this.hidden.has("control")];
+    document.querySelector(".live").dataset.side = map && control ? "both" : map ? "map" : control ? "control" : "none";
   }
 }
 

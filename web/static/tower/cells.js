@@ -2,7 +2,7 @@
 
 import { compoundOf } from "../page/flags-and-compounds.js";
 import { element, placesGained, symbol } from "../page/dom.js";
-import { NONE, lapTime } from "../page/format.js";
+import { NONE, countdown, lapTime } from "../page/format.js";
 
 /** The position with the places gained or lost since the grid; `entry` null omits these. */
 export function positionParts(position, entry) {
@@ -39,10 +39,13 @@ export function tyreParts({ compound, tyre_age: laps, stints }) {
   return [set];
 }
 
+const LONG_STOP_MS = 100000; // under a red flag: shown in minutes and without the time stationary
+
 /** The last stop's time in the pit lane and stationary, in seconds; empty if it was not measured. */
 export function stopsSummary(car) {
   const last = car.pit_stops?.at(-1);
   if (last?.pit_lane_ms == null) return "";
+  if (last.pit_lane_ms >= LONG_STOP_MS) return countdown(last.pit_lane_ms);
   return seconds(last.pit_lane_ms) + (last.stationary_ms == null ? "" : ` · ${seconds(last.stationary_ms)}`);
 }
 

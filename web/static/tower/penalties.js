@@ -3,7 +3,7 @@
 import { element } from "../page/dom.js";
 
 const STATES = { noted: "noted", investigated: "under investigation", after_race: "investigated after the race", given: "not served yet", served: "served" };
-const PENDING = { noted: "noted", investigated: "investig.", after_race: "after race" }; // short texts of undecided incidents
+const PENDING = { noted: "noted", investigated: "invest.", after_race: "after" }; // short texts of undecided incidents
 
 /**
  * Fill the cell with what matters most: a penalty to be served, else the sum of time penalties, else an undecided
@@ -15,10 +15,16 @@ export function renderPenalties(cell, car) {
   const seconds = open.reduce((sum, each) => sum + (each.kind === "time" ? each.seconds ?? 0 : 0), 0);
   const toServe = open.find((each) => each.kind !== "time");
   const pending = all.findLast((each) => each.state in PENDING);
-  const text = toServe ? kindText(toServe) : seconds ? `+${seconds} s` : pending ? PENDING[pending.state] : all.some((each) => each.state === "served") ? "served" : "";
+  const text = toServe ? shortText(toServe) : seconds ? `+${seconds} s` : pending ? PENDING[pending.state] : all.some((each) => each.state === "served") ? "served" : "";
   const projected = car.position_with_penalties != null && car.position_with_penalties !== car.position ? element("span", "sub", `→ P${car.position_with_penalties}`) : null;
   cell.replaceChildren(...(text ? [open.length ? element("b", "", text) : text] : []), ...(projected ? [projected] : []));
   cell.title = all.map((each) => `${each.lap ? `Lap ${each.lap}: ` : ""}${kindText(each)}, ${STATES[each.state]}${each.reason ? ` (${each.reason.toLowerCase()})` : ""}`).join("\n");
+}
+
+/** A penalty to be served, short enough for the column; `kindText` is in the tooltip. */
+function shortText({ kind, seconds }) {
+  if (kind === "drive_through") return "DT";
+  return seconds ? `SG ${seconds}` : "SG";
 }
 
 function kindText({ kind, seconds }) {

@@ -56,6 +56,7 @@ export class Tower {
     if (numbers.join() === this.order) return;
     const glide = this.order && !this.reducedMotion.matches && document.visibilityState === "visible";
     this.order = numbers.join();
+    document.querySelector(".live").style.setProperty("--cars", numbers.length); // for the height of the rows
     const before = new Map(glide ? [...this.rows].map(([number, row]) => [number, row.element.offsetTop]) : []);
     for (const [number, row] of this.rows) if (!numbers.includes(number)) this.rows.delete(number) && row.element.remove();
     numbers.forEach((number, place) => {
