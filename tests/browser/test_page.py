@@ -518,3 +518,79 @@ async def test_an_aborted_start_is_not_where_lap_1_begins(browser: Browser, stag
     assert (await under_the_pointer(40_000)).startswith("Lap 1"), "an estimated lap has no measured end"
     assert (await under_the_pointer(65_000)).startswith("Lap 2")
     assert not errors
+
+
+async def test_explanations_are_shown_to_touch_and_keyboard(browser: Browser, stage: Stage) -> None:
+    penalty = {"kind": "time", "state": "given", "seconds": 5, "lap": 2, "reason": "SPEEDING IN THE PIT LANE"}
+    stage.put(30, changes={"81": {"official_gap_ms": 4_300, "penalties": [penalty], "status": "pit"}})
+    page, errors = await opened(browser, stage, viewport=PHONE, has_touch=True)
+    await until(page, "document.querySelectorAll('#rows tr').length === 3")
+    row, tip = page.locator('#rows tr[data-car="81"]'), page.locator("#tip")
+    await row.locator("[data-col=gap]").tap()
+    assert (await tip.inner_text()).startswith("official; measured")
+    assert await row.get_attribute("data-selected") == "false"
+    await page.locator("#map-title").tap()
+    assert not await tip.is_visible()
+    await page.set_viewport_size(DESKTOP)
+    await page.focus("#tower-scroll")
+    await page.keyboard.press("Tab")
+    for title in ("Sector 1", "Sector 2", "Sector 3", "Penalties", "Age of the car"):
+        assert (await tip.inner_text()).startswith(title)
+        await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.closest('tr').dataset.car") == "81"
+    lines = (await tip.inner_text()).split("\n")
+    assert lines[0] == "First Pia, Orange"
+    assert "in the pit lane" in lines
+    assert "PEN: Lap 2: +5 s, not served yet (speeding in the pit lane)" in lines
+    assert await serious_violations(page) == []
+    await page.keyboard.press("Escape")
+    assert not await tip.is_visible()
+    assert errors == []
+
+
+async def test_lists_change_without_losing_the_focus(browser: Browser, stage: Stage) -> None:
+    """A list of messages is one tab stop; rows stay while others come, go and change places."""
+    said = [RaceControl(session_time_ms=t, category="Other", message=f"MESSAGE {t}", lap=1) for t in range(1, 6)]
+    stage.put(30, race_control=said[:4])
+    page, errors = await opened(browser, stage)
+    await until(page, "document.querySelectorAll('#messages .moment').length === 4")
+    await page.focus("#sound")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowDown")
+    focused = "document.activeElement.closest('li')?.textContent"
+    assert await page.evaluate(focused) == "0:00:00Lap 1MESSAGE 2"
+    assert await page.evaluate("document.querySelectorAll('#messages .moment[tabindex=\"0\"]').length") == 1
+    stage.put(30, race_control=said)
+    await until(page, "document.querySelectorAll('#messages .moment').length === 5")
+    assert await page.evaluate(focused) == "0:00:00Lap 1MESSAGE 2"
+    await page.focus('#rows tr[data-car="4"] button')
+    stage.put(30, changes={"4": {"position": 3}, "1": {"position": 1}})
+    await until(page, "document.querySelector('#rows tr:last-child').dataset.car === '4'")
+    assert await page.evaluate("document.activeElement.closest('tr').dataset.car") == "4"
+    kept = await page.evaluate(
+        """async () => {
+            const { updateRows } = await import("/static/page/rows.js");
+            const row = (key, ...texts) => {
+                const made = document.createElement("tr");
+                made.dataset.key = key;
+                texts.forEach((text) => (made.insertCell().textContent = text));
+                return made;
+            };
+            const body = document.createElement("tbody");
+            updateRows(body, [row("a", "1", "x"), row("b", "2", "y")]);
+            const [a, b] = body.children, same = a.cells[0];
+            updateRows(body, [row("c", "1", "z"), row("b", "2", "y"), row("a", "1", "w")]);
+            const [, second, third] = body.children;
+            return [second === b, third === a, third.cells[0] === same, body.textContent];
+        }"""
+    )
+    assert kept == [True, True, True, "1z2y1w"]
+    await page.keyboard.press("Escape")
+    await page.evaluate("document.activeElement.blur()")
+    await page.locator(".skip").nth(1).focus()
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "play"
+    assert errors == []

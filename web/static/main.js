@@ -11,6 +11,8 @@ import { DriverSelection } from "./page/driver-selection.js";
 import { FrameBuffer } from "./session/frames.js";
 import { Header } from "./page/header.js";
 import { History } from "./session/history.js";
+import { oneTabStop } from "./page/roving.js";
+import { bindTooltips } from "./page/tooltips.js";
 import { bindKeys } from "./page/keyboard.js";
 import { MapNote, TrackMap } from "./map/map.js";
 import { LastShown } from "./playback/last-shown.js";
@@ -200,6 +202,10 @@ connection = new Connection({
 });
 
 bindKeys(playback, selection);
+bindTooltips();
+oneTabStop(byId("messages"), ".moment");
+oneTabStop(byId("radio"), "button, a");
+oneTabStop(document.querySelector("#tower thead"), ".term");
 
 byId("columns").addEventListener("click", (event) => {
   const all = event.currentTarget.getAttribute("aria-pressed") !== "true";

@@ -2,6 +2,7 @@
 
 import { byId, cell, driverCell, element } from "../page/dom.js";
 import { gap, lapTime, teamColor } from "../page/format.js";
+import { updateRows } from "../page/rows.js";
 import { carStatus, raceOrder, signalAge } from "../session/snapshot.js";
 
 const ASSUMED_MS = { green: 22000, vsc: 14000, sc: 11000 }; // cost of a stop until one has been measured in this race
@@ -76,7 +77,7 @@ export class PitWindow {
     const shown = JSON.stringify(rows);
     if (shown === this.shown) return;
     this.shown = shown;
-    byId("pit-window-rows").replaceChildren(...rows.map(renderRow));
+    updateRows(byId("pit-window-rows"), rows.map(renderRow));
   }
 }
 
@@ -84,6 +85,7 @@ function renderRow(row) {
   const { entry } = row;
   const node = element("tr", "", [driverCell(entry.tla, entry.name, entry.team), cell("rejoin", row.rejoin), cell("behind", row.behind), cell("ahead", row.ahead)]);
   const [, rejoin, behind, ahead] = node.cells;
+  node.dataset.key = entry.driver_number;
   rejoin.title = row.from;
   if (row.behindIsClose) behind.className = "close";
   if (row.aheadIsClose) ahead.className = "close";

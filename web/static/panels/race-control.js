@@ -3,6 +3,7 @@
 import { Changes } from "../page/changes.js";
 import { byId, element, setText } from "../page/dom.js";
 import { clock } from "../page/format.js";
+import { arrange } from "../page/rows.js";
 
 const MAX_MESSAGES = 200; // listed; older ones are left out
 const NEWS_MS = 6000; // of session time: after a longer step in time, messages are listed but not announced
@@ -20,7 +21,7 @@ export class RaceControlLog {
   reset() {
     this.list.replaceChildren();
     this.changes.reset();
-    this.items = new Map();
+    this.items = new Map(); // `{t, node}` by time and text
     this.announcedTo = null; // session time (ms) up to which messages have been announced
     this.banner = "";
     byId("no-messages").hidden = false;
@@ -31,11 +32,12 @@ export class RaceControlLog {
     const known = history.messages(horizon, "race_control");
     const messages = known.length ? known : (snapshot.race.race_control ?? []).map((message) => ({ t: message.session_time_ms, ...message }));
     if (this.changes.differ(messages.map((message) => `${message.t} ${message.message}`))) {
-      this.items = new Map(messages.slice(-MAX_MESSAGES).map((message) => [message, this.items.get(message) ?? this.item(message)]));
-      this.list.replaceChildren(...[...this.items.values()].reverse());
+      const keyed = messages.slice(-MAX_MESSAGES).map((message) => [`${message.t} ${message.message}`, message]);
+      this.items = new Map(keyed.map(([key, message]) => [key, this.items.get(key) ?? { t: message.t, node: this.item(message) }]));
+      arrange(this.list, [...this.items.values()].map(({ node }) => node).reverse());
       byId("no-messages").hidden = messages.length > 0;
     }
-    for (const [message, item] of this.items) item.dataset.later = String(message.t > t);
+    for (const item of this.items.values()) item.node.dataset.later = String(item.t > t);
     this.announce(messages, t);
   }
 

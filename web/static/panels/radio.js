@@ -3,6 +3,7 @@
 import { Changes } from "../page/changes.js";
 import { byId, element } from "../page/dom.js";
 import { clock, teamColor } from "../page/format.js";
+import { arrange } from "../page/rows.js";
 
 const ARCHIVE = "https://livetiming.formula1.com/static/";
 
@@ -10,17 +11,20 @@ export class Radio {
   constructor(playback) {
     this.playback = playback;
     this.changes = new Changes();
+    this.items = new Map(); // by the recording's path
   }
 
   reset() {
     this.changes.reset();
+    this.items = new Map();
   }
 
   render({ snapshot, history, horizon }) {
     const messages = history.messages(horizon, "team_radio");
     if (!this.changes.differ(messages, snapshot.head)) return;
     byId("no-radio").hidden = messages.length > 0;
-    byId("radio").replaceChildren(...messages.toReversed().map((message) => this.item(message, snapshot.head)));
+    this.items = new Map(messages.map((message) => [message.path, this.items.get(message.path) ?? this.item(message, snapshot.head)]));
+    arrange(byId("radio"), [...this.items.values()].reverse());
   }
 
   item(message, head) {

@@ -3,6 +3,7 @@
 import { Changes } from "../page/changes.js";
 import { byId, cell, driverCell, element, setText, symbol } from "../page/dom.js";
 import { NONE, gap, lapTime, raceTime, teamColor } from "../page/format.js";
+import { updateRows } from "../page/rows.js";
 import { TeamColours, isGrandPrix, sessionPath } from "../session/marts.js";
 
 const SOURCES = {
@@ -37,7 +38,7 @@ export class ResultPanel {
   }
 
   show(rows, source, note) {
-    byId("result-rows").replaceChildren(...rows);
+    updateRows(byId("result-rows"), rows);
     setText("result-source", source);
     setText("result-note", note);
     byId("result-note").parentElement.hidden = !note;
@@ -67,6 +68,7 @@ function resultRows(result, colours) {
       cell("best", best(row.fastest_lap_ms, fastest)),
       cell("points", row.points),
     ]);
+    node.dataset.key = row.driver_number ?? row.driver_name;
     node.style.setProperty("--team", teamColor(color));
     return node;
   });

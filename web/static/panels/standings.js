@@ -4,6 +4,7 @@
 import { Changes } from "../page/changes.js";
 import { byId, cell, driverCell, element, placesGained, setText } from "../page/dom.js";
 import { NONE, teamColor } from "../page/format.js";
+import { updateRows } from "../page/rows.js";
 import { TeamColours, awardsPoints, sessionPath } from "../session/marts.js";
 import { Request } from "../session/request.js";
 
@@ -60,7 +61,7 @@ export class StandingsPanel {
     setText("standings-wins", { calendar: "", now: "GAINED" }[this.kind] ?? "WINS");
     setText("standings-team", this.kind === "calendar" ? "WINNER" : "TEAM");
     setText("standings-points", this.kind === "calendar" ? "DATE" : "PTS");
-    byId("standings-rows").replaceChildren(...rows);
+    updateRows(byId("standings-rows"), rows);
   }
 }
 
@@ -79,6 +80,7 @@ function standingRows(standings, kind, head) {
       cell("wins", row.gained == null ? row.wins : row.gained ? `+${row.gained}` : NONE),
       cell("points", row.points),
     ]);
+    node.dataset.key = `${kind} ${row.code ?? row.name}`;
     node.style.setProperty("--team", teamColor(color));
     return node;
   });
@@ -93,6 +95,7 @@ function roundRow(round, current) {
     cell("wins", ""),
     cell("points", new Date(`${round.race_date}T12:00:00Z`).toLocaleDateString([], { day: "numeric", month: "short" })),
   ]);
+  node.dataset.key = `round ${round.round}`;
   if (round.round === current) node.setAttribute("aria-current", "true");
   return node;
 }

@@ -8,6 +8,10 @@ import { cutState, markedTime, positionParts, stopsSummary, stopsTitle, tyrePart
 import { renderPenalties } from "./penalties.js";
 
 const COLUMNS = ["pos", "driver", "gap", "interval", "last", "best", "s1", "s2", "s3", "tyre", "stops", "speed", "lap", "penalty", "update"];
+const TAGS = {
+  finished: "has taken the chequered flag", retired: "has retired", out: "no signal for 30 s or more", stale: "no signal for 5 s or more",
+  pit: "in the pit lane", grid: "on the grid", eliminated: "does not take part in the next part of the qualifying",
+}; // what a status means
 const FULL_BAR_KMH = 360; // speed that fills the speed bar
 
 export class Row {
@@ -59,6 +63,7 @@ export class Row {
     this.update("status", status.code, () => {
       this.element.dataset.status = status.code;
       this.tag.textContent = status.label;
+      this.tag.title = TAGS[status.code] ?? "";
       this.tag.hidden = !status.label;
     });
     this.update("pos", `${car.position} ${this.entry.grid_position}`, () => this.cells.pos.replaceChildren(...positionParts(car.position, isTimedSession(race) ? null : this.entry)));

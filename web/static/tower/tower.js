@@ -1,6 +1,7 @@
 // The timing tower: one row per car, in race order.
 
 import { byId } from "../page/dom.js";
+import { arrange } from "../page/rows.js";
 import { carStatus, isTimedSession, raceOrder, signalAge } from "../session/snapshot.js";
 import { Row } from "./row.js";
 
@@ -58,11 +59,8 @@ export class Tower {
     this.order = numbers.join();
     document.querySelector(".live").style.setProperty("--cars", numbers.length); // for the height of the rows
     const before = new Map(glide ? [...this.rows].map(([number, row]) => [number, row.element.offsetTop]) : []);
-    for (const [number, row] of this.rows) if (!numbers.includes(number)) this.rows.delete(number) && row.element.remove();
-    numbers.forEach((number, place) => {
-      const { element } = this.rows.get(number);
-      if (this.body.children[place] !== element) this.body.insertBefore(element, this.body.children[place] ?? null);
-    });
+    for (const number of this.rows.keys()) if (!numbers.includes(number)) this.rows.delete(number);
+    arrange(this.body, numbers.map((number) => this.rows.get(number).element));
     for (const [number, top] of before) {
       const row = this.rows.get(number);
       const offset = row ? top - row.element.offsetTop : 0;
