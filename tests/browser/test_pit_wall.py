@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import unified_diff
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocket
 
 from tests.support.overflow import fill, outside
+from tests.support.page_marts import season
 from tests.support.recorded_race import recorded
 from tests.support.stage import (
     DESKTOP,
@@ -260,6 +262,129 @@ async def test_nothing_later_than_the_cursor_reaches_the_browser(
     winner_time = next(each["time"] for each in known.expected["final_classification"] if each["order"] == 1)
     assert winner_time not in text
     assert winner_time not in await page.inner_text("body")
+    await page.close()
+
+
+DOCUMENT = """() => {
+    const copy = document.body.cloneNode(true);
+    const ways = "#empty, #announce, #pill, #rate, #timeline-note, #play, #to-live, .bubble, #js-plotly-tester";
+    for (const each of copy.querySelectorAll(`canvas, script, .js-plotly-plot, ${ways}`)) each.remove();
+    copy.querySelector("#timeline").removeAttribute("data-mode");
+    const lines = [];
+    const write = (node, depth) => {
+        if (node.nodeType === Node.TEXT_NODE && node.textContent.trim()) lines.push(depth + node.textContent.trim());
+        if (node.nodeType !== Node.ELEMENT_NODE) return;
+        const attributes = [...node.attributes].map((each) => `${each.name}=${each.value}`).sort();
+        lines.push(`${depth}<${node.tagName} ${attributes.join(" ")}>`);
+        for (const child of node.childNodes) write(child, depth + " ");
+    };
+    write(copy, "");
+    return lines;
+}"""
+"""All panels as lines of text: elements with their attributes, and texts. Without canvases, and without what says how
+the viewer came here: the pill, the buttons, and sentences for screen readers."""
+SEEK = """(t) => {
+    const bar = document.getElementById("bar");
+    bar.value = t;
+    bar.dispatchEvent(new Event("input"));
+    bar.dispatchEvent(new Event("change"));
+}"""
+TALL = {"width": 1440, "height": 4200}
+"""All panels are in view."""
+
+
+async def document(page: Page) -> list[str]:
+    """The document once nothing in it changes any more: charts are drawn at most once a second."""
+    last: list[str] = []
+    same = 0
+    async with asyncio.timeout(20):
+        while same < 4:
+            found: list[str] = await page.evaluate(DOCUMENT)
+            last, same = found, same + 1 if found == last else 0
+            await rendered(page)
+    return last
+
+
+async def becomes(page: Page, wanted: list[str], way: str) -> None:
+    """Return when the document is ``wanted``; fail with the lines that differ."""
+    for _ in range(40):
+        found = await page.evaluate(DOCUMENT)
+        if found == wanted:
+            return
+        await page.wait_for_timeout(200)
+    pytest.fail("\n".join(unified_diff(wanted, found, "fresh load", way, n=0, lineterm=""))[:4_000])
+
+
+async def test_every_way_to_a_moment_leads_to_the_document_of_a_fresh_load(
+    browser: Browser, stage: Stage, known: Known
+) -> None:
+    """Before the start, behind the safety car, under green, at the end: by jumps, by playing, from the end."""
+    ends = [each["end_ms"] for each in known.expected["leader_per_lap"]]
+    end = stage.feed.tapes.get(KEY).span()[1]  # type: ignore[union-attr, index]
+    moments = [4_300_000, ends[2] + 12_000, ends[20] + 2_000, end]
+    moments = [t // 200 * 200 for t in moments]
+    fresh: dict[int, list[str]] = {}
+    for t in moments:
+        page = await at(browser, stage, t, "&drivers=NOR,VER", viewport=TALL)
+        fresh[t] = await document(page)
+        await page.close()
+    assert len({len(each) for each in fresh.values()}) == len(moments)
+
+    page = await at(browser, stage, moments[0] - 50_000, "&drivers=NOR,VER", viewport=TALL)
+
+    async def seek(t: int, way: str) -> None:
+        await page.evaluate(SEEK, t)
+        await until(page, f"f1stream.playback.settled && f1stream.state?.t === {t}")
+        await becomes(page, fresh[t], way)
+
+    for t in moments:
+        await seek(t, "forward")
+    for t in moments[2::-2]:
+        await seek(t, "backward")
+    await page.keyboard.press("End")
+    await until(page, f"f1stream.playback.settled && f1stream.state?.t === {end}")
+    await page.keyboard.press("k")
+    await becomes(page, fresh[end], "live, then paused")
+    for t in moments[2:3]:
+        await page.evaluate(SEEK, t - 30_000)
+        await until(page, f"f1stream.playback.settled && f1stream.state?.t < {t}")
+        await page.evaluate("document.getElementById('speed').value = 16")
+        await page.locator("#speed").dispatch_event("change")
+        await page.keyboard.press("k")
+        await until(page, f"f1stream.state?.t > {t - 12_000}")
+        await page.keyboard.press("r")
+        await page.keyboard.press("k")
+        await until(page, "f1stream.playback.reveal && f1stream.playback.mode === 'pause'")
+        await page.keyboard.press("r")
+        await until(page, "!f1stream.playback.reveal")
+        await seek(t, "playing and revealing")
+    await page.close()
+
+
+async def test_nothing_is_in_the_console_at_any_moment_and_no_request_fails(browser: Browser, stage: Stage) -> None:
+    """The card, the start, the middle, the end and everything revealed, with every panel in view once."""
+    stage.feed.add_marts([season()])  # of another year: the marts have no result and no season for this session
+    tape = stage.feed.tapes.get(KEY)
+    assert tape is not None
+    span = tape.span()
+    assert span is not None
+    start, end = span
+    page = await browser.new_page(viewport=DESKTOP)  # type: ignore[arg-type]
+    found: list[str] = []
+    page.on("console", lambda message: found.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: found.append(f"error: {error}"))
+    page.on("requestfailed", lambda request: found.append(f"failed: {request.url} {request.failure}"))
+    page.on("response", lambda each: found.append(f"{each.status}: {each.url}") if each.status >= 400 else None)
+    await page.goto(stage.address)
+    await page.get_by_role("button", name="Go to the end").wait_for()
+    for query in (f"t={start}", "t=8000000&drivers=4,1", f"t={end}", "t=8000000&reveal=1"):
+        await page.goto(f"{stage.address}/?session={KEY}&{query}")
+        await until(page, "f1stream.state && f1stream.playback.settled")
+        for panel in await page.locator("[data-panel]:visible").all():
+            await panel.scroll_into_view_if_needed()
+            await rendered(page)
+        await page.wait_for_load_state("networkidle")
+        assert [*dict.fromkeys(found)] == [], query
     await page.close()
 
 

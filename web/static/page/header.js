@@ -54,11 +54,9 @@ function renderFacts(snapshot, rate, damaged) {
   setText("rate", pace(rate));
   const fastest = race.fastest_lap;
   byId("fastest-fact").hidden = !fastest;
-  if (fastest) {
-    const entry = head.cars.find((car) => car.driver_number === fastest.driver_number);
-    setText("fastest", lapTime(fastest.ms));
-    setText("fastest-by", `${entry?.tla ?? fastest.driver_number}${fastest.lap ? ` · lap ${fastest.lap}` : ""}`);
-  }
+  const entry = head.cars.find((car) => car.driver_number === fastest?.driver_number);
+  setText("fastest", fastest ? lapTime(fastest.ms) : ""); // also while it is hidden: it may be of a later time
+  setText("fastest-by", fastest ? `${entry?.tla ?? fastest.driver_number}${fastest.lap ? ` · lap ${fastest.lap}` : ""}` : "");
   byId("weather-fact").hidden = race.air_temp == null && race.track_temp == null;
   setText("weather", `${degrees(race.air_temp)} / ${degrees(race.track_temp)}`);
   setText("rain", race.rainfall == null ? "" : race.rainfall ? "rain" : "dry");
