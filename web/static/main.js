@@ -51,6 +51,7 @@ let frames = 0; // count of frames received
 let shown = null; // the snapshot that the panels show
 let shownHead = null;
 let tableAt = 0;
+let allRendered = true; // whether the panels' last rendering is complete
 let mapAt = 0;
 let pill = {};
 let noteTimer;
@@ -141,16 +142,17 @@ function draw(now) {
     if (shownHead !== around.from.head) {
       shownHead = around.from.head;
       selection.setEntries(shownHead);
+      tableAt = now - TABLE_MS; // the panels follow with the next frame: all at once is a long task
     }
     const silence = playback.mode === "pause" ? 0 : now - frameAt;
     if (!reducedMotion.matches || now - mapAt > REDUCED_MOTION_MS) {
       mapAt = now;
       map.draw(reducedMotion.matches ? { ...around, to: around.from, part: 0, t: around.from.t } : around, silence);
     }
-    if (now - tableAt > TABLE_MS) {
+    if (now - tableAt > TABLE_MS || !allRendered) {
       tableAt = now;
       shown = around.from;
-      panels.render(viewOf(t, silence, now));
+      allRendered = panels.render(viewOf(t, silence, now));
       lastShown.note(shownHead.session_key, t, now);
       playback.updateAddress(buffer.head?.session_key, selection.codes, now);
     }

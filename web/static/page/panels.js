@@ -6,23 +6,32 @@
 import { element } from "./dom.js";
 
 const RETRY_MS = 5000; // wall time until a failed panel is rendered again
+const ROUND_MS = 30; // wall time after which the remaining panels wait for the next frame of the display
 
 export class Panels {
   /** `panels` are `{place, panel}`: `place` is the element that says so when its panel fails, or null. */
   constructor(panels) {
     this.panels = panels.map((each) => ({ ...each, failedAt: null, notice: null }));
+    this.next = 0; // the panel to be rendered next
   }
 
   reset() {
+    this.next = 0;
     for (const each of this.panels) this.guard(each, 0, () => each.panel.reset());
   }
 
-  /** Render all panels; `view.now` is performance.now(). */
+  /**
+   * Render all panels; `view.now` is performance.now(). The first rendering of a session takes long: if it took more than
+   * `ROUND_MS` so far, the next call goes on. Returns whether all panels are rendered.
+   */
   render(view) {
-    for (const each of this.panels) {
-      if (each.failedAt !== null && view.now - each.failedAt < RETRY_MS) continue;
-      this.guard(each, view.now, () => each.panel.render(view));
-    }
+    const begin = performance.now();
+    do {
+      const each = this.panels[this.next];
+      this.next = (this.next + 1) % this.panels.length;
+      if (each.failedAt === null || view.now - each.failedAt >= RETRY_MS) this.guard(each, view.now, () => each.panel.render(view));
+    } while (this.next !== 0 && performance.now() - begin < ROUND_MS);
+    return this.next === 0;
   }
 
   /** Call a panel. If it fails, say so in its place and report the error like an uncaught one; the others go on. */
