@@ -241,9 +241,10 @@ class Frame(Record):
     age: list[SpanMs | None] = CARS
     """Milliseconds since the car's latest sample."""
     gap: list[SpanMs | None] = CARS
-    """Milliseconds behind the leader at the last timing line crossed."""
+    """Milliseconds behind the leader at the last timing line crossed, or since the leader crossed the next one, if
+    that is more. On the same lap not less than that of the car ahead."""
     interval: list[SpanMs | None] = CARS
-    """Milliseconds behind the car ahead at the last timing line crossed."""
+    """Milliseconds behind the car ahead: likewise."""
     cars: dict[CarNumber, CarState] = CARS
     race: RaceState
     along: list[Small | None] = Field(default=[], max_length=MOST_CARS)

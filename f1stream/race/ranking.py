@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from f1stream.race.car import Car
-from f1stream.race.order import LEADER, UNKNOWN, Distance, behind, rank, rank_by_feed
+from f1stream.race.gaps import PATIENCE_MS, let_gaps_grow, write_gap
+from f1stream.race.order import LEADER, UNKNOWN, behind, rank, rank_by_feed
 from f1stream.race.state import OrderSource, Race
 from f1stream.race.timed import Parts, distances
 
@@ -21,15 +22,23 @@ OVER = {"Finalised", "Ends"}
 """Session statuses after which the feed's positions are the result."""
 
 
-def update_ranking(race: Race) -> bool:
-    """Rank the cars and measure their gaps if any car needs it. True when they were ranked."""
-    if not race.needs_ranking:
-        return False
-    if race.parts is None:
-        _by_progress(race)
-    else:
+def update_ranking(race: Race, now: int) -> bool:
+    """Rank the cars and measure their gaps if any car needs it. True if order or gaps may have changed.
+
+    ``now``: session time (ms). Gaps of cars that are overdue at their next line grow.
+    """
+    has_ranked = bool(race.needs_ranking)
+    if has_ranked and race.parts is not None:
         _by_lap_time(race, race.parts)
+    elif has_ranked:
+        _by_progress(race)
     race.needs_ranking.clear()
+    if race.parts is not None or race.suspended:  # gaps pause
+        return has_ranked
+    if not let_gaps_grow(race, now):
+        return has_ranked
+    for place in range(len(race.order)):
+        write_gap(race, place)
     return True
 
 
@@ -87,16 +96,21 @@ def _by_progress(race: Race) -> None:
         stale = set(race.cars)
     elif race.order != before:
         stale = stale | {number for _, number in set(pairwise(race.order)) - set(pairwise(before))}
+    others_follow = False  # a gap is not less than the one before it
     for place, car in enumerate(ranked):
         if car.number in stale:
             _measure(race, car, ranked[0], ranked[place - 1] if place else None)
+        if car.number in stale or others_follow:
+            is_other = write_gap(race, place)
+            others_follow = is_other or (others_follow and race.columns.gap[car.grid] is None)
 
 
 def _by_lap_time(race: Race, parts: Parts) -> None:
     ranked = parts.rank(list(race.cars.values()), race.bests)
     race.order = [car.number for car, _ in ranked]
     for number, (gap, interval) in distances(ranked, race.bests).items():
-        _write(race, race.cars[number], gap, interval)
+        race.gaps[number], race.intervals[number] = gap, interval
+        race.columns.put_gaps(race.cars[number].grid, gap.ms, interval.ms)
     for car, part in ranked:
         eliminated = part + 1 < len(parts.entries) or (car.timing is not None and car.timing.knocked_out)
         if car.eliminated != eliminated:
@@ -106,11 +120,6 @@ def _by_lap_time(race: Race, parts: Parts) -> None:
 
 def _measure(race: Race, car: Car, leader: Car, ahead: Car | None) -> None:
     leads = ahead is None
-    gap = UNKNOWN if car.retired else LEADER if leads else behind(car, leader)
-    interval = UNKNOWN if car.retired or ahead is None else behind(car, ahead)
-    _write(race, car, gap, interval)
-
-
-def _write(race: Race, car: Car, gap: Distance, interval: Distance) -> None:
-    race.gaps[car.number], race.intervals[car.number] = gap, interval
-    race.columns.put_gaps(car.grid, gap.ms, interval.ms)
+    race.gaps[car.number] = UNKNOWN if car.retired else LEADER if leads else behind(car, leader)
+    race.intervals[car.number] = UNKNOWN if car.retired or ahead is None else behind(car, ahead)
+    race.gaps_due_ms[car.number] = car.line_ms + PATIENCE_MS

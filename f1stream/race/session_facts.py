@@ -82,7 +82,7 @@ def apply_message(race: Race, message: Message) -> None:
 def apply_time(race: Race, now: int) -> bool:
     """Apply what follows from session time ``now`` (ms), all facts up to it being applied, and rank the cars.
 
-    True when the cars were ranked again.
+    True if their order or gaps may have changed.
     """
     crossings.coast(race, now)
     if now % SECOND_MS == 0:
@@ -92,7 +92,7 @@ def apply_time(race: Race, now: int) -> bool:
     if race.pit_loss_outdated and race.parts is None:
         race.pit_loss_outdated = False
         race.pit_loss = pit_loss(race.cars.values(), race.conditions)
-    return update_ranking(race)
+    return update_ranking(race, now)
 
 
 def _update_start(race: Race, message: SessionStatus | RaceControl) -> None:

@@ -84,6 +84,8 @@ class Race:
     """By car: behind the leader, at the last line that it crossed."""
     intervals: dict[str, Distance] = field(default_factory=dict)
     """By car: behind the car ahead."""
+    gaps_due_ms: dict[str, int] = field(default_factory=dict)
+    """By car: the session time before which its gap and interval cannot grow; see ``f1stream.race.gaps``."""
     columns: Columns = field(default_factory=Columns)
     laps_led: int = 0
     """The most laps that any car has completed."""

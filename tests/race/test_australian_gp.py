@@ -214,6 +214,26 @@ def test_page_shows_official_gaps_at_the_finish_line(
     assert p95 <= 200
 
 
+def test_gaps_rise_with_position_in_every_frame(corrected: Run) -> None:
+    """Of cars on one lap: also where one of them stands in the grass."""
+    numbers = list(next(frame for frame in corrected.frames if frame.kind == "key").cars)
+    wrong = []
+    key: dict[str, Any] = {}
+    for frame in corrected.frames:
+        if frame.kind == "key":
+            key = frame.cars
+        places = []
+        for n, number in enumerate(numbers):
+            state = key[number].__dict__ | (frame.cars[number].__dict__ if number in frame.cars else {})
+            gap = frame.gap[n]
+            if gap is not None:
+                places.append((state["position"], (state["laps_down"], gap)))
+        gaps = [gap for _, gap in sorted(places)]
+        if gaps != sorted(gaps):
+            wrong.append(frame.t)
+    assert wrong == []
+
+
 def test_corrupt_values_are_in_the_data_and_survived(aus_session: Session, corrected: Run) -> None:
     telemetry = aus_session.telemetry
     gear, lap = telemetry["81"]["gear"], telemetry["81"]["lap"]
