@@ -14,7 +14,7 @@ from playwright.async_api import CDPSession, Page, async_playwright
 
 from tests.support.recorded_race import recorded
 from tests.support.required import DATA
-from tests.support.stage import CHROMIUM, CHROMIUM_ARGS, DESKTOP, Stage, until
+from tests.support.stage import CHROMIUM, CHROMIUM_ARGS, DESKTOP, Stage, to_the_end, until
 from web.app import STATIC
 from web.feed import Feed
 
@@ -117,6 +117,7 @@ async def growing(page: Page, stage: Stage) -> None:
     tools = await page.context.new_cdp_session(page)
     await tools.send("Performance.enable")
     await page.goto(f"{stage.address}/?session={KEY}&drivers=NOR,VER")
+    await to_the_end(page)
     await until(page, "f1stream.state")
     for passed in ("first", "second"):
         await page.keyboard.press("Home")
