@@ -5,6 +5,7 @@ import { element, surname } from "../page/dom.js";
 import { NONE, age, gap, lapTime, sectorTime, teamColor } from "../page/format.js";
 import { isTimedSession } from "../session/snapshot.js";
 import { cutState, markedTime, positionParts, stopsSummary, stopsTitle, tyreParts } from "./cells.js";
+import { officialGaps } from "./gaps.js";
 import { renderPenalties } from "./penalties.js";
 
 const COLUMNS = ["pos", "driver", "gap", "interval", "last", "best", "s1", "s2", "s3", "tyre", "stops", "speed", "lap", "penalty", "update"];
@@ -55,8 +56,11 @@ export class Row {
     this.button.setAttribute("aria-pressed", String(selected));
   }
 
-  /** Show car `i` of a snapshot. `behind` is its time behind the leader in ms if it replaces laps, else null. */
-  render(snapshot, i, car, status, isLeader, behind) {
+  /**
+   * Show car `i` of a snapshot. `behind` is its time behind the leader in ms if it replaces laps, else null; `toShow` are
+   * its gaps of gapsToShow(), null where the order is by best lap.
+   */
+  render(snapshot, i, car, status, isLeader, behind, toShow) {
     const { race } = snapshot;
     const out = status.code === "retired" || status.code === "out";
     const done = out || status.code === "finished" || status.code === "eliminated"; // what it drives now is no timing
@@ -67,7 +71,7 @@ export class Row {
       this.tag.hidden = !status.label;
     });
     this.update("pos", `${car.position} ${this.entry.grid_position}`, () => this.cells.pos.replaceChildren(...positionParts(car.position, isTimedSession(race) ? null : this.entry)));
-    this.renderGaps(snapshot, i, car, out, isLeader, behind);
+    this.renderGaps(snapshot, i, car, out, isLeader, behind, toShow ?? officialGaps(car));
     this.update("cut", cutState(car, race), (state) => (this.element.dataset.cut = state));
     this.setText("lap", car.lap ?? NONE);
     this.setText("update", snapshot.age[i] == null && snapshot.along?.[i] != null ? "est." : age(snapshot.age[i] == null ? null : status.age));
@@ -90,19 +94,19 @@ export class Row {
     });
   }
 
-  renderGaps({ gap: gaps, interval: intervals, race }, i, car, out, isLeader, behind) {
+  renderGaps({ gap: gaps, interval: intervals, race }, i, car, out, isLeader, behind, toShow) {
     const gapMeasured = out && gaps[i] == null && !car.laps_down ? NONE : gap(gaps[i], car.laps_down);
     const gapInstead = isLeader ? "LEADER" : behind === null ? null : gap(behind, 0);
     const intervalInstead = isLeader ? (race.lap ? `LAP ${race.lap}` : NONE) : null;
-    this.renderGap("gap", gapInstead, gapMeasured, car.official_gap_ms, car.official_gap_laps);
-    this.renderGap("interval", intervalInstead, gap(intervals[i], car.interval_laps), car.official_interval_ms, car.official_interval_laps);
+    this.renderGap("gap", gapInstead, gapMeasured, toShow.gap);
+    this.renderGap("interval", intervalInstead, gap(intervals[i], car.interval_laps), toShow.interval);
   }
 
-  /** Show `instead` if given, else the feed's official gap, else the measured one; beside an official gap, the measured one is the tooltip. */
-  renderGap(column, instead, measured, ms, laps) {
-    const official = ms != null || laps > 0 ? gap(ms, laps) : null;
-    this.setText(column, instead ?? official ?? measured);
-    this.update(`${column}-title`, !instead && official ? `official; measured ${measured}` : "", (title) => (this.cells[column].title = title));
+  /** Show `instead` if given, else `shown`, `{ms, laps, official}`, else the measured gap, which is the tooltip of an official one. */
+  renderGap(column, instead, measured, shown) {
+    const text = shown && (shown.ms != null || shown.laps > 0) ? gap(shown.ms, shown.laps) : measured;
+    this.setText(column, instead ?? text);
+    this.update(`${column}-title`, !instead && shown?.official ? `official; measured ${measured}` : "", (title) => (this.cells[column].title = title));
   }
 
   /** Sector times with their marks, and below them the lap's mini-sectors. `sizes` are the mini-sectors per sector. */

@@ -3,6 +3,7 @@
 import { byId } from "../page/dom.js";
 import { arrange } from "../page/rows.js";
 import { carStatus, isTimedSession, raceOrder, signalAge } from "../session/snapshot.js";
+import { gapsToShow } from "./gaps.js";
 import { Row } from "./row.js";
 
 const GLIDE_MS = 450; // duration of a row's movement to its new position
@@ -40,6 +41,7 @@ export class Tower {
     this.body.parentElement.dataset.timed = String(isTimedSession(race));
     this.miniSource.hidden = !race.mini_source;
     if (race.mini_source && this.miniSource.textContent !== MINI_SOURCES[race.mini_source]) this.miniSource.textContent = MINI_SOURCES[race.mini_source];
+    const gaps = isTimedSession(race) ? null : gapsToShow(snapshot, order);
     const leader = order.length ? snapshot.head.cars[order[0]].driver_number : null;
     order.forEach((i, place) => {
       const entry = snapshot.head.cars[i];
@@ -47,7 +49,7 @@ export class Tower {
       const status = carStatus(car, signalAge(snapshot, i), race.ended ? 0 : silence);
       const row = this.rows.get(entry.driver_number) ?? this.addRow(entry);
       const behind = this.gapsInSeconds && car.laps_down > 0 ? timeBehind(laps, leader, entry.driver_number) : null;
-      row.render(snapshot, i, car, status, place === 0, behind);
+      row.render(snapshot, i, car, status, place === 0, behind, gaps?.get(i));
     });
     this.arrange(order.map((i) => snapshot.head.cars[i].driver_number));
   }
