@@ -117,3 +117,18 @@ async def test_before_the_start_cars_without_positions_stand_on_the_grid(browser
     assert [places[car]["y"] for car in "14"] == pytest.approx([3_000, 3_000], abs=10)
     assert (started["4"]["y"], started["1"]["y"]) == pytest.approx((-3_000, 3_000), abs=1)
     assert errors == []
+
+
+async def test_cars_that_gather_after_the_flag_have_one_label(browser: Browser, stage: Stage) -> None:
+    page, errors = await opened(browser, stage)
+    texts = await page.evaluate(
+        """async () => {
+            const { groupLabels } = await import("/static/map/labels.js");
+            const car = (text, code, x, selected = false) => ({ text, code, x, y: 100, selected });
+            const crowd = ["NOR", "VER", "RUS", "ANT", "ALB"].map((text, n) => car(text, "finished", 100 + 5 * n));
+            const others = [car("PIA", "finished", 104, true), car("HAM", "running", 108), car("GAS", "pit", 400)];
+            return [crowd.concat(others), crowd.slice(0, 3)].map((cars) => groupLabels(cars).map(({ text }) => text));
+        }"""
+    )
+    assert texts == [["NOR +4", "PIA", "HAM", "GAS"], ["NOR", "VER", "RUS"]]
+    assert errors == []

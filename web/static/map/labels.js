@@ -8,6 +8,31 @@ const CAR_PX = 10; // side of the square around a car that labels keep free
 const EDGE_PX = 2; // between a label and the edge of the map
 const MIN_ASIDE = 0.4; // a remembered side closer to the car's direction than this is chosen again
 
+const GROUP_PX = 30; // cars in the pit lane or after the flag this close to the first of them are a group
+const GROUP_CARS = 4; // fewer have a label each
+const GATHERED = new Set(["pit", "finished"]); // statuses of cars that gather in one place
+
+/**
+ * The cars to label, in the same order, where a crowd in the pit lane or the parc fermé has one label: the first car's, with
+ * the number of the others behind it. Selected cars keep their own.
+ */
+export function groupLabels(cars) {
+  const groups = [];
+  const groupOf = new Map();
+  for (const car of cars) {
+    if (!GATHERED.has(car.code) || car.selected) continue;
+    let group = groups.find(([first]) => Math.hypot(car.x - first.x, car.y - first.y) < GROUP_PX);
+    if (!group) groups.push((group = []));
+    group.push(car);
+    groupOf.set(car, group);
+  }
+  return cars.flatMap((car) => {
+    const group = groupOf.get(car);
+    if (!group || group.length < GROUP_CARS) return [car];
+    return car === group[0] ? [{ ...car, text: `${car.text} +${group.length - 1}` }] : [];
+  });
+}
+
 /**
  * Choose a place for each label: `{id: {x, y}}` with the middle of each label in pixels; a car without room has none.
  *

@@ -5,7 +5,7 @@ import { teamColor } from "../page/format.js";
 import { carStatus, signalAge } from "../session/snapshot.js";
 import { paintCar, paintLabel, paintPoints, paintTrail } from "./cars.js";
 import { paintGround } from "./ground.js";
-import { placeLabels } from "./labels.js";
+import { groupLabels, placeLabels } from "./labels.js";
 import { LAG_MS, Motion } from "./motion.js";
 import { fitProjection } from "./projection.js";
 import { RING, Track, gridPositions, isEstimated, ringPositions } from "./track.js";
@@ -163,7 +163,7 @@ export class TrackMap {
     context.font = `700 ${fontSize}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    const labelled = cars.filter((car) => car.code !== "retired" && car.code !== "out");
+    const labelled = groupLabels(cars.filter((car) => car.code !== "retired" && car.code !== "out"));
     for (const car of labelled) {
       car.heading = this.heading(car);
       car.width = this.textWidth(car.text, fontSize) + 8;
