@@ -7,7 +7,7 @@ from itertools import pairwise
 from playwright.async_api import Browser
 
 from tests.support.page_race import frames_record, lap, messages, whole_race
-from tests.support.stage import Stage, in_chromium, opened, until
+from tests.support.stage import Stage, in_chromium, opened, to_the_end, until
 
 pytestmark = in_chromium
 CHARTS = ("trace", "positions", "laptimes", "strategy", "weather")
@@ -73,6 +73,7 @@ async def test_lap_times_of_a_timed_session_stand_over_the_session_clock(browser
     stints = [{"compound": "SOFT", "first_lap": 1, "laps": 2, "tyre_life_before": 3, "fresh": False}]
     stage.feed.add_frames([frames_record(651, 1, changes={"4": {"stints": stints}}, part=1)])
     page, errors = await opened(browser, stage, viewport=TALL)
+    await to_the_end(page)
     await until(page, "f1stream.state?.race.part === 1 && f1stream.history.length > 20")
     await page.evaluate("document.querySelector('.analysis').scrollIntoView()")
     await until(page, "f1stream.charts.strategy && f1stream.charts.laptimes?.known === f1stream.history.length")

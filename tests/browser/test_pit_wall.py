@@ -627,3 +627,67 @@ async def test_no_text_leaves_its_cell_at_any_lap_and_width(browser: Browser, st
         await page.evaluate("document.getElementById('tower-scroll').dataset.all = false")
     assert {name: (len(texts), texts[:3]) for name, texts in found.items() if texts} == {}
     await page.close()
+
+
+WATCH = """
+    window.shift = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach((each) => (window.shift += each.hadRecentInput ? 0 : each.value)))
+        .observe({ type: "layout-shift", buffered: true });
+    const look = () => {
+        window.flashed ||= Boolean(document.getElementById("empty")?.getClientRects().length);
+        requestAnimationFrame(look);
+    };
+    look();
+"""  # noqa: E501
+SEEN = """() => {
+    const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+    const [head, scroll, foot, map] = [box("#tower thead"), box("#tower-scroll"), box("#timeline"), box("#map")];
+    const end = Math.min(scroll.bottom, foot.top) + 1;
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const rows = [...document.querySelectorAll("#rows tr")].map((row) => row.getBoundingClientRect());
+    return {
+        rows: rows.filter((row) => row.top >= head.bottom - 1 && row.bottom <= end).length,
+        height: Math.max(...rows.map((row) => row.height)) / rem * 16,
+        room: (end - head.bottom) / rem * 16,
+        map: Math.max(0, Math.min(map.bottom, foot.top) - map.top) / map.height,
+        shift: window.shift,
+        flashed: window.flashed,
+        wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    };
+}"""
+"""What is in the window at once, in CSS pixels at a root font size of 16."""
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "rows"),
+    [(390, 844, 8), (844, 390, 7), (1024, 768, 17), (1440, 900, 20), (2560, 1440, 20)],
+)
+async def test_the_table_and_the_map_are_seen_at_once_and_nothing_moves_at_load(
+    browser: Browser, stage: Stage, width: int, height: int, rows: int
+) -> None:
+    page = await browser.new_page(viewport={"width": width, "height": height})
+    await page.add_init_script(WATCH)
+    await page.goto(f"{stage.address}/?session={KEY}&t=7000000")
+    await until(page, "f1stream.state?.t === 7000000 && document.querySelectorAll('#rows tr').length === 20")
+    await rendered(page)
+    seen = await page.evaluate(SEEN)
+    assert seen["rows"] >= rows, seen
+    assert 23.9 < seen["height"] < 34.1
+    assert seen["map"] == pytest.approx(1)
+    assert seen["shift"] <= 0.05
+    assert not seen["flashed"], "the card of a page without a session"
+    assert seen["wide"] == 0
+    if width == DESKTOP["width"]:
+        assert seen["room"] >= 22 * 24, "22 cars fit"
+        await page.click("#panels-button")
+        await page.locator("#panel-choices label", has_text="Race control").click()
+        map_ = await page.locator(".map-panel").bounding_box()
+        tower = await page.locator(".tower-panel").bounding_box()
+        assert map_ is not None
+        assert tower is not None
+        assert map_["height"] == pytest.approx(tower["height"]), "it fills the place of the hidden panel"
+        await page.locator("#panel-choices label", has_text="Track map").click()
+        alone = await page.locator(".tower-panel").bounding_box()
+        assert alone is not None
+        assert alone["width"] == pytest.approx(tower["width"] + map_["width"] + 12)
+    await page.close()

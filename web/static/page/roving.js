@@ -16,7 +16,8 @@ export function oneTabStop(group, selector) {
 
   const observe = () => {
     for (const button of group.querySelectorAll(selector)) if (button !== current) button.tabIndex = -1;
-    if (!current || !group.contains(current)) choose(group.querySelector(selector));
+    // While nobody is in the list, its first button is the tab stop: where one came from makes no difference.
+    if (!group.contains(document.activeElement) || !group.contains(current)) choose(group.querySelector(selector));
   };
   new MutationObserver(observe).observe(group, { childList: true, subtree: true });
   observe();

@@ -9,6 +9,11 @@ const MAX_MESSAGES = 200; // listed; older ones are left out
 const NEWS_MS = 6000; // of session time: after a longer step in time, messages are listed but not announced
 const MAX_SPOKEN = 3; // messages in one announcement
 
+/** A message's identity. Its `t` may differ between the snapshot and the history. */
+function keyOf(message) {
+  return `${message.session_time_ms} ${message.message}`;
+}
+
 export class RaceControlLog {
   constructor(list, playback) {
     this.list = list;
@@ -29,10 +34,12 @@ export class RaceControlLog {
 
   /** List the messages known at the view's horizon; those later than the snapshot are marked as revealed. */
   render({ snapshot, history, horizon, t }) {
-    const known = history.messages(horizon, "race_control");
-    const messages = known.length ? known : (snapshot.race.race_control ?? []).map((message) => ({ t: message.session_time_ms, ...message }));
-    if (this.changes.differ(messages.map((message) => `${message.t} ${message.message}`))) {
-      const keyed = messages.slice(-MAX_MESSAGES).map((message) => [`${message.t} ${message.message}`, message]);
+    // The snapshot has the newest messages while the history still arrives: with both the list does not jump.
+    const newest = (snapshot.race.race_control ?? []).map((message) => ({ t: message.session_time_ms, ...message }));
+    const known = new Map([...newest, ...history.messages(horizon, "race_control")].map((message) => [keyOf(message), message]));
+    const messages = [...known.values()].sort((a, b) => a.t - b.t);
+    if (this.changes.differ(messages.map(keyOf))) {
+      const keyed = messages.slice(-MAX_MESSAGES).map((message) => [keyOf(message), message]);
       this.items = new Map(keyed.map(([key, message]) => [key, this.items.get(key) ?? { t: message.t, node: this.item(message) }]));
       arrange(this.list, [...this.items.values()].map(({ node }) => node).reverse());
       byId("no-messages").hidden = messages.length > 0;
