@@ -495,6 +495,7 @@ async def test_a_lap_under_the_pointer_is_highlighted_in_all_charts_and_a_click_
     assert f"+{line['y'][line['x'].index(highlight['lap'])]:.3f} s" in text
     await page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 3)
     await until(page, f"f1stream.state?.t === {frame_after(highlight['from'])}")
+    assert await page.evaluate("document.activeElement === document.body"), "arrow keys still move through time"
 
     # The keyboard does the same: a lap further, another driver, and there.
     await page.mouse.move(0, 0)

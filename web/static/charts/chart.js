@@ -3,6 +3,7 @@
 
 import { Changes } from "../page/changes.js";
 import { setText } from "../page/dom.js";
+import { isTimedSession } from "../session/snapshot.js";
 import { themeColors } from "./colors.js";
 import { Plot } from "./plot.js";
 import { Surface } from "./surface.js";
@@ -55,7 +56,9 @@ export class Chart {
     if (view.now - this.drawnAt >= DRAW_MS) {
       this.drawnAt = view.now;
       this.known = view.history.count(view.horizon);
-      const inputs = [...surface.inputs, themeColors(), view.snapshot.head, view.selection.numbers, ...this.kind.inputs(view)];
+      const { head, race } = view.snapshot;
+      const session = [head, isTimedSession(race), race.started_ms, race.total_laps];
+      const inputs = [...surface.inputs, themeColors(), ...session, view.selection.numbers, ...this.kind.inputs(view)];
       if (this.changes.differ(...inputs)) this.draw(view);
     }
     this.moveCursor(view);
@@ -120,6 +123,8 @@ export class Chart {
     place.addEventListener("pointerleave", (event) => {
       if (event.pointerType === "mouse") this.leave();
     });
+    // A click does not take the focus: the arrow keys still go back and forward in time.
+    place.addEventListener("mousedown", (event) => event.preventDefault());
     place.addEventListener("click", (event) => this.click(event));
     place.addEventListener("blur", () => this.leave());
     place.addEventListener("keydown", (event) => this.press(event));

@@ -14,7 +14,7 @@ const GAP_PX = 16; // between two rows
 const CORNERS_PX = 18; // for the corners' numbers, above the first row
 const WIDE_PX = 720; // from here on the map stands beside the rows, else above them
 const MAP_PX = { wide: 200, narrow: 120 };
-const CORNER_GAP_PX = 13; // corners nearer to each other share a number's place: the second is left out
+const CORNER_GAP_PX = 4; // between two corners' numbers; one that does not fit is left out
 const STEPS = 5; // points of the axis that an arrow key moves by
 const LEAST_DELTA = 0.05; // s
 
@@ -120,7 +120,8 @@ function paint(plot, model) {
     if (row !== rows.at(-1)) row.xTicks = [];
     row.model.x = row === rows.at(-1) ? model.x : { ...model.x, name: "" };
     row.paintAxes();
-    row.text(row.title, row.left + 4, row.top - 7, { size: 10.5, weight: 600 });
+    const title = row === rows[0] ? { x: row.left - 8, align: "right" } : { x: row.left + 4, align: "left" }; // the corners are above the first
+    row.text(row.title, title.x, row.top - 8, { size: 10.5, weight: 600, align: title.align });
     row.within(() => (row.name === "delta" ? paintDelta(row, model) : paintSides(row, model)));
   }
   if (!map) return;
@@ -148,8 +149,10 @@ function paintCorners(plot, { corners }) {
     const px = Math.round(plot.x(at));
     plot.context.fillStyle = plot.colors.get("--line");
     plot.context.fillRect(px, plot.top, 1, plot.height);
-    if (px - last < CORNER_GAP_PX) continue;
-    last = px;
+    plot.font(10, 600);
+    const half = plot.context.measureText(name).width / 2;
+    if (px - half < last) continue;
+    last = px + half + CORNER_GAP_PX;
     plot.text(name, px, plot.top - 8, { align: "center", size: 10, weight: 600, halo: true });
   }
 }

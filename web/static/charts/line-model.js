@@ -4,6 +4,7 @@ import { column } from "./names.js";
 
 const NEAR_PX = 44; // a line further from the pointer is not meant
 const RUNNING_LAPS = 4; // a line that ends further before the last lap is a car that stopped; its name stands there
+const ASIDE_PX = [0, -12, 12, -24, 24]; // places of such a name, from its line: the first that is free
 const DASH = [5, 3];
 const TIP_ROWS = 5;
 
@@ -80,9 +81,9 @@ function paintNames(plot, model) {
   }
   for (const { line, x, y, goesOn } of ends) {
     if (goesOn || y > plot.bottom + 1 || y < plot.top - 1) continue;
-    const at = Math.max(plot.top + 6, Math.min(plot.bottom - 7, y));
-    const free = model.names.every((other) => Math.abs(other.y - at) > 11 || Math.abs(other.x - x - 5) > 30);
-    if (free) write(plot, model, line, x + 5, at, true);
+    const free = (at) => model.names.every((other) => Math.abs(other.y - at) > 11 || Math.abs(other.x - x - 5) > 30);
+    const at = ASIDE_PX.map((aside) => Math.max(plot.top + 6, Math.min(plot.bottom - 7, y + aside))).find(free);
+    if (at !== undefined) write(plot, model, line, x + 5, at, true);
   }
 }
 

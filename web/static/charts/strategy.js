@@ -11,7 +11,7 @@ const INK = ["#10151d", "#ffffff"]; // of the text on a bar: the one with more c
 export const strategy = {
   name: "strategy",
   empty: "No tyre data yet",
-  inputs: (view) => [...bandInputs(view), view.snapshot.race.total_laps, carsOf(view).map((car) => [car.number, JSON.stringify(view.snapshot.cars[car.number]?.stints ?? [])])],
+  inputs: (view) => [...bandInputs(view), carsOf(view).map((car) => [car.number, JSON.stringify(view.snapshot.cars[car.number]?.stints ?? [])])],
   make,
 };
 
