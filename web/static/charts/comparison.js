@@ -52,7 +52,10 @@ export class LapComparison {
       side.swatch.style.setProperty("--team", teamColor(head.cars.find((car) => car.driver_number === side.car.value)?.team_color));
     }
     if (this.sides.every((side) => side.lap.value)) this.compare(view);
-    else setText("compare-note", "Each driver needs a completed lap first.");
+    else {
+      this.request.reset(); // before their first laps nothing of later ones stays
+      setText("compare-note", "Each driver needs a completed lap first.");
+    }
     this.chart.render(view);
   }
 
