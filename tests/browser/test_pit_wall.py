@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -29,7 +30,9 @@ from tests.support.stage import (
     serious_violations,
     until,
 )
+from web.app import STATIC
 from web.feed import Feed
+from web.static_files import LEVEL
 
 pytestmark = in_chromium
 KEY = "9693"
@@ -513,6 +516,32 @@ async def test_a_lap_under_the_pointer_is_highlighted_in_all_charts_and_a_click_
     await page.keyboard.press("Escape")
     assert await drawn(page, "highlight") is None
     assert await tips.count() == 0
+    await page.close()
+
+
+async def test_a_load_near_the_end_of_a_race_is_small(browser: Browser, stage: Stage) -> None:
+    """Files, frames and the log of fifty laps, as bytes on the wire; and how often the browser has to lay it out."""
+    page = await browser.new_page(viewport=DESKTOP)  # type: ignore[arg-type]
+    tools = await page.context.new_cdp_session(page)
+    await tools.send("Network.enable")
+    await tools.send("Performance.enable")
+    sizes: dict[str, list[float]] = {"files": [], "frames and log": []}
+    tools.on("Network.dataReceived", lambda each: sizes["files"].append(each["encodedDataLength"]))
+    tools.on(
+        "Network.webSocketFrameReceived",
+        lambda each: sizes["frames and log"].append(len(each["response"]["payloadData"])),
+    )
+    await page.goto(f"{stage.address}/?session={KEY}&t=9300000")
+    await until(page, "f1stream.state?.t === 9300000 && f1stream.history.length > 1000")
+    await rendered(page)
+    found = {each["name"]: each["value"] for each in (await tools.send("Performance.getMetrics"))["metrics"]}
+    received = {name: sum(each) for name, each in sizes.items()}
+    charts = sum(len(gzip.compress(path.read_bytes(), LEVEL)) for path in (STATIC / "charts").iterdir())
+    assert charts < 150_000
+    assert sum(received.values()) - charts < 350_000, received
+    assert found["LayoutCount"] < 40
+    assert found["Nodes"] < 10_000
+    assert all(each is None for each in (await page.evaluate("f1stream.charts")).values()), "no chart is seen yet"
     await page.close()
 
 
