@@ -224,7 +224,9 @@ def test_gaps_rise_with_position_in_every_frame(corrected: Run) -> None:
             key = frame.cars
         places = []
         for n, number in enumerate(numbers):
-            state = key[number].__dict__ | (frame.cars[number].__dict__ if number in frame.cars else {})
+            state = key[number].model_dump()
+            if number in frame.cars:
+                state |= frame.cars[number].model_dump(exclude_unset=True)
             gap = frame.gap[n]
             if gap is not None:
                 places.append((state["position"], (state["laps_down"], gap)))

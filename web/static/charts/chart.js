@@ -109,7 +109,7 @@ export class Chart {
       if (this.cursor !== null) plot.paintCursor(this.cursor);
     }
     const tip = this.own && model ? model.tipOf(value, this.plot) : null;
-    if (tip) this.tooltip.show(tip, tip.x, tip.y, this.spoken);
+    if (tip) this.tooltip.show(tip, tip.x * this.surface.zoom, tip.y * this.surface.zoom, this.spoken);
     else this.tooltip.hide();
   }
 
@@ -137,7 +137,7 @@ export class Chart {
   point(event) {
     if (!this.model) return;
     const box = this.place.getBoundingClientRect();
-    const value = this.model.pointAt(this.plot, event.clientX - box.left, event.clientY - box.top);
+    const value = this.model.pointAt(this.plot, (event.clientX - box.left) / this.surface.zoom, (event.clientY - box.top) / this.surface.zoom);
     this.choose(value, false);
   }
 

@@ -1,6 +1,6 @@
 // The track map: a canvas with the ground painted when it changes and the cars drawn at the display's rate.
 
-import { byId, setText } from "../page/dom.js";
+import { byId, rem, setText } from "../page/dom.js";
 import { teamColor } from "../page/format.js";
 import { carStatus, signalAge } from "../session/snapshot.js";
 import { paintCar, paintLabel, paintPoints, paintTrail } from "./cars.js";
@@ -138,7 +138,7 @@ export class TrackMap {
     const bounds = [[this.seen?.left ?? 0, this.seen?.top ?? 0], [this.seen?.right ?? 1, this.seen?.bottom ?? 1]];
     const screen = fitProjection(this.track?.points ?? bounds, this.track === RING ? null : head.rotation, width, height, MARGIN_PX[Number(small)]);
     const colors = Object.fromEntries(COLORS.map((name) => [name, color(name)]));
-    this.view = { width, height, ratio, small, color, colors, screen, track: this.track, head, race };
+    this.view = { width, height, ratio, small, fontSize: Math.round((small ? 10 : 11) * rem()), color, colors, screen, track: this.track, head, race };
     const context = this.ground.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
@@ -159,7 +159,7 @@ export class TrackMap {
     for (const { number, color } of this.selection.cars) paintTrail(context, view, this.trails.get(number) ?? [], color);
     for (const car of [...cars].reverse()) paintCar(context, view, car);
     paintPoints(context, view, this.points);
-    const fontSize = view.small ? 10 : 11;
+    const { fontSize } = view;
     context.font = `700 ${fontSize}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";

@@ -2,6 +2,11 @@
 
 export const byId = (id) => document.getElementById(id);
 
+/** How large the page's type is: 1 at a root font size of 16 px, more in large windows. Canvases are drawn by it. */
+export function rem() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+}
+
 /** An element with a class name and either text or a list of children. */
 export function element(tag, className = "", content = "") {
   const node = document.createElement(tag);
