@@ -46,15 +46,23 @@ class ViewerCursor:
     def follow(self, tape: Tape | None) -> None:
         """Move to a tape; on another one than before everything is sent again.
 
-        A session that ends while it is followed stays on the screen: only one that had ended before is waited with.
+        A session that ends while it is followed stays on the screen: only one that had ended before, or whose run had
+        been given up, is waited with. If it is published again meanwhile, the viewer has still not chosen.
         """
         if tape is not self.tape:
+            self.mode = self._mode_on(tape)
             self.tape, self._head = tape, None
-            if self.follows_newest:
-                waits = self.waits_if_ended and tape is not None and tape.ended
-                self.mode = "wait" if waits else "live"
             self._log_sent_ms, self._log_arrivals = -FOREVER_MS, 0
             self._jump()
+
+    def _mode_on(self, tape: Tape | None) -> Literal["live", "play", "pause", "wait"]:
+        """The mode on another tape than before."""
+        if not self.follows_newest:
+            return self.mode
+        if tape is None or not self.waits_if_ended:
+            return "live"
+        again = self.mode == "wait" and self.tape is not None and tape.session_key == self.tape.session_key
+        return "wait" if again or tape.ended or tape.damaged is not None else "live"
 
     def _jump(self) -> None:
         self.number = self._key = None

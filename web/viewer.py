@@ -133,6 +133,9 @@ class Viewer:
         """The answer to a command, or else frames, the status and log entries; sets when the next turn is due."""
         mode = self._cursor.mode
         self._cursor.follow(self._choose_tape())
+        if self._cursor.mode != mode:
+            mode = self._cursor.mode
+            yield orjson.dumps(self._cursor.moved(None))
         if self._commands and self._command_rate.take(now):
             self._due = now
             yield orjson.dumps(self._apply(self._commands.pop(0)))

@@ -163,7 +163,9 @@ def _projected(t: Floats, expected: Floats, samples: Samples, line: ReferenceLin
     """Metres along the lap by position, counted through the finish line; positions off the lap are left out."""
     at = line.project(samples.x.astype(np.float64), samples.y.astype(np.float64))
     off = (at - expected + line.length_m / 2) % line.length_m - line.length_m / 2
-    here = np.abs(off) < ASTRAY_M
+    here = (np.abs(off) < ASTRAY_M) & (
+        (samples.x != 0) | (samples.y != 0)
+    )  # the feed sends (0, 0) for an unknown one
     if np.count_nonzero(here) < FEWEST:
         return t, expected
     off = _averaged(t[here], _averaged(t[here], off[here]))

@@ -54,12 +54,14 @@ def _let_grow(race: Race, car: Car, now: int) -> bool:
 
 
 def _next_line(race: Race, car: Car, now: int) -> tuple[int, int]:
-    """The next line that ``car`` is seen to cross, and the session time (ms) up to which it has not crossed it."""
+    """The next line that ``car`` is seen to cross, and the session time (ms) up to which it has not crossed it.
+
+    Without samples only the ends of laps have a time of their own: mini-sectors can be left out, and their times are
+    filled in.
+    """
     if race.timing_points is not None and car.seen_ms is not None and now - car.seen_ms < SILENCE_MS:
         return car.line + 1, car.seen_ms
-    lap, at = divmod(car.line, LINES)
-    ends = () if race.timing_points is not None else race.mini_sectors.lines.values()
-    return lap * LINES + min((line for line in ends if line > at), default=LINES), now - LATE_MS
+    return (car.line // LINES + 1) * LINES, now - LATE_MS
 
 
 def _overdue(shown: Distance, ahead: Car, line: int, known_ms: int, resumed_ms: int) -> tuple[Distance, int]:
@@ -84,6 +86,8 @@ def write_gap(race: Race, place: int) -> bool:
 
     On the same lap a gap is not less than that of the car ahead: each was measured at another line, and in the result
     a penalty can have put the car there. Nor is it less than the interval: the leader may have passed the car ahead.
+    Without samples the order is the feed's, which keeps a car in its place for a part of its stop: its gap is right,
+    and those of the cars behind it are, too.
     """
     number, columns = race.order[place], race.columns
     car, gap, interval = race.cars[number], race.gaps[number], race.intervals[number]
@@ -91,13 +95,21 @@ def write_gap(race: Race, place: int) -> bool:
     if ms is not None:
         if interval.ms is not None and interval.ms > ms and interval.laps == gap.laps:
             ms = interval.ms
-        for before in range(place - 1, -1, -1):
-            ahead = race.order[before]
-            ahead_ms = columns.gap[race.cars[ahead].grid]
-            if ahead_ms is not None:
-                if ahead_ms > ms and race.gaps[ahead].laps == gap.laps:
-                    ms = ahead_ms
-                break
+        if race.timing_points is not None:
+            ahead = _shown_ahead(race, place)
+            if ahead.laps > gap.laps:  # the leader has lapped that car: this one, behind it, as well
+                race.gaps[number] = ahead
+            if ahead.laps > gap.laps or (ahead.laps == gap.laps and (ahead.ms or 0) > ms):
+                ms = ahead.ms
     is_other = columns.gap[car.grid] != ms
     columns.put_gaps(car.grid, ms, interval.ms)
     return is_other
+
+
+def _shown_ahead(race: Race, place: int) -> Distance:
+    """The gap that is shown of the nearest car ahead that has one; no distance if there is none."""
+    for number in reversed(race.order[:place]):
+        ms = race.columns.gap[race.cars[number].grid]
+        if ms is not None:
+            return Distance(race.gaps[number].laps, ms)
+    return Distance(0, 0)

@@ -43,12 +43,17 @@ def _position(car: Car) -> float:
     return float("inf") if position is None else position
 
 
-def behind(car: Car, ahead: Car) -> Distance:
-    """How far ``car`` is behind ``ahead`` at the last line that ``car`` crossed."""
+def behind(car: Car, ahead: Car, resumed_ms: int = 0) -> Distance:
+    """How far ``car`` is behind ``ahead`` at the last line that ``car`` crossed.
+
+    A suspension that ended at ``resumed_ms``, after ``ahead`` crossed the line and before ``car`` did, is left out.
+    """
     if car.line < 0:
         return UNKNOWN
     laps = max(ahead.line - car.line, 0) // LINES
     passed = ahead.time_at(car.line + laps * LINES)
     if passed is None or car.line_ms - passed < -TIE_MS:
         return Distance(laps, None)
+    if passed < resumed_ms <= car.line_ms:
+        passed = resumed_ms
     return Distance(laps, max(car.line_ms - passed, 0))

@@ -120,6 +120,6 @@ def _by_lap_time(race: Race, parts: Parts) -> None:
 
 def _measure(race: Race, car: Car, leader: Car, ahead: Car | None) -> None:
     leads = ahead is None
-    race.gaps[car.number] = UNKNOWN if car.retired else LEADER if leads else behind(car, leader)
-    race.intervals[car.number] = UNKNOWN if car.retired or ahead is None else behind(car, ahead)
+    race.gaps[car.number] = UNKNOWN if car.retired else LEADER if leads else behind(car, leader, race.resumed_ms)
+    race.intervals[car.number] = UNKNOWN if car.retired or ahead is None else behind(car, ahead, race.resumed_ms)
     race.gaps_due_ms[car.number] = car.line_ms + PATIENCE_MS

@@ -101,6 +101,67 @@ async def test_drivers_in_the_address_are_codes_or_numbers_and_a_fifth_one_takes
     assert errors == []
 
 
+async def test_between_two_pictures_the_position_is_that_of_the_last_jump(browser: Browser, stage: Stage) -> None:
+    """After a jump the clock has no time until the next frame: keys and a lost connection go on from there."""
+    page, errors = await opened(browser, stage)
+    found = await page.evaluate(
+        """async () => {
+            const { Playback } = await import("/static/playback/playback.js");
+            const sent = [];
+            let shown = 125000;
+            const send = (command) => sent.push(command);
+            const playback = new Playback({ send, shown: () => shown, onChange() {} });
+            const answer = () => {
+                const { id, t } = sent.at(-1);
+                playback.onMoved({ id, mode: "play", t, speed: 1, jump: true, reveal: true });
+            };
+            playback.play(125000, 1);
+            answer();
+            shown = null;
+            for (const _ of [1, 2, 3]) {
+                playback.skip(-5000);
+                answer();
+            }
+            playback.setDelay(3000);
+            const delay = sent.at(-1).delay_ms;
+            answer();
+            shown = 111000;
+            const first = playback.query();
+            shown = null;
+            const second = playback.query();
+            playback.changeSession("other");
+            const times = sent.map(({ t }) => t);
+            return { times, delay, first, second, reveal: playback.reveal };
+        }"""
+    )
+    assert found["times"][:4] == [125_000, 120_000, 115_000, 110_000]
+    assert found["delay"] == 3_000
+    assert "at=111000" in found["first"]
+    assert found["second"] == found["first"]
+    assert found["reveal"] is False
+    assert errors == []
+
+
+async def test_escape_closes_the_panel_chooser_and_the_first_visible_head_is_a_tab_stop(
+    browser: Browser, stage: Stage
+) -> None:
+    stage.put(30)
+    page, errors = await opened(browser, stage, viewport={"width": 1024, "height": 768})
+    await until(page, "document.querySelectorAll('#rows tr').length === 3")
+    await page.evaluate("document.querySelector('#rows button').click()")
+    await page.keyboard.press("p")
+    await until(page, "document.getElementById('panels').matches(':popover-open')")
+    await page.keyboard.press("Escape")
+    await until(page, "!document.getElementById('panels').matches(':popover-open')")
+    assert await page.evaluate("document.querySelectorAll('#rows tr[data-selected=true]').length") == 1
+    await until(
+        page,
+        "[...document.querySelectorAll('#tower thead .term')]"
+        ".find((each) => each.getClientRects().length).tabIndex === 0",
+    )
+    assert errors == []
+
+
 async def test_without_storage_the_page_works_and_remembers_nothing(browser: Browser, stage: Stage) -> None:
     whole_race(stage.feed)
     context = await browser.new_context(color_scheme="dark")

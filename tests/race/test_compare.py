@@ -48,6 +48,18 @@ def test_a_clock_that_is_ahead_makes_no_difference() -> None:
     assert np.abs(right.delta_ms - ahead.delta_ms).max() < 15
 
 
+def test_an_unknown_position_bends_nothing() -> None:
+    """The feed sends (0, 0). The circle is moved so that this is beside its line, near the finish."""
+    moved = ReferenceLine([(x - 6000, y) for x, y in CIRCLE])
+    laps = [driven(90_000), driven(91_000)]
+    for lap in laps:
+        lap.samples.x[:] -= 6000
+    plain = compare(*laps, moved)
+    lost = laps[1].samples
+    lost.x[40] = lost.y[40] = 0
+    assert compare(*laps, moved).delta_ms == pytest.approx(plain.delta_ms, abs=30)
+
+
 def test_without_a_line_speeds_are_the_axis() -> None:
     found = compare(driven(60_000), driven(61_000), None)
     assert found.distance_m[-1] == pytest.approx(LENGTH_M, rel=1e-3)

@@ -94,6 +94,23 @@ def test_the_time_of_a_suspension_is_no_gap() -> None:
     assert oval.race.gaps["4"].ms == pytest.approx(3_000, abs=LINE_MS + MEASURED_MS)
 
 
+def test_a_suspension_is_no_gap_of_a_car_that_crosses_its_next_line_after_it() -> None:
+    """The leader stopped behind a line, the others before it."""
+    oval = Oval("1", "4", "16", "81")
+    oval.start()
+    oval.go(30)
+    oval.drive("1", "4", "16", "81", speed=72)
+    oval.go(0.6)
+    oval.drive("1", "4", "16", "81", speed=0)
+    oval.status("Aborted")
+    oval.go(600)
+    oval.status("Started")
+    oval.drive(*oval.speed)
+    for _ in range(30):
+        oval.go(FRAME_S)
+        assert all(ms < 10_000 for _, ms in shown(oval.race))
+
+
 def test_a_car_without_samples_is_not_overdue_at_lines_that_only_samples_show() -> None:
     oval = Oval("1", "4")
     oval.start()

@@ -202,6 +202,25 @@ def test_a_session_that_ends_while_it_is_watched_goes_on_to_its_end_and_another_
     assert cursor.mode == "live"
 
 
+def test_a_session_that_is_published_again_while_a_viewer_chooses_still_waits_for_the_choice() -> None:
+    tapes = TapeStore(2**26)
+    tapes.append(head_record())
+    tapes.append(frames_record(0, 60, ended=True, race_control=[]))
+    cursor = ViewerCursor(waits_if_ended=True)
+    cursor.follow(tapes.get("test_race"))
+    tapes.append(head_record(epoch=2))
+    tapes.append(frames_record(0, 60, epoch=2))
+    cursor.follow(tapes.get("test_race"))
+    assert (cursor.mode, sent(cursor, 0.0)) == ("wait", [])
+
+
+def test_a_run_that_the_worker_gave_up_waits_for_a_choice_like_one_that_has_ended(tape: Tape) -> None:
+    tape.damaged = "message 3 came after 1"
+    cursor = ViewerCursor(waits_if_ended=True)
+    cursor.follow(tape)
+    assert (cursor.mode, sent(cursor, 0.0)) == ("wait", [])
+
+
 def test_without_the_wish_to_wait_an_ended_session_shows_its_end(ended: Tape) -> None:
     assert sent(at(ended), 0.0)[-1] == 60 * FRAME_MS
 

@@ -30,11 +30,15 @@ KNOWN: dict[str, list[Any]] = {
 """Values that the served race has; nearly all others are answered with 404."""
 ONGOING_MS = 129_999
 NOT_IN_A_SCHEMA = """
+[checks.negative_data_rejection]
+expected-statuses = ["204", "400", "404", "405", "429", "503"]
+
 [[operations]]
 include-name = "GET /api/sessions/{key}/gaps"
 checks.positive_data_acceptance.enabled = false
 """
-"""That `from` is not after `to`, and that they are at most 2,000 steps apart, is described in words."""
+"""That what does not exist is 204 instead of 404 with `absent=204`, also a key that no session can have; that `from`
+is not after `to`, and that they are at most 2,000 steps apart, is described in words."""
 
 
 def with_known_values(described: dict[str, Any]) -> dict[str, Any]:

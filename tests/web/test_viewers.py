@@ -190,6 +190,30 @@ async def test_nothing_of_an_ended_session_is_sent_before_the_first_command(
     assert max(entry["t"] for each in received for entry in each.get("entries", [])) <= 30_000
 
 
+async def test_a_mode_that_changes_with_a_refused_command_is_told_first(
+    client: Client, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command is refused in the turn in which the session turns out to have ended."""
+    feed.caught_up = False
+    feed.add_frames([frames_record(400, 1, ended=True, race_control=[])])
+    enqueue = Viewer.enqueue
+
+    def with_the_end(viewer: Viewer, command: Command) -> None:
+        feed.caught_up = True
+        enqueue(viewer, command)
+
+    monkeypatch.setattr(Viewer, "enqueue", with_the_end)
+    ws = await client.ws_connect("/ws?ended=wait")
+    await ws.send_json({"id": 1, "do": "lap", "lap": 150})
+    told: list[tuple[str, int | None]] = []
+    async with asyncio.timeout(5):
+        while len(told) < 2:
+            body = orjson.loads((await ws.receive()).data)
+            if body["kind"] in {"moved", "refused"}:
+                told.append((body["kind"], body["id"]))
+    assert told == [("moved", None), ("refused", 1)]
+
+
 async def test_an_ended_session_shows_its_end_to_a_client_that_does_not_wait(client: Client, feed: Feed) -> None:
     feed.add_frames([frames_record(400, 1, ended=True, race_control=[])])
     ws = await client.ws_connect("/ws")

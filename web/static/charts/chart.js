@@ -40,6 +40,13 @@ export class Chart {
     this.leave();
   }
 
+  /** Forget what is drawn, on the canvases too. */
+  clear() {
+    this.reset();
+    this.surface.chart();
+    this.surface.overlay();
+  }
+
   /** Draw with the next rendering, if anything has changed. */
   redraw() {
     this.drawnAt = -Infinity;
@@ -52,8 +59,12 @@ export class Chart {
 
   render(view) {
     const { surface } = this;
-    if (!surface.visible || surface.height < SMALLEST_PX) return;
-    if (view.now - this.drawnAt >= DRAW_MS) {
+    const wentBack = this.model && view.history.count(view.horizon) < this.known;
+    if (!surface.visible || surface.height < SMALLEST_PX) {
+      if (wentBack) this.clear(); // its edge can still be seen, and shows later laps
+      return;
+    }
+    if (wentBack || view.now - this.drawnAt >= DRAW_MS) {
       this.drawnAt = view.now;
       this.known = view.history.count(view.horizon);
       const { head, race } = view.snapshot;

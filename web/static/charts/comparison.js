@@ -74,6 +74,7 @@ export class LapComparison {
     for (const [i, side] of this.sides.entries()) {
       side.car.replaceChildren(...head.cars.map((entry) => new Option(`${entry.tla} ${entry.driver_number}`, entry.driver_number)));
       side.car.selectedIndex = Math.min(i, head.cars.length - 1);
+      Object.assign(side, { chosen: "best", offered: null, horizon: undefined });
     }
     this.followSelection();
   }
@@ -84,7 +85,7 @@ function createSide(name) {
   const [car, lap, swatch] = [element("select"), element("select"), element("i", name === "b" ? "dashed" : "")];
   car.setAttribute("aria-label", `Driver ${name.toUpperCase()}`);
   lap.setAttribute("aria-label", `Lap of driver ${name.toUpperCase()}`);
-  const side = { car, lap, swatch, label: element("span", "laps-of", [swatch, car, lap]), chosen: "best", offered: null, changes: new Changes() };
+  const side = { car, lap, swatch, label: element("span", "laps-of", [swatch, car, lap]), chosen: "best", offered: null, horizon: undefined, changes: new Changes() };
   lap.addEventListener("change", () => (side.chosen = lap.value));
   return side;
 }
@@ -95,7 +96,9 @@ function createSide(name) {
  */
 function offerLaps(side, { snapshot, history, horizon }) {
   const { car, lap: menu } = side;
-  const used = document.activeElement === menu || menu.matches(":hover");
+  const wentBack = horizon < side.horizon; // to where later laps must not be offered
+  side.horizon = horizon;
+  const used = !wentBack && (document.activeElement === menu || menu.matches(":hover"));
   if (used && side.offered === car.value) return;
   const driven = shownLaps(history.laps(horizon).get(car.value) ?? [], snapshot.race);
   if (!side.changes.differ(car.value, driven)) return;
@@ -105,4 +108,5 @@ function offerLaps(side, { snapshot, history, horizon }) {
   menu.replaceChildren(...options);
   const wanted = side.chosen === "best" ? best && String(best.lap) : side.chosen;
   if (wanted) menu.value = wanted;
+  if (menu.selectedIndex < 0 && best) menu.value = String(best.lap); // the chosen lap is not driven yet
 }

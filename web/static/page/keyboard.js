@@ -51,6 +51,7 @@ export function bindKeys(playback, selection) {
   byId("help-close").addEventListener("click", () => byId("help").close());
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || isBrowserShortcut(event) || byId("help").open || belongsToControl(event)) return;
+    if (event.key === "Escape" && byId("panels").matches(":popover-open")) return; // the browser closes it
     const action = actions.get(nameOf(event)) ?? actions.get(PLACES[event.code]);
     if (!action) return;
     event.preventDefault();

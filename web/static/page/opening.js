@@ -33,7 +33,7 @@ export class Opening {
   kind(status, hasPicture) {
     const { playback } = this;
     if (!status) return hasPicture && playback.asked === null ? null : "waiting";
-    if (status.session === null && playback.session !== null && !status.sessions.includes(playback.session)) return "unknown";
+    if (!hasPicture && status.session === null && playback.session !== null && !status.sessions.includes(playback.session)) return "unknown";
     if (status.session !== null && (playback.mode === "wait" || (status.mode === "wait" && !hasPicture))) return "ended";
     if (playback.beyond !== null) return "beyond";
     return hasPicture ? null : "waiting";

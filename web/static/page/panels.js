@@ -6,7 +6,7 @@
 import { element } from "./dom.js";
 
 const RETRY_MS = 5000; // wall time until a failed panel is rendered again
-const ROUND_MS = 30; // wall time after which the remaining panels wait for the next frame of the display
+const ROUND_MS = 12; // wall time after which the remaining panels wait for the next frame of the display
 
 export class Panels {
   /** `panels` are `{place, panel}`: `place` is the element that says so when its panel fails, or null. */

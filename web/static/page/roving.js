@@ -4,7 +4,8 @@ const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, Home: -
 
 /** Make the buttons in `group` that match `selector` one tab stop, including those that are added later. */
 export function oneTabStop(group, selector) {
-  const all = () => [...group.querySelectorAll(selector)].filter((button) => button.getClientRects().length);
+  const isShown = (button) => button.getClientRects().length > 0;
+  const all = () => [...group.querySelectorAll(selector)].filter(isShown);
   let current = null;
 
   function choose(button) {
@@ -17,9 +18,10 @@ export function oneTabStop(group, selector) {
   const observe = () => {
     for (const button of group.querySelectorAll(selector)) if (button !== current) button.tabIndex = -1;
     // While nobody is in the list, its first button is the tab stop: where one came from makes no difference.
-    if (!group.contains(document.activeElement) || !group.contains(current)) choose(group.querySelector(selector));
+    if (!group.contains(document.activeElement) || !group.contains(current)) choose([...group.querySelectorAll(selector)].find(isShown) ?? null);
   };
   new MutationObserver(observe).observe(group, { childList: true, subtree: true });
+  new ResizeObserver(observe).observe(group); // buttons may leave and come back with the window's width
   observe();
   group.addEventListener("focusin", (event) => event.target.matches(selector) && choose(event.target));
   group.addEventListener("keydown", (event) => {

@@ -42,9 +42,9 @@ export function bindTooltips() {
   document.addEventListener("scroll", hide, true);
   document.addEventListener("keydown", (event) => {
     touched = false;
-    if (event.key !== "Escape" || !shows()) return;
-    event.preventDefault(); // the page's own shortcut
-    hide();
+    if (!shows()) return;
+    if (event.key === "Escape") event.preventDefault(); // the page's own shortcut
+    hide(); // any key may lead to another moment
   }, true);
 }
 

@@ -39,6 +39,7 @@ export class Playback {
   /** Query string of the websocket's address; after a lost connection it continues at the time shown last. */
   query() {
     const t = this.currentTime();
+    if (this.hasPosition) this.t = t; // for the next connection, if this one ends before its first frame
     this.waiting = null;
     if (this.mode === "wait") this.mode = "live"; // until the server says again that the session has ended
     const query = new URLSearchParams();
@@ -111,6 +112,7 @@ export class Playback {
     this.delay = limitDelay(ms);
     remember("delay", String(this.delay));
     if (this.mode === "live") this.live();
+    else if (this.mode === "play") this.play(); // the server has to know it when the viewer catches up
     else this.onChange();
   }
 
@@ -121,8 +123,10 @@ export class Playback {
 
   command(fields) {
     this.id += 1;
-    this.asked = this.beyond = null;
-    if (fields.do !== "reveal") [this.waiting, this.target] = [this.id, fields.t ?? null];
+    if (fields.do !== "reveal") {
+      this.asked = this.beyond = null;
+      [this.waiting, this.target] = [this.id, fields.t ?? null];
+    }
     this.send({ id: this.id, ...fields });
     if (fields.do === "live" || fields.do === "play" || fields.do === "pause") this.mode = fields.do;
     this.onChange();
@@ -138,6 +142,7 @@ export class Playback {
     if (message.id !== null && this.waiting !== null && message.id < this.waiting) return false;
     const answered = message.id !== null && message.id === this.waiting;
     if (answered) this.waiting = null;
+    if (answered && message.jump) this.t = message.t; // until the next frame nothing else says where we are
     Object.assign(this, { mode: message.mode, reveal: message.reveal });
     if (message.mode === "play") this.speed = message.speed;
     this.onChange();
@@ -159,7 +164,7 @@ export class Playback {
 
   /** Go live in another session. */
   changeSession(session) {
-    Object.assign(this, { session, mode: "live", t: null, asked: null, beyond: null });
+    Object.assign(this, { session, mode: "live", t: null, asked: null, beyond: null, reveal: false });
     this.updateAddress(session, [], performance.now(), true);
   }
 
