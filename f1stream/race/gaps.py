@@ -7,6 +7,8 @@ it show greater ones.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from f1stream.race.car import LINES, Car
 from f1stream.race.order import Distance
 from f1stream.race.progress import SILENCE_MS
@@ -19,21 +21,18 @@ INFORMED_MS = 400
 looked at before it can be overdue by this much: most are measured again before."""
 PATIENCE_MS = 2_500
 """ms after a crossing before which a gap does not grow: at racing speed the next line comes in less. The order of the
-gaps is right all the same, see ``write_gap``."""
+gaps is right all the same, see ``write_gaps``."""
 NEVER = 1 << 48
 """Session time (ms) that does not come."""
 
 
-def let_gaps_grow(race: Race, now: int) -> bool:
-    """Raise the gaps of cars that are overdue at their next line at session time ``now`` (ms). True if any has grown.
+def let_gaps_grow(race: Race, now: int) -> set[str]:
+    """Raise the gaps of cars that are overdue at their next line at session time ``now`` (ms); returns these cars.
 
     ``Race.gaps_due_ms`` has for each car the time before which none of its gaps can grow.
     """
-    grown = False
-    for number, due in race.gaps_due_ms.items():
-        if due <= now:
-            grown |= _let_grow(race, race.cars[number], now)
-    return grown
+    overdue = [number for number, due in race.gaps_due_ms.items() if due <= now]
+    return {number for number in overdue if _let_grow(race, race.cars[number], now)}
 
 
 def _let_grow(race: Race, car: Car, now: int) -> bool:
@@ -81,35 +80,40 @@ def _overdue(shown: Distance, ahead: Car, line: int, known_ms: int, resumed_ms: 
     return shown, passed + (least_ms if laps >= shown.laps else 0) + INFORMED_MS
 
 
-def write_gap(race: Race, place: int) -> bool:
-    """Write gap and interval of the car at ``place`` (from 0) to the frame's columns. True if its gap is another now.
+def write_gaps(race: Race, measured: Container[str]) -> None:
+    """Write gap and interval of the cars ``measured`` to the frame's columns, and of those behind where it matters.
 
     On the same lap a gap is not less than that of the car ahead: each was measured at another line, and in the result
     a penalty can have put the car there. Nor is it less than the interval: the leader may have passed the car ahead.
+    A car behind a lapped one is lapped, too, also in ``Race.gaps``.
     Without samples the order is the feed's, which keeps a car in its place for a part of its stop: its gap is right,
     and those of the cars behind it are, too.
     """
-    number, columns = race.order[place], race.columns
-    car, gap, interval = race.cars[number], race.gaps[number], race.intervals[number]
+    gaps, put_gaps = race.columns.gap, race.columns.put_gaps
+    ahead: Car | None = None  # the nearest that has a gap
+    follows = False
+    for number in race.order:
+        car = race.cars[number]
+        if follows or number in measured:
+            before, shown = gaps[car.grid], _gap_to_show(race, number, ahead)
+            put_gaps(car.grid, shown, race.intervals[number].ms)
+            follows = shown != before or (follows and shown is None)
+        if gaps[car.grid] is not None:
+            ahead = car
+
+
+def _gap_to_show(race: Race, number: str, ahead: Car | None) -> int | None:
+    """The gap (ms) of the car ``number``; ``ahead``: the nearest car ahead that shows one."""
+    gap, interval = race.gaps[number], race.intervals[number]
     ms = gap.ms
-    if ms is not None:
-        if interval.ms is not None and interval.ms > ms and interval.laps == gap.laps:
-            ms = interval.ms
-        if race.timing_points is not None:
-            ahead = _shown_ahead(race, place)
-            if ahead.laps > gap.laps:  # the leader has lapped that car: this one, behind it, as well
-                race.gaps[number] = ahead
-            if ahead.laps > gap.laps or (ahead.laps == gap.laps and (ahead.ms or 0) > ms):
-                ms = ahead.ms
-    is_other = columns.gap[car.grid] != ms
-    columns.put_gaps(car.grid, ms, interval.ms)
-    return is_other
-
-
-def _shown_ahead(race: Race, place: int) -> Distance:
-    """The gap that is shown of the nearest car ahead that has one; no distance if there is none."""
-    for number in reversed(race.order[:place]):
-        ms = race.columns.gap[race.cars[number].grid]
-        if ms is not None:
-            return Distance(race.gaps[number].laps, ms)
-    return Distance(0, 0)
+    if ms is None:
+        return None
+    if interval.ms is not None and interval.laps == gap.laps:
+        ms = max(ms, interval.ms)
+    if ahead is None or race.timing_points is None:
+        return ms
+    shown = Distance(race.gaps[ahead.number].laps, race.columns.gap[ahead.grid])
+    if shown.laps > gap.laps:
+        race.gaps[number] = shown
+        return shown.ms
+    return max(ms, shown.ms or 0) if shown.laps == gap.laps else ms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from f1stream.race.car import Car
-from f1stream.race.gaps import PATIENCE_MS, let_gaps_grow, write_gap
+from f1stream.race.gaps import PATIENCE_MS, let_gaps_grow, write_gaps
 from f1stream.race.order import LEADER, UNKNOWN, behind, rank, rank_by_feed
 from f1stream.race.state import OrderSource, Race
 from f1stream.race.timed import Parts, distances
@@ -35,11 +35,10 @@ def update_ranking(race: Race, now: int) -> bool:
     race.needs_ranking.clear()
     if race.parts is not None or race.suspended:  # gaps pause
         return has_ranked
-    if not let_gaps_grow(race, now):
-        return has_ranked
-    for place in range(len(race.order)):
-        write_gap(race, place)
-    return True
+    grown = let_gaps_grow(race, now)
+    if grown:
+        write_gaps(race, grown)
+    return has_ranked or bool(grown)
 
 
 def choose_source(race: Race, now: int) -> None:
@@ -96,13 +95,10 @@ def _by_progress(race: Race) -> None:
         stale = set(race.cars)
     elif race.order != before:
         stale = stale | {number for _, number in set(pairwise(race.order)) - set(pairwise(before))}
-    others_follow = False  # a gap is not less than the one before it
     for place, car in enumerate(ranked):
         if car.number in stale:
             _measure(race, car, ranked[0], ranked[place - 1] if place else None)
-        if car.number in stale or others_follow:
-            is_other = write_gap(race, place)
-            others_follow = is_other or (others_follow and race.columns.gap[car.grid] is None)
+    write_gaps(race, stale)
 
 
 def _by_lap_time(race: Race, parts: Parts) -> None:

@@ -50,7 +50,7 @@ class LiveTimingServer:
 
     ``breaks``: before the message with that index every connection is closed ("close": what was sent arrives) or cut
     ("cut": it may not). ``garbage``: records sent before the message with that index. ``waits``: nothing is played
-    while there is no client.
+    while there is no client, after the first ``loses`` messages since the last one was lost.
     """
 
     def __init__(
@@ -61,10 +61,11 @@ class LiveTimingServer:
         breaks: dict[int, str] | None = None,
         garbage: dict[int, str] | None = None,
         waits: bool = False,
+        loses: int = 0,
         tokens: Sequence[str] | None = None,
         pings: bool = True,
     ) -> None:
-        self.messages, self.speed, self.waits = messages, speed, waits
+        self.messages, self.speed, self.waits, self.loses = messages, speed, waits, loses
         self.breaks, self.garbage, self.pings = breaks or {}, garbage or {}, pings
         self.tokens = tokens
         """Accepted tokens; None accepts any."""
@@ -196,11 +197,13 @@ class LiveTimingServer:
     async def _play(self) -> None:
         await self._listening.wait()
         began, first_ms = time.monotonic(), self.messages[0].sent_ms if self.messages else 0
+        lost = 0
         for index, message in enumerate(self.messages):
             self.before(index)
             if index in self.breaks:
                 await self._break_off(self.breaks[index])
-            while self.waits and not self._listeners():
+            lost = 0 if self._listeners() else lost + 1
+            while self.waits and lost > self.loses and not self._listeners():
                 await asyncio.sleep(0.005)
             if self.speed is not None:
                 ahead = (message.sent_ms - first_ms) / 1000 / self.speed - (time.monotonic() - began)

@@ -2,33 +2,33 @@
 
 import { sessionCharts } from "./charts/charts.js";
 import { LapComparison } from "./charts/comparison.js";
-import { SessionClock } from "./session/clock.js";
-import { Connection } from "./session/connection.js";
-import { exposeState } from "./page/debug.js";
+import { MapNote, TrackMap } from "./map/map.js";
 import { Calendar } from "./page/calendar.js";
+import { exposeState } from "./page/debug.js";
 import { byId, setText } from "./page/dom.js";
 import { DriverSelection } from "./page/driver-selection.js";
-import { FrameBuffer } from "./session/frames.js";
 import { Header } from "./page/header.js";
-import { History } from "./session/history.js";
-import { oneTabStop } from "./page/roving.js";
-import { bindTooltips } from "./page/tooltips.js";
 import { bindKeys } from "./page/keyboard.js";
-import { MapNote, TrackMap } from "./map/map.js";
-import { LastShown } from "./playback/last-shown.js";
-import { Marts } from "./session/marts.js";
 import { Opening } from "./page/opening.js";
 import { PanelChooser } from "./page/panel-chooser.js";
 import { Panels } from "./page/panels.js";
+import { oneTabStop } from "./page/roving.js";
+import { SessionPicker } from "./page/session-picker.js";
+import { connectionStatus, renderPill } from "./page/status-pill.js";
+import { bindTooltips } from "./page/tooltips.js";
 import { PitWindow } from "./panels/pit-window.js";
-import { Playback, SPEEDS } from "./playback/playback.js";
 import { RaceControlLog } from "./panels/race-control.js";
 import { Radio } from "./panels/radio.js";
 import { ResultPanel } from "./panels/result.js";
-import { SessionPicker } from "./page/session-picker.js";
 import { StandingsPanel } from "./panels/standings.js";
-import { connectionStatus, renderPill } from "./page/status-pill.js";
+import { LastShown } from "./playback/last-shown.js";
+import { Playback, SPEEDS } from "./playback/playback.js";
 import { Timeline, fillSpeeds } from "./playback/timeline.js";
+import { SessionClock } from "./session/clock.js";
+import { Connection } from "./session/connection.js";
+import { FrameBuffer } from "./session/frames.js";
+import { History } from "./session/history.js";
+import { Marts } from "./session/marts.js";
 import { Tower } from "./tower/tower.js";
 
 const TABLE_MS = 200; // wall time between two renderings of the table and the panels

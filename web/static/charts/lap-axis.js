@@ -5,7 +5,7 @@ import { clock, teamColor } from "../page/format.js";
 import { isTimedSession, raceOrder } from "../session/snapshot.js";
 import { themeColors } from "./colors.js";
 
-const FEWEST_LAPS = 5; // the axis is at least so long, unless the race is shorter
+const FEWEST_LAPS = 5; // the axis has at least this many laps, unless the race is shorter
 
 /** Cars in race order: `{entry, name, number, color, ink, dash, highlighted}`; a team's second car is dashed. */
 export function carsOf({ snapshot, selection }) {

@@ -11,10 +11,10 @@ const SETTLE_MS = 1500; // in which positions correct most of the difference to 
 const SETTLE_OFF_MS = 400; // and the same in the pit lane and off the line
 const GATE = 400; // a position further from where the speed puts the car is doubted,
 const STRIKES = 5; // until so many are, one after the other,
-const LOST_MS = 2000; // or the car had no sample for so long
+const LOST_MS = 2000; // or the car had no sample for this long
 const STEP = 10; // a car that moved less has kept its direction
 const ON_TRACK = 800; // a car further from the line than this is off it
-const BEYOND_MS = 1500; // a car moves on at its speed for so long after its latest sample
+const BEYOND_MS = 1500; // a car moves on at its speed for this long after its latest sample
 const SHAPED_MS = 600; // between samples further apart than this a car moves evenly
 
 export class Motion {

@@ -1,6 +1,7 @@
 // What the page shows in place of a picture: the choice of where to begin in a session that has ended, a way out of an
 // address that leads nowhere, or the calendar while there is no session.
 
+import { listedSessions } from "../session/listed-sessions.js";
 import { Changes } from "./changes.js";
 import { byId, element, setText } from "./dom.js";
 import { clock } from "./format.js";
@@ -68,10 +69,9 @@ export class Opening {
   /** Give the links the sessions' names, which the status does not have. */
   async nameLinks() {
     try {
-      const { sessions } = await (await fetch("/api/sessions")).json();
-      for (const { session_key: key, meeting, name } of sessions) {
+      for (const { key, title } of await listedSessions()) {
         const place = [...byId("empty-list").querySelectorAll("a")].find((each) => each.textContent === key);
-        if (place) place.textContent = `${meeting}: ${name}`;
+        if (place) place.textContent = title;
       }
     } catch {
       // The keys remain.

@@ -1,5 +1,6 @@
 // The choice of sessions in the header, shown when the server has more than one.
 
+import { listedSessions } from "../session/listed-sessions.js";
 import { byId } from "./dom.js";
 
 export class SessionPicker {
@@ -18,8 +19,8 @@ export class SessionPicker {
     if (sessions.length < 2 || sessions.join() === this.listed) return;
     this.listed = sessions.join();
     try {
-      const answer = await (await fetch("/api/sessions")).json();
-      select.replaceChildren(...answer.sessions.map((each) => new Option(`${each.meeting}: ${each.name} (${each.session_key})`, each.session_key)));
+      const options = await listedSessions();
+      select.replaceChildren(...options.map(({ key, title }) => new Option(`${title} (${key})`, key)));
       select.value = session ?? "";
     } catch {
       this.listed = ""; // the next status retries

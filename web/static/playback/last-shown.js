@@ -24,7 +24,7 @@ export class LastShown {
     this.store();
   }
 
-  /** The viewer goes to a session anew: it is not continued where this page has left it. */
+  /** The viewer opens a session again: it does not continue where this page has left it. */
   leave() {
     this.store();
     this.session = this.t = null;
