@@ -13,8 +13,9 @@ import snowflake.connector
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+# Set by local.py when the warehouse is the embedded one. A comment: Streamlit's magic would print a docstring here on
+# the page, in this file only, as it is the script that Streamlit runs.
 EMBEDDED = "F1STREAM_APP_EMBEDDED" in os.environ
-"""Set by local.py when the warehouse is the embedded one."""
 NO_MARTS = "There is no season in the marts yet. " + (
     'Stop this app, fill the warehouse with `make demo ARGS="--keep --speed max --exit-when-done"` (a race and its'
     " season, in some minutes), and start it again."

@@ -114,6 +114,11 @@ def test_selectors_list_what_the_marts_have(app: App, jolpica_data: Path) -> Non
     assert "No session of this round was streamed" in seen["sentences"][0]
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_first_text_of_every_view_is_the_heading(app: App, view: str) -> None:
+    assert app.shows(Season="2025", view=view)["texts"][0] == "Sessions and standings"
+
+
 def test_a_bar_is_a_stint_of_the_recording(app: App, archive_path: Path) -> None:
     expected = json.loads((archive_path / "expected.json").read_text())
     (chart,) = app.shows(Season="2025", view="Tyres")["charts"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -55,6 +56,21 @@ def test_the_upload_to_snowflake_is_all_that_the_app_imports() -> None:
     ]
     assert pinned == ["streamlit=1.51.0"]
     assert f"\n{pinned[0].replace('=', '==')} " in locked, "the tested version runs in Snowflake"
+
+
+def test_the_script_has_no_value_that_streamlit_would_print() -> None:
+    """Streamlit's magic prints expressions that are statements, but no calls and docstrings, in its script only."""
+    tree = ast.parse((APP / "streamlit_app.py").read_text())
+    owners = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    docstrings = {owner.body[0] for owner in owners if ast.get_docstring(owner) is not None}
+    printed = [
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and node not in docstrings and not isinstance(node.value, ast.Call)
+    ]
+    assert printed == []
 
 
 def test_every_compound_has_the_same_letter_and_a_colour_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).resolve().parents[2] / "deploy" / "streamlit"
 sys.path.insert(0, str(APP))
+TEXTS = {"title", "header", "subheader", "markdown", "text", "caption", "code", "info", "warning", "error"}
+"""Elements that are text; ``st.write``, which Streamlit's magic calls, makes a ``markdown`` of a string."""
 
 
 def shown(app: AppTest) -> dict[str, Any]:
@@ -28,6 +30,7 @@ def shown(app: AppTest) -> dict[str, Any]:
         "views": app.radio[0].options if app.radio else [],
         "tables": [json.loads(table.value.to_json(orient="records")) for table in app.dataframe],
         "charts": [json.loads(chart.proto.spec or chart.proto.figure.spec) for chart in app.get("plotly_chart")],
+        "texts": [element.value for element in app.main if element.type in TEXTS],
         "sentences": [element.value for element in (*app.info, *app.caption, *app.warning)],
         "errors": [element.value for element in (*app.exception, *app.error)],
     }
