@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import tempfile
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from filelock import FileLock
 
+from f1stream.settings import Settings
 from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.livetiming.message import FeedMessage
 from f1stream.sources.livetiming.parser.counts import ParseCounts
@@ -72,6 +75,21 @@ def jolpica_data() -> Path:
     if not (DATA / "jolpica").is_dir():
         missing(f"the recorded answers at {DATA / 'jolpica'} are not there")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Any]:
+    """dbt's manifest for target ``prod``, of one run of dbt for all workers of pytest-xdist."""
+    from tests.support.marts_rig import run_dbt
+
+    base = tmp_path_factory.getbasetemp()
+    home = (base if worker_id == "master" else base.parent) / "manifest"
+    file = home / "dbt" / "target" / "manifest.json"
+    with FileLock(f"{home}.lock"):
+        if not file.is_file():
+            assert run_dbt(Settings(_env_file=None, home=home, dbt_target="prod"), ["parse", "--quiet"])
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,16 @@ def manifest(settings: Settings) -> dict[str, Any]:
     return content
 
 
+def needed_schemas(manifest: dict[str, Any]) -> set[str]:
+    """The schemas in which a build creates tables or views; dbt creates those that its role does not see."""
+    return {
+        node["schema"]
+        for node in manifest["nodes"].values()
+        if (node["config"]["store_failures"] if node["resource_type"] == "test" else
+            node["resource_type"] in {"model", "seed", "snapshot"})
+    }  # fmt: skip
+
+
 if __name__ == "__main__":  # the child of a job, which holds the lock
     os.nice(NICENESS)
     gc.set_threshold(10_000, 50, 100)  # the manifest stays: each collection goes through all of it

@@ -20,9 +20,10 @@ locals {
     SEEDS     = "dbt: small tables from files."
     SNAPSHOTS = "dbt: what upstream said over time."
     MARTS     = "dbt: facts and dimensions, for readers."
+    AUDIT     = "dbt: rows that failed tests."
     APPS      = "Streamlit."
   }
-  built = ["STAGING", "SEEDS", "SNAPSHOTS", "MARTS"]
+  built = ["STAGING", "SEEDS", "SNAPSHOTS", "MARTS", "AUDIT"]
 
   warehouses = {
     LOADING      = "The archive workers."
