@@ -6,12 +6,14 @@ import asyncio
 import difflib
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Literal
 
 import aiohttp
@@ -21,6 +23,7 @@ from aiokafka.errors import KafkaError
 
 from f1stream import topics
 from f1stream.kafka import unreachable
+from f1stream.marts.project import manifest, needed_schemas
 from f1stream.ports import listens
 from f1stream.settings import EMBEDDED_HOST, Settings, WrongSetting
 from f1stream.sources.livetiming.connection.token import Tokens, ends_at
@@ -141,6 +144,28 @@ def warehouse(settings: Settings) -> Iterator[Finding]:
             yield Finding("rights", "problem", text)
         else:
             yield Finding("rights", "ok", f"Enough {', '.join(NEEDS_RIGHTS)}.")
+        # Elsewhere dbt creates its schemas: the embedded warehouse has no rights, and other targets need that one.
+        if settings.dbt_target == "prod" and not settings.embedded_warehouse:
+            yield from schemas(settings, asked)
+
+
+def schemas(settings: Settings, asked: Warehouse) -> Iterator[Finding]:
+    """Whether the role sees the schemas that dbt builds in: it would create the others, and may not."""
+    with tempfile.TemporaryDirectory() as home:  # a build that runs meanwhile uses the files in the home folder
+        needed = needed_schemas(manifest(settings.model_copy(update={"home": Path(home)})))
+    found = asked.rows(
+        "select schema_name as name from information_schema.schemata where catalog_name = upper(?)",
+        [settings.snowflake_database],
+    )
+    unseen = sorted(needed - {row["name"] for row in found})
+    for name in unseen:
+        text = (
+            f"{settings.snowflake_role or 'The role'} sees no schema {name}, in which dbt builds: `dbt build` fails."
+            " Apply deploy/terraform, or create the schema and grant USAGE, CREATE TABLE and CREATE VIEW on it."
+        )
+        yield Finding("schemas", "problem", text)
+    if not unseen:
+        yield Finding("schemas", "ok", f"All {len(needed)} that dbt builds in are there.")
 
 
 async def clock(settings: Settings) -> Finding:

@@ -14,8 +14,8 @@ from f1stream.jobs.runs import Ended, JobRuns
 from f1stream.jobs.work import JOBS, Job, run_job
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse, error_text
+from f1stream.warehouse.ensure_tables import ensure_tables
 from f1stream.warehouse.errors import WarehouseError
-from f1stream.warehouse.schema import create
 
 SHOWN_RUNS = 20
 
@@ -65,7 +65,7 @@ def _latest_runs(settings: Settings) -> list[dict[str, Any]]:
     with embedded_warehouse(settings):
         warehouse = Warehouse(settings)
         try:
-            list(create(warehouse, settings.snowflake_database))
+            ensure_tables(warehouse, settings.snowflake_database)
             return JobRuns(warehouse).latest(SHOWN_RUNS)
         except snowflake.connector.Error as error:
             raise WarehouseError(error_text(error)) from error

@@ -17,7 +17,8 @@ from f1stream.marts.build import BuildFailed, build
 from f1stream.marts.project import schema_of_marts
 from f1stream.marts.publish import publish, read
 from f1stream.settings import Settings
-from f1stream.warehouse.connection import MISSING, Warehouse, error_text
+from f1stream.warehouse.connection import Warehouse, error_text
+from f1stream.warehouse.ensure_tables import ensure_tables
 from f1stream.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def run_job(job: Job, settings: Settings, attempt: int = 1, *, build_pending: bo
         warehouse = Warehouse(settings)
         try:
             runs = JobRuns(warehouse)
-            run_id = _begin(runs, job, settings, attempt)
+            ensure_tables(warehouse, settings.snowflake_database)
+            run_id = runs.begin(job.name, attempt)
             result = JobResult()
             build_pending = build_pending if attempt > 1 else job.builds == "always"
             try:
@@ -112,19 +114,6 @@ def run_job(job: Job, settings: Settings, attempt: int = 1, *, build_pending: bo
         finally:
             warehouse.close()
     return result
-
-
-def _begin(runs: JobRuns, job: Job, settings: Settings, attempt: int) -> str:
-    try:
-        return runs.begin(job.name, attempt)
-    except snowflake.connector.ProgrammingError as error:
-        if error.errno != MISSING:
-            raise
-        # The first run: the tables do not exist yet. Not imported before: the scheduler would keep 8 MB of Arrow.
-        from f1stream.warehouse.schema import create  # noqa: PLC0415
-
-        list(create(runs.warehouse, settings.snowflake_database))
-        return runs.begin(job.name, attempt)
 
 
 def _parts(job: Job, settings: Settings, warehouse: Warehouse, result: JobResult, *, build_pending: bool) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
+import snowflake.connector
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from f1stream.embedded.running import embedded_warehouse
@@ -18,18 +19,20 @@ from f1stream.jolpica.resources import Query
 from f1stream.jolpica.sync import Sync, SyncReport
 from f1stream.lock import one_at_a_time
 from f1stream.settings import settings
-from f1stream.warehouse.connection import Warehouse
-from f1stream.warehouse.schema import create
+from f1stream.warehouse.connection import Warehouse, error_text
+from f1stream.warehouse.ensure_tables import ensure_tables
+from f1stream.warehouse.errors import WarehouseError
 
 
 def load(work: Callable[[Sync], Awaitable[SyncReport]]) -> None:
     """Run a sync or a backfill and print its report. Exit code 1 if it is not complete."""
-    with one_at_a_time(settings()), embedded_warehouse(settings()):
-        warehouse = Warehouse(settings())
-        list(create(warehouse, settings().snowflake_database))
+    with one_at_a_time(settings()), embedded_warehouse(settings()), closing(Warehouse(settings())) as warehouse:
+        try:
+            ensure_tables(warehouse, settings().snowflake_database)
+        except snowflake.connector.Error as error:
+            raise WarehouseError(error_text(error)) from error
         with _progress() as progress:
             outcome = asyncio.run(_with_api(warehouse, work, progress))
-        warehouse.close()
     for sentence in outcome.sentences():
         print(sentence)  # noqa: T201
     if not outcome.complete:

@@ -2,7 +2,7 @@
 
 The connector goes there by ``HTTPS_PROXY``, as through a company's. So it logs in as it does in earnest: with an
 account, a host, its certificate, and whatever secret it was given. What logins were sent is kept; the emulator gets
-its own host and password instead.
+its own host and password instead. Statements that the roles of deploy/terraform may not run are refused.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import ssl
 import threading
 from contextlib import suppress
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.ports import free_port
+from tests.support.snowflake_rights import Roles
 
+QUERY = b"POST /queries/v1/query-request"
 LOGIN = b"POST /session/v1/login-request"
-REFUSAL = json.dumps(
-    {"success": False, "code": "390100", "message": "Incorrect username or password was specified.", "data": {}}
-).encode()
+REFUSAL = {
+    "success": False, "code": "390100", "message": "Incorrect username or password was specified.", "data": {},
+}  # fmt: skip
 """As Snowflake says it."""
 
 
@@ -30,6 +33,12 @@ class SnowflakeDoor:
 
     def __init__(self, folder: Path, port: int | None, password: str = "") -> None:
         self.logins: list[dict[str, Any]] = []
+        self.statements: list[str] = []
+        """Whatever was to be run, without the comments that dbt puts before."""
+        self.refused: list[str] = []
+        self._roles = Roles()
+        self._users: dict[str, tuple[str, str]] = {}
+        """User and role of a session, by its token."""
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(folder / "server.crt", folder / "server.key")
         self._ca, self._listens, self._port = folder / "ca.pem", free_port(), port
@@ -64,7 +73,7 @@ class SnowflakeDoor:
         self._loop.close()
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
+        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"CONNECT "), head
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -73,21 +82,41 @@ class SnowflakeDoor:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(_length(head))
+                if head.startswith(QUERY) and (answer := self._refusal(head, body)):
+                    writer.write(answer)
+                    await writer.drain()
+                    continue
+                who = None
                 if head.startswith(LOGIN):
-                    plain = gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
-                    login = json.loads(plain)
+                    login = json.loads(_plain(body))
+                    role = re.search(rb"[?&]roleName=(\w*)", head)
+                    who = (login["data"].get("LOGIN_NAME", ""), role[1].decode() if role else "")
                     self.logins.append(login["data"])
                     login["data"] = login["data"] | {"PASSWORD": self._password}
                     body = gzip.compress(json.dumps(login).encode())
                     head = _with(head, "Content-Length", str(len(body)), "Content-Encoding", "gzip")
-                writer.write(await self._answer(_with(head, "Host", f"127.0.0.1:{self._port}") + body))
+                answer = await self._answer(_with(head, "Host", f"127.0.0.1:{self._port}") + body)
+                if who is not None:
+                    self._users |= dict.fromkeys(re.findall(r'"token": ?"([^"]+)"', answer.decode()), who)
+                writer.write(answer)
                 await writer.drain()
         writer.close()
 
+    def _refusal(self, head: bytes, body: bytes) -> bytes:
+        """What Snowflake answers to a statement that the session's role may not run; empty if it may."""
+        sql = re.sub(r"/\*.*?\*/", "", json.loads(_plain(body))["sqlText"], flags=re.DOTALL).strip()
+        self.statements.append(sql)
+        token = re.search(rb'Snowflake Token="([^"]*)"', head)
+        refusal = self._roles.refusal(*self._users.get(token[1].decode() if token else "", ("", "")), sql)
+        if refusal is None:
+            return b""
+        self.refused.append(sql)
+        data = {"errorCode": refusal.code, "sqlState": refusal.state}
+        return _json({"success": False, "code": refusal.code, "message": refusal.message, "data": data})
+
     async def _answer(self, request: bytes) -> bytes:
         if self._port is None:
-            head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-            return head % len(REFUSAL) + REFUSAL
+            return _json(REFUSAL)
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(request)
@@ -95,6 +124,15 @@ class SnowflakeDoor:
             return head + await reader.readexactly(_length(head))
         finally:
             writer.close()
+
+
+def _plain(body: bytes) -> bytes:
+    return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+
+
+def _json(answer: dict[str, Any]) -> bytes:
+    body = json.dumps(answer).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
 def _with(head: bytes, *headers: str) -> bytes:
