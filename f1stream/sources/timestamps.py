@@ -8,7 +8,7 @@ from typing import Any
 
 UTC_TEXT = re.compile(r"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?)(Z|[+-]\d\d:\d\d)?")
 """0 to 7 digits of a second, usually with Z; race control sends neither. 0001-01-01 stands for no time."""
-GMT_OFFSET = re.compile(r"(-?)(\d\d):([0-5]\d):([0-5]\d)")
+GMT_OFFSET = re.compile(r"(-?)(\d{1,2}):([0-5]\d):([0-5]\d)")
 _DURATION = re.compile(r"\+?(?:(?:(\d{1,2}):)?(\d{1,2}):)?(\d{1,2})\.(\d{1,3})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
@@ -32,7 +32,7 @@ def utc_text(unix_ms: int) -> str:
 
 
 def gmt_offset_ms(text: Any) -> int | None:
-    """A session's ``GmtOffset``, ``11:00:00`` or ``-04:00:00``: how far the track's time is ahead of UTC, in ms."""
+    """A session's ``GmtOffset``, ``2:00:00`` or ``-04:00:00``: how far the track's time is ahead of UTC, in ms."""
     found = GMT_OFFSET.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         return None
