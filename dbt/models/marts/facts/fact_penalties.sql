@@ -3,6 +3,7 @@ with notices as (
     select
         session_key,
         race_control_key,
+        message_number,
         session_time_ms,
         lap_number,
         message,
@@ -20,6 +21,41 @@ with notices as (
 
 ),
 
+{# Equal penalties of a car cannot be told apart in the notices of serving: the first that is served is the first that
+   was given. #}
+counted as (
+
+    select
+        *,
+        count_if(not is_served_notice) over (
+            partition by session_key, driver_number, penalty_type, seconds
+            order by session_time_ms, message_number
+            rows between unbounded preceding and current row
+        ) as given,
+        count_if(is_served_notice) over (
+            partition by session_key, driver_number, penalty_type, seconds
+            order by session_time_ms, message_number
+            rows between unbounded preceding and current row
+        ) as served
+    from notices
+    where driver_number is not null and penalty_type is not null
+
+),
+
+{# A notice of serving counts only if a penalty is open. #}
+balanced as (
+
+    select
+        *,
+        served - max(iff(served > given, served - given, 0)) over (
+            partition by session_key, driver_number, penalty_type, seconds
+            order by session_time_ms, message_number
+            rows between unbounded preceding and current row
+        ) as served_in_turn
+    from counted
+
+),
+
 served as (
 
     select
@@ -27,38 +63,37 @@ served as (
         driver_number,
         penalty_type,
         seconds,
-        session_time_ms
-    from notices
+        served_in_turn,
+        min(session_time_ms) as served_ms
+    from balanced
     where is_served_notice
+    group by session_key, driver_number, penalty_type, seconds, served_in_turn
 
 ),
 
 final as (
 
     select
-        {{ surrogate_key(['notices.race_control_key']) }} as penalty_key,
-        {{ surrogate_key(['notices.session_key', 'notices.driver_number']) }} as entry_key,
-        notices.race_control_key,
-        notices.session_key,
-        notices.driver_number,
-        notices.penalty_type,
-        notices.seconds,
-        notices.reason,
-        notices.lap_number as issued_lap,
-        notices.session_time_ms as issued_ms,
-        min(served.session_time_ms) as served_ms
-    from notices
+        {{ surrogate_key(['balanced.race_control_key']) }} as penalty_key,
+        {{ surrogate_key(['balanced.session_key', 'balanced.driver_number']) }} as entry_key,
+        balanced.race_control_key,
+        balanced.session_key,
+        balanced.driver_number,
+        balanced.penalty_type,
+        balanced.seconds,
+        balanced.reason,
+        balanced.lap_number as issued_lap,
+        balanced.session_time_ms as issued_ms,
+        served.served_ms
+    from balanced
     left outer join served
         on
-            notices.session_key = served.session_key
-            and notices.driver_number = served.driver_number
-            and notices.penalty_type = served.penalty_type
-            and notices.seconds is not distinct from served.seconds
-            and notices.session_time_ms < served.session_time_ms
-    where not notices.is_served_notice and notices.driver_number is not null and notices.penalty_type is not null
-    group by
-        notices.race_control_key, notices.session_key, notices.driver_number, notices.penalty_type, notices.seconds,
-        notices.reason, notices.lap_number, notices.session_time_ms
+            balanced.session_key = served.session_key
+            and balanced.driver_number = served.driver_number
+            and balanced.penalty_type = served.penalty_type
+            and balanced.seconds is not distinct from served.seconds
+            and balanced.given = served.served_in_turn
+    where not balanced.is_served_notice
 
 )
 
