@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -121,16 +122,23 @@ def test_visits_to_the_pit_lane_and_stints_are_those_of_the_recording(
         assert stints[code] == [(worn[first], first, last) for first, last in zip(firsts, lasts, strict=True)], code
 
 
-def test_ten_columns_are_what_pandas_makes_of_the_parquet_file(marts: MartsRig, archive_path: Path) -> None:
+@pytest.fixture(scope="module")
+def recorded_samples(archive_path: Path) -> pd.DataFrame:
+    """The samples of the recorded race as published, from the file."""
     samples = pd.read_parquet(archive_path / "telemetry.parquet")
     samples = samples.rename(columns={"Lap": "lap_number", "DriverNumber": "driver_number"})
     samples["driver_number"] = samples["driver_number"].astype(str)  # a category in the file
     samples["lap_number"] = samples["lap_number"].astype("int64")
-    for name in ("Speed", "X", "Y", "Throttle"):  # 32-bit floats of decimals: what is published are those decimals
+    for name in ("Speed", "X", "Y", "Throttle", "Distance"):  # 32-bit floats of decimals: those are published
         if name in DECIMALS:
             samples[name] = samples[name].astype(float).round(DECIMALS[name])
-    corners = json.loads((archive_path / "corners.json").read_text())
-    corners = {name: [round(value, 1) for value in corners[name]] for name in ("X", "Y")}  # as published
+    return samples
+
+
+def test_eight_columns_are_what_pandas_makes_of_the_parquet_file(
+    marts: MartsRig, recorded_samples: pd.DataFrame
+) -> None:
+    samples = recorded_samples.copy()
     lap = samples.groupby(["driver_number", "lap_number"], sort=False)
     samples["lasts"] = -lap["session_time_ms"].diff(-1)
     samples["gear_before"] = lap["nGear"].shift()
@@ -141,9 +149,6 @@ def test_ten_columns_are_what_pandas_makes_of_the_parquet_file(marts: MartsRig, 
         return samples["lasts"].where(of, 0).groupby(keys).sum() / total.groupby(keys).sum().replace(0, float("nan"))
 
     known = samples["Throttle"] <= 100
-    moving = samples[samples["Speed"] > 0]
-    near = (moving["X"] - corners["X"][2]) ** 2 + (moving["Y"] - corners["Y"][2]) ** 2 <= 500**2
-    third = moving[near & moving["X"].sub(corners["X"][2]).abs().le(500)].groupby(["driver_number", "lap_number"])
     gears = samples["nGear"].between(1, 8) & samples["gear_before"].between(1, 8)
     recorded = pd.DataFrame(
         {
@@ -157,18 +162,66 @@ def test_ten_columns_are_what_pandas_makes_of_the_parquet_file(marts: MartsRig, 
                 [samples["driver_number"], samples["lap_number"]]).sum(),
             "corrupt_samples": (~samples["nGear"].between(0, 8) | ~known).groupby(
                 [samples["driver_number"], samples["lap_number"]]).sum(),
-            "third_corner_kmh": third["Speed"].min(),
-            "third_corner_samples": third.size(),
         }
     )  # fmt: skip
-    rows = marts.rows(
-        "select t.*, c.minimum_speed_kmh as third_corner_kmh, c.samples as third_corner_samples"
-        " from MARTS.FACT_LAP_TELEMETRY t"
-        " left join MARTS.FACT_LAP_CORNERS c on c.lap_key = t.lap_key and c.corner = '3'"
-    )
-    found = pd.DataFrame(rows).set_index(["driver_number", "lap_number"])[list(recorded.columns)].sort_index()
+    found = pd.DataFrame(marts.rows("select * from MARTS.FACT_LAP_TELEMETRY"))
+    found = found.set_index(["driver_number", "lap_number"])[list(recorded.columns)].sort_index()
     pd.testing.assert_frame_equal(found.astype(float), recorded.sort_index().astype(float), check_exact=True)
     assert len(found) == 927
+
+
+def test_no_sample_belongs_to_two_corners_and_the_speed_at_a_corner_is_that_of_its_point(
+    marts: MartsRig, recorded_samples: pd.DataFrame, archive_path: Path
+) -> None:
+    """Melbourne's turns 1 and 2 are 80 m apart: circles of 50 m gave turn 2 the speed at which cars leave turn 1."""
+    file = json.loads((archive_path / "corners.json").read_text())
+    names = [str(number) for number in file["CornerNumber"]]
+    points = np.round(np.column_stack([file["X"], file["Y"]]), 1)  # as published
+    expected: dict[tuple[str, int, str], tuple[float, float, int]] = {}
+    passed: dict[tuple[str, int], dict[str, float]] = {}
+    moving = recorded_samples[recorded_samples["Speed"] > 0]
+    for (car, lap), own in moving.groupby(["driver_number", "lap_number"], sort=False):
+        at, along, speed = own[["X", "Y"]].to_numpy(), own["Distance"].to_numpy(), own["Speed"].to_numpy()
+        near = {name: np.hypot(*(at - point).T) <= 500 for name, point in zip(names, points, strict=True)}
+        speeds, meters = {}, {}
+        for name, point in zip(names, points, strict=True):
+            if not near[name].any():
+                continue
+            steps = np.diff(at, axis=0)
+            lengths = np.hypot(*steps.T)
+            shares = ((point - at[:-1]) * steps).sum(axis=1) / np.where(lengths > 0, lengths, np.inf) ** 2
+            between = near[name][:-1] & (lengths <= 1_000) & (shares >= 0) & (shares <= 1)
+            index = np.concatenate(
+                [np.flatnonzero(near[name]).astype(float), np.flatnonzero(between) + shares[between]]
+            )
+            knots = np.arange(len(at))
+            line = np.column_stack([np.interp(index, knots, at[:, axis]) for axis in (0, 1)])
+            nearest = index[np.hypot(*(line - point).T).argmin()]
+            meters[name], speeds[name] = np.interp(nearest, knots, along), np.interp(nearest, knots, speed)
+        order = sorted(meters, key=meters.__getitem__)
+        for before, name, after in zip([None, *order], order, [*order[1:], None], strict=False):
+            here = near[name] & (np.abs(along - meters[name]) <= 50)
+            if before is not None:
+                here &= along > (meters[before] + meters[name]) / 2
+            if after is not None:
+                here &= along <= (meters[name] + meters[after]) / 2
+            if here.any():
+                expected[car, lap, name] = speeds[name], speed[here].min(), here.sum()
+        passed[car, lap] = meters
+    rows = marts.rows("select * from MARTS.FACT_LAP_CORNERS")
+    found = {
+        (row["driver_number"], row["lap_number"], row["corner"]): tuple(
+            row[name] for name in ("speed_at_corner_kmh", "minimum_speed_kmh", "samples")
+        )
+        for row in rows
+    }
+    assert found.keys() == expected.keys()
+    assert len(found) > 12_000
+    assert all(found[key] == pytest.approx(values) for key, values in expected.items())
+    fastest = "4", 43
+    apart = [passed[fastest][name] - official for name, official in zip(names, file["Distance"], strict=True)]
+    assert max(map(abs, apart)) < 13, "FastF1 has the distances to the corners on the reference lap"
+    assert [tuple(map(round, found[(*fastest, name)])) for name in ("1", "2")] == [(166, 161, 15), (197, 175, 15)]
 
 
 def test_laps_are_those_of_the_recording(marts: MartsRig, archive_path: Path) -> None:
