@@ -122,6 +122,29 @@ def test_visits_to_the_pit_lane_and_stints_are_those_of_the_recording(
         assert stints[code] == [(worn[first], first, last) for first, last in zip(firsts, lasts, strict=True)], code
 
 
+def test_degradation_is_the_slope_of_green_laps_without_the_first_in_out_and_restart_laps(
+    marts: MartsRig, recorded_laps: pd.DataFrame
+) -> None:
+    laps = recorded_laps.sort_values(["Driver", "LapNumber"]).set_index(["Driver", "LapNumber"], drop=False)
+    status = laps["TrackStatus"].astype(str)  # read as numbers
+    neutralised = status.str.contains("[4-7]").groupby(level="Driver").shift(fill_value=False)
+    green = (status == "1") & laps["IsAccurate"].astype(bool) & ~neutralised
+    clean = laps[green & laps["PitInTime"].isna() & laps["PitOutTime"].isna() & laps["LapTime"].notna()]
+    stints = marts.rows("select * from MARTS.FACT_STINTS")
+    for stint in stints:
+        of_car = clean[clean["Driver"] == stint["driver_code"]]
+        own = of_car[of_car["LapNumber"].between(stint["first_lap"] + 1, stint["last_lap"])]
+        assert stint["clean_laps"] == len(own)
+        if len(own) < 5:
+            assert stint["degradation_ms_per_lap"] is stint["degradation_r2"] is None
+            continue
+        slope = np.polyfit(own["LapNumber"].astype(float), own["LapTime"].astype(float), 1)[0]
+        r2 = np.corrcoef(own["LapNumber"].astype(float), own["LapTime"].astype(float))[0, 1] ** 2
+        assert (stint["degradation_ms_per_lap"], stint["degradation_r2"]) == pytest.approx((slope, r2))
+    (piastri,) = (stint for stint in stints if (stint["driver_code"], stint["stint_number"]) == ("PIA", 3))
+    assert round(piastri["degradation_ms_per_lap"]) == -853, "with the lap of the restart it was -1450"
+
+
 @pytest.fixture(scope="module")
 def recorded_samples(archive_path: Path) -> pd.DataFrame:
     """The samples of the recorded race as published, from the file."""
