@@ -187,10 +187,15 @@ def season_of(year: int, rounds: int, data: Path) -> dict[str, dict[str, Any]]:
 
 
 def season_2025(data: Path) -> dict[str, dict[str, Any]]:
-    """The recorded part of 2025: some results as sent, with the calendar and entries made from them."""
-    folder = data / "jolpica" / "captured" / "2025"
+    """The recorded part of 2025."""
+    return recorded_season(data, 2025)
+
+
+def recorded_season(data: Path, year: int) -> dict[str, dict[str, Any]]:
+    """The recorded results of a season as sent, with the calendar and entries made from them."""
+    folder = data / "jolpica" / "captured" / str(year)
     answers = {
-        f"2025/{file.relative_to(folder).with_suffix('').as_posix()}": json.loads(file.read_text())["MRData"]
+        f"{year}/{file.relative_to(folder).with_suffix('').as_posix()}": json.loads(file.read_text())["MRData"]
         for file in sorted(folder.glob("*/results.json"))
     }
     races: list[Any] = []
@@ -202,11 +207,11 @@ def season_2025(data: Path) -> dict[str, dict[str, Any]]:
         drivers |= {row["Driver"]["driverId"]: row["Driver"] for row in race["Results"]}
         constructors |= {row["Constructor"]["constructorId"]: row["Constructor"] for row in race["Results"]}
     circuits = {race["Circuit"]["circuitId"]: race["Circuit"] for race in races}
-    answers["2025/races"] = {"RaceTable": {"season": "2025", "Races": races}}
-    answers["2025/circuits"] = {"CircuitTable": {"season": "2025", "Circuits": list(circuits.values())}}
-    answers["2025/drivers"] = {"DriverTable": {"season": "2025", "Drivers": list(drivers.values())}}
-    answers["2025/constructors"] = {
-        "ConstructorTable": {"season": "2025", "Constructors": list(constructors.values())}
+    answers[f"{year}/races"] = {"RaceTable": {"season": str(year), "Races": races}}
+    answers[f"{year}/circuits"] = {"CircuitTable": {"season": str(year), "Circuits": list(circuits.values())}}
+    answers[f"{year}/drivers"] = {"DriverTable": {"season": str(year), "Drivers": list(drivers.values())}}
+    answers[f"{year}/constructors"] = {
+        "ConstructorTable": {"season": str(year), "Constructors": list(constructors.values())}
     }
     return answers
 

@@ -25,9 +25,6 @@ driven as (
         entry_key,
         max(iff(is_generated, 0, lap_number)) as laps_completed,
         max(iff(is_generated, null, end_ms)) as last_end_ms,
-        max(iff(lap_number = 1 and not is_generated, end_ms, null)) as first_end_ms,
-        max(iff(lap_number = 1 and not is_generated, coalesce(lap_time_ms, measured_lap_time_ms), null))
-            as first_lap_ms,
         min(iff(is_generated or is_deleted, null, lap_time_ms)) as fastest_lap_ms,
         max(end_ms) as last_seen_ms
     from laps
@@ -35,14 +32,16 @@ driven as (
 
 ),
 
-{# A car's first lap time counts from the lights; the feed's "Started" is a fraction of a second earlier or later.
-   Each car's lap end has an error of its own, so the median over all cars is used. #}
+{# A car's first lap time counts from the lights. A live feed has no times of lap 1: the API's are used, and until it
+   has them the feed's "Started", which is up to 250 ms earlier or later. Each car's lap end has an error of its own,
+   so the median over all cars is used. #}
 lights as (
 
     select
         session_key,
-        median(first_end_ms - first_lap_ms) as lights_out_ms
-    from driven
+        coalesce(median(end_ms - lap_time_ms), median(end_ms - measured_lap_time_ms)) as lights_out_ms
+    from {{ ref('fact_race_laps') }}
+    where lap_number = 1
     group by session_key
 
 ),
