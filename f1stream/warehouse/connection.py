@@ -17,13 +17,28 @@ from f1stream.warehouse.errors import WarehouseError
 LOGIN_TIMEOUT_S = 10
 """Seconds. A login that takes longer raises an error."""
 NETWORK_TIMEOUT_S = 30
-"""Seconds for each request, the connector's own retries included; then it raises an error."""
+"""Seconds. A request that fails is not retried for longer; then it raises an error. A statement may take longer:
+Snowflake answers within 45 s that it is in progress, and the connector requests its result again."""
 STATEMENT_TIMEOUT_S = 300
 """Seconds. Snowflake cancels a statement that runs longer."""
+CANCEL_S = 330
+"""Seconds. The connector cancels a statement that Snowflake has not canceled."""
 LOCK_TIMEOUT_S = 30
 """Seconds. A statement that waits longer for another worker's transaction fails; the loader retries it."""
 
 logging.getLogger("snowflake.connector").setLevel(logging.CRITICAL)  # errors are raised, and logged by the caller
+
+
+class Connection(SnowflakeConnection):  # type: ignore[misc]
+    """Retries a statement's requests for ``NETWORK_TIMEOUT_S``.
+
+    The connector has one timeout for that and for the whole statement, which it cancels after it: see ``_execute``.
+    """
+
+    def cmd_query(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Send a statement and wait for its result."""
+        done: dict[str, Any] = super().cmd_query(*arguments, **options | {"timeout": NETWORK_TIMEOUT_S})
+        return done
 
 
 class Warehouse:
@@ -41,8 +56,7 @@ class Warehouse:
         ``content``: the bytes that a PUT uploads; without it the connector reads the file that the PUT names.
         """
         try:
-            cursor = self._session().cursor()
-            return cursor.execute(sql, tuple(parameters) or None, file_stream=content) or _no_answer()
+            return _execute(self._session(), sql, parameters, content)
         except snowflake.connector.Error as error:
             if not isinstance(error, errors.ProgrammingError) or _session_is_gone(error):
                 self.close()
@@ -57,7 +71,7 @@ class Warehouse:
         connection = self._session()
 
         def execute(sql: str, parameters: Sequence[Any] = ()) -> SnowflakeCursor:
-            return connection.cursor().execute(sql, tuple(parameters) or None) or _no_answer()
+            return _execute(connection, sql, parameters)
 
         try:
             execute("begin")
@@ -91,11 +105,12 @@ class Warehouse:
         return self._connection
 
     def _connect(self) -> SnowflakeConnection:
-        return snowflake.connector.connect(
+        return Connection(
             **self._settings.warehouse_client(),
             database=self._settings.snowflake_database,
             schema="RAW",
             paramstyle="qmark",
+            autocommit=True,  # an account or a user may have another default
             application="f1stream",
             login_timeout=LOGIN_TIMEOUT_S,
             network_timeout=NETWORK_TIMEOUT_S,
@@ -117,14 +132,19 @@ class Warehouse:
                 return  # it had already ended
 
 
-def _no_answer() -> SnowflakeCursor:
-    raise WarehouseError("The warehouse gave no answer.")
+def _execute(
+    connection: SnowflakeConnection, sql: str, parameters: Sequence[Any], content: IO[bytes] | None = None
+) -> SnowflakeCursor:
+    done = connection.cursor().execute(sql, tuple(parameters) or None, timeout=CANCEL_S, file_stream=content)
+    if done is None:
+        raise WarehouseError("The warehouse gave no answer.")
+    return done
 
 
 MISSING = 2003
 """Snowflake's error code for an object that does not exist, or that the role may not see."""
-SESSION_GONE = {390104, 390111, 390112, 390114, 390115, 390195}
-"""Snowflake's error codes for an unknown or expired session or token."""
+SESSION_GONE = range(390_000, 391_000)
+"""Snowflake's error codes about a login, session or token. Only a new login can help."""
 
 
 def _session_is_gone(error: snowflake.connector.Error) -> bool:
