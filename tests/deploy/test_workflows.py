@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,6 +172,21 @@ def test_every_secret_and_variable_is_documented_and_no_other() -> None:
     assert environments == {"tests", "pull-requests", "staging", "production"}
     for name in environments:
         assert f"`{name}`" in table
+
+
+def test_the_subject_that_a_role_trusts_is_documented_in_both_forms() -> None:
+    """Repositories since July 2026 have owner and repository ids in it: a role with the other form refuses them."""
+    readme = (ROOT / "deploy" / "README.md").read_text().partition("\n## Workflows\n")[2].partition("\n## ")[0]
+    for repository in ("OWNER/NAME", "OWNER@OWNER_ID/NAME@REPOSITORY_ID"):
+        assert f"| `repo:{repository}:environment:ENVIRONMENT` |" in readme
+    (policy,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    condition = json.loads(policy)["Statement"][0]["Condition"]["StringEquals"]
+    assert {name.rpartition(":")[2] for name in condition} == {"aud", "sub"}, "a role for every repository"
+    (shown,) = re.findall(r"python3 -c '(.*)'", readme)
+    claims = base64.urlsafe_b64encode(json.dumps({"sub": "repo:a@1/b@2:environment:tests"}).encode()).decode()
+    answer = json.dumps({"value": f"e30.{claims.rstrip('=')}.x"})
+    ran = subprocess.run([sys.executable, "-c", shown], input=answer, capture_output=True, text=True, check=True)
+    assert ran.stdout == "repo:a@1/b@2:environment:tests\n"
 
 
 def test_secrets_are_given_to_single_steps_of_jobs_with_an_environment() -> None:
