@@ -20,6 +20,7 @@ import aiohttp
 import snowflake.connector
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from pydantic import SecretStr
 
 from f1stream import topics
 from f1stream.kafka import unreachable
@@ -45,6 +46,8 @@ NEEDS_RIGHTS = {
     "to note runs of jobs": "delete from OPS.JOB_RUNS where 1 = 0",
 }
 """Statements that need a right and change no row, by what the right is for."""
+LOGINS = ("workload_identity", "token_file", "private_key", "private_key_file", "password")
+"""Settings of a login to Snowflake, without ``snowflake_``; the first one that is set is used."""
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a failure is reported as a finding
 
@@ -76,12 +79,27 @@ def configuration(settings: Settings) -> Iterator[Finding]:
             near = difflib.get_close_matches(name.upper(), known, 1)
             hint = f" Do you mean {near[0]}?" if near else ""
             yield Finding("configuration", "warning", f"{name} is set, but is no setting.{hint}")
+    logins = [name for name in LOGINS if name in _set_logins(settings)]
+    if logins[:2] == ["workload_identity", "token_file"] and settings.snowflake_workload_identity == "OIDC":
+        logins.pop(1)  # the token of this login
+    if len(logins) > 1:
+        used, *others = (f"F1STREAM_SNOWFLAKE_{name.upper()}" for name in logins)
+        yield Finding("configuration", "warning", f"{used} is used, and not {', '.join(others)}: remove what is old.")
     home = settings.home.expanduser()
     there = next(folder for folder in (home, *home.parents) if folder.exists())
     if there.is_dir() and os.access(there, os.W_OK):
         yield Finding("configuration", "ok", f"Data that is kept goes to {home}.")
     else:
         yield Finding("configuration", "problem", f"{there} cannot be written: set F1STREAM_HOME to one of yours.")
+
+
+def _set_logins(settings: Settings) -> set[str]:
+    values = {name: getattr(settings, f"snowflake_{name}") for name in LOGINS}
+    return {
+        name
+        for name, value in values.items()
+        if (value.get_secret_value() if isinstance(value, SecretStr) else value)
+    }
 
 
 async def broker(settings: Settings) -> list[Finding]:

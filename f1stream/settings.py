@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_dir
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from f1stream.embedded.password import load_or_create_password
@@ -88,15 +88,19 @@ class Settings(BaseSettings):
     snowflake_user: str = ""
     """Snowflake user."""
     snowflake_password: SecretStr = SecretStr("")
-    """Password, if neither a key pair nor a token is set."""
+    """Password, if no other login is set."""
     snowflake_private_key_file: Path | None = None
     """File with the private key of a key pair (PEM, PKCS 8)."""
     snowflake_private_key: SecretStr = SecretStr("")
     """The private key itself instead of its file, for secret stores that provide variables."""
     snowflake_private_key_passphrase: SecretStr = SecretStr("")
     """Passphrase of the private key."""
-    snowflake_oauth_token: SecretStr = SecretStr("")
-    """OAuth token; it takes precedence over key pair and password."""
+    snowflake_token_file: Path | None = None
+    """File with an OAuth token, which takes precedence over key pair and password. It is read again at each login, so
+    that the token can be renewed while a process runs."""
+    snowflake_workload_identity: Literal["", "AWS", "AZURE", "GCP", "OIDC"] = ""
+    """Log in by workload identity, without a secret: the cloud attests the role, managed identity or service account
+    of the process. For `OIDC` the token is in `F1STREAM_SNOWFLAKE_TOKEN_FILE`. Takes precedence over all others."""
     snowflake_role: str = ""
     """Role; by default the user's."""
     snowflake_warehouse: str = ""
@@ -190,6 +194,13 @@ class Settings(BaseSettings):
     f1tv_token_file: Path | None = None
     """File with the token, read again at each connection: the token can be replaced while the client runs."""
 
+    @field_validator("snowflake_workload_identity")
+    @classmethod
+    def _has_a_token(cls, value: str, info: ValidationInfo) -> str:
+        if value == "OIDC" and info.data.get("snowflake_token_file") is None:
+            raise ValueError("OIDC needs a token: set F1STREAM_SNOWFLAKE_TOKEN_FILE")
+        return value
+
     @field_validator("web_trusted_proxies")
     @classmethod
     def _networks(cls, value: str) -> str:
@@ -244,7 +255,7 @@ class Settings(BaseSettings):
         return self.archive_flush_seconds or (2.0 if self.embedded_warehouse else 60.0)
 
     def warehouse_client(self) -> dict[str, Any]:
-        """Arguments of the Snowflake connector: address and login."""
+        """Arguments of the Snowflake connector: address and login. Raises WrongSetting for an unusable token file."""
         if self.embedded_warehouse:
             host = self.embedded_warehouse_host
             return {
@@ -252,8 +263,13 @@ class Settings(BaseSettings):
                 "host": f"[{host}]" if ":" in host else host, "port": self.embedded_warehouse_port,
             }  # fmt: skip
         client: dict[str, Any] = {"account": self.snowflake_account, "user": self.snowflake_user}
-        if self.snowflake_oauth_token.get_secret_value():
-            client |= {"authenticator": "oauth", "token": self.snowflake_oauth_token.get_secret_value()}
+        if self.snowflake_workload_identity:
+            client |= {
+                "authenticator": "WORKLOAD_IDENTITY", "workload_identity_provider": self.snowflake_workload_identity,
+            }  # fmt: skip
+            client |= {"token": self._snowflake_token()} if self.snowflake_workload_identity == "OIDC" else {}
+        elif self.snowflake_token_file is not None:
+            client |= {"authenticator": "oauth", "token": self._snowflake_token()}
         elif pem := self.snowflake_private_key.get_secret_value():
             # The connector and dbt take the lines between PEM's first and last one.
             key = "".join(line.strip() for line in pem.splitlines() if not line.startswith("-----"))
@@ -269,6 +285,17 @@ class Settings(BaseSettings):
         for name, value in (("role", self.snowflake_role), ("warehouse", self.snowflake_warehouse)):
             client |= {name: value} if value else {}
         return client
+
+    def _snowflake_token(self) -> str:
+        """The present content of the file. Raises WrongSetting."""
+        file, why = self.snowflake_token_file, "it is empty"
+        try:
+            token = file.expanduser().read_text(encoding="utf-8").strip() if file is not None else ""
+        except (OSError, UnicodeDecodeError) as error:
+            token, why = "", getattr(error, "strerror", None) or "it is not text"
+        if not token:
+            raise WrongSetting(f"F1STREAM_SNOWFLAKE_TOKEN_FILE: no token can be read from {file} ({why}).")
+        return token
 
     @property
     def embedded(self) -> bool:

@@ -135,6 +135,33 @@ def test_a_file_that_is_no_private_key_is_a_finding(tmp_path: Path, content: str
     assert f"F1STREAM_SNOWFLAKE_PRIVATE_KEY_FILE: no private key can be read from {file}" in said
 
 
+def test_a_token_file_that_is_missing_is_a_finding(tmp_path: Path) -> None:
+    settings = Settings(
+        _env_file=None, snowflake_account="x", snowflake_user="u", snowflake_token_file=tmp_path / "none"
+    )
+    found = list(doctor.warehouse(settings))
+    assert levels(found) == {"warehouse": "problem"}
+    assert "F1STREAM_SNOWFLAKE_TOKEN_FILE: no token can be read" in text_about(found, "warehouse")
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"snowflake_password": "p"}, ""),
+        ({"snowflake_workload_identity": "OIDC", "snowflake_token_file": "/run/token"}, ""),
+        (
+            {"snowflake_workload_identity": "AWS", "snowflake_token_file": "/run/token", "snowflake_password": "p"},
+            "F1STREAM_SNOWFLAKE_WORKLOAD_IDENTITY is used, and not F1STREAM_SNOWFLAKE_TOKEN_FILE, "
+            "F1STREAM_SNOWFLAKE_PASSWORD: remove what is old.",
+        ),
+    ],
+    ids=["one", "an identity and its token", "several"],
+)
+def test_several_logins_are_a_warning(tmp_path: Path, given: dict[str, str], text: str) -> None:
+    found = doctor.configuration(Settings(_env_file=None, home=tmp_path, **given))
+    assert [each.text for each in found if each.level == "warning"] == ([text] if text else [])
+
+
 @pytest.mark.parametrize(
     ("ends_in_s", "level", "text"),
     [(-HOUR_S, "problem", "has ended"), (HOUR_S, "warning", "is valid until"), (99 * HOUR_S, "ok", "is valid until")],

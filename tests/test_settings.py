@@ -178,10 +178,13 @@ PEM = "-----BEGIN PRIVATE KEY-----\nbm90IHRv\nIGJlIHNlZW4=\n-----END PRIVATE KEY
                 "private_key_passphrase": SECRET.encode(),
             },
         ),
-        ({"snowflake_oauth_token": SECRET}, {"authenticator": "oauth", "token": SECRET}),
+        (
+            {"snowflake_workload_identity": "AWS"},
+            {"authenticator": "WORKLOAD_IDENTITY", "workload_identity_provider": "AWS"},
+        ),
     ],
 )  # fmt: skip
-def test_snowflake_is_logged_in_to_in_each_of_four_ways(given: dict[str, str], expected: dict[str, str]) -> None:
+def test_snowflake_is_logged_in_to_in_each_of_several_ways(given: dict[str, str], expected: dict[str, str]) -> None:
     settings = Settings(
         _env_file=None, snowflake_account="org-account", snowflake_user="LOADER", snowflake_role="LOADER",
         snowflake_warehouse="LOADING", **given,
@@ -191,6 +194,27 @@ def test_snowflake_is_logged_in_to_in_each_of_four_ways(given: dict[str, str], e
     }  # fmt: skip
     assert SECRET not in repr(settings)
     assert "bm90" not in repr(settings)
+
+
+def test_a_token_is_read_from_its_file_at_each_login(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("first\n")
+    given = {"snowflake_account": "org-account", "snowflake_user": "LOADER", "snowflake_token_file": file}
+    oauth = Settings(_env_file=None, snowflake_password=SECRET, **given)
+    identity = Settings(_env_file=None, snowflake_workload_identity="OIDC", **given)
+    assert oauth.warehouse_client()["authenticator"] == "oauth"
+    file.write_text("second\n")
+    assert oauth.warehouse_client()["token"] == identity.warehouse_client()["token"] == "second"
+    assert "password" not in oauth.warehouse_client()
+    assert identity.warehouse_client()["workload_identity_provider"] == "OIDC"
+    file.write_text("\n")
+    with pytest.raises(WrongSetting, match=r"F1STREAM_SNOWFLAKE_TOKEN_FILE: no token .* \(it is empty\)"):
+        oauth.warehouse_client()
+    file.unlink()
+    with pytest.raises(WrongSetting, match="No such file"):
+        identity.warehouse_client()
+    with pytest.raises(ValueError, match="OIDC needs a token: set F1STREAM_SNOWFLAKE_TOKEN_FILE"):
+        Settings(_env_file=None, snowflake_workload_identity="OIDC")
 
 
 def test_without_an_account_it_is_the_embedded_warehouse_on_loopback() -> None:

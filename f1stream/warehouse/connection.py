@@ -11,7 +11,7 @@ import snowflake.connector
 from snowflake.connector import SnowflakeConnection, errors
 from snowflake.connector.cursor import SnowflakeCursor
 
-from f1stream.settings import Settings
+from f1stream.settings import Settings, WrongSetting
 from f1stream.warehouse.errors import WarehouseError
 
 LOGIN_TIMEOUT_S = 10
@@ -90,6 +90,8 @@ class Warehouse:
         if self._connection is None or self._connection.is_closed():
             try:
                 self._connection = self._connect()
+            except WrongSetting as error:  # the token's file; workers retry, as it may just be replaced
+                raise errors.DatabaseError(msg=str(error)) from error
             except (OSError, ValueError, TypeError) as error:
                 file = self._settings.snowflake_private_key_file
                 if file is None:

@@ -23,6 +23,7 @@ NOT_DEPLOYED = {
     "F1STREAM_LIVE_PORT": "the scheduler's container has it free",
     "F1STREAM_SCHEDULE_FILE": "within F1STREAM_HOME, which is a volume",
     "F1STREAM_SNOWFLAKE_PRIVATE_KEY_FILE": "a secret store gives the key itself",
+    "F1STREAM_SNOWFLAKE_TOKEN_FILE": "a file that somebody renews: for processes outside of containers, or mounted",
     "F1STREAM_WEB_PORT_SHARED": "a container has one server; units of systemd set it",
 }
 """Settings that no deployment sets, and why."""

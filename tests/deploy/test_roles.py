@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jwt
 import pytest
+import snowflake.connector
 from pyrate_limiter import Rate
 from typer.testing import CliRunner
 
@@ -167,3 +170,46 @@ def test_without_tables_and_the_right_to_create_them_it_is_said_who_has_to(
     ran = CliRunner().invoke(cli.app, ["jobs"])
     assert "run `f1stream warehouse init` with a role that may create them" in str(ran.exception)
     assert door.refused == ["create database if not exists NOTHING"]
+
+
+@pytest.mark.parametrize("door", ["archive"], indirect=True)
+def test_a_renewed_token_is_used_at_the_next_login(
+    door: SnowflakeDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "token"
+    monkeypatch.setenv("F1STREAM_SNOWFLAKE_TOKEN_FILE", str(file))
+    with closing(Warehouse(f1stream_settings.settings())) as warehouse:
+        for content in ("first", "second"):
+            file.write_text(content)
+            warehouse.execute("select 1")
+            warehouse.close()
+        file.unlink()
+        with pytest.raises(snowflake.connector.DatabaseError, match="F1STREAM_SNOWFLAKE_TOKEN_FILE: no token"):
+            warehouse.execute("select 1")
+    assert [(login["AUTHENTICATOR"], login["TOKEN"]) for login in door.logins] == [
+        ("OAUTH", "first"), ("OAUTH", "second"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("door", ["archive"], indirect=True)
+@pytest.mark.parametrize("provider", ["AWS", "OIDC"])
+def test_a_workload_logs_in_with_its_identity_and_no_secret(
+    door: SnowflakeDoor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    """What the installed connector sends; AWS attests a role by a signed request, which needs no network."""
+    monkeypatch.setenv("F1STREAM_SNOWFLAKE_WORKLOAD_IDENTITY", provider)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA0000000000000000")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of the task's role")
+    if provider == "OIDC":
+        claims = {"iss": "https://issuer.example", "sub": "archive", "aud": "snowflakecomputing.com"}
+        (tmp_path / "token").write_text(jwt.encode(claims, "x" * 32, "HS256"))
+        monkeypatch.setenv("F1STREAM_SNOWFLAKE_TOKEN_FILE", str(tmp_path / "token"))
+    with closing(Warehouse(f1stream_settings.settings())) as warehouse:
+        assert warehouse.rows("select count(*) as n from RAW.LOAD_OFFSETS where 1 = 0") == [{"n": 0}]
+    (login,) = door.logins
+    assert (login["AUTHENTICATOR"], login["PROVIDER"]) == ("WORKLOAD_IDENTITY", provider)
+    if provider == "OIDC":
+        assert login["TOKEN"] == (tmp_path / "token").read_text()
+    else:
+        assert "GetCallerIdentity" in base64.b64decode(login["TOKEN"]).decode()

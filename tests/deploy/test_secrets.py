@@ -247,10 +247,18 @@ def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 SNOWFLAKE = {"F1STREAM_SNOWFLAKE_ACCOUNT": "org-account", "F1STREAM_SNOWFLAKE_USER": "LOADER"}
 ONLY = {
     "oauth": (),
-    "key": ("snowflake_oauth_token",),
-    "password": ("snowflake_oauth_token", "snowflake_private_key"),
+    "key": ("snowflake_token_file",),
+    "password": ("snowflake_token_file", "snowflake_private_key"),
 }
-"""Ways to log in, and which secrets would come first."""
+"""Ways to log in, and which settings would come first."""
+
+
+def token_file(witness: Witness, folder: Path) -> tuple[str, dict[str, str]]:
+    """A new OAuth token of Snowflake that is searched for, and the setting of its file."""
+    value, file = secrets.token_hex(20), folder / "snowflake-token"
+    witness.keep_secret({"the token in a file": value})
+    file.write_text(value)
+    return value, {"F1STREAM_SNOWFLAKE_TOKEN_FILE": str(file)}
 
 
 def commands() -> Iterator[str]:
@@ -297,11 +305,17 @@ def test_the_search_finds_a_secret_wherever_it_is(witness: Witness) -> None:
 
 @pytest.mark.system
 def test_every_process_works_with_its_secrets_and_shows_none(
-    witness: Witness, cluster: Cluster, snowflake: Callable[..., SnowflakeDoor], jolpica_data: Path, recordings: Path
+    witness: Witness,
+    cluster: Cluster,
+    snowflake: Callable[..., SnowflakeDoor],
+    jolpica_data: Path,
+    recordings: Path,
+    tmp_path: Path,
 ) -> None:
     """On Kafka with SASL over TLS, Snowflake's login, and a feed that knows the token; each secret is used."""
     asyncio.run(cluster.reset())
     values = marked() | {"broker_password": cluster.password}
+    oauth_token, oauth = token_file(witness, tmp_path)
     ran: set[str] = set()
     entered: list[str] = []
     with (
@@ -312,7 +326,7 @@ def test_every_process_works_with_its_secrets_and_shows_none(
         calendar = recordings / "livetiming_frozen" / "schedule_2025.json"
         fastf1.answers[f"{SCHEDULES}schedule_2025.json"] = calendar.read_bytes()
         base = {
-            **cluster.secure_environment(), **SNOWFLAKE, **door.environment(), **witness.keep_secret(values),
+            **cluster.secure_environment(), **SNOWFLAKE, **door.environment(), **witness.keep_secret(values), **oauth,
             "F1STREAM_LIVE_URL": feed.url, "F1STREAM_LOG_FORMAT": "json", "F1STREAM_FASTF1_URL": fastf1.url,
         }  # fmt: skip
 
@@ -353,6 +367,7 @@ def test_every_process_works_with_its_secrets_and_shows_none(
             if words[1:3] == ["-m", "f1stream"] and len(words) > 3}  # fmt: skip
     assert ran >= set(commands()), "a command is not among these"
     assert "SNOWFLAKE_JWT" in used, "nobody logged in with the private key and its passphrase"
+    assert oauth_token in used, "nobody logged in with the token"
     shown = {name for name, value in values.items() if value in used}
     assert shown | {"broker_password", "snowflake_private_key", "snowflake_private_key_passphrase"} == SECRETS
     assert witness.leaks() == []
@@ -443,11 +458,12 @@ def hanging_up() -> Iterator[str]:
 
 @pytest.mark.system
 def test_what_is_refused_is_not_shown(
-    witness: Witness, cluster: Cluster, snowflake: Callable[..., SnowflakeDoor]
+    witness: Witness, cluster: Cluster, snowflake: Callable[..., SnowflakeDoor], tmp_path: Path
 ) -> None:
     """Wrong passwords, a key that is none, a token that the feed does not take; and nobody there."""
     values = marked()
-    secret = witness.keep_secret(values)
+    _, oauth = token_file(witness, tmp_path)
+    secret = witness.keep_secret(values) | oauth
     body = secrets.token_hex(32)
     bad = {"snowflake_private_key": f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"}
     with snowflake(refuses=True) as door, hanging_up() as rude, LiveTimingServer(HEARTBEAT, tokens=["other"]) as feed:

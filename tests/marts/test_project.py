@@ -15,6 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from dbt.adapters.snowflake.auth import private_key_from_string
+from dbt.adapters.snowflake.connections import SnowflakeCredentials
 from snowflake.connector.auth import AuthByKeyPair
 from typer.testing import CliRunner
 
@@ -120,6 +121,28 @@ def test_a_key_pair_is_a_path_and_a_passphrase(tmp_path: Path) -> None:
     assert output["private_key_path"] == str(tmp_path / "key.p8")
     assert "authenticator" not in output
     assert environment == {"DBT_ENV_SECRET_F1STREAM_KEY_PASSPHRASE": "marked"}
+
+
+@pytest.mark.parametrize("provider", ["AWS", "AZURE", "GCP", "OIDC"])
+def test_dbt_logs_in_by_workload_identity_as_the_connector_does(tmp_path: Path, provider: str) -> None:
+    (tmp_path / "token").write_text("marked-token")
+    settings = Settings(
+        _env_file=None, snowflake_account="acme-1", snowflake_workload_identity=provider,
+        snowflake_token_file=tmp_path / "token",
+    )  # fmt: skip
+    profiles, environment = profile(settings)
+    output = profiles["f1stream"]["outputs"]["prod"]
+    assert "marked-token" not in json.dumps(profiles)
+    del output["type"], output["threads"]
+    if provider == "OIDC":
+        assert output["token"] == "{{ env_var('DBT_ENV_SECRET_F1STREAM_TOKEN') }}"
+        output["token"] = environment["DBT_ENV_SECRET_F1STREAM_TOKEN"]
+    login = SnowflakeCredentials.from_dict(output).auth_args()
+    client = settings.warehouse_client()
+    assert {name: login.get(name) for name in client.keys() - {"account", "user"}} == {
+        name: value for name, value in client.items() if name not in {"account", "user"}
+    }
+    assert client["authenticator"] == "WORKLOAD_IDENTITY"
 
 
 @pytest.mark.parametrize("passphrase", ["", "marked"])
