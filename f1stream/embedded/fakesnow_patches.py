@@ -92,6 +92,7 @@ def _before_and_after_each_statement() -> None:
 
     def patched(self: Any, command: str, *args: Any, **kwargs: Any) -> Any:
         command = _QUALIFIED_TEMPORARY.sub(r"\1\2", command)
+        command = _remove_file(self, command) or command
         existed = _existing(self, command)
         try:
             done = execute(self, command, *args, **kwargs)
@@ -142,6 +143,23 @@ def _existing(cursor: Any, command: str) -> str | None:
         where = [*([connection.database, connection.schema][: 2 - len(within)]), *within, name]
     with cursor._duck_conn.cursor() as beside:
         return name if beside.execute(sql, where).fetchone() else None
+
+
+_REMOVE = re.compile(r"^\s*(?:remove|rm)\s+@(?P<stage>[\w$.]+)/(?P<file>[\w.-]+)\s*$", re.IGNORECASE)
+
+
+def _remove_file(cursor: Any, command: str) -> str | None:
+    """Remove a named file from a stage, which fakesnow cannot. Returns a query of the answer; None otherwise."""
+    found = _REMOVE.match(command)
+    if found is None:
+        return None
+    *within, name = found["stage"].upper().split(".")
+    folders = [*[cursor._conn.database, cursor._conn.schema][: 2 - len(within)], *within, name]
+    file = Path(stage.LOCAL_BUCKET_PATH, *folders, found["file"])
+    if not file.is_file():
+        return "SELECT '' AS name, '' AS result WHERE 1 = 0"
+    file.unlink()
+    return f"SELECT '{name.lower()}/{found['file']}' AS name, 'removed' AS result"
 
 
 def _answer(cursor: Any, sql: str) -> None:

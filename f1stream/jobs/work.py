@@ -20,6 +20,7 @@ from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse, error_text
 from f1stream.warehouse.ensure_tables import ensure_tables
 from f1stream.warehouse.errors import WarehouseError
+from f1stream.warehouse.stage_files import remove_old_files
 
 if TYPE_CHECKING:
     from f1stream.jobs.calendar import PlannedSession
@@ -40,6 +41,8 @@ class Job:
     """What it loads from the Jolpica API; each value includes those before it."""
     builds: Literal["never", "always", "if rows changed"]
     """Whether it builds the marts."""
+    clears_stage: bool = False
+    """Whether it removes files of loads that did not end."""
 
     def covers(self, other: Job) -> bool:
         """Whether a run of this job includes what a run of ``other`` does."""
@@ -51,7 +54,7 @@ JOBS = {
     job.name: job
     for job in (
         Job("season", "on odd days of the month at midnight UTC", "changes", "always"),
-        Job("weekly", "Mondays at 04:00 UTC: results are revised months later", "whole season", "always"),
+        Job("weekly", "Mondays at 04:00 UTC: results are revised months later", "whole season", "always", True),
         Job("session", f"{PUBLISHED_AFTER.seconds // 3600} hours after each session starts", "changes", "always"),
         Job(
             "calendar",
@@ -126,6 +129,8 @@ def _parts(job: Job, settings: Settings, warehouse: Warehouse, result: JobResult
         else:
             _add_report(loaded, result)
         result.sessions = planned_sessions(settings, warehouse)
+    if job.clears_stage:
+        _clear_stage(warehouse, result)
     if job.builds == "never" or not (result.rows or build_pending):
         return
     result.build_pending = True
@@ -146,6 +151,16 @@ def _parts(job: Job, settings: Settings, warehouse: Warehouse, result: JobResult
             if published
             else "No broker runs: nothing was published to the page."
         )
+
+
+def _clear_stage(warehouse: Warehouse, result: JobResult) -> None:
+    try:
+        removed = remove_old_files(warehouse)
+    except snowflake.connector.Error as error:
+        result.failed(error_text(error))
+    else:
+        if removed:
+            result.sentences.append(f"Files of loads that did not end, removed from the stage: {removed:,}.")
 
 
 def _add_report(report: SyncReport, result: JobResult) -> None:

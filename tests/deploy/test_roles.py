@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
+import os
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,10 +23,12 @@ from typer.testing import CliRunner
 
 from f1stream import cli, doctor, topics
 from f1stream import settings as f1stream_settings
+from f1stream.jobs.runs import Ended
+from f1stream.jobs.work import JOBS, Job, run_job
 from f1stream.jolpica import client
 from f1stream.sources.packing import pack
 from f1stream.sources.spec import open_source
-from f1stream.warehouse import tables
+from f1stream.warehouse import stage_files, tables
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
@@ -213,3 +218,29 @@ def test_a_workload_logs_in_with_its_identity_and_no_secret(
         assert login["TOKEN"] == (tmp_path / "token").read_text()
     else:
         assert "GetCallerIdentity" in base64.b64decode(login["TOKEN"]).decode()
+
+
+@pytest.mark.parametrize("door", ["schedule"], indirect=True)
+def test_the_weekly_job_removes_old_files_of_loads_that_did_not_end(
+    door: SnowflakeDoor, emulator: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As LOADER, the scheduler's secondary role; as many as a run may remove, and no file that is not ours."""
+    stage = emulator.data / "stages" / "F1STREAM" / "RAW" / "LOADS"
+    old = [f"telemetry-{'0' * 31}{n}.parquet" for n in range(3)]
+    others = [f"laps-{'0' * 32}.parquet", "notes.txt"]
+    for name in (*old, *others):
+        emulator.client().execute(f"put file://{name} @RAW.LOADS auto_compress=false", content=io.BytesIO(b"rows"))
+        age_s = 0 if name == others[0] else 2 * 24 * 3600
+        os.utime(stage / name, (time.time() - age_s,) * 2)
+    monkeypatch.setattr(stage_files, "MOST", 2)
+    assert [job.name for job in JOBS.values() if job.clears_stage] == ["weekly"]
+    job = Job("weekly", "", "nothing", "never", clears_stage=True)
+    left = []
+    for removed in (2, 1, 0):
+        result = run_job(job, f1stream_settings.settings())
+        said = [f"Files of loads that did not end, removed from the stage: {removed}."] if removed else []
+        assert (result.ended, result.sentences) == (Ended.COMPLETE, said)
+        left.append({file.name for file in stage.iterdir()})
+    assert len(left[0] - {*others}) == 1
+    assert left[1] == left[2] == {*others}
+    assert door.refused == []
