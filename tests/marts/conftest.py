@@ -23,7 +23,7 @@ from tests.support.jolpica_server import JolpicaServer, season_2024, season_2025
 from tests.support.marts_rig import MartsRig
 from tests.support.ports import free_port
 
-STATEFUL = ("config.materialized:incremental", "config.materialized:snapshot")
+STATEFUL = ("config.materialized:incremental",)
 """Nodes that read the result of an earlier build, with their tests; others are the same in a second build."""
 NOW = datetime(2025, 12, 20, tzinfo=UTC)
 

@@ -81,13 +81,13 @@ class MartsRig:
             loader.load([PartitionBatch(Partition(topic, self.offset), 0, 0, found)])
         self.offset += 1
 
-    def sync(self, server: JolpicaServer, seasons: list[int], now: datetime) -> SyncReport:
+    def sync(self, server: JolpicaServer, seasons: list[int], now: datetime, *, again: bool = False) -> SyncReport:
         """Sync seasons from a local API."""
 
         async def work() -> SyncReport:
             settings = self.settings.model_copy(update={"jolpica_url": server.url, "jolpica_retry_seconds": 0.05})
             async with open_jolpica(settings, (Rate(100_000, 1_000),)) as api:
-                return await Sync(api, Landing(self.warehouse), now=lambda: now).backfill(seasons)
+                return await Sync(api, Landing(self.warehouse), now=lambda: now).backfill(seasons, again=again)
 
         return asyncio.run(work())
 

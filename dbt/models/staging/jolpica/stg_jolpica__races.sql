@@ -7,13 +7,7 @@ with source as (
 final as (
 
     select
-        {{ surrogate_key(["season", "payload:Circuit.circuitId", "payload:raceName"]) }} as event_key,
-        season,
-        cast(payload:round as int) as round,
-        cast(payload:raceName as varchar) as event_name,
-        cast(payload:Circuit.circuitId as varchar) as circuit_id,
-        cast(payload:date as date) as race_date,
-        cast(payload:time as varchar) as race_time,
+        {{ race_columns() }},
         cast(payload:FirstPractice.date as date) as first_practice_date,
         cast(payload:FirstPractice.time as varchar) as first_practice_time,
         cast(payload:SecondPractice.date as date) as second_practice_date,
@@ -31,6 +25,7 @@ final as (
         cast(payload:Qualifying.date as date) as qualifying_date,
         cast(payload:Qualifying.time as varchar) as qualifying_time,
         cast(payload:url as varchar) as wikipedia_url,
+        payload,
         content_hash,
         first_seen as valid_since,
         last_seen as last_seen_at,

@@ -14,16 +14,15 @@ resource "snowflake_database" "f1stream" {
 
 locals {
   schemas = {
-    RAW       = "Records as they came through Kafka and from Jolpica."
-    OPS       = "What was asked for, and runs of jobs."
-    STAGING   = "dbt: one view for each source."
-    SEEDS     = "dbt: small tables from files."
-    SNAPSHOTS = "dbt: what upstream said over time."
-    MARTS     = "dbt: facts and dimensions, for readers."
-    AUDIT     = "dbt: rows that failed tests."
-    APPS      = "Streamlit."
+    RAW     = "Records as they came through Kafka and from Jolpica."
+    OPS     = "What was asked for, and runs of jobs."
+    STAGING = "dbt: one view for each source."
+    SEEDS   = "dbt: small tables from files."
+    MARTS   = "dbt: facts and dimensions, for readers."
+    AUDIT   = "dbt: rows that failed tests."
+    APPS    = "Streamlit."
   }
-  built = ["STAGING", "SEEDS", "SNAPSHOTS", "MARTS", "AUDIT"]
+  built = ["STAGING", "SEEDS", "MARTS", "AUDIT"]
 
   warehouses = {
     LOADING      = "The archive workers."

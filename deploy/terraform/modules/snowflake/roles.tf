@@ -5,7 +5,7 @@ resource "snowflake_account_role" "all" {
   provider = snowflake.security
   for_each = {
     LOADER      = "Loads RAW and notes runs in OPS."
-    TRANSFORMER = "Builds STAGING, SEEDS, SNAPSHOTS, MARTS and AUDIT."
+    TRANSFORMER = "Builds STAGING, SEEDS, MARTS and AUDIT."
     REPORTER    = "Reads MARTS."
   }
   name    = "${var.prefix}${each.key}"
