@@ -41,6 +41,7 @@ CLOCK_OFF_S = 3.0
 TOKEN_ENDS_SOON = timedelta(days=2)
 """A token that ends sooner is a warning: qualifying and race of a weekend are on two days."""
 NEEDS_RIGHTS = {
+    "to lock the offsets of what is loaded": "update RAW.LOAD_LOCKS set locked_by = locked_by where 1 = 0",
     "to move the offsets of what is loaded": "update RAW.LOAD_OFFSETS set next_offset = next_offset where 1 = 0",
     "to load rows": "insert into RAW.MESSAGES select * from RAW.MESSAGES where 1 = 0",
     "to note runs of jobs": "delete from OPS.JOB_RUNS where 1 = 0",

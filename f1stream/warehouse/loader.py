@@ -7,7 +7,7 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -17,7 +17,7 @@ import snowflake.connector
 
 from f1stream import metrics, topics
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import Warehouse, error_text, refuses_data
+from f1stream.warehouse.connection import MISSING, Warehouse, error_text, refuses_data
 from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from f1stream.warehouse.tables import DecodedRecord, Table
@@ -35,47 +35,47 @@ class Loader:
         self.warehouse = warehouse
         self.name = name
         """This worker, in column ``loaded_by`` of ``LOAD_OFFSETS``."""
+        self._lockable: set[Partition] = set()
+        """Partitions that have a row in ``LOAD_LOCKS``."""
 
     def offsets(self) -> dict[Partition, LoadedOffset]:
-        """The loaded offset of every partition, in its newest incarnation."""
-        rows = self.warehouse.rows(
-            "select kafka_topic, kafka_partition, kafka_incarnation, next_offset, last_timestamp_ms, last_hash "
-            "from RAW.LOAD_OFFSETS order by kafka_incarnation"
-        )
-        return {
-            Partition(row["kafka_topic"], row["kafka_partition"]): LoadedOffset(
-                row["kafka_incarnation"], row["next_offset"], row["last_timestamp_ms"], row["last_hash"]
-            )
-            for row in rows
-        }
+        """The loaded offset of every partition, in its newest incarnation. Raises WarehouseError for duplicates."""
+        return {of: loaded for (of, _), loaded in self._stored(self.warehouse.execute).items()}
 
     def begin_at(self, offsets: dict[Partition, LoadedOffset]) -> None:
         """Insert first offsets of new partitions or incarnations; existing rows stay unchanged."""
         if not offsets:
             return
-        self.warehouse.execute(
-            "merge into RAW.LOAD_OFFSETS t using ("
-            " select f.value:topic::varchar as topic, f.value:partition::int as part,"
-            " f.value:incarnation::int as incarnation, f.value:next::int as next_offset"
-            " from table(flatten(input => parse_json(?))) f) s"
-            " on t.kafka_topic = s.topic and t.kafka_partition = s.part and t.kafka_incarnation = s.incarnation"
-            " when not matched then insert (kafka_topic, kafka_partition, kafka_incarnation, next_offset, loaded_by)"
-            " values (s.topic, s.part, s.incarnation, s.next_offset, null)",
-            [json.dumps([
-                {"topic": of.topic, "partition": of.partition, "incarnation": at.incarnation, "next": at.next_offset}
-                for of, at in offsets.items()
-            ])],
-        )  # fmt: skip
+        self._insert_locks(offsets)
+        with self.warehouse.transaction() as execute:
+            self._lock(execute, offsets)
+            execute(
+                "insert into RAW.LOAD_OFFSETS (kafka_topic, kafka_partition, kafka_incarnation, next_offset)"
+                " select s.topic, s.part, s.incarnation, s.next_offset from ("
+                "select f.value:topic::varchar as topic, f.value:partition::int as part,"
+                " f.value:incarnation::int as incarnation, f.value:next::int as next_offset"
+                " from table(flatten(input => parse_json(?))) f) s left join RAW.LOAD_OFFSETS t"
+                " on t.kafka_topic = s.topic and t.kafka_partition = s.part and t.kafka_incarnation = s.incarnation"
+                " where t.kafka_topic is null",
+                [json.dumps([
+                    {"topic": of.topic, "partition": of.partition, "incarnation": at.incarnation,
+                     "next": at.next_offset}
+                    for of, at in offsets.items()
+                ])],
+            )  # fmt: skip
+            execute("commit")
 
     def load(self, batches: list[PartitionBatch]) -> Counter[str]:
         """Load batches of different partitions in one transaction; returns the rows loaded by table.
 
         1. Put the rows into the stage as Parquet files, from memory: a crash leaves nothing on disk. A file that
            remains in the stage is not loaded again: each attempt has its own file names.
-        2. Begin. Update the offset of every partition whose stored offset is the batch's first offset, and compare
-           the number of updated rows with the number of batches.
-        3. Copy the files into the tables.
-        4. Commit.
+        2. Begin. Copy the files into the tables: a worker that dies here holds no lock that another one waits for.
+        3. Update the partitions' rows in ``LOAD_LOCKS``: another worker's update of them waits for the end of this
+           transaction. Only then read the stored offsets, in a statement of their own: Snowflake documents that a
+           statement sees what was committed before it began, and not what one that has waited sees.
+        4. Compare each stored offset with the batch's first offset, and set it to the batch's end.
+        5. Commit. The locks are held from 3 on, some milliseconds.
 
         Raises Fenced when an offset is not the expected one, and DataRefused for values that do not fit; then nothing
         is loaded. After a snowflake.connector.Error either everything is loaded or nothing is.
@@ -101,11 +101,12 @@ class Loader:
             # A new name for each attempt: COPY skips files that it has loaded under the same name.
             files.append((table, f"{table.name.lower()}-{uuid.uuid4().hex}.parquet"))
             self._put(files[-1][1], self._parquet(table, own))
+        self._insert_locks(batch.partition for batch in batches)
         with self.warehouse.transaction() as execute:
-            self._compare_and_set(execute, batches)
             for table, file in files:
                 self._copy(execute, table, file, sum(record.rows for record in by_table[table.topic]))
                 loaded[table.name] = sum(record.rows for record in by_table[table.topic])
+            self._compare_and_set(execute, batches)
             self._commit(execute)
         return loaded
 
@@ -163,11 +164,75 @@ class Loader:
     def _put(self, file: str, content: IO[bytes]) -> None:
         with self._timed("put"):
             self.warehouse.execute(
-                f"put file://{file} @RAW.LOADS auto_compress=false overwrite=true", content=content
+                f"put 'file://{file}' @RAW.LOADS auto_compress=false overwrite=true", content=content
             )
+
+    def _insert_locks(self, partitions: Iterable[Partition]) -> None:
+        """Insert the missing rows of ``LOAD_LOCKS``, for all to see before one of them is locked.
+
+        Two workers at once may insert two rows of a partition. Each of them then locks the one that was first.
+        """
+        new = set(partitions) - self._lockable
+        if not new:
+            return
+        try:
+            self.warehouse.execute(
+                "insert into RAW.LOAD_LOCKS (kafka_topic, kafka_partition) select s.topic, s.part from ("
+                "select f.value:topic::varchar as topic, f.value:partition::int as part"
+                " from table(flatten(input => parse_json(?))) f) s left join RAW.LOAD_LOCKS t"
+                " on t.kafka_topic = s.topic and t.kafka_partition = s.part where t.kafka_topic is null",
+                [json.dumps([{"topic": of.topic, "partition": of.partition} for of in new])],
+            )
+        except snowflake.connector.Error as error:
+            if error.errno == MISSING:
+                raise WarehouseError(
+                    "RAW.LOAD_LOCKS does not exist, or the role may not use it: run `f1stream warehouse init`."
+                ) from error
+            raise
+        self._lockable |= new
+
+    def _lock(self, execute: Execute, partitions: Collection[Partition]) -> None:
+        """Wait until no other transaction holds one of these locks, and hold them until the end of this one."""
+        done = execute(
+            "update RAW.LOAD_LOCKS t set locked_by = s.locked_by from ("
+            "select f.value:topic::varchar as topic, f.value:partition::int as part, f.value:by::varchar as locked_by"
+            " from table(flatten(input => parse_json(?))) f) s"
+            " where t.kafka_topic = s.topic and t.kafka_partition = s.part",
+            [json.dumps([{"topic": of.topic, "partition": of.partition, "by": self.name} for of in partitions])],
+        )
+        if done.rowcount < len(partitions):
+            self._lockable.clear()
+            raise WarehouseError("Rows of RAW.LOAD_LOCKS were deleted; the next attempt inserts them again.")
+
+    @staticmethod
+    def _stored(execute: Execute) -> dict[tuple[Partition, int], LoadedOffset]:
+        """The loaded offset of every partition and incarnation, the newest incarnations last."""
+        stored: dict[tuple[Partition, int], LoadedOffset] = {}
+        for topic, part, incarnation, *loaded in execute(
+            "select kafka_topic, kafka_partition, kafka_incarnation, next_offset, last_timestamp_ms, last_hash"
+            " from RAW.LOAD_OFFSETS order by kafka_incarnation"
+        ).fetchall():
+            key = Partition(topic, part), incarnation
+            if key in stored:
+                raise WarehouseError(
+                    f"RAW.LOAD_OFFSETS has two rows of {topic}[{part}], incarnation {incarnation}: next offsets "
+                    f"{stored[key].next_offset} and {loaded[0]}. Nothing is loaded until one is left (the larger): "
+                    "deploy/RUNBOOKS.md has the statement under WarehouseAway."
+                )
+            stored[key] = LoadedOffset(incarnation, *loaded)
+        return stored
 
     def _compare_and_set(self, execute: Execute, batches: list[PartitionBatch]) -> None:
         with self._timed("offsets"):
+            self._lock(execute, [batch.partition for batch in batches])
+            stored = self._stored(execute)
+            for batch in batches:
+                found = stored.get((batch.partition, batch.incarnation))
+                if found is None or found.next_offset != batch.first_offset:
+                    raise Fenced(
+                        f"{batch.partition.topic}[{batch.partition.partition}] is loaded to "
+                        f"{found and found.next_offset}, and {batch.first_offset} was next"
+                    )
             done = execute(
                 "update RAW.LOAD_OFFSETS t set next_offset = s.next_offset, last_timestamp_ms = s.last_timestamp_ms,"
                 " last_hash = s.last_hash, loaded_at = current_timestamp()::timestamp_ntz, loaded_by = s.loaded_by"
@@ -188,7 +253,7 @@ class Loader:
                     for batch in batches
                 ])],
             )  # fmt: skip
-            if done.rowcount != len(batches):
+            if done.rowcount != len(batches):  # a worker of an earlier release, which takes no lock
                 raise Fenced(f"{done.rowcount} of {len(batches)} offsets are the expected ones")
 
     def _copy(self, execute: Execute, table: Table, file: str, rows: int) -> None:
@@ -197,7 +262,7 @@ class Loader:
             values = ", ".join(column.expression for column in table.columns)
             done = execute(
                 f"copy into RAW.{table.name} ({names}) from (select {values} from @RAW.LOADS/{file})"  # noqa: S608
-                " file_format = (type = parquet) purge = true"
+                " file_format = (type = parquet use_logical_type = true) purge = true"
             )
             at = [column.name.lower() for column in done.description].index("rows_loaded")
             loaded = sum(int(row[at]) for row in done.fetchall())

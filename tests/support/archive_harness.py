@@ -243,8 +243,8 @@ class MemoryLoader:
         transaction = Transaction()
         self.warehouse.transactions.append(transaction)
         try:
-            await self._step("compare_and_set", transaction, self._compare_and_set, batches)
             await self._step("copy", transaction, self._copy, batches)
+            await self._step("compare_and_set", transaction, self._compare_and_set, batches)
             await self._step("commit", transaction, self._commit, batches)
         finally:
             transaction.open = False

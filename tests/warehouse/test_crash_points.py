@@ -65,7 +65,7 @@ def each(gates: Callable[[bool], list[int]]) -> pytest.MarkDecorator:
 
 def of_the_warehouse(overlaps: bool) -> list[int]:
     gates = GATES[overlaps]
-    steps = ("put", "compare_and_set", "copy", "commit", "offsets")
+    steps = ("put", "copy", "compare_and_set", "commit", "offsets")
     return [n for n, gate in enumerate(gates) if "put:before" in gates[: n + 1] and gate.startswith(steps)]
 
 
@@ -82,7 +82,7 @@ async def test_without_faults_every_row_is_loaded_once(*, overlaps: bool) -> Non
 @OVERLAPS
 def test_every_step_of_a_flush_has_gates(*, overlaps: bool) -> None:
     steps = {
-        "offsets", "begin_at", "send", "delivery", "put", "compare_and_set", "copy", "commit", "acknowledge",
+        "offsets", "begin_at", "send", "delivery", "put", "copy", "compare_and_set", "commit", "acknowledge",
     }  # fmt: skip
     assert {f"{step}:{when}" for step in steps for when in ("before", "after")} - set(GATES[overlaps]) == {
         "send:after"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import tempfile
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 @pytest.fixture
 def loader(settings: Settings) -> Iterator[Loader]:
     warehouse = Warehouse(settings)
-    for name in ("LOAD_OFFSETS", *(table.name for table in tables.ALL)):
+    for name in ("LOAD_OFFSETS", "LOAD_LOCKS", *(table.name for table in tables.ALL)):
         warehouse.execute(f"delete from RAW.{name}")
     yield Loader(warehouse, "test")
     warehouse.close()
@@ -212,7 +213,7 @@ def server_of(settings: Settings) -> int:
     return int(server.pid)
 
 
-STEPS = ["_put", "_compare_and_set", "_copy", "_commit"]
+STEPS = ["_put", "_copy", "_compare_and_set", "_commit"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -253,7 +254,7 @@ def test_of_two_workers_in_a_transaction_one_loads_and_the_other_does_not(
 ) -> None:
     """The first worker freezes after it has compared and set the offset; its session ends before it commits."""
     loader.begin_at({LAPS: LoadedOffset(0, 0)})
-    copy = loader._copy
+    commit = loader._commit
     with closing(Warehouse(settings)) as warehouse:
         second = Loader(warehouse, "second")
 
@@ -262,14 +263,83 @@ def test_of_two_workers_in_a_transaction_one_loads_and_the_other_does_not(
             assert frozen is not None
             frozen.close(retry=False)  # as the server closes an idle session
             assert second.load([batch_of(lap_messages, 0, 3)]) == {"LAPS": 3}
-            copy(*arguments)
+            commit(*arguments)
 
-        monkeypatch.setattr(loader, "_copy", stand_still)
+        monkeypatch.setattr(loader, "_commit", stand_still)
         with pytest.raises((snowflake.connector.Error, Fenced)):
             loader.load([batch_of(lap_messages, 0, 3)])
         assert lap_numbers(second) == [1, 2, 3]
         (row,) = warehouse.rows("select loaded_by from RAW.LOAD_OFFSETS where kafka_topic = 'laps'")
         assert row["loaded_by"] == "second"
+
+
+@pytest.mark.parametrize(("step", "blocks"), [("_compare_and_set", False), ("_commit", True)])
+def test_a_worker_that_dies_before_it_has_locked_its_offsets_stops_no_other(
+    loader: Loader, settings: Settings, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch, step: str,
+    *, blocks: bool,
+) -> None:  # fmt: skip
+    """Its transaction stays open: nobody has ended its session yet."""
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    sessions = []
+
+    def die(*_: Any) -> None:
+        sessions.append(loader.warehouse._connection)
+        loader.warehouse._connection = None
+        raise KeyError
+
+    monkeypatch.setattr(loader, step, die)
+    with pytest.raises(KeyError):
+        loader.load([batch_of(lap_messages, 0, 3)])
+    with closing(Warehouse(settings)) as warehouse:
+        second = Loader(warehouse, "second")
+        if blocks:
+            with pytest.raises(snowflake.connector.Error, match=r"[Cc]onflict"):
+                second.load([batch_of(lap_messages, 0, 3)])
+            sessions[0].close(retry=False)  # as the server closes an idle session
+        assert second.load([batch_of(lap_messages, 0, 3)]) == {"LAPS": 3}
+        sessions[0].close(retry=False)
+        assert lap_numbers(second) == [1, 2, 3]
+
+
+def test_workers_load_different_partitions_at_the_same_time(
+    loader: Loader, settings: Settings, lap_messages: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one loads while the first one is between COPY and its comparison."""
+    other = Partition(topics.LAPS, 4)
+    loader.begin_at({LAPS: LoadedOffset(0, 0), other: LoadedOffset(0, 0)})
+    compare_and_set = loader._compare_and_set
+    with closing(Warehouse(settings)) as warehouse:
+        second = Loader(warehouse, "second")
+
+        def meanwhile(*arguments: Any) -> None:
+            assert second.load([replace(batch_of(lap_messages, 0, 2), partition=other)]) == {"LAPS": 2}
+            compare_and_set(*arguments)
+
+        monkeypatch.setattr(loader, "_compare_and_set", meanwhile)
+        assert loader.load([batch_of(lap_messages, 0, 3)]) == {"LAPS": 3}
+    assert {of: loaded.next_offset for of, loaded in loader.offsets().items()} == {LAPS: 3, other: 2}
+
+
+def test_two_rows_of_a_partitions_offset_are_a_sentence_and_the_runbook_removes_one(
+    loader: Loader, lap_messages: list[Any]
+) -> None:
+    loader.begin_at({LAPS: LoadedOffset(0, 0)})
+    loader.load([batch_of(lap_messages, 0, 3)])
+    loader.warehouse.execute(
+        "insert into RAW.LOAD_OFFSETS select * from RAW.LOAD_OFFSETS union all"
+        " select kafka_topic, kafka_incarnation, kafka_partition, 0, null, null, null, null from RAW.LOAD_OFFSETS"
+    )
+    said = r"LOAD_OFFSETS has two rows of laps\[3\], incarnation 0: next offsets \d and \d.*RUNBOOKS"
+    with pytest.raises(WarehouseError, match=said):
+        loader.load([batch_of(lap_messages, 3, 5)])
+    with pytest.raises(WarehouseError, match=said):
+        loader.offsets()
+    (statement,) = re.findall(
+        r"create or replace table RAW.LOAD_OFFSETS[^;]*;", Path("deploy/RUNBOOKS.md").read_text(), re.DOTALL
+    )
+    loader.warehouse.execute(statement)
+    assert loader.load([batch_of(lap_messages, 3, 5)]) == {"LAPS": 2}
+    assert lap_numbers(loader) == [1, 2, 3, 4, 5]
 
 
 def test_rows_that_the_warehouse_did_not_load_are_an_error_and_nothing_is_loaded(

@@ -577,5 +577,4 @@ async def test_records_of_a_new_assignment_wait_for_the_end_of_a_flush(
     assert_exact(kafka, warehouse)
 
 
-GATES_TO_COPY = ["put:before", "put:after", "compare_and_set:before", "compare_and_set:after", "copy:before",
-                 "copy:after"].index("copy:after")  # fmt: skip
+GATES_TO_COPY = ["put:before", "put:after", "copy:before", "copy:after"].index("copy:after")

@@ -6,3 +6,6 @@ create table if not exists RAW.LOAD_OFFSETS (
   kafka_topic varchar, kafka_incarnation int, kafka_partition int, next_offset int,
   last_timestamp_ms int, last_hash varchar, loaded_at timestamp_ntz, loaded_by varchar
 );
+-- A row per partition, inserted by the workers. The worker that updates it holds the lock of the partition's offsets
+-- until its commit; what it writes means nothing.
+create table if not exists RAW.LOAD_LOCKS (kafka_topic varchar, kafka_partition int, locked_by varchar);
