@@ -241,7 +241,7 @@ class ArchiveSink:
         2. Stop if the partitions were revoked. Their new owner reads the records again from the loaded offset.
         3. After a failed attempt, reload the offsets from the warehouse and drop the loaded records: the commit may
            have succeeded although its answer was lost.
-        4. In one transaction (``Loader.load``) compare and set the offset of each partition, copy the rows, commit.
+        4. In one transaction (``Loader.load``) copy the rows, compare and set the offset of each partition, commit.
            The comparison fails when another worker has loaded one of the records (fencing): nothing is loaded, and
            the attempt counts as failed.
            A batch with refused data is halved until the record is found. Its dead letter is delivered before its
@@ -296,6 +296,12 @@ class ArchiveSink:
         parts = halves(batches)
         if parts is None:
             (batch,) = batches
+            loaded = (await self._loader.offsets()).get(batch.partition)
+            if loaded is None or loaded.next_offset != batch.first_offset:  # its dead letter is the other worker's
+                raise WarehouseError(
+                    f"Another worker has loaded {batch.partition.topic}[{batch.partition.partition}] from "
+                    f"{batch.first_offset} on."
+                )
             record = buffer.message(batch.partition, batch.records[0].origin.offset)
             await deliver(self._outputs, [reject(CONSUMER, record, reason)])
             parts = [batch.without_rows()], []

@@ -359,6 +359,19 @@ async def test_a_fenced_worker_loads_only_what_the_other_has_not_loaded(
     assert "Another worker has loaded these records" in str(worker.waits)
 
 
+async def test_a_fenced_worker_sends_no_dead_letter_of_a_refused_record(
+    worker: Worker, kafka: MemoryKafka, warehouse: MemoryWarehouse
+) -> None:
+    """COPY, which refuses it, comes before the comparison of offsets."""
+    warehouse.refused = {good(0)}
+    await worker.poll(2)
+    await Worker(kafka, warehouse).run()
+    assert [letter.offset for letter in kafka.letters()] == [0]
+    await worker.drain()
+    assert_exact(kafka, warehouse)
+    assert [letter.offset for letter in kafka.letters()] == [0]
+
+
 async def test_records_of_revoked_partitions_are_neither_loaded_nor_acknowledged(
     worker: Worker, warehouse: MemoryWarehouse
 ) -> None:
