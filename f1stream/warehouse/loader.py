@@ -70,7 +70,8 @@ class Loader:
 
         1. Put the rows into the stage as Parquet files, from memory: a crash leaves nothing on disk. A file that
            remains in the stage is not loaded again: each attempt has its own file names.
-        2. Begin. Copy the files into the tables: a worker that dies here holds no lock that another one waits for.
+        2. Begin. Copy the files into the tables, and insert the numbers of samples by run: a worker that dies here holds
+           no lock that another one waits for.
         3. Update the partitions' rows in ``LOAD_LOCKS``: another worker's update of them waits for the end of this
            transaction. Only then read the stored offsets, in a statement of their own: Snowflake documents that a
            statement sees what was committed before it began, and not what one that has waited sees.
@@ -106,6 +107,7 @@ class Loader:
             for table, file in files:
                 self._copy(execute, table, file, sum(record.rows for record in by_table[table.topic]))
                 loaded[table.name] = sum(record.rows for record in by_table[table.topic])
+            self._count_samples(execute, by_table.get(topics.TELEMETRY, []))
             self._compare_and_set(execute, batches)
             self._commit(execute)
         return loaded
@@ -268,6 +270,21 @@ class Loader:
             loaded = sum(int(row[at]) for row in done.fetchall())
             if loaded != rows:
                 raise WarehouseError(f"The warehouse loaded {loaded} rows of {rows} into {table.name}.")
+
+    def _count_samples(self, execute: Execute, packets: list[DecodedRecord]) -> None:
+        if not packets:
+            return
+        with self._timed("counts"):
+            execute(
+                "insert into RAW.TELEMETRY_COUNTS (session_key, source, epoch, session_date, row_count)"
+                " select f.value:session::varchar, f.value:source::varchar, f.value:epoch::int, f.value:date::date,"
+                " f.value:rows::int from table(flatten(input => parse_json(?))) f",
+                [json.dumps([
+                    {"session": run.session_key, "source": run.source, "epoch": run.epoch,
+                     "date": run.session_date.isoformat(), "rows": rows}
+                    for run, rows in tables.rows_by_run(packets).items()
+                ])],
+            )  # fmt: skip
 
     def _commit(self, execute: Execute) -> None:
         with self._timed("commit"):

@@ -48,6 +48,30 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
                     f"alter table RAW.{table.name} add column if not exists {column.name} {column.type}"
                 )
                 yield f"RAW.{table.name}: column {column.name} added."
+    yield from _recount(warehouse)
+
+
+def _recount(warehouse: Warehouse) -> Iterator[str]:
+    """Insert the differences between ``TELEMETRY_COUNTS`` and the samples.
+
+    They differ if an earlier release loaded the samples, or if samples were deleted without their counts. Both totals
+    are metadata in Snowflake; only if they differ the samples are read. One statement sees the samples and counts of
+    the same commits, so that workers may load meanwhile.
+    """
+    (totals,) = warehouse.rows(
+        "select (select count(*) from RAW.TELEMETRY) as samples,"
+        " (select coalesce(sum(row_count), 0) from RAW.TELEMETRY_COUNTS) as counted"
+    )
+    if totals["samples"] == totals["counted"]:
+        return
+    warehouse.execute(
+        "insert into RAW.TELEMETRY_COUNTS (session_key, source, epoch, session_date, row_count)"
+        " select session_key, source, epoch, session_date, sum(row_count) from ("
+        " select session_key, source, epoch, session_date, 1 as row_count from RAW.TELEMETRY"
+        " union all select session_key, source, epoch, session_date, -row_count from RAW.TELEMETRY_COUNTS) differing"
+        " group by session_key, source, epoch, session_date having sum(row_count) <> 0"
+    )
+    yield f"RAW.TELEMETRY_COUNTS: {totals['samples'] - int(totals['counted']):+,} samples."
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ its run (``source`` and ``epoch``). Timestamps are UTC without a zone.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -191,18 +192,16 @@ COMMON = _columns(
 
 def _common(records: list[DecodedRecord], counts: Any) -> Values:
     """``counts``: the number of rows of each record."""
+    runs = [_run(record) for record in records]
     of_records: Values = {
         "kafka_topic": [record.origin.topic for record in records],
         "kafka_incarnation": [record.origin.incarnation for record in records],
         "kafka_partition": [record.origin.partition for record in records],
         "kafka_offset": [record.origin.offset for record in records],
-        "source": [None if record.headers is None else record.headers.source for record in records],
-        "epoch": [None if record.headers is None else record.headers.run_id for record in records],
-        "session_key": [_session_key(record) for record in records],
-        "session_date": [
-            _utc(record.timestamp_ms if record.headers is None else record.headers.t0_utc_ms).date()
-            for record in records
-        ],
+        "source": [run.source for run in runs],
+        "epoch": [run.epoch for run in runs],
+        "session_key": [run.session_key for run in runs],
+        "session_date": [run.session_date for run in runs],
         "published_at": [_utc(record.timestamp_ms) for record in records],
     }
     types = {column.name: column.arrow for column in COMMON}
@@ -226,6 +225,34 @@ def _utc(ms: int) -> datetime:
 def _session_key(record: DecodedRecord) -> str:
     key = record.key.decode(errors="replace")
     return key if record.origin.topic == topics.MESSAGES else key.rpartition(":")[0] or key
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run of a session, as in columns of every raw table."""
+
+    session_key: str
+    source: str | None
+    epoch: int | None
+    session_date: date
+
+
+def rows_by_run(records: list[DecodedRecord]) -> Counter[Run]:
+    """The number of rows of each run in ``records``. Raises OverflowError when a value does not fit."""
+    counts: Counter[Run] = Counter()
+    for record in records:
+        counts[_run(record)] += record.rows
+    return counts
+
+
+def _run(record: DecodedRecord) -> Run:
+    headers = record.headers
+    return Run(
+        _session_key(record),
+        None if headers is None else headers.source,
+        None if headers is None else headers.run_id,
+        _utc(record.timestamp_ms if headers is None else headers.t0_utc_ms).date(),
+    )
 
 
 # -- telemetry: a row a sample ---------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 @pytest.fixture
 def loader(settings: Settings) -> Iterator[Loader]:
     warehouse = Warehouse(settings)
-    for name in ("LOAD_OFFSETS", "LOAD_LOCKS", *(table.name for table in tables.ALL)):
+    for name in ("LOAD_OFFSETS", "LOAD_LOCKS", "TELEMETRY_COUNTS", *(table.name for table in tables.ALL)):
         warehouse.execute(f"delete from RAW.{name}")
     yield Loader(warehouse, "test")
     warehouse.close()
@@ -183,6 +183,49 @@ def test_a_table_gains_the_column_of_a_new_field(loader: Loader) -> None:
     done = list(create(loader.warehouse, "F1STREAM"))
     assert done[-1] == "RAW.LAPS: column compound added."
     assert not [text for text in create(loader.warehouse, "F1STREAM") if "added" in text]
+
+
+def test_samples_are_counted_by_run_in_the_transaction_that_loads_them(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The marts see from the counts whether a run has changed; `warehouse init` counts what is not counted."""
+    of, records = Partition(topics.TELEMETRY, 3), []
+    for epoch in (1, 2):
+        for item in pack(simulate(3, cars=2, laps=3), epoch, 10_000):
+            if item.topic == topics.TELEMETRY:
+                packet = message(of.topic, len(records), topics.encode(item.record), item.headers.encode(), item.key)
+                records.append(tables.TELEMETRY.decode_record(packet, 0))
+    loader.begin_at({of: LoadedOffset(0, 0)})
+    columns = "session_key, source, epoch, session_date"
+
+    def counted() -> tuple[list[Any], list[Any]]:
+        """By the samples, and by the counts."""
+        samples, counts = (
+            loader.warehouse.rows(f"select {columns}, {n} as n from RAW.{table} group by {columns} order by epoch")
+            for table, n in (("TELEMETRY", "count(*)"), ("TELEMETRY_COUNTS", "sum(row_count)"))
+        )
+        return samples, counts
+
+    third = len(records) // 3
+    loader.load([PartitionBatch(of, 0, 0, records[:third])])
+    samples, counts = counted()
+    assert len(samples) == 1
+    assert counts == samples
+    with monkeypatch.context() as patch:
+        patch.setattr(loader, "_commit", lambda execute: execute("select no_such_column"))
+        with pytest.raises(snowflake.connector.Error):
+            loader.load([PartitionBatch(of, 0, third, records[third:])])
+    assert counted() == (samples, samples)
+    loader.load([PartitionBatch(of, 0, third, records[third:])])
+    samples, counts = counted()
+    assert [row["epoch"] for row in samples] == [1, 2]
+    assert counts == samples
+    assert not any("COUNTS:" in text for text in create(loader.warehouse, "F1STREAM"))
+    loader.warehouse.execute("delete from RAW.TELEMETRY_COUNTS where epoch = 1")
+    loader.warehouse.execute("delete from RAW.TELEMETRY where epoch = 2 and driver_number = '1'")
+    assert list(create(loader.warehouse, "F1STREAM"))[-1].startswith("RAW.TELEMETRY_COUNTS: ")
+    samples, counts = counted()
+    assert counts == samples
 
 
 def test_a_full_disk_is_an_error_and_loading_continues_when_there_is_space(
