@@ -70,8 +70,8 @@ class Loader:
 
         1. Put the rows into the stage as Parquet files, from memory: a crash leaves nothing on disk. A file that
            remains in the stage is not loaded again: each attempt has its own file names.
-        2. Begin. Copy the files into the tables, and insert the numbers of samples by run: a worker that dies here holds
-           no lock that another one waits for.
+        2. Begin. Copy the files into the tables, and insert the numbers of samples by run: a worker that dies here
+           holds no lock that another one waits for.
         3. Update the partitions' rows in ``LOAD_LOCKS``: another worker's update of them waits for the end of this
            transaction. Only then read the stored offsets, in a statement of their own: Snowflake documents that a
            statement sees what was committed before it began, and not what one that has waited sees.
