@@ -9,8 +9,8 @@ from f1stream.warehouse.errors import WarehouseError
 
 NO_DATABASE = 90105
 """Snowflake's error code for a session whose database does not exist, or that the role may not see."""
-NEWEST_TABLE = "OPS.JOB_RUNS"
-"""The table that the DDL creates last: where it is, the others are."""
+NEWEST_TABLES = ("RAW.TELEMETRY_COUNTS", "OPS.JOB_RUNS")
+"""The table that the newest release added, and the one that the DDL creates last: where they are, the others are."""
 
 
 def ensure_tables(warehouse: Warehouse, database: str) -> None:
@@ -20,7 +20,7 @@ def ensure_tables(warehouse: Warehouse, database: str) -> None:
     exists, and the roles of deployed processes do not have it. Raises WarehouseError, which names `warehouse init`.
     """
     try:
-        warehouse.execute(f"select 1 from {NEWEST_TABLE} where 1 = 0")  # noqa: S608 - ours
+        warehouse.execute(f"select 1 from {' cross join '.join(NEWEST_TABLES)} where 1 = 0")  # noqa: S608 - ours
     except snowflake.connector.errors.ProgrammingError as error:
         if error.errno not in {MISSING, NO_DATABASE}:
             raise

@@ -24,6 +24,7 @@ from f1stream.sources.simulator import simulate
 from f1stream.topics import RecordHeaders
 from f1stream.warehouse import tables
 from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.ensure_tables import ensure_tables
 from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch, halves, rows_of
@@ -183,6 +184,12 @@ def test_a_table_gains_the_column_of_a_new_field(loader: Loader) -> None:
     done = list(create(loader.warehouse, "F1STREAM"))
     assert done[-1] == "RAW.LAPS: column compound added."
     assert not [text for text in create(loader.warehouse, "F1STREAM") if "added" in text]
+
+
+def test_a_table_of_a_new_release_is_created_at_the_first_use(loader: Loader) -> None:
+    loader.warehouse.execute("drop table RAW.TELEMETRY_COUNTS")
+    ensure_tables(loader.warehouse, "F1STREAM")
+    assert loader.warehouse.rows("select * from RAW.TELEMETRY_COUNTS") == []
 
 
 def test_samples_are_counted_by_run_in_the_transaction_that_loads_them(
