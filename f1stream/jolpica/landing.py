@@ -1,7 +1,8 @@
 """Stores answers in the warehouse, one row per entity and round.
 
 ``RAW.JOLPICA_<RESOURCE>`` holds the present content, ``RAW.JOLPICA_HISTORY`` all earlier contents, and
-``OPS.JOLPICA_ANSWERS`` the last answer to each query. One answer is one transaction.
+``OPS.JOLPICA_ANSWERS`` the last answer to each query. An answer that changes rows is one transaction; for others one
+statement compares, and their times are written together at the end of a run.
 """
 
 from __future__ import annotations
@@ -90,11 +91,23 @@ def by_entity(query: Query, rows: list[Row]) -> dict[str, Row]:
     return entities
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What ``OPS.JOLPICA_ANSWERS`` has of an answer."""
+
+    outcome: AnswerStatus
+    rows: int
+    at: str
+    """UTC."""
+
+
 class Landing:
     """The tables of Jolpica's answers. Not thread-safe."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
+        self._unchanged: dict[Query, Recorded] = {}
+        """Answers that changed no row and are not recorded yet."""
 
     def answers(self) -> dict[Query, LastAnswer]:
         """The last answer to every query ever made."""
@@ -119,7 +132,7 @@ class Landing:
         """Store an answer with rows, in one transaction. Raises snowflake.connector.Error.
 
         With ``complete=False`` invalid rows are missing: entities that it lacks are not marked gone, and the query is
-        repeated.
+        repeated. An answer that changes no row is recorded by ``record_unchanged``.
         """
         entities = by_entity(query, rows)
         hashes = {entity: content_hash(row) for entity, row in entities.items()}
@@ -127,16 +140,22 @@ class Landing:
         here = "season = ? and round is not distinct from ?"
         place = [query.season, query.round]
         at = _text(now)
+        before = dict(
+            self._warehouse.execute(
+                f"select entity, content_hash from {table} where {here} and gone_at is null",  # noqa: S608 - ours
+                place,
+            ).fetchall()
+        )
+        found = difference(before, hashes)
+        if not complete:
+            found = replace(found, gone=[])
+        recorded = Recorded(AnswerStatus.COMPLETE if complete else AnswerStatus.QUARANTINED, len(rows), at)
+        same = len(entities) - len(found.new) - len(found.changed)
+        if not (found.new or found.changed or found.gone):
+            self._unchanged[query] = recorded
+            return RowChanges(same=same)
+        self._unchanged.pop(query, None)
         with self._warehouse.transaction() as execute:
-            before = dict(
-                execute(
-                    f"select entity, content_hash from {table} where {here} and gone_at is null",  # noqa: S608 - ours
-                    place,
-                ).fetchall()
-            )
-            found = difference(before, hashes)
-            if not complete:
-                found = replace(found, gone=[])
             over = json.dumps(found.changed + found.gone)
             if found.changed or found.gone:
                 execute(
@@ -174,24 +193,45 @@ class Landing:
                 f"update {table} set last_seen = cast(? as timestamp_ntz) where {here} and gone_at is null",  # noqa: S608
                 [at, *place],
             )
-            self._set_answer(
-                execute, query, AnswerStatus.COMPLETE if complete else AnswerStatus.QUARANTINED, len(rows), now
-            )
+            self._record(execute, {query: recorded})
             execute("commit")
-        same = len(entities) - len(found.new) - len(found.changed)
         return RowChanges(len(found.new), len(found.changed), len(found.gone), same)
 
     def record_empty(self, query: Query, now: datetime, *, final: bool) -> None:
-        """Record an answer without rows; a ``final`` one is not repeated. Stored rows stay."""
+        """Note an answer without rows; a ``final`` one is not repeated. Stored rows stay."""
+        self._unchanged[query] = Recorded(AnswerStatus.COMPLETE if final else AnswerStatus.EMPTY, 0, _text(now))
+
+    def record_unchanged(self) -> None:
+        """Record all answers that changed no row, and that their rows were seen, in one transaction.
+
+        Whoever dies before it repeats their queries. Raises snowflake.connector.Error.
+        """
+        if not self._unchanged:
+            return
         with self._warehouse.transaction() as execute:
-            self._set_answer(execute, query, AnswerStatus.COMPLETE if final else AnswerStatus.EMPTY, 0, now)
+            for table in sorted({query.resource.table for query, answer in self._unchanged.items() if answer.rows}):
+                seen = [
+                    _place(query) | {"at": answer.at}
+                    for query, answer in self._unchanged.items()
+                    if answer.rows and query.resource.table == table
+                ]
+                execute(
+                    f"update {table} t set last_seen = s.seen_at from ("  # noqa: S608 - ours
+                    " select cast(f.value:season as int) as season, cast(f.value:round as int) as round,"
+                    " cast(cast(f.value:at as varchar) as timestamp_ntz) as seen_at"
+                    " from table(flatten(input => parse_json(?))) f) s"
+                    " where t.season = s.season and t.round is not distinct from s.round and t.gone_at is null",
+                    [json.dumps(seen)],
+                )
+            self._record(execute, self._unchanged)
             execute("commit")
+        self._unchanged.clear()
 
     def quarantine(self, query: Query, bad: BadAnswer, now: datetime) -> None:
         """Store an answer of unexpected shape for inspection. Stored rows stay."""
         with self._warehouse.transaction() as execute:
             self._insert_quarantine(execute, query, bad, now)
-            self._set_answer(execute, query, AnswerStatus.QUARANTINED, 0, now)
+            self._record(execute, {query: Recorded(AnswerStatus.QUARANTINED, 0, _text(now))})
             execute("commit")
 
     def quarantine_flaws(self, query: Query, answer: ApiAnswer, now: datetime) -> None:
@@ -208,17 +248,29 @@ class Landing:
             [query.name, query.season, query.round, bad.url, bad.reason, bad.body, _text(now)],
         )
 
-    def _set_answer(self, execute: Any, query: Query, outcome: AnswerStatus, rows: int, now: datetime) -> None:
-        place = [query.name, query.season, query.round]
+    def _record(self, execute: Any, answers: dict[Query, Recorded]) -> None:
         execute(
-            "delete from OPS.JOLPICA_ANSWERS where resource = ? and season = ? and round is not distinct from ?",
-            place,
-        )
-        execute(
-            "insert into OPS.JOLPICA_ANSWERS (resource, season, round, outcome, row_count, answered_at)"
-            " select ?, cast(? as int), cast(? as int), ?, cast(? as int), cast(? as timestamp_ntz)",
-            [*place, str(outcome), rows, _text(now)],
-        )
+            "merge into OPS.JOLPICA_ANSWERS t using ("
+            " select cast(f.value:resource as varchar) as resource, cast(f.value:season as int) as season,"
+            " cast(f.value:round as int) as round, cast(f.value:outcome as varchar) as outcome,"
+            " cast(f.value:rows as int) as row_count,"
+            " cast(cast(f.value:at as varchar) as timestamp_ntz) as answered_at"
+            " from table(flatten(input => parse_json(?))) f) s"
+            " on t.resource = s.resource and t.season = s.season and t.round is not distinct from s.round"
+            " when matched then update set outcome = s.outcome, row_count = s.row_count, answered_at = s.answered_at"
+            " when not matched then insert (resource, season, round, outcome, row_count, answered_at)"
+            " values (s.resource, s.season, s.round, s.outcome, s.row_count, s.answered_at)",
+            [json.dumps([
+                {"resource": query.name, "outcome": str(answer.outcome), "rows": answer.rows, "at": answer.at}
+                | _place(query)
+                for query, answer in answers.items()
+            ])],
+        )  # fmt: skip
+
+
+def _place(query: Query) -> dict[str, int]:
+    """Season and round for a document; a query of a season has no round, as a null of JSON is not one of SQL."""
+    return {"season": query.season} | ({} if query.round is None else {"round": query.round})
 
 
 def _text(at: datetime) -> str:

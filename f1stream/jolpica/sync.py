@@ -103,14 +103,14 @@ class Sync:
         events = [event for season in seasons for event in self._events(season)]
         queries += plan.to_sync(events, self._answers(), self.now(), whole_season=whole_season)
         await self._query_all(queries)
-        return self._finished()
+        return await self._finished()
 
     async def calendar(self) -> SyncReport:
         """Load only the calendar of the current season."""
         await self._query_all(
             [Query(season, None, "races") for season in plan.active_seasons(self.now().date())], must=True
         )
-        return self._finished()
+        return await self._finished()
 
     async def backfill(
         self, seasons: Iterable[int], rounds: set[int] | None = None, *, again: bool = False
@@ -130,7 +130,7 @@ class Sync:
             queries += [query for query in plan.of_season(season) if not plan.is_complete(answers, query)]
             queries += plan.to_backfill(events, answers, self.now())
         await self._query_all(queries)
-        return self._finished()
+        return await self._finished()
 
     def _events(self, season: int) -> list[CalendarEvent]:
         events = landed_events(self.landing, season)
@@ -140,7 +140,8 @@ class Sync:
     def _answers(self) -> dict[Query, LastAnswer]:
         return self.landing.answers()
 
-    def _finished(self) -> SyncReport:
+    async def _finished(self) -> SyncReport:
+        await self._write(self.landing.record_unchanged)
         self.outcome.requests = self.api.requests
         return self.outcome
 
@@ -210,7 +211,7 @@ class Sync:
             self.outcome.answered += 1
         else:
             self.outcome.waiting.append(str(query))
-        await self._write(lambda: self.landing.record_empty(query, now, final=final))
+        self.landing.record_empty(query, now, final=final)
 
     async def _write(self, work: Callable[[], RowChanges | None]) -> RowChanges:
         """Run ``work`` in a thread, one at a time."""

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from pyrate_limiter import Rate
+from snowflake.connector.cursor import SnowflakeCursor
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jolpica.client import Unreachable, open_jolpica
@@ -27,6 +28,7 @@ from f1stream.jolpica.sync import Sync
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.schema import create
+from tests.support.figures import figures
 from tests.support.jolpica_server import JolpicaServer, body, season_2024, status
 from tests.support.ports import free_port
 
@@ -163,6 +165,39 @@ async def test_a_correction_replaces_the_row_and_its_history_is_kept(
         await sync.sync([2024], whole_season=True)
     back = [row for row in landed(warehouse, "RESULTS") if row["entity"] == removed["Driver"]["driverId"]]
     assert [row["gone_at"] for row in back if row["round"] == 14] == [None]
+
+
+async def test_unchanged_answers_are_read_once_and_recorded_together(
+    server: JolpicaServer, warehouse: Warehouse, syncing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One read for each answer that has rows; then one statement for each table and one for all answers."""
+    rounds = set(range(1, 9))
+    async with syncing() as sync:
+        await sync.backfill([2024], rounds)
+    statements: list[str] = []
+    execute = SnowflakeCursor.execute
+
+    def counted(self: Any, command: str, *arguments: Any, **options: Any) -> Any:
+        statements.append(command)
+        return execute(self, command, *arguments, **options)
+
+    monkeypatch.setattr(SnowflakeCursor, "execute", counted)
+    server.requests.clear()
+    later = AFTER_THE_SEASON + timedelta(days=7)
+    async with syncing(later) as sync:
+        outcome = await sync.backfill([2024], rounds, again=True)
+    monkeypatch.undo()
+    assert (outcome.landed.new, outcome.landed.changed, outcome.landed.gone) == (0, 0, 0)
+    answers = outcome.answered + len(outcome.waiting)
+    kinds = Counter(statement.split()[0] for statement in statements)
+    figures.append(f"{len(statements)} statements for {answers} unchanged answers of Jolpica: {dict(kinds)}")
+    changing = {"insert", "update", "delete", "merge"}
+    assert sum(kinds[kind] for kind in changing) <= len(ALL) + 1
+    assert kinds["select"] <= answers + 1, "and one for the calendar"
+    assert len({statement for statement in statements if statement.startswith("select")}) > 1
+    seen = warehouse.rows("select distinct last_seen from RAW.JOLPICA_RESULTS where gone_at is null")
+    assert [row["last_seen"] for row in seen] == [later.replace(tzinfo=None)]
+    assert {answer.answered_at for answer in Landing(warehouse).answers().values()} == {later}
 
 
 async def test_an_empty_answer_where_one_is_due_is_repeated_and_deletes_nothing(
