@@ -448,12 +448,20 @@ def test_marts_are_built_by_the_new_image_in_the_schedulers_place(release: Relea
         "containerOverrides": [
             {
                 "name": "schedule",
-                "command": ["dbt", "build"],
+                "command": ["dbt", "build", "--exclude-resource-type", "unit_test"],
                 "environment": [{"name": "F1STREAM_DBT_TARGET", "value": "prod"}],
             }
         ]
     }
     assert "--task-definition arn:definition-schedule " in calls[place(calls, "aws ecs run-task")]
+
+
+def test_unit_tests_of_the_marts_run_in_ci_and_not_in_releases() -> None:
+    """Their rows are fixed: on one version of the project their result is, too."""
+    built = [run for _, run in commands() if "f1stream dbt build" in run]
+    assert built, "pull requests build the marts on Snowflake"
+    assert not [run for run in built if "unit_test" in run]
+    assert '\\"--exclude-resource-type\\", \\"unit_test\\"' in (ROOT / "deploy" / "release.sh").read_text()
 
 
 def test_production_copies_the_image_that_staging_has_run(release: Release) -> None:
