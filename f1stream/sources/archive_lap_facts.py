@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
 
+from f1stream.race.car import Car, PitVisit
 from f1stream.sources.lap_deletions import Deletion, TimedLap, deletion_changes, parse_deletion
 from f1stream.sources.session import Columns
 from models import (
@@ -85,7 +86,7 @@ def messages_of_cars(
     """Tyre, pit, sector and retirement messages. A car retires at its last sample; one without laps, at the start."""
     for number, own in groupby(sorted(laps, key=lambda lap: (lap.driver_number, lap.lap_number)), _driver_number):
         driven = list(own)
-        yield from _tyre_changes(driven, start_ms)
+        yield from _tyre_changes(driven, telemetry.get(number), start_ms)
         for lap in driven:
             yield from _pit_and_sectors(lap)
         if driven[-1].generated and number in telemetry:
@@ -113,10 +114,11 @@ def _pit_and_sectors(lap: Lap) -> Iterator[Message]:
             yield SectorTime(session_time_ms=end_ms, sector=sector, time_ms=time_ms, **car)
 
 
-def _tyre_changes(laps: list[Lap], start_ms: int) -> Iterator[TyreChange]:
+def _tyre_changes(laps: list[Lap], samples: Columns | None, start_ms: int) -> Iterator[TyreChange]:
     """The starting set, and each set that differs from the one with which the car entered the pits.
 
-    A change shows in the compound or in the age of the tyres. FastF1's ``Stint`` also counts drive-throughs.
+    A change shows in the compound or in the age of the tyres. FastF1's ``Stint`` also counts drive-throughs, and some
+    drive-throughs restart the age: 2025 in Melbourne, STR on laps 2 to 4 behind the safety car.
     """
 
     def fitted(lap: Lap, at: int) -> TyreChange:
@@ -128,6 +130,22 @@ def _tyre_changes(laps: list[Lap], start_ms: int) -> Iterator[TyreChange]:
 
     yield fitted(laps[0], start_ms)
     for before, lap in pairwise(laps):
+        if lap.pit_out_ms is None:
+            continue
         aged = None not in {before.tyre_life, lap.tyre_life} and lap.tyre_life != (before.tyre_life or 0) + 1
-        if lap.pit_out_ms is not None and (lap.compound != before.compound or aged):
+        if lap.compound != before.compound or (aged and not _drove_through(before, lap.pit_out_ms, samples)):
             yield fitted(lap, lap.pit_out_ms)
+
+
+def _drove_through(in_lap: Lap, out_ms: int, samples: Columns | None) -> bool:
+    """Whether the samples show that the car did not stop in the pit lane: the rule of the live page."""
+    if samples is None or in_lap.pit_in_ms is None:
+        return False
+    times = samples["session_time_ms"]
+    in_lane = slice(*times.searchsorted((in_lap.pit_in_ms, out_ms)))
+    visit = PitVisit(in_lap.lap_number, in_lap.pit_in_ms)
+    car = Car(in_lap.driver_number, grid=0, visits=[visit])
+    for at, speed in zip(times[in_lane].tolist(), samples["speed"][in_lane].tolist(), strict=True):
+        car.update_visit(at, speed)
+    visit.out_ms = out_ms
+    return visit.is_drive_through

@@ -132,6 +132,10 @@ def test_stops(measured: Run, corrected: Run, expected: dict[str, Any], names: d
         assert {names[car.number]: [visit.lap for visit in car.stops()] for car in cars} == expected["tyre_changes"]
         for car in cars:
             assert [one.first_lap - 1 for one in car.driven_sets()[1:]] == expected["tyre_changes"][names[car.number]]
+        last = next(frame for frame in reversed(made.frames) if frame.kind == "key")
+        for number, shown in last.cars.items():
+            assert [stop.lap for stop in shown.pit_stops] == expected["tyre_changes"][names[number]]
+            assert shown.stops == len(shown.pit_stops) == len(shown.stints) - 1
 
 
 def test_compounds_lap_by_lap(corrected: Run, expected: dict[str, Any], names: dict[str, str]) -> None:

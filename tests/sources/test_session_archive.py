@@ -41,6 +41,18 @@ def test_every_value_is_the_archives(archive_path: Path, aus_session: Session) -
                 np.testing.assert_array_equal(read, stored, err_msg=f"{number} {ours}")
 
 
+def test_tyre_changes_are_those_of_cars_that_stopped(archive_path: Path, aus_session: Session) -> None:
+    """STR, ALB and LAW drove through the pit lane behind the safety car; the feed restarted their tyres' age."""
+    expected = json.loads((archive_path / "expected.json").read_text())
+    drivers = json.loads((archive_path / "drivers.json").read_text())
+    numbers = {driver["Abbreviation"]: driver["DriverNumber"] for driver in drivers}
+    found = defaultdict(list)
+    for message in aus_session.messages:
+        if isinstance(message, TyreChange) and message.session_time_ms > aus_session.start_ms:
+            found[message.driver_number].append(message.lap - 1)
+    assert {code: found[numbers[code]] for code in expected["tyre_changes"]} == expected["tyre_changes"]
+
+
 @pytest.mark.parametrize("index", [pa.uint8(), pa.uint32(), pa.int8()], ids=str)
 @pytest.mark.parametrize("cars", [pa.array(["4", "44"]), pa.array([4, 44])], ids=["texts", "numbers"])
 def test_a_column_of_texts_may_be_a_dictionary_of_any_kind(
