@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,13 +18,14 @@ import pytest
 from f1stream.sources.archive_samples import DECIMALS
 from f1stream.sources.livetiming.as_session import as_session
 from f1stream.sources.session import Session
-from tests.marts.conftest import NOW
+from f1stream.sources.simulator import simulate
+from tests.marts.conftest import NOW, STATEFUL
 from tests.support.fastf1_recording import recorded
 from tests.support.jolpica_server import JolpicaServer, captured, recorded_season, season_2024, season_2025
 from tests.support.marts_rig import MartsRig
 
 pytestmark = pytest.mark.system
-INCREMENTAL = ("fact_laps", "fact_lap_telemetry", "fact_lap_corners")
+INCREMENTAL = ("fact_lap_telemetry", "fact_pit_stop_telemetry", "fact_lap_corners")
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +47,25 @@ def test_every_node_of_every_build_passed(marts: MartsRig) -> None:
     empty, full = marts.builds["empty"][1].keys(), marts.builds["full"][1].keys()
     assert len(empty) > 150
     assert {name for name in empty - full if not name.startswith("unit_test.")} == set()
-    assert len(marts.builds["empty again"][1]) == len(marts.builds["full again"][1]) > 15
+    assert len(marts.builds["empty again"][1]) == len(marts.builds["full again"][1]) > 10
 
 
 def test_a_second_build_reads_nothing_again(marts: MartsRig) -> None:
     def rows(build: str) -> list[int]:
         return [marts.builds[build][1][name]["adapter_response"]["rows_affected"] for name in INCREMENTAL]
 
-    assert rows("full")[:2] == [927, 927]
+    assert rows("full")[:2] == [927, 82]
     assert rows("full")[2] > 12_000
     assert rows("full again") == [0, 0, 0]
+    for name in INCREMENTAL:
+        assert reads(marts, "full", name) == ["2025-03-16"]
+        assert reads(marts, "full again", name) == []
+
+
+def reads(marts: MartsRig, build: str, name: str) -> list[str]:
+    """The dates of the samples that an incremental mart reads in a build."""
+    (dates,) = re.findall(r"session_date in \(null(.*)\)\s", marts.builds[build][1][name]["compiled_code"])
+    return re.findall(r"cast\('(.*?)' as date\)", dates)
 
 
 def test_the_result_built_from_laps_is_the_official_one_except_for_listed_reasons(
@@ -393,6 +405,39 @@ def test_the_same_session_again_and_a_live_run_change_nothing_but_the_chosen_run
     assert [(run["epoch"], run["is_chosen"]) for run in runs] == [(1_000, False), (2_000, True), (3_000, False)]
 
 
+def deletions(**values: str) -> list[list[str]]:
+    """The statements that deploy/README.md recommends for old data, by block, with values of a test."""
+    text = (Path(__file__).resolve().parents[2] / "deploy" / "README.md").read_text()
+    blocks = [block for block in re.findall(r"```sql\n(.*?)```", text, re.S) if "delete from RAW." in block]
+    for name, value in values.items():
+        blocks = [re.sub(rf"\b{name} (\W+) '?[\w-]+'?", rf"{name} \1 {value}", block) for block in blocks]
+    return [[line.removesuffix(";") for line in block.splitlines()] for block in blocks]
+
+
+def test_a_run_without_telemetry_leaves_none_of_the_run_that_it_replaces(
+    marts: MartsRig, aus_session: Session
+) -> None:
+    """Another session is built for the first time, and only its day is read."""
+    marts.publish(replace(aus_session, telemetry={}), epoch=4_000, source="archive:aus2025_race")
+    marts.publish(simulate(3, cars=2, laps=6), epoch=4_000, source="sim:seed=3")
+    other_runs, _ = deletions(session_key=f"'{aus_session.session_key}'", epoch="4000")
+    for statement in other_runs:
+        marts.warehouse.execute(statement)
+    assert marts.dbt("without telemetry", "run", "--select", "stg_stream__runs", "fact_laps", *INCREMENTAL)
+    runs = marts.rows(
+        "select source, lap_rows, telemetry_rows > 0 as has_telemetry from STAGING.STG_STREAM__RUNS order by 1"
+    )
+    assert runs == [
+        {"source": "archive:aus2025_race", "lap_rows": 934, "has_telemetry": False},
+        {"source": "sim:seed=3", "lap_rows": 12, "has_telemetry": True},
+    ]
+    for name in INCREMENTAL:
+        left = marts.rows(f"select distinct split_part(run_state, '|', 1) as source from MARTS.{name}")
+        assert left == [{"source": "sim:seed=3"}], name
+        assert reads(marts, "without telemetry", name) == ["2026-03-01"]
+    assert marts.rows("select count(*) as n from MARTS.FACT_LAPS") == [{"n": 927 + 12}]
+
+
 def test_without_times_of_lap_1_the_race_begins_when_the_apis_times_of_lap_1_say(
     marts: MartsRig, jolpica_data: Path
 ) -> None:
@@ -458,3 +503,18 @@ def test_a_revised_result_and_a_moved_race_have_two_versions_and_a_renumbered_ra
     assert len(italian) == len({driver for driver, *_ in italian}) == 20
     assert {tuple(valid) for _, *valid in italian} == {(before, None, True)}
     assert marts.dbt("history", "test", "--select", "models/marts/history")
+
+
+def test_deleted_sessions_leave_the_marts(marts: MartsRig) -> None:
+    """The procedure of deploy/README.md to its end; each build passes with all tests of the data."""
+    _, before = deletions(session_date="'2027-01-01'")
+    for statement in before:
+        marts.warehouse.execute(statement)
+    assert marts.dbt("deleted", "build", "--exclude", "resource_type:unit_test")
+    assert marts.dbt("deleted again", "build", "--select", *STATEFUL, "--exclude", "resource_type:unit_test")
+    for name in ("TELEMETRY", "TELEMETRY_COUNTS", "LAPS", "MESSAGES"):
+        assert marts.rows(f"select count(*) as n from RAW.{name}") == [{"n": 0}]
+    for name, rows in marts.marts().items():
+        assert not any(row.get("session_key") for row in rows), name
+    assert marts.rows("select * from MARTS.TELEMETRY") == []
+    assert len(marts.rows("select * from MARTS.FACT_RACE_RESULTS where result_source = 'jolpica'")) > 479

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='session_key',
-    cluster_by=['session_date'],
+    post_hook='{{ delete_unchosen_runs() }}',
     on_schema_change='fail'
 ) }}
 
@@ -10,14 +10,25 @@
 {% set radius_dm = 500 %}
 {% set within_lap -%}
     over (
-        partition by telemetry.session_key, telemetry.driver_number, telemetry.lap_number
-        order by telemetry.session_time_ms, telemetry.packet_number, telemetry.sample_number
+        partition by recorded.session_key, recorded.driver_number, recorded.lap_number
+        order by recorded.session_time_ms, recorded.packet_number, recorded.sample_number
     )
 {%- endset %}
 
-with changed as (
+{% set has_corners %}
+exists (
+            select messages.session_key
+            from {{ ref('stg_stream__messages') }} as messages
+            where
+                messages.session_key = runs.session_key
+                and messages.kind = 'track'
+                and messages.payload:corners[0] is not null
+        )
+{%- endset %}
 
-    {{ changed_sessions() }}
+with recorded as (
+
+    {{ changed_samples(has_corners) }}
 
 ),
 
@@ -49,19 +60,18 @@ corners as (
 samples as (
 
     select
-        telemetry.*,
-        coalesce(lead(telemetry.x_dm) {{ within_lap }} - telemetry.x_dm, 0) as x_dm_change,
-        coalesce(lead(telemetry.y_dm) {{ within_lap }} - telemetry.y_dm, 0) as y_dm_change,
-        coalesce(lead(telemetry.distance_m) {{ within_lap }} - telemetry.distance_m, 0) as distance_m_change,
-        coalesce(lead(telemetry.speed_kmh) {{ within_lap }} - telemetry.speed_kmh, 0) as speed_kmh_change
-    from {{ ref('stg_stream__telemetry') }} as telemetry
-    inner join changed on telemetry.session_key = changed.session_key
+        recorded.*,
+        coalesce(lead(recorded.x_dm) {{ within_lap }} - recorded.x_dm, 0) as x_dm_change,
+        coalesce(lead(recorded.y_dm) {{ within_lap }} - recorded.y_dm, 0) as y_dm_change,
+        coalesce(lead(recorded.distance_m) {{ within_lap }} - recorded.distance_m, 0) as distance_m_change,
+        coalesce(lead(recorded.speed_kmh) {{ within_lap }} - recorded.speed_kmh, 0) as speed_kmh_change
+    from recorded
     inner join {{ ref('fact_laps') }} as laps
         on
-            telemetry.session_key = laps.session_key
-            and telemetry.driver_number = laps.driver_number
-            and telemetry.lap_number = laps.lap_number
-    where telemetry.speed_kmh > 0
+            recorded.session_key = laps.session_key
+            and recorded.driver_number = laps.driver_number
+            and recorded.lap_number = laps.lap_number
+    where recorded.speed_kmh > 0
 
 ),
 

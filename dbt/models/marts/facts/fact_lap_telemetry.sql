@@ -2,41 +2,40 @@
     materialized='incremental',
     incremental_strategy='delete+insert',
     unique_key='session_key',
-    cluster_by=['session_date'],
+    post_hook='{{ delete_unchosen_runs() }}',
     on_schema_change='fail'
 ) }}
 
-with changed as (
+with recorded as (
 
-    {{ changed_sessions() }}
+    {{ changed_samples('runs.lap_rows > 0') }}
 
 ),
 
 samples as (
 
     select
-        telemetry.session_key,
-        telemetry.session_date,
-        telemetry.driver_number,
-        coalesce(telemetry.lap_number, laps.lap_number) as lap_number,
-        telemetry.session_time_ms,
-        telemetry.packet_number,
-        telemetry.sample_number,
-        telemetry.speed_kmh,
-        telemetry.throttle_percent,
-        telemetry.is_braking,
-        telemetry.gear,
-        telemetry.drs_code,
-        telemetry.run_state
-    from {{ ref('stg_stream__telemetry') }} as telemetry
-    inner join changed on telemetry.session_key = changed.session_key
+        recorded.session_key,
+        recorded.session_date,
+        recorded.driver_number,
+        coalesce(recorded.lap_number, laps.lap_number) as lap_number,
+        recorded.session_time_ms,
+        recorded.packet_number,
+        recorded.sample_number,
+        recorded.speed_kmh,
+        recorded.throttle_percent,
+        recorded.is_braking,
+        recorded.gear,
+        recorded.drs_code,
+        recorded.run_state
+    from recorded
     left outer join {{ ref('fact_laps') }} as laps
         on
-            telemetry.lap_number is null
-            and telemetry.session_key = laps.session_key
-            and telemetry.driver_number = laps.driver_number
-            and telemetry.session_time_ms >= laps.start_ms
-            and telemetry.session_time_ms < laps.end_ms
+            recorded.lap_number is null
+            and recorded.session_key = laps.session_key
+            and recorded.driver_number = laps.driver_number
+            and recorded.session_time_ms >= laps.start_ms
+            and recorded.session_time_ms < laps.end_ms
 
 ),
 

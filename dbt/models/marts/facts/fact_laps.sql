@@ -1,22 +1,6 @@
-{{ config(
-    materialized='incremental',
-    incremental_strategy='delete+insert',
-    unique_key='session_key',
-    cluster_by=['session_date'],
-    on_schema_change='fail'
-) }}
+with laps as (
 
-with changed as (
-
-    {{ changed_sessions() }}
-
-),
-
-laps as (
-
-    select stg.*
-    from {{ ref('stg_stream__laps') }} as stg
-    inner join changed on stg.session_key = changed.session_key
+    select * from {{ ref('stg_stream__laps') }}
 
 ),
 
@@ -54,8 +38,7 @@ final as (
         is_deleted,
         deleted_reason,
         is_generated,
-        is_accurate,
-        run_state
+        is_accurate
     from laps
 
 )

@@ -23,6 +23,7 @@ visits as (
 
     select
         *,
+        {{ surrogate_key(['entry_key', 'lap_number']) }} as pit_stop_key,
         row_number() over (partition by entry_key order by lap_number) as visit_number
     from laps_with_next
     where pit_in_ms is not null
@@ -48,25 +49,6 @@ tyre_changes as (
 
 ),
 
-stationary as (
-
-    select
-        visits.entry_key,
-        visits.lap_number,
-        count(*) as samples,
-        max(iff(telemetry.speed_kmh < 2, telemetry.session_time_ms, null))
-        - min(iff(telemetry.speed_kmh < 2, telemetry.session_time_ms, null)) as stationary_ms
-    from visits
-    inner join {{ ref('stg_stream__telemetry') }} as telemetry
-        on
-            visits.session_key = telemetry.session_key
-            and visits.driver_number = telemetry.driver_number
-            and telemetry.session_time_ms between visits.pit_in_ms and visits.pit_out_ms
-            and telemetry.lap_number between visits.lap_number and visits.next_lap_number
-    group by visits.entry_key, visits.lap_number
-
-),
-
 official as (
 
     select
@@ -82,7 +64,7 @@ official as (
 final as (
 
     select
-        {{ surrogate_key(['visits.entry_key', 'visits.lap_number']) }} as pit_stop_key,
+        visits.pit_stop_key,
         visits.entry_key,
         visits.session_key,
         sessions.event_key,
@@ -93,12 +75,12 @@ final as (
         visits.pit_in_ms,
         visits.pit_out_ms,
         visits.pit_out_ms - visits.pit_in_ms as lane_ms,
-        stationary.stationary_ms,
+        telemetry.stationary_ms,
         {# As PitVisit in f1stream/race/car.py, from stored samples; a change under red flag counts here. #}
         coalesce(tyre_changes.is_changed, false) and (
             coalesce(tyre_changes.compound <> visits.compound, false)
-            or stationary.samples is null
-            or coalesce(stationary.stationary_ms >= 1000, false)
+            or telemetry.samples is null
+            or coalesce(telemetry.stationary_ms >= 1000, false)
         ) as is_tyre_change,
         iff(is_tyre_change, tyre_changes.compound, null) as new_compound,
         status.track_status,
@@ -108,8 +90,7 @@ final as (
     from visits
     inner join {{ ref('dim_session') }} as sessions on visits.session_key = sessions.session_key
     left outer join {{ ref('dim_session_entry') }} as entries on visits.entry_key = entries.entry_key
-    left outer join stationary
-        on visits.entry_key = stationary.entry_key and visits.lap_number = stationary.lap_number
+    left outer join {{ ref('fact_pit_stop_telemetry') }} as telemetry on visits.pit_stop_key = telemetry.pit_stop_key
     left outer join tyre_changes
         on
             visits.session_key = tyre_changes.session_key

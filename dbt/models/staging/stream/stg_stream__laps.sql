@@ -43,8 +43,7 @@ final as (
         coalesce(laps.deleted, false) as is_deleted,
         laps.deleted_reason,
         laps.generated as is_generated,
-        coalesce(laps.is_accurate, false) as is_accurate,
-        runs.run_state
+        coalesce(laps.is_accurate, false) as is_accurate
     from laps
     inner join runs
         on

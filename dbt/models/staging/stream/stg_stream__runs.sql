@@ -33,8 +33,8 @@ telemetry as (
         session_key,
         source,
         epoch,
-        count(*) as telemetry_rows
-    from {{ source('stream', 'telemetry') }}
+        cast(sum(row_count) as int) as telemetry_rows
+    from {{ source('stream', 'telemetry_counts') }}
     group by session_key, source, epoch
 
 ),
