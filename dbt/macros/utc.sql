@@ -1,4 +1,6 @@
 {# A date and a time such as 13:00:00Z as a timestamp_ntz in UTC; null where either is null. #}
 {% macro utc(date_column, time_column) -%}
-    cast({{ date_column }} || ' ' || replace({{ time_column }}, 'Z', '') as timestamp_ntz)
+    to_timestamp_ntz(
+        to_char({{ date_column }}, 'YYYY-MM-DD') || ' ' || replace({{ time_column }}, 'Z', ''), 'YYYY-MM-DD HH24:MI:SS'
+    )
 {%- endmacro %}

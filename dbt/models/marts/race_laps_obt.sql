@@ -8,13 +8,16 @@ weather as (
 
     select
         laps.lap_key,
-        max_by(weather.air_temperature_c, weather.session_time_ms) as air_temperature_c,
-        max_by(weather.track_temperature_c, weather.session_time_ms) as track_temperature_c,
-        max_by(weather.is_raining, weather.session_time_ms) as is_raining
+        weather.air_temperature_c,
+        weather.track_temperature_c,
+        weather.is_raining
     from laps
     inner join {{ ref('fact_weather') }} as weather
         on laps.session_key = weather.session_key and laps.end_ms >= weather.session_time_ms
-    group by laps.lap_key
+    qualify
+        row_number() over (
+            partition by laps.lap_key order by weather.session_time_ms desc, weather.weather_key asc
+        ) = 1
 
 ),
 

@@ -59,7 +59,7 @@ grouped as (
 final as (
 
     select
-        {{ surrogate_key(['driver_id', 'valid_from']) }} as driver_team_key,
+        {{ surrogate_key(['driver_id', "to_char(valid_from, 'YYYY-MM-DD')"]) }} as driver_team_key,
         {{ surrogate_key(['driver_id']) }} as driver_key,
         {{ surrogate_key(['constructor_id']) }} as constructor_key,
         driver_id,

@@ -6,8 +6,9 @@
     on_schema_change='fail'
 ) }}
 
-{# How far from a corner its samples are, at most, 1/10 m. #}
-{% set radius_dm = 500 %}
+{# How far from a corner its samples are, at most. #}
+{% set radius_m = 50 %}
+{% set radius_dm = 10 * radius_m %}
 {% set within_lap -%}
     over (
         partition by recorded.session_key, recorded.driver_number, recorded.lap_number
@@ -132,12 +133,12 @@ bounded as (
 
     select
         *,
-        (
+        0.5 * (
             corner_m + lag(corner_m) over (partition by session_key, driver_number, lap_number order by corner_m)
-        ) / 2 as begins_m,
-        (
+        ) as begins_m,
+        0.5 * (
             corner_m + lead(corner_m) over (partition by session_key, driver_number, lap_number order by corner_m)
-        ) / 2 as ends_m
+        ) as ends_m
     from passed
 
 ),
@@ -164,7 +165,7 @@ final as (
             and near.driver_number = bounded.driver_number
             and near.lap_number = bounded.lap_number
             and near.corner = bounded.corner
-            and abs(near.distance_m - bounded.corner_m) <= {{ radius_dm }} / 10
+            and abs(near.distance_m - bounded.corner_m) <= {{ radius_m }}
             and (bounded.begins_m is null or near.distance_m > bounded.begins_m)
             and (bounded.ends_m is null or near.distance_m <= bounded.ends_m)
     group by

@@ -103,11 +103,11 @@ ranked as (
 
     select
         *,
-        laps_completed >= greatest(floor({{ classified_share }} * winner_laps), 1) as is_classified,
+        laps_completed >= 1 and laps_completed >= floor({{ classified_share }} * winner_laps) as is_classified,
         row_number() over (
             partition by session_key
             order by
-                iff(laps_completed >= greatest(floor({{ classified_share }} * winner_laps), 1), 0, 1),
+                iff(is_classified, 0, 1),
                 laps_completed desc,
                 race_time_ms asc nulls last,
                 grid_position asc nulls last,
