@@ -100,7 +100,7 @@ final as (
         on
             visits.session_key = status.session_key
             and visits.pit_in_ms >= status.begins_ms
-            and visits.pit_in_ms < status.ends_ms
+            and (status.ends_ms is null or visits.pit_in_ms < status.ends_ms)
     left outer join official
         on
             sessions.is_grand_prix
