@@ -45,8 +45,7 @@ versions as (
         coalesce(
             lead(valid_from) over (partition by {{ key }} order by valid_from),
             iff(is_in_api, null, key_last_seen_at)
-        ) as valid_to,
-        valid_to is null as is_current
+        ) as valid_to
     from changes
 
 )

@@ -27,12 +27,12 @@ counted as (
 
     select
         *,
-        count_if(not is_served_notice) over (
+        sum(iff(is_served_notice, 0, 1)) over (
             partition by session_key, driver_number, penalty_type, seconds
             order by session_time_ms, message_number
             rows between unbounded preceding and current row
         ) as given,
-        count_if(is_served_notice) over (
+        sum(iff(is_served_notice, 1, 0)) over (
             partition by session_key, driver_number, penalty_type, seconds
             order by session_time_ms, message_number
             rows between unbounded preceding and current row

@@ -107,7 +107,7 @@ ranked as (
         row_number() over (
             partition by session_key
             order by
-                iff(is_classified, 0, 1),
+                iff(laps_completed >= 1 and laps_completed >= floor({{ classified_share }} * winner_laps), 0, 1),
                 laps_completed desc,
                 race_time_ms asc nulls last,
                 grid_position asc nulls last,

@@ -42,7 +42,7 @@ final as (
         wikipedia_url,
         valid_from,
         valid_to,
-        is_current
+        valid_to is null as is_current
     from versions
 
 )

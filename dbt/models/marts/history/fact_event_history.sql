@@ -41,7 +41,7 @@ final as (
         race_time,
         valid_from,
         valid_to,
-        is_current
+        valid_to is null as is_current
     from versions
 
 )

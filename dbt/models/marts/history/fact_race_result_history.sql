@@ -53,7 +53,7 @@ final as (
         fastest_lap_ms,
         valid_from,
         valid_to,
-        is_current
+        valid_to is null as is_current
     from versions
 
 )
