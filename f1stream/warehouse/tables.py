@@ -139,7 +139,8 @@ class Table:
         if self.topic == topics.DEAD_LETTERS:
             try:
                 headers = RecordHeaders.decode(message.headers, message.timestamp)
-            except BadRecord:
+                _utc(headers.t0_utc_ms)
+            except (BadRecord, OverflowError):
                 headers = None  # the letter may be about just that
         else:
             headers = RecordHeaders.decode(message.headers, message.timestamp)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from f1stream import topics
+from f1stream.processing.dead_letters import dead_letter
 from f1stream.warehouse.partition_batch import Partition
 from f1stream.warehouse.tables import BY_TOPIC, undecoded
 from tests.support.archive_harness import MemoryKafka, MemoryWarehouse, Message, Worker
@@ -54,3 +55,14 @@ def test_a_packet_of_another_car_than_its_key_says_is_refused() -> None:
     table = replace(BY_TOPIC[topics.TELEMETRY], decode=lambda _: SimpleNamespace(driver_number="4"))
     with pytest.raises(topics.BadRecord, match="driver_number is 4, the key says 99"):
         table.decode_record(message, 0)
+
+
+def test_a_dead_letter_with_the_headers_of_a_record_that_was_refused_for_them_has_a_row() -> None:
+    """Or it would be refused, too, and so would its own dead letter, and that one's, for ever."""
+    headers = topics.RecordHeaders(7, 0, 0, 0, 0, 2**62, "test").encode()
+    refused: Any = Message(topics.MESSAGES, 0, 0, b"{}", headers=headers)
+    letter: Any = dead_letter("archive", refused, f"{2**62} ms is no instant")
+    table = BY_TOPIC[topics.DEAD_LETTERS]
+    record = table.decode_record(Message(topics.DEAD_LETTERS, 0, 0, letter.value, headers=letter.headers), 0)
+    (row,) = table.arrow([record]).to_pylist()
+    assert (row["refused_topic"], row["session_date"]) == (topics.MESSAGES, row["published_at"].date())
