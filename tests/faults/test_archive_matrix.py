@@ -68,7 +68,7 @@ async def test_partitions_that_move_during_a_flush_are_loaded_once(
     go_on = tmp_path / "go-on"
     await rig.publish(bytes_of(items[:few]))
     first = rig.archive(f"copy:after:1:{go_on}", F1STREAM_ARCHIVE_FLUSH_SECONDS="3")
-    await rig.ready(first)
+    await rig.logged(first, "copy waits for a file")
     second = rig.archive()
     await rig.ready(second)
     await rig.publish(bytes_of(items[few:]))

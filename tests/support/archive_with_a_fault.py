@@ -36,6 +36,8 @@ def fault() -> None:
     """Cause the fault."""
     if what.startswith("SIG"):
         os.kill(os.getpid(), getattr(signal, what))
+    else:
+        print(f"{step} waits for a file.", flush=True)  # noqa: T201
     while not what.startswith("SIG") and not Path(what).exists():
         time.sleep(0.1)
 
