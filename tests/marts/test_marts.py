@@ -445,13 +445,14 @@ def test_without_times_of_lap_1_the_race_begins_when_the_apis_times_of_lap_1_say
     """Azerbaijan 2018 as the live feed had it: from Started every finisher's time was 190 to 228 ms too long."""
     session, _ = as_session(recorded("2018_azerbaijan_race"), "recording:x")
     assert {lap.lap_time_ms for lap in session.laps if lap.lap_number == 1} == {None}
-    marts.publish(session, epoch=1_000, source="recording:x")
+    unread = {"timing", "sector"}  # by any mart
+    messages = [message for message in session.messages if message.kind not in unread]
+    marts.publish(replace(session, messages=messages), epoch=1_000, source="recording:x")
     with JolpicaServer() as server:
         laps = {"2018/4/laps": captured(jolpica_data, "2018/4/laps/1")}
         server.answers = recorded_season(jolpica_data, 2018) | laps
         marts.sync(server, [2018], NOW)
-    models = ("+fact_race_results", "--exclude", "resource_type:test", "resource_type:unit_test")
-    assert marts.dbt("results", "build", "--select", *models)
+    assert marts.dbt("results", "run", "--select", "+fact_race_results,models/marts", "stg_stream__runs")
     rows = marts.rows(f"select * from MARTS.FACT_RACE_RESULTS where session_key = '{session.session_key}'")
     reconciled = defaultdict(set)
     for row in rows:
