@@ -139,6 +139,35 @@ def test_visits_to_the_pit_lane_and_stints_are_those_of_the_recording(
         assert stints[code] == [(worn[first], first, last) for first, last in zip(firsts, lasts, strict=True)], code
 
 
+def test_stops_and_laps_of_races_that_were_not_streamed_are_the_apis(marts: MartsRig, jolpica_data: Path) -> None:
+    expected = set()
+    for path, answer in season_2024(jolpica_data).items():
+        if path.endswith("/pitstops"):
+            for row in answer["RaceTable"]["Races"][0]["PitStops"]:
+                *minutes, seconds = row["duration"].split(":")
+                lane_ms = int(minutes[0] if minutes else 0) * 60_000 + round(float(seconds) * 1_000)
+                stop = (int(path.split("/")[1]), row["driverId"], int(row["stop"]), int(row["lap"]), lane_ms)
+                expected.add(stop)
+    rows = marts.rows(
+        "select e.round, d.driver_id, s.visit_number, s.lap_number, s.lane_ms from MARTS.FACT_PIT_STOPS s"
+        " join MARTS.FACT_EVENTS e on e.event_key = s.event_key"
+        " join MARTS.DIM_DRIVER d on d.driver_key = s.driver_key"
+        " where s.source = 'jolpica' and s.session_key is null and s.is_tyre_change is null"
+    )
+    assert len(rows) == len(expected) > 800
+    assert {tuple(row.values()) for row in rows} == expected
+    laps = marts.rows(
+        "select d.driver_id, l.lap_number, l.official_position, l.lap_time_ms, l.lap_time_source, e.event_name"
+        " from MARTS.FACT_RACE_LAPS l join MARTS.FACT_EVENTS e on e.event_key = l.event_key"
+        " join MARTS.DIM_DRIVER d on d.driver_key = l.driver_key where l.session_key is null order by 1, 2"
+    )
+    assert [tuple(lap.values()) for lap in laps] == [
+        ("max_verstappen", 1, 1, 97_284, "jolpica", "Bahrain Grand Prix"),
+        ("max_verstappen", 2, 1, 96_296, "jolpica", "Bahrain Grand Prix"),
+        ("perez", 1, 3, 99_000, "jolpica", "Bahrain Grand Prix"),
+    ]
+
+
 def test_degradation_is_the_slope_of_green_laps_without_the_first_in_out_and_restart_laps(
     marts: MartsRig, recorded_laps: pd.DataFrame
 ) -> None:

@@ -61,7 +61,16 @@ official as (
 
 ),
 
-final as (
+streamed_events as (
+
+    select distinct sessions.event_key
+    from laps
+    inner join {{ ref('dim_session') }} as sessions on laps.session_key = sessions.session_key
+    where sessions.is_grand_prix
+
+),
+
+streamed as (
 
     select
         visits.pit_stop_key,
@@ -112,6 +121,43 @@ final as (
             partition by visits.entry_key, visits.lap_number
             order by status.begins_ms desc, official.stop_number asc
         ) = 1
+
+),
+
+{# The API also has the stops of races that were not streamed. #}
+unstreamed as (
+
+    select
+        {{ surrogate_key(['official.event_key', 'official.driver_key', 'official.stop_number']) }} as pit_stop_key,
+        cast(null as varchar) as entry_key,
+        cast(null as varchar) as session_key,
+        official.event_key,
+        official.driver_key,
+        cast(null as varchar) as driver_number,
+        official.stop_number as visit_number,
+        official.lap_number,
+        cast(null as int) as pit_in_ms,
+        cast(null as int) as pit_out_ms,
+        official.lane_ms,
+        cast(null as int) as stationary_ms,
+        cast(null as boolean) as is_tyre_change,
+        cast(null as varchar) as new_compound,
+        cast(null as varchar) as track_status,
+        official.stop_number as official_stop_number,
+        official.lane_ms as official_lane_ms,
+        'jolpica' as source
+    from official
+    inner join {{ ref('fact_events') }} as events on official.event_key = events.event_key
+    left outer join streamed_events on official.event_key = streamed_events.event_key
+    where streamed_events.event_key is null
+
+),
+
+final as (
+
+    select * from streamed
+    union all
+    select * from unstreamed
 
 )
 

@@ -1,5 +1,3 @@
-{{ config(materialized='view') }}
-
 with laps as (
 
     select
@@ -28,9 +26,18 @@ official as (
 
 ),
 
-final as (
+streamed_events as (
+
+    select distinct event_key
+    from laps
+    where is_grand_prix
+
+),
+
+streamed as (
 
     select
+        laps.lap_key as race_lap_key,
         laps.lap_key,
         laps.entry_key,
         laps.session_key,
@@ -77,6 +84,57 @@ final as (
             and laps.driver_key = official.driver_key
             and laps.lap_number = official.lap_number
     where not laps.is_generated
+
+),
+
+{# The API also has the laps of races that were not streamed. #}
+unstreamed as (
+
+    select
+        {{ surrogate_key(['official.event_key', 'official.driver_key', 'official.lap_number']) }} as race_lap_key,
+        cast(null as varchar) as lap_key,
+        cast(null as varchar) as entry_key,
+        cast(null as varchar) as session_key,
+        official.event_key,
+        official.driver_key,
+        cast(null as varchar) as constructor_key,
+        cast(null as varchar) as driver_code,
+        cast(null as varchar) as driver_number,
+        official.lap_number,
+        events.race_date as session_date,
+        cast(null as int) as start_ms,
+        cast(null as int) as end_ms,
+        cast(null as int) as measured_lap_time_ms,
+        official.lap_time_ms,
+        iff(official.lap_time_ms is null, null, 'jolpica') as lap_time_source,
+        official.lap_time_ms as official_lap_time_ms,
+        cast(null as int) as position,
+        official.position as official_position,
+        cast(null as int) as gap_to_leader_ms,
+        cast(null as int) as interval_ms,
+        cast(null as int) as sector1_ms,
+        cast(null as int) as sector2_ms,
+        cast(null as int) as sector3_ms,
+        cast(null as varchar) as compound,
+        cast(null as int) as tyre_life,
+        cast(null as boolean) as is_in_lap,
+        cast(null as boolean) as is_out_lap,
+        cast(null as boolean) as is_green,
+        cast(null as boolean) as is_deleted,
+        cast(null as boolean) as is_accurate,
+        cast(null as varchar) as track_status
+    from official
+    inner join {{ ref('fact_events') }} as events on official.event_key = events.event_key
+    left outer join streamed_events on official.event_key = streamed_events.event_key
+    where streamed_events.event_key is null
+
+),
+
+final as (
+
+    select * from streamed
+    union all
+    select * from unstreamed
 
 )
 
