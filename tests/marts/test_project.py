@@ -26,6 +26,7 @@ from f1stream.marts.diagram import FILE, tables
 from f1stream.marts.project import folder, profile
 from f1stream.marts.publish import EVENTS, RESULTS, STANDINGS
 from f1stream.settings import Settings
+from f1stream.warehouse import schema
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +117,14 @@ def test_only_changed_sessions_samples_are_read(manifest: dict[str, Any], models
         assert models[name]["config"]["materialized"] == "incremental"
         assert "changed_samples(" in models[name]["raw_code"]
         assert "stg_stream__telemetry" not in models[name]["raw_code"]
+
+
+def test_only_the_samples_have_a_clustering_key(models: dict[str, Any]) -> None:
+    """Other tables are a few micro-partitions: automatic clustering would only cost."""
+    assert {name for name, model in models.items() if model["config"].get("cluster_by")} == set()
+    ddl = Path(schema.__file__).parent / "ddl"
+    clustered = [line for file in ddl.iterdir() for line in file.read_text().splitlines() if "cluster by" in line]
+    assert [line.split("(")[0] for line in clustered] == ["create table if not exists RAW.TELEMETRY "]
 
 
 def test_secrets_are_in_the_environment_and_not_in_the_profile() -> None:

@@ -37,7 +37,7 @@ def fault() -> None:
     if what.startswith("SIG"):
         os.kill(os.getpid(), getattr(signal, what))
     else:
-        print(f"{step} waits for a file.", flush=True)  # noqa: T201
+        print(f"{step} waits for a file.", flush=True)
     while not what.startswith("SIG") and not Path(what).exists():
         time.sleep(0.1)
 
