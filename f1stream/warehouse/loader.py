@@ -76,7 +76,7 @@ class Loader:
            transaction. Only then read the stored offsets, in a statement of their own: Snowflake documents that a
            statement sees what was committed before it began, and not what one that has waited sees.
         4. Compare each stored offset with the batch's first offset, and set it to the batch's end.
-        5. Commit. The locks are held from 3 on, some milliseconds.
+        5. Commit. The locks were held for three short statements.
 
         Raises Fenced when an offset is not the expected one, and DataRefused for values that do not fit; then nothing
         is loaded. After a snowflake.connector.Error either everything is loaded or nothing is.
