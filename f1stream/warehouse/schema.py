@@ -54,9 +54,9 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
 def _recount(warehouse: Warehouse) -> Iterator[str]:
     """Insert the differences between ``TELEMETRY_COUNTS`` and the samples.
 
-    They differ if an earlier release loaded the samples, or if samples were deleted without their counts. Both totals
-    are metadata in Snowflake; only if they differ the samples are read. One statement sees the samples and counts of
-    the same commits, so that workers may load meanwhile.
+    They differ if an earlier release loaded the samples, or if samples were deleted without their counts. The samples
+    are read only if the totals differ: Snowflake knows how many rows a table has. One statement sees samples and
+    counts of the same commits, so that workers may load meanwhile.
     """
     (totals,) = warehouse.rows(
         "select (select count(*) from RAW.TELEMETRY) as samples,"
