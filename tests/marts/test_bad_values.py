@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,6 +28,11 @@ FACTS = (
     "stg_jolpica__pit_stops", "stg_jolpica__laps",
 )  # fmt: skip
 """The models that these tests query."""
+TIMES = {
+    "FirstPractice": "11:30Z", "SecondPractice": "15:00:00.5Z", "ThirdPractice": "14:30:00+03:00",
+    "Qualifying": "15:00:00Z",
+}  # fmt: skip
+"""Start times that ``ClockTime`` accepts; the API has always sent the last form."""
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +59,9 @@ def landed(marts: MartsRig, jolpica_data: Path) -> SyncReport:
     stops[0]["duration"], stops[1]["duration"] = "", "-23.456"
     laps = [(lap, f"driver_{car}", car, "1:30.000") for lap in range(1, 9) for car in range(1, 16)]
     laps[100] = (*laps[100][:3], "")
+    calendar = answers["2023/races"]["RaceTable"]["Races"][0]
+    for session, time in TIMES.items():
+        calendar[session] = {"date": "2023-03-03", "time": time}
     of = {name: value for name, value in race.items() if name != "Results"}
     answers["2023/1/laps"] = laps_answer(of, laps)
     with JolpicaServer() as server:
@@ -89,6 +98,14 @@ def test_one_bad_value_is_null_and_the_rest_of_the_answer_is_there(marts: MartsR
     listed = marts.rows("select resource, reason from RAW.JOLPICA_QUARANTINE where season = 2023 order by resource")
     assert [row["resource"] for row in listed] == ["driverstandings", "laps", "pitstops", "results"]
     assert "position '-'" in listed[0]["reason"]
+
+
+def test_a_start_time_of_another_form_is_null(marts: MartsRig, landed: SyncReport) -> None:
+    """It used to fail the build."""
+    assert marts.rows(
+        "select first_practice_starts_at as fp1, second_practice_starts_at as fp2, third_practice_starts_at as fp3,"
+        " qualifying_starts_at as q from MARTS.FACT_EVENTS where season = 2023"
+    ) == [{"fp1": None, "fp2": None, "fp3": None, "q": datetime(2023, 3, 3, 15)}]
 
 
 def test_points_add_up_where_all_of_them_can_be_read(marts: MartsRig, landed: SyncReport) -> None:
