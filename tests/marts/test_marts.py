@@ -6,7 +6,7 @@ import json
 import re
 from collections import defaultdict
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_a_second_build_reads_nothing_again(marts: MartsRig) -> None:
 def reads(marts: MartsRig, build: str, name: str) -> list[str]:
     """The dates of the samples that an incremental mart reads in a build."""
     (dates,) = re.findall(r"session_date in \(null(.*)\)\s", marts.builds[build][1][name]["compiled_code"])
-    return re.findall(r"cast\('(.*?)' as date\)", dates)
+    return sorted(re.findall(r"cast\('(.*?)' as date\)", dates))
 
 
 def test_the_result_built_from_laps_is_the_official_one_except_for_listed_reasons(
@@ -447,9 +447,15 @@ def deletions(**values: str) -> list[list[str]]:
 def test_a_run_without_telemetry_leaves_none_of_the_run_that_it_replaces(
     marts: MartsRig, aus_session: Session
 ) -> None:
-    """Another session is built for the first time, and only its day is read."""
+    """Two other sessions are built for the first time, and only their days are read; by a mart of stops only that of the
+    session with stops: no car left the pits in the other one.
+    """
     marts.publish(replace(aus_session, telemetry={}), epoch=4_000, source="archive:aus2025_race")
     marts.publish(simulate(3, cars=2, laps=6), epoch=4_000, source="sim:seed=3")
+    week_later = datetime(2026, 3, 8, 12, tzinfo=UTC)
+    others = simulate(4, cars=2, laps=3, t0_utc_ms=1_000 * int(week_later.timestamp()))
+    came_in = [lap.model_copy(update={"pit_in_ms": lap.end_ms, "pit_out_ms": None}) for lap in others.laps]
+    marts.publish(replace(others, laps=came_in), epoch=4_000, source="sim:seed=4")
     other_runs, _ = deletions(session_key=f"'{aus_session.session_key}'", epoch="4000")
     for statement in other_runs:
         marts.warehouse.execute(statement)
@@ -460,12 +466,15 @@ def test_a_run_without_telemetry_leaves_none_of_the_run_that_it_replaces(
     assert runs == [
         {"source": "archive:aus2025_race", "lap_rows": 934, "has_telemetry": False},
         {"source": "sim:seed=3", "lap_rows": 12, "has_telemetry": True},
+        {"source": "sim:seed=4", "lap_rows": 6, "has_telemetry": True},
     ]
+    with_samples = {"sim:seed=3": "2026-03-01", "sim:seed=4": "2026-03-08"}
     for name in INCREMENTAL:
-        left = marts.rows(f"select distinct split_part(run_state, '|', 1) as source from MARTS.{name}")
-        assert left == [{"source": "sim:seed=3"}], name
-        assert reads(marts, "without telemetry", name) == ["2026-03-01"]
-    assert marts.rows("select count(*) as n from MARTS.FACT_LAPS") == [{"n": 927 + 12}]
+        rows = marts.rows(f"select distinct split_part(run_state, '|', 1) as source from MARTS.{name} order by 1")
+        built = list(with_samples)[: 1 if name == "fact_pit_stop_telemetry" else 2]
+        assert [row["source"] for row in rows] == built, name
+        assert reads(marts, "without telemetry", name) == [with_samples[source] for source in built]
+    assert marts.rows("select count(*) as n from MARTS.FACT_LAPS") == [{"n": 927 + 12 + 6}]
 
 
 def test_without_times_of_lap_1_the_race_begins_when_the_apis_times_of_lap_1_say(

@@ -33,14 +33,14 @@ with recorded as (
 
 ),
 
-{# A session can have several outlines; the last one counts. #}
+{# A session can have several outlines; the last one with corners counts. #}
 tracks as (
 
     select
         session_key,
         payload
     from {{ ref('stg_stream__messages') }}
-    where kind = 'track'
+    where kind = 'track' and payload:corners[0] is not null
     qualify row_number() over (partition by session_key order by message_number desc) = 1
 
 ),
