@@ -18,10 +18,13 @@ if ! docker manifest inspect "$image" >/dev/null 2>&1; then
   docker buildx imagetools create --tag "$image" "$FROM_REGISTRY:$tag"
 fi
 
-# New archive workers may need new columns; this only adds columns.
+# Adds tables and columns, which new archive workers may need, and counts samples that are not counted.
+init() {
+  docker run --rm --read-only --env F1STREAM_SNOWFLAKE_ACCOUNT --env F1STREAM_SNOWFLAKE_DATABASE --env F1STREAM_SNOWFLAKE_WAREHOUSE \
+    --env F1STREAM_SNOWFLAKE_USER --env F1STREAM_SNOWFLAKE_PRIVATE_KEY --env F1STREAM_SNOWFLAKE_ROLE "$image" warehouse init
+}
 export F1STREAM_SNOWFLAKE_USER="$SNOWFLAKE_USER" F1STREAM_SNOWFLAKE_PRIVATE_KEY="$SNOWFLAKE_PRIVATE_KEY" F1STREAM_SNOWFLAKE_ROLE=SYSADMIN
-docker run --rm --read-only --env F1STREAM_SNOWFLAKE_ACCOUNT --env F1STREAM_SNOWFLAKE_DATABASE --env F1STREAM_SNOWFLAKE_WAREHOUSE \
-  --env F1STREAM_SNOWFLAKE_USER --env F1STREAM_SNOWFLAKE_PRIVATE_KEY --env F1STREAM_SNOWFLAKE_ROLE "$image" warehouse init
+init
 
 export SNOWFLAKE_AUTHENTICATOR=SNOWFLAKE_JWT
 terraform init -input=false -backend-config=release.s3.tfbackend
@@ -38,6 +41,9 @@ for service in race archive web schedule; do
     --query 'taskDefinition.containerDefinitions[0].image' --output text)
   [ "$runs" = "$image" ] || fail "Service $service was rolled back to $runs; see its log."
 done
+
+# Archive workers of a release that did not count samples have loaded until now, and the marts are built by the counts.
+init
 
 # Without unit tests, whose rows are fixed: CI has run them. As a task of service schedule, with its key and file system, whose lock prevents two builds at the same time.
 network=$(aws ecs describe-services --cluster "$cluster" --services schedule --query 'services[0].networkConfiguration' --output json)

@@ -438,6 +438,13 @@ def test_tables_come_before_services_and_the_marts_after_them(release: Release) 
     assert not [call for call in calls if "imagetools" in call], "the image is there"
     waited = [call.split()[-1] for call in calls if call.startswith("aws ecs wait services-stable")]
     assert sorted(waited) == ["archive", "race", "schedule", "web"]
+    # Old workers that count no samples load until they are replaced: `init` counts once more, before the marts.
+    ran = [call for call in calls if call.startswith("docker run")]
+    assert len(ran) == 2
+    assert ran[0] == ran[1]
+    again = len(calls) - 1 - calls[::-1].index(ran[1])
+    assert calls.index("init SYSADMIN TERRAFORM") < again < place(calls, "aws ecs run-task")
+    assert [n for n, call in enumerate(calls) if call.startswith("aws ecs wait services-stable")][-1] < again
 
 
 def test_marts_are_built_by_the_new_image_in_the_schedulers_place(release: Release) -> None:
