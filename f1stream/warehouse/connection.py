@@ -145,6 +145,22 @@ def _execute(
 
 MISSING = 2003
 """Snowflake's error code for an object that does not exist, or that the role may not see."""
+
+
+@contextmanager
+def suggest_init() -> Iterator[None]:
+    """Raise WarehouseError, which names ``warehouse init``, for an object that does not exist."""
+    try:
+        yield
+    except snowflake.connector.Error as error:
+        if error.errno != MISSING:
+            raise
+        raise WarehouseError(
+            f"{error_text(error)} Run `f1stream warehouse init` as the owner of the tables; "
+            "if it is there, grant this role its rights."
+        ) from error
+
+
 SESSION_GONE = range(390_000, 391_000)
 """Snowflake's error codes about a login, session or token. Only a new login can help."""
 

@@ -17,7 +17,7 @@ import snowflake.connector
 
 from f1stream import metrics, topics
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import MISSING, Warehouse, error_text, refuses_data
+from f1stream.warehouse.connection import Warehouse, error_text, refuses_data, suggest_init
 from f1stream.warehouse.errors import DataRefused, Fenced, WarehouseError
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
 from f1stream.warehouse.tables import DecodedRecord, Table
@@ -42,6 +42,7 @@ class Loader:
         """The loaded offset of every partition, in its newest incarnation. Raises WarehouseError for duplicates."""
         return {of: loaded for (of, _), loaded in self._stored(self.warehouse.execute).items()}
 
+    @suggest_init()
     def begin_at(self, offsets: dict[Partition, LoadedOffset]) -> None:
         """Insert first offsets of new partitions or incarnations; existing rows stay unchanged."""
         if not offsets:
@@ -65,6 +66,7 @@ class Loader:
             )  # fmt: skip
             execute("commit")
 
+    @suggest_init()
     def load(self, batches: list[PartitionBatch]) -> Counter[str]:
         """Load batches of different partitions in one transaction; returns the rows loaded by table.
 
@@ -177,20 +179,13 @@ class Loader:
         new = set(partitions) - self._lockable
         if not new:
             return
-        try:
-            self.warehouse.execute(
-                "insert into RAW.LOAD_LOCKS (kafka_topic, kafka_partition) select s.topic, s.part from ("
-                "select f.value:topic::varchar as topic, f.value:partition::int as part"
-                " from table(flatten(input => parse_json(?))) f) s left join RAW.LOAD_LOCKS t"
-                " on t.kafka_topic = s.topic and t.kafka_partition = s.part where t.kafka_topic is null",
-                [json.dumps([{"topic": of.topic, "partition": of.partition} for of in new])],
-            )
-        except snowflake.connector.Error as error:
-            if error.errno == MISSING:
-                raise WarehouseError(
-                    "RAW.LOAD_LOCKS does not exist, or the role may not use it: run `f1stream warehouse init`."
-                ) from error
-            raise
+        self.warehouse.execute(
+            "insert into RAW.LOAD_LOCKS (kafka_topic, kafka_partition) select s.topic, s.part from ("
+            "select f.value:topic::varchar as topic, f.value:partition::int as part"
+            " from table(flatten(input => parse_json(?))) f) s left join RAW.LOAD_LOCKS t"
+            " on t.kafka_topic = s.topic and t.kafka_partition = s.part where t.kafka_topic is null",
+            [json.dumps([{"topic": of.topic, "partition": of.partition} for of in new])],
+        )
         self._lockable |= new
 
     def _lock(self, execute: Execute, partitions: Collection[Partition]) -> None:

@@ -13,7 +13,7 @@ import snowflake.connector
 from snowflake.connector.util_text import split_statements
 
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import MISSING, Warehouse, error_text
+from f1stream.warehouse.connection import Warehouse, error_text, suggest_init
 from f1stream.warehouse.errors import WarehouseError
 
 
@@ -94,19 +94,19 @@ class TableStatus:
 
 
 def status(warehouse: Warehouse) -> list[TableStatus]:
-    """The status of every raw table. Raises WarehouseError when the tables do not exist."""
+    """The status of every raw table. Raises WarehouseError when one that the archive worker needs does not exist."""
     try:
-        offsets = warehouse.rows(
-            "select kafka_topic, kafka_partition, next_offset, loaded_at from RAW.LOAD_OFFSETS"
-            " order by kafka_incarnation"
-        )
-        counts = {
-            table.name: warehouse.rows(f"select count(*) as n from RAW.{table.name}")[0]["n"]  # noqa: S608 - ours
-            for table in tables.ALL
-        }
+        with suggest_init():
+            offsets = warehouse.rows(
+                "select kafka_topic, kafka_partition, next_offset, loaded_at from RAW.LOAD_OFFSETS"
+                " order by kafka_incarnation"
+            )
+            counts = {
+                table.name: warehouse.rows(f"select count(*) as n from RAW.{table.name}")[0]["n"]  # noqa: S608
+                for table in tables.ALL
+            }
+            warehouse.execute("select 1 from RAW.LOAD_LOCKS cross join RAW.TELEMETRY_COUNTS where 1 = 0")
     except snowflake.connector.Error as error:
-        if error.errno == MISSING:
-            raise WarehouseError("The tables do not exist: run `f1stream warehouse init`.") from error
         raise WarehouseError(error_text(error)) from error
     return [
         TableStatus(

@@ -186,6 +186,16 @@ def test_a_table_gains_the_column_of_a_new_field(loader: Loader) -> None:
     assert not [text for text in create(loader.warehouse, "F1STREAM") if "added" in text]
 
 
+@pytest.mark.parametrize("table", ["LOAD_LOCKS", "TELEMETRY_COUNTS"])
+def test_status_reports_an_upgrade_without_init(loader: Loader, table: str) -> None:
+    """`doctor` reports what it raises."""
+    loader.warehouse.execute(f"drop table RAW.{table}")
+    with pytest.raises(WarehouseError, match=f"{table} does not exist.*`f1stream warehouse init`"):
+        status(loader.warehouse)
+    list(create(loader.warehouse, "F1STREAM"))
+    assert len(status(loader.warehouse)) == len(tables.ALL)
+
+
 def test_a_table_of_a_new_release_is_created_at_the_first_use(loader: Loader) -> None:
     loader.warehouse.execute("drop table RAW.TELEMETRY_COUNTS")
     ensure_tables(loader.warehouse, "F1STREAM")
@@ -418,9 +428,10 @@ def test_only_errors_about_values_count_as_refused_data(
     monkeypatch.setattr(loader, "_put", fails(100_038))
     with pytest.raises(DataRefused, match=r"the warehouse refused it: .*Numeric value 'x' is not recognized"):
         loader.load([batch_of(lap_messages, 0, 3)])
-    monkeypatch.setattr(loader, "_put", fails(2_003))  # an object does not exist
-    with pytest.raises(snowflake.connector.errors.ProgrammingError):
-        loader.load([batch_of(lap_messages, 0, 3)])
+    for errno, raised in ((2_003, WarehouseError), (1_003, snowflake.connector.errors.ProgrammingError)):
+        monkeypatch.setattr(loader, "_put", fails(errno))  # an object does not exist; syntax
+        with pytest.raises(raised):
+            loader.load([batch_of(lap_messages, 0, 3)])
 
 
 def test_two_runs_of_a_session_are_distinguished_and_each_is_complete(

@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from f1stream import topics
+from f1stream.sources.packing import pack
+from f1stream.sources.simulator import simulate
 from f1stream.topics import RecordHeaders
 from f1stream.warehouse import tables
 from f1stream.warehouse.errors import Fenced, WarehouseError
@@ -191,11 +193,19 @@ def test_a_worker_that_dies_stops_the_others_only_between_its_lock_and_its_commi
     assert waited == (set() if apart else {"select kafka_topic,", "update RAW.LOAD_OFFSETS", "commit"})
 
 
-def test_an_existing_warehouse_without_the_table_of_locks_is_a_sentence() -> None:
-    """Of an earlier release, where nobody has run ``warehouse init`` again."""
-    server = Transactions(DDL[:1], rereads=True, locks_tables=True)
-    with pytest.raises(WarehouseError, match=r"LOAD_LOCKS does not exist.*f1stream warehouse init"):
-        loader_of(Session(server)).load([batch(FIRST, 1)])
+@pytest.mark.parametrize("table", ["LOAD_LOCKS", "TELEMETRY_COUNTS"])
+def test_a_warehouse_of_an_earlier_release_without_a_table_is_a_sentence(table: str) -> None:
+    """Where nobody has run ``warehouse init`` again."""
+    server = Transactions(tuple(ddl for ddl in DDL if table not in ddl), rereads=True, locks_tables=True)
+    assert len(server.ddl) == len(DDL) - 1
+    item = next(item for item in pack(simulate(3, cars=1, laps=1), 1, 10_000) if item.topic == topics.TELEMETRY)
+    packet = SimpleNamespace(
+        topic=item.topic, partition=0, offset=0, key=item.key, value=topics.encode(item.record), timestamp=1.0,
+        headers=item.headers.encode(),
+    )  # fmt: skip
+    of, record = Partition(item.topic, 0), tables.TELEMETRY.decode_record(packet, 0)
+    with pytest.raises(WarehouseError, match=rf"{table} does not exist.*f1stream warehouse init"):
+        loader_of(Session(server)).load([PartitionBatch(of, 0, 0, [record])])
 
 
 def test_deleted_rows_of_locks_are_inserted_again() -> None:
