@@ -13,14 +13,14 @@ import snowflake.connector
 from snowflake.connector.util_text import split_statements
 
 from f1stream.warehouse import tables
-from f1stream.warehouse.connection import Warehouse, error_text, suggest_init
+from f1stream.warehouse.connection import STATEMENT_TIMEOUT_S, Warehouse, error_text, suggest_init
 from f1stream.warehouse.errors import WarehouseError
 
 
 def create(warehouse: Warehouse, database: str) -> Iterator[str]:
     """Create what does not exist yet, and add columns for new fields of the models; yields a line for each step.
 
-    Raises WarehouseError with the failed statement.
+    Raises WarehouseError.
     """
     values = {"database": database} | {
         table.name.lower(): ", ".join(f"{column.name} {column.type.lower()}" for column in table.columns)
@@ -37,6 +37,20 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
             if isinstance(answer, tuple) and not statement.lower().startswith("use "):
                 done.append(str(answer[0]))
         yield f"{file.name}: " + " ".join(done)
+    try:
+        yield from _add_columns(warehouse)
+    except snowflake.connector.Error as error:
+        raise WarehouseError(error_text(error)) from error
+    try:
+        yield from _recount(warehouse)
+    except snowflake.connector.Error as error:
+        raise WarehouseError(
+            f"RAW.TELEMETRY_COUNTS: {error_text(error)} Everything else is done; run `f1stream warehouse init` once "
+            f"more, if counting takes longer than {STATEMENT_TIMEOUT_S} s with a larger F1STREAM_SNOWFLAKE_WAREHOUSE."
+        ) from error
+
+
+def _add_columns(warehouse: Warehouse) -> Iterator[str]:
     for table in tables.ALL:
         there = {row["column_name"].lower() for row in warehouse.rows(
             "select column_name from information_schema.columns where table_schema = 'RAW' and table_name = ?",
@@ -48,7 +62,6 @@ def create(warehouse: Warehouse, database: str) -> Iterator[str]:
                     f"alter table RAW.{table.name} add column if not exists {column.name} {column.type}"
                 )
                 yield f"RAW.{table.name}: column {column.name} added."
-    yield from _recount(warehouse)
 
 
 def _recount(warehouse: Warehouse) -> Iterator[str]:
@@ -56,22 +69,31 @@ def _recount(warehouse: Warehouse) -> Iterator[str]:
 
     They differ if an earlier release loaded the samples, or if samples were deleted without their counts. The samples
     are read only if the totals differ: Snowflake knows how many rows a table has. One statement sees samples and
-    counts of the same commits, so that workers may load meanwhile.
+    counts of the same commits, so that workers may load meanwhile. A row of ``LOAD_LOCKS`` is locked before: of two
+    ``init`` at once the second one begins its statement when the first one has committed. Workers may wait for it,
+    too, as their locks are in the same table, and repeat their flush after ``LOCK_TIMEOUT_S``.
     """
-    (totals,) = warehouse.rows(
-        "select (select count(*) from RAW.TELEMETRY) as samples,"
-        " (select coalesce(sum(row_count), 0) from RAW.TELEMETRY_COUNTS) as counted"
-    )
-    if totals["samples"] == totals["counted"]:
+    ((samples, counted),) = warehouse.execute(
+        "select (select count(*) from RAW.TELEMETRY), (select coalesce(sum(row_count), 0) from RAW.TELEMETRY_COUNTS)"
+    ).fetchall()
+    if samples == counted:
         return
     warehouse.execute(
-        "insert into RAW.TELEMETRY_COUNTS (session_key, source, epoch, session_date, row_count)"
-        " select session_key, source, epoch, session_date, sum(row_count) from ("
-        " select session_key, source, epoch, session_date, 1 as row_count from RAW.TELEMETRY"
-        " union all select session_key, source, epoch, session_date, -row_count from RAW.TELEMETRY_COUNTS) differing"
-        " group by session_key, source, epoch, session_date having sum(row_count) <> 0"
+        "insert into RAW.LOAD_LOCKS (kafka_topic, kafka_partition) select 'RAW.TELEMETRY_COUNTS', 0"
+        " where not exists (select 1 from RAW.LOAD_LOCKS where kafka_topic = 'RAW.TELEMETRY_COUNTS')"
     )
-    yield f"RAW.TELEMETRY_COUNTS: {totals['samples'] - int(totals['counted']):+,} samples."
+    with warehouse.transaction() as execute:
+        execute("update RAW.LOAD_LOCKS set locked_by = 'init' where kafka_topic = 'RAW.TELEMETRY_COUNTS'")
+        runs = execute(
+            "insert into RAW.TELEMETRY_COUNTS (session_key, source, epoch, session_date, row_count)"
+            " select session_key, source, epoch, session_date, sum(row_count) from ("
+            " select session_key, source, epoch, session_date, 1 as row_count from RAW.TELEMETRY union all"
+            " select session_key, source, epoch, session_date, -row_count from RAW.TELEMETRY_COUNTS) differing"
+            " group by session_key, source, epoch, session_date having sum(row_count) <> 0"
+        ).rowcount
+        execute("commit")
+    if runs:
+        yield f"RAW.TELEMETRY_COUNTS: samples of {runs} runs counted."
 
 
 def _statements(script: str) -> Iterator[str]:

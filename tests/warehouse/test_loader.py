@@ -245,6 +245,26 @@ def test_samples_are_counted_by_run_in_the_transaction_that_loads_them(
     assert counts == samples
 
 
+@pytest.mark.parametrize(
+    ("fails", "advice"),
+    [("select column_name", ""), ("select (select count", ".*init` once more.*larger F1STREAM_SNOWFLAKE_WAREHOUSE")],
+    ids=["reading the columns", "counting the samples"],
+)
+def test_an_error_of_init_is_a_sentence(
+    loader: Loader, monkeypatch: pytest.MonkeyPatch, fails: str, advice: str
+) -> None:
+    run = loader.warehouse.execute
+
+    def execute(sql: str, *parameters: Any) -> Any:
+        if sql.startswith(fails):
+            raise snowflake.connector.errors.ProgrammingError("Statement reached its timeout.", errno=630)
+        return run(sql, *parameters)
+
+    monkeypatch.setattr(loader.warehouse, "execute", execute)
+    with pytest.raises(WarehouseError, match=f"Statement reached its timeout.{advice}"):
+        list(create(loader.warehouse, "F1STREAM"))
+
+
 def test_a_full_disk_is_an_error_and_loading_continues_when_there_is_space(
     loader: Loader, settings: Settings, lap_messages: list[Any]
 ) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import itertools
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date
 from importlib import resources
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +27,7 @@ from f1stream.warehouse import tables
 from f1stream.warehouse.errors import Fenced, WarehouseError
 from f1stream.warehouse.loader import Loader
 from f1stream.warehouse.partition_batch import LoadedOffset, Partition, PartitionBatch
+from f1stream.warehouse.schema import _recount
 from models import SessionEnd
 from tests.support.lock_double import PATIENCE_S, Session, SessionEnded, Transactions
 
@@ -217,6 +220,32 @@ def test_deleted_rows_of_locks_are_inserted_again() -> None:
     with pytest.raises(WarehouseError, match="LOAD_LOCKS were deleted"):
         loader.load([again])
     assert server.locks == {}
+
+
+@SERVERS
+@GRANULARITY
+def test_samples_that_are_not_counted_are_counted_by_one_of_two_init_at_once(
+    *, rereads: bool, locks_tables: bool
+) -> None:
+    columns = "session_key varchar, source varchar, epoch int, session_date date"
+
+    def make() -> Transactions:
+        server = Transactions((*DDL, f"create table RAW.TELEMETRY ({columns})"), rereads, locks_tables)
+        runs = [("1", "test", epoch, date(2025, 3, 16)) for epoch in (1, 2)]
+        server.insert("RAW.TELEMETRY", *runs, *runs)
+        server.insert("RAW.TELEMETRY_COUNTS", (*runs[0], 1))
+        return server
+
+    def init(loader: Loader) -> list[str]:
+        return list(_recount(loader.warehouse))
+
+    for first, second in each_step(make, init, init):
+        said = [*first.end(), *second.end()]
+        counted: Counter[int] = Counter()
+        for *_, epoch, _, n in first.server.tables["RAW.TELEMETRY_COUNTS"].values():
+            counted[epoch] += n
+        assert counted == {1: 2, 2: 2}, first.statements[-1]
+        assert said == ["RAW.TELEMETRY_COUNTS: samples of 2 runs counted."]
 
 
 def test_put_has_a_quoted_path_and_copy_reads_logical_types() -> None:
