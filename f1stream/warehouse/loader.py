@@ -189,13 +189,23 @@ class Loader:
         self._lockable |= new
 
     def _lock(self, execute: Execute, partitions: Collection[Partition]) -> None:
-        """Wait until no other transaction holds one of these locks, and hold them until the end of this one."""
+        """Wait until no other transaction holds one of these locks, and hold them until the end of this one.
+
+        All are updated or, if one has no row, none: the rows of a partition that has two would count for the other.
+        """
         done = execute(
             "update RAW.LOAD_LOCKS t set locked_by = s.locked_by from ("
+            "select w.topic, w.part, w.locked_by from ("
             "select f.value:topic::varchar as topic, f.value:partition::int as part, f.value:by::varchar as locked_by"
-            " from table(flatten(input => parse_json(?))) f) s"
+            " from table(flatten(input => parse_json(?))) f) w"
+            " join (select distinct kafka_topic, kafka_partition from RAW.LOAD_LOCKS) there"
+            " on there.kafka_topic = w.topic and there.kafka_partition = w.part"
+            " qualify count(*) over () = ?) s"
             " where t.kafka_topic = s.topic and t.kafka_partition = s.part",
-            [json.dumps([{"topic": of.topic, "partition": of.partition, "by": self.name} for of in partitions])],
+            [
+                json.dumps([{"topic": of.topic, "partition": of.partition, "by": self.name} for of in partitions]),
+                len(partitions),
+            ],
         )
         if done.rowcount < len(partitions):
             self._lockable.clear()

@@ -222,6 +222,20 @@ def test_deleted_rows_of_locks_are_inserted_again() -> None:
     assert server.locks == {}
 
 
+def test_two_rows_of_a_lock_do_not_hide_that_another_one_is_missing() -> None:
+    """Two workers that begin at once insert two rows."""
+    server = server_of(rereads=True, locks_tables=True)
+    loader = loader_of(Session(server))
+    loader.load([batch(FIRST, 3), batch(SECOND, 3)])
+    server.tables["RAW.LOAD_LOCKS"].clear()
+    server.insert("RAW.LOAD_LOCKS", (FIRST.topic, FIRST.partition, None), (FIRST.topic, FIRST.partition, None))
+    again = [replace(batch(of, 5), first_offset=3) for of in (FIRST, SECOND)]
+    with pytest.raises(WarehouseError, match="LOAD_LOCKS were deleted"):
+        loader.load(again)
+    assert_exact(server)
+    assert len(server.tables["RAW.LOAD_OFFSETS"]) == 3
+
+
 @SERVERS
 @GRANULARITY
 def test_samples_that_are_not_counted_are_counted_by_one_of_two_init_at_once(
