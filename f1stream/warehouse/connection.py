@@ -18,7 +18,8 @@ LOGIN_TIMEOUT_S = 10
 """Seconds. A login that takes longer raises an error."""
 NETWORK_TIMEOUT_S = 30
 """Seconds. A request that fails is not retried for longer; then it raises an error. A statement may take longer:
-Snowflake answers within 45 s that it is in progress, and the connector requests its result again."""
+Snowflake answers after 45 s that it is in progress (documented for its SQL API), and the connector requests its
+result again, as its source shows."""
 STATEMENT_TIMEOUT_S = 300
 """Seconds. Snowflake cancels a statement that runs longer."""
 CANCEL_S = 330

@@ -78,7 +78,7 @@ class Loader:
            transaction. Only then read the stored offsets, in a statement of their own: Snowflake documents that a
            statement sees what was committed before it began, and not what one that has waited sees.
         4. Compare each stored offset with the batch's first offset, and set it to the batch's end.
-        5. Commit. The locks were held for three short statements.
+        5. Commit. The locks are held from 3 on, for the last statements of the transaction.
 
         Raises Fenced when an offset is not the expected one, and DataRefused for values that do not fit; then nothing
         is loaded. After a snowflake.connector.Error either everything is loaded or nothing is.
@@ -260,7 +260,9 @@ class Loader:
                     for batch in batches
                 ])],
             )  # fmt: skip
-            if done.rowcount != len(batches):  # a worker of an earlier release, which takes no lock
+            # A worker of the release before takes no lock, and may have set an offset since the select. If it commits
+            # while this statement waits for it, it is not documented whether this statement sees that.
+            if done.rowcount != len(batches):
                 raise Fenced(f"{done.rowcount} of {len(batches)} offsets are the expected ones")
 
     def _copy(self, execute: Execute, table: Table, file: str, rows: int) -> None:
