@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_dir
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from f1stream.embedded.password import load_or_create_password
@@ -22,6 +30,8 @@ from f1stream.private_folder import private_folder
 EMBEDDED_HOST = "127.0.0.1"
 _BROKER = re.compile(r"(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
 Port = Annotated[int, Field(ge=1, le=65_535)]
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
+"""An empty value counts as unset: ``Path("")`` is the current folder."""
 LOOPBACK = {EMBEDDED_HOST, "localhost", "::1"}
 """Host names that only this machine reaches."""
 
@@ -68,7 +78,7 @@ class Settings(BaseSettings):
     """User of a SASL login."""
     broker_password: SecretStr = SecretStr("")
     """Password of a SASL login."""
-    broker_ca_file: Path | None = None
+    broker_ca_file: OptionalPath = None
     """File with the brokers' certificate authority (PEM); by default the system's authorities."""
     broker_max_poll_seconds: float = Field(7 * 24 * 3600.0, gt=0)
     """A worker that takes no record for this long leaves its consumer group. The default is a week, because an
@@ -89,13 +99,13 @@ class Settings(BaseSettings):
     """Snowflake user."""
     snowflake_password: SecretStr = SecretStr("")
     """Password, if no other login is set."""
-    snowflake_private_key_file: Path | None = None
+    snowflake_private_key_file: OptionalPath = None
     """File with the private key of a key pair (PEM, PKCS 8)."""
     snowflake_private_key: SecretStr = SecretStr("")
     """The private key itself instead of its file, for secret stores that provide variables."""
     snowflake_private_key_passphrase: SecretStr = SecretStr("")
     """Passphrase of the private key."""
-    snowflake_token_file: Path | None = None
+    snowflake_token_file: OptionalPath = None
     """File with an OAuth token, which takes precedence over key pair and password. It is read again at each login, so
     that the token can be renewed while a process runs."""
     snowflake_workload_identity: Literal["", "AWS", "AZURE", "GCP", "OIDC"] = ""
@@ -176,7 +186,7 @@ class Settings(BaseSettings):
     """Port of the scheduler's health and metrics."""
     schedule_live: bool = True
     """Whether the scheduler runs the live client during sessions and republishes each session after its end."""
-    schedule_file: Path | None = None
+    schedule_file: OptionalPath = None
     """File of the schedule; by default `schedule.sqlite` in the home folder."""
 
     live_url: str = Field("wss://livetiming.formula1.com/signalrcore", pattern=r"^(wss?|https?)://[^/\s]+\S*$")
@@ -191,7 +201,7 @@ class Settings(BaseSettings):
     """Longest pause (s) between attempts to connect."""
     f1tv_token: SecretStr = SecretStr("")
     """Token of an F1TV subscription (a JWT); without it the feed sends neither car data nor positions."""
-    f1tv_token_file: Path | None = None
+    f1tv_token_file: OptionalPath = None
     """File with the token, read again at each connection: the token can be replaced while the client runs."""
 
     @field_validator("snowflake_workload_identity")

@@ -217,6 +217,19 @@ def test_a_token_is_read_from_its_file_at_each_login(tmp_path: Path) -> None:
         Settings(_env_file=None, snowflake_workload_identity="OIDC")
 
 
+def test_an_empty_file_setting_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment that fills in variables leaves those without a value empty."""
+    optional = [name for name, field in Settings.model_fields.items() if "Path | None" in str(field.annotation)]
+    for name in optional:
+        monkeypatch.setenv(f"F1STREAM_{name.upper()}", "")
+    found = made(snowflake_account="org-account", snowflake_user="LOADER", snowflake_password=SECRET)
+    assert len(optional) == 5
+    assert {name: getattr(found, name) for name in optional} == dict.fromkeys(optional)
+    assert found.warehouse_client()["password"] == SECRET
+    with pytest.raises(ValueError, match="OIDC needs a token"):
+        made(snowflake_workload_identity="OIDC")
+
+
 def test_without_an_account_it_is_the_embedded_warehouse_on_loopback() -> None:
     settings = Settings(_env_file=None, embedded_warehouse_port=18099)
     client = settings.warehouse_client()
