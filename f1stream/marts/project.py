@@ -54,19 +54,19 @@ def profile(settings: Settings) -> tuple[dict[str, Any], dict[str, str]]:
         "type": "snowflake", "database": settings.snowflake_database, "threads": THREADS, "connect_retries": 1,
         "query_tag": "f1stream-dbt",
     }  # fmt: skip
-    own = f"DEV_{getpass.getuser()}".upper().replace("-", "_").replace(".", "_")
-    schemas = {"dev": own, "pr": "PR", "staging": "PREPROD", "prod": "MARTS"}
-    outputs = {
-        target: output | {"schema": (settings.dbt_schema if target != "prod" else "") or schemas[target]}
-        for target in TARGETS
-    }
+    outputs = {target: output | {"schema": _schema(settings, target)} for target in TARGETS}
     return {"f1stream": {"target": default_target(settings), "outputs": outputs}}, environment
 
 
 def schema_of_marts(settings: Settings) -> str:
     """The schema of the marts: target ``prod`` has a schema per layer, the other targets one for all layers."""
-    outputs = profile(settings)[0]["f1stream"]["outputs"]
-    return str(outputs[default_target(settings)]["schema"])
+    return _schema(settings, default_target(settings))
+
+
+def _schema(settings: Settings, target: str) -> str:
+    own = f"DEV_{getpass.getuser()}".upper().replace("-", "_").replace(".", "_")
+    schemas = {"dev": own, "pr": "PR", "staging": "PREPROD", "prod": "MARTS"}
+    return (settings.dbt_schema if target != "prod" else "") or schemas[target]
 
 
 def run_dbt(settings: Settings, arguments: Sequence[str]) -> bool:

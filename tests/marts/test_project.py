@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 from f1stream import cli
 from f1stream.marts import project
 from f1stream.marts.diagram import FILE, tables
-from f1stream.marts.project import folder, profile
+from f1stream.marts.project import folder, profile, schema_of_marts
 from f1stream.marts.publish import EVENTS, RESULTS, STANDINGS
 from f1stream.settings import Settings
 from f1stream.warehouse import schema
@@ -203,6 +203,13 @@ def test_a_pull_request_has_a_schema_of_its_own_and_production_its_layers() -> N
     assert {name: output["schema"] for name, output in profiles["outputs"].items()} == {
         "dev": "PR_12", "pr": "PR_12", "staging": "PR_12", "prod": "MARTS"
     }  # fmt: skip
+
+
+def test_the_schema_of_the_marts_needs_no_login(tmp_path: Path) -> None:
+    """A token file is replaced while a job runs; the job reads the schema after the build."""
+    settings = Settings(_env_file=None, snowflake_account="acme-1", snowflake_token_file=tmp_path / "none")
+    assert schema_of_marts(settings.model_copy(update={"dbt_target": "prod"})) == "MARTS"
+    assert schema_of_marts(settings.model_copy(update={"dbt_target": "pr", "dbt_schema": "PR_12"})) == "PR_12"
 
 
 @pytest.mark.parametrize("succeeds", [True, False])
