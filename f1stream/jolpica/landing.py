@@ -1,16 +1,16 @@
 """Stores answers in the warehouse, one row per entity and round.
 
 ``RAW.JOLPICA_<RESOURCE>`` holds the present content, ``RAW.JOLPICA_HISTORY`` all earlier contents, and
-``OPS.JOLPICA_ANSWERS`` the last answer to each query. An answer that changes rows is one transaction; for others one
-statement compares, and their times are written together at the end of a run.
+``OPS.JOLPICA_ANSWERS`` the last answer to each query. An answer that changes rows is one transaction; others cost no
+statement, and their times are written together at the end of a run.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -101,11 +101,25 @@ class Recorded:
     """UTC."""
 
 
+@dataclass(slots=True)
+class StoredHashes:
+    """Content hashes of the rows of a resource and season that are not gone, by round and entity."""
+
+    season: int
+    rounds: defaultdict[int | None, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+
+
 class Landing:
-    """The tables of Jolpica's answers. Not thread-safe."""
+    """The tables of Jolpica's answers. Not thread-safe.
+
+    It reads stored rows once: while a run holds the lock (``f1stream/lock.py``) nobody else on this host writes them.
+    What a run on another host writes is compared in the next run.
+    """
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
+        self._stored: dict[str, StoredHashes] = {}
+        """By name of the resource, of one season only: the laps of one are about 25,000 rows."""
         self._unchanged: dict[Query, Recorded] = {}
         """Answers that changed no row and are not recorded yet."""
 
@@ -140,12 +154,8 @@ class Landing:
         here = "season = ? and round is not distinct from ?"
         place = [query.season, query.round]
         at = _text(now)
-        before = dict(
-            self._warehouse.execute(
-                f"select entity, content_hash from {table} where {here} and gone_at is null",  # noqa: S608 - ours
-                place,
-            ).fetchall()
-        )
+        stored = self._hashes(query)
+        before = stored.rounds[query.round]
         found = difference(before, hashes)
         if not complete:
             found = replace(found, gone=[])
@@ -155,6 +165,7 @@ class Landing:
             self._unchanged[query] = recorded
             return RowChanges(same=same)
         self._unchanged.pop(query, None)
+        del self._stored[query.name]  # read again if the transaction fails: its end may be unknown
         with self._warehouse.transaction() as execute:
             over = json.dumps(found.changed + found.gone)
             if found.changed or found.gone:
@@ -195,7 +206,25 @@ class Landing:
             )
             self._record(execute, {query: recorded})
             execute("commit")
+        for entity in found.gone:
+            del before[entity]
+        before.update(hashes)
+        self._stored[query.name] = stored
         return RowChanges(len(found.new), len(found.changed), len(found.gone), same)
+
+    def _hashes(self, query: Query) -> StoredHashes:
+        """Those of the query's resource and season, of all rounds; one statement when another season is in memory."""
+        stored = self._stored.pop(query.name, None)
+        if stored is None or stored.season != query.season:
+            stored = StoredHashes(query.season)
+            for round_, entity, content in self._warehouse.execute(
+                f"select round, entity, content_hash from {query.resource.table}"  # noqa: S608 - ours
+                " where season = ? and gone_at is null",
+                [query.season],
+            ):
+                stored.rounds[round_][entity] = content
+        self._stored[query.name] = stored
+        return stored
 
     def record_empty(self, query: Query, now: datetime, *, final: bool) -> None:
         """Note an answer without rows; a ``final`` one is not repeated. Stored rows stay."""
