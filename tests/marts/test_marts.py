@@ -447,8 +447,9 @@ def deletions(**values: str) -> list[list[str]]:
 def test_a_run_without_telemetry_leaves_none_of_the_run_that_it_replaces(
     marts: MartsRig, aus_session: Session
 ) -> None:
-    """Two other sessions are built for the first time, and only their days are read; by a mart of stops only that of the
-    session with stops: no car left the pits in the other one.
+    """Two other sessions are built for the first time, and only their days are read.
+
+    The mart of stops reads only that of the session with stops: no car left the pits in the other one.
     """
     marts.publish(replace(aus_session, telemetry={}), epoch=4_000, source="archive:aus2025_race")
     marts.publish(simulate(3, cars=2, laps=6), epoch=4_000, source="sim:seed=3")
