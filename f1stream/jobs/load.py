@@ -15,16 +15,20 @@ from f1stream.warehouse.connection import Warehouse
 from f1stream.warehouse.errors import WarehouseError
 
 
-async def load(loads: str, settings: Settings, warehouse: Warehouse) -> SyncReport | Unreachable | WarehouseError:
-    """Load ``Job.loads`` into the warehouse. Returns why nothing could be loaded, or how it went."""
-    try:
-        async with open_jolpica(settings) as api:
-            work = Sync(api, Landing(warehouse))
+async def load(
+    loads: str, settings: Settings, warehouse: Warehouse
+) -> tuple[SyncReport, Unreachable | WarehouseError | None]:
+    """Load ``Job.loads`` into the warehouse. Returns what was loaded, and the error that ended it before its end."""
+    async with open_jolpica(settings) as api:
+        work = Sync(api, Landing(warehouse))
+        try:
             if loads == "calendar":
-                return await work.calendar()
-            return await work.sync(whole_season=loads == "whole season")
-    except (Unreachable, WarehouseError) as error:
-        return error
+                await work.calendar()
+            else:
+                await work.sync(whole_season=loads == "whole season")
+        except (Unreachable, WarehouseError) as error:
+            return work.outcome, error
+        return work.outcome, None
 
 
 def planned_sessions(settings: Settings, warehouse: Warehouse) -> list[PlannedSession] | None:

@@ -128,11 +128,10 @@ def _parts(job: Job, settings: Settings, warehouse: Warehouse, result: JobResult
     if job.loads != "nothing":
         from f1stream.jobs.load import load, planned_sessions  # noqa: PLC0415 - slow, and job ``build`` loads nothing
 
-        loaded = asyncio.run(load(job.loads, settings, warehouse))
-        if isinstance(loaded, Exception):
-            result.failed(loaded)
-        else:
-            _add_report(loaded, result)
+        report, error = asyncio.run(load(job.loads, settings, warehouse))
+        _add_report(report, result)
+        if error is not None:
+            result.failed(error)
         result.sessions = planned_sessions(settings, warehouse)
     if job.builds == "never" or not (result.rows or build_pending):
         return

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -91,46 +93,48 @@ class Sync:
 
     def __post_init__(self) -> None:
         self.outcome = SyncReport()
-        self._writing = asyncio.Lock()
+        """The report so far, also of a run that failed."""
         self._failures = 0
         self._calendar: dict[tuple[int, int], CalendarEvent] = {}
 
     async def sync(self, seasons: Iterable[int] | None = None, *, whole_season: bool = False) -> SyncReport:
         """Load what can have changed in the current season. Raises Unreachable when the calendar cannot be read."""
         seasons = plan.active_seasons(self.now().date()) if seasons is None else list(seasons)
-        await self._query_all([Query(season, None, "races") for season in seasons], must=True)
-        queries = [query for season in seasons for query in plan.of_season(season)]
-        events = [event for season in seasons for event in self._events(season)]
-        queries += plan.to_sync(events, self._answers(), self.now(), whole_season=whole_season)
-        await self._query_all(queries)
-        return await self._finished()
+        async with self._run():
+            await self._query_all([Query(season, None, "races") for season in seasons], must=True)
+            queries = [query for season in seasons for query in plan.of_season(season)]
+            events = [event for season in seasons for event in self._events(season)]
+            queries += plan.to_sync(events, self._answers(), self.now(), whole_season=whole_season)
+            await self._query_all(queries)
+        return self.outcome
 
     async def calendar(self) -> SyncReport:
         """Load only the calendar of the current season."""
-        await self._query_all(
-            [Query(season, None, "races") for season in plan.active_seasons(self.now().date())], must=True
-        )
-        return await self._finished()
+        seasons = plan.active_seasons(self.now().date())
+        async with self._run():
+            await self._query_all([Query(season, None, "races") for season in seasons], must=True)
+        return self.outcome
 
     async def backfill(
         self, seasons: Iterable[int], rounds: set[int] | None = None, *, again: bool = False
     ) -> SyncReport:
         """Load all of ``seasons``; ``again`` repeats queries that have a complete answer."""
-        answers = {} if again else self._answers()
         active = set(plan.active_seasons(self.now().date()))
         seasons = list(seasons)
         calendars = [Query(season, None, "races") for season in seasons]
-        await self._query_all(
-            [query for query in calendars if query.season in active or not plan.is_complete(answers, query)],
-            must=True,
-        )
-        queries = []
-        for season in seasons:
-            events = [event for event in self._events(season) if rounds is None or event.round in rounds]
-            queries += [query for query in plan.of_season(season) if not plan.is_complete(answers, query)]
-            queries += plan.to_backfill(events, answers, self.now())
-        await self._query_all(queries)
-        return await self._finished()
+        async with self._run():
+            answers = {} if again else self._answers()
+            await self._query_all(
+                [query for query in calendars if query.season in active or not plan.is_complete(answers, query)],
+                must=True,
+            )
+            queries = []
+            for season in seasons:
+                events = [event for event in self._events(season) if rounds is None or event.round in rounds]
+                queries += [query for query in plan.of_season(season) if not plan.is_complete(answers, query)]
+                queries += plan.to_backfill(events, answers, self.now())
+            await self._query_all(queries)
+        return self.outcome
 
     def _events(self, season: int) -> list[CalendarEvent]:
         events = landed_events(self.landing, season)
@@ -140,10 +144,18 @@ class Sync:
     def _answers(self) -> dict[Query, LastAnswer]:
         return self.landing.answers()
 
-    async def _finished(self) -> SyncReport:
-        await self._write(self.landing.record_unchanged)
-        self.outcome.requests = self.api.requests
-        return self.outcome
+    @asynccontextmanager
+    async def _run(self) -> AsyncIterator[None]:
+        """Record the unchanged answers at the end of a run, also of one that fails. Raises WarehouseError."""
+        try:
+            with ThreadPoolExecutor(1, "jolpica-writer") as self._writer:
+                try:
+                    yield
+                finally:
+                    self.outcome.requests = self.api.requests
+                    await self._write(self.landing.record_unchanged)
+        except snowflake.connector.Error as error:
+            raise WarehouseError(error_text(error)) from error
 
     async def _query_all(self, queries: list[Query], *, must: bool = False) -> None:
         """Make ``queries``, a few at a time. With ``must``, a query without an answer raises Unreachable."""
@@ -190,10 +202,11 @@ class Sync:
         if answer.flaws:
             self.outcome.flaws += [f"{query} {flaw}" for flaw in answer.flaws]
             await self._write(lambda: self.landing.quarantine_flaws(query, answer, self.now()))
-        landed = await self._write(
-            lambda: self.landing.land(query, answer.rows, self.now(), complete=answer.complete)
-        )
-        self.outcome.landed += landed  # not "+= await": other tasks add meanwhile
+
+        def land() -> None:  # counts in the writer's thread: this task may be cancelled before the rows are stored
+            self.outcome.landed += self.landing.land(query, answer.rows, self.now(), complete=answer.complete)
+
+        await self._write(land)
         if answer.complete:
             self.outcome.answered += 1
         else:
@@ -213,10 +226,6 @@ class Sync:
             self.outcome.waiting.append(str(query))
         self.landing.record_empty(query, now, final=final)
 
-    async def _write(self, work: Callable[[], RowChanges | None]) -> RowChanges:
-        """Run ``work`` in a thread, one at a time."""
-        async with self._writing:
-            try:
-                return await asyncio.to_thread(work) or RowChanges()
-            except snowflake.connector.Error as error:
-                raise WarehouseError(error_text(error)) from error
+    async def _write(self, work: Callable[[], None]) -> None:
+        """Run ``work`` in the writer's thread, one at a time; it runs to its end even if this task is cancelled."""
+        await asyncio.get_running_loop().run_in_executor(self._writer, work)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import time_machine
 from pyrate_limiter import Rate
+from snowflake.connector.errors import OperationalError
 
 from f1stream.embedded.running import embedded_warehouse
 from f1stream.jobs import work
@@ -22,6 +23,7 @@ from f1stream.jobs.scheduler import on_file
 from f1stream.jobs.serve import health
 from f1stream.jobs.work import JOBS, run_job
 from f1stream.jolpica import client
+from f1stream.jolpica.landing import Landing
 from f1stream.marts.build import Build, BuildFailed
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
@@ -176,6 +178,25 @@ def test_a_failed_job_is_retried_with_growing_pauses_and_shown_until_it_is_compl
     again.until(datetime(2024, 3, 21, 0, 1, tzinfo=UTC))
     assert again.jobs.failing() == {"season": "dbt build ended with code 1; failed: fact_laps."}
     assert [run["outcome"] for run in runs(settings) if run["job"] == "season"] == ["failed"]
+
+
+def test_rows_that_were_stored_before_a_load_failed_are_built(
+    settings: Settings, builds: list[datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry would find them unchanged, and job ``first`` builds only what changed."""
+
+    def fails(_: Landing) -> None:
+        raise OperationalError("The warehouse is suspended.")
+
+    with time_machine.travel(datetime(2024, 3, 5, 12, tzinfo=UTC), tick=False):
+        with monkeypatch.context() as patch:
+            patch.setattr(Landing, "record_unchanged", fails)
+            result = run_job(JOBS["first"], settings)
+        assert (result.ended, result.errors, len(builds)) == (Ended.FAILED, ["The warehouse is suspended."], 1)
+        again = run_job(JOBS["first"], settings, 2, build_pending=result.build_pending)
+    assert (again.ended, again.rows, len(builds)) == (Ended.COMPLETE, 0, 1)
+    assert [run["row_count"] for run in runs(settings)] == [result.rows, 0]
+    assert result.rows > 100
 
 
 def events(settings: Settings) -> dict[str, tuple[str, int, str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,12 +24,13 @@ from snowflake.connector.cursor import SnowflakeCursor
 from snowflake.connector.errors import OperationalError
 
 from f1stream.embedded.running import embedded_warehouse
-from f1stream.jolpica.client import Unreachable, open_jolpica
-from f1stream.jolpica.landing import Landing
+from f1stream.jolpica.client import ApiAnswer, JolpicaClient, Unreachable, open_jolpica
+from f1stream.jolpica.landing import Landing, RowChanges
 from f1stream.jolpica.resources import ALL, Query
 from f1stream.jolpica.sync import Sync
 from f1stream.settings import Settings
 from f1stream.warehouse.connection import Warehouse
+from f1stream.warehouse.errors import WarehouseError
 from f1stream.warehouse.schema import create
 from tests.support.figures import figures
 from tests.support.jolpica_server import JolpicaServer, body, season_2024, status
@@ -246,6 +249,65 @@ def test_an_answer_is_compared_with_the_one_before_without_reading_it_again(
         with pytest.raises(OperationalError):
             land(2024, stops("22.2", "23.5", "24"))
     assert land(2024, stops("22.2", "23.5", "24")) == (0, 0, 0, 3), "it had been committed"
+
+
+async def test_a_run_that_fails_records_the_unchanged_answers_and_counts_what_it_stored(
+    until_belgium: JolpicaServer, warehouse: Warehouse, syncing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with syncing() as sync:
+        await sync.backfill([2024])
+    until_belgium.answers["2024/13/results"]["RaceTable"]["Races"][0]["Results"].pop()
+    later = AFTER_THE_SEASON + timedelta(days=7)
+    land = Landing.land
+
+    def fails_at_the_end(self: Landing, query: Query, *arguments: Any, **options: Any) -> RowChanges:
+        if query == Query(2024, 14, "pitstops"):
+            raise OperationalError("The warehouse is suspended.")
+        return land(self, query, *arguments, **options)
+
+    monkeypatch.setattr(Landing, "land", fails_at_the_end)
+    async with syncing(later) as sync:
+        with pytest.raises(WarehouseError, match="The warehouse is suspended"):
+            await sync.backfill([2024], again=True)
+    assert sync.outcome.landed.gone == 1
+    assert sync.outcome.requests > 0
+    answered = {query for query, answer in Landing(warehouse).answers().items() if answer.answered_at == later}
+    assert {Query(2024, None, "races"), Query(2024, 13, "qualifying"), Query(2024, 13, "results")} <= answered
+    assert Query(2024, 14, "pitstops") not in answered
+
+
+async def test_an_answer_that_is_being_stored_when_its_run_fails_is_stored_and_counted(
+    syncing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, released, order = threading.Event(), threading.Event(), list[str]()
+    land, record, read = Landing.land, Landing.record_unchanged, JolpicaClient.read
+
+    def slow(*arguments: Any, **options: Any) -> RowChanges:
+        begun.set()
+        released.wait(10)
+        changes = land(*arguments, **options)
+        order.append("stored")
+        return changes
+
+    def recorded(self: Landing) -> None:
+        order.append("recorded")
+        record(self)
+
+    async def without_2023(self: JolpicaClient, query: Query) -> ApiAnswer:
+        if query.season == 2024:
+            return await read(self, query)
+        await asyncio.to_thread(begun.wait, 10)
+        asyncio.get_running_loop().call_later(0.1, released.set)
+        raise Unreachable("2023/races: no answer.")
+
+    monkeypatch.setattr(Landing, "land", slow)
+    monkeypatch.setattr(Landing, "record_unchanged", recorded)
+    monkeypatch.setattr(JolpicaClient, "read", without_2023)
+    async with syncing() as sync:
+        with pytest.raises(Unreachable):
+            await sync.sync([2024, 2023])
+    assert order == ["stored", "recorded"]
+    assert sync.outcome.landed.new == 24
 
 
 async def test_an_empty_answer_where_one_is_due_is_repeated_and_deletes_nothing(
