@@ -151,11 +151,11 @@ class JobScheduler:
         began = time.monotonic()
         try:
             result = run_job(JOBS[name], self.settings, attempt, build_pending=build_pending)
-        except (WarehouseError, WarehouseFailed, Busy) as error:
-            result = JobResult(Ended.FAILED, errors=[str(error)], build_pending=build_pending)
+        except (WarehouseError, WarehouseFailed, Busy) as error:  # it may have stored rows, so the retry builds
+            result = JobResult(Ended.FAILED, errors=[str(error)], build_pending=True)
         except Exception as error:  # any failure is shown and retried
             log.exception("job %s failed", name)
-            result = JobResult(Ended.FAILED, errors=[f"{type(error).__name__}: {error}"], build_pending=build_pending)
+            result = JobResult(Ended.FAILED, errors=[f"{type(error).__name__}: {error}"], build_pending=True)
         if result.sessions is not None:
             self._reschedule(result.sessions)
         if result.ended is not Ended.COMPLETE:

@@ -168,7 +168,7 @@ def test_a_failed_job_is_retried_with_growing_pauses_and_shown_until_it_is_compl
 @pytest.mark.parametrize(
     ("error", "reason"), [(Busy("A backfill is on."), "A backfill is on."), (ValueError("odd"), "ValueError: odd")]
 )
-def test_a_run_that_raises_has_failed_and_is_retried(
+def test_a_run_that_raises_has_failed_and_is_retried_with_a_build(
     starting: Callable[[datetime], FakedTime], runs: Runs, error: Exception, reason: str
 ) -> None:
     def raises() -> JobResult:
@@ -179,3 +179,8 @@ def test_a_run_that_raises_has_failed_and_is_retried(
     jobs.settle()
     assert jobs.jobs.failing() == {"first": reason}
     assert jobs.jobs.next_runs()["first"] == BEFORE + timedelta(minutes=1)
+    runs.ends = lambda: JobResult(Ended.FAILED, errors=["No answer."])
+    jobs.until(BEFORE + timedelta(minutes=2))
+    runs.ends = raises
+    jobs.until(BEFORE + timedelta(minutes=15))
+    assert runs.build_pending == [True, True, False, True], "rows may have been stored before it raised"
