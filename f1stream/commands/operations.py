@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 
 import typer
 
@@ -45,9 +45,15 @@ def dbt(context: typer.Context) -> None:
     from f1stream.lock import one_at_a_time
     from f1stream.marts.project import run_dbt
     from f1stream.settings import settings
+    from f1stream.warehouse.connection import Warehouse
+    from f1stream.warehouse.ensure_tables import ensure_tables
 
     arguments = context.args or ["--help"]
-    lock = one_at_a_time(settings()) if DBT_WRITES & set(arguments) else nullcontext()
-    with lock, embedded_warehouse(settings()):
+    writes = bool(DBT_WRITES & set(arguments))
+    with one_at_a_time(settings()) if writes else nullcontext(), embedded_warehouse(settings()):
+        # On Snowflake `warehouse init` does it: a role that builds for pull requests does not see schema OPS.
+        if writes and settings().embedded_warehouse:
+            with closing(Warehouse(settings())) as warehouse:
+                ensure_tables(warehouse, settings().snowflake_database)
         succeeded = run_dbt(settings(), arguments)
     raise SystemExit(0 if succeeded else 1)

@@ -212,16 +212,21 @@ def test_the_schema_of_the_marts_needs_no_login(tmp_path: Path) -> None:
     assert schema_of_marts(settings.model_copy(update={"dbt_target": "pr", "dbt_schema": "PR_12"})) == "PR_12"
 
 
-@pytest.mark.parametrize("succeeds", [True, False])
+@pytest.mark.parametrize(
+    ("account", "succeeds", "tables"), [("", True, [["F1STREAM"]]), ("", False, [["F1STREAM"]]), ("acme-1", True, [])]
+)
 def test_dbt_s_own_options_reach_it_and_its_success_is_the_command_s(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, succeeds: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, account: str, succeeds: bool, tables: list[list[str]]
 ) -> None:
+    """Tables of a new release are created before, in the embedded warehouse only."""
     reached: list[list[str]] = []
-    monkeypatch.setattr("f1stream.settings.settings", lambda: Settings(_env_file=None, home=tmp_path))
+    settings = Settings(_env_file=None, home=tmp_path, snowflake_account=account)
+    monkeypatch.setattr("f1stream.settings.settings", lambda: settings)
+    monkeypatch.setattr("f1stream.warehouse.ensure_tables.ensure_tables", lambda _, name: reached.append([name]))
     monkeypatch.setattr("f1stream.embedded.running.embedded_warehouse", nullcontext)
     monkeypatch.setattr(project, "run_dbt", lambda _, arguments: bool(reached.append(arguments)) or succeeds)
     ran = CliRunner().invoke(cli.app, ["dbt", "build", "--full-refresh", "--select", "fact_laps+", "--help"])
-    assert reached == [["build", "--full-refresh", "--select", "fact_laps+", "--help"]]
+    assert reached == [*tables, ["build", "--full-refresh", "--select", "fact_laps+", "--help"]]
     assert ran.exit_code == (0 if succeeds else 1)
     assert (folder() / "dbt_project.yml").is_file()
 
