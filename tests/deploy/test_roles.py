@@ -43,8 +43,9 @@ from tests.support.warehouse_server import Server
 pytestmark = pytest.mark.system
 PROCESSES = {"schedule": ("F1STREAM_SCHEDULE", "TRANSFORMER"), "archive": ("F1STREAM_ARCHIVE", "LOADER")}
 """User and primary role of each process that uses the warehouse."""
-ONE_OF_EACH = ("+dim_circuit", "points_systems", "+config.materialized:snapshot")
-"""Views, a table, a seed, and snapshots if there are some; ``--store-failures`` adds a table of each test."""
+INCREMENTAL = "fact_lap_telemetry"
+ONE_OF_EACH = ("+dim_circuit", f"+{INCREMENTAL}", "points_systems", "+config.materialized:snapshot")
+"""Views, tables, a seed, and snapshots if there are some; ``--store-failures`` adds a table of each test."""
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +117,16 @@ def test_jobs_and_jolpica_run_under_the_schedulers_roles(
 
 @pytest.mark.parametrize("door", ["schedule"], indirect=True)
 def test_dbt_builds_under_the_schedulers_role_in_every_schema(door: SnowflakeDoor) -> None:
-    """One node of each kind of object: what dbt has created it owns. All nodes would take half a minute."""
+    """One node of each kind of object: what dbt has created it owns. All nodes would take half a minute.
+
+    An incremental model is built twice: the second build inserts into what the first one has created.
+    """
     arguments = ["--store-failures", "--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
     assert run_dbt(f1stream_settings.settings(), ["build", "--quiet", *arguments, "--select", *ONE_OF_EACH])
+    assert run_dbt(f1stream_settings.settings(), ["run", "--quiet", "--select", INCREMENTAL])
+    written = [re.match(r"\s*(delete|insert)\b", sql, re.I) for sql in door.statements if INCREMENTAL in sql.lower()]
+    deleted, *again = [found[1].lower() for found in written if found]
+    assert (deleted, again) == ("delete", ["delete", "insert", "delete"]), "the post-hook is the last of each build"
     created = {
         found[1].upper() for sql in door.statements if (found := re.search(r"^create .*?\.(\w+)\.", sql, re.I))
     }
