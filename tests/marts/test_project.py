@@ -115,6 +115,7 @@ def test_only_changed_sessions_samples_are_read(manifest: dict[str, Any], models
         assert models[name]["config"]["materialized"] == "view"
     for name in incremental:
         assert models[name]["config"]["materialized"] == "incremental"
+        assert models[name]["config"]["on_schema_change"] == "append_new_columns"
         assert "changed_samples(" in models[name]["raw_code"]
         assert "stg_stream__telemetry" not in models[name]["raw_code"]
 

@@ -3,7 +3,7 @@
     incremental_strategy='delete+insert',
     unique_key='session_key',
     post_hook='{{ delete_unchosen_runs() }}',
-    on_schema_change='fail'
+    on_schema_change='append_new_columns'
 ) }}
 
 {# How far from a corner its samples are, at most. #}

@@ -1,5 +1,8 @@
 {{ config(materialized='table') }}
 
+{# Raise it when the SQL of an incremental mart, or of what it reads, changes: all sessions are then built again. #}
+{% set rules_version = 1 %}
+
 with messages as (
 
     select
@@ -83,7 +86,8 @@ final as (
         message_rows,
         lap_rows,
         telemetry_rows,
-        source || '|' || epoch || '|' || message_rows || '|' || lap_rows || '|' || telemetry_rows as run_state,
+        source || '|' || epoch || '|' || message_rows || '|' || lap_rows || '|' || telemetry_rows
+        || '|rules {{ rules_version }}' as run_state,
         row_number() over (
             partition by session_key
             order by is_complete desc, source_rank asc, epoch desc
