@@ -1,5 +1,6 @@
 {# Marts of telemetry are incremental by session: `changed_samples` gives them the samples of sessions whose chosen run,
-   its number of rows or the version of the rules has changed since they were built, and `delete_unchosen_runs` is their post-hook. #}
+   its number of rows or the version of the rules has changed since they were built, and `delete_unchosen_runs` is their
+   post-hook. #}
 
 {# `condition`, on `runs`, leaves out sessions that give the mart no rows: they would be read again in each build. #}
 {% macro changed_sessions(condition) -%}
