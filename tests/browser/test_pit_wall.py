@@ -589,18 +589,21 @@ async def test_the_menu_of_laps_stays_open_while_laps_are_driven(
     await rendered(page)
     await page.locator("#compare-laps select[aria-label='Lap of driver A']").focus()
     await page.evaluate(f"window.before = {menus}[0].options[0]")
-    await page.evaluate(
-        f"""() => {{
-            const bar = document.getElementById("bar");
-            bar.value = {ends["VER"] + 1_000};
-            bar.dispatchEvent(new Event("input"));
-            bar.dispatchEvent(new Event("change"));
-        }}"""
-    )
+    go_to = """t => {
+        const bar = document.getElementById("bar");
+        bar.value = t;
+        bar.dispatchEvent(new Event("input"));
+        bar.dispatchEvent(new Event("change"));
+    }"""
+    await page.evaluate(go_to, ends["VER"] + 1_000)
     await until(page, f"{menus}[1].options[0].text.startsWith('30:')")
     assert await page.evaluate(f"{menus}[0].options[0] === window.before")
     await page.evaluate("document.activeElement.blur()")
     await until(page, f"{menus}[0].options[0].text.startsWith('30:')")
+
+    await page.locator("#compare-laps select[aria-label='Lap of driver A']").focus()
+    await page.evaluate(go_to, ends["NOR"] - 2_000)
+    await until(page, f"{menus}[0].options[0].text.startsWith('29:')")
     await page.close()
 
 

@@ -1,4 +1,4 @@
-"""The gaps that the timing tower shows, from official and measured ones."""
+"""The gaps that the page shows, from official and measured ones: in the timing table and the pit window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.stage import Stage, in_chromium, opened
 pytestmark = in_chromium
 
 SHOW = """async (snapshots) => {
-    const { gapsToShow } = await import("/static/tower/gaps.js");
+    const { gapsToShow } = await import("/static/session/gaps.js");
     return snapshots.map((snapshot) => {
         const order = snapshot.head.cars.map((_, i) => i);
         const shown = gapsToShow(snapshot, order);
@@ -48,4 +48,27 @@ async def test_gaps_that_are_shown_rise_with_position(browser: Browser, stage: S
         "an official gap is not mixed with a lesser one"
     )
     assert [gap[:2] for gap, _ in shown[2]] == [[0, 0], [1, None], [1, 6_000], [0, None]], "a lap is more than 80 s"
+    assert errors == []
+
+
+REJOIN = """async (snapshot) => {
+    const { PitWindow } = await import("/static/panels/pit-window.js");
+    const panel = new PitWindow({ has: () => false });
+    panel.reset();
+    panel.render({ snapshot });
+    const rows = [...document.querySelectorAll("#pit-window-rows tr")];
+    return rows.map((row) => [row.dataset.key, row.cells[1].textContent]);
+}"""
+
+
+async def test_the_pit_window_counts_with_the_gaps_that_are_shown(browser: Browser, stage: Stage) -> None:
+    page, errors = await opened(browser, stage)
+    race = snapshot((0, 0, None, None), (25_300, 0, 25_386, None), (37_200, 0, 7_242, None))
+    race |= {"race": {"track_status": "1"}, "age": [None] * 3}
+    for n, entry in enumerate(race["head"]["cars"]):
+        entry |= {"tla": f"C{n}", "name": f"Car {n}", "team": "Team", "team_color": "FF0000"}
+        race["cars"][str(n)] |= {"position": n + 1, "status": "running"}
+    assert await page.evaluate(REJOIN, race) == [["0", "P1"], ["1", "P3"], ["2", "P3"]], (
+        "the leader has the time for a stop: the gap of 7 s froze when the third car stopped"
+    )
     assert errors == []

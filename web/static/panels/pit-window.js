@@ -3,6 +3,7 @@
 import { byId, cell, driverCell, element } from "../page/dom.js";
 import { gap, lapTime, teamColor } from "../page/format.js";
 import { updateRows } from "../page/rows.js";
+import { gapsToShow } from "../session/gaps.js";
 import { carStatus, raceOrder, signalAge } from "../session/snapshot.js";
 
 const ASSUMED_MS = { green: 22000, vsc: 14000, sc: 11000 }; // cost of a stop until one has been measured in this race
@@ -24,13 +25,14 @@ function pitLoss(race) {
 /** Running cars in race order, with `behind`: ms to the leader, where a lap down counts as the leader's last lap time. */
 function runningCars(snapshot) {
   const order = raceOrder(snapshot);
+  const gaps = gapsToShow(snapshot, order);
   const lap = snapshot.cars[snapshot.head.cars[order[0]]?.driver_number]?.last_lap_ms;
   return order.flatMap((i, place) => {
     const entry = snapshot.head.cars[i];
     const car = snapshot.cars[entry.driver_number] ?? {};
     const { code } = carStatus(car, signalAge(snapshot, i), 0);
     if (code === "retired" || code === "out" || code === "finished" || code === "grid") return [];
-    const rest = place === 0 ? 0 : car.official_gap_ms ?? snapshot.gap[i];
+    const rest = place === 0 ? 0 : gaps.get(i).gap.ms ?? snapshot.gap[i];
     if (rest == null || (car.laps_down && !lap)) return [];
     return [{ entry, position: car.position, inPit: code === "pit", behind: rest + (car.laps_down ?? 0) * (lap ?? 0) }];
   });

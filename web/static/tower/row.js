@@ -3,9 +3,9 @@
 import { Changes } from "../page/changes.js";
 import { element, surname } from "../page/dom.js";
 import { NONE, age, gap, lapTime, sectorTime, teamColor } from "../page/format.js";
+import { officialGaps } from "../session/gaps.js";
 import { isTimedSession } from "../session/snapshot.js";
 import { cutState, markedTime, positionParts, stopsSummary, stopsTitle, tyreParts } from "./cells.js";
-import { officialGaps } from "./gaps.js";
 import { renderPenalties } from "./penalties.js";
 
 const COLUMNS = ["pos", "driver", "gap", "interval", "last", "best", "s1", "s2", "s3", "tyre", "stops", "speed", "lap", "penalty", "update"];

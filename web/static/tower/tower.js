@@ -2,8 +2,8 @@
 
 import { byId } from "../page/dom.js";
 import { arrange } from "../page/rows.js";
+import { gapsToShow } from "../session/gaps.js";
 import { carStatus, isTimedSession, raceOrder, signalAge } from "../session/snapshot.js";
-import { gapsToShow } from "./gaps.js";
 import { Row } from "./row.js";
 
 const GLIDE_MS = 450; // duration of a row's movement to its new position

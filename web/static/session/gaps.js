@@ -1,4 +1,4 @@
-// The gaps that the tower shows. The feed's official gap is shown where there is one, but the feed sends it when a car
+// The gaps that the page shows. The feed's official gap is shown where there is one, but the feed sends it when a car
 // passes a loop: that of a car that stands is as old as its last one, and less than those of the cars ahead of it.
 
 /**
